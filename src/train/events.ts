@@ -1,0 +1,108 @@
+/**
+ * What a run tells the outside. The library emits these; commands and `observe/` print, log and
+ * count them. Durations are in seconds, sizes in bytes; `step` counts finished optimizer updates.
+ */
+export type TrainEvent =
+  | StartEvent
+  | PrepareEvent
+  | StepEvent
+  | EvaluationEvent
+  | CheckpointEvent
+  | WorkerEvent
+  | NoticeEvent
+  | EndEvent;
+
+export interface StartEvent {
+  type: 'start';
+  runDir: string;
+  task: 'classify' | 'language-model';
+  backend: { name: string; reason: string; profile: string };
+  workers: number;
+  parameters: number;
+  heapBytes: number;
+  /** Optimizer updates already done (0 for a new run) and in the whole run. */
+  fromStep: number;
+  totalSteps: number;
+  stepsPerEpoch: number;
+  trainRows: number;
+  trainTokens: number;
+  validationRows: number;
+  /** Size of the vocabulary and, for `classify`, the names of the classes in id order. */
+  vocabulary: number;
+  classes: string[];
+}
+
+export interface PrepareEvent {
+  type: 'prepare';
+  /** `reused` when the store on disk still fits its sources and options. */
+  phase: 'reused' | 'vocabulary' | 'tokenize' | 'done';
+  bytesDone: number;
+  bytesTotal: number;
+  rows: number;
+  tokens: number;
+  storeDir: string;
+}
+
+export interface StepEvent {
+  type: 'step';
+  step: number;
+  epoch: number;
+  /** Mean cross-entropy of the batch in nats per target. */
+  loss: number;
+  /** Share of targets predicted rightly. */
+  accuracy: number;
+  gradNorm: number;
+  learningRate: number;
+  rows: number;
+  tokens: number;
+  duration: number;
+  /** Where the step's time went, by phase name; the sum is `duration`. */
+  phases: Record<string, number>;
+  /** Share of `workers × duration` spent computing. */
+  busy: number;
+}
+
+export interface EvaluationEvent {
+  type: 'evaluation';
+  step: number;
+  split: string;
+  loss: number;
+  accuracy: number;
+  /** exp(loss); for language models. */
+  perplexity?: number;
+  targets: number;
+  duration: number;
+  best: boolean;
+}
+
+export interface CheckpointEvent {
+  type: 'checkpoint';
+  step: number;
+  path: string;
+  bytes: number;
+  duration: number;
+}
+
+export interface WorkerEvent {
+  type: 'worker';
+  kind: 'died';
+  reason: string;
+}
+
+/** One sentence worth telling the user: a fallback, a resume, a request to stop. */
+export interface NoticeEvent {
+  type: 'notice';
+  message: string;
+}
+
+export interface EndEvent {
+  type: 'end';
+  /** `finished` when every step was done, `stopped` on a signal. */
+  reason: 'finished' | 'stopped';
+  step: number;
+  duration: number;
+  checkpoint: string;
+  best?: { step: number; loss: number; accuracy: number };
+}
+
+export type TrainListener = (event: TrainEvent) => void;
