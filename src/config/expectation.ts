@@ -1,0 +1,103 @@
+import { type SchemaNode } from './json-schema.js';
+
+/** Puts in words what the schema asks for: "a whole number above 0", `"pre" or "post"`. */
+
+/** A key's place: names of groups and indices of lists, outermost first. */
+export type KeyPath = readonly (string | number)[];
+
+/** The path as `--set` takes it: `model.layers.0.hiddenSize`. */
+export function formatPath(path: KeyPath): string {
+  return path.join('.');
+}
+
+/** The value at `path` inside nested groups and lists; undefined where there is none. */
+export function valueAt(value: unknown, path: KeyPath): unknown {
+  let at = value;
+  for (const part of path) {
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return undefined;
+    at = (at as Record<string | number, unknown>)[part];
+  }
+  return at;
+}
+
+/**
+ * The schema of the key at `path`. Where variants exist, `value` (the whole configuration) tells
+ * which one is meant. Undefined for unknown keys.
+ */
+export function schemaAt(root: SchemaNode, path: KeyPath, value: unknown): SchemaNode | undefined {
+  let node = chooseVariant(root, value);
+  for (const [depth, part] of path.entries()) {
+    const next = typeof part === 'number' ? node.items : node.properties?.[part];
+    if (next === undefined) return undefined;
+    node = chooseVariant(next, valueAt(value, path.slice(0, depth + 1)));
+  }
+  return node;
+}
+
+function chooseVariant(node: SchemaNode, value: unknown): SchemaNode {
+  const variants = node.oneOf;
+  if (variants === undefined) return node;
+  const kind = valueAt(value, ['kind']);
+  const chosen = variants.find((variant) => variant.properties?.['kind']?.const === kind);
+  if (chosen !== undefined) return chosen;
+  // No variant fits: all that is known is which kinds there are.
+  const kinds = variants.map((variant) => variant.properties?.['kind']?.const);
+  return { type: 'object', properties: { kind: { enum: kinds } } };
+}
+
+/** What a value must be, as the end of the sentence "expected …". */
+export function describeSchema(node: SchemaNode): string {
+  if (node.const !== undefined) return JSON.stringify(node.const);
+  if (node.enum !== undefined) return joinWords(node.enum.map((value) => JSON.stringify(value)));
+  if (node.anyOf !== undefined) return joinWords(listAlternatives(node).map(describeSchema));
+  switch (node.type) {
+    case 'integer':
+      return `a whole number${describeRange(node)}`;
+    case 'number':
+      return `a number${describeRange(node)}`;
+    case 'string':
+      return node.minLength === undefined ? 'text' : 'non-empty text';
+    case 'boolean':
+      return 'true or false';
+    case 'null':
+      return 'null';
+    case 'array':
+      return `a list of one or more ${node.items?.type === 'object' ? 'groups of keys' : 'texts'}`;
+    default:
+      return `a group of keys (${Object.keys(node.properties ?? {}).join(', ')})`;
+  }
+}
+
+function listAlternatives(node: SchemaNode): SchemaNode[] {
+  return node.anyOf?.flatMap(listAlternatives) ?? [node];
+}
+
+function describeRange(node: SchemaNode): string {
+  const { minimum, exclusiveMinimum, exclusiveMaximum } = node;
+  // Whole numbers are always held to what a double represents exactly; that is no news to anyone.
+  const maximum = node.maximum === Number.MAX_SAFE_INTEGER ? undefined : node.maximum;
+  if (minimum !== undefined && maximum !== undefined) return ` from ${minimum} to ${maximum}`;
+  const bounds = [
+    minimum === undefined ? '' : `of at least ${minimum}`,
+    exclusiveMinimum === undefined ? '' : `above ${exclusiveMinimum}`,
+    maximum === undefined ? '' : `at most ${maximum}`,
+    exclusiveMaximum === undefined ? '' : `below ${exclusiveMaximum}`,
+  ].filter((bound) => bound !== '');
+  return bounds.length === 0 ? '' : ` ${bounds.join(' and ')}`;
+}
+
+/** "a", "a or b", "a, b or c". */
+export function joinWords(words: readonly string[]): string {
+  if (words.length < 2) return words.join('');
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)!}`;
+}
+
+/** A value as it stands in a message: short, and never a whole tree. */
+export function describeValue(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  if (typeof value === 'object' && value !== null) return 'a group of keys';
+  const text =
+    typeof value === 'string' ? JSON.stringify(value) : `${value as number | boolean | bigint}`;
+  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+}

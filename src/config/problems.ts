@@ -1,0 +1,89 @@
+import { type z } from 'zod';
+import {
+  describeSchema,
+  describeValue,
+  formatPath,
+  type KeyPath,
+  schemaAt,
+  valueAt,
+} from './expectation.js';
+import { configJsonSchema, type SchemaNode } from './json-schema.js';
+import { findNearest } from './nearest.js';
+import { type Config } from './schema.js';
+
+/** Something wrong with a configuration: where, and one sentence about it. */
+export interface Problem {
+  path: KeyPath;
+  message: string;
+}
+
+/** Says what the schema found wrong with `value`, one problem a key. */
+export function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
+  return issues.flatMap((issue) => {
+    const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        path: [...path, key],
+        message: describeUnknownKey(path, key, value),
+      }));
+    }
+    return [{ path, message: describeWrongValue(issue, path, value) }];
+  });
+}
+
+function describeWrongValue(issue: z.core.$ZodIssue, path: KeyPath, value: unknown): string {
+  const actual = valueAt(value, path);
+  // Checks that JSON Schema cannot hold in words say themselves what they expect.
+  const expected =
+    issue.code === 'custom' || (issue.code === 'invalid_format' && issue.format === 'regex')
+      ? issue.message
+      : `expected ${describeSchema(schemaAt(configJsonSchema, path, value) ?? {})}`;
+  return actual === undefined
+    ? `missing; ${expected}`
+    : `${expected}, got ${describeValue(actual)}`;
+}
+
+function describeUnknownKey(group: KeyPath, key: string, value: unknown): string {
+  const siblings = Object.keys(schemaAt(configJsonSchema, group, value)?.properties ?? {});
+  const near = findNearest(key, siblings);
+  if (near !== undefined) return `unknown key; did you mean ${formatPath([...group, near])}?`;
+  const elsewhere = listKeys(configJsonSchema).find(
+    (path) => path.at(-1) === key && formatPath(path) !== formatPath([...group, key]),
+  );
+  if (elsewhere !== undefined) return `unknown key; did you mean ${formatPath(elsewhere)}?`;
+  return `unknown key; expected one of ${siblings.join(', ')}`;
+}
+
+/** Every key of the schema, outer ones before inner ones. */
+function listKeys(node: SchemaNode, path: string[] = []): string[][] {
+  const variants = [node, ...(node.oneOf ?? [])];
+  return variants.flatMap(({ properties = {} }) =>
+    Object.entries(properties).flatMap(([key, child]) => [
+      [...path, key],
+      ...listKeys(child, [...path, key]),
+    ]),
+  );
+}
+
+/** Values that are fine alone and impossible together. */
+export function checkTogether(config: Config): Problem[] {
+  const { task, data } = config;
+  const problems: Problem[] = [];
+  if (task === 'classify' && data.format === 'text') {
+    problems.push({
+      path: ['data', 'format'],
+      message:
+        'expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
+    });
+  }
+  if (typeof data.validation === 'number' && typeof data.test === 'number') {
+    const taken = data.validation + data.test;
+    if (taken > 0.9) {
+      problems.push({
+        path: ['data', 'test'],
+        message: `expected data.validation and data.test to leave at least a tenth of the rows to train on, got ${data.validation} and ${data.test}`,
+      });
+    }
+  }
+  return problems;
+}

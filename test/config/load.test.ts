@@ -1,0 +1,275 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { formatConfig, loadConfig, parseConfig } from '../../src/config/load.js';
+import { UserError } from '../../src/errors.js';
+
+const minimal = 'task: classify\ndata:\n  train: a.csv\n';
+
+function refusalOf(text: string, overrides: string[] = []): string {
+  try {
+    parseConfig(text, 'configs/x.yaml', overrides);
+  } catch (error) {
+    expect(error).toBeInstanceOf(UserError);
+    return (error as UserError).message;
+  }
+  throw new Error('the config was accepted');
+}
+
+describe('a config that cannot be right is refused with file, line, column, key and expectation', () => {
+  test.each([
+    ['nothing', '', 'configs/x.yaml:1:1: task: missing; expected "classify" or "language-model"'],
+    [
+      'a list',
+      '- a\n',
+      'configs/x.yaml:1:1: expected a group of keys (name, task, data, model, train, workers, backend, metrics), got a list',
+    ],
+    ['broken YAML', `${minimal}model: {\n`, 'configs/x.yaml:5:1: '],
+    ['a tab', 'task: classify\ndata:\n\ttrain: a\n', 'configs/x.yaml:3:1: Tabs are not allowed'],
+    [
+      'a key twice',
+      `${minimal}task: classify\n`,
+      'configs/x.yaml:4:1: Map keys must be unique: task',
+    ],
+    [
+      'an alias without anchor',
+      `${minimal}train: *nowhere\n`,
+      'configs/x.yaml: Unresolved alias (the anchor must be set before the alias): nowhere',
+    ],
+    [
+      'a missing key in a group',
+      'task: classify\ndata:\n  text: body\n',
+      'configs/x.yaml:2:1: data.train: missing; expected non-empty text or a list of one or more texts',
+    ],
+    [
+      'text for a number',
+      `${minimal}train:\n  batchSize: many\n`,
+      'configs/x.yaml:5:3: train.batchSize: expected a whole number above 0, got "many"',
+    ],
+    [
+      'a fraction for a count',
+      `${minimal}train: { epochs: 1.5 }\n`,
+      'configs/x.yaml:4:10: train.epochs: expected a whole number above 0, got 1.5',
+    ],
+    [
+      'a number out of range',
+      `${minimal}train: { seed: -1 }\n`,
+      'configs/x.yaml:4:10: train.seed: expected a whole number from 0 to 4294967295, got -1',
+    ],
+    [
+      'a half-open range',
+      `${minimal}model: { dropout: 1 }\n`,
+      'configs/x.yaml:4:10: model.dropout: expected a number of at least 0 and below 1, got 1',
+    ],
+    [
+      'infinity',
+      `${minimal}train: { clipNorm: .inf }\n`,
+      'configs/x.yaml:4:10: train.clipNorm: expected a number above 0 or null, got Infinity',
+    ],
+    [
+      'no power of two',
+      `${minimal}train: { shards: 12 }\n`,
+      'configs/x.yaml:4:10: train.shards: expected a power of two from 1 to 1024, got 12',
+    ],
+    [
+      'an unknown word',
+      'task: clasify\ndata: { train: a }\n',
+      'configs/x.yaml:1:1: task: expected "classify" or "language-model", got "clasify"',
+    ],
+    [
+      'text for a switch',
+      `${minimal}  tokenizer: { kind: word, lowerCase: yes }\n`,
+      'configs/x.yaml:4:28: data.tokenizer.lowerCase: expected true or false, got "yes"',
+    ],
+    [
+      'a wrong list entry',
+      `${minimal}model:\n  layers:\n    - hiddenSize: 0\n`,
+      'configs/x.yaml:6:7: model.layers.0.hiddenSize: expected a whole number above 0, got 0',
+    ],
+    [
+      'none of the alternatives',
+      `${minimal}  validation: 2\n`,
+      'configs/x.yaml:4:3: data.validation: expected a number from 0 to 0.9, non-empty text or a list of one or more texts, got 2',
+    ],
+    [
+      'an unknown tokenizer',
+      `${minimal}  tokenizer: { kind: wrd }\n`,
+      'configs/x.yaml:4:16: data.tokenizer.kind: expected "word", "char" or "byte", got "wrd"',
+    ],
+    [
+      "another tokenizer's key",
+      `${minimal}  tokenizer: { kind: byte, minCount: 3 }\n`,
+      'configs/x.yaml:4:28: data.tokenizer.minCount: unknown key; expected one of kind',
+    ],
+    [
+      'an empty group',
+      `${minimal}model:\n`,
+      'configs/x.yaml:4:1: model: expected a group of keys (embedding, layers, dropout), got null',
+    ],
+    [
+      'a name that leads out of the runs folder',
+      `${minimal}name: ../x\n`,
+      'configs/x.yaml:4:1: name: expected a letter, digit or underscore, then letters, digits, dots, dashes and underscores, got "../x"',
+    ],
+    [
+      'a misspelt key',
+      `${minimal}trian: {}\n`,
+      'configs/x.yaml:4:1: trian: unknown key; did you mean train?',
+    ],
+    [
+      'a key in another style',
+      `${minimal}train: { batch_size: 3 }\n`,
+      'configs/x.yaml:4:10: train.batch_size: unknown key; did you mean train.batchSize?',
+    ],
+    [
+      'a key in the wrong group',
+      `${minimal}train: { learningRate: 0.1 }\n`,
+      'configs/x.yaml:4:10: train.learningRate: unknown key; did you mean train.optimizer.learningRate?',
+    ],
+    [
+      'a key like nothing known',
+      `${minimal}quux: 1\n`,
+      'configs/x.yaml:4:1: quux: unknown key; expected one of name, task, data, model, train, workers, backend, metrics',
+    ],
+    [
+      "a key that every object inherits, which is not among the schema's",
+      `${minimal}constructor: 1\n`,
+      'configs/x.yaml:4:1: constructor: unknown key; expected one of name,',
+    ],
+    [
+      'plain text for a classifier',
+      `${minimal}  format: text\n`,
+      'configs/x.yaml:4:3: data.format: expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
+    ],
+    [
+      'splits that leave nothing to train on',
+      `${minimal}  validation: 0.5\n  test: 0.5\n`,
+      'configs/x.yaml:5:3: data.test: expected data.validation and data.test to leave at least a tenth of the rows to train on, got 0.5 and 0.5',
+    ],
+  ])('%s', (_, text, sentence) => {
+    expect(refusalOf(text).split('\n')[0]).toContain(sentence);
+  });
+
+  test('several problems are listed one a line, in the order of the file', () => {
+    const text = `${minimal}train:\n  batchSize: 0\n  epocs: 3\nmodel: { dropout: 2 }\n`;
+    expect(refusalOf(text, ['train.seed=x']).split('\n')).toEqual([
+      'configs/x.yaml:5:3: train.batchSize: expected a whole number above 0, got 0',
+      'configs/x.yaml:6:3: train.epocs: unknown key; did you mean train.epochs?',
+      'configs/x.yaml:7:10: model.dropout: expected a number of at least 0 and below 1, got 2',
+      '--set train.seed=x: train.seed: expected a whole number from 0 to 4294967295, got "x"',
+    ]);
+  });
+
+  test('a missing file', async () => {
+    await expect(loadConfig('no/such.yaml', [])).rejects.toThrow(
+      'no/such.yaml: expected a config file, but there is no such file',
+    );
+  });
+
+  test('a folder', async () => {
+    await expect(loadConfig(tmpdir(), [])).rejects.toThrow(UserError);
+  });
+});
+
+describe('--set', () => {
+  test('goes before the file, which goes before the defaults', () => {
+    const config = parseConfig(`${minimal}train: { batchSize: 8, epochs: 2 }\n`, 'x.yaml', [
+      'train.batchSize=64',
+    ]);
+    expect(config.train).toMatchObject({ batchSize: 64, epochs: 2, shards: 16 });
+  });
+
+  test('values are YAML, paths reach into lists, later ones win', () => {
+    const config = parseConfig(minimal, 'x.yaml', [
+      'train.clipNorm=null',
+      'data.train=[a.csv, b.csv]',
+      'data.tokenizer={kind: char}',
+      'model.layers.0.hiddenSize=3',
+      'model.layers.1.hiddenSize=4',
+      'model.layers.1.hiddenSize=5',
+    ]);
+    expect(config.train.clipNorm).toBeNull();
+    expect(config.data.train).toEqual(['a.csv', 'b.csv']);
+    expect(config.data.tokenizer.kind).toBe('char');
+    expect(config.model.layers.map((layer) => layer.hiddenSize)).toEqual([3, 5]);
+  });
+
+  test('changes one place only where the file shares a group by an anchor', () => {
+    const text = `${minimal}model:\n  layers: [&layer { hiddenSize: 4 }, *layer]\n`;
+    const config = parseConfig(text, 'x.yaml', ['model.layers.1.hiddenSize=6']);
+    expect(config.model.layers.map((layer) => layer.hiddenSize)).toEqual([4, 6]);
+  });
+
+  test.each([
+    ['x', '--set x: expected key=value, for example train.batchSize=64'],
+    ['=3', '--set =3: expected key=value, for example train.batchSize=64'],
+    ['train.seed=[', '--set train.seed=[: the value is not valid YAML: '],
+    [
+      'train.batchsize=64',
+      '--set train.batchsize=64: train.batchsize: unknown key; did you mean train.batchSize?',
+    ],
+    ['trian.seed=1', '--set trian.seed=1: trian: unknown key; did you mean train?'],
+    [
+      'workers=0',
+      '--set workers=0: workers: expected a whole number from 1 to 1024 or null, got 0',
+    ],
+    ['__proto__.seed=1', '--set __proto__.seed=1: __proto__: unknown key'],
+    ['data.train.a=1', 'expected data.train to be a group of keys, got "a.csv"'],
+    ['model.layers.4000000000.hiddenSize=1', 'expected an index up to 1 in model.layers, got 40'],
+    ['model.layers.7.hiddenSize=1', 'expected an index up to 1 in model.layers, got 7'],
+  ])('%s is refused', (override, sentence) => {
+    const text = `${minimal}model: { layers: [{ hiddenSize: 4 }] }\n`;
+    expect(refusalOf(text, [override])).toContain(sentence);
+  });
+});
+
+describe('the resolved config', () => {
+  test('is frozen to the bottom', () => {
+    const config = parseConfig(minimal, 'x.yaml');
+    expect(() => {
+      (config.train.optimizer as { learningRate: number }).learningRate = 1;
+    }).toThrow(TypeError);
+    expect(() => {
+      config.data.train.push('b.csv');
+    }).toThrow(TypeError);
+  });
+
+  test.each([
+    ['configs/spam.yaml', 'spam'],
+    ['my config!.yaml', 'my-config-'],
+    ['.hidden.yaml', 'hidden'],
+    ['...', 'run'],
+  ])('without a name is named after its file: %s', (file, name) => {
+    expect(parseConfig(minimal, file).name).toBe(name);
+  });
+
+  test('keeps a name given', () => {
+    expect(parseConfig(`${minimal}name: mine\n`, 'x.yaml').name).toBe('mine');
+  });
+
+  test('takes anchors and merged groups', () => {
+    const text = `task: classify\ndata: { train: &files [a.csv], test: *files }\nmodel:\n  layers:\n    - &layer { hiddenSize: 4, cell: lstm }\n    - { <<: *layer, hiddenSize: 8 }\n`;
+    const config = parseConfig(text, 'x.yaml');
+    expect(config.data.test).toEqual(['a.csv']);
+    expect(config.model.layers.map((layer) => layer.hiddenSize)).toEqual([4, 8]);
+  });
+
+  test('is written as YAML that reads back to the same', () => {
+    const config = parseConfig(`${minimal}train: { clipNorm: null }\n`, 'x.yaml', [
+      'data.tokenizer={kind: word, filters: "\\t\\n#"}',
+    ]);
+    expect(parseConfig(formatConfig(config), 'runs/other/config.yaml')).toEqual(config);
+  });
+
+  test('is read from a file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lockstep-config-'));
+    try {
+      await writeFile(join(folder, 'tiny.yaml'), minimal);
+      const config = await loadConfig(join(folder, 'tiny.yaml'), ['workers=2']);
+      expect(config).toMatchObject({ name: 'tiny', workers: 2, data: { train: ['a.csv'] } });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
