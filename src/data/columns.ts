@@ -1,0 +1,37 @@
+import { closest, distance } from 'fastest-levenshtein';
+import { UserError } from '../errors.js';
+
+/**
+ * The place of a named column in a header.
+ *
+ * @throws UserError that lists the columns there are, and the nearest name to a mistyped one.
+ */
+export function findColumn(header: readonly string[], column: string, name: string): number {
+  const index = header.indexOf(column);
+  if (index < 0) {
+    throw new UserError(
+      `${name} has no column ${JSON.stringify(column)}${suggest(header, column)}; ` +
+        `its header names ${listNames(header)}.`,
+    );
+  }
+  if (header.includes(column, index + 1)) {
+    throw new UserError(`${name}: its header names the column ${JSON.stringify(column)} twice.`);
+  }
+  return index;
+}
+
+/** ` (did you mean "x"?)`, or nothing when no name is near. */
+export function suggest(names: readonly string[], wrong: string): string {
+  if (names.length === 0) return '';
+  const nearest = closest(wrong.toLowerCase(), names.map((name) => name.toLowerCase()));
+  const name = names.find((each) => each.toLowerCase() === nearest)!;
+  const near = distance(wrong.toLowerCase(), nearest) <= Math.max(1, Math.floor(wrong.length / 2));
+  return near ? ` (did you mean ${JSON.stringify(name)}?)` : '';
+}
+
+/** Names in quotation marks, the first twenty of them. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, 20).map((name) => JSON.stringify(name));
+  const rest = names.length - shown.length;
+  return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ');
+}

@@ -1,0 +1,104 @@
+import type { TokenizerConfig } from '../../config/schema.js';
+import type { SerializedChar } from './serialized.js';
+import type { TokenCounter, TokenCounts, Tokenizer } from './tokenizer.js';
+
+type CharConfig = Extract<TokenizerConfig, { kind: 'char' }>;
+
+const unknown = 1;
+const firstCharacter = 2;
+const replacement = '\uFFFD';
+const lastBmp = 0xffff;
+
+/** One id for each character (code point): 0 padding, 1 unknown, then the vocabulary. */
+export class CharTokenizer implements Tokenizer {
+  readonly kind = 'char';
+  readonly vocabularySize: number;
+  readonly emptyToken = unknown;
+  readonly #lowerCase: boolean;
+  readonly #characters: string[];
+  /** Ids of the basic plane by code unit; characters beyond it are rare enough for a map. */
+  readonly #basic = new Uint32Array(lastBmp + 1).fill(unknown);
+  readonly #beyond = new Map<number, number>();
+
+  constructor({ lowerCase, characters }: Omit<SerializedChar, 'kind'>) {
+    this.#lowerCase = lowerCase;
+    this.#characters = characters;
+    this.vocabularySize = firstCharacter + characters.length;
+    characters.forEach((character, i) => {
+      const point = character.codePointAt(0)!;
+      if (point <= lastBmp) this.#basic[point] = firstCharacter + i;
+      else this.#beyond.set(point, firstCharacter + i);
+    });
+  }
+
+  encode(text: string): number[] {
+    const source = this.#lowerCase ? text.toLowerCase() : text;
+    const ids: number[] = [];
+    for (let i = 0; i < source.length; i++) {
+      const point = source.codePointAt(i)!;
+      if (point <= lastBmp) {
+        ids.push(this.#basic[point]!);
+      } else {
+        ids.push(this.#beyond.get(point) ?? unknown);
+        i += 1;
+      }
+    }
+    return ids;
+  }
+
+  decode(ids: ArrayLike<number>): string {
+    let text = '';
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i]!;
+      if (id !== 0) text += this.#characters[id - firstCharacter] ?? replacement;
+    }
+    return text;
+  }
+
+  cut(text: string): number {
+    return text.length;
+  }
+
+  toJSON(): SerializedChar {
+    return { kind: 'char', lowerCase: this.#lowerCase, characters: this.#characters };
+  }
+}
+
+/** Counts characters; `counts` is made anew at every look. */
+export class CharCounter implements TokenCounter {
+  readonly #lowerCase: boolean;
+  readonly #counts = new Map<number, number>();
+
+  constructor({ lowerCase }: CharConfig) {
+    this.#lowerCase = lowerCase;
+  }
+
+  add(text: string): void {
+    const source = this.#lowerCase ? text.toLowerCase() : text;
+    for (let i = 0; i < source.length; i++) {
+      const point = source.codePointAt(i)!;
+      if (point > lastBmp) i += 1;
+      this.#counts.set(point, (this.#counts.get(point) ?? 0) + 1);
+    }
+  }
+
+  cut(text: string): number {
+    return text.length;
+  }
+
+  get counts(): TokenCounts {
+    const counts = new Map<string, number>();
+    for (const [point, count] of this.#counts) counts.set(String.fromCodePoint(point), count);
+    return counts;
+  }
+}
+
+/** Keeps the most frequent characters; equal counts in the order of code points. */
+export function trainCharTokenizer(config: CharConfig, counts: TokenCounts): CharTokenizer {
+  const characters = Array.from(counts)
+    .filter(([, count]) => count >= config.minCount)
+    .sort(([a, aCount], [b, bCount]) => bCount - aCount || a.codePointAt(0)! - b.codePointAt(0)!)
+    .slice(0, config.vocabularySize - firstCharacter)
+    .map(([character]) => character);
+  return new CharTokenizer({ lowerCase: config.lowerCase, characters });
+}

@@ -1,0 +1,31 @@
+import type { SerializedTokenizer } from './serialized.js';
+
+/** From text to token ids and back. Id 0 is padding in every tokenizer and is never given to text. */
+export interface Tokenizer {
+  readonly kind: 'word' | 'char' | 'byte';
+  /** Number of ids, padding included: the largest id plus one. */
+  readonly vocabularySize: number;
+  /** Stands in a row whose text has no token at all: the unknown token or, without one, padding. */
+  readonly emptyToken: number;
+  /** Token ids of a text; empty where the text has no token. */
+  encode(text: string): number[];
+  /** Text of token ids; padding gives nothing. */
+  decode(ids: ArrayLike<number>): string;
+  /**
+   * The largest index at which a text that goes on may be cut so that encoding the two parts gives
+   * the ids of the whole; 0 when there is none.
+   */
+  cut(text: string): number;
+  toJSON(): SerializedTokenizer;
+}
+
+/** Counts the tokens of the training split, from which a vocabulary is made. */
+export interface TokenCounter {
+  add(text: string): void;
+  /** As in `Tokenizer`. */
+  cut(text: string): number;
+  /** Occurrences of each token, in the order in which tokens first appeared. */
+  readonly counts: TokenCounts;
+}
+
+export type TokenCounts = ReadonlyMap<string, number>;

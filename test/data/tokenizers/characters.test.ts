@@ -1,0 +1,70 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { configSchema } from '../../../src/config/schema.js';
+import {
+  createTokenCounter,
+  tokenizerFromJson,
+  trainTokenizer,
+} from '../../../src/data/tokenizers/kinds.js';
+import { serializedTokenizerSchema } from '../../../src/data/tokenizers/serialized.js';
+import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
+
+function fit(kind: 'char' | 'byte', texts: string[], options = {}): Tokenizer {
+  const { data } = configSchema.parse({
+    task: 'language-model',
+    data: { train: 'x.txt', tokenizer: { kind, ...options } },
+  });
+  const counter = createTokenCounter(data.tokenizer);
+  for (const text of texts) counter?.add(text);
+  return trainTokenizer(data.tokenizer, counter?.counts ?? new Map());
+}
+
+describe('the char tokenizer', () => {
+  it('numbers characters from 2 by count, equal counts by code point', () => {
+    const tokenizer = fit('char', ['bbca', '😀a']);
+    expect(tokenizer.toJSON()).toMatchObject({ characters: ['a', 'b', 'c', '😀'] });
+    expect(tokenizer.encode('cab😀')).toEqual([4, 2, 3, 5]);
+    expect(tokenizer.vocabularySize).toBe(6);
+  });
+
+  it('maps characters outside the vocabulary to the unknown one, id 1', () => {
+    const tokenizer = fit('char', ['aab'], { vocabularySize: 3 });
+    expect(tokenizer.encode('ab😀')).toEqual([2, 1, 1]);
+    expect(tokenizer.decode([2, 1, 0, 2])).toBe('a\uFFFDa');
+  });
+
+  it('gives back every text it was made of', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const tokenizer = fit('char', [text], { vocabularySize: 100_000 });
+        expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+        expect(Math.max(0, ...tokenizer.encode(text))).toBeLessThan(tokenizer.vocabularySize);
+      }),
+    );
+  });
+
+  it('survives JSON', () => {
+    const tokenizer = fit('char', ['Straße 猫 😀 __proto__'], { lowerCase: true });
+    const json: unknown = JSON.parse(JSON.stringify(tokenizer));
+    const again = tokenizerFromJson(serializedTokenizerSchema.parse(json));
+    expect(again.encode('STRAßE 😀?')).toEqual(tokenizer.encode('STRAßE 😀?'));
+  });
+});
+
+describe('the byte tokenizer', () => {
+  it('gives each byte plus one, so that 0 stays padding', () => {
+    const tokenizer = fit('byte', []);
+    expect(tokenizer.encode('\0Aé')).toEqual([1, 66, 0xc3 + 1, 0xa9 + 1]);
+    expect(tokenizer.vocabularySize).toBe(257);
+  });
+
+  it('gives back every text', () => {
+    const tokenizer = fit('byte', []);
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+      }),
+    );
+    expect(tokenizer.decode(tokenizer.encode('\uFEFFa'))).toBe('\uFEFFa');
+  });
+});
