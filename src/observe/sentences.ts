@@ -1,0 +1,62 @@
+import {
+  type CheckpointEvent,
+  type EvaluationEvent,
+  type PrepareEvent,
+  type StartEvent,
+} from '../train/events.js';
+import { formatBytes, formatCount, formatDuration, formatShare } from './figures.js';
+import { type Figures } from './pace.js';
+
+/** Events as lines for the terminal. */
+
+export function describeStart(event: StartEvent): string[] {
+  const { backend, classes } = event;
+  const output = event.task === 'classify' ? `${formatCount(classes.length)} classes, ` : '';
+  const resumed =
+    event.fromStep === 0 ? '' : `, continued after step ${formatCount(event.fromStep)}`;
+  return [
+    `Run ${event.runDir}: ${event.task}, ${formatCount(event.parameters)} parameters, ${output}vocabulary of ${formatCount(event.vocabulary)}`,
+    `Data: ${formatCount(event.trainRows)} rows with ${formatCount(event.trainTokens)} tokens to train on, ${formatCount(event.validationRows)} rows to validate on`,
+    `Computing with ${formatCount(event.workers)} workers on the ${backend.name} backend (${backend.reason}), ${formatBytes(event.heapBytes)} of shared memory`,
+    `${formatCount(event.totalSteps)} steps, ${formatCount(event.stepsPerEpoch)} an epoch${resumed}`,
+  ];
+}
+
+export function describePrepare(event: PrepareEvent): string {
+  const counts = `${formatCount(event.rows)} rows, ${formatCount(event.tokens)} tokens`;
+  switch (event.phase) {
+    case 'reused':
+      return `The prepared data in ${event.storeDir} still fits: ${counts}`;
+    case 'done':
+      return `Prepared the data in ${event.storeDir}: ${counts}`;
+    case 'vocabulary':
+      return `Building the vocabulary: ${describeRead(event)}`;
+    case 'tokenize':
+      return `Turning text into tokens: ${describeRead(event)}`;
+  }
+}
+
+function describeRead({ bytesDone, bytesTotal, rows }: PrepareEvent): string {
+  const share = bytesTotal > 0 ? ` (${formatShare(bytesDone / bytesTotal)})` : '';
+  return `${formatBytes(bytesDone)}${share}, ${formatCount(rows)} rows`;
+}
+
+/** "loss 0.1234, accuracy 95.1 %, 12,345 tokens/s, 3 min 5 s left". */
+export function describeFigures(figures: Figures): string {
+  return [
+    `loss ${figures.loss.toFixed(4)}`,
+    `accuracy ${formatShare(figures.accuracy)}`,
+    `${formatCount(figures.tokensPerSecond)} tokens/s`,
+    `${formatDuration(figures.secondsLeft)} left`,
+  ].join(', ');
+}
+
+export function describeEvaluation(event: EvaluationEvent): string {
+  const perplexity =
+    event.perplexity === undefined ? '' : `, perplexity ${event.perplexity.toFixed(3)}`;
+  return `Evaluation after step ${formatCount(event.step)}: ${event.split} loss ${event.loss.toFixed(4)}, accuracy ${formatShare(event.accuracy)}${perplexity}${event.best ? ' (best so far)' : ''}`;
+}
+
+export function describeCheckpoint(event: CheckpointEvent): string {
+  return `Checkpoint ${event.path} (${formatBytes(event.bytes)} in ${formatDuration(event.duration)})`;
+}
