@@ -104,7 +104,7 @@ function parseEntry(path: string, name: string, value: unknown, dataBegin: numbe
   }
   const [begin, end] = offsets as [number, number];
   const bytes = shape.reduce((product, size) => product * size, elementBytes[dtype]);
-  if (!Number.isSafeInteger(bytes) || end - begin !== bytes) {
+  if (end - begin !== bytes) {
     throw broken(path, `${tensor} has data_offsets that do not fit its shape`);
   }
   return { name, shape, dtype, begin: dataBegin + begin, end: dataBegin + end };

@@ -1,0 +1,54 @@
+/** From raw mails to labelled rows of text, without duplicates, split by a fixed rule. */
+import { createHash } from 'node:crypto';
+import { writeToString } from 'fast-csv';
+import { convert } from 'html-to-text';
+import PostalMime from 'postal-mime';
+
+/** Share of the rows held out for the test. */
+const testShare = 0.2;
+
+/** Subject and body of a raw mail (bytes) as one line of text; the headers are not part of it. */
+export async function mailText(raw) {
+  const { subject = '', text = '', html = '' } = await PostalMime.parse(raw);
+  const body = text.trim() ? text : textOfHtml(html);
+  return `${subject} ${body}`.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+}
+
+function textOfHtml(html) {
+  return convert(html, {
+    wordwrap: false,
+    selectors: [
+      { selector: 'a', options: { ignoreHref: true } },
+      { selector: 'img', format: 'skip' },
+    ],
+  });
+}
+
+/**
+ * Turns `{ label, raw }` into `{ label, text }` rows. Of mails whose letters are the same (case,
+ * digits, marks and spaces aside) the first is kept. The hash of those letters alone decides in
+ * which split a mail lies, and where: so a mail stays in its place whatever is added.
+ */
+export async function splitMails(mails) {
+  const rows = new Map();
+  for (const { label, raw } of mails) {
+    const text = await mailText(raw);
+    const letters = text
+      .toLowerCase()
+      .replace(/[^\p{L}]+/gu, ' ')
+      .trim();
+    const hash = createHash('sha256').update(letters).digest('hex');
+    if (letters && !rows.has(hash)) rows.set(hash, { label, text });
+  }
+  const ordered = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
+  const held = ([hash]) => parseInt(hash.slice(0, 8), 16) < testShare * 2 ** 32;
+  return {
+    train: ordered.filter((row) => !held(row)).map(([, row]) => row),
+    test: ordered.filter(held).map(([, row]) => row),
+  };
+}
+
+/** Rows as CSV with the columns `label` and `text`. */
+export function toCsv(rows) {
+  return writeToString(rows, { headers: ['label', 'text'], includeEndRowDelimiter: true });
+}

@@ -1,0 +1,64 @@
+/**
+ * Makes a clone ready to run: installs what package-lock.json asks for, builds the native kernels
+ * and compiles TypeScript, each only when it is missing or out of date. Uses Node alone, because it
+ * runs before anything is installed.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Whether node_modules lacks a package of the lock file, or has another version of it. */
+function needsInstall() {
+  const installed = path.join(root, 'node_modules/.package-lock.json');
+  if (!existsSync(installed)) return true;
+  const packagesOf = (file) => JSON.parse(readFileSync(file, 'utf8')).packages;
+  const have = packagesOf(installed);
+  // Compared by content: a checkout touches the lock file without changing what it asks for.
+  return Object.entries(packagesOf(path.join(root, 'package-lock.json'))).some(
+    ([place, { version, optional }]) =>
+      place !== '' && !(place in have ? have[place].version === version : optional),
+  );
+}
+
+/** Time of the last change to a file, or to anything in a folder, in milliseconds. */
+function changedAt(place) {
+  const status = statSync(place);
+  const inside = status.isDirectory() ? readdirSync(place) : [];
+  return Math.max(status.mtimeMs, ...inside.map((name) => changedAt(path.join(place, name))));
+}
+
+function isOutdated(target, sources) {
+  const file = path.join(root, target);
+  if (!existsSync(file)) return true;
+  const built = statSync(file).mtimeMs;
+  return sources.some((source) => changedAt(path.join(root, source)) > built);
+}
+
+function run(what, command, ...args) {
+  console.log(what);
+  const shell = process.platform === 'win32';
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    shell,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  if (status === 0) return;
+  console.error(
+    `setup: ${[command, ...args].join(' ')} failed${error ? `: ${error.message}` : ''}`,
+  );
+  process.exit(1);
+}
+
+if (needsInstall()) {
+  // Development packages too, also where NODE_ENV says production: building needs TypeScript.
+  run('Installing packages …', 'npm', 'ci', '--include=dev', '--loglevel=error');
+}
+if (isOutdated('build/native.json', ['kernels', 'scripts/build-native.js'])) {
+  run('Building the native kernels …', process.execPath, 'scripts/build-native.js');
+}
+if (isOutdated('dist', ['src', 'workers', 'tsconfig.json'])) {
+  run('Compiling …', process.execPath, 'scripts/build.js');
+}
