@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
+import { errorCode } from './error-code.js';
 import { type Manifest, manifestName, manifestSchema } from './manifest.js';
 import { openTokenStore, type TokenStore } from './token-store.js';
 import { tokenizerFromJson } from './tokenizers/kinds.js';
@@ -69,7 +70,7 @@ export async function readManifest(dir: string): Promise<Manifest | undefined> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (errorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
   const manifest = manifestSchema.safeParse(parseJson(text));

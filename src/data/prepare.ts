@@ -7,6 +7,7 @@ import { UserError } from '../errors.js';
 import type { TrainListener } from '../train/events.js';
 import { type Corpus, openCorpus, readManifest } from './corpus.js';
 import { encodeCorpus } from './encoding.js';
+import { errorCode } from './error-code.js';
 import { type Manifest, manifestName } from './manifest.js';
 import { type CorpusPlan, planCorpus, type PlannedSource } from './plan.js';
 import { PrepareProgress } from './progress.js';
@@ -126,7 +127,7 @@ function isRunning(pid: number): boolean {
     return process.kill(pid, 0);
   } catch (error) {
     // EPERM: it runs, under another user.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+    return errorCode(error) === 'EPERM';
   }
 }
 
@@ -135,7 +136,7 @@ async function replaceDirectory(from: string, to: string): Promise<void> {
   try {
     await rename(to, old);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    if (errorCode(error) !== 'ENOENT') throw error;
   }
   await rename(from, to);
   await rm(old, { recursive: true, force: true });

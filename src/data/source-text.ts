@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { StringDecoder } from 'node:string_decoder';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '../errors.js';
+import { errorCode } from './error-code.js';
 import { type Source, standardInput } from './sources.js';
 
 /** From a source's bytes to its text, piece by piece, at the reader's pace. */
@@ -71,7 +72,7 @@ function asError(error: unknown): Error {
 }
 
 function explain(error: unknown, source: Source): unknown {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = errorCode(error);
   if (code.startsWith('Z_')) {
     return new UserError(`${source.path}: the gzip data is damaged or cut off.`);
   }

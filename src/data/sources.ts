@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, isAbsolute, resolve } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
 import { UserError } from '../errors.js';
+import { errorCode } from './error-code.js';
 
 /** Where raw text comes from: files, globs and standard input, before a byte of them is read. */
 
@@ -51,11 +52,13 @@ export async function listSources(
   format: Format | undefined,
   key: string,
 ): Promise<Source[]> {
-  const paths = new Set<string>();
+  const paths = new Map<string, string>();
   for (const pattern of patterns) {
-    for (const path of await expand(pattern, key)) paths.add(path);
+    for (const path of await expand(pattern, key)) {
+      if (!paths.has(resolve(path))) paths.set(resolve(path), path);
+    }
   }
-  return Array.from(paths, (path) => ({
+  return Array.from(paths.values(), (path) => ({
     path,
     format: format ?? guessFormat(path, key),
     gzip: compressed.test(path),
@@ -68,16 +71,19 @@ async function expand(pattern: string, key: string): Promise<string[]> {
   if (!isDynamicPattern(pattern)) {
     throw new UserError(`${key}: there is no file ${JSON.stringify(pattern)}.`);
   }
-  const found = await glob(pattern, { expandDirectories: false });
+  const found = await glob(pattern, { expandDirectories: false, absolute: isAbsolute(pattern) });
   if (found.length === 0) {
     throw new UserError(`${key}: no file matches ${JSON.stringify(pattern)}.`);
   }
   return found.sort();
 }
 
+/** A glob may also be too long for a name. */
+const missing = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
+
 async function isFile(path: string): Promise<boolean> {
   const found = await stat(path).catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
+    if (missing.has(errorCode(error))) return undefined;
     throw error;
   });
   if (found?.isDirectory()) {
@@ -86,11 +92,6 @@ async function isFile(path: string): Promise<boolean> {
     );
   }
   return found !== undefined;
-}
-
-function isMissing(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG';
 }
 
 function guessFormat(path: string, key: string): Format {

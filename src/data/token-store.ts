@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
+import { errorCode } from './error-code.js';
 import type { SplitManifest } from './manifest.js';
 import { readRecord, recordBytes, type RowRecord } from './row-record.js';
 
@@ -59,7 +60,10 @@ export async function openTokenStore(
 }
 
 async function openFile(path: string, bytes: number): Promise<FileHandle> {
-  const file = await open(path, 'r');
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') throw new UserError(`The token store lacks its file ${path}.`);
+    throw error;
+  });
   const { size } = await file.stat();
   if (size === bytes) return file;
   await file.close();

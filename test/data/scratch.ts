@@ -23,7 +23,7 @@ export function useScratch(): (files?: Record<string, string | Uint8Array>) => P
 
 export interface Scratch {
   readonly dir: string;
-  path(name: string): string;
+  readonly path: (name: string) => string;
 }
 
 /** All that an asynchronous iterable gives. */

@@ -1,0 +1,202 @@
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseCsv } from '../../src/data/csv.js';
+import { type ExampleOptions, readExamples } from '../../src/data/examples.js';
+import { UserError } from '../../src/errors.js';
+import { collect, useScratch } from './scratch.js';
+
+const scratch = useScratch();
+const columns: ExampleOptions = { text: 'text', label: 'label' };
+
+async function read(
+  files: Record<string, string | Uint8Array>,
+  options = columns,
+  patterns = Object.keys(files),
+) {
+  const { dir, path } = await scratch(files);
+  const examples = await collect(readExamples(patterns.map(path), options));
+  return examples.map((each) => ({ ...each, source: each.source.slice(dir.length + 1) }));
+}
+
+async function refuse(
+  files: Record<string, string | Uint8Array>,
+  options = columns,
+  patterns?: string[],
+): Promise<string> {
+  const error: unknown = await read(files, options, patterns).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(UserError);
+  return (error as Error).message.replace(/"?\/\S*lockstep-data-\w+\//g, '');
+}
+
+describe('CSV', () => {
+  it('gives text and label by the names in the header, with each row’s line', async () => {
+    const csv = 'id,label,text\n1,spam,"two\r\nlines, and ""quotes"""\n\n2,ham,plain\r\n3,ham,""';
+    expect(await read({ 'a.csv': csv })).toEqual([
+      { text: 'two\r\nlines, and "quotes"', label: 'spam', source: 'a.csv', line: 2, row: 1 },
+      { text: 'plain', label: 'ham', source: 'a.csv', line: 5, row: 2 },
+      { text: '', label: 'ham', source: 'a.csv', line: 6, row: 3 },
+    ]);
+  });
+
+  it('reads TSV, gzip and byte order marks', async () => {
+    const tsv = '\uFEFFtext\tlabel\na, b\tx\n';
+    const gzipped = Buffer.concat([gzipSync('text,label\nc,'), gzipSync('y\n')]);
+    const examples = await read({ 'a.tsv': tsv, 'b.csv.gz': gzipped });
+    expect(examples.map(({ text, label }) => [text, label])).toEqual([
+      ['a, b', 'x'],
+      ['c', 'y'],
+    ]);
+  });
+
+  it('gives no labels where none are asked for', async () => {
+    expect(await read({ 'a.csv': 'text\nhi\n' }, { text: 'text' })).toEqual([
+      { text: 'hi', source: 'a.csv', line: 2, row: 1 },
+    ]);
+  });
+
+  it('finds the same rows and lines however the text is cut into pieces', async () => {
+    const cell = fc.string({ unit: fc.constantFrom('a', ',', '"', '\n', '\r', '\r\n', ' ', 'é') });
+    const table = fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 8 });
+    const cuts = fc.array(fc.nat(200), { maxLength: 10 });
+    await fc.assert(
+      fc.asyncProperty(table, cuts, fc.constantFrom('\n', '\r\n'), async (rows, at, end) => {
+        const quote = (text: string): string => `"${text.replaceAll('"', '""')}"`;
+        const text = rows.map(([a, b]) => `${quote(a)},${quote(b)}${end}`).join('');
+        let line = 1;
+        const expected = rows.map((cells) => {
+          const from = line;
+          line += 1 + cells.join('\0').split(/\r\n|\n|\r/).length - 1;
+          return { cells, line: from };
+        });
+        const ends = [...at, text.length].sort((a, b) => a - b);
+        const pieces = ends.map((stop, i) => text.slice(i === 0 ? 0 : ends[i - 1], stop));
+        const parsed = await collect(parseCsv(from(pieces.filter(Boolean)), ',', 'x.csv'));
+        expect(parsed.flat()).toEqual(expected);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('names the columns that exist when one is missing, and the nearest', async () => {
+    expect(await refuse({ 'a.csv': 'id,Body,class\n' }, { text: 'body' })).toBe(
+      'a.csv has no column "body" (did you mean "Body"?); its header names "id", "Body", "class".',
+    );
+  });
+
+  it('names file and line of a row with a missing or a surplus cell', async () => {
+    const good = '"a\nb",x\n'.repeat(3000);
+    expect(await refuse({ 'a.csv': `text,label\n${good}only\n${good}` })).toBe(
+      'a.csv, line 6002: expected 2 cells as in the header, found 1.',
+    );
+    expect(await refuse({ 'a.csv': 'text,label\na,b\na,b,c\n' })).toBe(
+      'a.csv, line 3: expected 2 cells as in the header, found 3.',
+    );
+  });
+
+  it('names the exact line of a row that is no CSV, far into a file', async () => {
+    const good = '"a\nb",x\n'.repeat(40_000);
+    expect(await refuse({ 'a.csv': `text,label\n${good}"q"uote,x\n${good}` })).toBe(
+      'a.csv, line 80002: expected "," or the end of the line after a closing quotation mark.',
+    );
+    expect(await refuse({ 'a.csv': `text,label\n${good}"open,x\n` })).toBe(
+      'a.csv, line 80002: a quotation mark is never closed.',
+    );
+  });
+
+  it('names file and line of an empty label', async () => {
+    expect(await refuse({ 'a.csv': 'text,label\na,\n' })).toBe(
+      'a.csv, line 2: expected the name of a class in "label", found nothing.',
+    );
+  });
+
+  it('refuses damaged and truncated gzip data', async () => {
+    const gzipped = gzipSync('text,label\n' + 'a,b\n'.repeat(9999));
+    const message = 'a.csv.gz: the gzip data is damaged or cut off.';
+    expect(await refuse({ 'a.csv.gz': gzipped.subarray(0, -20) })).toBe(message);
+    expect(await refuse({ 'a.csv.gz': Buffer.from('text,label\n') })).toBe(message);
+  });
+});
+
+describe('JSONL', () => {
+  it('gives fields, also nested ones, and classes that are numbers or booleans', async () => {
+    const jsonl =
+      '{"text":"a\u2028b","label":1}\r\n\n{"text":"c","label":true}\n{"text":"d","label":"x"}';
+    const examples = await read({ 'a.jsonl': jsonl });
+    expect(examples.map(({ text, label, line }) => [text, label, line])).toEqual([
+      ['a\u2028b', '1', 1],
+      ['c', 'true', 3],
+      ['d', 'x', 4],
+    ]);
+    const nested = await read({ 'b.jsonl': '{"mail":{"body":"x"}}' }, { text: 'mail.body' });
+    expect(nested[0]?.text).toBe('x');
+  });
+
+  it('names file and line of what cannot be used', async () => {
+    const line = (json: string) => refuse({ 'a.jsonl': `{"text":"a","label":"b"}\n${json}\n` });
+    expect(await line('{"text":')).toMatch(/^a.jsonl, line 2: expected a JSON object, found text/);
+    expect(await line('[1]')).toBe('a.jsonl, line 2: expected a JSON object, found an array.');
+    expect(await line('{"txt":"a","label":"b"}')).toBe(
+      'a.jsonl, line 2: there is no field "text" (did you mean "txt"?); the object has "txt", "label".',
+    );
+    expect(await line('{"text":5,"label":"b"}')).toBe(
+      'a.jsonl, line 2: expected a string in the field "text", found a number.',
+    );
+    expect(await line('{"text":"a","label":{}}')).toMatch(
+      /line 2: expected a string, a number or a boolean as the class in the field "label", found an object/,
+    );
+    expect(await line('{"text":"a","label":null}')).toMatch(/found null\.$/);
+  });
+
+  it('does not take inherited members for fields', async () => {
+    expect(await refuse({ 'a.jsonl': '{"a":1}' }, { text: 'constructor.name' })).toMatch(
+      /there is no field "constructor.name"/,
+    );
+  });
+});
+
+describe('files', () => {
+  it('come in the order of patterns, those of a glob sorted, each once', async () => {
+    const files = { 'b.csv': 'text\nb\n', 'a.csv': 'text\na\n', 'B.csv': 'text\nB\n', 'c.txt': 'c' };
+    const examples = await read(files, { text: 'text' }, ['c.txt', '*.csv', 'a.csv']);
+    expect(examples.map(({ text }) => text)).toEqual(['c', 'B', 'a', 'b']);
+  });
+
+  it('may have names that look like globs', async () => {
+    expect(await read({ 'a[1].txt': 'x' }, { text: 'text' })).toHaveLength(1);
+  });
+
+  it('must exist, match and tell their format', async () => {
+    expect(await refuse({}, columns, ['gone.csv'])).toMatch(/^input: there is no file gone.csv/);
+    expect(await refuse({}, columns, ['*.csv'])).toMatch(/^input: no file matches \*.csv/);
+    expect(await refuse({ 'a.dat': 'x' })).toMatch(/does not tell the file's format/);
+    expect(await refuse({}, columns, ['.'])).toMatch(/is a directory: name its files/);
+  });
+
+  it('of plain text give their lines, and have no labels', async () => {
+    const text = await read({ 'a.txt': 'one\r\n\n  two\nthree' }, { text: 'text' });
+    expect(text.map((each) => [each.text, each.line, each.row])).toEqual([
+      ['one', 1, 1],
+      ['  two', 3, 2],
+      ['three', 4, 3],
+    ]);
+    expect(await refuse({ 'a.txt': 'x' })).toMatch(/is plain text, which has no labels/);
+  });
+
+  it('never cut a character where two pieces meet', async () => {
+    const text = `x${'é😀猫'.repeat(60_000)}`;
+    expect((await read({ 'a.txt': text }, { text: 'text' }))[0]?.text).toBe(text);
+  });
+
+  it('stop being read when the reader stops', async () => {
+    const { path } = await scratch({ 'a.csv.gz': gzipSync('text\n' + 'some words\n'.repeat(1e5)) });
+    for await (const example of readExamples([path('a.csv.gz')], { text: 'text' })) {
+      expect(example.row).toBe(1);
+      break;
+    }
+  });
+});
+
+async function* from<T>(items: Iterable<T>): AsyncGenerator<T> {
+  for (const item of items) yield await Promise.resolve(item);
+}
