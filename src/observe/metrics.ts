@@ -1,0 +1,116 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type TrainEvent } from '../train/events.js';
+import { type Observer } from './observer.js';
+
+/** Watches a run for Prometheus. Every metric is explained in docs/metrics.md. */
+export interface MetricsObserver extends Observer {
+  /** A registry of its own: nothing else in the process writes to it. */
+  readonly registry: Registry;
+}
+
+export function collectMetrics(): MetricsObserver {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  const counter = (name: string, help: string) => new Counter({ name, help, registers });
+
+  const loss = gauge('lockstep_train_loss', 'Mean loss of the last step in nats per target.');
+  const accuracy = gauge(
+    'lockstep_train_accuracy',
+    'Share of targets that the last step predicted rightly.',
+  );
+  const gradientNorm = gauge(
+    'lockstep_gradient_norm',
+    'Global norm of the last gradient, before clipping.',
+  );
+  const learningRate = gauge('lockstep_learning_rate', 'Learning rate of the last step.');
+  const steps = counter('lockstep_steps_total', 'Optimizer updates done by this process.');
+  const rows = counter('lockstep_rows_total', 'Rows trained on by this process.');
+  const tokens = counter('lockstep_tokens_total', 'Tokens trained on by this process.');
+  const stepDuration = new Histogram({
+    name: 'lockstep_step_duration_seconds',
+    help: 'How long steps take.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers,
+  });
+  const phases = new Counter({
+    name: 'lockstep_step_phase_seconds_total',
+    help: "Where the steps' time went, by phase.",
+    labelNames: ['phase'],
+    registers,
+  });
+  const busy = gauge(
+    'lockstep_worker_busy_ratio',
+    'Share of the last step that the workers spent computing; 1 when none ever waited.',
+  );
+  const workers = gauge('lockstep_workers', 'Threads that compute.');
+  const deaths = counter('lockstep_worker_deaths_total', 'Workers that died and were replaced.');
+  const validationLoss = gauge(
+    'lockstep_validation_loss',
+    'Loss of the last evaluation on the validation split in nats per target.',
+  );
+  const validationAccuracy = gauge(
+    'lockstep_validation_accuracy',
+    'Share of the validation targets that the last evaluation predicted rightly.',
+  );
+  const checkpoints = counter('lockstep_checkpoints_total', 'Checkpoints written.');
+  const checkpointDuration = new Histogram({
+    name: 'lockstep_checkpoint_duration_seconds',
+    help: 'How long writing a checkpoint takes.',
+    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+    registers,
+  });
+  const heap = gauge('lockstep_heap_bytes', 'Memory shared by all workers, planned at the start.');
+  const epoch = gauge('lockstep_epoch', 'Passes over the training split done, with the fraction.');
+  const progress = gauge('lockstep_progress_ratio', 'Share of all steps of the run that are done.');
+
+  let stepsPerEpoch = 1;
+  let totalSteps = 1;
+  const showStep = (step: number) => {
+    epoch.set(step / stepsPerEpoch);
+    progress.set(step / totalSteps);
+  };
+
+  const observe = (event: TrainEvent) => {
+    switch (event.type) {
+      case 'start':
+        ({ stepsPerEpoch, totalSteps } = event);
+        workers.set(event.workers);
+        heap.set(event.heapBytes);
+        showStep(event.fromStep);
+        break;
+      case 'step':
+        loss.set(event.loss);
+        accuracy.set(event.accuracy);
+        gradientNorm.set(event.gradNorm);
+        learningRate.set(event.learningRate);
+        steps.inc();
+        rows.inc(event.rows);
+        tokens.inc(event.tokens);
+        stepDuration.observe(event.duration);
+        for (const [phase, seconds] of Object.entries(event.phases)) phases.inc({ phase }, seconds);
+        busy.set(event.busy);
+        showStep(event.step);
+        break;
+      case 'evaluation':
+        if (event.split !== 'validation') break;
+        validationLoss.set(event.loss);
+        validationAccuracy.set(event.accuracy);
+        break;
+      case 'checkpoint':
+        checkpoints.inc();
+        checkpointDuration.observe(event.duration);
+        break;
+      case 'worker':
+        deaths.inc();
+        break;
+      case 'prepare':
+      case 'notice':
+      case 'end':
+        break;
+    }
+  };
+
+  return { registry, observe, close: () => registry.clear() };
+}

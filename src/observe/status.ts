@@ -1,0 +1,128 @@
+import { type EvaluationEvent, type StartEvent, type TrainEvent } from '../train/events.js';
+import { type Observer } from './observer.js';
+import { type Figures, Pace } from './pace.js';
+
+/** What the live page shows; the answer to `/status.json`. */
+export interface Status {
+  state: 'preparing' | 'training' | 'finished' | 'stopped';
+  run?: Pick<
+    StartEvent,
+    'runDir' | 'task' | 'workers' | 'parameters' | 'heapBytes' | 'totalSteps'
+  > & {
+    backend: string;
+  };
+  figures?: Figures;
+  evaluation?: Pick<EvaluationEvent, 'step' | 'split' | 'loss' | 'accuracy'>;
+  /** Where the last step's time went, in seconds by phase. */
+  phases: Record<string, number>;
+  workerDeaths: number;
+  notice?: string;
+  /** Curves as [step, loss] pairs, thinned out to some hundred points. */
+  curves: { train: [number, number][]; validation: [number, number][] };
+}
+
+export interface StatusObserver extends Observer {
+  read: () => Status;
+}
+
+/** Keeps what the live page shows, in bounded memory. */
+export function trackStatus(): StatusObserver {
+  const train = new Curve();
+  const validation = new Curve();
+  const status: Omit<Status, 'figures' | 'curves'> = {
+    state: 'preparing',
+    phases: {},
+    workerDeaths: 0,
+  };
+  let pace: Pace | undefined;
+  let figures: Figures | undefined;
+
+  const observe = (event: TrainEvent) => {
+    switch (event.type) {
+      case 'start': {
+        const { runDir, task, workers, parameters, heapBytes, totalSteps, backend } = event;
+        status.state = 'training';
+        status.run = {
+          runDir,
+          task,
+          workers,
+          parameters,
+          heapBytes,
+          totalSteps,
+          backend: backend.name,
+        };
+        pace = new Pace(event, 1000);
+        break;
+      }
+      case 'step':
+        train.add(event.step, event.loss);
+        status.phases = event.phases;
+        // The first step shows at once, later ones once a second.
+        figures = pace?.add(event) ?? figures ?? pace?.take();
+        break;
+      case 'evaluation': {
+        const { step, split, loss, accuracy } = event;
+        if (split === 'validation') validation.add(step, loss);
+        status.evaluation = { step, split, loss, accuracy };
+        break;
+      }
+      case 'worker':
+        status.workerDeaths++;
+        break;
+      case 'notice':
+        status.notice = event.message;
+        break;
+      case 'end':
+        status.state = event.reason;
+        figures = pace?.take() ?? figures;
+        break;
+      case 'prepare':
+      case 'checkpoint':
+        break;
+    }
+  };
+
+  return {
+    observe,
+    read: () => ({
+      ...status,
+      ...(figures && { figures }),
+      curves: { train: train.points(), validation: validation.points() },
+    }),
+    close: () => undefined,
+  };
+}
+
+/** Most points of a curve; a power of two. */
+const CAPACITY = 512;
+
+/**
+ * A curve of any length in bounded memory: when it is full, neighbours are averaged two by two and
+ * each point stands for twice as many values from then on.
+ */
+class Curve {
+  #points: [number, number][] = [];
+  #valuesPerPoint = 1;
+  #sum = 0;
+  #values = 0;
+
+  add(x: number, y: number): void {
+    this.#sum += y;
+    this.#values++;
+    if (this.#values < this.#valuesPerPoint) return;
+    this.#points.push([x, this.#sum / this.#values]);
+    this.#sum = this.#values = 0;
+    if (this.#points.length < CAPACITY) return;
+    const halved: [number, number][] = [];
+    for (let i = 1; i < CAPACITY; i += 2) {
+      const [x, y] = this.#points[i]!;
+      halved.push([x, (this.#points[i - 1]![1] + y) / 2]);
+    }
+    this.#points = halved;
+    this.#valuesPerPoint *= 2;
+  }
+
+  points(): [number, number][] {
+    return this.#points;
+  }
+}

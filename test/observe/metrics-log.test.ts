@@ -1,0 +1,124 @@
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { UserError } from '../../src/errors.js';
+import { logMetrics } from '../../src/observe/metrics-log.js';
+import { type TrainEvent } from '../../src/train/events.js';
+import { startEvent, stepEvent } from './events.js';
+
+let runDir: string;
+beforeEach(async () => {
+  runDir = await mkdtemp(join(tmpdir(), 'lockstep-log-'));
+});
+afterEach(() => rm(runDir, { recursive: true }));
+
+const path = () => join(runDir, 'metrics.jsonl');
+
+function run(fromStep: number, steps: number[], before: TrainEvent[] = []): void {
+  const log = logMetrics();
+  before.forEach(log.observe);
+  log.observe(startEvent({ runDir, fromStep }));
+  for (const step of steps) log.observe(stepEvent(step));
+  log.close();
+}
+
+async function readLines(): Promise<Record<string, unknown>[]> {
+  const text = await readFile(path(), 'utf8');
+  expect(text.endsWith('\n')).toBe(true);
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+async function readSteps(): Promise<unknown[]> {
+  return (await readLines()).filter(({ type }) => type === 'step').map(({ step }) => step);
+}
+
+describe('metrics.jsonl', () => {
+  test('holds one object an event, with the time', async () => {
+    run(0, [1, 2]);
+    const lines = await readLines();
+    expect(lines.map(({ type }) => type)).toEqual(['start', 'step', 'step']);
+    expect(lines[1]).toMatchObject({ step: 1, loss: 1, phases: { update: 0.005 } });
+    for (const { time } of lines) {
+      expect(new Date(time as string).toISOString()).toBe(time);
+    }
+  });
+
+  test('has every line on disk as soon as the event is over', async () => {
+    const log = logMetrics();
+    log.observe(startEvent({ runDir }));
+    log.observe(stepEvent(1));
+    expect(await readSteps()).toEqual([1]);
+    log.close();
+  });
+
+  test('tells what came before the start, and of reading the data only the end', async () => {
+    const prepare = { bytesDone: 1, bytesTotal: 2, rows: 3, tokens: 4, storeDir: 's' };
+    run(
+      0,
+      [],
+      [
+        { type: 'prepare', phase: 'tokenize', ...prepare },
+        { type: 'prepare', phase: 'done', ...prepare },
+        { type: 'notice', message: 'hello' },
+      ],
+    );
+    expect((await readLines()).map(({ type }) => type)).toEqual(['prepare', 'notice', 'start']);
+  });
+
+  test('nothing is touched before the start', async () => {
+    await writeFile(path(), 'of another run\n');
+    const log = logMetrics();
+    log.observe({ type: 'notice', message: 'hello' });
+    log.close();
+    expect(await readFile(path(), 'utf8')).toBe('of another run\n');
+  });
+
+  test('writes a loss that is no number as null', async () => {
+    const log = logMetrics();
+    log.observe(startEvent({ runDir }));
+    log.observe(stepEvent(1, { loss: NaN }));
+    log.close();
+    expect((await readLines())[1]).toMatchObject({ loss: null });
+  });
+});
+
+describe('after a resume', () => {
+  test('no step stands twice and none is missing', async () => {
+    run(0, [1, 2, 3, 4, 5]);
+    run(3, [4, 5, 6]);
+    expect(await readSteps()).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  test('also when the file is larger than what is read at once', async () => {
+    const steps = Array.from({ length: 3000 }, (_, index) => index + 1);
+    run(0, steps);
+    run(2500, steps.slice(2500));
+    expect(await readSteps()).toEqual(steps);
+  });
+
+  test('from the very beginning, what went before is gone', async () => {
+    run(0, [1, 2]);
+    run(0, [1]);
+    expect(await readSteps()).toEqual([1]);
+  });
+
+  test('a line that a kill has torn is cut off', async () => {
+    run(0, [1, 2]);
+    await appendFile(path(), '{"time":"2024-01-01T00:00:00.000Z","type":"st');
+    run(2, [3]);
+    expect(await readSteps()).toEqual([1, 2, 3]);
+  });
+});
+
+test('a folder that does not exist is refused with the path', () => {
+  const log = logMetrics();
+  expect(() => log.observe(startEvent({ runDir: join(runDir, 'none') }))).toThrow(
+    new UserError(
+      `${join(runDir, 'none', 'metrics.jsonl')}: cannot be opened for writing (ENOENT)`,
+    ),
+  );
+});

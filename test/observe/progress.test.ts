@@ -1,0 +1,158 @@
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { showProgress } from '../../src/observe/progress.js';
+import { type TrainEvent } from '../../src/train/events.js';
+import { startEvent, stepEvent } from './events.js';
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const evaluation: TrainEvent = {
+  type: 'evaluation',
+  step: 40,
+  split: 'validation',
+  loss: 0.25,
+  accuracy: 0.9,
+  targets: 128,
+  duration: 0.1,
+  best: true,
+};
+
+/** A stream that keeps what is written; as a terminal it takes cli-progress's cursor commands. */
+function terminal(isTTY: boolean) {
+  const stream = Object.assign(new PassThrough(), {
+    isTTY,
+    columns: 120,
+    cursorTo: () => true,
+    moveCursor: () => true,
+    clearLine: () => true,
+    clearScreenDown: () => true,
+  });
+  const chunks: string[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
+  return { stream, text: () => chunks.join('') };
+}
+
+describe('without a terminal', () => {
+  function observe(events: [TrainEvent, number][]): string[] {
+    const { stream, text } = terminal(false);
+    const progress = showProgress(stream);
+    for (const [event, milliseconds] of events) {
+      vi.advanceTimersByTime(milliseconds);
+      progress.observe(event);
+    }
+    progress.close();
+    return text().trimEnd().split('\n');
+  }
+
+  test('a line every two seconds gives means, tokens per second and the time left', () => {
+    const steps = Array.from({ length: 45 }, (_, index): [TrainEvent, number] => [
+      stepEvent(index + 1, { loss: index < 20 ? 2 : 1 }),
+      100,
+    ]);
+    const lines = observe([[startEvent(), 0], ...steps]).filter((line) => line.startsWith('Step'));
+    expect(lines).toEqual([
+      'Step 20/100, epoch 1/3: loss 2.0000, accuracy 75.0 %, 3,200 tokens/s, 8.0 s left',
+      'Step 40/100, epoch 1/3: loss 1.0000, accuracy 75.0 %, 3,200 tokens/s, 6.0 s left',
+      'Step 45/100, epoch 2/3: loss 1.0000, accuracy 75.0 %, 3,200 tokens/s, 5.5 s left',
+    ]);
+  });
+
+  test('the start says what is computed, with what and why', () => {
+    expect(observe([[startEvent({ fromStep: 30 }), 0]])).toEqual([
+      'Run runs/tiny: classify, 1,234,567 parameters, 2 classes, vocabulary of 500',
+      'Data: 1,280 rows with 12,800 tokens to train on, 128 rows to validate on',
+      'Computing with 2 workers on the wasm backend (no compiler), 3.0 MiB of shared memory',
+      '100 steps, 40 an epoch, continued after step 30',
+    ]);
+  });
+
+  test('evaluations, checkpoints, lost workers and notices are told at once', () => {
+    const lines = observe([
+      [evaluation, 0],
+      [{ ...evaluation, best: false, perplexity: 1.284 }, 0],
+      [{ type: 'checkpoint', step: 40, path: 'runs/tiny/c', bytes: 2048, duration: 0.25 }, 0],
+      [{ type: 'worker', kind: 'died', reason: 'exit 1' }, 0],
+      [{ type: 'notice', message: 'Stopping after this step' }, 0],
+    ]);
+    expect(lines).toEqual([
+      'Evaluation after step 40: validation loss 0.2500, accuracy 90.0 % (best so far)',
+      'Evaluation after step 40: validation loss 0.2500, accuracy 90.0 %, perplexity 1.284',
+      'Checkpoint runs/tiny/c (2.0 KiB in 0.3 s)',
+      'A worker died (exit 1); another one does its work again',
+      'Stopping after this step',
+    ]);
+  });
+
+  test('reading the data is told at most every two seconds, and its end always', () => {
+    const prepare = {
+      type: 'prepare',
+      bytesTotal: 4096,
+      rows: 9,
+      tokens: 70,
+      storeDir: 's',
+    } as const;
+    const lines = observe([
+      [{ ...prepare, phase: 'vocabulary', bytesDone: 1024 }, 500],
+      [{ ...prepare, phase: 'vocabulary', bytesDone: 2048 }, 1500],
+      [{ ...prepare, phase: 'tokenize', bytesDone: 1024 }, 100],
+      [{ ...prepare, phase: 'done', bytesDone: 4096 }, 100],
+    ]);
+    expect(lines).toEqual([
+      'Building the vocabulary: 2.0 KiB (50.0 %), 9 rows',
+      'Prepared the data in s: 9 rows, 70 tokens',
+    ]);
+  });
+});
+
+describe('in a terminal', () => {
+  test('a bar shows the figures, and lines stay above it', () => {
+    const { stream, text } = terminal(true);
+    const progress = showProgress(stream);
+    progress.observe(startEvent());
+    for (let step = 1; step <= 40; step++) {
+      vi.advanceTimersByTime(100);
+      progress.observe(stepEvent(step, { loss: 0.5 }));
+    }
+    progress.observe(evaluation);
+    progress.observe({ type: 'end', reason: 'stopped', step: 40, duration: 4, checkpoint: 'c' });
+    progress.close();
+    expect(text()).toContain('40/100  loss 0.5000, accuracy 75.0 %');
+    expect(text()).toContain('Evaluation after step 40: validation loss 0.2500');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('the bar of reading the data makes room for that of the training', () => {
+    const { stream, text } = terminal(true);
+    const progress = showProgress(stream);
+    vi.advanceTimersByTime(300);
+    progress.observe({
+      type: 'prepare',
+      phase: 'tokenize',
+      bytesDone: 512,
+      bytesTotal: 1024,
+      rows: 5,
+      tokens: 50,
+      storeDir: 's',
+    });
+    vi.advanceTimersByTime(300);
+    expect(text()).toContain('50 %  Turning text into tokens: 512 bytes (50.0 %), 5 rows');
+    progress.observe(startEvent());
+    progress.observe(stepEvent(1));
+    progress.close();
+    expect(text().slice(text().indexOf('Run runs/tiny'))).toContain('1/100  loss 1.0000');
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('an end before any step leaves no timer that would keep the process alive', () => {
+    const { stream } = terminal(true);
+    const progress = showProgress(stream);
+    progress.observe({ type: 'notice', message: 'hello' });
+    progress.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
