@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { listNames } from './columns.js';
+import { encodeRow } from './encode-row.js';
 import { type Example, readSource } from './examples.js';
 import type { Manifest, ManifestSource, SplitManifest } from './manifest.js';
 import { storeVersion } from './manifest.js';
@@ -87,20 +88,15 @@ async function encodeRows(encoding: Encoding): Promise<void> {
     for (const example of examples) {
       const label = labels.get(example.label!);
       if (label === undefined) throw unknownClass(example, classes);
-      const ids = shorten(tokenizer.encode(example.text), config.data);
+      const ids = encodeRow(tokenizer, example.text, config.data);
       const writer = writers.get(splitOf(example.row))!;
-      writer.appendTokens(ids.length > 0 ? ids : [tokenizer.emptyToken]);
+      writer.appendTokens(ids);
       writer.endRow(label, index, example.row);
       progress.rows += 1;
       progress.tokens += ids.length;
     }
     await flush(writers);
   }
-}
-
-function shorten(ids: number[], { maxLength, truncate }: Config['data']): number[] {
-  if (ids.length <= maxLength) return ids;
-  return truncate === 'post' ? ids.slice(0, maxLength) : ids.slice(-maxLength);
 }
 
 function unknownClass({ source, line, label }: Example, classes: readonly string[]): UserError {

@@ -27,11 +27,9 @@ export class SplitWriter {
   /** Appends token ids to the row that is being written. */
   appendTokens(ids: readonly number[]): void {
     const width = this.#idBytes;
-    this.#tokensFile.append(ids.length * width, (buffer, at) => {
-      for (let i = 0; i < ids.length; i++) {
-        if (width === 2) buffer.writeUInt16LE(ids[i]!, at + 2 * i);
-        else buffer.writeUInt32LE(ids[i]!, at + 4 * i);
-      }
+    this.#tokensFile.append(ids.length * width, ({ buffer }, at) => {
+      const Ids = width === 2 ? Uint16Array : Uint32Array;
+      new Ids(buffer, at, ids.length).set(ids);
     });
     this.tokens += ids.length;
   }

@@ -7,7 +7,8 @@ const flushBytes = 1 << 20;
 export class StoreFile {
   readonly #file: FileHandle;
   readonly #hash = createHash('sha256');
-  #buffer = Buffer.allocUnsafe(2 * flushBytes);
+  // With an ArrayBuffer of its own, so that offsets into it are aligned for wider arrays.
+  #buffer = Buffer.from(new ArrayBuffer(2 * flushBytes));
   #used = 0;
   #written = 0;
 
@@ -23,7 +24,7 @@ export class StoreFile {
   append(bytes: number, fill: (buffer: Buffer, at: number) => void): void {
     const needed = this.#used + bytes;
     if (needed > this.#buffer.length) {
-      const larger = Buffer.allocUnsafe(2 * needed);
+      const larger = Buffer.from(new ArrayBuffer(2 * needed));
       this.#buffer.copy(larger, 0, 0, this.#used);
       this.#buffer = larger;
     }
