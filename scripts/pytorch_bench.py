@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+"""Times PyTorch on the cases of `npm run bench`: the peer that Lockstep is measured against.
+
+    python3 scripts/pytorch_bench.py [case …]      (every case when none is named)
+
+A step is forward, loss, backward, clipping by the global norm and Adam on all parameters. Each case
+is timed in three ways, each in fresh processes: one thread; one process with every core; and one
+single-threaded process a core (DistributedDataParallel with gloo), each on its share of the batch.
+Prints one JSON object a line: case, stepMs (median of each way), bestTokensPerSecond.
+"""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+# classes 0: the loss is that of the next token at every position.
+CASES = {
+    "keras-seed": dict(vocabulary=10000, embedding=64, hidden=128, layers=1, batch=32, time=100, classes=3),
+    "classifier-wide": dict(vocabulary=20000, embedding=128, hidden=256, layers=1, batch=64, time=64, classes=4),
+    "char-rnn": dict(vocabulary=65, embedding=128, hidden=512, layers=2, batch=50, time=50, classes=0),
+    "ptb-small": dict(vocabulary=10000, embedding=200, hidden=200, layers=2, batch=20, time=20, classes=0),
+    "ptb-medium": dict(vocabulary=10000, embedding=650, hidden=650, layers=2, batch=20, time=35, classes=0),
+}
+WARM_UP_STEPS = 3
+MEASURED_SECONDS = 3
+FEWEST_STEPS, MOST_STEPS = 7, 200
+
+
+def time_steps(name, processes, rank, meeting_place):
+    """Median seconds of a step. `meeting_place` is a file where the processes find one another."""
+    import torch
+    from torch import distributed, nn
+    from pytorch_model import Model
+
+    torch.manual_seed(0)
+    case = CASES[name]
+    outputs = case["classes"] or case["vocabulary"]
+    rows = case["batch"] // processes
+    model = Model(case["vocabulary"], case["embedding"], case["hidden"], case["layers"], outputs)
+    parameters = list(model.parameters())
+    ids = torch.randint(0, case["vocabulary"], (case["time"], rows))
+    targets = torch.randint(0, outputs, (rows,) if case["classes"] else (case["time"], rows))
+
+    class Loss(nn.Module):
+        """The model with its loss, so that DistributedDataParallel wraps all of the forward pass."""
+
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self):
+            hidden, _ = model.lstm(model.embedding(ids))
+            logits = model.head(hidden[-1] if case["classes"] else hidden)
+            return nn.functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
+
+    loss = Loss()
+    if processes > 1:
+        distributed.init_process_group("gloo", init_method=f"file://{meeting_place}",
+                                       rank=rank, world_size=processes)
+        loss = nn.parallel.DistributedDataParallel(loss)
+    adam = torch.optim.Adam(parameters, 1e-3)
+
+    def step():
+        adam.zero_grad(set_to_none=True)
+        loss().backward()
+        nn.utils.clip_grad_norm_(parameters, 5.0)
+        adam.step()
+
+    for _ in range(WARM_UP_STEPS):
+        step()
+    seconds, begin = [], time.perf_counter()
+    while True:
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+        late = time.perf_counter() - begin > MEASURED_SECONDS
+        done = len(seconds) >= (FEWEST_STEPS if late else MOST_STEPS)
+        if processes > 1:
+            # All stop after the same step, or the last ones would wait for ever: rank 0 decides.
+            flag = torch.tensor(int(done))
+            distributed.broadcast(flag, 0)
+            done = bool(flag)
+        if done:
+            return statistics.median(seconds)
+
+
+def measure(name, threads, processes):
+    """Seconds of a step in fresh processes; None when PyTorch fails."""
+    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
+                       MKL_NUM_THREADS=str(threads), GLOO_SOCKET_IFNAME="lo")
+    with tempfile.TemporaryDirectory() as folder:
+        running = [
+            subprocess.Popen([sys.executable, __file__, "--process", name, str(processes), str(rank),
+                              os.path.join(folder, "meeting")],
+                             env=environment, stdout=subprocess.PIPE, text=True)
+            for rank in range(processes)]
+        said = [process.communicate()[0] for process in running]
+    return float(said[0]) if all(process.returncode == 0 for process in running) else None
+
+
+def main(names):
+    unknown = [name for name in names if name not in CASES]
+    if unknown:
+        sys.exit(f"there is no case {unknown[0]}; the cases are {', '.join(CASES)}")
+    cores = os.cpu_count()
+    for name in names or CASES:
+        case = CASES[name]
+        ways = {"oneThread": (1, 1), "allThreads": (cores, 1), "processes": (1, min(cores, case["batch"]))}
+        seconds = {way: measure(name, *how) for way, how in ways.items()}
+        # Processes have equal shares, so that a batch which they do not divide is a little smaller.
+        rates = [case["time"] * (case["batch"] // ways[way][1] * ways[way][1]) / s
+                 for way, s in seconds.items() if s]
+        if not rates:
+            sys.exit(f"{name}: PyTorch failed in every way")
+        print(json.dumps({"case": name,
+                          "stepMs": {way: s and round(s * 1000, 2) for way, s in seconds.items()},
+                          "bestTokensPerSecond": round(max(rates))}), flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--process"]:
+        _, _, name, processes, rank, place = sys.argv
+        print(time_steps(name, int(processes), int(rank), place))
+    else:
+        main(sys.argv[1:])
