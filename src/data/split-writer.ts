@@ -28,8 +28,8 @@ export class SplitWriter {
   appendTokens(ids: readonly number[]): void {
     const width = this.#idBytes;
     this.#tokensFile.append(ids.length * width, ({ buffer }, at) => {
-      const Ids = width === 2 ? Uint16Array : Uint32Array;
-      new Ids(buffer, at, ids.length).set(ids);
+      if (width === 2) new Uint16Array(buffer, at, ids.length).set(ids);
+      else new Uint32Array(buffer, at, ids.length).set(ids);
     });
     this.tokens += ids.length;
   }

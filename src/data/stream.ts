@@ -90,6 +90,10 @@ function advance(
   start: number,
   limit: number,
 ): { index: number; characters: number } {
+  if (!surrogate.test(text)) {
+    const characters = Math.min(limit, text.length - start);
+    return { index: start + characters, characters };
+  }
   let index = start;
   let characters = 0;
   for (; index < text.length && characters < limit; characters++) {
@@ -99,5 +103,6 @@ function advance(
   return { index, characters };
 }
 
+const surrogate = /[\ud800-\udfff]/;
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit < 0xdc00;
 const isLow = (unit: number): boolean => unit >= 0xdc00 && unit < 0xe000;

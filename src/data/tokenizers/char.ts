@@ -33,16 +33,18 @@ export class CharTokenizer implements Tokenizer {
 
   encode(text: string): number[] {
     const source = this.#lowerCase ? text.toLowerCase() : text;
-    const ids: number[] = [];
+    const ids = new Array<number>(source.length);
+    let length = 0;
     for (let i = 0; i < source.length; i++) {
       const point = source.codePointAt(i)!;
       if (point <= lastBmp) {
-        ids.push(this.#basic[point]!);
+        ids[length++] = this.#basic[point]!;
       } else {
-        ids.push(this.#beyond.get(point) ?? unknown);
+        ids[length++] = this.#beyond.get(point) ?? unknown;
         i += 1;
       }
     }
+    ids.length = length;
     return ids;
   }
 
@@ -67,7 +69,8 @@ export class CharTokenizer implements Tokenizer {
 /** Counts characters; `counts` is made anew at every look. */
 export class CharCounter implements TokenCounter {
   readonly #lowerCase: boolean;
-  readonly #counts = new Map<number, number>();
+  readonly #basic = new Float64Array(lastBmp + 1);
+  readonly #beyond = new Map<number, number>();
 
   constructor({ lowerCase }: CharConfig) {
     this.#lowerCase = lowerCase;
@@ -77,8 +80,12 @@ export class CharCounter implements TokenCounter {
     const source = this.#lowerCase ? text.toLowerCase() : text;
     for (let i = 0; i < source.length; i++) {
       const point = source.codePointAt(i)!;
-      if (point > lastBmp) i += 1;
-      this.#counts.set(point, (this.#counts.get(point) ?? 0) + 1);
+      if (point <= lastBmp) {
+        this.#basic[point]! += 1;
+      } else {
+        this.#beyond.set(point, (this.#beyond.get(point) ?? 0) + 1);
+        i += 1;
+      }
     }
   }
 
@@ -88,7 +95,10 @@ export class CharCounter implements TokenCounter {
 
   get counts(): TokenCounts {
     const counts = new Map<string, number>();
-    for (const [point, count] of this.#counts) counts.set(String.fromCodePoint(point), count);
+    this.#basic.forEach((count, point) => {
+      if (count > 0) counts.set(String.fromCharCode(point), count);
+    });
+    for (const [point, count] of this.#beyond) counts.set(String.fromCodePoint(point), count);
     return counts;
   }
 }

@@ -7,6 +7,8 @@ export interface SplitOptions {
   readonly split: string;
 }
 
+export type Visit = (source: string, start: number, end: number) => void;
+
 const whiteSpace = /\s/;
 
 export class WordSplitter {
@@ -27,8 +29,8 @@ export class WordSplitter {
     this.#cuts = new Set(blanks.length > 0 ? blanks : separators);
   }
 
-  /** Calls `visit` with every word in turn. */
-  split(text: string, visit: (word: string) => void): void {
+  /** Calls `visit` with every word in turn: it is `source[start, end)`. */
+  split(text: string, visit: Visit): void {
     const source = this.#options.lowerCase ? text.toLowerCase() : text;
     const ends = this.#ends;
     if (ends === undefined) {
@@ -38,17 +40,17 @@ export class WordSplitter {
     let start = 0;
     for (let i = 0; i < source.length; i++) {
       if (ends[source.charCodeAt(i)] === 0) continue;
-      if (i > start) visit(source.slice(start, i));
+      if (i > start) visit(source, start, i);
       start = i + 1;
     }
-    if (start < source.length) visit(source.slice(start));
+    if (start < source.length) visit(source, start, source.length);
   }
 
-  #splitSlowly(source: string, visit: (word: string) => void): void {
+  #splitSlowly(source: string, visit: Visit): void {
     const { filters, split } = this.#options;
     const filtered = new Set(filters);
     const replaced = Array.from(source, (each) => (filtered.has(each) ? split : each)).join('');
-    for (const word of replaced.split(split)) if (word !== '') visit(word);
+    for (const word of replaced.split(split)) if (word !== '') visit(word, 0, word.length);
   }
 
   /**

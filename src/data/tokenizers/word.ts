@@ -2,6 +2,7 @@ import type { TokenizerConfig } from '../../config/schema.js';
 import type { SerializedWord } from './serialized.js';
 import type { TokenCounter, TokenCounts, Tokenizer } from './tokenizer.js';
 import { type SplitOptions, WordSplitter } from './word-splitter.js';
+import { WordTable } from './word-table.js';
 
 type WordConfig = Extract<TokenizerConfig, { kind: 'word' }>;
 
@@ -15,7 +16,9 @@ export class WordTokenizer implements Tokenizer {
   readonly emptyToken: number;
   readonly #json: SerializedWord;
   readonly #splitter: WordSplitter;
-  readonly #ids = new Map<string, number>();
+  readonly #known = new WordTable();
+  /** Id of each known word by its number in the table. */
+  readonly #ids: Uint32Array;
   /** Id of unknown words; 0 drops them. */
   readonly #unknown: number;
 
@@ -23,18 +26,21 @@ export class WordTokenizer implements Tokenizer {
     this.#json = { kind: 'word', ...json };
     this.#splitter = new WordSplitter(json);
     // A text that holds the unknown token as a word makes it stand twice; as in Keras, the last wins.
-    json.words.forEach((word, i) => this.#ids.set(word, i + 1));
-    this.#unknown = json.outOfVocabulary === null ? 0 : (this.#ids.get(json.outOfVocabulary) ?? 0);
+    this.#ids = new Uint32Array(json.words.length);
+    json.words.forEach((word, i) => {
+      this.#ids[this.#known.add(word, 0, word.length)] = i + 1;
+    });
+    const word = json.outOfVocabulary;
+    this.#unknown = word === null ? 0 : (this.#ids[this.#known.find(word, 0, word.length)] ?? 0);
     this.emptyToken = this.#unknown;
     this.vocabularySize = json.words.length + 1;
   }
 
   encode(text: string): number[] {
     const ids: number[] = [];
-    const known = this.#ids;
-    const unknown = this.#unknown;
-    this.#splitter.split(text, (word) => {
-      const id = known.get(word) ?? unknown;
+    this.#splitter.split(text, (source, start, end) => {
+      const index = this.#known.find(source, start, end);
+      const id = index < 0 ? this.#unknown : this.#ids[index]!;
       if (id !== 0) ids.push(id);
     });
     return ids;
@@ -59,9 +65,10 @@ export class WordTokenizer implements Tokenizer {
   }
 }
 
-/** Counts words as the tokenizer will split them. */
+/** Counts words as the tokenizer will split them; `counts` is made anew at every look. */
 export class WordCounter implements TokenCounter {
-  readonly counts = new Map<string, number>();
+  readonly #words = new WordTable();
+  readonly #counts: number[] = [];
   readonly #splitter: WordSplitter;
 
   constructor(config: WordConfig) {
@@ -69,22 +76,21 @@ export class WordCounter implements TokenCounter {
   }
 
   add(text: string): void {
-    const counts = this.counts;
-    this.#splitter.split(text, (word) => {
-      const count = counts.get(word);
-      if (count === undefined) counts.set(detach(word), 1);
-      else counts.set(word, count + 1);
+    const counts = this.#counts;
+    this.#splitter.split(text, (source, start, end) => {
+      const index = this.#words.add(source, start, end);
+      if (index === counts.length) counts.push(1);
+      else counts[index]! += 1;
     });
   }
 
   cut(text: string): number {
     return this.#splitter.cut(text);
   }
-}
 
-/** A slice of a string keeps the whole of it alive, which here would be the corpus: copies it. */
-function detach(slice: string): string {
-  return Buffer.from(slice, 'utf16le').toString('utf16le');
+  get counts(): TokenCounts {
+    return new Map(this.#counts.map((count, index) => [this.#words.word(index), count]));
+  }
 }
 
 /**

@@ -1,0 +1,37 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { WordTable } from '../../../src/data/tokenizers/word-table.js';
+
+describe('the table of words', () => {
+  it('numbers words like a map from words to the order of their appearance', () => {
+    const word = fc.oneof(
+      fc.string({ unit: fc.constantFrom('a', 'b'), minLength: 1 }),
+      fc.string({ unit: 'binary', minLength: 1 }),
+    );
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 60 }), word, (words, other) => {
+        const table = new WordTable();
+        const map = new Map<string, number>();
+        for (const each of words) {
+          const text = `..${each}.`;
+          expect(table.find(text, 2, 2 + each.length)).toBe(map.get(each) ?? -1);
+          if (!map.has(each)) map.set(each, map.size);
+          expect(table.add(text, 2, 2 + each.length)).toBe(map.get(each));
+        }
+        expect(table.size).toBe(map.size);
+        expect(table.find(other, 0, other.length)).toBe(map.get(other) ?? -1);
+        for (const [each, index] of map) expect(table.word(index)).toBe(each);
+      }),
+    );
+  });
+
+  it('grows', () => {
+    const table = new WordTable();
+    for (let i = 0; i < 20_000; i++) expect(table.add(`word${i}`, 0, `word${i}`.length)).toBe(i);
+    for (let i = 0; i < 20_000; i++) {
+      expect(table.find(`word${i}`, 0, `word${i}`.length)).toBe(i);
+      expect(table.word(i)).toBe(`word${i}`);
+    }
+    expect(table.find('word20000', 0, 9)).toBe(-1);
+  });
+});
