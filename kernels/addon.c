@@ -1,0 +1,151 @@
+/*
+ * The Node-API side of the native backend: attach(bytes, instructionSet) once per thread, then
+ * run(kernel, argsOffset). The heap is found by its base address; a reference keeps it alive.
+ */
+#include <node_api.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+#if defined(__x86_64__)
+#define FOR_EACH_SET(X) X(avx512) X(avx2) X(fma128) X(baseline)
+#elif defined(__aarch64__)
+#define FOR_EACH_SET(X) X(neon)
+#else
+#error "the native backend knows x86-64 and Arm64"
+#endif
+
+#define DECLARE_ONE(name, set) void lockstep_##name##_##set(char *base, const double *args);
+#if defined(__x86_64__)
+#define DECLARE(name) DECLARE_ONE(name, avx512) DECLARE_ONE(name, avx2) DECLARE_ONE(name, fma128) DECLARE_ONE(name, baseline)
+#else
+#define DECLARE(name) DECLARE_ONE(name, neon)
+#endif
+FOR_EACH_KERNEL(DECLARE)
+
+#define ENTRY_avx512(name) lockstep_##name##_avx512,
+#define ENTRY_avx2(name) lockstep_##name##_avx2,
+#define ENTRY_fma128(name) lockstep_##name##_fma128,
+#define ENTRY_baseline(name) lockstep_##name##_baseline,
+#define ENTRY_neon(name) lockstep_##name##_neon,
+#define TABLE(set) static const kernel_function kernels_##set[] = {FOR_EACH_KERNEL(ENTRY_##set)};
+FOR_EACH_SET(TABLE)
+
+typedef struct {
+  const char *name;
+  const kernel_function *kernels;
+  int fused; /* multiply-adds round once: the numeric profile */
+} instruction_set;
+
+static const instruction_set sets[] = {
+#if defined(__x86_64__)
+    {"avx512", kernels_avx512, 1}, {"avx2", kernels_avx2, 1}, {"fma128", kernels_fma128, 1}, {"baseline", kernels_baseline, 0},
+#else
+    {"neon", kernels_neon, 1},
+#endif
+};
+#define SET_COUNT (sizeof sets / sizeof sets[0])
+
+static int is_supported(size_t set) {
+#if defined(__x86_64__)
+  switch (set) {
+    case 0:
+      return __builtin_cpu_supports("avx512f") != 0;
+    case 1:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case 2:
+      return __builtin_cpu_supports("fma") != 0;
+    default:
+      return 1;
+  }
+#else
+  (void)set;
+  return 1;
+#endif
+}
+
+typedef struct {
+  char *base;
+  size_t length;
+  const kernel_function *kernels;
+  napi_ref heap;
+} instance;
+
+#define KERNEL_COUNT_ONE(name) +1
+enum { KERNEL_COUNT = 0 FOR_EACH_KERNEL(KERNEL_COUNT_ONE) };
+
+static napi_value fail(napi_env env, const char *message) {
+  napi_throw_error(env, NULL, message);
+  return NULL;
+}
+
+/* attach(heap: Uint8Array, set: number): void */
+static napi_value attach(napi_env env, napi_callback_info info) {
+  size_t argc = 2, length;
+  napi_value argv[2];
+  instance *self;
+  napi_typedarray_type type;
+  void *data;
+  uint32_t set;
+  napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&self);
+  if (napi_get_typedarray_info(env, argv[0], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array)
+    return fail(env, "attach: expected a Uint8Array on the heap");
+  if (napi_get_value_uint32(env, argv[1], &set) != napi_ok || set >= SET_COUNT || !is_supported(set))
+    return fail(env, "attach: this processor does not have that instruction set");
+  if (self->heap != NULL) napi_delete_reference(env, self->heap);
+  if (napi_create_reference(env, argv[0], 1, &self->heap) != napi_ok) return fail(env, "attach: out of memory");
+  self->base = data;
+  self->length = length;
+  self->kernels = sets[set].kernels;
+  return NULL;
+}
+
+/* run(kernel: number, argsOffset: number): void */
+static napi_value run(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value argv[2];
+  instance *self;
+  uint32_t kernel;
+  double args;
+  napi_get_cb_info(env, info, &argc, argv, NULL, (void **)&self);
+  if (napi_get_value_uint32(env, argv[0], &kernel) != napi_ok || kernel >= KERNEL_COUNT ||
+      napi_get_value_double(env, argv[1], &args) != napi_ok || !(args >= 0 && args < (double)self->length))
+    return fail(env, "run: expected the number of a kernel and the offset of its arguments");
+  self->kernels[kernel](self->base, (const double *)(self->base + (size_t)args));
+  return NULL;
+}
+
+/* instructionSets: { name, supported, fused }[] */
+static napi_value describe_sets(napi_env env) {
+  napi_value list;
+  napi_create_array(env, &list);
+  for (size_t i = 0; i < SET_COUNT; i++) {
+    napi_value entry, name, supported, fused;
+    napi_create_object(env, &entry);
+    napi_create_string_utf8(env, sets[i].name, NAPI_AUTO_LENGTH, &name);
+    napi_get_boolean(env, is_supported(i), &supported);
+    napi_get_boolean(env, sets[i].fused, &fused);
+    napi_set_named_property(env, entry, "name", name);
+    napi_set_named_property(env, entry, "supported", supported);
+    napi_set_named_property(env, entry, "fused", fused);
+    napi_set_element(env, list, (uint32_t)i, entry);
+  }
+  return list;
+}
+
+static void release(void *data) { free(data); }
+
+NAPI_MODULE_INIT() {
+  instance *self = calloc(1, sizeof *self);
+  napi_value function;
+  if (self == NULL) return fail(env, "out of memory");
+  napi_add_env_cleanup_hook(env, release, self);
+  napi_create_function(env, "attach", NAPI_AUTO_LENGTH, attach, self, &function);
+  napi_set_named_property(env, exports, "attach", function);
+  napi_create_function(env, "run", NAPI_AUTO_LENGTH, run, self, &function);
+  napi_set_named_property(env, exports, "run", function);
+  napi_set_named_property(env, exports, "instructionSets", describe_sets(env));
+  return exports;
+}

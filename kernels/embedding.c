@@ -1,0 +1,77 @@
+/*
+ * Embedding look-up and its gradient. Both work on the distinct tokens of a batch: each is looked up and
+ * projected once, and the gradients of its positions are summed before any product is formed.
+ */
+#include "panel.h"
+
+typedef struct {
+  double table, width;       /* [vocabulary][width], row-major */
+  double ids;                /* int32 [distinct] */
+  double out, out_stride;    /* [ceil(width / 16)][distinct][16] */
+  double row0, row1;
+} gather_args;
+
+void KERNEL(gather_rows)(char *base, const double *args) {
+  const gather_args *x = (const gather_args *)args;
+  const size_t width = (size_t)x->width, stride = (size_t)x->out_stride;
+  const int32_t *ids = I32(base, x->ids);
+  for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
+    const float *from = F32(base, x->table) + (size_t)ids[row] * width;
+    for (size_t column = 0; column < width; column += PANEL) {
+      float *to = F32(base, x->out) + column / PANEL * stride + row * PANEL;
+      const size_t n = min_size(PANEL, width - column);
+      for (size_t i = 0; i < n; i++) to[i] = from[column + i];
+      for (size_t i = n; i < PANEL; i++) to[i] = 0.0f;
+    }
+  }
+}
+
+typedef struct {
+  double gradient, gradient_stride;  /* [panels][tokens][16] */
+  double starts, positions;          /* int32 [distinct + 1], int32 [tokens]: where each distinct token stands, in global order */
+  double out, out_stride;            /* [panels][distinct][16] */
+  double distinct, panel0, panel1;
+} token_sum_args;
+
+/* Segment sum: out[d] = sum of the gradients at the positions of distinct token d, in global order. */
+void KERNEL(token_sum)(char *base, const double *args) {
+  const token_sum_args *x = (const token_sum_args *)args;
+  const int32_t *starts = I32(base, x->starts), *positions = I32(base, x->positions);
+  for (size_t panel = (size_t)x->panel0; panel < (size_t)x->panel1; panel++) {
+    const float *gradient = F32(base, x->gradient) + panel * (size_t)x->gradient_stride;
+    float *out = F32(base, x->out) + panel * (size_t)x->out_stride;
+    for (size_t d = 0; d < (size_t)x->distinct; d++) {
+      vf sum[PV];
+      UNROLL for (int v = 0; v < PV; v++) sum[v] = vzero();
+      for (int32_t i = starts[d]; i < starts[d + 1]; i++) {
+        const float *row = gradient + (size_t)positions[i] * PANEL;
+        UNROLL for (int v = 0; v < PV; v++) sum[v] = vadd(sum[v], vload(row + v * VL));
+      }
+      UNROLL for (int v = 0; v < PV; v++) vstore(out + d * PANEL + (size_t)v * VL, sum[v]);
+    }
+  }
+}
+
+typedef struct {
+  double matrix, stride, panels; /* [panels][rows][16] */
+  double sums;                   /* double [ceil(rows / 16)]: sum of squares of each block of 16 rows */
+  double rows;
+  double block0, block1;
+} row_squares_args;
+
+/* Sums of squares over blocks of 16 rows, in float64 and in a fixed order, for the global norm. */
+void KERNEL(row_squares)(char *base, const double *args) {
+  const row_squares_args *x = (const row_squares_args *)args;
+  for (size_t block = (size_t)x->block0; block < (size_t)x->block1; block++) {
+    double lanes[PANEL] = {0};
+    const size_t end = min_size((size_t)x->rows, (block + 1) * 16);
+    for (size_t panel = 0; panel < (size_t)x->panels; panel++)
+      for (size_t row = block * 16; row < end; row++) {
+        const float *from = F32(base, x->matrix) + panel * (size_t)x->stride + row * PANEL;
+        for (int i = 0; i < PANEL; i++) lanes[i] += (double)from[i] * (double)from[i];
+      }
+    double sum = 0;
+    for (int i = 0; i < PANEL; i++) sum += lanes[i];
+    F64(base, x->sums)[block] = sum;
+  }
+}

@@ -1,0 +1,57 @@
+/*
+ * The one matrix layout of the project. A panel matrix of R rows and C columns is stored as ceil(C / 16)
+ * panels, each [rows][16] floats: element (row, column) lies at (column / 16) * rows * 16 + row * 16 + column % 16.
+ * Columns beyond C are zero. Weights, activations and gradients of activations all have it, and it serves
+ * every operand of every product without a copy:
+ *   - as left operand, a tile of rows reads whole cache lines that lie side by side;
+ *   - as right operand, its rows are the packed panels that a microkernel streams;
+ *   - with the token dimension as the sum (weight gradients), both operands are read panel by panel.
+ *
+ * Arguments of kernels are structs of doubles: byte offsets into the heap and counts, all exact.
+ */
+#ifndef LOCKSTEP_PANEL_H
+#define LOCKSTEP_PANEL_H
+
+#include "simd.h"
+
+#define F32(base, offset) ((float *)((base) + (size_t)(offset)))
+#define F64(base, offset) ((double *)((base) + (size_t)(offset)))
+#define I32(base, offset) ((int32_t *)((base) + (size_t)(offset)))
+
+INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
+
+/* Tiles of TILE_ROWS x TILE_VECTORS accumulators fill the registers of each instruction set. */
+#if VL == 16
+#define TILE_ROWS 12
+#define TILE_VECTORS 2
+#elif defined(__aarch64__)
+#define TILE_ROWS 8
+#define TILE_VECTORS 2
+#elif VL == 8
+#define TILE_ROWS 6
+#define TILE_VECTORS 2
+#else
+#define TILE_ROWS 4
+#define TILE_VECTORS 2
+#endif
+
+/* How the sum of a product's element starts. */
+enum product_start { START_ZERO = 0, START_BIAS = 1, START_RESULT = 2, START_GATHER = 3 };
+
+/*
+ * Operands of one product C[rows, n] = start + A[rows, k] B[k, n], all panel matrices; strides in floats.
+ * With START_GATHER row r starts from row gather[r] of the panel matrix `from`.
+ */
+typedef struct {
+  const float *a, *b, *bias, *from;
+  const int32_t *gather;
+  float *c;
+  size_t a_stride, b_stride, c_stride, from_stride;
+  size_t k_panels, n_panels;
+  enum product_start start;
+} product;
+
+/* Computes rows [row0, row1) of the columns of panels [panel0, panel1). */
+void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0, size_t panel1);
+
+#endif

@@ -1,0 +1,139 @@
+/*
+ * Matrix products over packed panels. Every element is one chain of fused multiply-adds over k in rising
+ * order that starts from its bias, its former value or zero, whatever tile it falls into: the bits do not
+ * depend on the number of rows, on the blocking or on the vector width.
+ */
+#include "panel.h"
+
+/* Rows and k-panels of a block of A: about half a megabyte, to stay in the second-level cache. */
+#define BLOCK_ROWS 240
+#define BLOCK_K_PANELS 32
+
+INLINE size_t vector_offset(int vector, size_t stride) {
+  return (size_t)(vector / PV) * stride + (size_t)(vector % PV) * VL;
+}
+
+INLINE void tile(const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
+                 size_t b_stride, size_t k_panels, vf acc[TILE_ROWS][TILE_VECTORS]) {
+  for (size_t panel = 0; panel < k_panels; panel++) {
+    for (int k = 0; k < PANEL; k++) {
+      vf column[TILE_VECTORS];
+      UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b + vector_offset(j, b_stride));
+      UNROLL for (int i = 0; i < rows; i++) {
+        const vf left = vset(a[i * PANEL + k]);
+        UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vfma(left, column[j], acc[i][j]);
+      }
+      b += PANEL;
+    }
+    a += a_stride;
+  }
+}
+
+INLINE void run_tile(const int rows, const int vectors, const product *p, enum product_start start,
+                     size_t row, size_t vector, size_t k0, size_t k_panels) {
+  vf acc[TILE_ROWS][TILE_VECTORS];
+  const size_t first = (vector / PV), lane = (vector % PV) * VL;
+  float *c = p->c + first * p->c_stride + row * PANEL + lane;
+  if (start == START_RESULT) {
+    UNROLL for (int i = 0; i < rows; i++)
+      UNROLL for (int j = 0; j < vectors; j++)
+        acc[i][j] = vload(c + i * PANEL + vector_offset(j, p->c_stride));
+  } else if (start == START_BIAS) {
+    UNROLL for (int j = 0; j < vectors; j++) {
+      const vf bias = vload(p->bias + (vector + (size_t)j) * VL);
+      UNROLL for (int i = 0; i < rows; i++) acc[i][j] = bias;
+    }
+  } else if (start == START_GATHER) {
+    const float *from = p->from + first * p->from_stride + lane;
+    UNROLL for (int i = 0; i < rows; i++) {
+      const float *source = from + (size_t)p->gather[row + (size_t)i] * PANEL;
+      UNROLL for (int j = 0; j < vectors; j++)
+        acc[i][j] = vload(source + vector_offset(j, p->from_stride));
+    }
+  } else {
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
+  }
+  tile(rows, vectors, p->a + k0 * p->a_stride + row * PANEL, p->a_stride,
+       p->b + first * p->b_stride + lane + k0 * PANEL * PANEL, p->b_stride, k_panels, acc);
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < vectors; j++)
+      vstore(c + i * PANEL + vector_offset(j, p->c_stride), acc[i][j]);
+}
+
+#define TILE_CASE(n)                                                  \
+  case n:                                                             \
+    run_tile(n, vectors, p, start, row, vector, k0, k_panels);        \
+    break;
+
+INLINE void run_rows(const int vectors, int rows, const product *p, enum product_start start,
+                     size_t row, size_t vector, size_t k0, size_t k_panels) {
+  switch (rows) {
+    TILE_CASE(1)
+    TILE_CASE(2)
+    TILE_CASE(3)
+    TILE_CASE(4)
+#if TILE_ROWS > 4
+    TILE_CASE(5)
+    TILE_CASE(6)
+#endif
+#if TILE_ROWS > 6
+    TILE_CASE(7)
+    TILE_CASE(8)
+#endif
+#if TILE_ROWS > 8
+    TILE_CASE(9)
+    TILE_CASE(10)
+    TILE_CASE(11)
+    TILE_CASE(12)
+#endif
+  }
+}
+
+void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0, size_t panel1) {
+  const size_t vectors = panel1 * PV;
+  for (size_t block = row0; block < row1; block += BLOCK_ROWS) {
+    const size_t block_end = min_size(row1, block + BLOCK_ROWS);
+    /* Tiles of nearly equal height: an edge tile of one row would run at a fraction of the speed. */
+    const size_t tiles = (block_end - block + TILE_ROWS - 1) / TILE_ROWS;
+    for (size_t k0 = 0; k0 < p->k_panels; k0 += BLOCK_K_PANELS) {
+      const size_t k_panels = min_size(p->k_panels - k0, BLOCK_K_PANELS);
+      const enum product_start start = k0 == 0 ? p->start : START_RESULT;
+      for (size_t vector = panel0 * PV; vector < vectors; vector += TILE_VECTORS) {
+        size_t row = block;
+        for (size_t t = 0; t < tiles; t++) {
+          const size_t left = block_end - row, share = tiles - t;
+          const int rows = (int)((left + share - 1) / share);
+#if TILE_VECTORS > PV
+          if (vectors - vector < TILE_VECTORS) {
+            run_rows(PV, rows, p, start, row, vector, k0, k_panels);
+          } else
+#endif
+            run_rows(TILE_VECTORS, rows, p, start, row, vector, k0, k_panels);
+          row += (size_t)rows;
+        }
+      }
+    }
+  }
+}
+
+typedef struct {
+  double a, a_stride, b, b_stride, c, c_stride, bias, k_panels, n_panels, start;
+  double row0, row1;
+} product_args;
+
+void KERNEL(product)(char *base, const double *args) {
+  const product_args *x = (const product_args *)args;
+  const product p = {
+      .a = F32(base, x->a),
+      .b = F32(base, x->b),
+      .bias = F32(base, x->bias),
+      .c = F32(base, x->c),
+      .a_stride = (size_t)x->a_stride,
+      .b_stride = (size_t)x->b_stride,
+      .c_stride = (size_t)x->c_stride,
+      .k_panels = (size_t)x->k_panels,
+      .n_panels = (size_t)x->n_panels,
+      .start = (enum product_start)x->start,
+  };
+  KERNEL(multiply)(&p, (size_t)x->row0, (size_t)x->row1, 0, p.n_panels);
+}

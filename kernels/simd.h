@@ -1,0 +1,178 @@
+/*
+ * One vector type `vf` of VL floats for every instruction set, and the few operations the kernels use.
+ *
+ * Only operations that IEEE 754 rounds exactly are used (add, mul, div, sqrt, fma, comparisons, integer
+ * arithmetic on the bits), so that a kernel gives the same bits whatever VL is. The one exception is
+ * the profile: with LOCKSTEP_FMA, `vfma` rounds once; without it (SSE2, plain wasm SIMD) it rounds twice.
+ *
+ * Every source of kernels/ is compiled once per instruction set; KERNEL(name) gives each copy a name of its own.
+ */
+#ifndef LOCKSTEP_SIMD_H
+#define LOCKSTEP_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 64")
+#endif
+
+#ifndef LOCKSTEP_SUFFIX
+#define LOCKSTEP_SUFFIX wasm
+#endif
+#define KERNEL_JOIN(name, suffix) lockstep_##name##_##suffix
+#define KERNEL_NAME(name, suffix) KERNEL_JOIN(name, suffix)
+#define KERNEL(name) KERNEL_NAME(name, LOCKSTEP_SUFFIX)
+
+#if defined(__AVX512F__) && !defined(LOCKSTEP_VECTOR_128)
+#include <immintrin.h>
+#define VL 16
+#define LOCKSTEP_FMA 1
+typedef __m512 vf;
+typedef __m512i vi;
+INLINE vf vload(const float *p) { return _mm512_loadu_ps(p); }
+INLINE void vstore(float *p, vf a) { _mm512_storeu_ps(p, a); }
+INLINE vf vset(float a) { return _mm512_set1_ps(a); }
+INLINE vf vadd(vf a, vf b) { return _mm512_add_ps(a, b); }
+INLINE vf vsub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+INLINE vf vmul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+INLINE vf vdiv(vf a, vf b) { return _mm512_div_ps(a, b); }
+INLINE vf vsqrt(vf a) { return _mm512_sqrt_ps(a); }
+INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE vf vfnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
+INLINE vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
+INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
+INLINE vi vbits(vf a) { return _mm512_castps_si512(a); }
+INLINE vf vfrombits(vi a) { return _mm512_castsi512_ps(a); }
+INLINE vi viset(int32_t a) { return _mm512_set1_epi32(a); }
+INLINE vi viadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
+INLINE vi vishl23(vi a) { return _mm512_slli_epi32(a, 23); }
+
+#elif defined(__AVX2__) && defined(__FMA__) && !defined(LOCKSTEP_VECTOR_128)
+#include <immintrin.h>
+#define VL 8
+#define LOCKSTEP_FMA 1
+typedef __m256 vf;
+typedef __m256i vi;
+INLINE vf vload(const float *p) { return _mm256_loadu_ps(p); }
+INLINE void vstore(float *p, vf a) { _mm256_storeu_ps(p, a); }
+INLINE vf vset(float a) { return _mm256_set1_ps(a); }
+INLINE vf vadd(vf a, vf b) { return _mm256_add_ps(a, b); }
+INLINE vf vsub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+INLINE vf vmul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+INLINE vf vdiv(vf a, vf b) { return _mm256_div_ps(a, b); }
+INLINE vf vsqrt(vf a) { return _mm256_sqrt_ps(a); }
+INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+INLINE vf vfnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
+INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
+INLINE vi vbits(vf a) { return _mm256_castps_si256(a); }
+INLINE vf vfrombits(vi a) { return _mm256_castsi256_ps(a); }
+INLINE vi viset(int32_t a) { return _mm256_set1_epi32(a); }
+INLINE vi viadd(vi a, vi b) { return _mm256_add_epi32(a, b); }
+INLINE vi vishl23(vi a) { return _mm256_slli_epi32(a, 23); }
+
+#elif defined(__x86_64__)
+#include <immintrin.h>
+#define VL 4
+typedef __m128 vf;
+typedef __m128i vi;
+INLINE vf vload(const float *p) { return _mm_loadu_ps(p); }
+INLINE void vstore(float *p, vf a) { _mm_storeu_ps(p, a); }
+INLINE vf vset(float a) { return _mm_set1_ps(a); }
+INLINE vf vadd(vf a, vf b) { return _mm_add_ps(a, b); }
+INLINE vf vsub(vf a, vf b) { return _mm_sub_ps(a, b); }
+INLINE vf vmul(vf a, vf b) { return _mm_mul_ps(a, b); }
+INLINE vf vdiv(vf a, vf b) { return _mm_div_ps(a, b); }
+INLINE vf vsqrt(vf a) { return _mm_sqrt_ps(a); }
+#if defined(__FMA__)
+#define LOCKSTEP_FMA 1
+INLINE vf vfma(vf a, vf b, vf c) { return _mm_fmadd_ps(a, b, c); }
+INLINE vf vfnma(vf a, vf b, vf c) { return _mm_fnmadd_ps(a, b, c); }
+#else
+INLINE vf vfma(vf a, vf b, vf c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
+INLINE vf vfnma(vf a, vf b, vf c) { return _mm_sub_ps(c, _mm_mul_ps(a, b)); }
+#endif
+INLINE vf vmax(vf a, vf b) { return _mm_max_ps(a, b); }
+INLINE vf vmin(vf a, vf b) { return _mm_min_ps(a, b); }
+INLINE vi vbits(vf a) { return _mm_castps_si128(a); }
+INLINE vf vfrombits(vi a) { return _mm_castsi128_ps(a); }
+INLINE vi viset(int32_t a) { return _mm_set1_epi32(a); }
+INLINE vi viadd(vi a, vi b) { return _mm_add_epi32(a, b); }
+INLINE vi vishl23(vi a) { return _mm_slli_epi32(a, 23); }
+
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#define VL 4
+#define LOCKSTEP_FMA 1
+typedef float32x4_t vf;
+typedef int32x4_t vi;
+INLINE vf vload(const float *p) { return vld1q_f32(p); }
+INLINE void vstore(float *p, vf a) { vst1q_f32(p, a); }
+INLINE vf vset(float a) { return vdupq_n_f32(a); }
+INLINE vf vadd(vf a, vf b) { return vaddq_f32(a, b); }
+INLINE vf vsub(vf a, vf b) { return vsubq_f32(a, b); }
+INLINE vf vmul(vf a, vf b) { return vmulq_f32(a, b); }
+INLINE vf vdiv(vf a, vf b) { return vdivq_f32(a, b); }
+INLINE vf vsqrt(vf a) { return vsqrtq_f32(a); }
+INLINE vf vfma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+INLINE vf vfnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
+INLINE vf vmax(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+INLINE vf vmin(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+INLINE vi vbits(vf a) { return vreinterpretq_s32_f32(a); }
+INLINE vf vfrombits(vi a) { return vreinterpretq_f32_s32(a); }
+INLINE vi viset(int32_t a) { return vdupq_n_s32(a); }
+INLINE vi viadd(vi a, vi b) { return vaddq_s32(a, b); }
+INLINE vi vishl23(vi a) { return vshlq_n_s32(a, 23); }
+
+#elif defined(__wasm_simd128__)
+#include <wasm_simd128.h>
+#define VL 4
+typedef v128_t vf;
+typedef v128_t vi;
+INLINE vf vload(const float *p) { return wasm_v128_load(p); }
+INLINE void vstore(float *p, vf a) { wasm_v128_store(p, a); }
+INLINE vf vset(float a) { return wasm_f32x4_splat(a); }
+INLINE vf vadd(vf a, vf b) { return wasm_f32x4_add(a, b); }
+INLINE vf vsub(vf a, vf b) { return wasm_f32x4_sub(a, b); }
+INLINE vf vmul(vf a, vf b) { return wasm_f32x4_mul(a, b); }
+INLINE vf vdiv(vf a, vf b) { return wasm_f32x4_div(a, b); }
+INLINE vf vsqrt(vf a) { return wasm_f32x4_sqrt(a); }
+#if defined(__wasm_relaxed_simd__)
+#define LOCKSTEP_FMA 1
+typedef float vf_lanes __attribute__((vector_size(16)));
+INLINE vf vfma(vf a, vf b, vf c) {
+  return (vf)__builtin_wasm_relaxed_madd_f32x4((vf_lanes)a, (vf_lanes)b, (vf_lanes)c);
+}
+INLINE vf vfnma(vf a, vf b, vf c) {
+  return (vf)__builtin_wasm_relaxed_nmadd_f32x4((vf_lanes)a, (vf_lanes)b, (vf_lanes)c);
+}
+#else
+INLINE vf vfma(vf a, vf b, vf c) { return wasm_f32x4_add(wasm_f32x4_mul(a, b), c); }
+INLINE vf vfnma(vf a, vf b, vf c) { return wasm_f32x4_sub(c, wasm_f32x4_mul(a, b)); }
+#endif
+/* a > b ? a : b, as on x86: a NaN in b comes through */
+INLINE vf vmax(vf a, vf b) { return wasm_f32x4_pmax(b, a); }
+INLINE vf vmin(vf a, vf b) { return wasm_f32x4_pmin(b, a); }
+INLINE vi vbits(vf a) { return a; }
+INLINE vf vfrombits(vi a) { return a; }
+INLINE vi viset(int32_t a) { return wasm_i32x4_splat(a); }
+INLINE vi viadd(vi a, vi b) { return wasm_i32x4_add(a, b); }
+INLINE vi vishl23(vi a) { return wasm_i32x4_shl(a, 23); }
+
+#else
+#error "no vector instructions are known for this processor"
+#endif
+
+/* Panels are PANEL columns wide: the number of virtual lanes of every reduction too. */
+#define PANEL 16
+/* Vectors that make up one panel row. */
+#define PV (PANEL / VL)
+
+INLINE vf vzero(void) { return vset(0.0f); }
+
+#endif

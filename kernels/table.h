@@ -1,0 +1,23 @@
+/* The kernels in the order of their numbers; src/backend/kernels.ts lists the same names. */
+#ifndef LOCKSTEP_TABLE_H
+#define LOCKSTEP_TABLE_H
+
+#define FOR_EACH_KERNEL(X) \
+  X(product)               \
+  X(lstm_forward)          \
+  X(lstm_backward)         \
+  X(gather_rows)           \
+  X(token_sum)             \
+  X(row_squares)           \
+  X(weight_gradient)       \
+  X(softmax)               \
+  X(adam)                  \
+  X(pack)                  \
+  X(pack_bias)             \
+  X(dropout)               \
+  X(evaluate)              \
+  X(peak)
+
+typedef void (*kernel_function)(char *base, const double *args);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * Gradient of a weight matrix, dW[m, n] = sum over tokens k of dY[k, m] X[k, n], with the sum in a fixed order:
+ * tokens are divided into segments (the batch's shards), each is summed in rising order, and the segments'
+ * sums are combined in one balanced binary tree. The tree is walked while the tiles are in the nearest caches:
+ * after segment s the tile is added to the pending sums of its left neighbours, as a binary counter carries.
+ *
+ * A worker owns whole blocks of 16 rows of dW and walks every shard for them, so that no gradient exists twice,
+ * nothing is combined between workers, and the result does not depend on how many there are.
+ */
+#include "panel.h"
+
+#if VL == 16 || defined(__aarch64__)
+#define GRADIENT_ROWS 8
+#define GRADIENT_VECTORS 3
+#elif VL == 8
+#define GRADIENT_ROWS 4
+#define GRADIENT_VECTORS 3
+#else
+#define GRADIENT_ROWS 4
+#define GRADIENT_VECTORS 2
+#endif
+/* Panels of dY handled together: they share the segment of X while it is in the first-level cache. */
+#define BLOCK_PANELS 4
+
+typedef struct {
+  double d_output, d_output_stride; /* [panels][tokens][16] */
+  double input, input_stride;       /* [ceil(columns / 16)][tokens][16] */
+  double order_output, order_input; /* int32 [k]: row of the k-th token in each; 0: the k-th row */
+  double segments, segment_count;   /* int32 [segment_count + 1]: first k of each segment; a power of two of them */
+  double rows, columns;             /* of dW */
+  double hidden;                    /* above 0: the panels are LSTM gates (four panels per 16 units) of this many units */
+  double out;                       /* [rows][columns], row-major */
+  double bias_out;                  /* [rows] sum of dY, or 0 */
+  double bias_copies;               /* how many bias vectors have this gradient (for the norm) */
+  double squares;                   /* double [panels]: sum of squares of each panel's rows */
+  double scratch;                   /* float [levels][64][48] */
+  double panel0, panel1;
+} gradient_args;
+
+typedef struct {
+  size_t row, count;
+} row_range;
+
+/* The rows of dW that a panel of dY stands for. */
+INLINE row_range rows_of_panel(const gradient_args *x, size_t panel) {
+  const size_t rows = (size_t)x->rows, hidden = (size_t)x->hidden;
+  if (hidden == 0) return (row_range){panel * PANEL, min_size(PANEL, rows - panel * PANEL)};
+  const size_t unit = panel / 4 * PANEL;
+  return (row_range){panel % 4 * hidden + unit, min_size(PANEL, hidden - unit)};
+}
+
+INLINE void sum_tokens(const int vectors, const float *a, const float *const *b, const int32_t *order_a,
+                       const int32_t *order_b, int32_t k0, int32_t k1,
+                       vf acc[GRADIENT_ROWS][GRADIENT_VECTORS]) {
+  for (int32_t k = k0; k < k1; k++) {
+    const size_t left = (size_t)(order_a ? order_a[k] : k) * PANEL;
+    const size_t right = (size_t)(order_b ? order_b[k] : k) * PANEL;
+    vf column[GRADIENT_VECTORS];
+    UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b[j] + right);
+    UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
+      const vf scale = vset(a[left + (size_t)i]);
+      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vfma(scale, column[j], acc[i][j]);
+    }
+  }
+}
+
+INLINE void store_columns(float *to, const float *from, size_t count) {
+  for (size_t i = 0; i < count; i++) to[i] = from[i];
+}
+
+INLINE void gradient_block(const int vectors, char *base, const gradient_args *x, size_t first, size_t panels,
+                           size_t vector) {
+  const int32_t *segments = I32(base, x->segments);
+  const int32_t *order_a = x->order_output == 0 ? 0 : I32(base, x->order_output);
+  const int32_t *order_b = x->order_input == 0 ? 0 : I32(base, x->order_input);
+  const size_t count = (size_t)x->segment_count, columns = (size_t)x->columns;
+  const size_t tiles = panels * (PANEL / GRADIENT_ROWS);
+  const size_t tile_floats = GRADIENT_ROWS * GRADIENT_VECTORS * VL;
+  const float *b[GRADIENT_VECTORS];
+  for (int j = 0; j < vectors; j++)
+    b[j] = F32(base, x->input) + (vector + (size_t)j) / PV * (size_t)x->input_stride + (vector + (size_t)j) % PV * VL;
+
+  for (size_t s = 0; s < count; s++) {
+    for (size_t t = 0; t < tiles; t++) {
+      const size_t panel = first + t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
+      const float *a = F32(base, x->d_output) + panel * (size_t)x->d_output_stride + sub;
+      vf acc[GRADIENT_ROWS][GRADIENT_VECTORS];
+      UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+        UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
+      sum_tokens(vectors, a, b, order_a, order_b, segments[s], segments[s + 1], acc);
+
+      float *pending = F32(base, x->scratch) + t * tile_floats;
+      const size_t level_floats = BLOCK_PANELS * (PANEL / GRADIENT_ROWS) * tile_floats;
+      for (size_t carry = s; carry & 1; carry >>= 1) {
+        UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+          UNROLL for (int j = 0; j < vectors; j++)
+            acc[i][j] = vadd(vload(pending + (i * GRADIENT_VECTORS + j) * VL), acc[i][j]);
+        pending += level_floats;
+      }
+      if (s + 1 < count) {
+        UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+          UNROLL for (int j = 0; j < vectors; j++) vstore(pending + (i * GRADIENT_VECTORS + j) * VL, acc[i][j]);
+        continue;
+      }
+      const row_range range = rows_of_panel(x, panel);
+      UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
+        if (sub + (size_t)i >= range.count) continue;
+        float *out = F32(base, x->out) + (range.row + sub + (size_t)i) * columns;
+        UNROLL for (int j = 0; j < vectors; j++) {
+          const size_t column = (vector + (size_t)j) * VL;
+          if (column + VL <= columns) {
+            vstore(out + column, acc[i][j]);
+          } else if (column < columns) {
+            float edge[VL];
+            vstore(edge, acc[i][j]);
+            store_columns(out + column, edge, columns - column);
+          }
+        }
+      }
+    }
+  }
+}
+
+/* Sum of one panel of dY over the tokens, in the same tree. */
+INLINE void bias_panel(char *base, const gradient_args *x, size_t panel) {
+  const int32_t *segments = I32(base, x->segments);
+  const int32_t *order = x->order_output == 0 ? 0 : I32(base, x->order_output);
+  const float *a = F32(base, x->d_output) + panel * (size_t)x->d_output_stride;
+  const size_t count = (size_t)x->segment_count;
+  vf acc[PV];
+  UNROLL for (int v = 0; v < PV; v++) acc[v] = vzero();
+  for (size_t s = 0; s < count; s++) {
+    UNROLL for (int v = 0; v < PV; v++) acc[v] = vzero();
+    for (int32_t k = segments[s]; k < segments[s + 1]; k++) {
+      const float *row = a + (size_t)(order ? order[k] : k) * PANEL;
+      UNROLL for (int v = 0; v < PV; v++) acc[v] = vadd(acc[v], vload(row + v * VL));
+    }
+    float *pending = F32(base, x->scratch);
+    for (size_t carry = s; carry & 1; carry >>= 1) {
+      UNROLL for (int v = 0; v < PV; v++) acc[v] = vadd(vload(pending + v * VL), acc[v]);
+      pending += PANEL;
+    }
+    if (s + 1 < count) UNROLL for (int v = 0; v < PV; v++) vstore(pending + v * VL, acc[v]);
+  }
+  float edge[PANEL];
+  UNROLL for (int v = 0; v < PV; v++) vstore(edge + v * VL, acc[v]);
+  const row_range range = rows_of_panel(x, panel);
+  store_columns(F32(base, x->bias_out) + range.row, edge, range.count);
+}
+
+/* Adds the squares of consecutive floats to 16 float64 lanes; the product of two floats is exact in float64. */
+INLINE void add_squares(double lanes[PANEL], const float *from, size_t count) {
+  size_t i = 0;
+  for (; i + PANEL <= count; i += PANEL)
+    for (int l = 0; l < PANEL; l++) lanes[l] += (double)from[i + (size_t)l] * (double)from[i + (size_t)l];
+  for (int l = 0; i < count; i++, l++) lanes[l] += (double)from[i] * (double)from[i];
+}
+
+INLINE double sum_lanes(const double lanes[PANEL]) {
+  double sum = 0;
+  for (int l = 0; l < PANEL; l++) sum += lanes[l];
+  return sum;
+}
+
+void KERNEL(weight_gradient)(char *base, const double *args) {
+  const gradient_args *x = (const gradient_args *)args;
+  const size_t columns = (size_t)x->columns, end = (size_t)x->panel1;
+  const size_t vectors = (columns + PANEL - 1) / PANEL * PV;
+  for (size_t first = (size_t)x->panel0; first < end; first += BLOCK_PANELS) {
+    const size_t panels = min_size(BLOCK_PANELS, end - first);
+    for (size_t vector = 0; vector < vectors; vector += GRADIENT_VECTORS) {
+      switch (min_size(GRADIENT_VECTORS, vectors - vector)) {
+        case 1:
+          gradient_block(1, base, x, first, panels, vector);
+          break;
+        case 2:
+          gradient_block(2, base, x, first, panels, vector);
+          break;
+#if GRADIENT_VECTORS > 2
+        case 3:
+          gradient_block(3, base, x, first, panels, vector);
+          break;
+#endif
+      }
+    }
+    for (size_t panel = first; panel < first + panels; panel++) {
+      const row_range range = rows_of_panel(x, panel);
+      double lanes[PANEL] = {0};
+      for (size_t row = range.row; row < range.row + range.count; row++)
+        add_squares(lanes, F32(base, x->out) + row * columns, columns);
+      double squares = sum_lanes(lanes);
+      if (x->bias_out != 0) {
+        double bias_lanes[PANEL] = {0};
+        bias_panel(base, x, panel);
+        add_squares(bias_lanes, F32(base, x->bias_out) + range.row, range.count);
+        squares += x->bias_copies * sum_lanes(bias_lanes);
+      }
+      F64(base, x->squares)[panel] = squares;
+    }
+  }
+}

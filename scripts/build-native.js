@@ -1,0 +1,107 @@
+/**
+ * Builds kernels/ as a Node-API addon, build/lockstep.node, with the C compiler on the PATH.
+ *
+ * Runs on `npm install`. It never fails the install: without a compiler, or when it fails, build/native.json
+ * says why, and the program uses the WebAssembly kernels and passes the reason on.
+ */
+import { execFile } from 'node:child_process';
+import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('..', import.meta.url));
+const build = path.join(root, 'build');
+const report = path.join(build, 'native.json');
+
+const sources = [
+  'product',
+  'lstm',
+  'embedding',
+  'weight_gradient',
+  'loss',
+  'update',
+  'dropout',
+  'probe',
+];
+/** Compiler flags of every instruction set; the addon picks one when it is loaded. */
+const instructionSets =
+  process.arch === 'x64'
+    ? {
+        avx512: ['-mavx512f', '-mfma', '-mprefer-vector-width=512'],
+        avx2: ['-mavx2', '-mfma'],
+        fma128: ['-mfma', '-DLOCKSTEP_VECTOR_128'],
+        baseline: [],
+      }
+    : { neon: [] };
+// No contraction: a multiply and an add become one operation only where the source says so.
+const common = ['-std=c11', '-O3', '-ffp-contract=off', '-fPIC', '-fvisibility=hidden', '-c'];
+
+async function findCompiler() {
+  for (const name of [process.env['CC'], 'cc', 'gcc', 'clang']) {
+    if (!name) continue;
+    try {
+      await run(name, ['--version']);
+      return name;
+    } catch {
+      // Not on the PATH, or no compiler: the next one may be.
+    }
+  }
+  return undefined;
+}
+
+async function compileAll(compiler) {
+  const headers = createRequire(import.meta.url)('node-api-headers').include_dir;
+  const objects = path.join(build, 'objects');
+  await mkdir(objects, { recursive: true });
+  const jobs = [{ args: ['-I', headers, path.join(root, 'kernels/addon.c')], object: 'addon.o' }];
+  for (const [set, flags] of Object.entries(instructionSets)) {
+    for (const source of sources) {
+      const file = path.join(root, 'kernels', `${source}.c`);
+      jobs.push({
+        args: [...flags, `-DLOCKSTEP_SUFFIX=${set}`, file],
+        object: `${source}-${set}.o`,
+      });
+    }
+  }
+  const outputs = jobs.map((job) => path.join(objects, job.object));
+  let next = 0;
+  const worker = async () => {
+    while (next < jobs.length) {
+      const index = next++;
+      await run(compiler, [...common, ...jobs[index].args, '-o', outputs[index]]);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
+  const temporary = path.join(build, `lockstep-${process.pid}.node`);
+  await run(compiler, ['-shared', ...undefinedSymbols, ...outputs, '-o', temporary]);
+  // Renamed, so that a process that has the old one loaded keeps it.
+  await rename(temporary, path.join(build, 'lockstep.node'));
+  await rm(objects, { recursive: true });
+}
+
+async function main() {
+  await mkdir(build, { recursive: true });
+  const say = (built, reason) => writeFile(report, JSON.stringify({ built, reason }) + '\n');
+  await rm(path.join(build, 'lockstep.node'), { force: true });
+  if (process.platform === 'win32' || !['x64', 'arm64'].includes(process.arch)) {
+    return say(false, `no native kernels for ${process.platform} on ${process.arch}`);
+  }
+  const compiler = await findCompiler();
+  if (!compiler) return say(false, 'no C compiler was found when the package was installed');
+  try {
+    await compileAll(compiler);
+    await access(path.join(build, 'lockstep.node'));
+    await say(true, `built with ${compiler}`);
+  } catch (error) {
+    const detail = String(error.stderr || error.message);
+    const line = detail.split('\n').find((text) => /error/i.test(text)) ?? detail.split('\n')[0];
+    await say(false, `the C compiler failed: ${line}`);
+  }
+}
+
+await main();

@@ -1,0 +1,68 @@
+/**
+ * Builds kernels/ as WebAssembly: kernels/wasm/lockstep.wasm (SIMD) and lockstep-relaxed.wasm (fused
+ * multiply-add). Both are committed; they are rebuilt with clang 16 and lld 16 (Debian: clang-16 lld-16).
+ *
+ *   node scripts/build-wasm.js [output folder]
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const output = process.argv[2] ?? path.join(root, 'kernels/wasm');
+const sources = [
+  'product',
+  'lstm',
+  'embedding',
+  'weight_gradient',
+  'loss',
+  'update',
+  'dropout',
+  'probe',
+  'wasm',
+];
+const compile = [
+  '--target=wasm32',
+  '-std=c11',
+  '-O3',
+  '-ffp-contract=off',
+  '-fno-builtin',
+  '-msimd128',
+  '-matomics',
+  '-mbulk-memory',
+  '-mmutable-globals',
+  '-nostdlib',
+  '-c',
+];
+// Shared memory of up to 4 GiB comes from outside; every thread sets a stack pointer of its own.
+const link = [
+  '--no-entry',
+  '--import-memory',
+  '--shared-memory',
+  '--max-memory=4294967296',
+  '--export=__stack_pointer',
+  '--export=__heap_base',
+  '--strip-all',
+];
+
+mkdirSync(output, { recursive: true });
+const objects = mkdtempSync(path.join(tmpdir(), 'lockstep-wasm-'));
+try {
+  for (const [name, flags] of [
+    ['lockstep', []],
+    ['lockstep-relaxed', ['-mrelaxed-simd']],
+  ]) {
+    const files = sources.map((source) => {
+      const object = path.join(objects, `${name}-${source}.o`);
+      const file = path.join(root, 'kernels', `${source}.c`);
+      execFileSync('clang-16', [...compile, ...flags, file, '-o', object], { stdio: 'inherit' });
+      return object;
+    });
+    const wasm = path.join(output, `${name}.wasm`);
+    execFileSync('wasm-ld-16', [...link, ...files, '-o', wasm], { stdio: 'inherit' });
+  }
+} finally {
+  rmSync(objects, { recursive: true });
+}

@@ -1,0 +1,239 @@
+import type { DoubleTensor, IndexTensor, Tensor } from '../tensor/heap.js';
+
+/**
+ * The kernel interface. Every method takes its operands as views on the heap and returns the kernel bound to
+ * them: a function of a few numbers that allocates nothing. Matrices of activations and packed weights are
+ * panel matrices of shape [panels, rows, 16] (kernels/panel.h); parameters and their gradients are row-major,
+ * in PyTorch's layout. Ranges are half open.
+ */
+export interface Kernels {
+  /** C[rows, n] = start + A[rows, k] · B[k, n] for rows [row0, row1); see `ProductOperands`. */
+  product(operands: ProductOperands): (row0: number, row1: number) => void;
+
+  /** All time steps of one LSTM layer, forwards, for one worker's rows. */
+  lstmForward(operands: LstmForwardOperands): LstmCall;
+
+  /** The same backwards: turns activated gates into the gradients of their pre-activations. */
+  lstmBackward(operands: LstmBackwardOperands): LstmCall;
+
+  /** Copies rows [row0, row1) of the distinct tokens out of the embedding table. */
+  gatherRows(operands: {
+    table: Tensor;
+    ids: IndexTensor;
+    out: Tensor;
+  }): (row0: number, row1: number) => void;
+
+  /** Sums gradient rows over the positions of each distinct token, in global order, for a range of panels. */
+  tokenSum(operands: {
+    gradient: Tensor;
+    /** [distinct + 1]: where the positions of each distinct token begin. */
+    starts: IndexTensor;
+    positions: IndexTensor;
+    out: Tensor;
+  }): (distinct: number, panel0: number, panel1: number) => void;
+
+  /** Sum of squares of each block of 16 rows of a panel matrix, in float64. */
+  rowSquares(operands: {
+    matrix: Tensor;
+    sums: DoubleTensor;
+  }): (rows: number, block0: number, block1: number) => void;
+
+  /** Gradient of 16-row panels [panel0, panel1) of a weight matrix, summed in the shards' fixed tree. */
+  weightGradient(operands: WeightGradientOperands): (panel0: number, panel1: number) => void;
+
+  /** Softmax and cross-entropy in place over rows [row0, row1); scale 0 leaves probabilities. */
+  softmax(operands: SoftmaxOperands): (scale: number, row0: number, row1: number) => void;
+
+  /** One Adam update of the 16-row units [unit0, unit1) of a parameter. */
+  adam(operands: AdamOperands): (unit0: number, unit1: number) => void;
+
+  /** Packs units [unit0, unit1) of a weight matrix for the products forwards (x Wᵀ) and backwards (dy W). */
+  pack(operands: {
+    weight: Tensor;
+    gates: boolean;
+    forward: Tensor;
+    backward?: Tensor;
+  }): (unit0: number, unit1: number) => void;
+
+  /** Puts a bias, or the sum of two, into panel order. */
+  packBias(operands: {
+    first: Tensor;
+    second?: Tensor;
+    gates: boolean;
+    out: Tensor;
+  }): (unit0: number, unit1: number) => void;
+
+  /** Drops elements of rows [row0, row1) by counter-based random numbers; the same call gives the same mask. */
+  dropout(operands: DropoutOperands): (row0: number, row1: number) => void;
+
+  /** exp, sigmoid or tanh of `count` elements (a multiple of 16): what the cell kernels use, for tests. */
+  evaluate(operands: {
+    function: 'exp' | 'sigmoid' | 'tanh';
+    input: Tensor;
+    out: Tensor;
+  }): (count: number) => void;
+
+  /** Runs `rounds` of twelve independent fused multiply-adds on full vectors: the core's peak. */
+  peak(out: Tensor): (rounds: number) => void;
+}
+
+export interface ProductOperands {
+  /** [k panels, rows, 16] */
+  a: Tensor;
+  /** [n panels, k, 16] with k padded to whole panels */
+  b: Tensor;
+  /** [n panels, rows, 16] */
+  c: Tensor;
+  /** What every sum starts from: zero, a bias [n panels · 16], or what c held before. */
+  start: 'zero' | 'result' | { bias: Tensor };
+}
+
+/**
+ * One worker's share of a layer's sequence. Tokens lie step after step, rows sorted by falling length:
+ * step t holds `counts[countsStart + t]` tokens.
+ */
+export type LstmCall = (countsStart: number, steps: number, token0: number, row0: number) => void;
+
+export interface LstmForwardOperands {
+  /** [4U, tokens, 16]: input product in, activated gates out; panels i, f, g, o for each 16 hidden units */
+  gates: Tensor;
+  /** [U, tokens + rows, 16]: the rows behind the tokens take the initial state */
+  hidden: Tensor;
+  cell: Tensor;
+  /** [4U, 16U, 16]: packed W_hhᵀ */
+  weights: Tensor;
+  /** First layer: the input product by distinct token [4U, distinct, 16] and each token's row in it. */
+  projected?: { product: Tensor; rows: IndexTensor };
+  /** [2, U, rows, 16]: carried hidden and cell state; zeros when absent */
+  stateIn?: Tensor;
+  /** [2, U, rows, 16]: hidden and cell state after the last step of every row */
+  stateOut: Tensor;
+  counts: IndexTensor;
+}
+
+export interface LstmBackwardOperands {
+  /** [4U, tokens, 16]: activated gates in, gradients of the pre-activations out */
+  gates: Tensor;
+  /** As the forward pass left it. */
+  cell: Tensor;
+  /** [U, 64U, 16]: packed W_hh */
+  weights: Tensor;
+  /** [U, tokens, 16]: gradient from above for every token (`fromAbove`), overwritten */
+  dHidden: Tensor;
+  fromAbove: boolean;
+  /** [U, rows, 16]: gradient of the last hidden state of every row */
+  dLast?: Tensor;
+  /** [U, rows, 16]: scratch */
+  dCell: Tensor;
+  counts: IndexTensor;
+}
+
+export interface WeightGradientOperands {
+  /** [panels, tokens, 16] */
+  dOutput: Tensor;
+  /** [column panels, tokens, 16] */
+  input: Tensor;
+  /** Row of the k-th token in `dOutput` and in `input`; the k-th row when absent. */
+  orderOutput?: IndexTensor;
+  orderInput?: IndexTensor;
+  /** [segments + 1]: first k of each shard; the number of shards is a power of two. */
+  segments: IndexTensor;
+  /** [rows, columns], row-major */
+  out: Tensor;
+  /** Whether panels are LSTM gates in panel order, rows of `out` in PyTorch's order i, f, g, o. */
+  gates: boolean;
+  /** [rows]: sum of dOutput over the tokens, and how many bias vectors share it. */
+  bias?: { out: Tensor; copies: number };
+  /** [panels]: sum of squares of each panel's rows, biases included. */
+  squares: DoubleTensor;
+  /** At least `gradientScratch(segments)` floats of this thread's own. */
+  scratch: Tensor;
+}
+
+/** Floats of scratch that `weightGradient` needs: a block of 64 × 48 for each level of the tree. */
+export function gradientScratch(segments: number): number {
+  return (Math.log2(segments) + 1) * 64 * 48;
+}
+
+export interface SoftmaxOperands {
+  /** [class panels, rows, 16]: logits in, probabilities or the gradient of the loss out */
+  logits: Tensor;
+  classes: number;
+  targets?: IndexTensor;
+  /** [rows]: −ln p(target) */
+  losses: Tensor;
+  /** [rows]: the most probable class, the first of equals */
+  predicted: IndexTensor;
+}
+
+export interface AdamOperands {
+  /** [rows, columns] or [rows] */
+  parameter: Tensor;
+  moment1: Tensor;
+  moment2: Tensor;
+  /** The gradient: like the parameter, or by distinct token with `index` [rows] telling each row's place or −1. */
+  gradient: Tensor;
+  index?: IndexTensor;
+  gates: boolean;
+  /** [units]: the step each unit has been brought to. */
+  done: IndexTensor;
+  settings: DoubleTensor;
+  /** [columns] of this thread's own, with `index` only. */
+  scratch: Tensor;
+}
+
+/** Order of the numbers in `AdamOperands.settings`. */
+export const ADAM_SETTINGS = [
+  'step',
+  'scale',
+  'stepSize',
+  'beta1',
+  'beta2',
+  'oneMinusBeta1',
+  'oneMinusBeta2',
+  'inverseCorrection2',
+  'epsilon',
+] as const;
+export type AdamSettings = Record<(typeof ADAM_SETTINGS)[number], number>;
+
+export interface DropoutOperands {
+  input: Tensor;
+  out: Tensor;
+  /** [tokens]: place of each token in the batch, the same whoever computes it */
+  places: IndexTensor;
+  /** Share of elements dropped, in steps of 1/65536. */
+  rate: number;
+  seed: number;
+  /** Tells layers apart. */
+  stream: number;
+  /** [1]: the step under way */
+  step: DoubleTensor;
+}
+
+/** How results are rounded: equal profiles give equal bits. */
+export type NumericProfile = 'fma-float32' | 'muladd-float32' | 'float64';
+
+/** Kernels bound to the memory of one heap, on one thread. */
+export interface Backend extends Kernels {
+  readonly name: string;
+  readonly profile: NumericProfile;
+}
+
+/** The compiled kernels in the order of their numbers, as in kernels/table.h. */
+export const KERNEL_NAMES = [
+  'product',
+  'lstm_forward',
+  'lstm_backward',
+  'gather_rows',
+  'token_sum',
+  'row_squares',
+  'weight_gradient',
+  'softmax',
+  'adam',
+  'pack',
+  'pack_bias',
+  'dropout',
+  'evaluate',
+  'peak',
+] as const;
+export type KernelName = (typeof KERNEL_NAMES)[number];

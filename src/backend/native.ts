@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { packageFile } from '../package-root.js';
+import type { DoubleTensor } from '../tensor/heap.js';
+import { CompiledBackend } from './compiled.js';
+
+/** What the addon (kernels/addon.c) exports. */
+interface Addon {
+  attach(heap: Uint8Array, instructionSet: number): void;
+  run(kernel: number, argsOffset: number): void;
+  instructionSets: { name: string; supported: boolean; fused: boolean }[];
+}
+
+let loaded: Addon | undefined;
+
+function load(): Addon {
+  // The addon is loaded through `require`, since `import` cannot load native code.
+  loaded ??= createRequire(import.meta.url)(packageFile('build/lockstep.node')) as Addon;
+  return loaded;
+}
+
+/** The instruction sets that the addon was built for and this processor has, the fastest first. */
+export function nativeInstructionSets(): string[] {
+  return load()
+    .instructionSets.filter((set) => set.supported)
+    .map((set) => set.name);
+}
+
+/** Why the native backend can or cannot be used here. */
+export function describeNative(): { available: boolean; reason: string } {
+  try {
+    const sets = nativeInstructionSets();
+    return {
+      available: true,
+      reason: `compiled for this machine, ${sets[0] ?? 'baseline'} kernels`,
+    };
+  } catch (error) {
+    return { available: false, reason: buildReport() ?? firstLine(error) };
+  }
+}
+
+function buildReport(): string | undefined {
+  try {
+    const report = JSON.parse(readFileSync(packageFile('build/native.json'), 'utf8')) as {
+      built: boolean;
+      reason: string;
+    };
+    return report.built ? undefined : report.reason;
+  } catch {
+    return 'the native kernels have not been built (npm rebuild, or npm install without --ignore-scripts)';
+  }
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+}
+
+/**
+ * The kernels compiled for this processor, bound to a heap on the calling thread. One heap per thread: the
+ * latest call wins.
+ *
+ * @param instructionSet one of `nativeInstructionSets()`; the fastest by default
+ */
+export function createNativeBackend(
+  heap: Uint8Array,
+  argumentSpace: DoubleTensor,
+  instructionSet = nativeInstructionSets()[0],
+): CompiledBackend {
+  const addon = load();
+  const index = addon.instructionSets.findIndex((set) => set.name === instructionSet);
+  const set = addon.instructionSets[index];
+  if (!set) throw new Error(`unknown instruction set ${String(instructionSet)}`);
+  addon.attach(heap, index);
+  const run = (kernel: number, offset: number): void => addon.run(kernel, offset);
+  const profile = set.fused ? 'fma-float32' : 'muladd-float32';
+  return new CompiledBackend(`native (${set.name})`, profile, run, argumentSpace);
+}

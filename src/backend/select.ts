@@ -1,0 +1,88 @@
+import { UserError } from '../errors.js';
+import type { DoubleTensor } from '../tensor/heap.js';
+import type { Backend } from './kernels.js';
+import { createNativeBackend, describeNative } from './native.js';
+import { createReferenceBackend } from './reference.js';
+import {
+  createWasmBackend,
+  createWasmMemory,
+  hasRelaxedSimd,
+  WASM_HEAP_LIMIT,
+  wasmReservedBytes,
+} from './wasm.js';
+
+export type BackendKind = 'native' | 'wasm' | 'reference';
+
+export interface BackendChoice {
+  kind: BackendKind;
+  /** Why this one: for the user to read. */
+  reason: string;
+}
+
+/** Every backend, whether it can be used here, and why or why not. */
+export function describeBackends(): { name: BackendKind; available: boolean; reason: string }[] {
+  const simd = hasRelaxedSimd() ? 'with fused multiply-add' : 'without fused multiply-add';
+  return [
+    { name: 'native', ...describeNative() },
+    { name: 'wasm', available: true, reason: `portable WebAssembly kernels, ${simd}` },
+    { name: 'reference', available: true, reason: 'plain TypeScript in float64, for checking only' },
+  ];
+}
+
+/**
+ * Chooses the backend of a run: the one asked for, else native, else WebAssembly.
+ *
+ * @throws UserError when the one asked for cannot be used here
+ */
+export function chooseBackend(requested: 'auto' | BackendKind): BackendChoice {
+  const known = describeBackends();
+  const native = known[0]!;
+  if (requested === 'auto') {
+    if (native.available) return { kind: 'native', reason: native.reason };
+    return { kind: 'wasm', reason: `native kernels are not available: ${native.reason}` };
+  }
+  const chosen = known.find((backend) => backend.name === requested)!;
+  if (!chosen.available) {
+    throw new UserError(`the ${requested} backend cannot be used here: ${chosen.reason}`);
+  }
+  return { kind: requested, reason: `asked for; ${chosen.reason}` };
+}
+
+/** Memory that threads share; `memory` is there for WebAssembly, which cannot use a plain buffer. */
+export interface SharedBlock {
+  buffer: SharedArrayBuffer;
+  memory?: WebAssembly.Memory;
+}
+
+/** What a heap plan has to know of its backend: bytes of a float and bytes to keep free at the start. */
+export function heapTraits(kind: BackendKind, threads: number): { floatBytes: 4 | 8; reserved: number } {
+  if (kind === 'reference') return { floatBytes: 8, reserved: 64 };
+  // Offset 0 stands for "absent" in the kernels' arguments, so that nothing may lie there.
+  return { floatBytes: 4, reserved: kind === 'wasm' ? wasmReservedBytes(threads) : 64 };
+}
+
+/** Allocates the block that a heap plan asked for. */
+export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
+  if (kind !== 'wasm') return { buffer: new SharedArrayBuffer(bytes) };
+  if (bytes > WASM_HEAP_LIMIT) {
+    const gib = (bytes / 2 ** 30).toFixed(1);
+    throw new UserError(
+      `this model and batch need ${gib} GiB of memory, and the wasm backend can address 4 GiB: ` +
+        'use the native backend (a C compiler at install time), or lower train.batchSize or the model size',
+    );
+  }
+  const memory = createWasmMemory(bytes);
+  return { buffer: memory.buffer, memory };
+}
+
+/** The kernels on this thread; `thread` is its number, `argumentSpace` its own place for kernel arguments. */
+export function createBackend(
+  kind: BackendKind,
+  block: SharedBlock,
+  thread: number,
+  argumentSpace: DoubleTensor,
+): Backend {
+  if (kind === 'native') return createNativeBackend(new Uint8Array(block.buffer), argumentSpace);
+  if (kind === 'reference') return createReferenceBackend();
+  return createWasmBackend(block.memory!, thread, argumentSpace);
+}

@@ -1,0 +1,121 @@
+import { bindAdam, bindParameter, type Binding, type SlotView } from './binding.js';
+import type { WorkGroup } from './shares.js';
+import { PANEL, panelsOf } from '../tensor/heap.js';
+
+/**
+ * The embedding and the input product of the first LSTM layer, both on the distinct tokens of a batch: a token
+ * that stands in a hundred places is looked up and projected once, and the gradients of its places are summed
+ * before they are multiplied.
+ */
+export class EmbeddingLayer {
+  readonly #gather: (row0: number, row1: number) => void;
+  readonly #project: (row0: number, row1: number) => void;
+  readonly #training: TrainingKernels | undefined;
+
+  constructor(
+    private readonly binding: Binding,
+    private readonly view: SlotView,
+  ) {
+    const { backend, heap, plan, slotPlan } = binding;
+    const [first] = plan.layers;
+    const embedded = heap.tensor(plan.embedded);
+    const projected = heap.tensor(plan.projected);
+    const parameter = bindParameter(binding, 'embedding.weight');
+    this.#gather = backend.gatherRows({
+      table: parameter.value,
+      ids: heap.indices(slotPlan.distinctIds),
+      out: embedded,
+    });
+    this.#project = backend.product({
+      a: embedded,
+      b: heap.tensor(first!.inputWeight.forward),
+      c: projected,
+      start: { bias: heap.tensor(first!.bias) },
+    });
+    if (!plan.sizes.training) return;
+    const inputWeight = bindParameter(binding, 'lstm.weight_ih_l0');
+    this.#training = {
+      sum: backend.tokenSum({
+        gradient: heap.tensor(first!.gates),
+        starts: heap.indices(slotPlan.distinctStart),
+        positions: heap.indices(slotPlan.positions),
+        out: projected,
+      }),
+      inputWeight: backend.weightGradient({
+        dOutput: projected,
+        input: embedded,
+        segments: heap.indices(slotPlan.distinctRange),
+        out: inputWeight.gradient!,
+        gates: true,
+        squares: inputWeight.squares!,
+        scratch: binding.scratch,
+      }),
+      embedding: backend.product({
+        a: projected,
+        b: heap.tensor(first!.inputWeight.backward),
+        c: embedded,
+        start: 'zero',
+      }),
+      squares: backend.rowSquares({ matrix: embedded, sums: parameter.squares! }),
+      adam: bindAdam(binding, parameter, {
+        gradient: embedded,
+        index: heap.indices(slotPlan.distinctIndex),
+      }),
+    };
+  }
+
+  /** Looks up and projects one part's stretch of the distinct tokens. */
+  forward(part: number, parts: number): void {
+    const begin = Math.floor((this.view.distinct * part) / parts);
+    const end = Math.floor((this.view.distinct * (part + 1)) / parts);
+    this.#gather(begin, end);
+    this.binding.clock.lap('gather');
+    this.#project(begin, end);
+    this.binding.clock.lap('input product');
+  }
+
+  /** Gradient of the first layer's input weight, by panels of 16 gates. */
+  inputWeightGradient(): WorkGroup {
+    const { shape } = this.binding.plan.sizes;
+    const { sum, inputWeight } = this.#training!;
+    return {
+      units: 4 * panelsOf(shape.layers[0]!),
+      cost: this.view.distinct * shape.embedding + this.view.tokens,
+      run: (from, to) => {
+        sum(this.view.distinct, from, to);
+        this.binding.clock.lap('embedding gradients');
+        inputWeight(from, to);
+        this.binding.clock.lap('weight gradients');
+      },
+    };
+  }
+
+  /** Gradient of the embedding rows; needs the summed gradients of every panel. */
+  backward(part: number, parts: number): void {
+    const { embedding, squares } = this.#training!;
+    const blocks = panelsOf(this.view.distinct);
+    const begin = Math.floor((blocks * part) / parts);
+    const end = Math.floor((blocks * (part + 1)) / parts);
+    embedding(begin * PANEL, Math.min(end * PANEL, this.view.distinct));
+    squares(this.view.distinct, begin, end);
+    this.binding.clock.lap('embedding gradients');
+  }
+
+  /** Adam on every row: rows without a gradient still have momentum. */
+  update(): WorkGroup {
+    const { shape } = this.binding.plan.sizes;
+    return {
+      units: panelsOf(shape.vocabulary),
+      cost: shape.embedding,
+      run: this.#training!.adam,
+    };
+  }
+}
+
+interface TrainingKernels {
+  sum(distinct: number, panel0: number, panel1: number): void;
+  inputWeight(panel0: number, panel1: number): void;
+  embedding(row0: number, row1: number): void;
+  squares(rows: number, block0: number, block1: number): void;
+  adam(unit0: number, unit1: number): void;
+}

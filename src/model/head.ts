@@ -1,0 +1,193 @@
+import { PANEL, panelsOf, type Tensor } from '../tensor/heap.js';
+import { bindAdam, bindParameter, type Binding, type SlotView } from './binding.js';
+import type { LstmLayer } from './lstm-layer.js';
+import type { WorkGroup } from './shares.js';
+
+type RowKernel = (row0: number, row1: number) => void;
+
+/** What becomes of the logits: gradients of the loss, or probabilities. */
+export type HeadMode = 'train' | 'evaluate' | 'predict';
+
+/** Rows of a chunk of a big vocabulary's logits: products and softmax of a chunk meet in the cache. */
+const CHUNK_ROWS = 64;
+
+/**
+ * The dense layer on top and its loss: logits = W h + b, softmax, cross-entropy. A classifier reads the last
+ * hidden state of every row, a language model that of every token.
+ */
+export class Head {
+  readonly #product: RowKernel;
+  readonly #softmax: (scale: number, row0: number, row1: number) => void;
+  readonly #probabilities: (scale: number, row0: number, row1: number) => void;
+  readonly #dropout: RowKernel | undefined;
+  readonly #training: TrainingKernels | undefined;
+
+  constructor(
+    private readonly binding: Binding,
+    private readonly view: SlotView,
+    top: LstmLayer,
+    training: boolean,
+  ) {
+    const { backend, heap, plan, slot, slotPlan } = binding;
+    const { shape, dropout, seed } = plan.sizes;
+    const classify = shape.task === 'classify';
+    const logits = heap.tensor(plan.logits);
+    let input: Tensor = top.outputs;
+    if (classify) {
+      const hidden = shape.layers.at(-1)!;
+      // The first half of the state after the batch: the last hidden state of every row.
+      const last = heap
+        .tensor(plan.layers.at(-1)!.states[slot ^ 1]!)
+        .hi(panelsOf(hidden), plan.sizes.maxRows, PANEL);
+      input = training && plan.lastDropped ? heap.tensor(plan.lastDropped) : last;
+      if (training && plan.lastDropped) {
+        this.#dropout = backend.dropout({ input: last, out: input, ...this.#masks(dropout, seed) });
+      }
+    }
+    this.#product = backend.product({
+      a: input,
+      b: heap.tensor(plan.headWeight.forward),
+      c: logits,
+      start: { bias: heap.tensor(plan.headBias) },
+    });
+    const result = {
+      logits,
+      classes: shape.outputs,
+      losses: heap.tensor(plan.losses),
+      predicted: heap.indices(plan.predicted),
+    };
+    this.#softmax = backend.softmax({ ...result, targets: heap.indices(slotPlan.targets) });
+    this.#probabilities = backend.softmax(result);
+    if (!training) return;
+
+    const dInput = heap.tensor(classify ? plan.dLast! : plan.dHidden!);
+    const weight = bindParameter(binding, 'head.weight');
+    const bias = bindParameter(binding, 'head.bias');
+    const order = heap.indices(classify ? slotPlan.rowOrder : slotPlan.order);
+    this.#training = {
+      input: backend.product({
+        a: logits,
+        b: heap.tensor(plan.headWeight.backward),
+        c: dInput,
+        start: 'zero',
+      }),
+      ...(this.#dropout && {
+        dropout: backend.dropout({ input: dInput, out: dInput, ...this.#masks(dropout, seed) }),
+      }),
+      weight: backend.weightGradient({
+        dOutput: logits,
+        input,
+        orderOutput: order,
+        orderInput: order,
+        segments: heap.indices(classify ? slotPlan.shardRows : slotPlan.shardTokens),
+        out: weight.gradient!,
+        gates: false,
+        bias: { out: bias.gradient!, copies: 1 },
+        squares: weight.squares!,
+        scratch: binding.scratch,
+      }),
+      adam: [bindAdam(binding, weight), bindAdam(binding, bias)],
+    };
+  }
+
+  /** Logits, and what `mode` makes of them, for one part's rows or tokens. */
+  forward(part: number, mode: HeadMode): void {
+    const { view } = this;
+    const { clock } = this.binding;
+    const [begin, end] = this.#range(part);
+    if (this.#dropout && mode === 'train') {
+      this.#dropout(begin, end);
+      clock.lap('dropout');
+    }
+    for (let row = begin; row < end; row += CHUNK_ROWS) {
+      const last = Math.min(end, row + CHUNK_ROWS);
+      this.#product(row, last);
+      clock.lap('head');
+      if (mode === 'predict') this.#probabilities(0, row, last);
+      else this.#softmax(mode === 'train' ? 1 / view.targets : 0, row, last);
+      clock.lap('loss');
+    }
+  }
+
+  /** Gradient of the head's inputs. */
+  backward(part: number): void {
+    const [begin, end] = this.#range(part);
+    const kernels = this.#training!;
+    kernels.input(begin, end);
+    this.binding.clock.lap('head');
+    if (kernels.dropout) {
+      kernels.dropout(begin, end);
+      this.binding.clock.lap('dropout');
+    }
+  }
+
+  weightGradient(): WorkGroup {
+    const { shape } = this.binding.plan.sizes;
+    return {
+      units: panelsOf(shape.outputs),
+      cost: this.view.targets * shape.layers.at(-1)!,
+      run: this.#training!.weight,
+    };
+  }
+
+  updates(): WorkGroup[] {
+    const packs = bindHeadPacks(this.binding);
+    return packs.map((pack, index) => ({
+      ...pack,
+      run: (from, to) => {
+        this.#training!.adam[index]!(from, to);
+        pack.run(from, to);
+      },
+    }));
+  }
+
+  /** Rows (classify) or tokens (language model) of a part. */
+  #range(part: number): [number, number] {
+    const rows = this.binding.plan.sizes.shape.task === 'classify';
+    const begin = this.view.part(part, rows ? 'row0' : 'token0');
+    return [begin, begin + this.view.part(part, rows ? 'rows' : 'tokens')];
+  }
+
+  #masks(
+    rate: number,
+    seed: number,
+  ): Pick<
+    Parameters<Binding['backend']['dropout']>[0],
+    'places' | 'rate' | 'seed' | 'stream' | 'step'
+  > {
+    const { heap, plan, slotPlan, settings } = this.binding;
+    const stream = plan.sizes.shape.layers.length;
+    return { places: heap.indices(slotPlan.rowPlaces), rate, seed, stream, step: settings };
+  }
+}
+
+interface TrainingKernels {
+  input: RowKernel;
+  dropout?: RowKernel;
+  weight: RowKernel;
+  adam: RowKernel[];
+}
+
+/** Packing of the head's weight and bias, in this order. */
+export function bindHeadPacks(binding: Binding): WorkGroup[] {
+  const { backend, heap, plan } = binding;
+  const weight = bindParameter(binding, 'head.weight');
+  const bias = bindParameter(binding, 'head.bias');
+  return [
+    {
+      units: weight.units,
+      cost: weight.value.shape[1]!,
+      run: backend.pack({
+        weight: weight.value,
+        gates: false,
+        forward: heap.tensor(plan.headWeight.forward),
+        backward: heap.tensor(plan.headWeight.backward),
+      }),
+    },
+    {
+      units: bias.units,
+      cost: 2,
+      run: backend.packBias({ first: bias.value, gates: false, out: heap.tensor(plan.headBias) }),
+    },
+  ];
+}

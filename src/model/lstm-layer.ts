@@ -1,0 +1,238 @@
+import type { LstmCall } from '../backend/kernels.js';
+import { panelsOf, type Tensor } from '../tensor/heap.js';
+import { bindAdam, bindParameter, type Binding, type SlotView } from './binding.js';
+import type { WorkGroup } from './shares.js';
+
+type RowKernel = (row0: number, row1: number) => void;
+
+/**
+ * One LSTM layer: i, f, g, o = W_ih x_t + b_ih + W_hh h_{t−1} + b_hh, c_t = σ(f) c_{t−1} + σ(i) tanh(g),
+ * h_t = σ(o) tanh(c_t). The forget gate multiplies the cell state instead of a weight matrix, so that gradients
+ * reach far back without vanishing.
+ */
+export class LstmLayer {
+  /** What the layer above reads: the hidden states, after dropout in training. */
+  readonly outputs: Tensor;
+  readonly #product: RowKernel | undefined;
+  readonly #forward: LstmCall;
+  readonly #dropout: RowKernel | undefined;
+  readonly #training: TrainingKernels | undefined;
+
+  /**
+   * @param below the layer whose outputs this one reads; the first layer reads the projected tokens
+   * @param needsGradientOf 'every' token's hidden state (from above), or the 'last' one of each row alone
+   */
+  constructor(
+    private readonly binding: Binding,
+    private readonly view: SlotView,
+    private readonly layer: number,
+    below: LstmLayer | undefined,
+    needsGradientOf: 'every' | 'last',
+    training: boolean,
+  ) {
+    const { backend, heap, plan, slot, slotPlan } = binding;
+    const own = plan.layers[layer]!;
+    const gates = heap.tensor(own.gates);
+    const hidden = heap.tensor(own.hidden);
+    const cell = heap.tensor(own.cell);
+    const counts = heap.indices(slotPlan.counts);
+    const { dropout, seed, shape } = plan.sizes;
+    this.#product =
+      below &&
+      backend.product({
+        a: below.outputs,
+        b: heap.tensor(own.inputWeight.forward),
+        c: gates,
+        start: { bias: heap.tensor(own.bias) },
+      });
+    this.#forward = backend.lstmForward({
+      gates,
+      hidden,
+      cell,
+      weights: heap.tensor(own.hiddenWeight.forward),
+      ...(!below && {
+        projected: {
+          product: heap.tensor(plan.projected),
+          rows: heap.indices(slotPlan.distinctOf),
+        },
+      }),
+      ...(shape.task === 'language-model' && { stateIn: heap.tensor(own.states[slot]!) }),
+      stateOut: heap.tensor(own.states[slot ^ 1]!),
+      counts,
+    });
+
+    const masks = { places: heap.indices(slotPlan.places), rate: dropout, seed, stream: layer };
+    const step = binding.settings;
+    const drops = training && own.dropped !== undefined;
+    this.outputs = drops ? heap.tensor(own.dropped!) : hidden;
+    if (drops) {
+      this.#dropout = backend.dropout({ input: hidden, out: this.outputs, ...masks, step });
+    }
+    if (!training) return;
+
+    const dHidden = heap.tensor(plan.dHidden!);
+    const inputWeight = bindParameter(binding, `lstm.weight_ih_l${layer}`);
+    const hiddenWeight = bindParameter(binding, `lstm.weight_hh_l${layer}`);
+    const inputBias = bindParameter(binding, `lstm.bias_ih_l${layer}`);
+    const hiddenBias = bindParameter(binding, `lstm.bias_hh_l${layer}`);
+    const common = {
+      dOutput: gates,
+      orderOutput: heap.indices(slotPlan.order),
+      segments: heap.indices(slotPlan.shardTokens),
+      gates: true,
+      scratch: binding.scratch,
+    };
+    this.#training = {
+      ...(drops && { dropout: backend.dropout({ input: dHidden, out: dHidden, ...masks, step }) }),
+      backward: backend.lstmBackward({
+        gates,
+        cell,
+        weights: heap.tensor(own.hiddenWeight.backward),
+        dHidden,
+        fromAbove: needsGradientOf === 'every',
+        ...(needsGradientOf === 'last' && { dLast: heap.tensor(plan.dLast!) }),
+        dCell: heap.tensor(plan.dCell!),
+        counts,
+      }),
+      ...(below && {
+        input: backend.product({
+          a: gates,
+          b: heap.tensor(own.inputWeight.backward),
+          c: dHidden,
+          start: 'zero',
+        }),
+        inputWeight: backend.weightGradient({
+          ...common,
+          input: below.outputs,
+          orderInput: heap.indices(slotPlan.order),
+          out: inputWeight.gradient!,
+          squares: inputWeight.squares!,
+        }),
+      }),
+      hiddenWeight: backend.weightGradient({
+        ...common,
+        input: hidden,
+        orderInput: heap.indices(slotPlan.previous),
+        out: hiddenWeight.gradient!,
+        bias: { out: inputBias.gradient!, copies: 2 },
+        squares: hiddenWeight.squares!,
+      }),
+      adam: [inputWeight, hiddenWeight, inputBias, hiddenBias].map((parameter) =>
+        bindAdam(binding, parameter),
+      ),
+    };
+  }
+
+  forward(part: number): void {
+    const { view } = this;
+    const token0 = view.part(part, 'token0');
+    const token1 = token0 + view.part(part, 'tokens');
+    if (this.#product) {
+      this.#product(token0, token1);
+      this.binding.clock.lap('input product');
+    }
+    const countsStart = part * this.binding.plan.sizes.maxSteps;
+    this.#forward(countsStart, view.part(part, 'steps'), token0, view.part(part, 'row0'));
+    this.binding.clock.lap('recurrence');
+    if (this.#dropout) {
+      this.#dropout(token0, token1);
+      this.binding.clock.lap('dropout');
+    }
+  }
+
+  /** Expects the gradient of the outputs in `d hidden`; leaves there the gradient of the layer below's. */
+  backward(part: number): void {
+    const { view } = this;
+    const kernels = this.#training!;
+    const token0 = view.part(part, 'token0');
+    const token1 = token0 + view.part(part, 'tokens');
+    if (kernels.dropout) {
+      kernels.dropout(token0, token1);
+      this.binding.clock.lap('dropout');
+    }
+    const countsStart = part * this.binding.plan.sizes.maxSteps;
+    kernels.backward(countsStart, view.part(part, 'steps'), token0, view.part(part, 'row0'));
+    this.binding.clock.lap('recurrence');
+    if (kernels.input) {
+      kernels.input(token0, token1);
+      this.binding.clock.lap('input product');
+    }
+  }
+
+  /** Gradients of the weights; the first layer's input weight belongs to the embedding layer. */
+  weightGradients(): WorkGroup[] {
+    const { shape } = this.binding.plan.sizes;
+    const hidden = shape.layers[this.layer]!;
+    const { inputWeight, hiddenWeight } = this.#training!;
+    const group = (kernel: RowKernel, columns: number): WorkGroup => ({
+      units: 4 * panelsOf(hidden),
+      cost: this.view.tokens * columns,
+      run: kernel,
+    });
+    return [
+      group(hiddenWeight, hidden),
+      ...(inputWeight ? [group(inputWeight, shape.layers[this.layer - 1]!)] : []),
+    ];
+  }
+
+  /** Adam on all four parameters, each unit packed again while it is in the cache. */
+  updates(): WorkGroup[] {
+    const [inputWeight, hiddenWeight, inputBias, hiddenBias] = this.#training!.adam;
+    const packs = bindLayerPacks(this.binding, this.layer);
+    return packs.map((pack, index) => ({
+      ...pack,
+      run: (from, to) => {
+        if (index === 0) inputWeight!(from, to);
+        else if (index === 1) hiddenWeight!(from, to);
+        else {
+          inputBias!(from, to);
+          hiddenBias!(from, to);
+        }
+        pack.run(from, to);
+      },
+    }));
+  }
+}
+
+interface TrainingKernels {
+  dropout?: RowKernel;
+  backward: LstmCall;
+  input?: RowKernel;
+  inputWeight?: RowKernel;
+  hiddenWeight: RowKernel;
+  adam: RowKernel[];
+}
+
+/** Packing of a layer's input weight, hidden weight and biases, in this order. */
+export function bindLayerPacks(binding: Binding, layer: number): WorkGroup[] {
+  const { backend, heap, plan } = binding;
+  const own = plan.layers[layer]!;
+  const pack = (name: string, packed: (typeof own)['inputWeight']): WorkGroup => {
+    const parameter = bindParameter(binding, name);
+    return {
+      units: parameter.units,
+      cost: parameter.value.shape[1]!,
+      run: backend.pack({
+        weight: parameter.value,
+        gates: true,
+        forward: heap.tensor(packed.forward),
+        backward: heap.tensor(packed.backward),
+      }),
+    };
+  };
+  const bias = bindParameter(binding, `lstm.bias_ih_l${layer}`);
+  return [
+    pack(`lstm.weight_ih_l${layer}`, own.inputWeight),
+    pack(`lstm.weight_hh_l${layer}`, own.hiddenWeight),
+    {
+      units: bias.units,
+      cost: 2,
+      run: backend.packBias({
+        first: bias.value,
+        second: bindParameter(binding, `lstm.bias_hh_l${layer}`).value,
+        gates: true,
+        out: heap.tensor(own.bias),
+      }),
+    },
+  ];
+}

@@ -1,0 +1,121 @@
+import type { Backend } from '../backend/kernels.js';
+import type { Heap } from '../tensor/heap.js';
+import { Clock, SlotView, type Binding } from './binding.js';
+import { EmbeddingLayer } from './embedding.js';
+import { Head, bindHeadPacks, type HeadMode } from './head.js';
+import { LstmLayer, bindLayerPacks } from './lstm-layer.js';
+import { SLOT, type NetworkPlan } from './plan.js';
+import { runShare, type WorkGroup } from './shares.js';
+
+/**
+ * The phases of a step, in order. Each is divided among the parts (workers) and ends with all of them: what a
+ * phase reads from other parts, an earlier phase has written.
+ *
+ *   project               embed the distinct tokens and form the first layer's input product
+ *   train | evaluate | predict
+ *                         forward and loss, for `train` also backward, on the part's own rows
+ *   gradients             weight gradients: every part a stretch of the weights, over all rows
+ *   embedding-gradients   gradient of the embedding rows
+ *   update                clip, optimizer, packing: every part a stretch of the weights
+ *
+ * `pack` alone follows new weights (initial ones, or a checkpoint's).
+ */
+export type Phase = 'project' | HeadMode | 'gradients' | 'embedding-gradients' | 'update' | 'pack';
+
+/** One network on one thread: the same planned heap, bound to one slot's batch. */
+export class Network {
+  readonly #view: SlotView;
+  readonly #binding: Binding;
+  readonly #embedding: EmbeddingLayer;
+  readonly #layers: LstmLayer[] = [];
+  readonly #head: Head;
+  readonly #updates: WorkGroup[];
+  readonly #packs: WorkGroup[];
+
+  /**
+   * @param thread this thread's place: which scratch is its own
+   * @param slot which batch layout to read
+   */
+  constructor(backend: Backend, heap: Heap, plan: NetworkPlan, thread: number, slot: number) {
+    const slotPlan = plan.slots[slot]!;
+    const binding: Binding = {
+      backend,
+      heap,
+      plan,
+      slot,
+      slotPlan,
+      scratch: heap.tensor(plan.scratch[thread]!),
+      settings: heap.doubles(plan.settings),
+      clock: new Clock(heap.doubles(plan.clocks)),
+    };
+    this.#binding = binding;
+    this.#view = new SlotView(heap, slotPlan);
+    // Evaluation reads the same weights and buffers, without dropout and without anything that changes them.
+    const training = plan.sizes.training && slot < SLOT.evaluation;
+    this.#embedding = new EmbeddingLayer(binding, this.#view);
+    const { layers, task } = plan.sizes.shape;
+    layers.forEach((_, layer) => {
+      const isTop = layer === layers.length - 1;
+      const needs = isTop && task === 'classify' ? 'last' : 'every';
+      this.#layers.push(
+        new LstmLayer(binding, this.#view, layer, this.#layers[layer - 1], needs, training),
+      );
+    });
+    this.#head = new Head(binding, this.#view, this.#layers.at(-1)!, training);
+    this.#packs = [
+      ...layers.flatMap((_, layer) => bindLayerPacks(binding, layer)),
+      ...bindHeadPacks(binding),
+    ];
+    this.#updates = training
+      ? [
+          ...this.#layers.flatMap((layer) => layer.updates()),
+          ...this.#head.updates(),
+          this.#embedding.update(),
+        ]
+      : [];
+  }
+
+  /** Runs one part's share of a phase. Repeatable: a share that was cut off may be run again from its start. */
+  run(phase: Phase, part: number): void {
+    const { parts } = this.#binding.plan.sizes;
+    const { clock } = this.#binding;
+    clock.start(part);
+    switch (phase) {
+      case 'project':
+        this.#embedding.forward(part, parts);
+        break;
+      case 'train':
+      case 'evaluate':
+      case 'predict':
+        for (const layer of this.#layers) layer.forward(part);
+        this.#head.forward(part, phase);
+        if (phase !== 'train') break;
+        this.#head.backward(part);
+        for (let l = this.#layers.length - 1; l >= 0; l--) this.#layers[l]!.backward(part);
+        break;
+      case 'gradients':
+        runShare(this.#gradientGroups(), part, parts);
+        clock.lap('weight gradients');
+        break;
+      case 'embedding-gradients':
+        this.#embedding.backward(part, parts);
+        break;
+      case 'update':
+        runShare(this.#updates, part, parts);
+        clock.lap('update');
+        break;
+      case 'pack':
+        runShare(this.#packs, part, parts);
+        break;
+    }
+  }
+
+  /** Costs depend on the batch, so the groups are made anew for each. */
+  #gradientGroups(): readonly WorkGroup[] {
+    return [
+      this.#head.weightGradient(),
+      ...this.#layers.flatMap((layer) => layer.weightGradients()),
+      this.#embedding.inputWeightGradient(),
+    ];
+  }
+}

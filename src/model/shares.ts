@@ -1,0 +1,32 @@
+/** A stretch of independent units of work: which thread takes which makes no difference to the result. */
+export interface WorkGroup {
+  units: number;
+  /** Cost of one unit, in any measure common to the groups of a phase. */
+  cost: number;
+  /** Does units [from, to). */
+  run(from: number, to: number): void;
+}
+
+/**
+ * Runs part `part` of `parts` of a list of groups: contiguous stretches of nearly equal cost that cover every
+ * unit exactly once over all parts.
+ */
+export function runShare(groups: readonly WorkGroup[], part: number, parts: number): void {
+  let total = 0;
+  for (const group of groups) total += group.units * group.cost;
+  const begin = (total * part) / parts;
+  const end = (total * (part + 1)) / parts;
+  let offset = 0;
+  for (const group of groups) {
+    const from = unitAt(group, begin - offset);
+    const to = unitAt(group, end - offset);
+    if (to > from) group.run(from, to);
+    offset += group.units * group.cost;
+  }
+}
+
+/** First unit that begins at or behind a cost: neighbours agree on it, since both compute the same numbers. */
+function unitAt(group: WorkGroup, cost: number): number {
+  if (group.cost === 0) return cost > 0 ? group.units : 0;
+  return Math.min(group.units, Math.max(0, Math.ceil(cost / group.cost)));
+}

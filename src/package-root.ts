@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/**
+ * Absolute path of a file of this package, from the sources (tests) as well as from dist/.
+ *
+ * @param file path relative to the folder of package.json
+ */
+export function packageFile(file: string): string {
+  return path.join(packageRoot, file);
+}
+
+const packageRoot = findRoot(path.dirname(fileURLToPath(import.meta.url)));
+
+function findRoot(directory: string): string {
+  if (existsSync(path.join(directory, 'package.json'))) return directory;
+  const parent = path.dirname(directory);
+  if (parent === directory) throw new Error('lockstep is not inside a package');
+  return findRoot(parent);
+}

@@ -1,0 +1,306 @@
+import type { AdamSettings } from '../backend/kernels.js';
+import { ADAM_SETTINGS } from '../backend/kernels.js';
+import {
+  allocateBlock,
+  heapTraits,
+  type BackendKind,
+  type SharedBlock,
+} from '../backend/select.js';
+import { BatchLayouter, HEADER, type BatchLayout, type RawBatch } from '../model/batch-layout.js';
+import type { Phase } from '../model/network.js';
+import { CLOCKS, planNetwork, SLOTS, type NetworkPlan, type NetworkSizes } from '../model/plan.js';
+import {
+  Heap,
+  HeapPlan,
+  PANEL,
+  panelsOf,
+  type BufferSpec,
+  type FloatArray,
+} from '../tensor/heap.js';
+import { fillUniform, PURPOSE } from '../tensor/random.js';
+
+/** What a thread needs to take part: the block of memory and the numbers that its plan follows from. */
+export interface EngineHandle {
+  backend: BackendKind;
+  sizes: NetworkSizes;
+  block: SharedBlock;
+}
+
+/** Runs every part of a phase on the batch of a slot; resolves when all are done. */
+export type PhaseRunner = (phase: Phase, slot: number) => Promise<void>;
+
+/** The heap and plan that belong to a handle: equal on every thread. */
+export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block'>): {
+  heap: Heap;
+  plan: NetworkPlan;
+} {
+  const traits = heapTraits(handle.backend, handle.sizes.parts * 2 + 2);
+  const plan = planNetwork(new HeapPlan(traits.floatBytes, traits.reserved), handle.sizes);
+  return { heap: new Heap(handle.block.buffer, traits.floatBytes), plan };
+}
+
+/** Plans and allocates the memory of a network. */
+export function allocateEngine(backend: BackendKind, sizes: NetworkSizes): EngineHandle {
+  return { backend, sizes, block: allocateBlock(backend, plannedBytes(backend, sizes)) };
+}
+
+/** Bytes of memory that a network will take. */
+export function plannedBytes(backend: BackendKind, sizes: NetworkSizes): number {
+  const traits = heapTraits(backend, sizes.parts * 2 + 2);
+  const heapPlan = new HeapPlan(traits.floatBytes, traits.reserved);
+  planNetwork(heapPlan, sizes);
+  return heapPlan.bytes;
+}
+
+export interface OptimizerSettings {
+  learningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  clipNorm: number | null;
+}
+
+/** Sums over one batch; divide by `targets`. */
+export interface BatchResult {
+  /** Sum of the cross-entropies in nats. */
+  lossSum: number;
+  correct: number;
+  targets: number;
+  rows: number;
+  tokens: number;
+}
+
+export interface StepResult extends BatchResult {
+  /** Global norm of the gradient before clipping. */
+  gradNorm: number;
+  /** False when loss or gradient were not finite: the weights are as before. */
+  applied: boolean;
+}
+
+/**
+ * The order of a step, on the coordinator's side: lays batches out, has the phases run, and does the few sums
+ * that belong to no worker. Everything numeric lies on the shared heap.
+ */
+export class Engine {
+  readonly heap: Heap;
+  readonly plan: NetworkPlan;
+  readonly #slots: BatchLayout[];
+  readonly #layouter: BatchLayouter;
+  readonly #losses: FloatArray;
+  readonly #predicted: Int32Array;
+  readonly #settings: Float64Array;
+  readonly #clocks: Float64Array;
+  readonly #squares: { values: Float64Array; byDistinct: boolean }[];
+
+  constructor(
+    readonly handle: EngineHandle,
+    private readonly runPhase: PhaseRunner,
+  ) {
+    const { heap, plan } = openHeap(handle);
+    this.heap = heap;
+    this.plan = plan;
+    const { sizes } = handle;
+    this.#slots = plan.slots.map(
+      (slot) =>
+        Object.fromEntries(
+          Object.entries(slot).map(([name, spec]) => [name, heap.flatIndices(spec)]),
+        ) as unknown as BatchLayout,
+    );
+    for (const slot of this.#slots) slot.distinctIndex.fill(-1);
+    this.#layouter = new BatchLayouter(
+      {
+        shards: sizes.shards,
+        parts: sizes.parts,
+        maxSteps: sizes.maxSteps,
+        initialRow: sizes.maxTokens,
+        keepRows: sizes.shape.task === 'language-model',
+      },
+      sizes.maxRows,
+    );
+    this.#losses = heap.flat(plan.losses);
+    this.#predicted = heap.flatIndices(plan.predicted);
+    this.#settings = heap.flatDoubles(plan.settings);
+    this.#clocks = heap.flatDoubles(plan.clocks);
+    this.#squares = plan.parameters.flatMap((parameter) =>
+      parameter.squares
+        ? [
+            {
+              values: heap.flatDoubles(parameter.squares),
+              byDistinct: parameter.name === 'embedding.weight',
+            },
+          ]
+        : [],
+    );
+  }
+
+  /** A parameter's values, in PyTorch's layout. */
+  parameter(name: string): FloatArray {
+    const parameter = this.plan.parameters.find((p) => p.name === name);
+    if (!parameter) throw new Error(`the network has no parameter ${name}`);
+    return this.heap.flat(parameter.value);
+  }
+
+  /**
+   * Draws initial weights: LSTM weights and the head uniform in ±1/√hidden (PyTorch's default), embeddings in
+   * ±0.1, biases zero but for the forget gate's, which is 1 so that the cell remembers from the start
+   * (Jozefowicz et al. 2015).
+   */
+  async initialize(seed: number): Promise<void> {
+    const { shape } = this.handle.sizes;
+    this.plan.parameters.forEach((parameter, stream) => {
+      const values = this.heap.flat(parameter.value);
+      if (parameter.name.includes('bias')) {
+        values.fill(0);
+        const hidden = parameter.shape[0]! / 4;
+        if (parameter.name.includes('bias_ih')) values.fill(1, hidden, 2 * hidden);
+        return;
+      }
+      const layer = Number(/_l(\d+)$/.exec(parameter.name)?.[1] ?? shape.layers.length - 1);
+      const embedding = parameter.name === 'embedding.weight';
+      const bound = embedding ? 0.1 : 1 / Math.sqrt(shape.layers[layer]!);
+      fillUniform(values, bound, seed, PURPOSE.weights, stream);
+    });
+    await this.packWeights();
+  }
+
+  /** Must follow every change of parameters from outside. */
+  async packWeights(): Promise<void> {
+    await this.runPhase('pack', 0);
+  }
+
+  /** Lays a batch out in a slot. */
+  load(slot: number, batch: RawBatch): void {
+    this.#layouter.layOut(batch, this.#slots[slot]!);
+  }
+
+  /** Sets the state that a slot's batch starts from to zero. */
+  clearState(slot: number): void {
+    for (const layer of this.plan.layers) this.heap.flat(layer.states[slot]!).fill(0);
+  }
+
+  /** Forward, backward, clip and update on the batch of a slot. `step` counts updates from 1. */
+  async trainStep(slot: number, step: number, optimizer: OptimizerSettings): Promise<StepResult> {
+    this.#settings[ADAM_SETTINGS.indexOf('step')] = step;
+    await this.runPhase('project', slot);
+    await this.runPhase('train', slot);
+    await this.runPhase('gradients', slot);
+    await this.runPhase('embedding-gradients', slot);
+    const result = this.#sumBatch(slot);
+    const gradNorm = this.#gradientNorm(slot);
+    const applied = Number.isFinite(result.lossSum) && Number.isFinite(gradNorm);
+    if (applied) {
+      this.#writeSettings(step, optimizer, gradNorm);
+      await this.runPhase('update', slot);
+    }
+    return { ...result, gradNorm, applied };
+  }
+
+  /** Loss on the batch of a slot; `predicted` then holds the most probable classes. */
+  async evaluate(slot: number): Promise<BatchResult> {
+    await this.runPhase('project', slot);
+    await this.runPhase('evaluate', slot);
+    return this.#sumBatch(slot);
+  }
+
+  /** Probabilities for the batch of a slot; read them with `probabilities`. */
+  async predict(slot: number): Promise<void> {
+    await this.runPhase('project', slot);
+    await this.runPhase('predict', slot);
+  }
+
+  /** Copies the probabilities of the k-th row (classify) or token (language model), in the batch's own order. */
+  probabilities(k: number, out: Float32Array): void {
+    this.#copyRow(this.plan.logits, k, out);
+  }
+
+  /** Counts of (truth, predicted) over the slot's batch, added to `confusion[truth][predicted]`. */
+  addConfusion(slot: number, confusion: number[][]): void {
+    const layout = this.#slots[slot]!;
+    const targets = layout.header[HEADER.targets]!;
+    for (let i = 0; i < targets; i++) {
+      confusion[layout.targets[i]!]![this.#predicted[i]!]! += 1;
+    }
+  }
+
+  /** Storage rows in canonical order, to map results back to the rows as they were loaded. */
+  layout(slot: number): BatchLayout {
+    return this.#slots[slot]!;
+  }
+
+  /** Seconds that the parts spent on each kind of work since the last call, summed over parts. */
+  takeClocks(): Record<string, number> {
+    const sums: Record<string, number> = {};
+    CLOCKS.forEach((name, kind) => {
+      let sum = 0;
+      for (let part = 0; part < this.handle.sizes.parts; part++) {
+        sum += this.#clocks[part * PANEL + kind]!;
+        this.#clocks[part * PANEL + kind] = 0;
+      }
+      sums[name] = sum;
+    });
+    return sums;
+  }
+
+  #copyRow(spec: BufferSpec, row: number, out: Float32Array): void {
+    const values = this.heap.flat(spec);
+    const panelStride = spec.stride[0]!;
+    for (let column = 0; column < out.length; column++) {
+      const panel = Math.floor(column / PANEL);
+      out[column] = values[panel * panelStride + row * PANEL + (column % PANEL)]!;
+    }
+  }
+
+  /** Sums the losses in canonical order and in float64, so that they do not depend on the parts. */
+  #sumBatch(slot: number): BatchResult {
+    const layout = this.#slots[slot]!;
+    const targets = layout.header[HEADER.targets]!;
+    const order = this.handle.sizes.shape.task === 'classify' ? layout.rowOrder : layout.order;
+    let lossSum = 0;
+    let correct = 0;
+    for (let k = 0; k < targets; k++) {
+      const place = order[k]!;
+      lossSum += this.#losses[place]!;
+      if (this.#predicted[place] === layout.targets[place]) correct++;
+    }
+    return {
+      lossSum,
+      correct,
+      targets,
+      rows: layout.header[HEADER.rows]!,
+      tokens: layout.header[HEADER.tokens]!,
+    };
+  }
+
+  #gradientNorm(slot: number): number {
+    const distinct = this.#slots[slot]!.header[HEADER.distinct]!;
+    let sum = 0;
+    for (const { values, byDistinct } of this.#squares) {
+      const blocks = byDistinct ? panelsOf(distinct) : values.length;
+      for (let i = 0; i < blocks; i++) sum += values[i]!;
+    }
+    return Math.sqrt(sum);
+  }
+
+  #writeSettings(step: number, optimizer: OptimizerSettings, gradNorm: number): void {
+    const { learningRate, beta1, beta2, epsilon, clipNorm } = optimizer;
+    // As torch.nn.utils.clip_grad_norm_ does it, with its 1e-6.
+    const scale = clipNorm === null ? 1 : Math.min(1, clipNorm / (gradNorm + 1e-6));
+    const settings: AdamSettings = {
+      step,
+      scale,
+      stepSize: learningRate / (1 - beta1 ** step),
+      beta1,
+      beta2,
+      oneMinusBeta1: 1 - beta1,
+      oneMinusBeta2: 1 - beta2,
+      inverseCorrection2: 1 / Math.sqrt(1 - beta2 ** step),
+      epsilon,
+    };
+    ADAM_SETTINGS.forEach((name, place) => {
+      this.#settings[place] = settings[name];
+    });
+  }
+}
+
+/** Number of slots that alternate in one use: see SLOT. */
+export const SLOT_PAIR = SLOTS / 2;
