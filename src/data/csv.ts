@@ -9,7 +9,7 @@ export interface CsvRow {
   readonly line: number;
 }
 
-/** A longer row is taken for a quotation mark that is never closed. */
+/** In characters: a longer row is taken for a quotation mark that is never closed. */
 const longestRow = 1 << 24;
 
 type Parser = ReturnType<typeof parse>;
@@ -18,38 +18,50 @@ type Parser = ReturnType<typeof parse>;
  * Parses text that arrives in pieces into rows, a batch for each piece; blank lines are skipped.
  *
  * @param name Of the file, for messages.
+ * @param longest Characters that a row may have.
  * @throws UserError that names file and line of a row that is no CSV.
  */
 export async function* parseCsv(
   pieces: AsyncIterable<string>,
   delimiter: string,
   name: string,
+  longest = longestRow,
 ): AsyncGenerator<CsvRow[], void, undefined> {
   const parser = open(delimiter);
   // What the parser has not turned into rows yet, with the line on which it begins: the parser
   // does not say where it gave up, and loses the good rows of the piece that holds a bad one.
   let pending = '';
   let line = 1;
+  let unseen = '';
   const take = (): CsvRow[] => {
     const { rows, next } = number(parser.rows.splice(0), line);
     pending = dropLines(pending, next - line);
     line = next;
     return rows;
   };
-  for await (const piece of pieces) {
-    pending += piece;
+  const feed = async (): Promise<CsvRow[]> => {
     try {
-      await write(parser.stream, piece);
+      await write(parser.stream, unseen);
     } catch {
       throw await findFault(pending, line, delimiter, name);
     }
-    yield take();
-    if (pending.length > longestRow) throw tooLong(name, line);
+    unseen = '';
+    const rows = take();
+    if (pending.length > longest) throw tooLong(name, line, longest);
+    return rows;
+  };
+  for await (const piece of pieces) {
+    pending += piece;
+    unseen += piece;
+    // The parser begins a row that goes on anew with every piece: doubling what it sees of a long
+    // row keeps the work in proportion to the row.
+    if (2 * unseen.length >= pending.length) yield await feed();
   }
+  if (unseen !== '') yield await feed();
   try {
     await end(parser.stream);
   } catch {
-    throw await findFault(pending, line, delimiter, name);
+    throw new UserError(`${name}, line ${line}: a quotation mark is never closed.`);
   }
   yield take();
 }
@@ -100,33 +112,43 @@ function dropLines(text: string, lines: number): string {
   return text.slice(breaks.lastIndex);
 }
 
-/** Parses again, line by line, what held the fault, so that the message names the row's line. */
+/** Looks for the most lines that can be parsed, so that the message names the next row's line. */
 async function findFault(
   pending: string,
   from: number,
   delimiter: string,
   name: string,
 ): Promise<UserError> {
-  const parser = open(delimiter);
-  let fault: unknown;
-  try {
-    for (const line of pending.match(/[^\n]*\n|[^\n]+$/g) ?? []) await write(parser.stream, line);
-    await end(parser.stream);
-  } catch (error) {
-    fault = error;
+  const lines = pending.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  let good = 0;
+  let next = from;
+  for (let bad = lines.length; bad - good > 1; ) {
+    const middle = Math.floor((good + bad) / 2);
+    const rows = await parseStart(lines.slice(0, middle).join(''), delimiter);
+    if (rows === undefined) {
+      bad = middle;
+    } else {
+      good = middle;
+      next = number(rows, from).next;
+    }
   }
-  const { next } = number(parser.rows, from);
-  const unclosed = fault instanceof Error && fault.message.includes('missing closing');
   return new UserError(
-    `${name}, line ${next}: ` +
-      (unclosed
-        ? 'a quotation mark is never closed.'
-        : `expected ${JSON.stringify(delimiter)} or the end of the line after a closing quotation mark.`),
+    `${name}, line ${next}: expected ${JSON.stringify(delimiter)} or the end of the line ` +
+      'after a closing quotation mark.',
   );
 }
 
-function tooLong(name: string, line: number): UserError {
+/** The whole rows at the start of a text that goes on; undefined when one is no CSV. */
+async function parseStart(text: string, delimiter: string): Promise<string[][] | undefined> {
+  const { stream, rows } = open(delimiter);
+  return write(stream, text).then(
+    () => rows,
+    () => undefined,
+  );
+}
+
+function tooLong(name: string, line: number, longest: number): UserError {
   return new UserError(
-    `${name}, line ${line}: this row is longer than ${longestRow} characters; is a quotation mark never closed?`,
+    `${name}, line ${line}: this row is longer than ${longest} characters; is a quotation mark never closed?`,
   );
 }

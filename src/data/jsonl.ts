@@ -27,10 +27,13 @@ export async function* splitLines(
   let rest = '';
   let line = 1;
   for await (const piece of pieces) {
-    const texts = (rest + piece).split('\n');
-    rest = texts.pop()!;
-    yield number(texts, line);
-    line += texts.length;
+    rest += piece;
+    if (piece.includes('\n')) {
+      const texts = rest.split('\n');
+      rest = texts.pop()!;
+      yield number(texts, line);
+      line += texts.length;
+    }
     if (rest.length > longestLine) {
       throw new UserError(
         `${name}, line ${line}: this line is longer than ${longestLine} characters.`,

@@ -104,6 +104,20 @@ describe('CSV', () => {
     );
   });
 
+  it('refuses a quotation mark that is never closed in time that grows with the row alone', async () => {
+    const rows = 'some words,x\n'.repeat(30_000);
+    expect(await refuse({ 'a.csv': `text,label\na,b\n"open,x\n${rows}` })).toBe(
+      'a.csv, line 3: a quotation mark is never closed.',
+    );
+    expect(await refuse({ 'a.csv': `text,label\na,b\n"open,x\n${rows}"a",x\n` })).toBe(
+      'a.csv, line 3: expected "," or the end of the line after a closing quotation mark.',
+    );
+    const pieces = from(['text\na\n', '"open', ...rows.slice(0, 2000)]);
+    await expect(collect(parseCsv(pieces, ',', 'a.csv', 1000))).rejects.toThrow(
+      'a.csv, line 3: this row is longer than 1000 characters; is a quotation mark never closed?',
+    );
+  });
+
   it('names file and line of an empty label', async () => {
     expect(await refuse({ 'a.csv': 'text,label\na,\n' })).toBe(
       'a.csv, line 2: expected the name of a class in "label", found nothing.',
