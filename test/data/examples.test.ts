@@ -112,7 +112,7 @@ describe('CSV', () => {
     expect(await refuse({ 'a.csv': `text,label\na,b\n"open,x\n${rows}"a",x\n` })).toBe(
       'a.csv, line 3: expected "," or the end of the line after a closing quotation mark.',
     );
-    const pieces = from(['text\na\n', '"open', ...rows.slice(0, 2000)]);
+    const pieces = from(['text\na\n', '"open', ...Array.from(rows.slice(0, 2000))]);
     await expect(collect(parseCsv(pieces, ',', 'a.csv', 1000))).rejects.toThrow(
       'a.csv, line 3: this row is longer than 1000 characters; is a quotation mark never closed?',
     );
