@@ -226,8 +226,8 @@ function rowSquares(o: {
 
 function weightGradient(o: WeightGradientOperands): (panel0: number, panel1: number) => void {
   const [rows, columns] = [o.out.shape[0]!, o.out.shape[1]!];
-  const total = o.segments.get(o.segments.shape[0]! - 1);
   return (panel0, panel1) => {
+    const end = o.segments.get(o.segments.shape[0]! - 1);
     for (let panel = panel0; panel < panel1; panel++) {
       let squares = 0;
       rowsOfUnit(panel, rows, o.gates).forEach((row, lane) => {
@@ -235,7 +235,6 @@ function weightGradient(o: WeightGradientOperands): (panel0: number, panel1: num
           o.dOutput.get(panel, o.orderOutput?.get(k) ?? k, lane);
         for (let column = 0; column < columns; column++) {
           let sum = 0;
-          const end = o.segments.get(o.segments.shape[0]! - 1);
           for (let k = 0; k < end; k++) {
             sum += gradientAt(k) * element(o.input, o.orderInput?.get(k) ?? k, column);
           }
@@ -244,7 +243,7 @@ function weightGradient(o: WeightGradientOperands): (panel0: number, panel1: num
         }
         if (!o.bias) return;
         let sum = 0;
-        for (let k = 0; k < total; k++) sum += gradientAt(k);
+        for (let k = 0; k < end; k++) sum += gradientAt(k);
         o.bias.out.set(row, sum);
         squares += o.bias.copies * sum * sum;
       });

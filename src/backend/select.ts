@@ -25,7 +25,11 @@ export function describeBackends(): { name: BackendKind; available: boolean; rea
   return [
     { name: 'native', ...describeNative() },
     { name: 'wasm', available: true, reason: `portable WebAssembly kernels, ${simd}` },
-    { name: 'reference', available: true, reason: 'plain TypeScript in float64, for checking only' },
+    {
+      name: 'reference',
+      available: true,
+      reason: 'plain TypeScript in float64, for checking only',
+    },
   ];
 }
 
@@ -55,7 +59,10 @@ export interface SharedBlock {
 }
 
 /** What a heap plan has to know of its backend: bytes of a float and bytes to keep free at the start. */
-export function heapTraits(kind: BackendKind, threads: number): { floatBytes: 4 | 8; reserved: number } {
+export function heapTraits(
+  kind: BackendKind,
+  threads: number,
+): { floatBytes: 4 | 8; reserved: number } {
   if (kind === 'reference') return { floatBytes: 8, reserved: 64 };
   // Offset 0 stands for "absent" in the kernels' arguments, so that nothing may lie there.
   return { floatBytes: 4, reserved: kind === 'wasm' ? wasmReservedBytes(threads) : 64 };

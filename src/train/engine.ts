@@ -283,8 +283,7 @@ export class Engine {
 
   #writeSettings(step: number, optimizer: OptimizerSettings, gradNorm: number): void {
     const { learningRate, beta1, beta2, epsilon, clipNorm } = optimizer;
-    // As torch.nn.utils.clip_grad_norm_ does it, with its 1e-6.
-    const scale = clipNorm === null ? 1 : Math.min(1, clipNorm / (gradNorm + 1e-6));
+    const scale = clipNorm === null ? 1 : Math.min(1, clipNorm / gradNorm);
     const settings: AdamSettings = {
       step,
       scale,

@@ -1,0 +1,146 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { BackendKind } from '../../src/backend/select.js';
+import type { RawBatch } from '../../src/model/batch-layout.js';
+import type { NetworkShape } from '../../src/model/parameters.js';
+import type { NetworkSizes } from '../../src/model/plan.js';
+import { allocateEngine, Engine, type OptimizerSettings } from '../../src/train/engine.js';
+import { createLocalRunner } from '../../src/train/local-runner.js';
+import { readSafetensors } from '../../src/train/safetensors.js';
+
+const folder = fileURLToPath(new URL('../fixtures/pytorch/', import.meta.url));
+
+interface CaseFile {
+  task: NetworkShape['task'];
+  sizes: { vocabulary: number; embedding: number; hidden: number; layers: number; outputs: number };
+  batches: {
+    tokens: number[][];
+    labels?: number[];
+    targets?: number[][];
+    loss: number;
+    gradNorm: number;
+    logits: number[][] | number[][][];
+  }[];
+  training: OptimizerSettings & { steps: number; log: { loss: number; gradNorm: number }[] };
+}
+
+/** One committed case of what PyTorch computed (scripts/pytorch_fixtures.py). */
+export interface Fixture {
+  name: string;
+  file: CaseFile;
+  shape: NetworkShape;
+  batches: RawBatch[];
+  tensors(file: string): Promise<Map<string, Float32Array>>;
+}
+
+export function loadFixture(name: string): Fixture {
+  const file = JSON.parse(readFileSync(path.join(folder, name, 'case.json'), 'utf8')) as CaseFile;
+  const { vocabulary, embedding, hidden, layers, outputs } = file.sizes;
+  return {
+    name,
+    file,
+    shape: {
+      task: file.task,
+      vocabulary,
+      embedding,
+      layers: new Array<number>(layers).fill(hidden),
+      outputs,
+    },
+    batches: file.batches.map((batch) => rawBatch(batch.tokens, batch.labels, batch.targets)),
+    async tensors(tensorFile) {
+      const found = new Map<string, Float32Array>();
+      await readSafetensors(path.join(folder, name, `${tensorFile}.safetensors`), (key, shape) => {
+        const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
+        found.set(key, values);
+        return values;
+      });
+      return found;
+    },
+  };
+}
+
+/** A batch from nested lists: rows of tokens with a label a row, or with the next token of every token. */
+export function rawBatch(tokens: number[][], labels?: number[], targets?: number[][]): RawBatch {
+  const rowStart = new Int32Array(tokens.length + 1);
+  tokens.forEach((row, r) => (rowStart[r + 1] = rowStart[r]! + row.length));
+  return {
+    rows: tokens.length,
+    tokens: Int32Array.from(tokens.flat()),
+    rowStart,
+    labels: Int32Array.from(labels ?? []),
+    targets: Int32Array.from(targets?.flat() ?? []),
+  };
+}
+
+export interface EngineOptions {
+  backend: BackendKind;
+  parts?: number;
+  shards?: number;
+  dropout?: number;
+  seed?: number;
+}
+
+/** An engine that is large enough for the batches and runs on this thread. */
+export function createEngine(
+  shape: NetworkShape,
+  batches: RawBatch[],
+  { backend, parts = 1, shards = 4, dropout = 0, seed = 1 }: EngineOptions,
+): Engine {
+  const lengths = batches.flatMap((batch) =>
+    Array.from({ length: batch.rows }, (_, r) => batch.rowStart[r + 1]! - batch.rowStart[r]!),
+  );
+  const sizes: NetworkSizes = {
+    shape,
+    maxRows: Math.max(...batches.map((batch) => batch.rows)),
+    maxTokens: Math.max(...batches.map((batch) => batch.rowStart[batch.rows]!)),
+    maxSteps: Math.max(...lengths),
+    parts,
+    shards,
+    dropout,
+    seed,
+    training: true,
+  };
+  const handle = allocateEngine(backend, sizes);
+  return new Engine(handle, createLocalRunner(handle));
+}
+
+/** Puts parameters in place. */
+export async function setParameters(
+  engine: Engine,
+  values: Map<string, Float32Array>,
+): Promise<void> {
+  for (const parameter of engine.plan.parameters) {
+    engine.parameter(parameter.name).set(values.get(parameter.name)!);
+  }
+  await engine.packWeights();
+}
+
+/** The gradient of a parameter after a step, dense and in PyTorch's layout. */
+export function gradientOf(engine: Engine, name: string, slot: number): Float64Array {
+  const { plan, heap } = engine;
+  const parameter = plan.parameters.find((p) => p.name === name)!;
+  if (parameter.gradient) return Float64Array.from(heap.flat(parameter.gradient));
+  const [rows, columns] = parameter.shape as [number, number];
+  const dense = new Float64Array(rows * columns);
+  const byDistinct = heap.tensor(plan.embedded);
+  const { distinctIndex } = engine.layout(slot);
+  for (let row = 0; row < rows; row++) {
+    const place = distinctIndex[row]!;
+    for (let c = 0; c < columns && place >= 0; c++) {
+      dense[row * columns + c] = byDistinct.get(Math.floor(c / 16), place, c % 16);
+    }
+  }
+  return dense;
+}
+
+/** ‖a − b‖ / ‖b‖ */
+export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let difference = 0;
+  let size = 0;
+  for (let i = 0; i < b.length; i++) {
+    difference += (a[i]! - b[i]!) ** 2;
+    size += b[i]! ** 2;
+  }
+  return Math.sqrt(difference / Math.max(size, Number.MIN_VALUE));
+}
