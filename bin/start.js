@@ -1,0 +1,14 @@
+import { existsSync } from 'node:fs';
+
+const program = new URL('../dist/src/cli.js', import.meta.url);
+
+/** Runs a command line, or says how to build the program that would. */
+export async function start(argv) {
+  if (!existsSync(program)) {
+    console.error('lockstep is not built yet: run `node scripts/setup.js` in its folder first.');
+    process.exitCode = 1;
+    return;
+  }
+  const { main } = await import(program.href);
+  await main(argv);
+}

@@ -1,0 +1,164 @@
+import { readFileSync } from 'node:fs';
+import yargs from 'yargs';
+import { type CaughtSignals, type Context } from './commands/context.js';
+import { doctorCommand } from './commands/doctor.js';
+import { evaluateCommand } from './commands/evaluate.js';
+import { generateCommand } from './commands/generate.js';
+import { inspectCommand } from './commands/inspect.js';
+import { predictCommand } from './commands/predict.js';
+import { prepareCommand } from './commands/prepare.js';
+import { schemaCommand } from './commands/schema.js';
+import { trainCommand } from './commands/train.js';
+import { findNearest } from './config/nearest.js';
+import { UserError } from './errors.js';
+import { packageFile } from './package-root.js';
+
+/** Exit status after an error that is nobody's fault but ours (EX_SOFTWARE of sysexits.h). */
+const STATUS_BUG = 70;
+
+/**
+ * Runs one command line and gives the exit status: 0 done, 1 an error that the user can mend,
+ * 130 or 143 a run that SIGINT or SIGTERM stopped, 70 a bug.
+ * @param argv without node and the script's name
+ */
+export async function run(argv: readonly string[], context: Context): Promise<number> {
+  try {
+    await parse(argv, context);
+    return context.status;
+  } catch (error) {
+    // The reader of our output has gone; nothing is wrong and nobody would read about it.
+    if (isBrokenPipe(error)) return 0;
+    context.stderr.write(describeError(error, argv.includes('--verbose')));
+    return error instanceof UserError ? 1 : STATUS_BUG;
+  }
+}
+
+async function parse(argv: readonly string[], context: Context): Promise<void> {
+  const commands = {
+    train: trainCommand(context),
+    evaluate: evaluateCommand(context),
+    predict: predictCommand(context),
+    generate: generateCommand(context),
+    inspect: inspectCommand(context),
+    prepare: prepareCommand(context),
+    doctor: doctorCommand(context),
+    schema: schemaCommand(context),
+  };
+  const command = Object.entries(commands).find(([name]) => name === argv[0])?.[1];
+  const parser = yargs()
+    .scriptName('lockstep')
+    .usage('$0 <command>\n\nTrains LSTM networks on all cores of a machine.')
+    .locale('en')
+    .parserConfiguration({ 'dot-notation': false, 'parse-numbers': false })
+    .command(commands.train)
+    .command(commands.evaluate)
+    .command(commands.predict)
+    .command(commands.generate)
+    .command(commands.inspect)
+    .command(commands.prepare)
+    .command(commands.doctor)
+    .command(commands.schema)
+    .option('verbose', {
+      type: 'boolean',
+      default: false,
+      describe: 'Shows where in the program an unexpected error arose',
+    })
+    .version(readVersion())
+    .demandCommand(1, 'Expected a command')
+    .strict()
+    .recommendCommands()
+    .wrap(100)
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      if (error !== undefined && error.name !== 'YError') throw error;
+      const sentence = describeMisuse(message ?? error?.message ?? '', argv, command?.optionNames);
+      const help = command === undefined ? 'lockstep --help' : `lockstep ${argv[0]!} --help`;
+      throw new UserError(`${sentence}; see ${help}`);
+    });
+  // With a callback, yargs hands over what it would otherwise print (help and version).
+  await parser.parseAsync(argv, {}, (_error, _args, output) => {
+    if (output !== '') context.stdout.write(`${output}\n`);
+  });
+}
+
+/** One sentence out of what yargs says of a command line. */
+function describeMisuse(
+  message: string,
+  argv: readonly string[],
+  optionNames: readonly string[] = [],
+): string {
+  if (message.startsWith('Did you mean ')) {
+    return `Unknown command ${argv[0]!}; ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+  }
+  const unknown = /^Unknown (?:argument|command)s?: (.*)$/m.exec(message);
+  if (unknown !== null) {
+    // yargs also lists the camelCase twin of every option.
+    const name = unknown[1]!.split(', ')[0]!;
+    if (argv.includes(name)) return `Unknown ${name === argv[0] ? 'command' : 'argument'} ${name}`;
+    const near = findNearest(name, optionNames);
+    return `Unknown option --${name}${near === undefined ? '' : `; did you mean --${near}?`}`;
+  }
+  return message.trim().replaceAll(/\s+/g, ' ');
+}
+
+function describeError(error: unknown, verbose: boolean): string {
+  if (error instanceof UserError) return `${error.message}\n`;
+  const [line, stack] =
+    error instanceof Error ? [error.message, error.stack ?? ''] : [String(error), ''];
+  return verbose
+    ? `${stack || line}\nThis is a bug in lockstep.\n`
+    : `${line.split('\n')[0]!}\nThis is a bug in lockstep; --verbose shows where it arose.\n`;
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+}
+
+function readVersion(): string {
+  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as {
+    version: string;
+  };
+  return version;
+}
+
+/** The program: runs the command line in this process and sets its exit status. */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.stdout.on('error', (error) => {
+    if (!isBrokenPipe(error)) throw error;
+    process.exit(0);
+  });
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(describeError(error, argv.includes('--verbose')));
+    process.exit(error instanceof UserError ? 1 : STATUS_BUG);
+  });
+  // Not process.exit: what is still in the pipe to our reader must get there.
+  process.exitCode = await run(argv, {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    loadLibrary: () => import('./index.js'),
+    catchSignals,
+    status: 0,
+  });
+}
+
+const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+function catchSignals(onFirst: () => void): CaughtSignals {
+  const abort = new AbortController();
+  let status: number | undefined;
+  const receive = (name: NodeJS.Signals) => {
+    const number = SIGNAL_STATUS[name as keyof typeof SIGNAL_STATUS];
+    if (status !== undefined) process.exit(number);
+    status = number;
+    onFirst();
+    abort.abort();
+  };
+  process.on('SIGINT', receive).on('SIGTERM', receive);
+  return {
+    signal: abort.signal,
+    get status() {
+      return status;
+    },
+    release: () => process.off('SIGINT', receive).off('SIGTERM', receive),
+  };
+}

@@ -1,0 +1,26 @@
+import { type Writable } from 'node:stream';
+import { type Library } from './library.js';
+
+/** What a command has to do with the world; tests bring their own. */
+export interface Context {
+  /** Results. */
+  readonly stdout: Writable;
+  /** Progress, notices and errors. */
+  readonly stderr: Writable & { isTTY?: boolean };
+  loadLibrary(): Promise<Library>;
+  /**
+   * From now on the first SIGINT or SIGTERM does not end the process but aborts `signal`; the
+   * second one ends it at once.
+   */
+  catchSignals(onFirst: () => void): CaughtSignals;
+  /** Exit status of the process; a command changes it where it ends well but not as planned. */
+  status: number;
+}
+
+export interface CaughtSignals {
+  readonly signal: AbortSignal;
+  /** 128 plus the number of the signal that came, by which shells know it; undefined before. */
+  readonly status: number | undefined;
+  /** Gives the signals their usual effect back. */
+  release(): void;
+}

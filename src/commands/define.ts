@@ -1,0 +1,56 @@
+import {
+  type ArgumentsCamelCase,
+  type CommandModule,
+  type InferredOptionTypes,
+  type Options,
+  type PositionalOptions,
+} from 'yargs';
+import { UserError } from '../errors.js';
+
+/** A command as yargs takes it, together with the names of its options for spelling hints. */
+export interface Command<Arguments> extends CommandModule<object, Arguments> {
+  readonly optionNames: readonly string[];
+}
+
+/**
+ * Makes a command out of its options.
+ * @param definition.command name and positionals in yargs's notation: `evaluate <run>`
+ */
+export function defineCommand<
+  Positionals extends Record<string, PositionalOptions>,
+  Named extends Record<string, Options>,
+>(definition: {
+  command: string;
+  describe: string;
+  positionals: Positionals;
+  options: Named;
+  run: (
+    args: ArgumentsCamelCase<InferredOptionTypes<Positionals> & InferredOptionTypes<Named>>,
+  ) => Promise<void>;
+}): Command<InferredOptionTypes<Positionals> & InferredOptionTypes<Named>> {
+  const { command, describe, positionals, options, run } = definition;
+  return {
+    command,
+    describe,
+    optionNames: Object.keys(options),
+    builder: (yargs) => {
+      for (const [name, positional] of Object.entries(positionals)) {
+        yargs.positional(name, positional);
+      }
+      return yargs.options(options) as never;
+    },
+    handler: (args) => {
+      refuseRepeated(args, options);
+      return run(args);
+    },
+  };
+}
+
+/** yargs makes a list of an option that is given twice; only some options are lists. */
+function refuseRepeated(args: Record<string, unknown>, options: Record<string, Options>): void {
+  for (const [name, option] of Object.entries(options)) {
+    if (option.array !== true && Array.isArray(args[name])) {
+      throw new UserError(`--${name}: expected once, got it ${args[name].length} times`);
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises';
+import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'node:os';
+import { formatBytes } from '../observe/figures.js';
+import { type Context } from './context.js';
+import { defineCommand } from './define.js';
+import { formatTable } from './table.js';
+
+export const doctorCommand = (context: Context) =>
+  defineCommand({
+    command: 'doctor',
+    describe: 'Shows what this machine has, and which backend would compute and why',
+    positionals: {},
+    options: {},
+    async run() {
+      const { describeBackends } = await context.loadLibrary();
+      const backends = describeBackends();
+      const used = backends.find(({ available }) => available);
+      const features = await readCpuFeatures();
+      const lines = [
+        `Node ${process.versions.node} on ${platform()} ${arch()}`,
+        `Processor: ${cpus()[0]?.model ?? 'unknown'}, ${availableParallelism()} cores to use`,
+        `Instruction sets: ${features === undefined ? 'not told by this system' : features.join(', ') || 'none that matter here'}`,
+        `Memory: ${formatBytes(totalmem())}, ${formatBytes(freemem())} of it free`,
+        '',
+        ...formatTable(
+          backends.map(({ name, available }) => [name, available ? 'available' : 'not available']),
+        ).map((line, index) => `${line}  ${backends[index]!.reason}`),
+        '',
+        used === undefined
+          ? 'No backend can compute here.'
+          : `Training would use the ${used.name} backend: ${used.reason}.`,
+      ];
+      context.stdout.write(`${lines.join('\n')}\n`);
+    },
+  });
+
+/** Those that speed up the kernels, by Linux's names. */
+const KNOWN_FEATURES = ['sse4_1', 'avx', 'avx2', 'fma', 'avx512f', 'asimd', 'sve'];
+
+async function readCpuFeatures(): Promise<string[] | undefined> {
+  if (platform() !== 'linux') return undefined;
+  const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(await readFile('/proc/cpuinfo', 'utf8'));
+  const present = new Set(flags?.[1]?.trim().split(/\s+/));
+  return KNOWN_FEATURES.filter((feature) => present.has(feature));
+}

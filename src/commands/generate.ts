@@ -1,0 +1,74 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { UserError } from '../errors.js';
+import { type Context } from './context.js';
+import { defineCommand } from './define.js';
+import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
+
+export const generateCommand = (context: Context) =>
+  defineCommand({
+    command: 'generate <run>',
+    describe: 'Writes text with a trained language model',
+    positionals: runPositional,
+    options: {
+      ...modelOptions,
+      prompt: {
+        type: 'string',
+        default: '\n',
+        requiresArg: true,
+        describe: 'Text to go on from; the beginning of a line by default',
+      },
+      length: {
+        type: 'string',
+        coerce: wholeNumber('length', 1),
+        default: 500,
+        requiresArg: true,
+        describe: 'Tokens to write',
+      },
+      temperature: {
+        type: 'string',
+        coerce: numberFrom('temperature', 0),
+        default: 0.8,
+        requiresArg: true,
+        describe: 'Below 1 keeps to the likely, above 1 dares more; 0 takes the likeliest',
+      },
+      'top-k': {
+        type: 'string',
+        coerce: wholeNumber('top-k', 0),
+        default: 0,
+        requiresArg: true,
+        describe: 'Draws among that many likeliest tokens; 0 among all',
+      },
+      seed: {
+        type: 'string',
+        coerce: wholeNumber('seed', 0),
+        default: 1,
+        requiresArg: true,
+        describe: 'The same seed writes the same text',
+      },
+    },
+    async run({ run, prompt, length, temperature, topK, seed, ...args }) {
+      const { openModel } = await context.loadLibrary();
+      const model = await openModel(run, toOpenOptions(args));
+      try {
+        if (model.config.task !== 'language-model') {
+          throw new UserError(
+            `${run}: expected a language model, got one for the task ${model.config.task}`,
+          );
+        }
+        const pieces = model.generate({ prompt, length, temperature, topK, seed });
+        await pipeline(Readable.from(surround(prompt, pieces)), context.stdout, { end: false });
+      } finally {
+        await model.close();
+      }
+    },
+  });
+
+async function* surround(
+  prompt: string,
+  pieces: AsyncIterable<string>,
+): AsyncGenerator<string, void, undefined> {
+  if (prompt.trim() !== '') yield prompt;
+  yield* pieces;
+  yield '\n';
+}

@@ -1,0 +1,94 @@
+import { type Options } from 'yargs';
+import { UserError } from '../errors.js';
+
+/** Options that several commands share, and the checks of options' values. */
+
+export const configOptions = {
+  config: {
+    type: 'string',
+    demandOption: true,
+    requiresArg: true,
+    describe: 'Config file (YAML)',
+  },
+  set: {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    requiresArg: true,
+    describe: 'Changes a key of the config: train.batchSize=64',
+  },
+} satisfies Record<string, Options>;
+
+export const computeOptions = {
+  workers: {
+    coerce: wholeNumber('workers', 1),
+    requiresArg: true,
+    type: 'string',
+    describe: 'Threads that compute; every core by default',
+  },
+  backend: {
+    choices: ['auto', 'native', 'wasm', 'reference'] as const,
+    requiresArg: true,
+    describe: 'Kernels that compute; native where it can, else wasm, by default',
+  },
+} satisfies Record<string, Options>;
+
+export const modelOptions = {
+  checkpoint: {
+    type: 'string',
+    default: 'best',
+    requiresArg: true,
+    describe: "Which of the run's checkpoints: best, latest or a name such as step-00001200",
+  },
+  ...computeOptions,
+} satisfies Record<string, Options>;
+
+export const runPositional = {
+  run: { type: 'string', demandOption: true, describe: 'Directory of a run or of a checkpoint' },
+} as const;
+
+/** Options for `openModel`. */
+export function toOpenOptions(args: {
+  checkpoint: string;
+  workers: number | undefined;
+  backend: 'auto' | 'native' | 'wasm' | 'reference' | undefined;
+}): { checkpoint: string; workers?: number; backend?: 'auto' | 'native' | 'wasm' | 'reference' } {
+  const { checkpoint, workers, backend } = args;
+  return {
+    checkpoint,
+    ...(workers !== undefined && { workers }),
+    ...(backend !== undefined && { backend }),
+  };
+}
+
+/** A check for `--name`: a whole number of at least `minimum`. */
+export function wholeNumber(name: string, minimum: number): (given: unknown) => number {
+  return (given) => {
+    const value = toNumber(given);
+    if (!Number.isSafeInteger(value) || value < minimum) {
+      throw new UserError(
+        `--${name}: expected a whole number of at least ${minimum}, got ${JSON.stringify(given)}`,
+      );
+    }
+    return value;
+  };
+}
+
+/** A check for `--name`: a finite number of at least `minimum`. */
+export function numberFrom(name: string, minimum: number): (given: unknown) => number {
+  return (given) => {
+    const value = toNumber(given);
+    if (!Number.isFinite(value) || value < minimum) {
+      throw new UserError(
+        `--${name}: expected a number of at least ${minimum}, got ${JSON.stringify(given)}`,
+      );
+    }
+    return value;
+  };
+}
+
+/** NaN for all that is not the plain text of a number; defaults come as numbers already. */
+function toNumber(given: unknown): number {
+  if (typeof given === 'number') return given;
+  return typeof given === 'string' && given.trim() !== '' ? Number(given) : NaN;
+}

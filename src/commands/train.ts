@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { loadConfig, type NamedConfig } from '../config/load.js';
+import { formatCount, formatDuration, formatShare } from '../observe/figures.js';
+import { logMetrics } from '../observe/metrics-log.js';
+import { collectMetrics } from '../observe/metrics.js';
+import { type Observer } from '../observe/observer.js';
+import { showProgress } from '../observe/progress.js';
+import { type MetricsServer, serveMetrics } from '../observe/server.js';
+import { trackStatus } from '../observe/status.js';
+import { type EndEvent } from '../train/events.js';
+import { type Context } from './context.js';
+import { defineCommand } from './define.js';
+import { computeOptions, configOptions, wholeNumber } from './options.js';
+
+export const trainCommand = (context: Context) =>
+  defineCommand({
+    command: 'train',
+    describe: 'Trains a model, or goes on with a run that was stopped',
+    positionals: {},
+    options: {
+      ...configOptions,
+      ...computeOptions,
+      resume: {
+        type: 'boolean',
+        default: false,
+        describe: "Goes on from the run's newest whole checkpoint",
+      },
+      'run-dir': {
+        type: 'string',
+        requiresArg: true,
+        describe: "Directory of the run; runs/ and the config's name by default",
+      },
+      'metrics-port': {
+        type: 'string',
+        coerce: wholeNumber('metrics-port', 0),
+        requiresArg: true,
+        describe: 'Serves the live page and /metrics on this port; 0 picks a free one',
+      },
+    },
+    async run({ config: file, set, workers, backend, resume, runDir, metricsPort }) {
+      const config = await loadConfig(file, [
+        ...listOverrides({ workers, backend, 'metrics.port': metricsPort }),
+        ...set,
+      ]);
+      const directory = runDir ?? join('runs', config.name);
+      const end = await trainObserved(config, directory, resume, context);
+      context.stdout.write(`${summarize(end, config, directory, file).join('\n')}\n`);
+    },
+  });
+
+/** Options that stand for a key of the config, where they are given, as `key=value`. */
+function listOverrides(options: Record<string, string | number | undefined>): string[] {
+  return Object.entries(options)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${value!}`);
+}
+
+async function trainObserved(
+  config: NamedConfig,
+  runDir: string,
+  resume: boolean,
+  context: Context,
+): Promise<EndEvent> {
+  const progress = showProgress(context.stderr);
+  const observers: Observer[] = [progress, logMetrics()];
+  const notify = (message: string) => progress.observe({ type: 'notice', message });
+  const signals = context.catchSignals(() =>
+    notify('Stopping: this step is finished and a checkpoint written; once more ends at once.'),
+  );
+  let server: MetricsServer | undefined;
+  try {
+    const { port, host } = config.metrics;
+    if (port !== null) {
+      const metrics = collectMetrics();
+      const status = trackStatus();
+      observers.push(metrics, status);
+      server = await serveMetrics({
+        host,
+        port,
+        registry: metrics.registry,
+        readStatus: status.read,
+      });
+      notify(`Live page at ${server.url}, metrics at ${server.url}metrics`);
+    }
+    const { train } = await context.loadLibrary();
+    const end = await train(config, {
+      runDir,
+      resume,
+      listener: (event) => observers.forEach((observer) => observer.observe(event)),
+      signal: signals.signal,
+    });
+    // A run that was stopped is not done: `train … && evaluate …` must not go on.
+    if (end.reason === 'stopped') context.status = signals.status ?? 1;
+    return end;
+  } finally {
+    signals.release();
+    observers.forEach((observer) => observer.close());
+    await server?.close();
+  }
+}
+
+function summarize(end: EndEvent, config: NamedConfig, runDir: string, file: string): string[] {
+  const did = end.reason === 'finished' ? 'Finished' : 'Stopped';
+  const lines = [`${did} after step ${formatCount(end.step)} in ${formatDuration(end.duration)}.`];
+  if (end.best !== undefined) {
+    const { step, loss, accuracy } = end.best;
+    lines.push(
+      `Best validation loss ${loss.toFixed(4)} (accuracy ${formatShare(accuracy)}) after step ${formatCount(step)}.`,
+    );
+  }
+  lines.push(`Checkpoint: ${end.checkpoint}`);
+  if (end.reason === 'stopped') {
+    const option = runDir === join('runs', config.name) ? '' : ` --run-dir ${runDir}`;
+    lines.push(`To go on: lockstep train --config ${file}${option} --resume`);
+  } else {
+    const use = config.task === 'classify' ? 'predict' : 'generate';
+    lines.push(`Next: lockstep evaluate ${runDir}, or lockstep ${use} ${runDir}`);
+  }
+  return lines;
+}

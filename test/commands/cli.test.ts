@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { UserError } from '../../src/errors.js';
+import { runWith } from './stub.js';
+
+describe('a command line that cannot be understood is refused in one sentence', () => {
+  test.each([
+    [[], 'Expected a command; see lockstep --help\n'],
+    [['trian'], 'Unknown command trian; did you mean train?; see lockstep --help\n'],
+    [['frobnicate'], 'Unknown command frobnicate; see lockstep --help\n'],
+    [['doctor', 'who'], 'Unknown argument who; see lockstep doctor --help\n'],
+    [['doctor', '--who'], 'Unknown option --who; see lockstep doctor --help\n'],
+    [['train'], 'Missing required argument: config; see lockstep train --help\n'],
+    [
+      ['train', '--confg', 'x.yaml', '--config', 'x.yaml'],
+      'Unknown option --confg; did you mean --config?; see lockstep train --help\n',
+    ],
+    [
+      ['train', '--config', 'x.yaml', '--metric-port', '3'],
+      'Unknown option --metric-port; did you mean --metrics-port?; see lockstep train --help\n',
+    ],
+    [
+      ['train', '--config', 'x', '--workers', 'many'],
+      '--workers: expected a whole number of at least 1, got "many"; see lockstep train --help\n',
+    ],
+    [
+      ['train', '--config', 'x', '--workers', '0'],
+      '--workers: expected a whole number of at least 1, got "0"; see lockstep train --help\n',
+    ],
+    [['train', '--config', 'x', '--config', 'y'], '--config: expected once, got it 2 times\n'],
+    [
+      ['train', '--config', 'x', '--backend', 'gpu'],
+      'Invalid values: Argument: backend, Given: "gpu", Choices: "auto", "native", "wasm", "reference"; see lockstep train --help\n',
+    ],
+    [
+      ['generate', 'runs/x', '--temperature', '-1'],
+      '--temperature: expected a number of at least 0, got "-1"; see lockstep generate --help\n',
+    ],
+    [
+      ['evaluate', 'x', '--split', 'test', '--data', 'a.csv'],
+      'Expected either --split or --data, got both\n',
+    ],
+  ])('%j', async (argv, sentence) => {
+    expect(await runWith(argv)).toEqual({ status: 1, stdout: '', stderr: sentence });
+  });
+
+  test('a run that is not named', async () => {
+    const { status, stderr } = await runWith(['evaluate']);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^Not enough non-option arguments.*see lockstep evaluate --help\n$/);
+  });
+});
+
+test('help lists the commands and is no error', async () => {
+  const { status, stdout, stderr } = await runWith(['--help']);
+  expect([status, stderr]).toEqual([0, '']);
+  for (const command of [
+    'train',
+    'evaluate',
+    'predict',
+    'generate',
+    'inspect',
+    'prepare',
+    'doctor',
+  ]) {
+    expect(stdout).toContain(`lockstep ${command}`);
+  }
+});
+
+test('the version is that of the package', async () => {
+  expect((await runWith(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+});
+
+test('the schema is printed as JSON', async () => {
+  const { stdout } = await runWith(['schema']);
+  expect(JSON.parse(stdout)).toMatchObject({ type: 'object', required: ['task', 'data'] });
+});
+
+describe('an error', () => {
+  const failWith = (error: Error) => ({
+    describeBackends: () => {
+      throw error;
+    },
+  });
+
+  test('that the user can mend is one sentence and status 1', async () => {
+    const outcome = await runWith(['doctor'], failWith(new UserError('x.csv: no such file')));
+    expect(outcome).toEqual({ status: 1, stdout: '', stderr: 'x.csv: no such file\n' });
+  });
+
+  test('of the program is one line, named a bug, and status 70', async () => {
+    const outcome = await runWith(['doctor'], failWith(new TypeError('x is not a function\nat y')));
+    expect(outcome).toEqual({
+      status: 70,
+      stdout: '',
+      stderr: 'x is not a function\nThis is a bug in lockstep; --verbose shows where it arose.\n',
+    });
+  });
+
+  test('of the program shows its stack with --verbose', async () => {
+    const { stderr } = await runWith(['doctor', '--verbose'], failWith(new TypeError('oh')));
+    expect(stderr).toMatch(/^TypeError: oh\n +at /);
+  });
+
+  test('because nobody reads the output any more is none', async () => {
+    const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
+    expect(await runWith(['doctor'], failWith(broken))).toMatchObject({ status: 0, stderr: '' });
+  });
+});
+
+test('doctor says which backend computes, and why the others do not', async () => {
+  const { stdout } = await runWith(['doctor'], {
+    describeBackends: () => [
+      { name: 'native', available: false, reason: 'no C compiler was found' },
+      { name: 'wasm', available: true, reason: 'runs everywhere' },
+    ],
+  });
+  expect(stdout).toContain('native  not available  no C compiler was found\n');
+  expect(stdout).toContain('Training would use the wasm backend: runs everywhere.\n');
+  expect(stdout).toContain(`Node ${process.versions.node}`);
+});

@@ -1,0 +1,266 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { measureClasses } from '../../src/commands/evaluate.js';
+import { type Corpus } from '../../src/data/corpus.js';
+import { type TokenStore } from '../../src/data/token-store.js';
+import { writeSafetensors } from '../../src/train/safetensors.js';
+import { runWith, stubClassifier, stubLanguageModel } from './stub.js';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lockstep-model-'));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function write(name: string, text: string): Promise<string> {
+  await writeFile(join(folder, name), text);
+  return join(folder, name);
+}
+
+const classifier = { openModel: () => Promise.resolve(stubClassifier()) };
+const languageModel = { openModel: () => Promise.resolve(stubLanguageModel()) };
+
+describe('evaluate', () => {
+  test('measures files: loss, accuracy and a table of the classes', async () => {
+    const file = await write(
+      'held-out.csv',
+      'label,body\nspam,money\nspam,hello\nham,hello\nham,bye\n',
+    );
+    const { status, stdout } = await runWith(['evaluate', 'runs/x', '--data', file], classifier);
+    expect(status).toBe(0);
+    const loss = -(3 * Math.log(0.75) + Math.log(0.25)) / 4;
+    expect(stdout.split('\n')).toEqual([
+      `runs/x/checkpoints/step-00000007 on ${file}: 4 rows`,
+      `loss ${loss.toFixed(4)}  accuracy 75.0 %`,
+      '',
+      'class  precision  recall     F1  support',
+      'ham        0.667   1.000  0.800        2',
+      'spam       1.000   0.500  0.667        2',
+      '',
+    ]);
+  });
+
+  test('prints one JSON object with --json', async () => {
+    const file = await write('held-out.csv', 'label,body\nspam,money\n');
+    const { stdout } = await runWith(['evaluate', 'runs/x', '--data', file, '--json'], classifier);
+    expect(JSON.parse(stdout)).toMatchObject({
+      step: 7,
+      targets: 1,
+      accuracy: 1,
+      classes: ['ham', 'spam'],
+      confusion: [
+        [0, 0],
+        [0, 1],
+      ],
+    });
+  });
+
+  test.each([
+    [
+      'a class that the model does not know',
+      'label,body\nspma,x\n',
+      `line 2: expected one of the model's classes (ham, spam), got "spma"`,
+    ],
+    ['no rows', 'label,body\n', 'expected rows, found none'],
+    ['no column of that name', 'label,bdy\nham,x\n', 'has no column "body"'],
+  ])('refuses a file with %s', async (_, text, sentence) => {
+    const file = await write('held-out.csv', text);
+    const outcome = await runWith(['evaluate', 'runs/x', '--data', file], classifier);
+    expect(outcome).toMatchObject({ status: 1, stdout: '' });
+    expect(outcome.stderr).toContain(sentence);
+  });
+
+  test('measures a split of the data, and says when there is none', async () => {
+    const corpus = { validation: 'the store', close: () => Promise.resolve() };
+    const library = {
+      openModel: () =>
+        Promise.resolve({
+          ...stubClassifier(),
+          evaluate: (store: unknown) => {
+            expect(store).toBe('the store');
+            return Promise.resolve({ loss: 0.5, accuracy: 1, targets: 3 });
+          },
+        }),
+      prepareCorpus: () => Promise.resolve(corpus as unknown as Corpus),
+    };
+    const { stdout } = await runWith(['evaluate', 'runs/x'], library);
+    expect(stdout).toContain('on validation: 3 rows\nloss 0.5000  accuracy 100.0 %\n');
+    const missing = await runWith(['evaluate', 'runs/x', '--split', 'test'], library);
+    expect(missing).toMatchObject({ status: 1, stdout: '' });
+    expect(missing.stderr).toContain('The run has no test split');
+  });
+
+  test("gives a language model the files' tokens as one stream", async () => {
+    const file = await write('held-out.txt', 'ab\nc\n');
+    const seen = new Int32Array(5);
+    const library = {
+      openModel: () =>
+        Promise.resolve({
+          ...stubLanguageModel(),
+          async evaluate(store: TokenStore) {
+            await store.readTokens(0, store.tokens, seen, 0);
+            return { loss: 1, accuracy: 0.5, perplexity: Math.E, targets: store.tokens - 1 };
+          },
+        }),
+    };
+    const { stdout } = await runWith(['evaluate', 'runs/x', '--data', file], library);
+    expect(stdout).toContain('4 tokens\nloss 1.0000  accuracy 50.0 %  perplexity 2.718\n');
+    expect(stubLanguageModel().tokenizer.decode(seen)).toBe('ab\nc\n');
+  });
+
+  test('a class without rows or predictions counts 0, not NaN', () => {
+    expect(
+      measureClasses([
+        [0, 0],
+        [2, 3],
+      ]),
+    ).toEqual([
+      { precision: 0, recall: 0, f1: 0, support: 0 },
+      { precision: 1, recall: 0.6, f1: 0.75, support: 5 },
+    ]);
+  });
+});
+
+describe('predict', () => {
+  test('writes CSV with text, label and probabilities', async () => {
+    const file = await write('mails.csv', 'body\n"free, money"\nhello\n');
+    const { status, stdout } = await runWith(['predict', 'runs/x', file], classifier);
+    expect(status).toBe(0);
+    expect(stdout).toBe(
+      'text,label,probability_ham,probability_spam\n"free, money",spam,0.25,0.75\nhello,ham,0.75,0.25\n',
+    );
+  });
+
+  test('writes a JSONL file, whole or not at all', async () => {
+    const file = await write('mails.jsonl', '{"subject":"money"}\n{"subject":"x"}\n');
+    const out = join(folder, 'labels.jsonl');
+    const argv = ['predict', 'runs/x', file, '--out', out, '--text', 'subject'];
+    expect(await runWith([...argv, '--batch-size', '1'], classifier)).toMatchObject({
+      status: 0,
+      stdout: '',
+    });
+    const lines = (await readFile(out, 'utf8')).trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      { text: 'money', label: 'spam', probabilities: { ham: 0.25, spam: 0.75 } },
+      { text: 'x', label: 'ham', probabilities: { ham: 0.75, spam: 0.25 } },
+    ]);
+
+    await write('mails.jsonl', '{"subject":"x"}\nnonsense\n');
+    const failed = await runWith(argv, classifier);
+    expect(failed.status).toBe(1);
+    expect(failed.stderr).toContain('line 2');
+    expect((await readFile(out, 'utf8')).trim().split('\n')).toEqual(lines);
+    expect((await readdir(folder)).sort()).toEqual(['labels.jsonl', 'mails.jsonl']);
+  });
+
+  test('reads no further than the output is taken, and ends quietly when nobody takes it', async () => {
+    let read = 0;
+    const library = {
+      ...classifier,
+      async *readExamples() {
+        for (let row = 1; ; row++) {
+          read = row;
+          // Leaves time to other work, as reading a file does.
+          await setImmediate();
+          yield { text: 'x'.repeat(1000), source: 's', line: row, row };
+        }
+      },
+    };
+    const stdout = new PassThrough();
+    const outcome = runWith(['predict', 'runs/x', '--batch-size', '10'], library, { stdout });
+    let before: number;
+    do {
+      before = read;
+      await setTimeout(100);
+    } while (read === 0 || read > before);
+    expect(read).toBeLessThan(1000);
+    stdout.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
+    expect(await outcome).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  test.each([
+    [
+      ['--out', 'labels.txt'],
+      '--out: expected a name that ends in .csv or .jsonl, or --to, got labels.txt\n',
+    ],
+    [['--out', 'no/such/folder.csv'], '--out: no/such/folder.csv cannot be written (ENOENT)\n'],
+  ])('refuses %j', async (options, sentence) => {
+    const file = await write('mails.csv', 'body\nx\n');
+    const outcome = await runWith(['predict', 'runs/x', file, ...options], classifier);
+    expect(outcome).toEqual({ status: 1, stdout: '', stderr: sentence });
+  });
+
+  test('refuses a language model', async () => {
+    expect(await runWith(['predict', 'runs/x'], languageModel)).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'runs/x: expected a classifier, got a language-model\n',
+    });
+  });
+});
+
+describe('generate', () => {
+  test('streams the prompt and what follows, by the options', async () => {
+    const { status, stdout } = await runWith(
+      [
+        'generate',
+        'runs/x',
+        '--prompt',
+        'Call me',
+        '--length',
+        '9',
+        '--top-k',
+        '4',
+        '--temperature',
+        '0',
+        '--seed',
+        '3',
+      ],
+      languageModel,
+    );
+    expect(status).toBe(0);
+    expect(stdout).toBe('Call me length=9 temperature=0 topK=4 seed=3\n');
+  });
+
+  test('refuses a classifier', async () => {
+    const { status, stderr } = await runWith(['generate', 'runs/x'], classifier);
+    expect(status).toBe(1);
+    expect(stderr).toBe('runs/x: expected a language model, got one for the task classify\n');
+  });
+});
+
+describe('inspect', () => {
+  test('shows the state and the parameters of the latest checkpoint', async () => {
+    const checkpoint = join(folder, 'checkpoints', 'step-00000007');
+    await mkdir(checkpoint, { recursive: true });
+    await write('latest', 'step-00000007\n');
+    await writeFile(join(checkpoint, 'state.json'), '{"step":7,"profile":"fma"}');
+    const data = new Float32Array(6);
+    await writeSafetensors(join(checkpoint, 'model.safetensors'), [
+      { name: 'embedding.weight', shape: [3, 2], data },
+    ]);
+    const { stdout } = await runWith(['inspect', folder]);
+    expect(stdout.split('\n')).toEqual([
+      checkpoint,
+      'step: 7',
+      'profile: "fma"',
+      '',
+      'parameter         shape  type      size',
+      'embedding.weight  3 × 2   F32  24 bytes',
+      '',
+      '6 parameters, 24 bytes',
+      '',
+    ]);
+    expect((await runWith(['inspect', checkpoint])).stdout).toBe(stdout);
+  });
+
+  test('refuses a folder that is no run', async () => {
+    const { status, stderr } = await runWith(['inspect', folder]);
+    expect(status).toBe(1);
+    expect(stderr).toContain(`${join(folder, 'latest')}: expected a file of a run`);
+  });
+});

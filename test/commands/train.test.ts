@@ -1,0 +1,133 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type Config } from '../../src/config/schema.js';
+import { type Library } from '../../src/commands/library.js';
+import { type EndEvent } from '../../src/train/events.js';
+import { startEvent, stepEvent } from '../observe/events.js';
+import { runWith } from './stub.js';
+
+let folder: string;
+let file: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lockstep-train-'));
+  file = join(folder, 'tiny.yaml');
+  await writeFile(file, 'task: classify\ndata: { train: a.csv }\n');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const end: EndEvent = {
+  type: 'end',
+  reason: 'finished',
+  step: 2,
+  duration: 3,
+  checkpoint: 'c/step-00000002',
+  best: { step: 1, loss: 0.5, accuracy: 0.9 },
+};
+
+test('options go before --set, which goes before the file', async () => {
+  let seen: { config: Config; runDir: string; resume: boolean } | undefined;
+  const train: Library['train'] = (config, { runDir, resume }) => {
+    seen = { config, runDir, resume };
+    return Promise.resolve(end);
+  };
+  const { status } = await runWith(
+    [
+      'train',
+      '--config',
+      file,
+      '--workers',
+      '3',
+      '--backend=wasm',
+      '--resume',
+      '--set',
+      'train.seed=5',
+      '--set',
+      'train.epochs=1',
+      'data.maxLength=9',
+    ],
+    { train },
+  );
+  expect(status).toBe(0);
+  expect(seen).toMatchObject({
+    runDir: join('runs', 'tiny'),
+    resume: true,
+    config: {
+      workers: 3,
+      backend: 'wasm',
+      train: { seed: 5, epochs: 1 },
+      data: { maxLength: 9 },
+    },
+  });
+});
+
+test('a run is shown, logged, served, and summed up with what to do next', async () => {
+  const { status, stdout, stderr } = await runWith(
+    ['train', '--config', file, '--run-dir', folder, '--metrics-port', '0'],
+    {
+      async train(config, { runDir, listener }) {
+        expect(config.metrics.port).toBe(0);
+        listener(startEvent({ runDir }));
+        listener(stepEvent(1));
+        listener({ type: 'notice', message: 'halfway' });
+        listener(end);
+        await Promise.resolve();
+        return end;
+      },
+    },
+  );
+  expect(status).toBe(0);
+  expect(stderr).toMatch(/Live page at http:\/\/127\.0\.0\.1:\d+\//);
+  expect(stderr).toContain('halfway\n');
+  expect(stderr).toContain('Step 1/100');
+  expect(stdout).toBe(
+    [
+      'Finished after step 2 in 3.0 s.',
+      'Best validation loss 0.5000 (accuracy 90.0 %) after step 1.',
+      'Checkpoint: c/step-00000002',
+      `Next: lockstep evaluate ${folder}, or lockstep predict ${folder}`,
+      '',
+    ].join('\n'),
+  );
+  const log = (await readFile(join(folder, 'metrics.jsonl'), 'utf8')).trim().split('\n');
+  expect(log.map((line) => (JSON.parse(line) as { type: string }).type)).toEqual([
+    'start',
+    'step',
+    'notice',
+    'end',
+  ]);
+});
+
+test.each([130, 143])('a signal aborts the run, is told, and gives status %i', async (number) => {
+  const { status, stdout, stderr } = await runWith(
+    ['train', '--config', file, '--run-dir', folder],
+    {
+      train: (_, { signal }) =>
+        new Promise((resolve) => {
+          signal!.addEventListener('abort', () => resolve({ ...end, reason: 'stopped' }));
+        }),
+    },
+    { signalStatus: number },
+  );
+  expect(status).toBe(number);
+  expect(stderr).toContain('Stopping: this step is finished and a checkpoint written');
+  expect(stdout).toContain(
+    `To go on: lockstep train --config ${file} --run-dir ${folder} --resume`,
+  );
+});
+
+test('a signal that comes when all is done changes nothing', async () => {
+  const train: Library['train'] = () => Promise.resolve(end);
+  const { status } = await runWith(['train', '--config', file], { train }, { signalStatus: 130 });
+  expect(status).toBe(0);
+});
+
+test('a wrong config is refused before anything is loaded', async () => {
+  await writeFile(file, 'task: classify\ndata: { train: a.csv }\ntrian: 1\n');
+  expect(await runWith(['train', '--config', file])).toEqual({
+    status: 1,
+    stdout: '',
+    stderr: `${file}:3:1: trian: unknown key; did you mean train?\n`,
+  });
+});
