@@ -195,11 +195,14 @@ describe('--set', () => {
     expect(config.model.layers.map((layer) => layer.hiddenSize)).toEqual([3, 5]);
   });
 
-  test('changes one place only where the file shares a group by an anchor', () => {
-    const text = `${minimal}model:\n  layers: [&layer { hiddenSize: 4 }, *layer]\n`;
-    const config = parseConfig(text, 'x.yaml', ['model.layers.1.hiddenSize=6']);
-    expect(config.model.layers.map((layer) => layer.hiddenSize)).toEqual([4, 6]);
-  });
+  test.each(['data.train.0=b.csv', 'data.train=[b.csv]'])(
+    'changes one place only where the file shares a value by an anchor: %s',
+    (override) => {
+      const text = 'task: classify\ndata: { train: &files [a.csv], test: *files }\n';
+      const { data } = parseConfig(text, 'x.yaml', [override]);
+      expect([data.train, data.test]).toEqual([['b.csv'], ['a.csv']]);
+    },
+  );
 
   test.each([
     ['x', '--set x: expected key=value, for example train.batchSize=64'],
