@@ -4,7 +4,7 @@
  * never seen, and lets it judge a few new ones.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -35,7 +35,9 @@ const say = (...lines) => console.log(lines.join('\n'));
 node(['scripts/setup.js']);
 node(['scripts/datasets.js', 'spam-assassin']);
 
-const resume = existsSync(`${root}/${run}`);
+const checkpoints = `${root}/${run}/checkpoints`;
+const resume =
+  existsSync(checkpoints) && readdirSync(checkpoints).some((name) => name.startsWith('step-'));
 say(
   '',
   resume
