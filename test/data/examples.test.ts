@@ -188,7 +188,7 @@ describe('files', () => {
   });
 
   it('of plain text give their lines, and have no labels', async () => {
-    const text = await read({ 'a.txt': 'one\r\n\n  two\nthree' }, { text: 'text' });
+    const text = await read({ 'a.txt': '\uFEFFone\r\n\n  two\nthree' }, { text: 'text' });
     expect(text.map((each) => [each.text, each.line, each.row])).toEqual([
       ['one', 1, 1],
       ['  two', 3, 2],

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -316,6 +317,17 @@ describe('a corpus that cannot be used', () => {
     expect(await refuse(empty, held('b.csv'))).toBe('data.test has no text: the files are empty.');
     const plain = { 'a.csv': mails, 'b.txt': 'x' };
     expect(await refuse(plain, held('b.txt'))).toMatch(/^data.test: b.txt is plain text/);
+  });
+
+  it('is refused when a file changes while it is read', async () => {
+    const place = await scratch({ 'a.csv': mails });
+    const config = configure(place, 'classify', { train: place.path('a.csv') });
+    const grow = (event: TrainEvent): void => {
+      if (event.type === 'prepare' && event.phase === 'tokenize') {
+        appendFileSync(place.path('a.csv'), 'more,ham\n');
+      }
+    };
+    await expect(prepareCorpus(config, grow)).rejects.toThrow(/a.csv changed while it was read/);
   });
 
   it('is accepted with a notice when a fraction takes no row', async () => {
