@@ -45,6 +45,9 @@ const link = [
   '--export=__stack_pointer',
   '--export=__heap_base',
   '--strip-all',
+  // The module's own stack serves nobody: every thread gets one elsewhere.
+  '-z',
+  'stack-size=16384',
 ];
 
 mkdirSync(output, { recursive: true });

@@ -26,6 +26,11 @@ export function nativeInstructionSets(): string[] {
     .map((set) => set.name);
 }
 
+/** Whether the fastest instruction set here rounds multiply-adds once. */
+export function isNativeFused(): boolean {
+  return load().instructionSets.find((set) => set.supported)?.fused ?? false;
+}
+
 /** Why the native backend can or cannot be used here. */
 export function describeNative(): { available: boolean; reason: string } {
   try {

@@ -1,7 +1,7 @@
 import { UserError } from '../errors.js';
 import type { DoubleTensor } from '../tensor/heap.js';
-import type { Backend } from './kernels.js';
-import { createNativeBackend, describeNative } from './native.js';
+import type { Backend, NumericProfile } from './kernels.js';
+import { createNativeBackend, describeNative, isNativeFused } from './native.js';
 import { createReferenceBackend } from './reference.js';
 import {
   createWasmBackend,
@@ -17,6 +17,8 @@ export interface BackendChoice {
   kind: BackendKind;
   /** Why this one: for the user to read. */
   reason: string;
+  /** How its results are rounded: the same profile gives the same bits. */
+  profile: NumericProfile;
 }
 
 /** Every backend, whether it can be used here, and why or why not. */
@@ -42,14 +44,20 @@ export function chooseBackend(requested: 'auto' | BackendKind): BackendChoice {
   const known = describeBackends();
   const native = known[0]!;
   if (requested === 'auto') {
-    if (native.available) return { kind: 'native', reason: native.reason };
-    return { kind: 'wasm', reason: `native kernels are not available: ${native.reason}` };
+    if (native.available) return choice('native', native.reason);
+    return choice('wasm', `native kernels are not available: ${native.reason}`);
   }
   const chosen = known.find((backend) => backend.name === requested)!;
   if (!chosen.available) {
     throw new UserError(`the ${requested} backend cannot be used here: ${chosen.reason}`);
   }
-  return { kind: requested, reason: `asked for; ${chosen.reason}` };
+  return choice(requested, `asked for; ${chosen.reason}`);
+}
+
+function choice(kind: BackendKind, reason: string): BackendChoice {
+  if (kind === 'reference') return { kind, reason, profile: 'float64' };
+  const fused = kind === 'native' ? isNativeFused() : hasRelaxedSimd();
+  return { kind, reason, profile: fused ? 'fma-float32' : 'muladd-float32' };
 }
 
 /** Memory that threads share; `memory` is there for WebAssembly, which cannot use a plain buffer. */

@@ -26,6 +26,8 @@ export interface BatchSource {
   readonly stepsPerEpoch: number;
   readonly maxTokens: number;
   readonly maxRows: number;
+  /** Tokens of the longest row of a batch. */
+  readonly maxSteps: number;
   /** Lays batch `step` into `into`; steps count from 0 over all epochs. */
   read(step: number, into: HostBatch): Promise<void>;
 }
@@ -49,6 +51,7 @@ export function classifyBatches(
     stepsPerEpoch,
     maxRows,
     maxTokens: maxRows * store.longestRow,
+    maxSteps: store.longestRow,
     async read(step, into) {
       const first = (step % stepsPerEpoch) * batchSize;
       const epoch = Math.floor(step / stepsPerEpoch);
@@ -94,6 +97,7 @@ export function languageModelBatches(
     stepsPerEpoch,
     maxRows: batchSize,
     maxTokens: batchSize * Math.min(sequenceLength, streamLength),
+    maxSteps: Math.min(sequenceLength, streamLength),
     async read(step, into) {
       const first = (step % stepsPerEpoch) * sequenceLength;
       const length = Math.min(sequenceLength, streamLength - first);

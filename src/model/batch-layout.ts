@@ -38,6 +38,8 @@ export interface BatchLayout {
   previous: Int32Array;
   /** [rows]: storage row of the k-th canonical row. */
   rowOrder: Int32Array;
+  /** [rows]: number of the k-th canonical row in the batch as it was read. */
+  rowSource: Int32Array;
   /** [tokens]: canonical place of each storage place. */
   places: Int32Array;
   /** [rows]: the same for rows. */
@@ -194,6 +196,7 @@ export class BatchLayouter {
       const canonical = sorted[rank]!;
       out.rowOrder[canonical] = row0 + rank;
       out.rowPlaces[row0 + rank] = canonical;
+      out.rowSource[canonical] = rows[canonical]!;
       if (!keepRows) out.targets[row0 + rank] = batch.labels[rows[canonical]!]!;
     }
 

@@ -226,6 +226,7 @@ function planSlot(heap: HeapPlan, slot: number, sizes: NetworkSizes, distinct: n
     order: indices('order', maxTokens),
     previous: indices('previous', maxTokens),
     rowOrder: indices('row order', maxRows),
+    rowSource: indices('row source', maxRows),
     places: indices('places', maxTokens),
     rowPlaces: indices('row places', maxRows),
     distinctOf: indices('distinct of', maxTokens),

@@ -8,7 +8,13 @@ import {
 } from '../backend/select.js';
 import { BatchLayouter, HEADER, type BatchLayout, type RawBatch } from '../model/batch-layout.js';
 import type { Phase } from '../model/network.js';
-import { CLOCKS, planNetwork, SLOTS, type NetworkPlan, type NetworkSizes } from '../model/plan.js';
+import {
+  CLOCKS,
+  planNetwork,
+  threadPlaces,
+  type NetworkPlan,
+  type NetworkSizes,
+} from '../model/plan.js';
 import {
   Heap,
   HeapPlan,
@@ -34,7 +40,7 @@ export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block
   heap: Heap;
   plan: NetworkPlan;
 } {
-  const traits = heapTraits(handle.backend, handle.sizes.parts * 2 + 2);
+  const traits = heapTraits(handle.backend, threadPlaces(handle.sizes.parts));
   const plan = planNetwork(new HeapPlan(traits.floatBytes, traits.reserved), handle.sizes);
   return { heap: new Heap(handle.block.buffer, traits.floatBytes), plan };
 }
@@ -46,7 +52,7 @@ export function allocateEngine(backend: BackendKind, sizes: NetworkSizes): Engin
 
 /** Bytes of memory that a network will take. */
 export function plannedBytes(backend: BackendKind, sizes: NetworkSizes): number {
-  const traits = heapTraits(backend, sizes.parts * 2 + 2);
+  const traits = heapTraits(backend, threadPlaces(sizes.parts));
   const heapPlan = new HeapPlan(traits.floatBytes, traits.reserved);
   planNetwork(heapPlan, sizes);
   return heapPlan.bytes;
@@ -208,9 +214,15 @@ export class Engine {
     await this.runPhase('predict', slot);
   }
 
-  /** Copies the probabilities of the k-th row (classify) or token (language model), in the batch's own order. */
-  probabilities(k: number, out: Float32Array): void {
-    this.#copyRow(this.plan.logits, k, out);
+  /**
+   * Copies the probabilities that `predict` left for one row (classify) or token (language model).
+   *
+   * @param k place of the row or token in canonical order; `layout(slot).rowSource` tells which row that is
+   */
+  probabilities(slot: number, k: number, out: Float32Array): void {
+    const layout = this.#slots[slot]!;
+    const order = this.handle.sizes.shape.task === 'classify' ? layout.rowOrder : layout.order;
+    this.#copyRow(this.plan.logits, order[k]!, out);
   }
 
   /** Counts of (truth, predicted) over the slot's batch, added to `confusion[truth][predicted]`. */
@@ -222,7 +234,7 @@ export class Engine {
     }
   }
 
-  /** Storage rows in canonical order, to map results back to the rows as they were loaded. */
+  /** Where the tokens and rows of a slot's batch lie. */
   layout(slot: number): BatchLayout {
     return this.#slots[slot]!;
   }
@@ -300,6 +312,3 @@ export class Engine {
     });
   }
 }
-
-/** Number of slots that alternate in one use: see SLOT. */
-export const SLOT_PAIR = SLOTS / 2;

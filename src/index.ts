@@ -1,0 +1,10 @@
+/** The library's public face. */
+export { describeBackends } from './backend/select.js';
+export { formatConfig, loadConfig, parseConfig, type NamedConfig } from './config/load.js';
+export type { Config } from './config/schema.js';
+export { readExamples } from './data/examples.js';
+export { prepareCorpus } from './data/prepare.js';
+export { UserError } from './errors.js';
+export type * from './train/events.js';
+export { openModel, TrainedModel } from './train/model-file.js';
+export { train } from './train/run.js';

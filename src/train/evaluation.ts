@@ -1,0 +1,62 @@
+import { classifyBatches, languageModelBatches, type BatchSource } from '../data/batches.js';
+import type { TokenStore } from '../data/token-store.js';
+import type { Config } from '../config/schema.js';
+import { SLOT } from '../model/plan.js';
+import { BatchFeed } from './batch-feed.js';
+import type { Engine } from './engine.js';
+
+export interface Evaluation {
+  /** Mean cross-entropy in nats per target. */
+  loss: number;
+  accuracy: number;
+  /** exp(loss); for language models. */
+  perplexity?: number;
+  targets: number;
+  /** `confusion[truth][predicted]` counts rows; for classifiers. */
+  confusion?: number[][];
+}
+
+/** The batches that training takes from a store. */
+export function trainingBatches(config: Config, store: TokenStore): BatchSource {
+  const { batchSize, seed, sequenceLength } = config.train;
+  return config.task === 'classify'
+    ? classifyBatches(store, { batchSize, seed, shuffle: true })
+    : languageModelBatches(store, { batchSize, sequenceLength });
+}
+
+/** The batches of one pass over a store for evaluation; a store too short for many streams is read in fewer. */
+export function evaluationBatches(config: Config, store: TokenStore): BatchSource {
+  const { batchSize, seed, sequenceLength } = config.train;
+  if (config.task === 'classify') {
+    return classifyBatches(store, { batchSize, seed, shuffle: false });
+  }
+  const streams = Math.max(1, Math.min(batchSize, Math.floor((store.tokens - 1) / sequenceLength)));
+  return languageModelBatches(store, { batchSize: streams, sequenceLength });
+}
+
+/** Loss and accuracy over every batch of a source; leaves training's batches and carried state alone. */
+export async function evaluate(engine: Engine, source: BatchSource): Promise<Evaluation> {
+  const { shape } = engine.handle.sizes;
+  const classify = shape.task === 'classify';
+  const confusion = classify
+    ? Array.from({ length: shape.outputs }, () => new Array<number>(shape.outputs).fill(0))
+    : undefined;
+  const feed = new BatchFeed(engine, source, SLOT.evaluation);
+  let [lossSum, correct, targets] = [0, 0, 0];
+  for (let step = 0; step < source.stepsPerEpoch; step++) {
+    const slot = await feed.take(step, source.stepsPerEpoch);
+    const result = await engine.evaluate(slot);
+    lossSum += result.lossSum;
+    correct += result.correct;
+    targets += result.targets;
+    if (confusion) engine.addConfusion(slot, confusion);
+  }
+  const loss = lossSum / targets;
+  return {
+    loss,
+    accuracy: correct / targets,
+    targets,
+    ...(classify ? {} : { perplexity: Math.exp(loss) }),
+    ...(confusion && { confusion }),
+  };
+}

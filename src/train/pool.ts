@@ -1,0 +1,84 @@
+import { Piscina } from 'piscina';
+import { UserError } from '../errors.js';
+import { packageFile } from '../package-root.js';
+import { openHeap, type EngineHandle, type PhaseRunner } from './engine.js';
+import type { WorkerEvent } from './events.js';
+import type { Task } from './messages.js';
+
+/** A task that has taken this many workers down with it is not given to another. */
+const DEATHS_ALLOWED = 3;
+
+export interface WorkerPool {
+  runPhase: PhaseRunner;
+  close(): Promise<void>;
+}
+
+/**
+ * A pool of one thread for each part. A phase resolves when every part is done. Workers that die are replaced
+ * by the pool, and their tasks run again: every task may be repeated from its start.
+ *
+ * @param onDeath hears of every worker that died
+ */
+export function createWorkerPool(
+  handle: EngineHandle,
+  onDeath: (event: WorkerEvent) => void,
+): WorkerPool {
+  const { parts } = handle.sizes;
+  const pool = new Piscina<Task, void>({
+    filename: packageFile('dist/workers/compute.js'),
+    minThreads: parts,
+    maxThreads: parts,
+    idleTimeout: Infinity,
+    workerData: handle,
+    recordTiming: false,
+  });
+  // Idle workers do not keep the process alive; while a replacement starts up there may be none but idle ones.
+  const keepAlive = setInterval(() => undefined, 2 ** 30);
+  // Errors outside of tasks reach us as rejections of the tasks that they hit.
+  pool.on('error', () => undefined);
+  const { heap, plan } = openHeap(handle);
+  const owners = heap.flatIndices(plan.threadOwners);
+
+  /** Gives the places of dead threads free. */
+  const buryDead = (): void => {
+    const living = new Set(pool.threads.map((thread) => thread.threadId));
+    owners.forEach((owner, place) => {
+      if (owner !== 0 && !living.has(owner)) Atomics.store(owners, place, 0);
+    });
+  };
+
+  const runTask = async (task: Task): Promise<void> => {
+    for (let deaths = 0; ;) {
+      try {
+        await pool.run(task);
+        return;
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        buryDead();
+        deaths++;
+        onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${task.phase})` });
+        // The pool gives up on workers that fail while they start: nobody is left to ask again.
+        if (deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
+          throw new UserError(
+            `${deaths} workers in a row failed on the same task (${task.phase}, part ${task.part + 1} of ${parts}): ${reason}`,
+            { cause: error },
+          );
+        }
+      }
+    }
+  };
+
+  return {
+    async runPhase(phase, slot) {
+      const tasks: Promise<void>[] = [];
+      for (let part = 0; part < parts; part++) tasks.push(runTask({ phase, slot, part }));
+      // All are waited for, also when one fails: nothing may write to the heap behind our back.
+      const results = await Promise.allSettled(tasks);
+      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    },
+    async close() {
+      clearInterval(keepAlive);
+      await pool.destroy();
+    },
+  };
+}
