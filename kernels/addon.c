@@ -36,14 +36,18 @@ FOR_EACH_SET(TABLE)
 typedef struct {
   const char *name;
   const kernel_function *kernels;
-  int fused; /* multiply-adds round once: the numeric profile */
+  int fused;      /* multiply-adds round once: the numeric profile */
+  uint32_t lanes; /* floats of a vector */
 } instruction_set;
 
 static const instruction_set sets[] = {
 #if defined(__x86_64__)
-    {"avx512", kernels_avx512, 1}, {"avx2", kernels_avx2, 1}, {"fma128", kernels_fma128, 1}, {"baseline", kernels_baseline, 0},
+    {"avx512", kernels_avx512, 1, 16},
+    {"avx2", kernels_avx2, 1, 8},
+    {"fma128", kernels_fma128, 1, 4},
+    {"baseline", kernels_baseline, 0, 4},
 #else
-    {"neon", kernels_neon, 1},
+    {"neon", kernels_neon, 1, 4},
 #endif
 };
 #define SET_COUNT (sizeof sets / sizeof sets[0])
@@ -117,16 +121,18 @@ static napi_value run(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* instructionSets: { name, supported, fused }[] */
+/* instructionSets: { name, supported, fused, lanes }[] */
 static napi_value describe_sets(napi_env env) {
   napi_value list;
   napi_create_array(env, &list);
   for (size_t i = 0; i < SET_COUNT; i++) {
-    napi_value entry, name, supported, fused;
+    napi_value entry, name, supported, fused, lanes;
     napi_create_object(env, &entry);
     napi_create_string_utf8(env, sets[i].name, NAPI_AUTO_LENGTH, &name);
     napi_get_boolean(env, is_supported(i), &supported);
     napi_get_boolean(env, sets[i].fused, &fused);
+    napi_create_uint32(env, sets[i].lanes, &lanes);
+    napi_set_named_property(env, entry, "lanes", lanes);
     napi_set_named_property(env, entry, "name", name);
     napi_set_named_property(env, entry, "supported", supported);
     napi_set_named_property(env, entry, "fused", fused);

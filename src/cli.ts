@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
+import { benchCommand } from './commands/bench.js';
 import { type CaughtSignals, type Context } from './commands/context.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
@@ -43,6 +44,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     prepare: prepareCommand(context),
     doctor: doctorCommand(context),
     schema: schemaCommand(context),
+    bench: benchCommand(context),
   };
   const command = Object.entries(commands).find(([name]) => name === argv[0])?.[1];
   const parser = yargs()
@@ -58,6 +60,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .command(commands.prepare)
     .command(commands.doctor)
     .command(commands.schema)
+    .command(commands.bench)
     .option('verbose', {
       type: 'boolean',
       default: false,

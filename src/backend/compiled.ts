@@ -36,6 +36,7 @@ export class CompiledBackend implements Backend {
   constructor(
     readonly name: string,
     readonly profile: NumericProfile,
+    readonly lanes: number,
     private readonly runKernel: RunKernel,
     argumentSpace: DoubleTensor,
   ) {

@@ -217,6 +217,8 @@ export type NumericProfile = 'fma-float32' | 'muladd-float32' | 'float64';
 export interface Backend extends Kernels {
   readonly name: string;
   readonly profile: NumericProfile;
+  /** Floats of a vector. */
+  readonly lanes: number;
 }
 
 /** The compiled kernels in the order of their numbers, as in kernels/table.h. */

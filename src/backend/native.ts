@@ -8,7 +8,7 @@ import { CompiledBackend } from './compiled.js';
 interface Addon {
   attach(heap: Uint8Array, instructionSet: number): void;
   run(kernel: number, argsOffset: number): void;
-  instructionSets: { name: string; supported: boolean; fused: boolean }[];
+  instructionSets: { name: string; supported: boolean; fused: boolean; lanes: number }[];
 }
 
 let loaded: Addon | undefined;
@@ -78,5 +78,5 @@ export function createNativeBackend(
   addon.attach(heap, index);
   const run = (kernel: number, offset: number): void => addon.run(kernel, offset);
   const profile = set.fused ? 'fma-float32' : 'muladd-float32';
-  return new CompiledBackend(`native (${set.name})`, profile, run, argumentSpace);
+  return new CompiledBackend(`native (${set.name})`, profile, set.lanes, run, argumentSpace);
 }

@@ -22,6 +22,7 @@ export function createReferenceBackend(): Backend {
   return {
     name: 'reference',
     profile: 'float64',
+    lanes: 1,
     product,
     lstmForward,
     lstmBackward,

@@ -83,6 +83,7 @@ export function createWasmBackend(
   return new CompiledBackend(
     relaxed ? 'wasm (relaxed simd)' : 'wasm (simd)',
     relaxed ? 'fma-float32' : 'muladd-float32',
+    4,
     exports.run,
     argumentSpace,
   );

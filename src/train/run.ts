@@ -15,12 +15,13 @@ import {
   type Progress,
   type RunState,
 } from './checkpoint.js';
-import { allocateEngine, Engine, type StepResult } from './engine.js';
+import { allocateEngine, Engine } from './engine.js';
 import { evaluate, evaluationBatches, trainingBatches } from './evaluation.js';
-import type { EndEvent, StepEvent, TrainListener } from './events.js';
+import type { EndEvent, TrainListener } from './events.js';
 import { createWorkerPool, type WorkerPool } from './pool.js';
 import { checkpointName, RunDirectory } from './run-directory.js';
 import { networkShape, networkSizes } from './sizes.js';
+import { StepLoop } from './step-loop.js';
 
 export interface TrainOptions {
   /** Where config, checkpoints and logs go. */
@@ -31,9 +32,6 @@ export interface TrainOptions {
   /** When it aborts, the step under way is finished, a checkpoint written and the run ended. */
   signal?: AbortSignal;
 }
-
-/** Steps in a row whose loss or gradient is not finite, after which a run gives up. */
-const BAD_STEPS_ALLOWED = 5;
 
 /**
  * Trains a model as its config says, from the start or from where a run was left.
@@ -102,7 +100,7 @@ class TrainingRun {
       classes: corpus.classes,
     });
 
-    const loop = new StepLoop(engine, config, listener);
+    const loop = new StepLoop(engine, config.train, listener);
     const feed = new BatchFeed(engine, source, SLOT.training);
     const snapshot = new Snapshot(engine);
     const everyEpoch = (steps: number): number => (steps === 0 ? source.stepsPerEpoch : steps);
@@ -244,83 +242,5 @@ class TrainingRun {
       bytes: snapshot.bytes,
       duration: (performance.now() - start) / 1000,
     });
-  }
-}
-
-/** One step after the other, each told to the listener. */
-class StepLoop {
-  #badSteps = 0;
-
-  constructor(
-    private readonly engine: Engine,
-    private readonly config: Config,
-    private readonly listener: TrainListener,
-  ) {}
-
-  /** @param step number of the batch, from 0 */
-  async step(
-    feed: BatchFeed,
-    step: number,
-    totalSteps: number,
-    stepsPerEpoch: number,
-  ): Promise<void> {
-    const { optimizer, clipNorm } = this.config.train;
-    const start = performance.now();
-    const slot = await feed.take(step, totalSteps);
-    const waited = (performance.now() - start) / 1000;
-    const result = await this.engine.trainStep(slot, step + 1, { ...optimizer, clipNorm });
-    const duration = (performance.now() - start) / 1000;
-    this.#checkFinite(result, step + 1);
-    this.listener(this.#describe(result, step, stepsPerEpoch, duration, waited));
-  }
-
-  #describe(
-    result: StepResult,
-    step: number,
-    stepsPerEpoch: number,
-    duration: number,
-    waited: number,
-  ): StepEvent {
-    const { parts } = this.engine.handle.sizes;
-    const phases: Record<string, number> = {};
-    let worked = 0;
-    for (const [name, seconds] of Object.entries(this.engine.takeClocks())) {
-      phases[name] = seconds / parts;
-      worked += seconds / parts;
-    }
-    phases['waiting for data'] = waited;
-    phases['hand-over'] = Math.max(0, duration - worked - waited);
-    return {
-      type: 'step',
-      step: step + 1,
-      epoch: Math.floor(step / stepsPerEpoch) + 1,
-      loss: result.lossSum / result.targets,
-      accuracy: result.correct / result.targets,
-      gradNorm: result.gradNorm,
-      learningRate: this.config.train.optimizer.learningRate,
-      rows: result.rows,
-      tokens: result.tokens,
-      duration,
-      phases,
-      busy: worked / duration,
-    };
-  }
-
-  /** A step that is not finite has changed nothing; several in a row mean that the run is lost. */
-  #checkFinite({ applied, lossSum, gradNorm }: StepResult, step: number): void {
-    if (applied) {
-      this.#badSteps = 0;
-      return;
-    }
-    const what = Number.isFinite(lossSum) ? `gradient norm (${gradNorm})` : `loss (${lossSum})`;
-    this.listener({
-      type: 'notice',
-      message: `Step ${step} was not applied: its ${what} is not finite.`,
-    });
-    if (++this.#badSteps < BAD_STEPS_ALLOWED) return;
-    throw new UserError(
-      `${BAD_STEPS_ALLOWED} steps in a row up to step ${step} had a ${what} that is not finite: ` +
-        'lower train.optimizer.learningRate or set train.clipNorm; the last checkpoint is kept',
-    );
   }
 }

@@ -1,0 +1,145 @@
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { createInterface } from 'node:readline';
+import { findNearest } from '../config/nearest.js';
+import { UserError } from '../errors.js';
+import { packageFile } from '../package-root.js';
+import { BENCH_CASES, runBenchCase, type BenchCase, type BenchResult } from '../train/bench.js';
+import { type Context } from './context.js';
+import { defineCommand } from './define.js';
+import { wholeNumber } from './options.js';
+import { formatTable } from './table.js';
+
+export const benchCommand = (context: Context) =>
+  defineCommand({
+    command: 'bench [cases..]',
+    describe: 'Times training steps of models of several sizes on this machine',
+    positionals: {
+      cases: {
+        type: 'string',
+        array: true,
+        describe: `Cases to time; all by default: ${BENCH_CASES.map(({ name }) => name).join(', ')}`,
+      },
+    },
+    options: {
+      workers: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe: 'Numbers of workers to time; 1 and every core by default',
+      },
+      backend: {
+        choices: ['auto', 'native', 'wasm', 'reference'] as const,
+        default: 'auto' as const,
+        requiresArg: true,
+        describe: 'Kernels that compute',
+      },
+      seconds: {
+        type: 'string',
+        coerce: wholeNumber('seconds', 1),
+        requiresArg: true,
+        describe: 'Seconds to measure each case for, at least; 3 by default',
+      },
+      peer: {
+        choices: ['python'] as const,
+        requiresArg: true,
+        describe: 'Runs the same cases in PyTorch too (if it is installed) and prints the ratio',
+      },
+      json: { type: 'boolean', default: false, describe: 'Prints one JSON object a line' },
+    },
+    async run({ cases, workers, backend, seconds, peer, json }) {
+      const chosen = chooseCases(cases ?? []);
+      const counts = (workers ?? [...new Set(['1', String(availableParallelism())])]).map(
+        wholeNumber('workers', 1),
+      ) as number[];
+      for (const benchCase of chosen) {
+        const peerResult = peer === undefined ? undefined : await runPeer(benchCase.name);
+        for (const count of counts) {
+          const result = await runBenchCase(benchCase, {
+            workers: count,
+            backend,
+            seconds: seconds ?? 3,
+            shards: 16,
+          });
+          const ratio = peerResult && result.tokensPerSecond / peerResult.bestTokensPerSecond;
+          const lines = json
+            ? [JSON.stringify({ ...result, ...(peerResult && { peer: peerResult, ratio }) })]
+            : describe(result, peerResult);
+          context.stdout.write(`${lines.join('\n')}\n`);
+        }
+      }
+    },
+  });
+
+function chooseCases(names: readonly string[]): BenchCase[] {
+  if (names.length === 0) return [...BENCH_CASES];
+  return names.map((name) => {
+    const found = BENCH_CASES.find((benchCase) => benchCase.name === name);
+    if (found) return found;
+    const known = BENCH_CASES.map((benchCase) => benchCase.name);
+    const nearest = findNearest(name, known) ?? known.join(', ');
+    throw new UserError(`bench: there is no case "${name}"; did you mean ${nearest}?`);
+  });
+}
+
+function describe(result: BenchResult, peer: PeerResult | undefined): string[] {
+  const { stepMs, tokensPerSecond, gflops, peakGflops, peakShare, idleShare } = result;
+  const count = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+  const ratio =
+    peer === undefined
+      ? []
+      : [
+          `  PyTorch's best: ${count.format(peer.bestTokensPerSecond)} tokens/s; ratio ${(tokensPerSecond / peer.bestTokensPerSecond).toFixed(2)}`,
+        ];
+  return [
+    `${result.case}, ${result.workers} ${result.workers === 1 ? 'worker' : 'workers'}, ${result.backend}: ` +
+      `${count.format(tokensPerSecond)} tokens/s, ${stepMs.toFixed(2)} ms a step`,
+    `  ${gflops.toFixed(1)} GFLOP/s, ${(100 * peakShare).toFixed(1)} % of the peak of ${peakGflops.toFixed(1)}; ` +
+      `${(100 * idleShare).toFixed(1)} % of the step outside of tasks`,
+    ...ratio,
+    ...formatTable(
+      Object.entries(result.phases)
+        .filter(([, ms]) => ms > 0)
+        .map(([name, ms]) => [
+          `  ${name}`,
+          `${ms.toFixed(2)} ms`,
+          `${((100 * ms) / stepMs).toFixed(1)} %`,
+        ]),
+    ),
+    '',
+  ];
+}
+
+interface PeerResult {
+  case: string;
+  bestTokensPerSecond: number;
+  stepMs: Record<string, number>;
+}
+
+/** The same case in PyTorch (scripts/pytorch_bench.py). */
+async function runPeer(name: string): Promise<PeerResult> {
+  const script = packageFile('scripts/pytorch_bench.py');
+  const child = spawn('python3', [script, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, PATH: `/usr/bin:${process.env['PATH'] ?? ''}` },
+  });
+  const failed = new Promise<never>((_, reject) => {
+    child.once('error', (error) =>
+      reject(new UserError(`bench --peer python: python3 cannot be started (${error.message})`)),
+    );
+    child.once('close', () =>
+      reject(
+        new UserError(
+          'bench --peer python: PyTorch gave no result; is it installed (Debian: python3-torch)?',
+        ),
+      ),
+    );
+  });
+  const first = (async () => {
+    for await (const line of createInterface({ input: child.stdout })) {
+      return JSON.parse(line) as PeerResult;
+    }
+    return failed;
+  })();
+  return Promise.race([first, failed]);
+}
