@@ -120,9 +120,24 @@ const modelSchema = z.strictObject({
     .describe("Share of every LSTM layer's outputs that is dropped in training."),
 });
 
+const scheduleSchema = z.strictObject({
+  kind: z
+    .enum(['constant', 'linear', 'cosine'])
+    .default('constant')
+    .describe(
+      'How the learning rate goes on after the warm-up: it stays, or falls to nothing by the end of `train.epochs` in a straight line or in half a cosine wave.',
+    ),
+  warmupSteps: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Updates in which the learning rate rises from nothing to its full value.'),
+});
+
 const optimizerSchema = z.strictObject({
   kind: z.enum(['adam']).default('adam'),
   learningRate: z.number().positive().max(10).default(0.001),
+  schedule: scheduleSchema.prefault({}),
   beta1: z
     .number()
     .min(0)

@@ -105,7 +105,15 @@ export async function runBenchCase(
     const loop = new StepLoop(
       engine,
       {
-        optimizer: { kind: 'adam', learningRate: 0.001, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
+        epochs: 1,
+        optimizer: {
+          kind: 'adam',
+          learningRate: 0.001,
+          schedule: { kind: 'constant', warmupSteps: 0 },
+          beta1: 0.9,
+          beta2: 0.999,
+          epsilon: 1e-8,
+        },
         clipNorm: 5,
       },
       (event) => event.type === 'step' && events.push(event),

@@ -17,14 +17,16 @@ import { replaceFile, STATE_FILE, verifyCheckpoint, type RunState } from './chec
 const CONFIG_FILE = 'config.yaml';
 const VOCABULARY_FILE = 'vocabulary.json';
 
-/** Keys that may differ when a run is resumed: they do not change what the steps compute. */
+/**
+ * Keys that may differ when a run is resumed: they do not change what the steps compute. So may `train.epochs`,
+ * unless the learning rate falls towards the end of the last one.
+ */
 const HARMLESS = [
   'name',
   'workers',
   'backend',
   'metrics',
   'data.storeDir',
-  'train.epochs',
   'train.maxSteps',
   'train.evaluateEverySteps',
   'train.checkpoint',
@@ -63,7 +65,8 @@ export class RunDirectory {
   }
 
   /**
-   * Starts a run here.
+   * Starts a run here. A directory without a checkpoint holds nothing that could be lost: whoever mends a
+   * mistake in the config may start again.
    *
    * @throws UserError when the directory holds a run already
    */
@@ -75,10 +78,24 @@ export class RunDirectory {
           'add --resume to go on with it, or name another directory with --run-dir',
       );
     }
-    const former = await this.#readConfigText();
-    if (former !== undefined) this.#checkConfig(former, config);
-    await nodeFs.mkdir(this.checkpoints, { recursive: true });
-    await replaceFile(path.join(this.directory, CONFIG_FILE), formatConfig(config));
+    await this.#enter(config);
+  }
+
+  /**
+   * Reads the config of the run that lies here, as text.
+   *
+   * @throws UserError when there is none
+   */
+  async expectRun(): Promise<string> {
+    try {
+      return await nodeFs.readFile(path.join(this.directory, CONFIG_FILE), 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw new UserError(
+        `${this.directory} holds no run to resume (no ${CONFIG_FILE}): leave out --resume to start one`,
+        { cause: error },
+      );
+    }
   }
 
   /**
@@ -91,20 +108,15 @@ export class RunDirectory {
     config: NamedConfig,
     onDamaged: (message: string) => void,
   ): Promise<{ checkpoint: string; state: RunState } | undefined> {
-    const former = await this.#readConfigText();
-    if (former === undefined) {
-      throw new UserError(
-        `${this.directory} holds no run to resume (no ${CONFIG_FILE}): leave out --resume to start one`,
-      );
-    }
-    this.#checkConfig(former, config);
-    await replaceFile(path.join(this.directory, CONFIG_FILE), formatConfig(config));
-    await nodeFs.mkdir(this.checkpoints, { recursive: true });
+    this.#checkConfig(await this.expectRun(), config);
+    await this.#enter(config);
     const names = await this.listCheckpoints();
     for (const name of names.toReversed()) {
       const checkpoint = path.join(this.checkpoints, name);
       try {
-        return { checkpoint, state: await verifyCheckpoint(checkpoint) };
+        const state = await verifyCheckpoint(checkpoint);
+        await this.#repoint(name, state, names);
+        return { checkpoint, state };
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         onDamaged(error.message);
@@ -162,12 +174,21 @@ export class RunDirectory {
     }
   }
 
-  async #readConfigText(): Promise<string | undefined> {
-    try {
-      return await nodeFs.readFile(path.join(this.directory, CONFIG_FILE), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
+  /** Writes the config, and removes checkpoints that a kill left half-written. */
+  async #enter(config: NamedConfig): Promise<void> {
+    await nodeFs.mkdir(this.checkpoints, { recursive: true });
+    await replaceFile(path.join(this.directory, CONFIG_FILE), formatConfig(config));
+    for (const name of await nodeFs.readdir(this.checkpoints)) {
+      if (!/^\.step-\d+\.partial$/.test(name)) continue;
+      await nodeFs.rm(path.join(this.checkpoints, name), { recursive: true, force: true });
+    }
+  }
+
+  /** A kill may have come between a checkpoint and its pointers, and damage undoes what they said. */
+  async #repoint(latest: string, { best }: RunState, names: readonly string[]): Promise<void> {
+    await this.point('latest', latest);
+    if (best && names.includes(checkpointName(best.step))) {
+      await this.point('best', checkpointName(best.step));
     }
   }
 
@@ -176,9 +197,11 @@ export class RunDirectory {
     const before = flatten(parseConfig(former, file));
     const now = flatten(config);
     const keys = [...new Set([...before.keys(), ...now.keys()])];
+    const decays = config.train.optimizer.schedule.kind !== 'constant';
+    const harmless = decays ? HARMLESS : [...HARMLESS, 'train.epochs'];
     const changed = keys.filter(
       (key) =>
-        !HARMLESS.some((prefix) => key === prefix || key.startsWith(`${prefix}.`)) &&
+        !harmless.some((prefix) => key === prefix || key.startsWith(`${prefix}.`)) &&
         !isDeepStrictEqual(before.get(key), now.get(key)),
     );
     if (changed.length === 0) return;

@@ -3,6 +3,7 @@ import { UserError } from '../errors.js';
 import type { BatchFeed } from './batch-feed.js';
 import type { Engine, StepResult } from './engine.js';
 import type { StepEvent, TrainListener } from './events.js';
+import { learningRateAt } from './schedule.js';
 
 /** Steps in a row whose loss or gradient is not finite, after which a run gives up. */
 const BAD_STEPS_ALLOWED = 5;
@@ -13,7 +14,7 @@ export class StepLoop {
 
   constructor(
     private readonly engine: Engine,
-    private readonly config: Pick<Config['train'], 'optimizer' | 'clipNorm'>,
+    private readonly config: Pick<Config['train'], 'epochs' | 'optimizer' | 'clipNorm'>,
     private readonly listener: TrainListener,
   ) {}
 
@@ -24,14 +25,22 @@ export class StepLoop {
     totalSteps: number,
     stepsPerEpoch: number,
   ): Promise<void> {
-    const { optimizer, clipNorm } = this.config;
+    const { epochs, optimizer, clipNorm } = this.config;
+    const learningRate = learningRateAt(optimizer, step + 1, epochs * stepsPerEpoch);
     const start = performance.now();
     const slot = await feed.take(step, totalSteps);
     const waited = (performance.now() - start) / 1000;
-    const result = await this.engine.trainStep(slot, step + 1, { ...optimizer, clipNorm });
+    const result = await this.engine.trainStep(slot, step + 1, {
+      ...optimizer,
+      learningRate,
+      clipNorm,
+    });
     const duration = (performance.now() - start) / 1000;
     this.#checkFinite(result, step + 1);
-    this.listener(this.#describe(result, step, stepsPerEpoch, duration, waited));
+    this.listener({
+      ...this.#describe(result, step, stepsPerEpoch, duration, waited),
+      learningRate,
+    });
   }
 
   #describe(
@@ -40,7 +49,7 @@ export class StepLoop {
     stepsPerEpoch: number,
     duration: number,
     waited: number,
-  ): StepEvent {
+  ): Omit<StepEvent, 'learningRate'> {
     const { parts } = this.engine.handle.sizes;
     const phases: Record<string, number> = {};
     let worked = 0;
@@ -57,7 +66,6 @@ export class StepLoop {
       loss: result.lossSum / result.targets,
       accuracy: result.correct / result.targets,
       gradNorm: result.gradNorm,
-      learningRate: this.config.optimizer.learningRate,
       rows: result.rows,
       tokens: result.tokens,
       duration,
