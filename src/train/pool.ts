@@ -18,14 +18,16 @@ export interface WorkerPool {
  * by the pool, and their tasks run again: every task may be repeated from its start.
  *
  * @param onDeath hears of every worker that died
+ * @param filename entry of the threads; tests bring one whose workers die
  */
 export function createWorkerPool(
   handle: EngineHandle,
   onDeath: (event: WorkerEvent) => void,
+  filename = packageFile('dist/workers/compute.js'),
 ): WorkerPool {
   const { parts } = handle.sizes;
   const pool = new Piscina<Task, void>({
-    filename: packageFile('dist/workers/compute.js'),
+    filename,
     minThreads: parts,
     maxThreads: parts,
     idleTimeout: Infinity,

@@ -20,6 +20,7 @@ import { evaluate, evaluationBatches, trainingBatches } from './evaluation.js';
 import type { EndEvent, TrainListener } from './events.js';
 import { createWorkerPool, type WorkerPool } from './pool.js';
 import { checkpointName, RunDirectory } from './run-directory.js';
+import { lockRun, type RunLock } from './run-lock.js';
 import { networkShape, networkSizes } from './sizes.js';
 import { StepLoop } from './step-loop.js';
 
@@ -49,6 +50,7 @@ export async function train(config: Config, options: TrainOptions): Promise<EndE
 
 class TrainingRun {
   readonly #directory: RunDirectory;
+  #lock: RunLock | undefined;
   #corpus: Corpus | undefined;
   #pool: WorkerPool | undefined;
   #best: BestResult | undefined;
@@ -67,6 +69,9 @@ class TrainingRun {
     const { listener, resume } = this.options;
     const start = performance.now();
     const notice = (message: string): void => listener({ type: 'notice', message });
+    // Not even a lock file goes where a run was expected and is none.
+    if (resume) await this.#directory.expectRun();
+    this.#lock = await lockRun(this.options.runDir, notice);
     const resumed = resume ? await this.#directory.resume(config, notice) : undefined;
     if (!resume) await this.#directory.create(config);
     const corpus = (this.#corpus = await prepareCorpus(config, listener));
@@ -146,6 +151,9 @@ class TrainingRun {
   async close(): Promise<void> {
     await this.#pool?.close();
     await this.#corpus?.close();
+    // When something else failed, a checkpoint may still be on its way to the disk.
+    await Promise.allSettled([this.#writing]);
+    this.#lock?.release();
   }
 
   #createEngine(corpus: Corpus): {
