@@ -15,12 +15,30 @@ const testShare = 0.2;
 
 /** Subject and body of a raw mail (bytes) as one line of text; the headers are not part of it. */
 export async function mailText(raw) {
-  const { subject = '', text = '', html = '' } = await PostalMime.parse(raw);
-  const body = text.trim() ? text : textOfHtml(html);
-  return `${subject} ${body}`
+  const { subject = '', text = '', html = '' } = await parseMail(raw);
+  const plain = text.trim() && !isDocument.test(text);
+  return `${subject} ${plain ? text : textOfHtml(html.trim() ? html : text)}`
     .replace(/[\x80-\x9f]/g, (character) => windows1252[character.charCodeAt(0) - 0x80])
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
+}
+
+/** A web page: some mails send one as plain text. */
+const isDocument = /<html[\s>][^]*<\/(html|body)>/i;
+
+/**
+ * Mails that do not say how their letters are coded are read as UTF-8. Where that leaves unreadable characters,
+ * the mail is older than UTF-8's spread and mostly in windows-1252, whose bytes from 0xa0 on are latin1's.
+ */
+async function parseMail(raw) {
+  const mail = await PostalMime.parse(raw);
+  if (unreadable(mail) === 0) return mail;
+  const western = await PostalMime.parse(Buffer.from(Buffer.from(raw).toString('latin1')));
+  return unreadable(western) < unreadable(mail) ? western : mail;
+}
+
+function unreadable({ subject = '', text = '', html = '' }) {
+  return `${subject}${text}${html}`.split('\ufffd').length - 1;
 }
 
 function textOfHtml(html) {

@@ -45,6 +45,12 @@ describe('the text of a mail', () => {
     expect(await mailText(base64)).toBe('x naïve ☃');
   });
 
+  it('is read as windows-1252 where no charset is given and it is no UTF-8', async () => {
+    expect(await mailText(mail('Subject: 5 \x80', '', 'f\xfcr dich'))).toBe('5 € für dich');
+    const utf8 = Buffer.from('Subject: x\n\nfür dich ☃');
+    expect(await mailText(utf8)).toBe('x für dich ☃');
+  });
+
   it('is the plain part of a mail that has both, without attachments', async () => {
     const raw = mail(
       'Subject: both',
@@ -81,6 +87,11 @@ describe('the text of a mail', () => {
       '<img src="x.png" alt="pixel"></p>',
     );
     expect(await mailText(raw)).toBe('html Buy now & save');
+  });
+
+  it('is what a page shows that was sent as plain text', async () => {
+    const raw = mail('Subject: page', '', '<HTML><BODY>', '<b>rich</b> words', '</BODY></HTML>');
+    expect(await mailText(raw)).toBe('page rich words');
   });
 });
 
