@@ -18,8 +18,9 @@ typedef struct {
   double row0, row1;
 } softmax_args;
 
-/* ln x of a positive normal number, in float64: x = m 2^e, m in [0.7, 1.4], ln m = 2 artanh((m - 1) / (m + 1)). */
+/* ln x of a positive normal number or a NaN, in float64: x = m 2^e, m in [0.7, 1.4], ln m = 2 artanh((m - 1) / (m + 1)). */
 INLINE double natural_log(double x) {
+  if (x != x) return x;
   union {
     double value;
     uint64_t bits;
