@@ -172,9 +172,13 @@ const trainSchema = z.strictObject({
     .default(64)
     .describe('Time steps of truncated back-propagation through time (language models).'),
   epochs: count.default(10).describe('Passes over the training split.'),
-  maxSteps: count
+  maxSteps: z
+    .int()
+    .min(0)
     .optional()
-    .describe('Ends the run after this many updates, whatever `epochs` says.'),
+    .describe(
+      'Ends the run after this many updates, whatever `epochs` says; 0 writes the initial weights and no more.',
+    ),
   optimizer: optimizerSchema.prefault({}),
   clipNorm: z
     .number()

@@ -114,6 +114,21 @@ class TrainingRun {
     const stopped = (): boolean => this.options.signal?.aborted ?? false;
 
     let step = fromStep;
+    const checkpoint = (isBest: boolean): Promise<void> =>
+      this.#checkpoint(
+        snapshot,
+        feed.slotOf(step),
+        {
+          step,
+          epoch: step / source.stepsPerEpoch,
+          seed: config.train.seed,
+          profile,
+          corpus: corpus.fingerprint,
+          ...(this.#best && { best: this.#best }),
+        },
+        isBest,
+      );
+    if (totalSteps === 0 && !resumed) await checkpoint(false);
     while (step < totalSteps && !stopped()) {
       await loop.step(feed, step, totalSteps, source.stepsPerEpoch);
       step++;
@@ -122,17 +137,7 @@ class TrainingRun {
         corpus.validation && (last || step % evaluateEvery === 0)
           ? await this.#evaluate(engine, corpus, step)
           : false;
-      if (isBest || last || stopped() || step % checkpointEvery === 0) {
-        const progress: Progress = {
-          step,
-          epoch: step / source.stepsPerEpoch,
-          seed: config.train.seed,
-          profile,
-          corpus: corpus.fingerprint,
-          ...(this.#best && { best: this.#best }),
-        };
-        await this.#checkpoint(snapshot, feed.slotOf(step), progress, isBest);
-      }
+      if (isBest || last || stopped() || step % checkpointEvery === 0) await checkpoint(isBest);
     }
     await this.#writing;
     const name = (await this.#directory.readPointer('latest')) ?? checkpointName(step);
