@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { compiled, reference, runnable, type Implementation } from './implementations.js';
+import { differingBits, differingValues, Workbench, type Snapshot } from './workbench.js';
+
+/** One call of a kernel, or a few, on buffers of its own. */
+export interface KernelCase {
+  name: string;
+  /** Lays out the buffers, binds the kernel and returns what calls it. */
+  prepare(bench: Workbench): () => void;
+}
+
+interface Outcome {
+  before: Snapshot;
+  after: Snapshot;
+}
+
+const outcomes = new Map<string, Outcome>();
+
+/** Runs a case, once for each implementation. */
+export function outcomeOf(kernelCase: KernelCase, implementation: Implementation): Outcome {
+  const key = `${implementation.name}: ${kernelCase.name}`;
+  let outcome = outcomes.get(key);
+  if (!outcome) {
+    const bench = new Workbench(implementation);
+    const call = kernelCase.prepare(bench);
+    const before = bench.snapshot();
+    call();
+    outcome = { before, after: bench.snapshot() };
+    outcomes.set(key, outcome);
+  }
+  return outcome;
+}
+
+/**
+ * What every kernel promises: the oracle's results within the tolerances that the case states, nothing touched
+ * beyond them, and the same bits from all variants that round alike. Names of cases must differ within a file.
+ */
+export function describeContract(kernel: string, cases: readonly KernelCase[]): void {
+  describe.each(compiled)(`${kernel}, $name`, (implementation) => {
+    const { missing } = implementation;
+    if (missing) {
+      it.skip(`cannot run here: ${missing}`, () => undefined);
+      return;
+    }
+
+    it.each(cases)('computes what the reference does: $name', (kernelCase) => {
+      const { before, after } = outcomeOf(kernelCase, reference);
+      const actual = outcomeOf(kernelCase, implementation).after;
+      expect(differingValues(actual, after, before)).toBeUndefined();
+      expect(differingBits(after, before), 'the case does nothing').toBeDefined();
+    });
+  });
+
+  describe.each(['fma-float32', 'muladd-float32'] as const)(`${kernel}, %s`, (profile) => {
+    const [first, ...others] = runnable(profile);
+    if (!first || others.length === 0) {
+      it.skip('cannot be compared here: fewer than two variants run', () => undefined);
+      return;
+    }
+    it.each(cases)('has the same bits in every variant: $name', (kernelCase) => {
+      const expected = outcomeOf(kernelCase, first).after;
+      for (const other of others) {
+        const actual = outcomeOf(kernelCase, other).after;
+        expect(differingBits(actual, expected), other.name).toBeUndefined();
+      }
+    });
+  });
+}
+
+/** Promises that two ways to make the same calls leave the same bits, in every implementation. */
+export function itHasEqualBits(promise: string, one: KernelCase, other: KernelCase): void {
+  for (const implementation of compiled) {
+    const { name, missing } = implementation;
+    if (missing) {
+      it.skip(`${promise}: ${name} cannot run here: ${missing}`, () => undefined);
+      continue;
+    }
+    it(`${promise}: ${name}`, () => {
+      const [a, b] = [one, other].map((each) => outcomeOf(each, implementation).after);
+      expect(differingBits(a!, b!)).toBeUndefined();
+    });
+  }
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import { GRADIENT_SCRATCH } from '../../src/backend/kernels.js';
+import { PANEL, panelsOf } from '../../src/tensor/heap.js';
+import { describeContract, itHasEqualBits, outcomeOf, type KernelCase } from './contract.js';
+import { compiled } from './implementations.js';
+import { EPSILON, floatsOf, uniform } from './workbench.js';
+
+interface GradientCase {
+  /** Rows of the weight matrix; for `gates` four times the hidden units. */
+  rows: number;
+  columns: number;
+  gates?: boolean;
+  /** First k of every shard, and the end of the last. */
+  segments: number[];
+  orders?: 'both' | 'output' | 'none';
+  biasCopies?: number;
+  /** Panel ranges, one call each. */
+  calls?: [number, number][];
+}
+
+const one = [0, 61];
+const four = [0, 20, 20, 33, 61];
+const sixteen = [0, 0, 1, 9, 10, 10, 10, 18, 25, 31, 40, 47, 48, 48, 55, 61, 61];
+/** More tokens than fit into the second-level cache at once. */
+const long = [0, 1500, 4600, 4600, 9000];
+/** A permutation of the tokens; `step` must have no divisor in common with their number. */
+const shuffled = (tokens: number, step: number): number[] =>
+  Array.from({ length: tokens }, (_, k) => (k * step + 5) % tokens);
+
+function gradientCase({
+  rows,
+  columns,
+  gates = false,
+  segments,
+  orders = 'both',
+  biasCopies = 0,
+  calls,
+}: GradientCase): KernelCase {
+  const panels = gates ? 4 * panelsOf(rows / 4) : panelsOf(rows);
+  const ranges = calls ?? [[0, panels]];
+  return {
+    name:
+      `${rows} × ${columns}${gates ? ' gates' : ''}, shards at ${segments.join(' ')}, ` +
+      `orders ${orders}, bias × ${biasCopies}, panels ${ranges.map((r) => r.join('–')).join(' ')}`,
+    prepare(bench) {
+      const tokens = segments.at(-1)!;
+      const dOutput = bench.panels('d output', tokens, panels * PANEL, uniform(1, 1));
+      const input = bench.panels('input', tokens, columns, uniform(1, 2));
+      const orderOutput = bench.indices('output order', shuffled(tokens, 17));
+      const orderInput = bench.indices('input order', shuffled(tokens, 23));
+      const out = bench.tensor('out', [rows, columns]);
+      const bias = bench.tensor('bias', [rows]);
+      const squares = bench.doubles('squares', panels);
+      // One rounding a token, of partial sums that stay below 4 √tokens; the squares of 16 rows of those.
+      const tolerance = tokens * EPSILON * 4 * Math.sqrt(tokens);
+      bench.allow('out', tolerance);
+      bench.allow('bias', tolerance);
+      bench.allow('squares', 2 * tolerance * 16 * (columns + 2) * 4);
+      const call = bench.backend.weightGradient({
+        dOutput,
+        input,
+        ...(orders !== 'none' && { orderOutput }),
+        ...(orders === 'both' && { orderInput }),
+        segments: bench.indices('segments', segments),
+        out,
+        gates,
+        ...(biasCopies > 0 && { bias: { out: bias, copies: biasCopies } }),
+        squares,
+        scratch: bench.scratch('scratch', GRADIENT_SCRATCH),
+      });
+      return () => ranges.forEach(([from, to]) => call(from, to));
+    },
+  };
+}
+
+describeContract('weightGradient', [
+  ...[1, 15, 16, 17, 33, 49].flatMap((columns) =>
+    [one, four, sixteen].map((segments) =>
+      gradientCase({ rows: 40, columns, segments, biasCopies: 1 }),
+    ),
+  ),
+  ...[7, 16, 20, 33].map((hidden) =>
+    gradientCase({ rows: 4 * hidden, columns: 20, gates: true, segments: four, biasCopies: 2 }),
+  ),
+  gradientCase({ rows: 3, columns: 20, segments: sixteen }),
+  gradientCase({ rows: 18, columns: 17, segments: long, biasCopies: 1 }),
+  gradientCase({ rows: 16, columns: 48, segments: four, orders: 'output' }),
+  gradientCase({ rows: 90, columns: 17, segments: sixteen, orders: 'none', calls: [[1, 6]] }),
+  gradientCase({
+    rows: 80,
+    columns: 33,
+    gates: true,
+    segments: sixteen,
+    biasCopies: 2,
+    calls: [[3, 5]],
+  }),
+]);
+
+const shared = { rows: 132, columns: 49, gates: true, segments: sixteen, biasCopies: 2 };
+itHasEqualBits(
+  'a panel of weights has the same gradient bits whoever computes the others',
+  gradientCase({ ...shared, calls: [[0, 12]] }),
+  gradientCase({
+    ...shared,
+    calls: [
+      [7, 12],
+      [0, 1],
+      [1, 7],
+    ],
+  }),
+);
+
+describe.each(compiled.filter(({ missing }) => missing === undefined))(
+  'weightGradient, $name',
+  (implementation) => {
+    const sumOf = (segments: number[]): Float32Array => {
+      const gradient = gradientCase({
+        rows: 20,
+        columns: 17,
+        segments,
+        orders: 'none',
+        biasCopies: 1,
+      });
+      const { after } = outcomeOf(gradient, implementation);
+      return Float32Array.of(...floatsOf(after, 'out'), ...floatsOf(after, 'bias'));
+    };
+
+    it.each([four, long])('adds the sums of four shards as a balanced tree', (...segments) => {
+      const [a, b, c, d] = [0, 1, 2, 3].map((s) => sumOf([segments[s]!, segments[s + 1]!]));
+      const tree = a!.map((_, i) => Math.fround(a![i]! + b![i]!) + Math.fround(c![i]! + d![i]!));
+      expect(sumOf(segments)).toEqual(tree);
+    });
+  },
+);

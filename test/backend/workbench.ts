@@ -1,0 +1,182 @@
+import type { Backend } from '../../src/backend/kernels.js';
+import {
+  Heap,
+  HeapPlan,
+  PANEL,
+  type BufferSpec,
+  type DoubleTensor,
+  type FloatArray,
+  type IndexTensor,
+  type Tensor,
+} from '../../src/tensor/heap.js';
+import { fillUniform, PURPOSE } from '../../src/tensor/random.js';
+import type { Implementation } from './implementations.js';
+
+/** Unit roundoff of float32: the largest relative error of one rounding. */
+export const EPSILON = 2 ** -24;
+
+/**
+ * What every word of the heap holds that no case has filled: a NaN, so that a kernel which reads what is not its
+ * own shows it, and a known one, so that a kernel which writes there shows it too.
+ */
+const CANARY = 0x7fc5ca1e;
+const ARGUMENT_DOUBLES = 1024;
+
+/** Value of element (row, column). */
+export type Fill = (row: number, column: number) => number;
+
+const drawn = new Float32Array(65_521);
+fillUniform(drawn, 1, 1, PURPOSE.weights, 0);
+
+/** Numbers that look uniform in [-bound, bound); `stream` tells tensors apart. */
+export function uniform(bound: number, stream: number): Fill {
+  return (row, column) => bound * drawn[(stream * 7919 + row * 1009 + column * 31) % drawn.length]!;
+}
+
+export const zeros: Fill = () => 0;
+
+/** A heap with the buffers of one case on it, and one implementation's kernels bound to it. */
+export class Workbench {
+  readonly backend: Backend;
+  readonly #heap: Heap;
+  readonly #plan: HeapPlan;
+  readonly #start: number;
+  readonly #tolerances = new Map<BufferSpec, number>();
+
+  constructor(implementation: Implementation) {
+    const block = implementation.block();
+    this.#heap = new Heap(block.buffer, 4);
+    new Int32Array(block.buffer, implementation.reserved).fill(CANARY);
+    this.#plan = new HeapPlan(4, implementation.reserved);
+    const space = this.#plan.doubles('kernel arguments', ARGUMENT_DOUBLES);
+    this.#start = this.#plan.bytes;
+    this.backend = implementation.bind(block, this.#heap.doubles(space));
+  }
+
+  /** A panel matrix; columns that fill up the last panel are zero. Without `fill`, canaries. */
+  panels(name: string, rows: number, columns: number, fill?: Fill): Tensor {
+    const tensor = this.#heap.tensor(this.#plan.panels(name, rows, columns));
+    const [panels] = tensor.shape;
+    for (let row = 0; fill && row < rows; row++) {
+      for (let column = 0; column < panels! * PANEL; column++) {
+        const value = column < columns ? fill(row, column) : 0;
+        tensor.set(Math.floor(column / PANEL), row, column % PANEL, value);
+      }
+    }
+    return tensor;
+  }
+
+  /** A dense tensor of one or two dimensions. Without `fill`, canaries. */
+  tensor(name: string, shape: [number] | [number, number], fill?: Fill): Tensor {
+    const spec = this.#plan.tensor(name, shape);
+    const flat = this.#heap.flat(spec);
+    const columns = shape[1] ?? 1;
+    for (let i = 0; fill && i < flat.length; i++)
+      flat[i] = fill(Math.floor(i / columns), i % columns);
+    return this.#heap.tensor(spec);
+  }
+
+  /** An array of integers with the values given, or of so many canaries. */
+  indices(name: string, values: readonly number[] | number): IndexTensor {
+    const spec = this.#plan.indices(name, typeof values === 'number' ? values : values.length);
+    if (typeof values !== 'number') this.#heap.flatIndices(spec).set(values);
+    return this.#heap.indices(spec);
+  }
+
+  /** The same for float64. */
+  doubles(name: string, values: readonly number[] | number): DoubleTensor {
+    const spec = this.#plan.doubles(name, typeof values === 'number' ? values : values.length);
+    if (typeof values !== 'number') this.#heap.flatDoubles(spec).set(values);
+    return this.#heap.doubles(spec);
+  }
+
+  /** Memory whose contents after the call mean nothing. */
+  scratch(name: string, floats: number): Tensor {
+    const spec = this.#plan.tensor(name, [floats]);
+    this.#tolerances.set(spec, Infinity);
+    return this.#heap.tensor(spec);
+  }
+
+  /** Allows the buffer made last under `name` to differ from the oracle's by `tolerance`; others must not at all. */
+  allow(name: string, tolerance: number): void {
+    const spec = this.#plan.buffers.findLast((buffer) => buffer.name === name);
+    if (!spec) throw new Error(`no buffer ${name}`);
+    this.#tolerances.set(spec, tolerance);
+  }
+
+  snapshot(): Snapshot {
+    const bytes = this.#heap.bytes.slice(this.#start, this.#plan.bytes).buffer;
+    const buffers = this.#plan.buffers.slice(1).map((spec) => ({
+      name: spec.name,
+      type: spec.type,
+      begin: (spec.offset - this.#start) / 4,
+      end: (spec.offset - this.#start + spec.bytes) / 4,
+      tolerance: this.#tolerances.get(spec) ?? 0,
+    }));
+    return { bytes, words: new Uint32Array(bytes), buffers };
+  }
+}
+
+/** What the whole heap of a case held at one moment; buffers by their range of 32-bit words. */
+export interface Snapshot {
+  bytes: ArrayBufferLike;
+  words: Uint32Array;
+  buffers: {
+    name: string;
+    type: BufferSpec['type'];
+    begin: number;
+    end: number;
+    tolerance: number;
+  }[];
+}
+
+/** The elements of a buffer of floats, padding between panels included. */
+export function floatsOf({ bytes, buffers }: Snapshot, name: string): Float32Array {
+  const { begin, end } = buffers.find((buffer) => buffer.name === name)!;
+  return new Float32Array(bytes, begin * 4, end - begin);
+}
+
+/** Where two heaps differ in any bit, scratch aside, in words; nothing when they are equal. */
+export function differingBits(actual: Snapshot, expected: Snapshot): string | undefined {
+  const words = actual.words.slice();
+  for (const { begin, end, tolerance } of expected.buffers) {
+    if (tolerance === Infinity) words.set(expected.words.subarray(begin, end), begin);
+  }
+  const place = words.findIndex((word, i) => word !== expected.words[i]);
+  if (place >= 0) return `${locate(expected, place)} differs in its bits`;
+  return words.length === expected.words.length ? undefined : 'the heaps differ in size';
+}
+
+/**
+ * Where a heap differs from the oracle's by more than each buffer's tolerance. Everything that the oracle left as
+ * it was, between buffers too, must have kept its bits.
+ */
+export function differingValues(
+  actual: Snapshot,
+  expected: Snapshot,
+  before: Snapshot,
+): string | undefined {
+  const rounded: Snapshot = { ...actual, words: actual.words.slice() };
+  for (const { begin, end, tolerance, type } of expected.buffers) {
+    if (tolerance === 0 || tolerance === Infinity) continue;
+    const step = type === 'float64' ? 2 : 1;
+    const [got, wanted] = [actual, expected].map(({ bytes }) =>
+      type === 'float64' ? new Float64Array(bytes) : new Float32Array(bytes),
+    ) as [FloatArray, FloatArray];
+    for (let word = begin; word < end; word += step) {
+      if (expected.words[word] === before.words[word]) continue;
+      const [a, e] = [got[word / step]!, wanted[word / step]!];
+      // Written so that a NaN fails.
+      if (!(Math.abs(a - e) <= tolerance)) {
+        return `${locate(expected, word)} is ${a} instead of ${e} ± ${tolerance}`;
+      }
+      rounded.words.set(expected.words.subarray(word, word + step), word);
+    }
+  }
+  return differingBits(rounded, expected);
+}
+
+function locate({ buffers }: Snapshot, word: number): string {
+  const buffer = buffers.find(({ begin, end }) => word >= begin && word < end);
+  return buffer ? `${buffer.name}, word ${word - buffer.begin}` : `word ${word}, between buffers,`;
+}
