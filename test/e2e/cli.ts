@@ -1,0 +1,122 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach } from 'vitest';
+import { packageFile } from '../../src/package-root.js';
+
+/** The real program in processes of its own, and what its runs leave on disk. */
+
+export interface Outcome {
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Started {
+  child: ChildProcess;
+  ended: Promise<Outcome>;
+  stderr: () => string;
+}
+
+const running = new Set<ChildProcess>();
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** Starts `lockstep ARGS` in a directory. */
+export function start(cwd: string, args: readonly string[], input?: string): Started {
+  if (!existsSync(packageFile('dist/src/cli.js'))) {
+    throw new Error(
+      'dist/ is missing: run `node scripts/setup.js` before the tests (npm test does)',
+    );
+  }
+  const child = spawn(process.execPath, [packageFile('bin/lockstep.js'), ...args], { cwd });
+  running.add(child);
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  // A program that ends early does not read its input.
+  child.stdin.on('error', () => undefined).end(input ?? '');
+  const ended = new Promise<Outcome>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status, signal) => {
+      running.delete(child);
+      resolve({ status, signal, stdout, stderr });
+    });
+  });
+  return { child, ended, stderr: () => stderr };
+}
+
+export async function lockstep(cwd: string, args: readonly string[], input?: string) {
+  return start(cwd, args, input).ended;
+}
+
+/** Runs a command that must end well; gives what it printed. */
+export async function succeed(cwd: string, args: readonly string[], input?: string) {
+  const outcome = await lockstep(cwd, args, input);
+  if (outcome.status !== 0) {
+    throw new Error(`lockstep ${args.join(' ')}: status ${outcome.status ?? 0}\n${outcome.stderr}`);
+  }
+  return outcome;
+}
+
+/** Waits until something holds, or the process has ended without it. */
+export async function until(process: Started, holds: () => boolean): Promise<void> {
+  while (!holds()) {
+    if (process.child.exitCode !== null || process.child.signalCode !== null) {
+      throw new Error(`lockstep ended too early:\n${process.stderr()}`);
+    }
+    await sleep(2);
+  }
+}
+
+/** Waits until the log of a run tells of a step. */
+export async function untilStep(process: Started, runDir: string, step: number): Promise<void> {
+  await until(process, () => newestStep(runDir) >= step);
+}
+
+export interface LogLine {
+  type: string;
+  step?: number;
+}
+
+/** Whole lines of a run's metrics.jsonl. */
+export function readLog(runDir: string): LogLine[] {
+  const file = join(runDir, 'metrics.jsonl');
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
+  return lines.map((line) => JSON.parse(line) as LogLine);
+}
+
+export function loggedSteps(runDir: string): number[] {
+  return readLog(runDir).flatMap(({ type, step }) => (type === 'step' ? [step!] : []));
+}
+
+/** The last step that a run's log tells of, without reading the rest, for those who ask often. */
+export function newestStep(runDir: string): number {
+  const file = join(runDir, 'metrics.jsonl');
+  const log = existsSync(file) ? readFileSync(file, 'latin1') : '';
+  const key = '"type":"step","step":';
+  const at = log.lastIndexOf(key);
+  return at === -1 ? 0 : Number.parseInt(log.slice(at + key.length), 10);
+}
+
+export function listCheckpoints(runDir: string): string[] {
+  const folder = join(runDir, 'checkpoints');
+  return existsSync(folder) ? readdirSync(folder).sort() : [];
+}
+
+/** The tensors of a checkpoint, the newest by default, as bytes to compare. */
+export function readTensors(runDir: string, name = listCheckpoints(runDir).at(-1)!) {
+  const read = (file: string) =>
+    readFileSync(join(runDir, 'checkpoints', name, `${file}.safetensors`));
+  return { name, model: read('model'), optimizer: read('optimizer') };
+}
+
+/** From 1 to `last`. */
+export function stepsTo(last: number): number[] {
+  return Array.from({ length: last }, (_, i) => i + 1);
+}
