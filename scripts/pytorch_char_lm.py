@@ -6,7 +6,8 @@
 Reads the token store that Lockstep made (docs/token-store.md) and goes through it in the same order:
 the tokens are cut into --batch streams of equal length, read --time tokens at a time, hidden state
 carried on and zeroed at the start of an epoch. The options' defaults are those of the config. With
---weights both start from the same parameters. Uses every core. Prints one JSON object a line.
+--weights both start from the same parameters: `lockstep train --set train.maxSteps=0` writes the initial
+ones of a run. Uses every core. Prints one JSON object a line.
 """
 import argparse
 import array
@@ -64,7 +65,7 @@ def main():
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--time", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--steps", type=int, help="end after so many steps")
+    parser.add_argument("--steps", type=int, help="end after so many steps; 0 only evaluates")
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--clip", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1, help="of the parameters without --weights")
@@ -82,7 +83,10 @@ def main():
         model = Model(vocabulary, options.embedding, options.hidden, options.layers, vocabulary)
     adam = torch.optim.Adam(model.parameters(), options.rate)
 
-    steps = min(options.steps or options.epochs * len(training), options.epochs * len(training))
+    steps = options.epochs * len(training)
+    if options.steps is not None:
+        steps = min(steps, options.steps)
+    print(json.dumps({"step": 0, "validationLoss": evaluate(model, validation)}), flush=True)
     start, state = time.perf_counter(), None
     for step in range(1, steps + 1):
         piece = (step - 1) % len(training)
