@@ -1,30 +1,40 @@
 /*
  * Whole-sequence LSTM kernels: one call runs every time step of one layer for the rows of one worker.
  *
- * Tokens lie step after step: the rows still active at step t are the first counts[t] ones, because rows are
- * sorted by falling length, so finished rows cost nothing. The gates of 16 hidden units are four adjacent
- * panels (i, f, g, o): right after their product, while they are in the first-level cache, the cell is computed.
- *
  *   i = sigmoid(..)  f = sigmoid(..)  g = tanh(..)  o = sigmoid(..)      (.. = W_ih x_t + b + W_hh h_{t-1})
  *   c_t = f c_{t-1} + i g        h_t = o tanh(c_t)                       Hochreiter & Schmidhuber 1997, Gers 2000
+ *
+ * Tokens lie row after row, the order in which weight gradients are summed. The recurrence goes step by step
+ * instead, so what one step hands to the next lies in small work buffers by rank: rows are ranked by falling
+ * length, those still running at step t are the first counts[t], and finished rows cost nothing.
+ *
+ * The gates of 16 hidden units are four adjacent panels (i, f, g, o): right after their product, while they are in
+ * the first-level cache, the cell is computed.
  */
 #include "math.h"
 #include "panel.h"
 
+/* What forward and backward have in common; work buffers are by rank. */
 typedef struct {
-  double gates, gates_stride;          /* [4U][tokens][16]: in: input product (or nothing), out: activated gates */
-  double cell, hidden, state_stride;   /* [U][tokens + rows][16]: the rows behind the tokens hold the initial state */
-  double weights, weights_stride;      /* [4U][16U][16], packed W_hh^T */
-  double units;                        /* U: panels of hidden units */
-  double projected, projected_stride;  /* first layer: input product by distinct token, or 0 */
-  double gather;                       /* int32 [tokens]: its row of every token */
-  double initial_row;                  /* first row of the initial states in cell and hidden */
-  double state_in;                     /* [2][U][rows][16] carried (hidden, cell), or 0 for zeros */
-  double state_out;                    /* [2][U][rows][16] final (hidden, cell) of every row */
-  double carried_stride;               /* stride of the two above; the cell half lies U * carried_stride behind */
+  double gates, gates_stride;        /* [4U][tokens][16] */
+  double hidden, cell, state_stride; /* [U][tokens + rows][16]: the rows behind the tokens hold the initial state */
+  double weights, weights_stride;    /* packed W_hh^T [4U][16U][16], or backwards W_hh [U][64U][16] */
+  double units, tokens;              /* U, and the tokens that fit */
+  double row_start, ranked, counts;  /* int32: first token of each row; row of each rank; active rows of each step */
+  double places;                     /* int32 [2][rows]: work */
+  double places_stride;
+} sequence_args;
+
+typedef struct {
+  sequence_args s;
+  double projected, projected_stride; /* first layer: input product by distinct token, or 0: it lies in the gates */
+  double gather;                      /* int32 [tokens]: its row of every token */
+  double state_in, state_out;         /* [2U][rows][16]: hidden and cell state before (0: zeros) and after */
+  double carried_stride;
+  double work_hidden, work_cell;      /* [2U][rows][16], [U][rows][16] */
+  double work_gates, work_stride;     /* [4][rows][16] */
   /* per call */
-  double counts, steps;                /* int32 [steps] active rows, number of steps */
-  double token0, row0;                 /* the worker's first token and first row */
+  double counts_start, steps, row0;
 } forward_args;
 
 INLINE void copy_row(float *to, const float *from) {
@@ -35,159 +45,241 @@ INLINE void clear_row(float *to) {
   UNROLL for (int v = 0; v < PV; v++) vstore(to + v * VL, vzero());
 }
 
-INLINE void activate(float *gate, size_t gate_stride, const float *previous_cell, float *cell, float *hidden) {
+/* The token of every rank at step t. */
+INLINE void locate_tokens(char *base, const sequence_args *x, size_t row0, size_t rows, size_t t, int32_t *token) {
+  const int32_t *row_start = I32(base, x->row_start), *ranked = I32(base, x->ranked) + row0;
+  for (size_t r = 0; r < rows; r++) token[r] = row_start[ranked[r]] + (int32_t)t;
+}
+
+typedef struct {
+  float *gate, *cell, *hidden; /* the token's place */
+  size_t gate_stride;
+  const float *sum; /* four sums of products */
+  size_t sum_stride;
+  float *work_cell, *work_hidden;
+} cell_forward;
+
+INLINE void activate(const cell_forward *x) {
   UNROLL for (int v = 0; v < PV; v++) {
     const size_t lane = (size_t)v * VL;
-    const vf i = vsigmoid(vload(gate + lane));
-    const vf f = vsigmoid(vload(gate + gate_stride + lane));
-    const vf g = vtanh(vload(gate + 2 * gate_stride + lane));
-    const vf o = vsigmoid(vload(gate + 3 * gate_stride + lane));
-    const vf c = vfma(f, vload(previous_cell + lane), vmul(i, g));
-    vstore(gate + lane, i);
-    vstore(gate + gate_stride + lane, f);
-    vstore(gate + 2 * gate_stride + lane, g);
-    vstore(gate + 3 * gate_stride + lane, o);
-    vstore(cell + lane, c);
-    vstore(hidden + lane, vmul(o, vtanh(c)));
+    const vf i = vsigmoid(vload(x->sum + lane));
+    const vf f = vsigmoid(vload(x->sum + x->sum_stride + lane));
+    const vf g = vtanh(vload(x->sum + 2 * x->sum_stride + lane));
+    const vf o = vsigmoid(vload(x->sum + 3 * x->sum_stride + lane));
+    const vf c = vfma(f, vload(x->work_cell + lane), vmul(i, g));
+    const vf h = vmul(o, vtanh(c));
+    vstore(x->gate + lane, i);
+    vstore(x->gate + x->gate_stride + lane, f);
+    vstore(x->gate + 2 * x->gate_stride + lane, g);
+    vstore(x->gate + 3 * x->gate_stride + lane, o);
+    vstore(x->cell + lane, c);
+    vstore(x->work_cell + lane, c);
+    vstore(x->hidden + lane, h);
+    vstore(x->work_hidden + lane, h);
+  }
+}
+
+/* Puts the state before the first step into the work buffers and behind the tokens. */
+INLINE void begin_states(char *base, const forward_args *x, size_t row0, size_t rows) {
+  const size_t units = (size_t)x->s.units, stride = (size_t)x->s.state_stride;
+  const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
+  for (size_t u = 0; u < units; u++) {
+    for (size_t r = 0; r < rows; r++) {
+      const size_t row = (size_t)I32(base, x->s.ranked)[row0 + r];
+      const size_t place = u * stride + ((size_t)x->s.tokens + row) * PANEL;
+      float *h = F32(base, x->work_hidden) + u * work_stride + (row0 + r) * PANEL;
+      float *c = F32(base, x->work_cell) + u * work_stride + (row0 + r) * PANEL;
+      if (x->state_in == 0) {
+        clear_row(h);
+        clear_row(c);
+      } else {
+        const float *in = F32(base, x->state_in) + u * carried + row * PANEL;
+        copy_row(h, in);
+        copy_row(c, in + units * carried);
+      }
+      copy_row(F32(base, x->s.hidden) + place, h);
+      copy_row(F32(base, x->s.cell) + place, c);
+    }
   }
 }
 
 void KERNEL(lstm_forward)(char *base, const double *args) {
   const forward_args *x = (const forward_args *)args;
-  const size_t gates_stride = (size_t)x->gates_stride, state_stride = (size_t)x->state_stride;
-  const size_t units = (size_t)x->units, steps = (size_t)x->steps, carried = (size_t)x->carried_stride;
-  const size_t row0 = (size_t)x->row0, initial = (size_t)x->initial_row + row0;
-  const int32_t *counts = I32(base, x->counts);
-  float *gates = F32(base, x->gates), *cell = F32(base, x->cell), *hidden = F32(base, x->hidden);
-  float *out = F32(base, x->state_out);
+  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->steps, row0 = (size_t)x->row0;
+  const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->counts_start;
+  const int32_t *ranked = I32(base, x->s.ranked) + row0;
+  int32_t *token = I32(base, x->s.places) + row0, *from_row = token + (size_t)x->s.places_stride;
+  float *gates = F32(base, x->s.gates), *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
+  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
+  float *work_cell = F32(base, x->work_cell) + row0 * PANEL;
+  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
   if (steps == 0) return;
 
-  for (size_t u = 0; u < units; u++) {
-    for (size_t r = 0; r < (size_t)counts[0]; r++) {
-      float *h = hidden + u * state_stride + (initial + r) * PANEL;
-      float *c = cell + u * state_stride + (initial + r) * PANEL;
-      if (x->state_in == 0) {
-        clear_row(h);
-        clear_row(c);
-      } else {
-        const float *in = F32(base, x->state_in) + u * carried + (row0 + r) * PANEL;
-        copy_row(h, in);
-        copy_row(c, in + units * carried);
-      }
-    }
-  }
-
-  size_t previous = initial, token = (size_t)x->token0;
+  begin_states(base, x, row0, (size_t)counts[0]);
   for (size_t t = 0; t < steps; t++) {
     const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
-    const product p = {
-        .a = hidden + previous * PANEL,
-        .a_stride = state_stride,
-        .b = F32(base, x->weights),
-        .b_stride = (size_t)x->weights_stride,
-        .c = gates + token * PANEL,
-        .c_stride = gates_stride,
-        .from = F32(base, x->projected),
-        .from_stride = (size_t)x->projected_stride,
-        .gather = I32(base, x->gather) + token,
+    const float *previous = work_hidden + t % 2 * units * work_stride;
+    float *current = work_hidden + (t + 1) % 2 * units * work_stride;
+    locate_tokens(base, &x->s, row0, rows, t, token);
+    if (x->projected != 0)
+      for (size_t r = 0; r < rows; r++) from_row[r] = I32(base, x->gather)[token[r]];
+    product p = {
+        .a = previous,
+        .a_stride = work_stride,
+        .b = F32(base, x->s.weights),
+        .b_stride = (size_t)x->s.weights_stride,
+        .c = work_gates,
+        .c_stride = work_stride,
+        .from = x->projected != 0 ? F32(base, x->projected) : gates,
+        .from_stride = x->projected != 0 ? (size_t)x->projected_stride : gates_stride,
+        .gather = x->projected != 0 ? from_row : token,
         .k_panels = units,
-        .n_panels = 4 * units,
-        .start = x->projected == 0 ? START_RESULT : START_GATHER,
+        .start = START_GATHER,
     };
     for (size_t u = 0; u < units; u++) {
+      p.c_panel = 4 * u;
       KERNEL(multiply)(&p, 0, rows, 4 * u, 4 * u + 4);
-      for (size_t r = 0; r < rows; r++)
-        activate(gates + 4 * u * gates_stride + (token + r) * PANEL, gates_stride,
-                 cell + u * state_stride + (previous + r) * PANEL,
-                 cell + u * state_stride + (token + r) * PANEL,
-                 hidden + u * state_stride + (token + r) * PANEL);
+      for (size_t r = 0; r < rows; r++) {
+        const size_t place = (size_t)token[r] * PANEL, rank = u * work_stride + r * PANEL;
+        activate(&(cell_forward){
+            .gate = gates + 4 * u * gates_stride + place,
+            .gate_stride = gates_stride,
+            .cell = cell + u * state_stride + place,
+            .hidden = hidden + u * state_stride + place,
+            .sum = work_gates + r * PANEL,
+            .sum_stride = work_stride,
+            .work_cell = work_cell + rank,
+            .work_hidden = current + rank,
+        });
+      }
       for (size_t r = next_rows; r < rows; r++) {
-        float *final = out + u * carried + (row0 + r) * PANEL;
-        copy_row(final, hidden + u * state_stride + (token + r) * PANEL);
-        copy_row(final + units * carried, cell + u * state_stride + (token + r) * PANEL);
+        float *final = F32(base, x->state_out) + u * carried + (size_t)ranked[r] * PANEL;
+        copy_row(final, current + u * work_stride + r * PANEL);
+        copy_row(final + units * carried, work_cell + u * work_stride + r * PANEL);
       }
     }
-    previous = token;
-    token += rows;
   }
 }
 
 typedef struct {
-  double gates, gates_stride;             /* in: activated gates, out: gradient of their pre-activations */
-  double cell, state_stride;              /* as the forward pass left them */
-  double weights, weights_stride;         /* [U][64U][16], packed W_hh */
-  double units;
-  double d_hidden, d_hidden_stride;       /* [U][tokens][16]: gradient from the layer above; overwritten */
-  double has_output;                      /* 1: d_hidden holds it for every token; 0: only d_last counts */
-  double d_last, d_last_stride;           /* [U][rows][16]: gradient of the last hidden state of each row, or 0 */
-  double d_cell, d_cell_stride;           /* [U][rows][16]: scratch */
-  double initial_row;
+  sequence_args s;                  /* gates: in: activated, out: gradient of their pre-activations */
+  double d_hidden, d_hidden_stride; /* [U][tokens][16]: gradient from the layer above, or 0 */
+  double d_last, d_last_stride;     /* [U][rows][16]: gradient of the last hidden state of each row, or 0 */
+  double work_gates;                /* [8U][rows][16]: gradients of two steps */
+  double work_hidden, work_cell;    /* [2][rows][16], [U][rows][16] */
+  double work_stride;
   /* per call */
-  double counts, steps, token0, row0;
+  double counts_start, steps, row0;
 } backward_args;
 
-INLINE void differentiate(float *gate, size_t gate_stride, const float *previous_cell, const float *cell,
-                          const float *d_hidden, float *d_cell) {
+typedef struct {
+  float *gate;
+  size_t gate_stride;
+  const float *cell, *previous_cell, *d_hidden;
+  float *work_cell, *work_gate;
+  size_t work_stride;
+} cell_backward;
+
+INLINE void differentiate(const cell_backward *x) {
   UNROLL for (int v = 0; v < PV; v++) {
     const size_t lane = (size_t)v * VL;
     const vf one = vset(1.0f);
-    const vf i = vload(gate + lane), f = vload(gate + gate_stride + lane);
-    const vf g = vload(gate + 2 * gate_stride + lane), o = vload(gate + 3 * gate_stride + lane);
-    const vf dh = vload(d_hidden + lane), c = vtanh(vload(cell + lane));
-    const vf dc = vfma(vmul(dh, o), vfnma(c, c, one), vload(d_cell + lane));
-    vstore(gate + lane, vmul(vmul(dc, g), vmul(i, vsub(one, i))));
-    vstore(gate + gate_stride + lane, vmul(vmul(dc, vload(previous_cell + lane)), vmul(f, vsub(one, f))));
-    vstore(gate + 2 * gate_stride + lane, vmul(vmul(dc, i), vfnma(g, g, one)));
-    vstore(gate + 3 * gate_stride + lane, vmul(vmul(dh, c), vmul(o, vsub(one, o))));
-    vstore(d_cell + lane, vmul(dc, f));
+    const vf i = vload(x->gate + lane), f = vload(x->gate + x->gate_stride + lane);
+    const vf g = vload(x->gate + 2 * x->gate_stride + lane), o = vload(x->gate + 3 * x->gate_stride + lane);
+    const vf dh = vload(x->d_hidden + lane), c = vtanh(vload(x->cell + lane));
+    const vf dc = vfma(vmul(dh, o), vfnma(c, c, one), vload(x->work_cell + lane));
+    const vf d[4] = {
+        vmul(vmul(dc, g), vmul(i, vsub(one, i))),
+        vmul(vmul(dc, vload(x->previous_cell + lane)), vmul(f, vsub(one, f))),
+        vmul(vmul(dc, i), vfnma(g, g, one)),
+        vmul(vmul(dh, c), vmul(o, vsub(one, o))),
+    };
+    UNROLL for (size_t gate = 0; gate < 4; gate++) {
+      vstore(x->gate + gate * x->gate_stride + lane, d[gate]);
+      vstore(x->work_gate + gate * x->work_stride + lane, d[gate]);
+    }
+    vstore(x->work_cell + lane, vmul(dc, f));
+  }
+}
+
+/* Fetches what `differentiate` will read of a panel: its lines are far apart, no hardware prefetcher sees them. */
+INLINE void fetch_ahead(char *base, const backward_args *x, size_t u, const int32_t *token, size_t rows) {
+  const size_t gates_stride = (size_t)x->s.gates_stride;
+  if (u >= (size_t)x->s.units) return;
+  for (size_t r = 0; r < rows; r++) {
+    const size_t place = (size_t)token[r] * PANEL;
+    for (size_t gate = 0; gate < 4; gate++) PREFETCH(F32(base, x->s.gates) + (4 * u + gate) * gates_stride + place);
+    PREFETCH(F32(base, x->s.cell) + u * (size_t)x->s.state_stride + place);
+    if (x->d_hidden != 0) PREFETCH(F32(base, x->d_hidden) + u * (size_t)x->d_hidden_stride + place);
   }
 }
 
 void KERNEL(lstm_backward)(char *base, const double *args) {
   const backward_args *x = (const backward_args *)args;
-  const size_t gates_stride = (size_t)x->gates_stride, state_stride = (size_t)x->state_stride;
-  const size_t d_stride = (size_t)x->d_hidden_stride, d_cell_stride = (size_t)x->d_cell_stride;
-  const size_t units = (size_t)x->units, steps = (size_t)x->steps, row0 = (size_t)x->row0;
-  const int32_t *counts = I32(base, x->counts);
-  float *gates = F32(base, x->gates), *d_hidden = F32(base, x->d_hidden);
-  const float *cell = F32(base, x->cell);
-
-  size_t token = (size_t)x->token0;
-  for (size_t t = 0; t < steps; t++) token += (size_t)counts[t];
+  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const size_t d_stride = (size_t)x->d_hidden_stride, work_stride = (size_t)x->work_stride;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->steps, row0 = (size_t)x->row0;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->counts_start;
+  const int32_t *ranked = I32(base, x->s.ranked) + row0;
+  int32_t *token = I32(base, x->s.places) + row0;
+  float *gates = F32(base, x->s.gates);
+  const float *cell = F32(base, x->s.cell);
+  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
+  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
+  float *work_cell = F32(base, x->work_cell) + row0 * PANEL;
 
   for (size_t t = steps; t-- > 0;) {
     const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
-    const size_t next = token; /* first token of step t + 1 */
-    token -= rows;
-    const size_t previous = t > 0 ? token - (size_t)counts[t - 1] : (size_t)x->initial_row + row0;
-    const product p = {
-        .a = gates + next * PANEL,
-        .a_stride = gates_stride,
-        .b = F32(base, x->weights),
-        .b_stride = (size_t)x->weights_stride,
-        .c = d_hidden + token * PANEL,
-        .c_stride = d_stride,
+    float *current = work_gates + t % 2 * 4 * units * work_stride;
+    locate_tokens(base, &x->s, row0, rows, t, token);
+    product p = {
+        .a = work_gates + (t + 1) % 2 * 4 * units * work_stride,
+        .a_stride = work_stride,
+        .b = F32(base, x->s.weights),
+        .b_stride = (size_t)x->s.weights_stride,
+        .c = work_hidden,
+        .c_stride = work_stride,
+        .from = F32(base, x->d_hidden),
+        .from_stride = d_stride,
+        .gather = token,
         .k_panels = 4 * units,
-        .n_panels = units,
-        .start = x->has_output != 0 ? START_RESULT : START_ZERO,
+        .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
     };
-    /* Two panels at a time, as wide as a tile: both are in the first-level cache when the cell needs them. */
+    /* Two panels at a time, as wide as a tile. */
     for (size_t first = 0; first < units; first += 2) {
       const size_t last = min_size(units, first + 2);
+      p.c_panel = first;
+      for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, token, rows);
       if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
       for (size_t u = first; u < last; u++) {
+        float *d_hidden = work_hidden + (u - first) * work_stride;
+        /* Rows whose last step this is. */
         for (size_t r = next_rows; r < rows; r++) {
-          float *dh = d_hidden + u * d_stride + (token + r) * PANEL;
+          float *dh = d_hidden + r * PANEL;
           if (x->d_last != 0)
-            copy_row(dh, F32(base, x->d_last) + u * (size_t)x->d_last_stride + (row0 + r) * PANEL);
-          clear_row(F32(base, x->d_cell) + u * d_cell_stride + (row0 + r) * PANEL);
+            copy_row(dh, F32(base, x->d_last) + u * (size_t)x->d_last_stride + (size_t)ranked[r] * PANEL);
+          else if (x->d_hidden != 0)
+            copy_row(dh, F32(base, x->d_hidden) + u * d_stride + (size_t)token[r] * PANEL);
+          else
+            clear_row(dh);
+          clear_row(work_cell + u * work_stride + r * PANEL);
         }
-        float *d_cell = F32(base, x->d_cell) + u * d_cell_stride + row0 * PANEL;
-        for (size_t r = 0; r < rows; r++)
-          differentiate(gates + 4 * u * gates_stride + (token + r) * PANEL, gates_stride,
-                        cell + u * state_stride + (previous + r) * PANEL,
-                        cell + u * state_stride + (token + r) * PANEL,
-                        d_hidden + u * d_stride + (token + r) * PANEL, d_cell + r * PANEL);
+        for (size_t r = 0; r < rows; r++) {
+          const size_t place = (size_t)token[r] * PANEL;
+          const size_t previous = t > 0 ? place - PANEL : ((size_t)x->s.tokens + (size_t)ranked[r]) * PANEL;
+          differentiate(&(cell_backward){
+              .gate = gates + 4 * u * gates_stride + place,
+              .gate_stride = gates_stride,
+              .cell = cell + u * state_stride + place,
+              .previous_cell = cell + u * state_stride + previous,
+              .d_hidden = d_hidden + r * PANEL,
+              .work_cell = work_cell + u * work_stride + r * PANEL,
+              .work_gate = current + 4 * u * work_stride + r * PANEL,
+              .work_stride = work_stride,
+          });
+        }
       }
     }
   }

@@ -22,7 +22,7 @@ INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Tiles of TILE_ROWS x TILE_VECTORS accumulators fill the registers of each instruction set. */
 #if VL == 16
-#define TILE_ROWS 12
+#define TILE_ROWS 14
 #define TILE_VECTORS 2
 #elif defined(__aarch64__)
 #define TILE_ROWS 8
@@ -47,7 +47,8 @@ typedef struct {
   const int32_t *gather;
   float *c;
   size_t a_stride, b_stride, c_stride, from_stride;
-  size_t k_panels, n_panels;
+  size_t k_panels;
+  size_t c_panel; /* panel that c begins with */
   enum product_start start;
 } product;
 

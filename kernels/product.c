@@ -6,7 +6,7 @@
 #include "panel.h"
 
 /* Rows and k-panels of a block of A: about half a megabyte, to stay in the second-level cache. */
-#define BLOCK_ROWS 240
+#define BLOCK_ROWS 252
 #define BLOCK_K_PANELS 32
 
 INLINE size_t vector_offset(int vector, size_t stride) {
@@ -33,7 +33,7 @@ INLINE void run_tile(const int rows, const int vectors, const product *p, enum p
                      size_t row, size_t vector, size_t k0, size_t k_panels) {
   vf acc[TILE_ROWS][TILE_VECTORS];
   const size_t first = (vector / PV), lane = (vector % PV) * VL;
-  float *c = p->c + first * p->c_stride + row * PANEL + lane;
+  float *c = p->c + (first - p->c_panel) * p->c_stride + row * PANEL + lane;
   if (start == START_RESULT) {
     UNROLL for (int i = 0; i < rows; i++)
       UNROLL for (int j = 0; j < vectors; j++)
@@ -85,6 +85,8 @@ INLINE void run_rows(const int vectors, int rows, const product *p, enum product
     TILE_CASE(10)
     TILE_CASE(11)
     TILE_CASE(12)
+    TILE_CASE(13)
+    TILE_CASE(14)
 #endif
   }
 }
@@ -132,8 +134,7 @@ void KERNEL(product)(char *base, const double *args) {
       .b_stride = (size_t)x->b_stride,
       .c_stride = (size_t)x->c_stride,
       .k_panels = (size_t)x->k_panels,
-      .n_panels = (size_t)x->n_panels,
       .start = (enum product_start)x->start,
   };
-  KERNEL(multiply)(&p, (size_t)x->row0, (size_t)x->row1, 0, p.n_panels);
+  KERNEL(multiply)(&p, (size_t)x->row0, (size_t)x->row1, 0, (size_t)x->n_panels);
 }

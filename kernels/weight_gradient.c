@@ -19,8 +19,13 @@
 #define GRADIENT_ROWS 4
 #define GRADIENT_VECTORS 2
 #endif
-/* Panels of dY handled together: they share the segment of X while it is in the first-level cache. */
+/* Panels of dY handled together: they share a chunk of X while it is in the second-level cache. */
 #define BLOCK_PANELS 4
+/* Tokens of a chunk: a panel of dY and three of X take 256 bytes a token. */
+#define CHUNK_TOKENS 4096
+#define TILE_FLOATS (GRADIENT_ROWS * GRADIENT_VECTORS * VL)
+/* Levels of the tree: at most 1024 segments. */
+#define MAX_LEVELS 11
 
 typedef struct {
   double d_output, d_output_stride; /* [panels][tokens][16] */
@@ -33,7 +38,7 @@ typedef struct {
   double bias_out;                  /* [rows] sum of dY, or 0 */
   double bias_copies;               /* how many bias vectors have this gradient (for the norm) */
   double squares;                   /* double [panels]: sum of squares of each panel's rows */
-  double scratch;                   /* float [levels][64][48] */
+  double scratch;                   /* float [11][64][48] */
   double panel0, panel1;
 } gradient_args;
 
@@ -50,11 +55,12 @@ INLINE row_range rows_of_panel(const gradient_args *x, size_t panel) {
 }
 
 INLINE void sum_tokens(const int vectors, const float *a, const float *const *b, const int32_t *order_a,
-                       const int32_t *order_b, int32_t k0, int32_t k1,
+                       const int32_t *order_b, int32_t k0, int32_t k1, const float *ahead, const int32_t *order_ahead,
                        vf acc[GRADIENT_ROWS][GRADIENT_VECTORS]) {
   for (int32_t k = k0; k < k1; k++) {
     const size_t left = (size_t)(order_a ? order_a[k] : k) * PANEL;
     const size_t right = (size_t)(order_b ? order_b[k] : k) * PANEL;
+    PREFETCH(ahead + (size_t)(order_ahead ? order_ahead[k] : k) * PANEL);
     vf column[GRADIENT_VECTORS];
     UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b[j] + right);
     UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
@@ -68,53 +74,94 @@ INLINE void store_columns(float *to, const float *from, size_t count) {
   for (size_t i = 0; i < count; i++) to[i] = from[i];
 }
 
+/* Adds a segment's sum to the pending sums of its left neighbours, as a binary counter carries. */
+INLINE float *carry_up(const int vectors, size_t segment, float *pending, vf acc[GRADIENT_ROWS][GRADIENT_VECTORS]) {
+  for (size_t carry = segment; carry & 1; carry >>= 1) {
+    UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+      UNROLL for (int j = 0; j < vectors; j++)
+        acc[i][j] = vadd(vload(pending + (i * GRADIENT_VECTORS + j) * VL), acc[i][j]);
+    pending += TILE_FLOATS;
+  }
+  return pending;
+}
+
+INLINE void store_tile(const int vectors, char *base, const gradient_args *x, size_t panel, size_t sub, size_t vector,
+                       vf acc[GRADIENT_ROWS][GRADIENT_VECTORS]) {
+  const size_t columns = (size_t)x->columns;
+  const row_range range = rows_of_panel(x, panel);
+  UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
+    if (sub + (size_t)i >= range.count) continue;
+    float *out = F32(base, x->out) + (range.row + sub + (size_t)i) * columns;
+    UNROLL for (int j = 0; j < vectors; j++) {
+      const size_t column = (vector + (size_t)j) * VL;
+      if (column + VL <= columns) {
+        vstore(out + column, acc[i][j]);
+      } else if (column < columns) {
+        float edge[VL];
+        vstore(edge, acc[i][j]);
+        store_columns(out + column, edge, columns - column);
+      }
+    }
+  }
+}
+
+INLINE const float *input_vector(char *base, const gradient_args *x, size_t vector) {
+  return F32(base, x->input) + vector / PV * (size_t)x->input_stride + vector % PV * VL;
+}
+
+/*
+ * What a tile fetches for later while it computes: nothing here is contiguous, so the processor's own prefetchers
+ * are of no help. The first tiles of a block take the columns of the next group, the others, in the last group, the
+ * panels of the next block.
+ */
+INLINE const float *data_ahead(char *base, const gradient_args *x, size_t tile, size_t first, size_t vector,
+                               size_t vectors, const int32_t **order) {
+  const size_t next = vector + GRADIENT_VECTORS;
+  const int is_last = next >= vectors;
+  if (tile < GRADIENT_VECTORS) {
+    const size_t wanted = (is_last ? 0 : next) + tile;
+    *order = x->order_input == 0 ? 0 : I32(base, x->order_input);
+    return input_vector(base, x, wanted < vectors ? wanted : 0);
+  }
+  const size_t panel = first + BLOCK_PANELS + tile - GRADIENT_VECTORS;
+  *order = x->order_output == 0 ? 0 : I32(base, x->order_output);
+  return F32(base, x->d_output) + (is_last && panel < (size_t)x->panel1 ? panel : first) * (size_t)x->d_output_stride;
+}
+
+/*
+ * A block of `panels` panels of dY by one group of columns. Each tile walks all segments of a chunk before the
+ * next tile does: its pending sums stay in the first-level cache, the chunk's tokens in the second-level one.
+ */
 INLINE void gradient_block(const int vectors, char *base, const gradient_args *x, size_t first, size_t panels,
-                           size_t vector) {
+                           size_t vector, size_t total_vectors) {
   const int32_t *segments = I32(base, x->segments);
   const int32_t *order_a = x->order_output == 0 ? 0 : I32(base, x->order_output);
   const int32_t *order_b = x->order_input == 0 ? 0 : I32(base, x->order_input);
-  const size_t count = (size_t)x->segment_count, columns = (size_t)x->columns;
+  const size_t count = (size_t)x->segment_count;
   const size_t tiles = panels * (PANEL / GRADIENT_ROWS);
-  const size_t tile_floats = GRADIENT_ROWS * GRADIENT_VECTORS * VL;
   const float *b[GRADIENT_VECTORS];
-  for (int j = 0; j < vectors; j++)
-    b[j] = F32(base, x->input) + (vector + (size_t)j) / PV * (size_t)x->input_stride + (vector + (size_t)j) % PV * VL;
+  for (int j = 0; j < vectors; j++) b[j] = input_vector(base, x, vector + (size_t)j);
 
-  for (size_t s = 0; s < count; s++) {
+  for (size_t chunk = 0, chunk_end; chunk < count; chunk = chunk_end) {
+    for (chunk_end = chunk + 1; chunk_end < count; chunk_end++)
+      if (segments[chunk_end + 1] - segments[chunk] > CHUNK_TOKENS) break;
     for (size_t t = 0; t < tiles; t++) {
       const size_t panel = first + t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
       const float *a = F32(base, x->d_output) + panel * (size_t)x->d_output_stride + sub;
-      vf acc[GRADIENT_ROWS][GRADIENT_VECTORS];
-      UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
-        UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
-      sum_tokens(vectors, a, b, order_a, order_b, segments[s], segments[s + 1], acc);
-
-      float *pending = F32(base, x->scratch) + t * tile_floats;
-      const size_t level_floats = BLOCK_PANELS * (PANEL / GRADIENT_ROWS) * tile_floats;
-      for (size_t carry = s; carry & 1; carry >>= 1) {
+      const int32_t *order_ahead;
+      const float *ahead = data_ahead(base, x, t, first, vector, total_vectors, &order_ahead);
+      float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;
+      for (size_t s = chunk; s < chunk_end; s++) {
+        vf acc[GRADIENT_ROWS][GRADIENT_VECTORS];
         UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
-          UNROLL for (int j = 0; j < vectors; j++)
-            acc[i][j] = vadd(vload(pending + (i * GRADIENT_VECTORS + j) * VL), acc[i][j]);
-        pending += level_floats;
-      }
-      if (s + 1 < count) {
-        UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
-          UNROLL for (int j = 0; j < vectors; j++) vstore(pending + (i * GRADIENT_VECTORS + j) * VL, acc[i][j]);
-        continue;
-      }
-      const row_range range = rows_of_panel(x, panel);
-      UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
-        if (sub + (size_t)i >= range.count) continue;
-        float *out = F32(base, x->out) + (range.row + sub + (size_t)i) * columns;
-        UNROLL for (int j = 0; j < vectors; j++) {
-          const size_t column = (vector + (size_t)j) * VL;
-          if (column + VL <= columns) {
-            vstore(out + column, acc[i][j]);
-          } else if (column < columns) {
-            float edge[VL];
-            vstore(edge, acc[i][j]);
-            store_columns(out + column, edge, columns - column);
-          }
+          UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
+        sum_tokens(vectors, a, b, order_a, order_b, segments[s], segments[s + 1], ahead, order_ahead, acc);
+        float *level = carry_up(vectors, s, pending, acc);
+        if (s + 1 < count) {
+          UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+            UNROLL for (int j = 0; j < vectors; j++) vstore(level + (i * GRADIENT_VECTORS + j) * VL, acc[i][j]);
+        } else {
+          store_tile(vectors, base, x, panel, sub, vector, acc);
         }
       }
     }
@@ -171,14 +218,14 @@ void KERNEL(weight_gradient)(char *base, const double *args) {
     for (size_t vector = 0; vector < vectors; vector += GRADIENT_VECTORS) {
       switch (min_size(GRADIENT_VECTORS, vectors - vector)) {
         case 1:
-          gradient_block(1, base, x, first, panels, vector);
+          gradient_block(1, base, x, first, panels, vector, vectors);
           break;
         case 2:
-          gradient_block(2, base, x, first, panels, vector);
+          gradient_block(2, base, x, first, panels, vector, vectors);
           break;
 #if GRADIENT_VECTORS > 2
         case 3:
-          gradient_block(3, base, x, first, panels, vector);
+          gradient_block(3, base, x, first, panels, vector, vectors);
           break;
 #endif
       }

@@ -10,6 +10,7 @@ import {
   type LstmForwardOperands,
   type NumericProfile,
   type ProductOperands,
+  type SequenceOperands,
   type SoftmaxOperands,
   type WeightGradientOperands,
 } from './kernels.js';
@@ -57,37 +58,24 @@ export class CompiledBackend implements Backend {
   }
 
   lstmForward(o: LstmForwardOperands): LstmCall {
-    const tokens = o.gates.shape[1]!;
-    const call = this.#bind(
+    const { work, stateOut, stateIn, projected } = o;
+    return this.#bind(
       'lstm_forward',
-      [at(o.gates), o.gates.stride[0]!, at(o.cell), at(o.hidden), o.hidden.stride[0]!],
-      [at(o.weights), o.weights.stride[0]!, o.hidden.shape[0]!],
-      [maybe(o.projected?.product), o.projected?.product.stride[0] ?? 0, maybe(o.projected?.rows)],
-      [tokens, maybe(o.stateIn), at(o.stateOut), o.stateOut.stride[0]!],
+      sequence(o),
+      [maybe(projected?.product), projected?.product.stride[0] ?? 0, maybe(projected?.rows)],
+      [maybe(stateIn), at(stateOut), stateOut.stride[0]!],
+      [at(work.hidden), at(work.cell), at(work.gates), work.gates.stride[0]!],
     );
-    const counts = at(o.counts);
-    return (countsStart, steps, token0, row0) =>
-      call(counts + 4 * countsStart, steps, token0, row0);
   }
 
   lstmBackward(o: LstmBackwardOperands): LstmCall {
-    const tokens = o.gates.shape[1]!;
-    const call = this.#bind(
+    const { work, dHidden, dLast } = o;
+    return this.#bind(
       'lstm_backward',
-      [
-        at(o.gates),
-        o.gates.stride[0]!,
-        at(o.cell),
-        o.cell.stride[0]!,
-        at(o.weights),
-        o.weights.stride[0]!,
-      ],
-      [o.cell.shape[0]!, at(o.dHidden), o.dHidden.stride[0]!, o.fromAbove ? 1 : 0],
-      [maybe(o.dLast), o.dLast?.stride[0] ?? 0, at(o.dCell), o.dCell.stride[0]!, tokens],
+      sequence(o),
+      [maybe(dHidden), dHidden?.stride[0] ?? 0, maybe(dLast), dLast?.stride[0] ?? 0],
+      [at(work.gates), at(work.hidden), at(work.cell), work.gates.stride[0]!],
     );
-    const counts = at(o.counts);
-    return (countsStart, steps, token0, row0) =>
-      call(counts + 4 * countsStart, steps, token0, row0);
   }
 
   gatherRows({
@@ -224,6 +212,16 @@ export class CompiledBackend implements Backend {
 /** 16-bit threshold below which an element is dropped. */
 export function dropoutThreshold(rate: number): number {
   return Math.round(rate * 65_536);
+}
+
+/** Arguments that both directions of the LSTM begin with. */
+function sequence(o: SequenceOperands): number[] {
+  const tokens = o.gates.shape[1]!;
+  return [
+    ...[at(o.gates), o.gates.stride[0]!, at(o.hidden), at(o.cell), o.hidden.stride[0]!],
+    ...[at(o.weights), o.weights.stride[0]!, o.hidden.shape[0]!, tokens],
+    ...[at(o.rowStart), at(o.ranked), at(o.counts), at(o.places), o.places.stride[0]!],
+  ];
 }
 
 /** Byte offset of a view on the heap. */

@@ -89,43 +89,48 @@ export interface ProductOperands {
 }
 
 /**
- * One worker's share of a layer's sequence. Tokens lie step after step, rows sorted by falling length:
- * step t holds `counts[countsStart + t]` tokens.
+ * One worker's share of a layer's sequence: the rows of ranks row0, row0 + 1, …, of which the first
+ * `counts[countsStart + t]` are running at step t.
  */
-export type LstmCall = (countsStart: number, steps: number, token0: number, row0: number) => void;
+export type LstmCall = (countsStart: number, steps: number, row0: number) => void;
 
-export interface LstmForwardOperands {
-  /** [4U, tokens, 16]: input product in, activated gates out; panels i, f, g, o for each 16 hidden units */
+/** What both directions of a layer have in common. Work buffers are by rank and hold nothing between calls. */
+export interface SequenceOperands {
+  /** [4U, tokens, 16]: panels i, f, g, o for each 16 hidden units */
   gates: Tensor;
-  /** [U, tokens + rows, 16]: the rows behind the tokens take the initial state */
+  /** [U, tokens + rows, 16]: the row behind the tokens holds the state before the first step */
   hidden: Tensor;
   cell: Tensor;
-  /** [4U, 16U, 16]: packed W_hhᵀ */
+  /** Packed W_hh: forwards [4U, 16U, 16], backwards [U, 64U, 16] */
   weights: Tensor;
-  /** First layer: the input product by distinct token [4U, distinct, 16] and each token's row in it. */
-  projected?: { product: Tensor; rows: IndexTensor };
-  /** [2, U, rows, 16]: carried hidden and cell state; zeros when absent */
-  stateIn?: Tensor;
-  /** [2, U, rows, 16]: hidden and cell state after the last step of every row */
-  stateOut: Tensor;
+  /** [rows + 1]: first token of each row; its tokens follow one another. */
+  rowStart: IndexTensor;
+  /** [rows]: the row of each rank, within a worker's share by falling length. */
+  ranked: IndexTensor;
   counts: IndexTensor;
+  /** [2, rows]: work */
+  places: IndexTensor;
 }
 
-export interface LstmBackwardOperands {
-  /** [4U, tokens, 16]: activated gates in, gradients of the pre-activations out */
-  gates: Tensor;
-  /** As the forward pass left it. */
-  cell: Tensor;
-  /** [U, 64U, 16]: packed W_hh */
-  weights: Tensor;
-  /** [U, tokens, 16]: gradient from above for every token (`fromAbove`), overwritten */
-  dHidden: Tensor;
-  fromAbove: boolean;
-  /** [U, rows, 16]: gradient of the last hidden state of every row */
+export interface LstmForwardOperands extends SequenceOperands {
+  /** First layer: the input product by distinct token [4U, distinct, 16] and each token's row in it. Other layers
+   * have it in `gates`, which the activated gates replace. */
+  projected?: { product: Tensor; rows: IndexTensor };
+  /** [2U, rows, 16]: carried hidden state, then cell state; zeros when absent */
+  stateIn?: Tensor;
+  /** [2U, rows, 16]: both after the last step of every row */
+  stateOut: Tensor;
+  /** [2U, rows, 16], [U, rows, 16] and [4, rows, 16] */
+  work: { hidden: Tensor; cell: Tensor; gates: Tensor };
+}
+
+export interface LstmBackwardOperands extends SequenceOperands {
+  /** [U, tokens, 16]: gradient from the layer above for every token */
+  dHidden?: Tensor;
+  /** [U, rows, 16]: gradient of the last hidden state of every row, instead */
   dLast?: Tensor;
-  /** [U, rows, 16]: scratch */
-  dCell: Tensor;
-  counts: IndexTensor;
+  /** [8U, rows, 16], [2, rows, 16] and [U, rows, 16] */
+  work: { gates: Tensor; hidden: Tensor; cell: Tensor };
 }
 
 export interface WeightGradientOperands {
@@ -146,14 +151,12 @@ export interface WeightGradientOperands {
   bias?: { out: Tensor; copies: number };
   /** [panels]: sum of squares of each panel's rows, biases included. */
   squares: DoubleTensor;
-  /** At least `gradientScratch(segments)` floats of this thread's own. */
+  /** At least `GRADIENT_SCRATCH` floats of this thread's own. */
   scratch: Tensor;
 }
 
-/** Floats of scratch that `weightGradient` needs: a block of 64 × 48 for each level of the tree. */
-export function gradientScratch(segments: number): number {
-  return (Math.log2(segments) + 1) * 64 * 48;
-}
+/** Floats of scratch that `weightGradient` needs: a block of 64 × 48 for each of at most 11 levels of the tree. */
+export const GRADIENT_SCRATCH = 11 * 64 * 48;
 
 export interface SoftmaxOperands {
   /** [class panels, rows, 16]: logits in, probabilities or the gradient of the loss out */

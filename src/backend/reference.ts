@@ -8,6 +8,7 @@ import type {
   LstmCall,
   LstmForwardOperands,
   ProductOperands,
+  SequenceOperands,
   SoftmaxOperands,
   WeightGradientOperands,
 } from './kernels.js';
@@ -77,32 +78,36 @@ function product({ a, b, c, start }: ProductOperands): (row0: number, row1: numb
 const gateColumn = (unit: number, gate: number): number =>
   (Math.floor(unit / PANEL) * 4 + gate) * PANEL + (unit % PANEL);
 
+/** Place of the state before the first step of a row: behind the tokens. */
+const initialPlace = (o: SequenceOperands, row: number): number => o.gates.shape[1]! + row;
+
 function lstmForward(o: LstmForwardOperands): LstmCall {
   const units = columnsOf(o.hidden);
   const panels = o.hidden.shape[0]!;
-  return (countsStart, steps, token0, row0) => {
-    let previous = o.gates.shape[1]! + row0;
-    const active = steps > 0 ? o.counts.get(countsStart) : 0;
-    for (let r = 0; r < active; r++) {
+  const carried = (half: number, row: number, u: number): number =>
+    o.stateIn ? o.stateIn.get(half * panels + Math.floor(u / PANEL), row, u % PANEL) : 0;
+  return (countsStart, steps, row0) => {
+    const started = steps > 0 ? o.counts.get(countsStart) : 0;
+    for (let r = 0; r < started; r++) {
+      const row = o.ranked.get(row0 + r);
       for (let u = 0; u < units; u++) {
-        const state = (half: number): number =>
-          o.stateIn ? o.stateIn.get(half * panels + Math.floor(u / PANEL), row0 + r, u % PANEL) : 0;
-        setElement(o.hidden, previous + r, u, state(0));
-        setElement(o.cell, previous + r, u, state(1));
+        setElement(o.hidden, initialPlace(o, row), u, carried(0, row, u));
+        setElement(o.cell, initialPlace(o, row), u, carried(1, row, u));
       }
     }
-    let token = token0;
     for (let t = 0; t < steps; t++) {
-      const rows = o.counts.get(countsStart + t);
-      for (let r = 0; r < rows; r++) {
+      for (let r = 0; r < o.counts.get(countsStart + t); r++) {
+        const row = o.ranked.get(row0 + r);
+        const token = o.rowStart.get(row) + t;
+        const previous = t > 0 ? token - 1 : initialPlace(o, row);
         for (let u = 0; u < units; u++) {
           const sums = [0, 1, 2, 3].map((gate) => {
             const column = gateColumn(u, gate);
             let sum = o.projected
-              ? element(o.projected.product, o.projected.rows.get(token + r), column)
-              : element(o.gates, token + r, column);
+              ? element(o.projected.product, o.projected.rows.get(token), column)
+              : element(o.gates, token, column);
             for (let k = 0; k < units; k++) {
-              sum += element(o.hidden, previous + r, k) * element(o.weights, k, column);
+              sum += element(o.hidden, previous, k) * element(o.weights, k, column);
             }
             return sum;
           });
@@ -113,62 +118,53 @@ function lstmForward(o: LstmForwardOperands): LstmCall {
             sigmoid(sums[3]!),
           ];
           [i, f, g, out].forEach((value, gate) => {
-            setElement(o.gates, token + r, gateColumn(u, gate), value);
+            setElement(o.gates, token, gateColumn(u, gate), value);
           });
-          const c = f * element(o.cell, previous + r, u) + i * g;
-          setElement(o.cell, token + r, u, c);
-          setElement(o.hidden, token + r, u, out * Math.tanh(c));
+          const c = f * element(o.cell, previous, u) + i * g;
+          setElement(o.cell, token, u, c);
+          setElement(o.hidden, token, u, out * Math.tanh(c));
           // The last step of the row overwrites what earlier ones put here.
           const panel = Math.floor(u / PANEL);
-          o.stateOut.set(panel, row0 + r, u % PANEL, element(o.hidden, token + r, u));
-          o.stateOut.set(panels + panel, row0 + r, u % PANEL, c);
+          o.stateOut.set(panel, row, u % PANEL, element(o.hidden, token, u));
+          o.stateOut.set(panels + panel, row, u % PANEL, c);
         }
       }
-      previous = token;
-      token += rows;
     }
   };
 }
 
 function lstmBackward(o: LstmBackwardOperands): LstmCall {
   const units = columnsOf(o.cell);
-  return (countsStart, steps, token0, row0) => {
-    const counts = Array.from({ length: steps }, (_, t) => o.counts.get(countsStart + t));
-    let token = token0 + counts.reduce((sum, rows) => sum + rows, 0);
+  return (countsStart, steps, row0) => {
     for (let t = steps - 1; t >= 0; t--) {
-      const rows = counts[t]!;
-      const nextRows = counts[t + 1] ?? 0;
-      const next = token;
-      token -= rows;
-      const previous = t > 0 ? token - counts[t - 1]! : o.gates.shape[1]! + row0;
-      for (let r = 0; r < rows; r++) {
+      const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
+      for (let r = 0; r < o.counts.get(countsStart + t); r++) {
+        const row = o.ranked.get(row0 + r);
+        const token = o.rowStart.get(row) + t;
+        const previous = t > 0 ? token - 1 : initialPlace(o, row);
+        const isLast = r >= nextRows;
         for (let u = 0; u < units; u++) {
-          let dh = o.fromAbove ? element(o.dHidden, token + r, u) : 0;
-          if (r >= nextRows) {
-            if (o.dLast) dh = element(o.dLast, row0 + r, u);
-            setElement(o.dCell, row0 + r, u, 0);
-          } else {
-            for (let k = 0; k < units * 4; k++) {
-              dh += element(o.gates, next + r, k) * element(o.weights, k, u);
-            }
+          let dh = o.dHidden ? element(o.dHidden, token, u) : 0;
+          if (isLast && o.dLast) dh = element(o.dLast, row, u);
+          for (let k = 0; k < units * 4 && !isLast; k++) {
+            dh += element(o.gates, token + 1, k) * element(o.weights, k, u);
           }
-          setElement(o.dHidden, token + r, u, dh);
           const [i, f, g, out] = [0, 1, 2, 3].map((gate) =>
-            element(o.gates, token + r, gateColumn(u, gate)),
+            element(o.gates, token, gateColumn(u, gate)),
           ) as [number, number, number, number];
-          const c = Math.tanh(element(o.cell, token + r, u));
-          const dc = element(o.dCell, row0 + r, u) + dh * out * (1 - c * c);
-          const previousCell = element(o.cell, previous + r, u);
+          const c = Math.tanh(element(o.cell, token, u));
+          const carried = isLast ? 0 : element(o.work.cell, row0 + r, u);
+          const dc = carried + dh * out * (1 - c * c);
           const gradients = [
             dc * g * i * (1 - i),
-            dc * previousCell * f * (1 - f),
+            dc * element(o.cell, previous, u) * f * (1 - f),
             dc * i * (1 - g * g),
             dh * c * out * (1 - out),
           ];
           gradients.forEach((value, gate) => {
-            setElement(o.gates, token + r, gateColumn(u, gate), value);
+            setElement(o.gates, token, gateColumn(u, gate), value);
           });
-          setElement(o.dCell, row0 + r, u, dc * f);
+          setElement(o.work.cell, row0 + r, u, dc * f);
         }
       }
     }

@@ -63,7 +63,6 @@ export class Head {
     const dInput = heap.tensor(classify ? plan.dLast! : plan.dHidden!);
     const weight = bindParameter(binding, 'head.weight');
     const bias = bindParameter(binding, 'head.bias');
-    const order = heap.indices(classify ? slotPlan.rowOrder : slotPlan.order);
     this.#training = {
       input: backend.product({
         a: logits,
@@ -77,8 +76,6 @@ export class Head {
       weight: backend.weightGradient({
         dOutput: logits,
         input,
-        orderOutput: order,
-        orderInput: order,
         segments: heap.indices(classify ? slotPlan.shardRows : slotPlan.shardTokens),
         out: weight.gradient!,
         gates: false,
@@ -126,7 +123,10 @@ export class Head {
     return {
       units: panelsOf(shape.outputs),
       cost: this.view.targets * shape.layers.at(-1)!,
-      run: this.#training!.weight,
+      run: (from, to) => {
+        this.#training!.weight(from, to);
+        this.binding.clock.lap('weight gradients');
+      },
     };
   }
 
@@ -157,7 +157,7 @@ export class Head {
   > {
     const { heap, plan, slotPlan, settings } = this.binding;
     const stream = plan.sizes.shape.layers.length;
-    return { places: heap.indices(slotPlan.rowPlaces), rate, seed, stream, step: settings };
+    return { places: heap.indices(slotPlan.places), rate, seed, stream, step: settings };
   }
 }
 

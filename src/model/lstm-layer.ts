@@ -35,7 +35,20 @@ export class LstmLayer {
     const gates = heap.tensor(own.gates);
     const hidden = heap.tensor(own.hidden);
     const cell = heap.tensor(own.cell);
-    const counts = heap.indices(slotPlan.counts);
+    const work = {
+      hidden: heap.tensor(plan.work.hidden),
+      cell: heap.tensor(plan.work.cell),
+      gates: heap.tensor(plan.work.gates),
+    };
+    const sequence = {
+      gates,
+      hidden,
+      cell,
+      rowStart: heap.indices(slotPlan.rowStart),
+      ranked: heap.indices(slotPlan.ranked),
+      counts: heap.indices(slotPlan.counts),
+      places: heap.indices(plan.work.places),
+    };
     const { dropout, seed, shape } = plan.sizes;
     this.#product =
       below &&
@@ -46,9 +59,7 @@ export class LstmLayer {
         start: { bias: heap.tensor(own.bias) },
       });
     this.#forward = backend.lstmForward({
-      gates,
-      hidden,
-      cell,
+      ...sequence,
       weights: heap.tensor(own.hiddenWeight.forward),
       ...(!below && {
         projected: {
@@ -58,7 +69,7 @@ export class LstmLayer {
       }),
       ...(shape.task === 'language-model' && { stateIn: heap.tensor(own.states[slot]!) }),
       stateOut: heap.tensor(own.states[slot ^ 1]!),
-      counts,
+      work,
     });
 
     const masks = { places: heap.indices(slotPlan.places), rate: dropout, seed, stream: layer };
@@ -77,7 +88,6 @@ export class LstmLayer {
     const hiddenBias = bindParameter(binding, `lstm.bias_hh_l${layer}`);
     const common = {
       dOutput: gates,
-      orderOutput: heap.indices(slotPlan.order),
       segments: heap.indices(slotPlan.shardTokens),
       gates: true,
       scratch: binding.scratch,
@@ -85,14 +95,10 @@ export class LstmLayer {
     this.#training = {
       ...(drops && { dropout: backend.dropout({ input: dHidden, out: dHidden, ...masks, step }) }),
       backward: backend.lstmBackward({
-        gates,
-        cell,
+        ...sequence,
         weights: heap.tensor(own.hiddenWeight.backward),
-        dHidden,
-        fromAbove: needsGradientOf === 'every',
-        ...(needsGradientOf === 'last' && { dLast: heap.tensor(plan.dLast!) }),
-        dCell: heap.tensor(plan.dCell!),
-        counts,
+        ...(needsGradientOf === 'every' ? { dHidden } : { dLast: heap.tensor(plan.dLast!) }),
+        work,
       }),
       ...(below && {
         input: backend.product({
@@ -104,7 +110,6 @@ export class LstmLayer {
         inputWeight: backend.weightGradient({
           ...common,
           input: below.outputs,
-          orderInput: heap.indices(slotPlan.order),
           out: inputWeight.gradient!,
           squares: inputWeight.squares!,
         }),
@@ -132,7 +137,7 @@ export class LstmLayer {
       this.binding.clock.lap('input product');
     }
     const countsStart = part * this.binding.plan.sizes.maxSteps;
-    this.#forward(countsStart, view.part(part, 'steps'), token0, view.part(part, 'row0'));
+    this.#forward(countsStart, view.part(part, 'steps'), view.part(part, 'row0'));
     this.binding.clock.lap('recurrence');
     if (this.#dropout) {
       this.#dropout(token0, token1);
@@ -151,7 +156,7 @@ export class LstmLayer {
       this.binding.clock.lap('dropout');
     }
     const countsStart = part * this.binding.plan.sizes.maxSteps;
-    kernels.backward(countsStart, view.part(part, 'steps'), token0, view.part(part, 'row0'));
+    kernels.backward(countsStart, view.part(part, 'steps'), view.part(part, 'row0'));
     this.binding.clock.lap('recurrence');
     if (kernels.input) {
       kernels.input(token0, token1);
@@ -167,7 +172,10 @@ export class LstmLayer {
     const group = (kernel: RowKernel, columns: number): WorkGroup => ({
       units: 4 * panelsOf(hidden),
       cost: this.view.tokens * columns,
-      run: kernel,
+      run: (from, to) => {
+        kernel(from, to);
+        this.binding.clock.lap('weight gradients');
+      },
     });
     return [
       group(hiddenWeight, hidden),

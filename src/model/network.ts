@@ -95,7 +95,6 @@ export class Network {
         break;
       case 'gradients':
         runShare(this.#gradientGroups(), part, parts);
-        clock.lap('weight gradients');
         break;
       case 'embedding-gradients':
         this.#embedding.backward(part, parts);

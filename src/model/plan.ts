@@ -1,4 +1,4 @@
-import { gradientScratch } from '../backend/kernels.js';
+import { GRADIENT_SCRATCH } from '../backend/kernels.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import type { BatchLayout } from './batch-layout.js';
 import { PART_FIELDS } from './batch-layout.js';
@@ -72,6 +72,14 @@ export interface LayerPlan {
   states: BufferSpec[];
 }
 
+/** What the recurrence hands from step to step, by rank: small, so that it stays in the caches. */
+export interface WorkPlan {
+  hidden: BufferSpec;
+  cell: BufferSpec;
+  gates: BufferSpec;
+  places: BufferSpec;
+}
+
 export type SlotPlan = Record<keyof BatchLayout, BufferSpec>;
 
 export interface NetworkPlan {
@@ -90,7 +98,7 @@ export interface NetworkPlan {
   lastDropped?: BufferSpec;
   dLast?: BufferSpec;
   dHidden?: BufferSpec;
-  dCell?: BufferSpec;
+  work: WorkPlan;
   slots: SlotPlan[];
   settings: BufferSpec;
   /** By thread: scratch of the gradient and update kernels. */
@@ -113,6 +121,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const classify = shape.task === 'classify';
   const distinct = Math.min(shape.vocabulary, maxTokens);
   const widest = Math.max(...shape.layers);
+  const widestUnits = panelsOf(widest) * PANEL;
   const outputs = classify ? maxRows : maxTokens;
   const parameters = parametersOf(shape).map((parameter) =>
     planParameter(heap, parameter, training, distinct),
@@ -163,13 +172,18 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     ...(training && {
       ...(classify && { dLast: heap.panels('d last hidden', maxRows, top) }),
       dHidden: heap.panels('d hidden', maxTokens, widest),
-      dCell: heap.panels('d cell', maxRows, widest),
     }),
+    work: {
+      hidden: heap.panels('work hidden', maxRows, 2 * widestUnits),
+      cell: heap.panels('work cell', maxRows, widestUnits),
+      gates: heap.panels('work gates', maxRows, training ? 8 * widestUnits : 4 * PANEL),
+      places: heap.indices('work places', 2, maxRows),
+    },
     slots: Array.from({ length: SLOTS }, (_, slot) => planSlot(heap, slot, sizes, distinct)),
     settings: heap.doubles('optimizer settings', PANEL),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [
-        training ? Math.max(gradientScratch(sizes.shards), shape.embedding) : PANEL,
+        training ? Math.max(GRADIENT_SCRATCH, shape.embedding) : PANEL,
       ]),
     ),
     clocks: heap.doubles('clocks', sizes.parts, PANEL),
@@ -223,12 +237,11 @@ function planSlot(heap: HeapPlan, slot: number, sizes: NetworkSizes, distinct: n
     counts: indices('counts', parts * maxSteps),
     shardTokens: indices('shard tokens', shards + 1),
     shardRows: indices('shard rows', shards + 1),
-    order: indices('order', maxTokens),
+    rowStart: indices('row start', maxRows + 1),
+    ranked: indices('ranked rows', maxRows),
     previous: indices('previous', maxTokens),
-    rowOrder: indices('row order', maxRows),
     rowSource: indices('row source', maxRows),
-    places: indices('places', maxTokens),
-    rowPlaces: indices('row places', maxRows),
+    places: indices('places', Math.max(maxTokens, maxRows)),
     distinctOf: indices('distinct of', maxTokens),
     distinctIds: indices('distinct ids', distinct),
     distinctStart: indices('distinct start', distinct + 1),

@@ -217,12 +217,10 @@ export class Engine {
   /**
    * Copies the probabilities that `predict` left for one row (classify) or token (language model).
    *
-   * @param k place of the row or token in canonical order; `layout(slot).rowSource` tells which row that is
+   * @param k place of the row or token; `layout(slot).rowSource` tells which row of the batch that is
    */
-  probabilities(slot: number, k: number, out: Float32Array): void {
-    const layout = this.#slots[slot]!;
-    const order = this.handle.sizes.shape.task === 'classify' ? layout.rowOrder : layout.order;
-    this.#copyRow(this.plan.logits, order[k]!, out);
+  probabilities(k: number, out: Float32Array): void {
+    this.#copyRow(this.plan.logits, k, out);
   }
 
   /** Counts of (truth, predicted) over the slot's batch, added to `confusion[truth][predicted]`. */
@@ -262,15 +260,13 @@ export class Engine {
     }
   }
 
-  /** Sums the losses in canonical order and in float64, so that they do not depend on the parts. */
+  /** Sums the losses in the batch's order and in float64, so that they do not depend on the parts. */
   #sumBatch(slot: number): BatchResult {
     const layout = this.#slots[slot]!;
     const targets = layout.header[HEADER.targets]!;
-    const order = this.handle.sizes.shape.task === 'classify' ? layout.rowOrder : layout.order;
     let lossSum = 0;
     let correct = 0;
-    for (let k = 0; k < targets; k++) {
-      const place = order[k]!;
+    for (let place = 0; place < targets; place++) {
       lossSum += this.#losses[place]!;
       if (this.#predicted[place] === layout.targets[place]) correct++;
     }

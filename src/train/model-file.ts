@@ -8,12 +8,14 @@ import { UserError } from '../errors.js';
 import { SLOT } from '../model/plan.js';
 import { PURPOSE, uniform } from '../tensor/random.js';
 import { createHostBatch } from './batch-feed.js';
-import { loadModel, verifyCheckpoint } from './checkpoint.js';
+import { loadModel } from './checkpoint.js';
 import { allocateEngine, Engine } from './engine.js';
 import { evaluate, evaluationBatches, type Evaluation } from './evaluation.js';
 import { createWorkerPool, type WorkerPool } from './pool.js';
-import { findCheckpoint, type Vocabulary } from './run-directory.js';
+import { verifyCheckpoint } from './run-state.js';
+import { findCheckpoint } from './find-checkpoint.js';
 import { networkShape, networkSizes } from './sizes.js';
+import type { Vocabulary } from './vocabulary-file.js';
 
 export interface OpenOptions {
   /** `best` (the default), `latest`, or the name of a checkpoint. */
@@ -94,7 +96,7 @@ export class TrainedModel {
       const { rowSource } = engine.layout(SLOT.evaluation);
       for (let k = 0; k < rows.length; k++) {
         const probabilities = new Float32Array(this.classes.length);
-        engine.probabilities(SLOT.evaluation, k, probabilities);
+        engine.probabilities(k, probabilities);
         results[first + rowSource[k]!] = probabilities;
       }
     }
@@ -129,7 +131,7 @@ export class TrainedModel {
         batch.rowStart[1] = chunk.length;
         engine.load(slot, batch);
         await engine.predict(slot);
-        engine.probabilities(slot, chunk.length - 1, probabilities);
+        engine.probabilities(chunk.length - 1, probabilities);
         // The other slot's batch starts from the state that this one's leaves.
         slot ^= 1;
       }
