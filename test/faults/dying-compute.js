@@ -1,0 +1,35 @@
+/** A compute thread that dies as it is told to: entry for the pool's tests, in plain JavaScript so that Node runs it. */
+import { threadId, workerData } from 'node:worker_threads';
+import { claimThreadPlace, joinEngine } from '../../dist/src/train/runner.js';
+
+const { deaths, plan } = workerData;
+const run = joinEngine(workerData, claimThreadPlace(workerData, threadId));
+
+const ways = {
+  exit: () => process.exit(3),
+  // Hits whatever the thread does by then, or nothing.
+  'late error': () => Promise.resolve().then(ways.error),
+  error: () => {
+    throw new Error('struck by the test');
+  },
+};
+
+export default (task) => {
+  // Every death happens once in all threads together.
+  const strike = (when) => {
+    const index = plan.findIndex(
+      (death, i) =>
+        death.when === when &&
+        death.phase === task.phase &&
+        death.part === task.part &&
+        Atomics.load(deaths, i) < death.times,
+    );
+    if (index !== -1) {
+      Atomics.add(deaths, index, 1);
+      ways[plan[index].way]();
+    }
+  };
+  strike('before');
+  run(task);
+  strike('after');
+};

@@ -1,0 +1,122 @@
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { chooseBackend } from '../../src/backend/select.js';
+import { UserError } from '../../src/errors.js';
+import type { RawBatch } from '../../src/model/batch-layout.js';
+import type { Phase } from '../../src/model/network.js';
+import type { NetworkSizes } from '../../src/model/plan.js';
+import { allocateEngine, Engine, type EngineHandle } from '../../src/train/engine.js';
+import { createWorkerPool, type WorkerPool } from '../../src/train/pool.js';
+import { createLocalRunner } from '../../src/train/runner.js';
+
+const entry = fileURLToPath(new URL('dying-compute.js', import.meta.url));
+
+/** A death of the thread that runs a part of a phase, before or after the work itself. */
+interface Death {
+  phase: Phase;
+  part: number;
+  when: 'before' | 'after';
+  way: 'exit' | 'late error' | 'error';
+  times: number;
+}
+
+const sizes: NetworkSizes = {
+  shape: { task: 'classify', vocabulary: 30, embedding: 8, layers: [20, 9], outputs: 3 },
+  maxRows: 8,
+  maxTokens: 48,
+  maxSteps: 6,
+  parts: 2,
+  shards: 4,
+  dropout: 0.2,
+  seed: 1,
+  training: true,
+};
+const optimizer = {
+  learningRate: 0.01,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  clipNorm: 1,
+};
+
+/** Rows of 1 to 6 tokens. */
+const batch: RawBatch = {
+  rows: 8,
+  rowStart: Int32Array.of(0, 3, 4, 10, 12, 18, 19, 23, 28),
+  tokens: Int32Array.from({ length: 48 }, (_, i) => 1 + ((7 * i) % 29)),
+  labels: Int32Array.of(0, 1, 2, 0, 1, 2, 0, 1),
+  targets: new Int32Array(0),
+};
+
+/** Weights and moments after three steps, one after the other. */
+async function trainSteps(engine: Engine): Promise<Float32Array[]> {
+  await engine.initialize(1);
+  for (let step = 0; step < 3; step++) {
+    engine.load(step % 2, batch);
+    engine.clearState(step % 2);
+    await engine.trainStep(step % 2, step + 1, optimizer);
+  }
+  return engine.plan.parameters
+    .flatMap(({ value, moment1, moment2 }) => [value, moment1!, moment2!])
+    .map((spec) => Float32Array.from(engine.heap.flat(spec)));
+}
+
+let pool: WorkerPool | undefined;
+afterEach(() => pool?.close());
+
+/** An engine on threads that die as planned, and what is heard of it. */
+function createDoomed(plan: Death[]): { engine: Engine; heard: string[]; deaths: Int32Array } {
+  const heard: string[] = [];
+  const deaths = new Int32Array(new SharedArrayBuffer(4 * plan.length));
+  const handle: EngineHandle = allocateEngine(chooseBackend('auto').kind, sizes);
+  const doomed: EngineHandle & object = Object.assign(handle, { deaths, plan });
+  pool = createWorkerPool(doomed, ({ reason }) => heard.push(reason), entry);
+  return { engine: new Engine(handle, pool.runPhase), heard, deaths };
+}
+
+async function trainUndisturbed(): Promise<Float32Array[]> {
+  const handle = allocateEngine(chooseBackend('auto').kind, sizes);
+  return trainSteps(new Engine(handle, createLocalRunner(handle)));
+}
+
+const death = { part: 1, when: 'after', way: 'exit', times: 1 } as const;
+
+describe('the work of a thread that dies is done again, with the same result:', () => {
+  const plans: [string, Death[]][] = [
+    ['before the forward and backward pass', [{ ...death, phase: 'train', when: 'before' }]],
+    ['after the forward and backward pass', [{ ...death, phase: 'train' }]],
+    ['after the gradients of the weights', [{ ...death, phase: 'gradients' }]],
+    ['after the gradients of the embedding', [{ ...death, phase: 'embedding-gradients' }]],
+    ['after the update', [{ ...death, phase: 'update' }]],
+    ['while weights are packed', [{ ...death, phase: 'pack', times: 2 }]],
+    ['by an error between two tasks', [{ ...death, phase: 'train', way: 'late error' }]],
+    ['by an error', [{ ...death, phase: 'update', way: 'error' }]],
+    ['both threads at once', [0, 1].map((part) => ({ ...death, phase: 'gradients', part }))],
+    [
+      'one phase after the other, more often than there are threads',
+      (['project', 'train', 'gradients', 'embedding-gradients', 'update'] as const).map(
+        (phase, i) => ({ ...death, phase, part: i % 2 }),
+      ),
+    ],
+  ];
+
+  it.each(plans)('%s', async (_, plan) => {
+    const { engine, heard, deaths } = createDoomed(plan);
+    const survived = await trainSteps(engine);
+    expect([...deaths]).toEqual(plan.map(({ times }) => times));
+    // Between two tasks a thread may die unheard.
+    const during = plan.filter(({ way }) => way !== 'late error');
+    expect(heard).toHaveLength(during.reduce((sum, { times }) => sum + times, 0));
+    expect(survived).toEqual(await trainUndisturbed());
+  });
+});
+
+it('a task that kills every thread that takes it ends the run with one sentence', async () => {
+  const { engine, heard } = createDoomed([{ ...death, phase: 'train', times: 1000 }]);
+  const failure = await trainSteps(engine).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(UserError);
+  expect((failure as UserError).message).toMatch(
+    /^3 workers in a row failed on the same task \(train, part 2 of 2\): /,
+  );
+  expect(heard).toHaveLength(3);
+});
