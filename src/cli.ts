@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { benchCommand } from './commands/bench.js';
 import { type CaughtSignals, type Context } from './commands/context.js';
@@ -12,7 +11,7 @@ import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
 import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
-import { packageFile } from './package-root.js';
+import { packageVersion } from './package-root.js';
 
 /** Exit status after an error that is nobody's fault but ours (EX_SOFTWARE of sysexits.h). */
 const STATUS_BUG = 70;
@@ -66,7 +65,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
       default: false,
       describe: 'Shows where in the program an unexpected error arose',
     })
-    .version(readVersion())
+    .version(packageVersion())
     .demandCommand(1, 'Expected a command')
     .strict()
     .recommendCommands()
@@ -115,13 +114,6 @@ function describeError(error: unknown, verbose: boolean): string {
 
 function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
-}
-
-function readVersion(): string {
-  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }
 
 /** The program: runs the command line in this process and sets its exit status. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,6 +9,14 @@ import { fileURLToPath } from 'node:url';
  */
 export function packageFile(file: string): string {
   return path.join(packageRoot, file);
+}
+
+/** Version of lockstep, as package.json has it. */
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as {
+    version: string;
+  };
+  return version;
 }
 
 const packageRoot = findRoot(path.dirname(fileURLToPath(import.meta.url)));

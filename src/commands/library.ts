@@ -12,7 +12,13 @@ import { type EndEvent, type TrainListener } from '../train/events.js';
 export interface Library {
   train: (
     config: Config,
-    options: { runDir: string; resume: boolean; listener: TrainListener; signal?: AbortSignal },
+    options: {
+      runDir: string;
+      resume: boolean;
+      override?: boolean;
+      listener: TrainListener;
+      signal?: AbortSignal;
+    },
   ) => Promise<EndEvent>;
   /** `run` is a run's directory or a checkpoint's. */
   openModel: (run: string, options?: OpenOptions) => Promise<TrainedModel>;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { loadConfig, type NamedConfig } from '../config/load.js';
+import { UserError } from '../errors.js';
 import { formatCount, formatDuration, formatShare } from '../observe/figures.js';
 import { logMetrics } from '../observe/metrics-log.js';
 import { collectMetrics } from '../observe/metrics.js';
@@ -25,6 +26,11 @@ export const trainCommand = (context: Context) =>
         default: false,
         describe: "Goes on from the run's newest whole checkpoint",
       },
+      override: {
+        type: 'boolean',
+        default: false,
+        describe: 'With --resume: goes on also with a config or data that make other weights',
+      },
       'run-dir': {
         type: 'string',
         requiresArg: true,
@@ -37,13 +43,14 @@ export const trainCommand = (context: Context) =>
         describe: 'Serves the live page and /metrics on this port; 0 picks a free one',
       },
     },
-    async run({ config: file, set, workers, backend, resume, runDir, metricsPort }) {
+    async run({ config: file, set, workers, backend, resume, override, runDir, metricsPort }) {
+      if (override && !resume) throw new UserError('--override: expected with --resume only');
       const config = await loadConfig(file, [
         ...listOverrides({ workers, backend, 'metrics.port': metricsPort }),
         ...set,
       ]);
       const directory = runDir ?? join('runs', config.name);
-      const end = await trainObserved(config, directory, resume, context);
+      const end = await trainObserved(config, { runDir: directory, resume, override }, context);
       context.stdout.write(`${summarize(end, config, directory, file).join('\n')}\n`);
     },
   });
@@ -57,8 +64,7 @@ function listOverrides(options: Record<string, string | number | undefined>): st
 
 async function trainObserved(
   config: NamedConfig,
-  runDir: string,
-  resume: boolean,
+  options: { runDir: string; resume: boolean; override: boolean },
   context: Context,
 ): Promise<EndEvent> {
   const progress = showProgress(context.stderr);
@@ -84,8 +90,7 @@ async function trainObserved(
     }
     const { train } = await context.loadLibrary();
     const end = await train(config, {
-      runDir,
-      resume,
+      ...options,
       listener: (event) => observers.forEach((observer) => observer.observe(event)),
       signal: signals.signal,
     });

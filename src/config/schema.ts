@@ -164,6 +164,16 @@ const checkpointSchema = z.strictObject({
     .describe(
       'How many of the newest checkpoints are kept; the best one and the last one always are.',
     ),
+  keepEvery: count
+    .nullable()
+    .default(null)
+    .describe('Also keeps the checkpoint of every step that is a multiple of this.'),
+});
+
+const earlyStoppingSchema = z.strictObject({
+  patience: count.describe(
+    'Evaluations in a row without a lower validation loss that end the run.',
+  ),
 });
 
 const trainSchema = z.strictObject({
@@ -207,6 +217,15 @@ const trainSchema = z.strictObject({
     .default(0)
     .describe(
       'Updates between two evaluations on the validation split; 0 means at the end of each epoch.',
+    ),
+  earlyStopping: earlyStoppingSchema
+    .nullable()
+    .default(null)
+    .describe('Ends the run when the validation loss no longer falls; null trains to the end.'),
+  maxBadSteps: count
+    .default(5)
+    .describe(
+      'Steps in a row whose loss or gradient is not finite that end the run; they change no weights.',
     ),
   checkpoint: checkpointSchema.prefault({}),
 });

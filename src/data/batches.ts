@@ -53,18 +53,26 @@ export function classifyBatches(
     maxTokens: maxRows * store.longestRow,
     maxSteps: store.longestRow,
     async read(step, into) {
-      const first = (step % stepsPerEpoch) * batchSize;
-      const epoch = Math.floor(step / stepsPerEpoch);
-      const order = shuffle ? permute(store.rows, seed, epoch) : (index: number) => index;
-      const length = Math.min(batchSize, store.rows - first);
-      into.rows = length;
+      const rows = rowsOfBatch(store.rows, { batchSize, seed, shuffle }, step);
+      into.rows = rows.length;
       into.startsFresh = true;
-      await store.readRows(
-        Array.from({ length }, (_, i) => order(first + i)),
-        into,
-      );
+      await store.readRows(rows, into);
     },
   };
+}
+
+/** Which of a store's `storeRows` rows make up batch `step`; steps count from 0 over all epochs. */
+export function rowsOfBatch(
+  storeRows: number,
+  { batchSize, seed, shuffle }: ClassifyOptions,
+  step: number,
+): number[] {
+  const stepsPerEpoch = Math.ceil(storeRows / batchSize);
+  const first = (step % stepsPerEpoch) * batchSize;
+  const epoch = Math.floor(step / stepsPerEpoch);
+  const order = shuffle ? permute(storeRows, seed, epoch) : (index: number) => index;
+  const length = Math.min(batchSize, storeRows - first);
+  return Array.from({ length }, (_, i) => order(first + i));
 }
 
 export interface LanguageModelOptions {

@@ -18,6 +18,8 @@ export interface Corpus {
   /** SHA-256 of the sources' contents and of every option that changes what is in the store. */
   readonly fingerprint: string;
   readonly storeDir: string;
+  /** Paths of the sources, in the order in which `TokenStore.locate` counts them. */
+  readonly sources: readonly string[];
   close(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export async function openCorpus(dir: string, manifest: Manifest): Promise<Corpu
       ...(test && { test }),
       fingerprint: manifest.fingerprint,
       storeDir: dir,
+      sources: manifest.sources.map((source) => source.path),
       close,
     };
   } catch (error) {

@@ -55,6 +55,10 @@ export function collectMetrics(): MetricsObserver {
     'Share of the validation targets that the last evaluation predicted rightly.',
   );
   const checkpoints = counter('lockstep_checkpoints_total', 'Checkpoints written.');
+  const checkpointFailures = counter(
+    'lockstep_checkpoint_failures_total',
+    'Checkpoints that could not be written.',
+  );
   const checkpointDuration = new Histogram({
     name: 'lockstep_checkpoint_duration_seconds',
     help: 'How long writing a checkpoint takes.',
@@ -101,6 +105,9 @@ export function collectMetrics(): MetricsObserver {
       case 'checkpoint':
         checkpoints.inc();
         checkpointDuration.observe(event.duration);
+        break;
+      case 'checkpoint-failed':
+        checkpointFailures.inc();
         break;
       case 'worker':
         deaths.inc();

@@ -5,6 +5,7 @@ import { type Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import {
   describeCheckpoint,
+  describeCheckpointFailure,
   describeEvaluation,
   describeFigures,
   describePrepare,
@@ -67,6 +68,9 @@ export function showProgress(stream: Writable & { isTTY?: boolean }): Observer {
         break;
       case 'checkpoint':
         display.print(describeCheckpoint(event));
+        break;
+      case 'checkpoint-failed':
+        display.print(describeCheckpointFailure(event));
         break;
       case 'worker':
         display.print(`A worker died (${event.reason}); another one does its work again`);

@@ -1,5 +1,6 @@
 import {
   type CheckpointEvent,
+  type CheckpointFailedEvent,
   type EvaluationEvent,
   type PrepareEvent,
   type StartEvent,
@@ -59,4 +60,8 @@ export function describeEvaluation(event: EvaluationEvent): string {
 
 export function describeCheckpoint(event: CheckpointEvent): string {
   return `Checkpoint ${event.path} (${formatBytes(event.bytes)} in ${formatDuration(event.duration)})`;
+}
+
+export function describeCheckpointFailure({ step, reason }: CheckpointFailedEvent): string {
+  return `The checkpoint after step ${formatCount(step)} could not be written: ${reason}; the ones before are kept, and the next one is tried in its turn`;
 }

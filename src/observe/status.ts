@@ -1,6 +1,7 @@
 import { type EvaluationEvent, type StartEvent, type TrainEvent } from '../train/events.js';
 import { type Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
+import { describeCheckpointFailure } from './sentences.js';
 
 /** What the live page shows; the answer to `/status.json`. */
 export interface Status {
@@ -68,6 +69,9 @@ export function trackStatus(): StatusObserver {
       }
       case 'worker':
         status.workerDeaths++;
+        break;
+      case 'checkpoint-failed':
+        status.notice = describeCheckpointFailure(event);
         break;
       case 'notice':
         status.notice = event.message;

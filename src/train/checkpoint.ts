@@ -1,10 +1,12 @@
-import { createHash } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
 import { UserError } from '../errors.js';
 import type { NetworkPlan } from '../model/plan.js';
+import type { FloatArray } from '../tensor/heap.js';
+import { hiddenName } from './checkpoint-names.js';
+import { describeDiskError, syncDirectory, writeText, type RunFileSystem } from './disk.js';
 import type { Engine } from './engine.js';
+import { formatState, MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, type Progress } from './run-state.js';
 import { readSafetensors, writeSafetensors, type Tensor } from './safetensors.js';
 
 /**
@@ -12,57 +14,28 @@ import { readSafetensors, writeSafetensors, type Tensor } from './safetensors.js
  * temporary name, flushed and renamed, so that a directory with a checkpoint's name always is a whole one.
  */
 
-export const MODEL_FILE = 'model.safetensors';
-export const OPTIMIZER_FILE = 'optimizer.safetensors';
-export const STATE_FILE = 'state.json';
-
-const bestSchema = z.strictObject({ step: z.int(), loss: z.number(), accuracy: z.number() });
-const fileSchema = z.strictObject({ bytes: z.int(), sha256: z.string() });
-
-const stateSchema = z.strictObject({
-  version: z.literal(1),
-  /** Finished updates; the next batch is number `step` of the run, counted from 0. */
-  step: z.int().min(0),
-  epoch: z.number().min(0),
-  seed: z.int(),
-  /** How multiply-adds are rounded: other profiles give other bits from here on. */
-  profile: z.string(),
-  /** SHA-256 of the corpus's sources and options. */
-  corpus: z.string(),
-  best: bestSchema.optional(),
-  files: z.record(z.string(), fileSchema),
-});
-
-export type RunState = z.output<typeof stateSchema>;
-export type BestResult = z.output<typeof bestSchema>;
-
-/** The state of a run besides its tensors. */
-export type Progress = Omit<RunState, 'version' | 'files'>;
-
 /**
  * A copy of everything that a checkpoint holds, taken between two steps. Training goes on while the copy is
  * written, so that it waits only as long as the copying takes.
  */
 export class Snapshot {
-  readonly #model: (Tensor & { source: Float32Array })[];
-  readonly #optimizer: (Tensor & { source: Float32Array })[];
+  readonly #model: (Tensor & { source: FloatArray })[];
+  readonly #optimizer: (Tensor & { source: FloatArray })[];
   readonly #states: { tensor: Tensor; copy: (slot: number) => void }[];
 
   /** Allocates the copies once; `take` fills them. */
   constructor(engine: Engine) {
     const { plan, heap } = engine;
-    const tensorOf = (name: string, shape: readonly number[], source: Float32Array) => ({
+    const tensorOf = (name: string, shape: readonly number[], source: FloatArray) => ({
       name,
       shape: [...shape],
       data: new Float32Array(source.length),
       source,
     });
-    this.#model = plan.parameters.map((p) =>
-      tensorOf(p.name, p.shape, heap.flat(p.value) as Float32Array),
-    );
+    this.#model = plan.parameters.map((p) => tensorOf(p.name, p.shape, heap.flat(p.value)));
     this.#optimizer = plan.parameters.flatMap((p) => [
-      tensorOf(`${p.name}.exp_avg`, p.shape, heap.flat(p.moment1!) as Float32Array),
-      tensorOf(`${p.name}.exp_avg_sq`, p.shape, heap.flat(p.moment2!) as Float32Array),
+      tensorOf(`${p.name}.exp_avg`, p.shape, heap.flat(p.moment1!)),
+      tensorOf(`${p.name}.exp_avg_sq`, p.shape, heap.flat(p.moment2!)),
     ]);
     this.#states = carriedStates(plan).map(({ name, layer, panel0, hidden }) => {
       const data = new Float32Array(plan.sizes.maxRows * hidden);
@@ -79,9 +52,21 @@ export class Snapshot {
     });
   }
 
-  /** Copies weights, moments and the state that the next batch, in `slot`, will start from. */
+  /**
+   * Copies weights, moments and the state that the next batch, in `slot`, will start from.
+   *
+   * @throws UserError naming the first parameter with a value that is not finite: nobody could go on from it
+   */
   take(slot: number): void {
-    for (const { data, source } of [...this.#model, ...this.#optimizer]) data.set(source);
+    for (const { name, data, source } of [...this.#model, ...this.#optimizer]) {
+      data.set(source);
+      if (!data.every(Number.isFinite)) {
+        throw new UserError(
+          `${name} holds values that are not finite, so that no checkpoint is written: ` +
+            'lower train.optimizer.learningRate or set train.clipNorm; the last checkpoint is kept',
+        );
+      }
+    }
     for (const state of this.#states) state.copy(slot);
   }
 
@@ -89,30 +74,81 @@ export class Snapshot {
     return 4 * [...this.#model, ...this.#optimizer].reduce((sum, { data }) => sum + data.length, 0);
   }
 
-  /** Writes what was taken as checkpoint `name` below `directory` and returns its path. */
-  async write(directory: string, name: string, progress: Progress): Promise<string> {
-    const target = path.join(directory, name);
-    const partial = path.join(directory, `.${name}.partial`);
-    await nodeFs.rm(partial, { recursive: true, force: true });
-    await nodeFs.mkdir(partial, { recursive: true });
-    const model = await writeSafetensors(path.join(partial, MODEL_FILE), this.#model);
-    const optimizer = await writeSafetensors(path.join(partial, OPTIMIZER_FILE), [
-      ...this.#optimizer,
-      ...this.#states.map(({ tensor }) => tensor),
-    ]);
-    const state: RunState = {
-      version: 1,
-      ...progress,
-      files: { [MODEL_FILE]: model, [OPTIMIZER_FILE]: optimizer },
-    };
+  /**
+   * Writes what was taken as checkpoint `name` below `directory`.
+   *
+   * @returns the checkpoint's path
+   * @throws the file system's error; then there is what was there before, if need be under its hidden name
+   */
+  async write(
+    directory: string,
+    name: string,
+    progress: Progress,
+    fs: RunFileSystem = nodeFs,
+  ): Promise<string> {
+    const partial = path.join(directory, hiddenName(name, 'partial'));
+    try {
+      await this.#writeFiles(partial, progress, fs);
+      await moveIntoPlace(directory, name, fs);
+    } catch (error) {
+      await removeUnlessRefused(partial, fs);
+      throw error;
+    }
+    return path.join(directory, name);
+  }
+
+  async #writeFiles(directory: string, progress: Progress, fs: RunFileSystem): Promise<void> {
+    await fs.rm(directory, { recursive: true, force: true });
+    await fs.mkdir(directory, { recursive: true });
+    const model = await writeSafetensors(path.join(directory, MODEL_FILE), this.#model, { fs });
+    const optimizer = await writeSafetensors(
+      path.join(directory, OPTIMIZER_FILE),
+      [...this.#optimizer, ...this.#states.map(({ tensor }) => tensor)],
+      { fs },
+    );
+    const files = { [MODEL_FILE]: model, [OPTIMIZER_FILE]: optimizer };
     // Last: a directory with it has everything else.
-    await writeDurably(path.join(partial, STATE_FILE), `${JSON.stringify(state, null, 2)}\n`);
-    await syncDirectory(partial);
-    // The same step may have been written before, by a run that was killed behind it: equal bytes.
-    await nodeFs.rm(target, { recursive: true, force: true });
-    await nodeFs.rename(partial, target);
-    await syncDirectory(directory);
-    return target;
+    await writeText(fs, path.join(directory, STATE_FILE), formatState(progress, files));
+    await syncDirectory(fs, directory);
+  }
+}
+
+/**
+ * Gives a checkpoint that is written and flushed its name. One of the same step that is there already (left
+ * damaged, or evaluated again) is first put aside and only then removed: should we be killed in between, a
+ * resume brings it back.
+ */
+async function moveIntoPlace(directory: string, name: string, fs: RunFileSystem): Promise<void> {
+  const target = path.join(directory, name);
+  const partial = path.join(directory, hiddenName(name, 'partial'));
+  const former = path.join(directory, hiddenName(name, 'former'));
+  const replaces = await renameIfThere(target, former, fs);
+  try {
+    await fs.rename(partial, target);
+  } catch (error) {
+    if (replaces) await fs.rename(former, target);
+    throw error;
+  }
+  await syncDirectory(fs, directory);
+  if (replaces) await fs.rm(former, { recursive: true, force: true });
+}
+
+async function renameIfThere(from: string, to: string, fs: RunFileSystem): Promise<boolean> {
+  try {
+    await fs.rename(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/** Gives the space of a failed checkpoint free; what cannot be removed, the next one written clears away. */
+async function removeUnlessRefused(directory: string, fs: RunFileSystem): Promise<void> {
+  try {
+    await fs.rm(directory, { recursive: true, force: true });
+  } catch (error) {
+    if (describeDiskError(error) === undefined) throw error;
   }
 }
 
@@ -134,93 +170,14 @@ function carriedStates(plan: NetworkPlan): CarriedState[] {
   ]);
 }
 
-/**
- * Reads and checks `state.json` of a checkpoint directory.
- *
- * @throws UserError naming the file when it is missing or damaged
- */
-export async function readState(checkpoint: string): Promise<RunState> {
-  const file = path.join(checkpoint, STATE_FILE);
-  let text: string;
-  try {
-    text = await nodeFs.readFile(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new UserError(
-      `${file}: expected the state of a checkpoint, but it cannot be read (${code})`,
-      {
-        cause: error,
-      },
-    );
-  }
-  try {
-    return stateSchema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new UserError(
-      `${file}: damaged: expected the state of a checkpoint as lockstep writes it`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
-
-/**
- * Reads `state.json` and checks every file that it lists against its size and SHA-256.
- *
- * @throws UserError naming the first file that is missing, truncated or altered
- */
-export async function verifyCheckpoint(checkpoint: string): Promise<RunState> {
-  const state = await readState(checkpoint);
-  for (const name of [MODEL_FILE, OPTIMIZER_FILE]) {
-    if (!state.files[name]) {
-      throw new UserError(
-        `${path.join(checkpoint, STATE_FILE)}: damaged: it does not list ${name}`,
-      );
-    }
-  }
-  for (const [name, expected] of Object.entries(state.files)) {
-    const file = path.join(checkpoint, name);
-    const found = await digestFile(file);
-    if (found.bytes !== expected.bytes) {
-      throw new UserError(
-        `${file}: truncated or damaged: expected ${expected.bytes} bytes, found ${found.bytes}`,
-      );
-    }
-    if (found.sha256 !== expected.sha256) {
-      throw new UserError(`${file}: damaged: its SHA-256 is not the one in ${STATE_FILE}`);
-    }
-  }
-  return state;
-}
-
-async function digestFile(file: string): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  try {
-    const handle = await nodeFs.open(file, 'r');
-    for await (const chunk of handle.createReadStream()) {
-      hash.update(chunk as Buffer);
-      bytes += (chunk as Buffer).length;
-    }
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new UserError(
-      `${file}: expected a file of a checkpoint, but it cannot be read (${code})`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return { bytes, sha256: hash.digest('hex') };
-}
-
 /** Loads the weights of a checkpoint; `packWeights` must follow. */
-export async function loadModel(engine: Engine, checkpoint: string): Promise<void> {
-  const targets = new Map(
-    engine.plan.parameters.map((p) => [p.name, engine.heap.flat(p.value) as Float32Array]),
-  );
-  await loadTensors(path.join(checkpoint, MODEL_FILE), targets);
+export async function loadModel(
+  engine: Engine,
+  checkpoint: string,
+  fs: RunFileSystem = nodeFs,
+): Promise<void> {
+  const targets = new Map(engine.plan.parameters.map((p) => [p.name, engine.heap.flat(p.value)]));
+  await loadTensors(path.join(checkpoint, MODEL_FILE), targets, fs);
 }
 
 /** Loads the optimizer's moments, and the state carried into the batch in `slot`. */
@@ -228,18 +185,19 @@ export async function loadOptimizer(
   engine: Engine,
   checkpoint: string,
   slot: number,
+  fs: RunFileSystem = nodeFs,
 ): Promise<void> {
   const { plan, heap } = engine;
-  const targets = new Map<string, Float32Array>();
+  const targets = new Map<string, FloatArray>();
   for (const p of plan.parameters) {
-    targets.set(`${p.name}.exp_avg`, heap.flat(p.moment1!) as Float32Array);
-    targets.set(`${p.name}.exp_avg_sq`, heap.flat(p.moment2!) as Float32Array);
+    targets.set(`${p.name}.exp_avg`, heap.flat(p.moment1!));
+    targets.set(`${p.name}.exp_avg_sq`, heap.flat(p.moment2!));
   }
   const states = carriedStates(plan);
   for (const { name, hidden } of states) {
     targets.set(name, new Float32Array(plan.sizes.maxRows * hidden));
   }
-  await loadTensors(path.join(checkpoint, OPTIMIZER_FILE), targets);
+  await loadTensors(path.join(checkpoint, OPTIMIZER_FILE), targets, fs);
   for (const { name, layer, panel0, hidden } of states) {
     const state = heap.tensor(plan.layers[layer]!.states[slot]!);
     targets.get(name)!.forEach((value, i) => {
@@ -249,34 +207,24 @@ export async function loadOptimizer(
   }
 }
 
-async function loadTensors(file: string, targets: Map<string, Float32Array>): Promise<void> {
-  const missing = new Set(targets.keys());
-  await readSafetensors(file, (name) => {
-    missing.delete(name);
-    return targets.get(name);
-  });
-  const [first] = missing;
-  if (first !== undefined) throw new UserError(`${file}: expected a tensor named "${first}"`);
-}
-
-/** Writes a small file so that it is either the old or the new one, whatever happens. */
-export async function replaceFile(file: string, content: string): Promise<void> {
-  const temporary = `${file}.partial`;
-  await writeDurably(temporary, content);
-  await nodeFs.rename(temporary, file);
-  await syncDirectory(path.dirname(file));
-}
-
-async function writeDurably(file: string, content: string): Promise<void> {
-  await nodeFs.writeFile(file, content, { flush: true });
-}
-
-/** Makes names last through a power cut. */
-async function syncDirectory(directory: string): Promise<void> {
-  const handle = await nodeFs.open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+async function loadTensors(
+  file: string,
+  targets: Map<string, FloatArray>,
+  fs: RunFileSystem,
+): Promise<void> {
+  const read = new Map<string, Float32Array>();
+  const into = (name: string): Float32Array | undefined => {
+    const target = targets.get(name);
+    if (target === undefined) return undefined;
+    // The reference backend computes in float64; the file holds float32.
+    const data = target instanceof Float32Array ? target : new Float32Array(target.length);
+    read.set(name, data);
+    return data;
+  };
+  await readSafetensors(file, into, { fs });
+  for (const [name, target] of targets) {
+    const data = read.get(name);
+    if (data === undefined) throw new UserError(`${file}: expected a tensor named "${name}"`);
+    if (data !== target) target.set(data);
   }
 }

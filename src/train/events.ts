@@ -8,6 +8,7 @@ export type TrainEvent =
   | StepEvent
   | EvaluationEvent
   | CheckpointEvent
+  | CheckpointFailedEvent
   | WorkerEvent
   | NoticeEvent
   | EndEvent;
@@ -81,6 +82,14 @@ export interface CheckpointEvent {
   path: string;
   bytes: number;
   duration: number;
+}
+
+/** A checkpoint that could not be written; training goes on and tries again at the next one. */
+export interface CheckpointFailedEvent {
+  type: 'checkpoint-failed';
+  step: number;
+  /** What the file system said: "no space left on device (ENOSPC)". */
+  reason: string;
 }
 
 export interface WorkerEvent {

@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
+import type { Phase } from '../model/network.js';
 import { packageFile } from '../package-root.js';
 import { openHeap, type EngineHandle, type PhaseRunner } from './engine.js';
 import type { WorkerEvent } from './events.js';
@@ -8,6 +9,18 @@ import type { Task } from './messages.js';
 /** A task that has taken this many workers down with it is not given to another. */
 const DEATHS_ALLOWED = 3;
 
+/** Tells that a task took every worker with it that tried. */
+export class TaskFailure extends UserError {
+  constructor(
+    message: string,
+    /** What is half done now. */
+    readonly phase: Phase,
+    options: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
 export interface WorkerPool {
   runPhase: PhaseRunner;
   close(): Promise<void>;
@@ -15,7 +28,8 @@ export interface WorkerPool {
 
 /**
  * A pool of one thread for each part. A phase resolves when every part is done. Workers that die are replaced
- * by the pool, and their tasks run again: every task may be repeated from its start.
+ * by the pool, and their tasks run again: every task may be repeated from its start. A phase rejects with a
+ * TaskFailure when a task fails on one worker after the other.
  *
  * @param onDeath hears of every worker that died
  * @param filename entry of the threads; tests bring one whose workers die
@@ -61,8 +75,9 @@ export function createWorkerPool(
         onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${task.phase})` });
         // The pool gives up on workers that fail while they start: nobody is left to ask again.
         if (deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
-          throw new UserError(
+          throw new TaskFailure(
             `${deaths} workers in a row failed on the same task (${task.phase}, part ${task.part + 1} of ${parts}): ${reason}`,
+            task.phase,
             { cause: error },
           );
         }

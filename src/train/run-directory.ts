@@ -1,67 +1,58 @@
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { z } from 'zod';
 import { formatConfig, parseConfig, type NamedConfig } from '../config/load.js';
-import { tokenizerFromJson } from '../data/tokenizers/kinds.js';
-import { serializedTokenizerSchema } from '../data/tokenizers/serialized.js';
-import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
-import { replaceFile, STATE_FILE, verifyCheckpoint, type RunState } from './checkpoint.js';
+import {
+  checkpointName,
+  chooseRemoved,
+  hiddenName,
+  isCheckpointName,
+  parseHiddenName,
+  stepOf,
+  type Retention,
+} from './checkpoint-names.js';
+import { compareConfigs, describeChanges, type ConfigChange } from './config-changes.js';
+import { explainDisk, readText, replaceText, type RunFileSystem } from './disk.js';
+import { formatHistory, parseHistory, type RunStart } from './history.js';
+import { verifyCheckpoint, type RunState } from './run-state.js';
+import { formatVocabulary, parseVocabulary, type Vocabulary } from './vocabulary-file.js';
 
 /**
- * The directory of a run: config.yaml, vocabulary.json, metrics.jsonl, checkpoints/, and the files `latest` and
- * `best` that name a checkpoint each.
+ * The directory of a run: config.yaml, vocabulary.json, history.json, metrics.jsonl, checkpoints/, and the files
+ * `latest` and `best` that name a checkpoint each.
  */
 
 const CONFIG_FILE = 'config.yaml';
 const VOCABULARY_FILE = 'vocabulary.json';
+const HISTORY_FILE = 'history.json';
 
-/**
- * Keys that may differ when a run is resumed: they do not change what the steps compute. So may `train.epochs`,
- * unless the learning rate falls towards the end of the last one.
- */
-const HARMLESS = [
-  'name',
-  'workers',
-  'backend',
-  'metrics',
-  'data.storeDir',
-  'train.maxSteps',
-  'train.evaluateEverySteps',
-  'train.checkpoint',
-];
+/** Beyond these sizes a file is not what its name says. */
+const MAX_SMALL_BYTES = 2 ** 24;
+const MAX_VOCABULARY_BYTES = 2 ** 30;
 
-const vocabularySchema = z.strictObject({
-  tokenizer: serializedTokenizerSchema,
-  classes: z.array(z.string()),
-});
-
-export interface Vocabulary {
-  tokenizer: Tokenizer;
-  classes: readonly string[];
-}
-
-export function checkpointName(step: number): string {
-  return `step-${String(step).padStart(8, '0')}`;
+/** Where a resumed run goes on, and what is different about it. */
+export interface Resumption {
+  /** Undefined when the run has no checkpoint yet. */
+  found: { checkpoint: string; state: RunState } | undefined;
+  changes: ConfigChange[];
+  /** Changed keys that make other weights, taken because the user said so. */
+  overridden: string[];
 }
 
 export class RunDirectory {
   readonly checkpoints: string;
 
-  constructor(readonly directory: string) {
+  constructor(
+    readonly directory: string,
+    readonly fs: RunFileSystem = nodeFs,
+  ) {
     this.checkpoints = path.join(directory, 'checkpoints');
   }
 
   /** Names of the checkpoints there are, oldest first. */
   async listCheckpoints(): Promise<string[]> {
-    try {
-      const names = await nodeFs.readdir(this.checkpoints);
-      return names.filter((name) => /^step-\d{8,}$/.test(name)).sort();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+    const names = await this.#listAll();
+    return names.filter(isCheckpointName).sort((a, b) => stepOf(a) - stepOf(b));
   }
 
   /**
@@ -71,6 +62,7 @@ export class RunDirectory {
    * @throws UserError when the directory holds a run already
    */
   async create(config: NamedConfig): Promise<void> {
+    await this.#tidy();
     const held = await this.listCheckpoints();
     if (held.length > 0) {
       throw new UserError(
@@ -78,7 +70,7 @@ export class RunDirectory {
           'add --resume to go on with it, or name another directory with --run-dir',
       );
     }
-    await this.#enter(config);
+    await this.writeConfig(config);
   }
 
   /**
@@ -87,203 +79,208 @@ export class RunDirectory {
    * @throws UserError when there is none
    */
   async expectRun(): Promise<string> {
-    try {
-      return await nodeFs.readFile(path.join(this.directory, CONFIG_FILE), 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      throw new UserError(
-        `${this.directory} holds no run to resume (no ${CONFIG_FILE}): leave out --resume to start one`,
-        { cause: error },
-      );
-    }
+    const text = await this.#readIfThere(CONFIG_FILE, MAX_SMALL_BYTES);
+    if (text !== undefined) return text;
+    throw new UserError(
+      `${this.directory} holds no run to resume (no ${CONFIG_FILE}): leave out --resume to start one`,
+    );
   }
 
   /**
-   * Finds the newest whole checkpoint to go on from, or undefined when the run has none yet.
+   * Compares the config with the run's and finds the newest whole checkpoint to go on from. The config
+   * is not written yet: there may be other reasons to refuse it.
    *
-   * @param onDamaged hears why a newer checkpoint was passed over
+   * @param override takes every change of the config
+   * @param notice hears what was changed, and why a newer checkpoint was passed over
    * @throws UserError when the directory holds no run, a run of another config, or damaged checkpoints only
    */
   async resume(
     config: NamedConfig,
-    onDamaged: (message: string) => void,
+    override: boolean,
+    notice: (message: string) => void,
+  ): Promise<Resumption> {
+    const former = parseConfig(await this.expectRun(), path.join(this.directory, CONFIG_FILE));
+    const { harmless, weighty } = compareConfigs(former, config);
+    if (weighty.length > 0 && !override) {
+      throw new UserError(
+        `${this.directory} holds a run of another config (${describeChanges(weighty)}): ` +
+          'use that config or another --run-dir, or add --override to go on with the changed one',
+      );
+    }
+    if (weighty.length > 0) {
+      notice(
+        `Overriding the run's config, so that its weights follow from no one config: ${describeChanges(weighty)}.`,
+      );
+    }
+    if (harmless.length > 0) notice(`Changed since the last start: ${describeChanges(harmless)}.`);
+    await this.#tidy();
+    return {
+      found: await this.#findWhole(notice),
+      changes: [...weighty, ...harmless],
+      overridden: weighty.map(({ key }) => key),
+    };
+  }
+
+  async #findWhole(
+    notice: (message: string) => void,
   ): Promise<{ checkpoint: string; state: RunState } | undefined> {
-    this.#checkConfig(await this.expectRun(), config);
-    await this.#enter(config);
     const names = await this.listCheckpoints();
     for (const name of names.toReversed()) {
       const checkpoint = path.join(this.checkpoints, name);
+      let state: RunState;
       try {
-        const state = await verifyCheckpoint(checkpoint);
-        await this.#repoint(name, state, names);
-        return { checkpoint, state };
+        state = await verifyCheckpoint(checkpoint, this.fs);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
-        onDamaged(error.message);
+        notice(`${error.message}; looking for an earlier checkpoint.`);
+        continue;
       }
+      await this.#repoint(name, state, names);
+      return { checkpoint, state };
     }
-    if (names.length > 0) {
-      throw new UserError(`${this.directory}: none of its ${names.length} checkpoints is whole`);
-    }
-    return undefined;
+    if (names.length === 0) return undefined;
+    throw new UserError(
+      `${this.directory}: ${names.length === 1 ? 'its only checkpoint is not' : `none of its ${names.length} checkpoints is`} whole`,
+    );
   }
 
-  async writeVocabulary({ tokenizer, classes }: Vocabulary): Promise<void> {
-    const content = JSON.stringify({ tokenizer: tokenizer.toJSON(), classes });
-    await replaceFile(path.join(this.directory, VOCABULARY_FILE), `${content}\n`);
+  async writeConfig(config: NamedConfig): Promise<void> {
+    await explainDisk(`${this.checkpoints}: cannot be made`, () =>
+      this.fs.mkdir(this.checkpoints, { recursive: true }),
+    );
+    await this.#replace(CONFIG_FILE, formatConfig(config));
+  }
+
+  async writeVocabulary(vocabulary: Vocabulary): Promise<void> {
+    await this.#replace(VOCABULARY_FILE, formatVocabulary(vocabulary));
+  }
+
+  /** Whether the vocabulary on disk is this one; also true where there is none yet. */
+  async hasVocabulary(vocabulary: Vocabulary): Promise<boolean> {
+    const text = await this.#readIfThere(VOCABULARY_FILE, MAX_VOCABULARY_BYTES);
+    return text === undefined || text === formatVocabulary(vocabulary);
   }
 
   async readVocabulary(): Promise<Vocabulary> {
     const file = path.join(this.directory, VOCABULARY_FILE);
-    const text = await readRunFile(file);
-    try {
-      const { tokenizer, classes } = vocabularySchema.parse(JSON.parse(text));
-      return { tokenizer: tokenizerFromJson(tokenizer), classes };
-    } catch (error) {
-      throw new UserError(`${file}: damaged: expected a vocabulary as lockstep writes it`, {
-        cause: error,
-      });
-    }
+    return parseVocabulary(file, await this.#read(VOCABULARY_FILE, MAX_VOCABULARY_BYTES));
   }
 
   async readConfig(overrides: readonly string[] = []): Promise<NamedConfig> {
-    const file = path.join(this.directory, CONFIG_FILE);
-    return parseConfig(await readRunFile(file), file, overrides);
+    const text = await this.#read(CONFIG_FILE, MAX_SMALL_BYTES);
+    return parseConfig(text, path.join(this.directory, CONFIG_FILE), overrides);
+  }
+
+  /** Every start of the run, the first one first; none where the history is missing. */
+  async readHistory(): Promise<RunStart[]> {
+    const text = await this.#readIfThere(HISTORY_FILE, MAX_SMALL_BYTES);
+    if (text === undefined) return [];
+    const starts = parseHistory(text);
+    if (starts) return starts;
+    throw new UserError(
+      `${path.join(this.directory, HISTORY_FILE)}: damaged: expected the starts of a run as lockstep writes them`,
+    );
+  }
+
+  /**
+   * Adds a start to the history. A new run begins a new one, and so does one whose history is damaged: it is for
+   * the reader, and no reason not to go on.
+   */
+  async recordStart(
+    start: RunStart,
+    resumed: boolean,
+    notice: (message: string) => void,
+  ): Promise<void> {
+    let former: RunStart[] = [];
+    try {
+      if (resumed) former = await this.readHistory();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      notice(`${error.message}; beginning a new one.`);
+    }
+    await this.#replace(HISTORY_FILE, formatHistory([...former, start]));
   }
 
   /** Points `latest` or `best` to a checkpoint. */
   async point(pointer: 'latest' | 'best', name: string): Promise<void> {
-    await replaceFile(path.join(this.directory, pointer), `${name}\n`);
+    await replaceText(this.fs, path.join(this.directory, pointer), `${name}\n`);
   }
 
   async readPointer(pointer: 'latest' | 'best'): Promise<string | undefined> {
-    try {
-      return (await nodeFs.readFile(path.join(this.directory, pointer), 'utf8')).trim();
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    return (await this.#readIfThere(pointer, MAX_SMALL_BYTES))?.trim();
   }
 
-  /** Removes all but the newest `keep` checkpoints and those named. */
-  async prune(keep: number, spared: readonly string[]): Promise<void> {
+  /**
+   * Removes the checkpoints that are no longer wanted when that of `step` has been written.
+   *
+   * @throws the file system's error
+   */
+  async prune(step: number, retention: Retention, spared: readonly string[]): Promise<void> {
     const names = await this.listCheckpoints();
-    for (const name of names.slice(0, -keep)) {
-      if (spared.includes(name)) continue;
-      await nodeFs.rm(path.join(this.checkpoints, name), { recursive: true, force: true });
+    for (const name of chooseRemoved(names, step, retention, spared)) {
+      // Renamed first: half a checkpoint must not look like one.
+      const removed = path.join(this.checkpoints, hiddenName(name, 'removed'));
+      await this.fs.rename(path.join(this.checkpoints, name), removed);
+      await this.fs.rm(removed, { recursive: true, force: true });
     }
   }
 
-  /** Writes the config, and removes checkpoints that a kill left half-written. */
-  async #enter(config: NamedConfig): Promise<void> {
-    await nodeFs.mkdir(this.checkpoints, { recursive: true });
-    await replaceFile(path.join(this.directory, CONFIG_FILE), formatConfig(config));
-    for (const name of await nodeFs.readdir(this.checkpoints)) {
-      if (!/^\.step-\d+\.partial$/.test(name)) continue;
-      await nodeFs.rm(path.join(this.checkpoints, name), { recursive: true, force: true });
+  /** Clears away what a kill left half-done: see `hiddenName`. */
+  async #tidy(): Promise<void> {
+    const names = await this.#listAll();
+    for (const hidden of names) {
+      const found = parseHiddenName(hidden);
+      if (!found) continue;
+      const from = path.join(this.checkpoints, hidden);
+      await explainDisk(`${from}: cannot be cleared away`, () =>
+        found.kind === 'former' && !names.includes(found.name)
+          ? this.fs.rename(from, path.join(this.checkpoints, found.name))
+          : this.fs.rm(from, { recursive: true, force: true }),
+      );
     }
   }
 
   /** A kill may have come between a checkpoint and its pointers, and damage undoes what they said. */
-  async #repoint(latest: string, { best }: RunState, names: readonly string[]): Promise<void> {
-    await this.point('latest', latest);
-    if (best && names.includes(checkpointName(best.step))) {
-      await this.point('best', checkpointName(best.step));
-    }
-  }
-
-  #checkConfig(former: string, config: NamedConfig): void {
-    const file = path.join(this.directory, CONFIG_FILE);
-    const before = flatten(parseConfig(former, file));
-    const now = flatten(config);
-    const keys = [...new Set([...before.keys(), ...now.keys()])];
-    const decays = config.train.optimizer.schedule.kind !== 'constant';
-    const harmless = decays ? HARMLESS : [...HARMLESS, 'train.epochs'];
-    const changed = keys.filter(
-      (key) =>
-        !harmless.some((prefix) => key === prefix || key.startsWith(`${prefix}.`)) &&
-        !isDeepStrictEqual(before.get(key), now.get(key)),
-    );
-    if (changed.length === 0) return;
-    const list = changed
-      .map(
-        (key) =>
-          `${key} (${JSON.stringify(before.get(key))} there, ${JSON.stringify(now.get(key))} now)`,
-      )
-      .join(', ');
-    throw new UserError(
-      `${this.directory} holds a run of another config: ${list} differ; use that config, or another --run-dir`,
-    );
-  }
-}
-
-/** Leaves of a config by their dotted paths. */
-function flatten(
-  value: unknown,
-  prefix = '',
-  into = new Map<string, unknown>(),
-): Map<string, unknown> {
-  if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-    for (const [key, inner] of Object.entries(value)) {
-      flatten(inner, prefix === '' ? key : `${prefix}.${key}`, into);
-    }
-  } else if (value !== undefined) into.set(prefix, value);
-  return into;
-}
-
-async function readRunFile(file: string): Promise<string> {
-  try {
-    return await nodeFs.readFile(file, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new UserError(`${file}: expected a file of a run, but it cannot be read (${code})`, {
-      cause: error,
+  async #repoint(latest: string, state: RunState, names: readonly string[]): Promise<void> {
+    const best = state.validation.best && checkpointName(state.validation.best.step);
+    await explainDisk(`${this.directory}: cannot be written`, async () => {
+      await this.point('latest', latest);
+      if (best !== undefined && names.includes(best)) await this.point('best', best);
     });
   }
-}
 
-/**
- * Finds a checkpoint: `run` is the directory of a run, or of one of its checkpoints.
- *
- * @param which `best`, `latest` or the name of a checkpoint; by default the best, or else the latest
- * @throws UserError when there is none
- */
-export async function findCheckpoint(
-  run: string,
-  which?: string,
-): Promise<{ run: RunDirectory; checkpoint: string }> {
-  if (await exists(path.join(run, STATE_FILE))) {
-    return {
-      run: new RunDirectory(path.dirname(path.dirname(path.resolve(run)))),
-      checkpoint: run,
-    };
+  async #listAll(): Promise<string[]> {
+    return explainDisk(`${this.checkpoints}: cannot be read`, async () => {
+      try {
+        return await this.fs.readdir(this.checkpoints);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+        throw error;
+      }
+    });
   }
-  const directory = new RunDirectory(run);
-  const names = await directory.listCheckpoints();
-  if (names.length === 0) {
-    throw new UserError(
-      `${run}: expected the directory of a run or of a checkpoint, found no checkpoint`,
+
+  async #replace(name: string, text: string): Promise<void> {
+    const file = path.join(this.directory, name);
+    await explainDisk(`${file}: cannot be written`, () => replaceText(this.fs, file, text));
+  }
+
+  async #read(name: string, maxBytes: number): Promise<string> {
+    const file = path.join(this.directory, name);
+    return explainDisk(`${file}: expected a file of a run, but it cannot be read`, () =>
+      readText(this.fs, file, maxBytes),
     );
   }
-  const pointer = which === undefined ? 'best' : which;
-  const name =
-    pointer === 'best' || pointer === 'latest'
-      ? ((await directory.readPointer(pointer)) ?? names.at(-1)!)
-      : pointer;
-  if (!names.includes(name)) {
-    throw new UserError(
-      `${run}: there is no checkpoint ${name}: expected one of ${names.join(', ')}`,
-    );
-  }
-  return { run: directory, checkpoint: path.join(directory.checkpoints, name) };
-}
 
-async function exists(file: string): Promise<boolean> {
-  try {
-    await nodeFs.access(file);
-    return true;
-  } catch {
-    // Whatever the reason, it cannot be used as a checkpoint: the caller looks elsewhere.
-    return false;
+  async #readIfThere(name: string, maxBytes: number): Promise<string | undefined> {
+    const file = path.join(this.directory, name);
+    return explainDisk(`${file}: cannot be read`, async () => {
+      try {
+        return await readText(this.fs, file, maxBytes);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    });
   }
 }

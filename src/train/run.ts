@@ -1,43 +1,47 @@
 import { chooseBackend } from '../backend/select.js';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
+import type { BatchSource } from '../data/batches.js';
 import type { Corpus } from '../data/corpus.js';
 import { prepareCorpus } from '../data/prepare.js';
 import { UserError } from '../errors.js';
 import { countParameters } from '../model/parameters.js';
 import { SLOT } from '../model/plan.js';
-import { BatchFeed } from './batch-feed.js';
-import {
-  loadModel,
-  loadOptimizer,
-  Snapshot,
-  type BestResult,
-  type Progress,
-  type RunState,
-} from './checkpoint.js';
+import { packageVersion } from '../package-root.js';
+import { loadModel, loadOptimizer, Snapshot } from './checkpoint.js';
+import { checkpointName } from './checkpoint-names.js';
+import { CheckpointWriter } from './checkpoint-writer.js';
+import type { RunFileSystem } from './disk.js';
 import { allocateEngine, Engine } from './engine.js';
-import { evaluate, evaluationBatches, trainingBatches } from './evaluation.js';
+import { evaluationBatches, trainingBatches } from './evaluation.js';
 import type { EndEvent, TrainListener } from './events.js';
 import { createWorkerPool, type WorkerPool } from './pool.js';
-import { checkpointName, RunDirectory } from './run-directory.js';
+import { RunDirectory, type Resumption } from './run-directory.js';
 import { lockRun, type RunLock } from './run-lock.js';
+import type { RunState } from './run-state.js';
 import { networkShape, networkSizes } from './sizes.js';
-import { StepLoop } from './step-loop.js';
+import { runSteps } from './steps.js';
+import { Validation } from './validation.js';
 
 export interface TrainOptions {
   /** Where config, checkpoints and logs go. */
   runDir: string;
   /** Whether to go on with the run that lies there. */
   resume: boolean;
+  /** Whether to go on also with a config or corpus that makes other weights of the run. */
+  override?: boolean;
   listener: TrainListener;
   /** When it aborts, the step under way is finished, a checkpoint written and the run ended. */
   signal?: AbortSignal;
+  /** Writes and reads the run's directory, and runs its threads; tests bring ones that fail. */
+  fs?: RunFileSystem;
+  workerFile?: string;
 }
 
 /**
  * Trains a model as its config says, from the start or from where a run was left.
  *
- * @throws UserError when config, data or run directory cannot be used
+ * @throws UserError when config, data or run directory cannot be used, or the run cannot go on
  */
 export async function train(config: Config, options: TrainOptions): Promise<EndEvent> {
   const run = new TrainingRun({ ...config, name: config.name ?? 'run' }, options);
@@ -48,106 +52,98 @@ export async function train(config: Config, options: TrainOptions): Promise<EndE
   }
 }
 
+interface Setting {
+  corpus: Corpus;
+  engine: Engine;
+  choice: ReturnType<typeof chooseBackend>;
+  source: BatchSource;
+}
+
 class TrainingRun {
   readonly #directory: RunDirectory;
   #lock: RunLock | undefined;
   #corpus: Corpus | undefined;
   #pool: WorkerPool | undefined;
-  #best: BestResult | undefined;
-  /** The checkpoint being written while training goes on. */
-  #writing: Promise<unknown> = Promise.resolve();
+  #writer: CheckpointWriter | undefined;
 
   constructor(
     private readonly config: NamedConfig,
     private readonly options: TrainOptions,
   ) {
-    this.#directory = new RunDirectory(options.runDir);
+    this.#directory = new RunDirectory(options.runDir, options.fs);
   }
 
   async execute(): Promise<EndEvent> {
     const { config } = this;
-    const { listener, resume } = this.options;
+    const { runDir, resume, override = false, listener, signal } = this.options;
     const start = performance.now();
-    const notice = (message: string): void => listener({ type: 'notice', message });
     // Not even a lock file goes where a run was expected and is none.
     if (resume) await this.#directory.expectRun();
-    this.#lock = await lockRun(this.options.runDir, notice);
-    const resumed = resume ? await this.#directory.resume(config, notice) : undefined;
+    this.#lock = await lockRun(runDir, this.#notice);
+    const resumed = resume
+      ? await this.#directory.resume(config, override, this.#notice)
+      : undefined;
     if (!resume) await this.#directory.create(config);
     const corpus = (this.#corpus = await prepareCorpus(config, listener));
+    if (config.train.earlyStopping && !corpus.validation) {
+      throw new UserError(
+        'train.earlyStopping: expected a validation split to tell when to stop, but data.validation gives none',
+      );
+    }
+    if (resumed) await this.#acceptCorpus(corpus, resumed);
     await this.#directory.writeVocabulary(corpus);
 
-    const { engine, profile, choice } = this.#createEngine(corpus);
-    const source = trainingBatches(config, corpus.train);
+    const state = resumed?.found?.state;
+    const setting = this.#createEngine(corpus);
+    const { engine, source, choice } = setting;
+    if (resumed?.found) await this.#restore(engine, resumed.found, choice.profile);
+    else await engine.initialize(config.train.seed);
     const totalSteps = Math.min(
       source.stepsPerEpoch * config.train.epochs,
       config.train.maxSteps ?? Infinity,
     );
-    const fromStep = resumed?.state.step ?? 0;
-    if (resumed) await this.#restore(engine, resumed, profile, notice);
-    else await engine.initialize(config.train.seed);
+    await this.#announce(setting, totalSteps, resumed);
 
-    listener({
-      type: 'start',
-      runDir: this.options.runDir,
-      task: config.task,
-      backend: { name: choice.kind, reason: choice.reason, profile },
-      workers: engine.handle.sizes.parts,
-      parameters: countParameters(engine.handle.sizes.shape),
-      heapBytes: engine.heap.bytes.byteLength,
-      fromStep,
-      totalSteps,
-      stepsPerEpoch: source.stepsPerEpoch,
-      trainRows: corpus.train.rows,
-      trainTokens: corpus.train.tokens,
-      validationRows: corpus.validation?.rows ?? 0,
-      vocabulary: corpus.tokenizer.vocabularySize,
-      classes: corpus.classes,
-    });
-
-    const loop = new StepLoop(engine, config.train, listener);
-    const feed = new BatchFeed(engine, source, SLOT.training);
-    const snapshot = new Snapshot(engine);
     const everyEpoch = (steps: number): number => (steps === 0 ? source.stepsPerEpoch : steps);
-    const evaluateEvery = everyEpoch(config.train.evaluateEverySteps);
-    const checkpointEvery = everyEpoch(config.train.checkpoint.everySteps);
-    const stopped = (): boolean => this.options.signal?.aborted ?? false;
-
-    let step = fromStep;
-    const checkpoint = (isBest: boolean): Promise<void> =>
-      this.#checkpoint(
-        snapshot,
-        feed.slotOf(step),
-        {
-          step,
-          epoch: step / source.stepsPerEpoch,
-          seed: config.train.seed,
-          profile,
-          corpus: corpus.fingerprint,
-          ...(this.#best && { best: this.#best }),
-        },
-        isBest,
-      );
-    if (totalSteps === 0 && !resumed) await checkpoint(false);
-    while (step < totalSteps && !stopped()) {
-      await loop.step(feed, step, totalSteps, source.stepsPerEpoch);
-      step++;
-      const last = step === totalSteps;
-      const isBest =
-        corpus.validation && (last || step % evaluateEvery === 0)
-          ? await this.#evaluate(engine, corpus, step)
-          : false;
-      if (isBest || last || stopped() || step % checkpointEvery === 0) await checkpoint(isBest);
-    }
-    await this.#writing;
-    const name = (await this.#directory.readPointer('latest')) ?? checkpointName(step);
+    const { checkpoint, earlyStopping, evaluateEverySteps } = config.train;
+    this.#writer = new CheckpointWriter(
+      this.#directory,
+      new Snapshot(engine),
+      checkpoint,
+      listener,
+      state && { step: state.step, validation: state.validation },
+    );
+    const validation = new Validation(
+      engine,
+      {
+        source: corpus.validation && evaluationBatches(config, corpus.validation),
+        everySteps: everyEpoch(evaluateEverySteps),
+        patience: earlyStopping?.patience ?? null,
+        totalSteps,
+        listener,
+      },
+      state?.validation,
+    );
+    const outcome = await runSteps({
+      config,
+      corpus,
+      engine,
+      source,
+      profile: choice.profile,
+      fromStep: state?.step ?? 0,
+      totalSteps,
+      checkpointEvery: everyEpoch(checkpoint.everySteps),
+      validation,
+      writer: this.#writer,
+      listener,
+      isStopped: () => signal?.aborted ?? false,
+    });
     const end: EndEvent = {
       type: 'end',
-      reason: step >= totalSteps ? 'finished' : 'stopped',
-      step,
+      ...outcome,
       duration: (performance.now() - start) / 1000,
-      checkpoint: `${this.#directory.checkpoints}/${name}`,
-      ...(this.#best && { best: this.#best }),
+      checkpoint: `${this.#directory.checkpoints}/${checkpointName(outcome.step)}`,
+      ...(validation.best && { best: validation.best }),
     };
     listener(end);
     return end;
@@ -157,103 +153,102 @@ class TrainingRun {
     await this.#pool?.close();
     await this.#corpus?.close();
     // When something else failed, a checkpoint may still be on its way to the disk.
-    await Promise.allSettled([this.#writing]);
+    await this.#writer?.settle();
     this.#lock?.release();
   }
 
-  #createEngine(corpus: Corpus): {
-    engine: Engine;
-    profile: string;
-    choice: ReturnType<typeof chooseBackend>;
-  } {
+  readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
+
+  /** Takes the corpus of a resumed run if it is still the same, or the user overrides that it is not. */
+  async #acceptCorpus(corpus: Corpus, { found, overridden }: Resumption): Promise<void> {
+    if (found && found.state.corpus !== corpus.fingerprint) {
+      if (!this.options.override) {
+        throw new UserError(
+          `${found.checkpoint}: the corpus has changed since this checkpoint was written: ` +
+            'restore the files that data names, or start a new run with another --run-dir, ' +
+            'or add --override to go on with the changed corpus',
+        );
+      }
+      if (!(await this.#directory.hasVocabulary(corpus))) {
+        throw new UserError(
+          `${found.checkpoint}: the changed corpus has another vocabulary or other classes, ` +
+            'so that the weights would mean other words: start a new run with another --run-dir',
+        );
+      }
+      overridden.push('corpus');
+      this.#notice('Overriding: the corpus has changed since the last checkpoint.');
+    }
+    await this.#directory.writeConfig(this.config);
+  }
+
+  #createEngine(corpus: Corpus): Setting {
     const { config } = this;
     const choice = chooseBackend(config.backend);
-    const sources = [trainingBatches(config, corpus.train)];
+    const source = trainingBatches(config, corpus.train);
+    const sources = [source];
     if (corpus.validation) sources.push(evaluationBatches(config, corpus.validation));
     const shape = networkShape(config, corpus.tokenizer.vocabularySize, corpus.classes);
     const handle = allocateEngine(choice.kind, networkSizes(config, shape, sources, true));
-    this.#pool = createWorkerPool(handle, this.options.listener);
-    const engine = new Engine(handle, this.#pool.runPhase);
-    return { engine, profile: choice.profile, choice };
+    const { listener, workerFile } = this.options;
+    this.#pool = createWorkerPool(handle, listener, workerFile);
+    return { corpus, engine: new Engine(handle, this.#pool.runPhase), choice, source };
   }
 
   async #restore(
     engine: Engine,
     { checkpoint, state }: { checkpoint: string; state: RunState },
     profile: string,
-    notice: (message: string) => void,
   ): Promise<void> {
-    if (state.corpus !== this.#corpus?.fingerprint) {
-      throw new UserError(
-        `${checkpoint}: the corpus has changed since this checkpoint was written: ` +
-          'restore the files that data names, or start a new run with another --run-dir',
-      );
-    }
     if (state.profile !== profile) {
-      notice(
+      this.#notice(
         `The run so far was computed with ${state.profile}, from here on with ${profile}: bits will differ.`,
       );
     }
-    await loadModel(engine, checkpoint);
-    await loadOptimizer(engine, checkpoint, SLOT.training + (state.step % 2));
+    const { fs } = this.options;
+    await loadModel(engine, checkpoint, fs);
+    await loadOptimizer(engine, checkpoint, SLOT.training + (state.step % 2), fs);
     await engine.packWeights();
-    this.#best = state.best;
-    notice(`Going on from ${checkpoint}.`);
+    this.#notice(`Going on from ${checkpoint}.`);
   }
 
-  /** Evaluates on the validation split; true when this is the best result so far. */
-  async #evaluate(engine: Engine, corpus: Corpus, step: number): Promise<boolean> {
-    const start = performance.now();
-    const source = evaluationBatches(this.config, corpus.validation!);
-    const { loss, accuracy, perplexity, targets } = await evaluate(engine, source);
-    const best = this.#best === undefined || loss < this.#best.loss;
-    if (best) this.#best = { step, loss, accuracy };
-    this.options.listener({
-      type: 'evaluation',
-      step,
-      split: 'validation',
-      loss,
-      accuracy,
-      ...(perplexity !== undefined && { perplexity }),
-      targets,
-      duration: (performance.now() - start) / 1000,
-      best,
-    });
-    return best;
-  }
-
-  /** Takes a copy now and writes it while training goes on; waits for the one before. */
-  async #checkpoint(
-    snapshot: Snapshot,
-    nextSlot: number,
-    progress: Progress,
-    isBest: boolean,
+  /** Tells listener and history that the run begins, or goes on. */
+  async #announce(
+    { corpus, engine, choice, source }: Setting,
+    totalSteps: number,
+    resumed: Resumption | undefined,
   ): Promise<void> {
-    await this.#writing;
-    snapshot.take(nextSlot);
-    const writing = this.#writeCheckpoint(snapshot, progress, isBest);
-    // Its error is met where it is awaited.
-    writing.catch(() => undefined);
-    this.#writing = writing;
-  }
-
-  async #writeCheckpoint(snapshot: Snapshot, progress: Progress, isBest: boolean): Promise<void> {
-    const start = performance.now();
-    const name = checkpointName(progress.step);
-    const path = await snapshot.write(this.#directory.checkpoints, name, progress);
-    await this.#directory.point('latest', name);
-    if (isBest) await this.#directory.point('best', name);
-    const best = await this.#directory.readPointer('best');
-    await this.#directory.prune(
-      this.config.train.checkpoint.keep,
-      best === undefined ? [] : [best],
+    const { sizes } = engine.handle;
+    const fromStep = resumed?.found?.state.step ?? 0;
+    await this.#directory.recordStart(
+      {
+        time: new Date().toISOString(),
+        version: packageVersion(),
+        backend: choice.kind,
+        profile: choice.profile,
+        workers: sizes.parts,
+        fromStep,
+        changes: resumed?.changes ?? [],
+        overridden: resumed?.overridden ?? [],
+      },
+      resumed !== undefined,
+      this.#notice,
     );
     this.options.listener({
-      type: 'checkpoint',
-      step: progress.step,
-      path,
-      bytes: snapshot.bytes,
-      duration: (performance.now() - start) / 1000,
+      type: 'start',
+      runDir: this.options.runDir,
+      task: this.config.task,
+      backend: { name: choice.kind, reason: choice.reason, profile: choice.profile },
+      workers: sizes.parts,
+      parameters: countParameters(sizes.shape),
+      heapBytes: engine.heap.bytes.byteLength,
+      fromStep,
+      totalSteps,
+      stepsPerEpoch: source.stepsPerEpoch,
+      trainRows: corpus.train.rows,
+      trainTokens: corpus.train.tokens,
+      validationRows: corpus.validation?.rows ?? 0,
+      vocabulary: corpus.tokenizer.vocabularySize,
+      classes: corpus.classes,
     });
   }
 }

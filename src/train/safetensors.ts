@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import { UserError } from '../errors.js';
+import { writeFully } from './disk.js';
 import {
   broken,
   elementBytes,
@@ -183,13 +184,6 @@ function bytesOf(data: Float32Array): Uint8Array {
 
 function* chunksOf(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
-}
-
-/** One write may take less than it was given. */
-async function writeFully(file: nodeFs.FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    done += (await file.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
-  }
 }
 
 async function readFully(

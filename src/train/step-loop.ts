@@ -1,17 +1,11 @@
 import type { Config } from '../config/schema.js';
-import { UserError } from '../errors.js';
 import type { BatchFeed } from './batch-feed.js';
 import type { Engine, StepResult } from './engine.js';
 import type { StepEvent, TrainListener } from './events.js';
 import { learningRateAt } from './schedule.js';
 
-/** Steps in a row whose loss or gradient is not finite, after which a run gives up. */
-const BAD_STEPS_ALLOWED = 5;
-
 /** One step after the other, each told to the listener. */
 export class StepLoop {
-  #badSteps = 0;
-
   constructor(
     private readonly engine: Engine,
     private readonly config: Pick<Config['train'], 'epochs' | 'optimizer' | 'clipNorm'>,
@@ -24,7 +18,7 @@ export class StepLoop {
     step: number,
     totalSteps: number,
     stepsPerEpoch: number,
-  ): Promise<void> {
+  ): Promise<StepResult> {
     const { epochs, optimizer, clipNorm } = this.config;
     const learningRate = learningRateAt(optimizer, step + 1, epochs * stepsPerEpoch);
     const start = performance.now();
@@ -36,11 +30,11 @@ export class StepLoop {
       clipNorm,
     });
     const duration = (performance.now() - start) / 1000;
-    this.#checkFinite(result, step + 1);
     this.listener({
       ...this.#describe(result, step, stepsPerEpoch, duration, waited),
       learningRate,
     });
+    return result;
   }
 
   #describe(
@@ -72,23 +66,5 @@ export class StepLoop {
       phases,
       busy: worked / duration,
     };
-  }
-
-  /** A step that is not finite has changed nothing; several in a row mean that the run is lost. */
-  #checkFinite({ applied, lossSum, gradNorm }: StepResult, step: number): void {
-    if (applied) {
-      this.#badSteps = 0;
-      return;
-    }
-    const what = Number.isFinite(lossSum) ? `gradient norm (${gradNorm})` : `loss (${lossSum})`;
-    this.listener({
-      type: 'notice',
-      message: `Step ${step} was not applied: its ${what} is not finite.`,
-    });
-    if (++this.#badSteps < BAD_STEPS_ALLOWED) return;
-    throw new UserError(
-      `${BAD_STEPS_ALLOWED} steps in a row up to step ${step} had a ${what} that is not finite: ` +
-        'lower train.optimizer.learningRate or set train.clipNorm; the last checkpoint is kept',
-    );
   }
 }

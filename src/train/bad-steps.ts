@@ -1,0 +1,106 @@
+import type { Config } from '../config/schema.js';
+import { rowsOfBatch } from '../data/batches.js';
+import type { Corpus } from '../data/corpus.js';
+import { UserError } from '../errors.js';
+import { HEADER } from '../model/batch-layout.js';
+import { panelsOf } from '../tensor/heap.js';
+import type { Engine, StepResult } from './engine.js';
+import type { TrainListener } from './events.js';
+
+/** Rows of a batch that a message names. */
+const ROWS_NAMED = 3;
+
+/**
+ * Watches for steps whose loss or gradient is not finite. Such a step has changed nothing; several in a row mean
+ * that the run is lost.
+ */
+export class BadSteps {
+  #inARow = 0;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly corpus: Pick<Corpus, 'train' | 'sources'>,
+    private readonly config: Config,
+    private readonly listener: TrainListener,
+  ) {}
+
+  /**
+   * @param step number of the batch, from 0
+   * @param slot where the batch lies
+   * @throws UserError when this was one bad step too many
+   */
+  async check(result: StepResult, step: number, slot: number): Promise<void> {
+    if (result.applied) {
+      this.#inARow = 0;
+      return;
+    }
+    const { lossSum, gradNorm } = result;
+    const what = Number.isFinite(lossSum) ? `gradient norm (${gradNorm})` : `loss (${lossSum})`;
+    const fault = `its ${what} is not finite on ${await this.#nameRows(step, slot)}; ${this.#nameParameter(slot)}`;
+    const { maxBadSteps } = this.config.train;
+    if (++this.#inARow < maxBadSteps) {
+      const message = `Step ${step + 1} was not applied: ${fault}.`;
+      this.listener({ type: 'notice', message });
+      return;
+    }
+    throw new UserError(
+      `${maxBadSteps === 1 ? 'A step was' : `${maxBadSteps} steps in a row were`} not applied, last step ${step + 1}: ${fault}; ` +
+        'lower train.optimizer.learningRate or set train.clipNorm; the last checkpoint is kept',
+    );
+  }
+
+  /** The parameter at fault: one that is not finite itself, or else the first one on the gradient's way down. */
+  #nameParameter(slot: number): string {
+    const { heap, plan } = this.engine;
+    const spoilt = plan.parameters.find(({ value }) => !heap.flat(value).every(Number.isFinite));
+    if (spoilt) return `${spoilt.name} itself holds values that are not finite`;
+    const distinct = this.engine.layout(slot).header[HEADER.distinct]!;
+    const first = plan.parameters.toReversed().find(({ name, squares }) => {
+      if (squares === undefined) return false;
+      const sums = heap.flatDoubles(squares);
+      // Behind the batch's own tokens stand those of batches before.
+      const used = name === 'embedding.weight' ? sums.subarray(0, panelsOf(distinct)) : sums;
+      return !used.every(Number.isFinite);
+    });
+    return first === undefined
+      ? 'every gradient is finite'
+      : `the first gradient that is not finite is that of ${first.name}`;
+  }
+
+  /** Where the rows at fault come from: those whose own loss is not finite, or else the whole batch. */
+  async #nameRows(step: number, slot: number): Promise<string> {
+    const rows = this.#badRows(slot);
+    const { batchSize, seed, sequenceLength } = this.config.train;
+    if (this.config.task === 'language-model') {
+      const streamLength = Math.floor((this.corpus.train.tokens - 1) / batchSize);
+      const perEpoch = Math.ceil(streamLength / sequenceLength);
+      const first = (step % perEpoch) * sequenceLength;
+      return listRows(rows.map((row) => `the text from token ${row * streamLength + first + 1}`));
+    }
+    const stored = rowsOfBatch(this.corpus.train.rows, { batchSize, seed, shuffle: true }, step);
+    const named = rows.slice(0, ROWS_NAMED).map(async (row) => {
+      const place = await this.corpus.train.locate(stored[row]!);
+      return `row ${place.row} of ${this.corpus.sources[place.source]!}`;
+    });
+    return listRows(await Promise.all(named), rows.length);
+  }
+
+  /** Rows of the batch, as they were read, that hold a loss that is not finite; all rows when there is none. */
+  #badRows(slot: number): number[] {
+    const { heap, plan } = this.engine;
+    const layout = this.engine.layout(slot);
+    const losses = heap.flat(plan.losses);
+    const rows = Array.from({ length: layout.header[HEADER.rows]! }, (_, k) => k);
+    // Losses are by row, or by token of rows that are all of one length.
+    const perRow = layout.header[HEADER.targets]! / rows.length;
+    const bad = rows.filter(
+      (row) => !losses.subarray(row * perRow, (row + 1) * perRow).every(Number.isFinite),
+    );
+    return (bad.length > 0 ? bad : rows).map((k) => layout.rowSource[k]!);
+  }
+}
+
+function listRows(names: readonly string[], count = names.length): string {
+  const named = names.slice(0, ROWS_NAMED).join(', ');
+  return count > ROWS_NAMED ? `${named} and ${count - ROWS_NAMED} more of the batch` : named;
+}

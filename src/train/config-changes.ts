@@ -1,0 +1,70 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '../config/schema.js';
+
+/** What is different between the config of a run and the one that it is resumed with. */
+
+/** One key that was changed; a value that is absent is undefined. */
+export interface ConfigChange {
+  key: string;
+  from?: unknown;
+  to?: unknown;
+}
+
+/** Keys that do not change what the steps compute, with all that lies below them. */
+const HARMLESS = [
+  'name',
+  'workers',
+  'backend',
+  'metrics',
+  'data.storeDir',
+  'train.maxSteps',
+  'train.evaluateEverySteps',
+  'train.earlyStopping',
+  'train.maxBadSteps',
+  'train.checkpoint',
+];
+
+/** Changed keys: those that a run may always be resumed with, and those that make other weights of it. */
+export function compareConfigs(
+  before: Config,
+  now: Config,
+): { harmless: ConfigChange[]; weighty: ConfigChange[] } {
+  // The learning rate may fall towards the end of the last epoch.
+  const decays = now.train.optimizer.schedule.kind !== 'constant';
+  const free = decays ? HARMLESS : [...HARMLESS, 'train.epochs'];
+  const [former, latter] = [flatten(before), flatten(now)];
+  const changes = [...new Set([...former.keys(), ...latter.keys()])]
+    .map((key): ConfigChange => ({ key, from: former.get(key), to: latter.get(key) }))
+    .filter(({ from, to }) => !isDeepStrictEqual(from, to));
+  const isHarmless = ({ key }: ConfigChange): boolean =>
+    free.some((prefix) => key === prefix || key.startsWith(`${prefix}.`));
+  return {
+    harmless: changes.filter(isHarmless),
+    weighty: changes.filter((change) => !isHarmless(change)),
+  };
+}
+
+/** "train.batchSize: 32 → 64, workers: null → 2" */
+export function describeChanges(changes: readonly ConfigChange[]): string {
+  return changes
+    .map(({ key, from, to }) => `${key}: ${describeValue(from)} → ${describeValue(to)}`)
+    .join(', ');
+}
+
+function describeValue(value: unknown): string {
+  return value === undefined ? 'none' : JSON.stringify(value);
+}
+
+/** Leaves of a config by their dotted paths. */
+function flatten(
+  value: unknown,
+  prefix = '',
+  into = new Map<string, unknown>(),
+): Map<string, unknown> {
+  if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
+    for (const [key, inner] of Object.entries(value)) {
+      flatten(inner, prefix === '' ? key : `${prefix}.${key}`, into);
+    }
+  } else if (value !== undefined) into.set(prefix, value);
+  return into;
+}

@@ -1,0 +1,106 @@
+import type { Config } from '../config/schema.js';
+import type { BatchSource } from '../data/batches.js';
+import type { Corpus } from '../data/corpus.js';
+import { UserError } from '../errors.js';
+import { SLOT } from '../model/plan.js';
+import { BadSteps } from './bad-steps.js';
+import { BatchFeed } from './batch-feed.js';
+import type { CheckpointWriter } from './checkpoint-writer.js';
+import type { Engine } from './engine.js';
+import type { TrainListener } from './events.js';
+import { TaskFailure } from './pool.js';
+import type { Progress } from './run-state.js';
+import { StepLoop } from './step-loop.js';
+import type { Validation } from './validation.js';
+
+/** A run that is set up. */
+export interface PreparedRun {
+  config: Config;
+  corpus: Corpus;
+  engine: Engine;
+  source: BatchSource;
+  profile: string;
+  /** Updates done already, and in the whole run. */
+  fromStep: number;
+  totalSteps: number;
+  checkpointEvery: number;
+  validation: Validation;
+  writer: CheckpointWriter;
+  listener: TrainListener;
+  isStopped: () => boolean;
+}
+
+/**
+ * Trains, evaluates and writes checkpoints until the run is finished, hopeless or stopped; then the last checkpoint
+ * is on the disk.
+ *
+ * @throws UserError when the numbers or the workers fail, or the last checkpoint cannot be written
+ */
+export async function runSteps(
+  run: PreparedRun,
+): Promise<{ step: number; reason: 'finished' | 'stopped' }> {
+  const { config, corpus, engine, source, totalSteps, validation, writer, listener } = run;
+  const loop = new StepLoop(engine, config.train, listener);
+  const feed = new BatchFeed(engine, source, SLOT.training);
+  const badSteps = new BadSteps(engine, corpus, config, listener);
+  let step = run.fromStep;
+  try {
+    for (;;) {
+      const improved = validation.isDue(step) && (await validation.evaluate(step));
+      if (step >= totalSteps || validation.isHopeless || run.isStopped()) break;
+      if (improved || (step > run.fromStep && step % run.checkpointEvery === 0)) {
+        await writer.write(feed.slotOf(step), describeProgress(run, step));
+      }
+      const result = await loop.step(feed, step, totalSteps, source.stepsPerEpoch);
+      await badSteps.check(result, step, feed.slotOf(step));
+      step++;
+    }
+  } catch (error) {
+    if (!(error instanceof TaskFailure)) throw error;
+    throw await giveUp(error, () =>
+      writer.writeLast(feed.slotOf(step), describeProgress(run, step)),
+    );
+  }
+  await writer.writeLast(feed.slotOf(step), describeProgress(run, step));
+  const early = step < totalSteps && validation.isHopeless;
+  if (early) {
+    const message = `No lower validation loss in ${validation.state.withoutImprovement} evaluations: training ends here.`;
+    listener({ type: 'notice', message });
+  }
+  return { step, reason: early || step >= totalSteps ? 'finished' : 'stopped' };
+}
+
+function describeProgress(
+  { config, corpus, profile, source, validation }: PreparedRun,
+  step: number,
+): Progress {
+  const { stepsPerEpoch } = source;
+  return {
+    step,
+    position: {
+      epoch: Math.floor(step / stepsPerEpoch),
+      batch: step % stepsPerEpoch,
+      stepsPerEpoch,
+    },
+    seed: config.train.seed,
+    profile,
+    corpus: corpus.fingerprint,
+    validation: validation.state,
+  };
+}
+
+/** Ends a run whose workers fail, with a checkpoint of the last finished step where the weights are whole. */
+async function giveUp(failure: TaskFailure, writeLast: () => Promise<void>): Promise<UserError> {
+  const reason = failure.message;
+  if (failure.phase === 'update') {
+    return new UserError(
+      `${reason}; the weights were being updated, so that no checkpoint of them is written: go on from the last one with --resume`,
+      { cause: failure },
+    );
+  }
+  await writeLast();
+  return new UserError(
+    `${reason}; a checkpoint of the last finished step is written: go on with --resume`,
+    { cause: failure },
+  );
+}

@@ -1,0 +1,75 @@
+import type { BatchSource } from '../data/batches.js';
+import type { Engine } from './engine.js';
+import { evaluate } from './evaluation.js';
+import type { TrainListener } from './events.js';
+import type { BestResult, ValidationState } from './run-state.js';
+
+export interface ValidationOptions {
+  /** Batches of the validation split, where there is one. */
+  source: BatchSource | undefined;
+  everySteps: number;
+  /** Evaluations without a better result after which training is to end; null for never. */
+  patience: number | null;
+  totalSteps: number;
+  listener: TrainListener;
+}
+
+/** A run's evaluations: when they are due, the best result, and when there is no more hope of a better one. */
+export class Validation {
+  #state: ValidationState;
+
+  /** @param state what a resumed run goes on from */
+  constructor(
+    private readonly engine: Engine,
+    private readonly options: ValidationOptions,
+    state: ValidationState = { step: 0, withoutImprovement: 0 },
+  ) {
+    this.#state = state;
+  }
+
+  get state(): ValidationState {
+    return this.#state;
+  }
+
+  get best(): BestResult | undefined {
+    return this.#state.best;
+  }
+
+  /** Whether the last `patience` evaluations all came out no better than one before. */
+  get isHopeless(): boolean {
+    const { patience } = this.options;
+    return patience !== null && this.#state.withoutImprovement >= patience;
+  }
+
+  /** Whether to evaluate after `step` updates; not when that has been done already. */
+  isDue(step: number): boolean {
+    const { source, everySteps, totalSteps } = this.options;
+    if (source === undefined || step === 0 || step === this.#state.step) return false;
+    return step % everySteps === 0 || step === totalSteps;
+  }
+
+  /** Evaluates after `step` updates; true when this is the best result so far. */
+  async evaluate(step: number): Promise<boolean> {
+    const start = performance.now();
+    const { source, listener } = this.options;
+    const { loss, accuracy, perplexity, targets } = await evaluate(this.engine, source!);
+    const { best, withoutImprovement } = this.#state;
+    // A loss that is not finite is never the best, nor could it be written down.
+    const isBest = Number.isFinite(loss) && (best === undefined || loss < best.loss);
+    this.#state = isBest
+      ? { step, withoutImprovement: 0, best: { step, loss, accuracy } }
+      : { step, withoutImprovement: withoutImprovement + 1, ...(best && { best }) };
+    listener({
+      type: 'evaluation',
+      step,
+      split: 'validation',
+      loss,
+      accuracy,
+      ...(perplexity !== undefined && { perplexity }),
+      targets,
+      duration: (performance.now() - start) / 1000,
+      best: isBest,
+    });
+    return isBest;
+  }
+}

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { tokenizerFromJson } from '../data/tokenizers/kinds.js';
+import { serializedTokenizerSchema } from '../data/tokenizers/serialized.js';
+import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
+import { UserError } from '../errors.js';
+
+/** `vocabulary.json` of a run: what its token ids and classes mean. */
+
+const vocabularySchema = z.strictObject({
+  tokenizer: serializedTokenizerSchema,
+  classes: z.array(z.string()),
+});
+
+export interface Vocabulary {
+  tokenizer: Tokenizer;
+  classes: readonly string[];
+}
+
+/** The same vocabulary gives the same text. */
+export function formatVocabulary({ tokenizer, classes }: Vocabulary): string {
+  return `${JSON.stringify({ tokenizer: tokenizer.toJSON(), classes })}\n`;
+}
+
+/** @throws UserError naming the file when the text is no vocabulary */
+export function parseVocabulary(file: string, text: string): Vocabulary {
+  try {
+    const { tokenizer, classes } = vocabularySchema.parse(JSON.parse(text));
+    return { tokenizer: tokenizerFromJson(tokenizer), classes };
+  } catch (error) {
+    throw new UserError(`${file}: damaged: expected a vocabulary as lockstep writes it`, {
+      cause: error,
+    });
+  }
+}
