@@ -1,49 +1,28 @@
-import type { LstmCall } from '../../src/backend/kernels.js';
-import { PANEL, panelsOf } from '../../src/tensor/heap.js';
+import type { LstmCall, SequenceOperands } from '../../src/backend/kernels.js';
+import { PANEL, panelsOf, type Tensor } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
-import { EPSILON, uniform, zeros, type Fill } from './workbench.js';
+import { EPSILON, uniform, type Fill, type Workbench } from './workbench.js';
 
-/** One part's share of a batch, somewhere within it. */
-interface Share {
-  /** Where its counts begin, and how many there are. */
-  countsStart: number;
-  steps: number;
-  token0: number;
-  row0: number;
+/** Rows by their lengths, and the stretches of rows that are computed together. */
+interface Batch {
+  lengths: number[];
+  shares: [from: number, to: number][];
 }
 
-interface Layer {
-  hidden: number;
-  tokens: number;
-  rows: number;
-  /** Active rows at each step, share after share. */
-  counts: number[];
-  shares: Share[];
-}
-
-/** A batch of two shares, with tokens and rows before, between and behind that belong to neither. */
-const ragged: Omit<Layer, 'hidden'> = {
-  tokens: 50,
-  rows: 24,
-  counts: [13, 9, 9, 2, 1, 5, 4],
+/** Two shares, with rows before, between and behind that belong to neither. */
+const ragged: Batch = {
+  lengths: [2, 1, 4, 5, 3, 1, 3, 3, 2, 3, 4, 1, 3, 3, 4, 2, 1, 2, 3],
   shares: [
-    { countsStart: 0, steps: 5, token0: 3, row0: 2 },
-    { countsStart: 5, steps: 2, token0: 38, row0: 17 },
+    [1, 14],
+    [15, 18],
   ],
 };
-const single: Omit<Layer, 'hidden'> = {
-  tokens: 4,
-  rows: 1,
-  counts: [1, 1, 1, 1],
-  shares: [{ countsStart: 0, steps: 4, token0: 0, row0: 0 }],
-};
-const idle: Omit<Layer, 'hidden'> = {
-  tokens: 3,
-  rows: 3,
-  counts: [3],
+const single: Batch = { lengths: [4], shares: [[0, 1]] };
+const idle: Batch = {
+  lengths: [1, 1, 1],
   shares: [
-    { countsStart: 0, steps: 0, token0: 0, row0: 0 },
-    { countsStart: 0, steps: 1, token0: 0, row0: 0 },
+    [0, 0],
+    [0, 3],
   ],
 };
 
@@ -56,68 +35,116 @@ function gateFill(fill: Fill, hidden: number): Fill {
   return (row, column) => (isUnit(column, hidden) ? fill(row, column) : 0);
 }
 
-/** Runs a bound kernel on each share. */
-function callShares(call: LstmCall, shares: Share[]): () => void {
-  return () => {
-    for (const { countsStart, steps, token0, row0 } of shares) {
-      call(countsStart, steps, token0, row0);
-    }
+/** A layer's buffers on the bench, and the calls for every share of the batch. */
+function layOut(
+  bench: Workbench,
+  hidden: number,
+  { lengths, shares }: Batch,
+  fills: { gates?: Fill; cell?: Fill; weights: Tensor },
+): { sequence: SequenceOperands; callWith: (call: LstmCall) => () => void; tokens: number } {
+  const rows = lengths.length;
+  const rowStart = [0];
+  for (const length of lengths) rowStart.push(rowStart.at(-1)! + length);
+  const tokens = rowStart[rows]!;
+  const ranked = Array.from({ length: rows }, (_, row) => row);
+  const counts: number[] = [];
+  const calls = shares.map(([from, to]): Parameters<LstmCall> => {
+    const own = ranked.slice(from, to).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+    ranked.splice(from, to - from, ...own);
+    const steps = own.length > 0 ? lengths[own[0]!]! : 0;
+    const countsStart = counts.length;
+    for (let t = 0; t < steps; t++) counts.push(own.filter((row) => lengths[row]! > t).length);
+    return [countsStart, steps, from];
+  });
+  const units = panelsOf(hidden);
+  const sequence = {
+    gates: bench.panels('gates', tokens, 4 * units * PANEL, fills.gates),
+    hidden: bench.panels('hidden', tokens + rows, hidden),
+    cell: bench.panels('cell', tokens + rows, hidden, fills.cell),
+    weights: fills.weights,
+    rowStart: bench.indices('row start', rowStart),
+    ranked: bench.indices('ranked', ranked),
+    // As long as the most that any shares could need.
+    counts: bench.indices('counts', [
+      ...counts,
+      ...new Array<number>(tokens - counts.length).fill(0),
+    ]),
+    places: bench.indices('places', 2, rows),
+  };
+  // Who computes which rows is no result, and work buffers mean nothing afterwards.
+  for (const name of ['ranked', 'counts', 'places']) bench.allow(name, Infinity);
+  return { sequence, callWith: (call) => () => calls.forEach((args) => call(...args)), tokens };
+}
+
+function workOf(
+  bench: Workbench,
+  rows: number,
+  panels: { hidden: number; cell: number; gates: number },
+): { hidden: Tensor; cell: Tensor; gates: Tensor } {
+  const work = (name: string, count: number): Tensor => {
+    const tensor = bench.panels(name, rows, count * PANEL);
+    bench.allow(name, Infinity);
+    return tensor;
+  };
+  return {
+    hidden: work('work hidden', panels.hidden),
+    cell: work('work cell', panels.cell),
+    gates: work('work gates', panels.gates),
   };
 }
 
 function forwardCase(
   name: string,
-  { hidden, tokens, rows, counts, shares }: Layer,
+  hidden: number,
+  batch: Batch,
   { carried = false, projected = false },
 ): KernelCase {
   return {
     name: `forward, ${name}, ${hidden} units${carried ? ', carried state' : ''}${projected ? ', projected' : ''}`,
     prepare(bench) {
+      const rows = batch.lengths.length;
       const units = panelsOf(hidden);
       const columns = 4 * units * PANEL;
       const distinct = 7;
-      const pre = gateFill(uniform(2, 1), hidden);
-      const gates = bench.panels('gates', tokens, columns, projected ? undefined : pre);
-      const state = bench.panels('hidden', tokens + rows, hidden);
-      const cell = bench.panels('cell', tokens + rows, hidden);
+      const input = gateFill(uniform(2, 1), hidden);
       const bound = 2 / Math.sqrt(hidden);
       const inside: Fill = (row, column) => (row < hidden ? uniform(bound, 2)(row, column) : 0);
-      const weights = bench.panels('weights', units * PANEL, columns, gateFill(inside, hidden));
-      const product = bench.panels('projected', distinct, columns, pre);
+      const { sequence, callWith, tokens } = layOut(bench, hidden, batch, {
+        ...(!projected && { gates: input }),
+        weights: bench.panels('weights', units * PANEL, columns, gateFill(inside, hidden)),
+      });
+      const product = bench.panels('projected', distinct, columns, input);
       const places = Array.from({ length: tokens }, (_, i) => (i * 5 + 2) % distinct);
-      const rowsOf = bench.indices('rows of tokens', places);
-      const carriedFill: Fill = (row, column) =>
+      const rowsOfTokens = bench.indices('rows of tokens', places);
+      const state: Fill = (row, column) =>
         column % (units * PANEL) < hidden ? uniform(1, 3)(row, column) : 0;
-      const stateIn = bench.panels('state in', rows, 2 * units * PANEL, carriedFill);
-      const stateOut = bench.panels('state out', rows, 2 * units * PANEL);
+      const stateIn = bench.panels('state in', rows, 2 * units * PANEL, state);
       // Every step adds H roundings of sums below 8 to what the steps before it left; σ and tanh shrink errors.
-      const steps = Math.max(...shares.map((share) => share.steps));
-      for (const buffer of ['gates', 'hidden', 'cell', 'state out']) {
-        bench.allow(buffer, steps * (hidden + 8) * 8 * EPSILON);
-      }
+      const tolerance = Math.max(...batch.lengths) * (hidden + 8) * 8 * EPSILON;
+      const stateOut = bench.panels('state out', rows, 2 * units * PANEL);
+      for (const buffer of ['gates', 'hidden', 'cell', 'state out']) bench.allow(buffer, tolerance);
       const call = bench.backend.lstmForward({
-        gates,
-        hidden: state,
-        cell,
-        weights,
-        ...(projected && { projected: { product, rows: rowsOf } }),
+        ...sequence,
+        ...(projected && { projected: { product, rows: rowsOfTokens } }),
         ...(carried && { stateIn }),
         stateOut,
-        counts: bench.indices('counts', counts),
+        work: workOf(bench, rows, { hidden: 2 * units, cell: units, gates: 4 }),
       });
-      return callShares(call, shares);
+      return callWith(call);
     },
   };
 }
 
 function backwardCase(
   name: string,
-  { hidden, tokens, rows, counts, shares }: Layer,
-  from: 'above' | 'last' | 'both',
+  hidden: number,
+  batch: Batch,
+  from: 'above' | 'last',
 ): KernelCase {
   return {
     name: `backward, ${name}, ${hidden} units, gradient from ${from}`,
     prepare(bench) {
+      const rows = batch.lengths.length;
       const units = panelsOf(hidden);
       const columns = 4 * units * PANEL;
       // Activated gates: i, f, o between 0 and 1, g between −1 and 1.
@@ -125,32 +152,24 @@ function backwardCase(
         const value = uniform(1, 1)(row, column);
         return Math.floor(column / PANEL) % 4 === 2 ? value : (value + 1) / 2;
       };
-      const gates = bench.panels('gates', tokens, columns, gateFill(activated, hidden));
-      const cell = bench.panels('cell', tokens + rows, hidden, uniform(1.5, 2));
       const bound = 2 / Math.sqrt(hidden);
       const inside: Fill = (row, column) =>
         isUnit(row, hidden) ? uniform(bound, 3)(row, column) : 0;
-      const weights = bench.panels('weights', columns, hidden, inside);
-      const above = from === 'last' ? zeros : uniform(1, 4);
-      const dHidden = bench.panels('d hidden', tokens, hidden, above);
-      const dLast = bench.panels('d last', rows, hidden, uniform(1, 5));
-      const dCell = bench.panels('d cell', rows, hidden);
-      // As forwards, with 4H terms in a sum.
-      const steps = Math.max(...shares.map((share) => share.steps));
-      for (const buffer of ['gates', 'd hidden', 'd cell']) {
-        bench.allow(buffer, steps * (4 * hidden + 8) * 8 * EPSILON);
-      }
-      const call = bench.backend.lstmBackward({
-        gates,
-        cell,
-        weights,
-        dHidden,
-        fromAbove: from !== 'last',
-        ...(from !== 'above' && { dLast }),
-        dCell,
-        counts: bench.indices('counts', counts),
+      const { sequence, callWith, tokens } = layOut(bench, hidden, batch, {
+        gates: gateFill(activated, hidden),
+        cell: uniform(1.5, 2),
+        weights: bench.panels('weights', columns, hidden, inside),
       });
-      return callShares(call, shares);
+      const dHidden = bench.panels('d hidden', tokens, hidden, uniform(1, 4));
+      const dLast = bench.panels('d last', rows, hidden, uniform(1, 5));
+      // As forwards, with 4H terms in a sum.
+      bench.allow('gates', Math.max(...batch.lengths) * (4 * hidden + 8) * 8 * EPSILON);
+      const call = bench.backend.lstmBackward({
+        ...sequence,
+        ...(from === 'above' ? { dHidden } : { dLast }),
+        work: workOf(bench, rows, { hidden: 2, cell: units, gates: 8 * units }),
+      });
+      return callWith(call);
     },
   };
 }
@@ -158,37 +177,35 @@ function backwardCase(
 const widths = [7, 16, 20, 33, 64];
 describeContract('lstm', [
   ...widths.flatMap((hidden) => [
-    forwardCase('ragged', { hidden, ...ragged }, { carried: true }),
-    forwardCase('ragged', { hidden, ...ragged }, { projected: true }),
-    backwardCase('ragged', { hidden, ...ragged }, 'above'),
-    backwardCase('ragged', { hidden, ...ragged }, 'last'),
+    forwardCase('ragged', hidden, ragged, { carried: true }),
+    forwardCase('ragged', hidden, ragged, { projected: true }),
+    backwardCase('ragged', hidden, ragged, 'above'),
+    backwardCase('ragged', hidden, ragged, 'last'),
   ]),
-  forwardCase('one row', { hidden: 20, ...single }, {}),
-  forwardCase('one row', { hidden: 20, ...single }, { carried: true, projected: true }),
-  backwardCase('one row', { hidden: 20, ...single }, 'above'),
-  backwardCase('one row', { hidden: 20, ...single }, 'last'),
-  forwardCase('an idle share', { hidden: 20, ...idle }, {}),
-  backwardCase('an idle share', { hidden: 20, ...idle }, 'last'),
+  forwardCase('one row', 20, single, {}),
+  forwardCase('one row', 20, single, { carried: true, projected: true }),
+  backwardCase('one row', 20, single, 'above'),
+  backwardCase('one row', 20, single, 'last'),
+  forwardCase('an idle share', 20, idle, {}),
+  backwardCase('an idle share', 20, idle, 'last'),
 ]);
 
-/** Thirteen rows of one token behind a carried state: one share or three have them in the same order. */
-const together: Layer = {
-  hidden: 33,
-  tokens: 13,
-  rows: 13,
-  counts: [13, 1, 7, 5],
-  shares: [{ countsStart: 0, steps: 1, token0: 0, row0: 0 }],
-};
-const apart: Layer = {
-  ...together,
+const together: Batch = { lengths: ragged.lengths, shares: [[0, 19]] };
+const apart: Batch = {
+  lengths: ragged.lengths,
   shares: [
-    { countsStart: 1, steps: 1, token0: 0, row0: 0 },
-    { countsStart: 2, steps: 1, token0: 1, row0: 1 },
-    { countsStart: 3, steps: 1, token0: 8, row0: 8 },
+    [8, 19],
+    [0, 1],
+    [1, 8],
   ],
 };
 itHasEqualBits(
   'a row goes forwards with the same bits whoever computes the others',
-  forwardCase('thirteen rows together', together, { carried: true }),
-  forwardCase('thirteen rows apart', apart, { carried: true }),
+  forwardCase('together', 33, together, { carried: true }),
+  forwardCase('apart', 33, apart, { carried: true }),
+);
+itHasEqualBits(
+  'a row goes backwards with the same bits whoever computes the others',
+  backwardCase('together', 33, together, 'above'),
+  backwardCase('apart', 33, apart, 'above'),
 );

@@ -76,9 +76,10 @@ export class Workbench {
     return this.#heap.tensor(spec);
   }
 
-  /** An array of integers with the values given, or of so many canaries. */
-  indices(name: string, values: readonly number[] | number): IndexTensor {
-    const spec = this.#plan.indices(name, typeof values === 'number' ? values : values.length);
+  /** An array of integers with the values given, or canaries of the shape given. */
+  indices(name: string, values: readonly number[] | number, ...rest: number[]): IndexTensor {
+    const length = typeof values === 'number' ? values : values.length;
+    const spec = this.#plan.indices(name, length, ...rest);
     if (typeof values !== 'number') this.#heap.flatIndices(spec).set(values);
     return this.#heap.indices(spec);
   }

@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { describeBackends } from '../../src/backend/select.js';
+import type { RawBatch } from '../../src/model/batch-layout.js';
+import type { NetworkShape } from '../../src/model/parameters.js';
+import { PURPOSE, uniform } from '../../src/tensor/random.js';
+import { createEngine, rawBatch } from '../parity/fixture.js';
+
+const optimizer = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 0.5 };
+const VOCABULARY = 50;
+
+const classifier: NetworkShape = {
+  task: 'classify',
+  vocabulary: VOCABULARY,
+  embedding: 12,
+  layers: [20, 33],
+  outputs: 3,
+};
+const languageModel: NetworkShape = {
+  ...classifier,
+  task: 'language-model',
+  outputs: VOCABULARY,
+};
+
+const draw = (stream: number, index: number, below: number): number =>
+  Math.floor(uniform(9, PURPOSE.sampling, stream, index) * below);
+const tokens = (rows: number, length: (row: number) => number, stream: number): number[][] =>
+  Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: length(row) }, (_, t) => draw(stream, row * 100 + t, VOCABULARY)),
+  );
+
+/** Rows of all lengths, and a last batch that is not full. */
+const mails = [13, 13, 5].map((rows, stream) =>
+  rawBatch(
+    tokens(rows, (row) => 1 + draw(stream + 10, row, 14), stream),
+    Array.from({ length: rows }, (_, row) => draw(stream + 20, row, 3)),
+  ),
+);
+const texts = [0, 1, 2].map((stream) =>
+  rawBatch(
+    tokens(10, () => 6, stream),
+    [],
+    tokens(10, () => 6, stream + 30),
+  ),
+);
+
+/** Every parameter's bits, and the losses, after a step on each batch. */
+async function trainWith(
+  backend: 'native' | 'wasm',
+  shape: NetworkShape,
+  batches: RawBatch[],
+  parts: number,
+  dropout: number,
+): Promise<Record<string, number | Uint8Array>> {
+  const engine = createEngine(shape, batches, { backend, parts, dropout, shards: 8 });
+  await engine.initialize(1);
+  engine.clearState(0);
+  const result: Record<string, number | Uint8Array> = {};
+  for (const [index, batch] of batches.entries()) {
+    const slot = index % 2;
+    engine.load(slot, batch);
+    const { lossSum, gradNorm, applied } = await engine.trainStep(slot, index + 1, optimizer);
+    expect(applied).toBe(true);
+    result[`loss ${index}`] = lossSum;
+    result[`gradient norm ${index}`] = gradNorm;
+  }
+  for (const { name } of engine.plan.parameters) {
+    const { buffer, byteOffset, byteLength } = engine.parameter(name);
+    result[name] = new Uint8Array(buffer, byteOffset, byteLength).slice();
+  }
+  return result;
+}
+
+const backends = describeBackends().filter(({ name }) => name !== 'reference');
+describe.each(backends)('$name', ({ name, available, reason }) => {
+  if (!available || name === 'reference') {
+    it.skip(`not available: ${reason}`, () => undefined);
+    return;
+  }
+
+  it.each([2, 3, 4, 7, 16])(
+    'trains a classifier to the same bits in %i parts as in one',
+    async (parts) => {
+      const alone = await trainWith(name, classifier, mails, 1, 0.3);
+      expect(await trainWith(name, classifier, mails, parts, 0.3)).toEqual(alone);
+    },
+  );
+
+  it.each([2, 3, 4, 7, 16])(
+    'trains a language model to the same bits in %i parts as in one',
+    async (parts) => {
+      const alone = await trainWith(name, languageModel, texts, 1, 0);
+      expect(await trainWith(name, languageModel, texts, parts, 0)).toEqual(alone);
+    },
+  );
+
+  it('draws other masks with dropout than without, and other weights from them', async () => {
+    const dropped = await trainWith(name, classifier, mails, 1, 0.3);
+    expect(await trainWith(name, classifier, mails, 1, 0)).not.toEqual(dropped);
+  });
+});

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+import type { RawBatch } from '../../src/model/batch-layout.js';
+import type { NetworkShape } from '../../src/model/parameters.js';
+import type { Engine } from '../../src/train/engine.js';
+import { PURPOSE, uniform } from '../../src/tensor/random.js';
+import { createLocalRunner } from '../../src/train/runner.js';
+import { createEngine, gradientOf, rawBatch } from './fixture.js';
+
+/*
+ * On a float64 heap the central difference (L(w + h) − L(w − h)) / 2h errs by h² L‴ / 6 from the series and by
+ * 1e-16 L / h from rounding: with h = 1e-4 both are some 1e-9 of the gradients at most.
+ */
+const STEP = 1e-4;
+const TOLERANCE = 1e-6;
+/** Elements, and directions in which all elements move, that are tried in every parameter. */
+const TRIED = 5;
+
+/** Without a learning rate a step leaves the parameters as they are; its number decides the dropout masks. */
+const still = { learningRate: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: null };
+const draw = (stream: number, index: number, below: number): number =>
+  Math.floor(uniform(5, PURPOSE.sampling, stream, index) * below);
+
+const VOCABULARY = 12;
+const classifier: NetworkShape = {
+  task: 'classify',
+  vocabulary: VOCABULARY,
+  embedding: 5,
+  layers: [7, 6],
+  outputs: 3,
+};
+const languageModel: NetworkShape = {
+  ...classifier,
+  task: 'language-model',
+  layers: [5, 17],
+  outputs: VOCABULARY,
+};
+
+function tokensOf(lengths: number[], stream: number): number[][] {
+  return lengths.map((length, row) =>
+    Array.from({ length }, (_, t) => draw(stream, row * 100 + t, VOCABULARY)),
+  );
+}
+
+const mails = rawBatch(tokensOf([2, 1, 5, 2], 1), [0, 2, 1, 1]);
+/** Rows that go on where those of the batch before ended. */
+const texts = [2, 4].map((stream) =>
+  rawBatch(tokensOf([3, 3], stream), [], tokensOf([3, 3], stream + 1)),
+);
+
+/** Draws parameters, biases too, so large that every non-linearity takes part. */
+async function drawParameters(engine: Engine): Promise<void> {
+  await engine.initialize(3);
+  for (const [stream, { name }] of engine.plan.parameters.entries()) {
+    const values = engine.parameter(name);
+    values.forEach((_, i) => (values[i] = uniform(4, PURPOSE.weights, stream, i) - 0.5));
+  }
+  await engine.packWeights();
+}
+
+/** Compares the gradients of the last batch's mean loss, the state that the batches before it left being constant. */
+async function compareGradients(
+  shape: NetworkShape,
+  batches: RawBatch[],
+  dropout: number,
+): Promise<void> {
+  const engine = createEngine(shape, batches, { backend: 'reference', parts: 2, dropout });
+  await drawParameters(engine);
+  engine.clearState(0);
+  for (const [index, batch] of batches.entries()) {
+    engine.load(index % 2, batch);
+    await engine.trainStep(index % 2, index + 1, still);
+  }
+  const slot = (batches.length - 1) % 2;
+  const gradients = new Map(
+    engine.plan.parameters.map(({ name }) => [name, gradientOf(engine, name, slot)]),
+  );
+  const run = createLocalRunner(engine.handle);
+  const losses = engine.heap.flat(engine.plan.losses);
+  const last = batches.at(-1)!;
+  const targets = shape.task === 'classify' ? last.rows : last.tokens.length;
+  const loss = async (): Promise<number> => {
+    for (const phase of ['pack', 'project', 'train'] as const) await run(phase, slot);
+    let sum = 0;
+    for (let i = 0; i < targets; i++) sum += losses[i]!;
+    return sum / targets;
+  };
+  for (const [stream, { name }] of engine.plan.parameters.entries()) {
+    const values = engine.parameter(name);
+    const original = values.slice();
+    const gradient = gradients.get(name)!;
+    const lossAlong = (direction: Float64Array, distance: number): Promise<number> => {
+      values.forEach((_, i) => (values[i] = original[i]! + distance * direction[i]!));
+      return loss();
+    };
+    for (let i = 0; i < 2 * TRIED; i++) {
+      const direction =
+        i < TRIED ? axis(values.length, 10 + stream, i) : signs(values.length, 30 + stream, i);
+      const above = await lossAlong(direction, STEP);
+      const difference = (above - (await lossAlong(direction, -STEP))) / (2 * STEP);
+      const expected = gradient.reduce((sum, value, k) => sum + value * direction[k]!, 0);
+      const size = Math.hypot(...gradient);
+      expect(size, `${name} has a gradient`).toBeGreaterThan(1e-4);
+      expect(Math.abs(difference - expected) / size, `${name}, try ${i}`).toBeLessThan(TOLERANCE);
+    }
+    values.set(original);
+  }
+}
+
+/** One random element alone. */
+function axis(length: number, stream: number, index: number): Float64Array {
+  const direction = new Float64Array(length);
+  direction[draw(stream, index, length)] = 1;
+  return direction;
+}
+
+/** Every element by ±1 / √length. */
+function signs(length: number, stream: number, index: number): Float64Array {
+  return new Float64Array(length).map(
+    (_, k) => (draw(stream, index * 10_000 + k, 2) * 2 - 1) / Math.sqrt(length),
+  );
+}
+
+describe('every gradient agrees with finite differences in float64', () => {
+  it.each([0, 0.3])('of a classifier of rows of different lengths, dropout %d', (dropout) =>
+    compareGradients(classifier, [mails], dropout),
+  );
+
+  it.each([0, 0.3])('of a language model behind a carried state, dropout %d', (dropout) =>
+    compareGradients(languageModel, texts, dropout),
+  );
+});
