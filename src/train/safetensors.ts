@@ -108,16 +108,17 @@ async function withFile<T>(
   fs: FileSystem,
   use: (file: nodeFs.FileHandle) => Promise<T>,
 ): Promise<T> {
-  let file: nodeFs.FileHandle | undefined;
   try {
-    file = await fs.open(path, 'r');
-    return await use(file);
+    const file = await fs.open(path, 'r');
+    try {
+      return await use(file);
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     if (error instanceof UserError || !(error instanceof Error && 'code' in error)) throw error;
     const reason = error.code === 'ENOENT' ? 'there is no such file' : error.message;
     throw new UserError(`${path}: cannot be read: ${reason}`, { cause: error });
-  } finally {
-    await file?.close();
   }
 }
 

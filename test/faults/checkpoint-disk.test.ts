@@ -1,0 +1,203 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chooseBackend } from '../../src/backend/select.js';
+import { parseConfig } from '../../src/config/load.js';
+import { UserError } from '../../src/errors.js';
+import { Snapshot } from '../../src/train/checkpoint.js';
+import { CheckpointWriter } from '../../src/train/checkpoint-writer.js';
+import type { RunFileSystem } from '../../src/train/disk.js';
+import { allocateEngine, Engine } from '../../src/train/engine.js';
+import type { TrainEvent } from '../../src/train/events.js';
+import { RunDirectory } from '../../src/train/run-directory.js';
+import type { Progress } from '../../src/train/run-state.js';
+import { createLocalRunner } from '../../src/train/runner.js';
+import { FailingDisk } from './failing-disk.js';
+
+const config = parseConfig('task: language-model\ndata: { train: a.txt }', 'x.yaml');
+// In memory where possible: some hundred directories are copied.
+const memory = '/dev/shm';
+const scratch = mkdtempSync(path.join(existsSync(memory) ? memory : tmpdir(), 'checkpoint-disk-'));
+const directory = path.join(scratch, 'run');
+const prepared = path.join(scratch, 'prepared');
+let snapshot: Snapshot;
+
+function soundDisk(): FailingDisk {
+  return new FailingDisk(() => undefined);
+}
+
+/** Keeps one checkpoint, so that every mistake shows. */
+function createWriter(
+  fs: RunFileSystem = soundDisk(),
+  events: TrainEvent[] = [],
+  written?: Progress,
+) {
+  return new CheckpointWriter(
+    new RunDirectory(directory, fs),
+    snapshot,
+    { keep: 1, keepEvery: null },
+    (event) => events.push(event),
+    written,
+  );
+}
+
+function progressAt(step: number): Progress {
+  return {
+    step,
+    position: { epoch: 0, batch: step, stepsPerEpoch: 100 },
+    seed: 1,
+    profile: 'fma-float32',
+    corpus: 'abc',
+    validation: { step, withoutImprovement: 0, best: { step, loss: 1, accuracy: 0.5 } },
+  };
+}
+
+/** Step of the checkpoint that a resume would go on from, if a kill came now. */
+async function resumableStep(): Promise<number | undefined> {
+  const copy = mkdtempSync(path.join(scratch, 'killed-'));
+  cpSync(directory, copy, { recursive: true });
+  const { found } = await new RunDirectory(copy, soundDisk()).resume(
+    config,
+    false,
+    () => undefined,
+  );
+  rmSync(copy, { recursive: true });
+  return found?.state.step;
+}
+
+beforeAll(async () => {
+  const handle = allocateEngine(chooseBackend('auto').kind, {
+    shape: { task: 'language-model', vocabulary: 9, embedding: 4, layers: [5], outputs: 9 },
+    ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 1, shards: 1 },
+    ...{ dropout: 0, seed: 1, training: true },
+  });
+  const engine = new Engine(handle, createLocalRunner(handle));
+  await engine.initialize(1);
+  snapshot = new Snapshot(engine);
+  await new RunDirectory(directory).create(config);
+  await createWriter().writeLast(0, progressAt(1));
+  cpSync(directory, prepared, { recursive: true });
+});
+
+function restore(): void {
+  rmSync(directory, { recursive: true });
+  cpSync(prepared, directory, { recursive: true });
+}
+beforeEach(restore);
+afterAll(() => rmSync(scratch, { recursive: true }));
+
+/** A checkpoint that adds to, and one that takes the place of, the one that is there. */
+describe.each([
+  { what: 'the next checkpoint', step: 2 },
+  { what: 'the same checkpoint again', step: 1 },
+])('while $what is written', ({ step }) => {
+  /** What is asked of the disk when nothing fails. */
+  async function listOperations(): Promise<FailingDisk['operations']> {
+    const disk = soundDisk();
+    await createWriter(disk).writeLast(0, progressAt(step));
+    restore();
+    return disk.operations;
+  }
+
+  it('a kill behind any operation leaves a whole checkpoint', async () => {
+    const found = new Set<number | undefined>();
+    const disk = new FailingDisk(
+      () => undefined,
+      async () => {
+        found.add(await resumableStep());
+      },
+    );
+    await createWriter(disk).writeLast(0, progressAt(step));
+    expect([...found]).toEqual(step === 1 ? [1] : [1, 2]);
+    const kinds = new Set(disk.operations.map(({ kind }) => kind));
+    for (const kind of ['open', 'write', 'sync', 'mkdir', 'rename', 'rm'] as const) {
+      expect(kinds).toContain(kind);
+    }
+  });
+
+  it.each([
+    { kind: 'EIO once', fault: 'EIO', lasts: false },
+    { kind: 'ENOSPC from then on', fault: 'ENOSPC', lasts: true },
+    { kind: 'a short write', fault: 'short', lasts: false },
+  ] as const)('$kind leaves a whole checkpoint, and one sentence', async ({ fault, lasts }) => {
+    const operations = await listOperations();
+    for (const { index, ...failing } of operations) {
+      if (fault === 'short' && failing.kind !== 'write') continue;
+      restore();
+      const disk = new FailingDisk((operation) =>
+        operation.index === index || (lasts && operation.index > index) ? fault : undefined,
+      );
+      const events: TrainEvent[] = [];
+      const writer = createWriter(disk, events, progressAt(0));
+      const error: unknown = await writer
+        .writeLast(0, progressAt(step))
+        .then(() => undefined)
+        .catch((caught: unknown) => caught);
+      const where = `${failing.kind} ${failing.path}`;
+      if (error === undefined) {
+        expect(await resumableStep(), where).toBe(step);
+        continue;
+      }
+      expect(fault, where).not.toBe('short');
+      expect(error, where).toBeInstanceOf(UserError);
+      expect((error as UserError).message).toMatch(
+        /checkpoints: the checkpoint after step \d could not be written \(.* \((EIO|ENOSPC)\)\); the one after step 0 is kept: go on from there with --resume$/,
+      );
+      expect(events).toMatchObject([{ type: 'checkpoint-failed', step }]);
+      expect([1, step], where).toContain(await resumableStep());
+    }
+  });
+});
+
+it('a failed checkpoint is told, and the next one is written', async () => {
+  let full = true;
+  const disk = new FailingDisk(() => (full ? 'ENOSPC' : undefined));
+  const events: TrainEvent[] = [];
+  const writer = createWriter(disk, events);
+  await writer.write(0, progressAt(2));
+  await writer.settle();
+  full = false;
+  await writer.write(0, progressAt(3));
+  await writer.settle();
+  expect(events).toMatchObject([
+    { type: 'checkpoint-failed', step: 2, reason: 'no space left on device (ENOSPC)' },
+    { type: 'checkpoint', step: 3 },
+  ]);
+  expect(readdirSync(path.join(directory, 'checkpoints'))).toEqual(['step-00000003']);
+  expect(readFileSync(path.join(directory, 'latest'), 'utf8')).toBe('step-00000003\n');
+});
+
+it('a failed checkpoint gives its space free', async () => {
+  const disk = new FailingDisk(({ kind, path }) =>
+    kind === 'sync' && path.includes('optimizer') ? 'EIO' : undefined,
+  );
+  await expect(createWriter(disk).writeLast(0, progressAt(2))).rejects.toThrow(UserError);
+  expect(readdirSync(path.join(directory, 'checkpoints'))).toEqual(['step-00000001']);
+});
+
+it.each(['EIO', 'short'] as const)(
+  '%s at any operation of a resume finds a checkpoint or ends with one sentence',
+  async (fault) => {
+    await createWriter().writeLast(0, progressAt(2));
+    const resume = (fs: RunFileSystem, said: string[]) =>
+      new RunDirectory(directory, fs).resume(config, false, (message) => said.push(message));
+    const untouched = soundDisk();
+    await resume(untouched, []);
+    for (const { index, ...failing } of untouched.operations) {
+      if (fault === 'short' && !['read', 'write'].includes(failing.kind)) continue;
+      const disk = new FailingDisk((operation) => (operation.index === index ? fault : undefined));
+      const where = `${failing.kind} ${failing.path}`;
+      const said: string[] = [];
+      try {
+        const { found } = await resume(disk, said);
+        expect(found?.state.step, where).toBe(2);
+        expect(said, where).toEqual([]);
+      } catch (error) {
+        expect(error, where).toBeInstanceOf(UserError);
+        expect((error as UserError).message, where).not.toContain('\n');
+      }
+      expect(await resumableStep(), where).toBe(2);
+    }
+  },
+);
