@@ -7,7 +7,9 @@ Reads the token store that Lockstep made (docs/token-store.md) and goes through 
 the tokens are cut into --batch streams of equal length, read --time tokens at a time, hidden state
 carried on and zeroed at the start of an epoch. The options' defaults are those of the config. With
 --weights both start from the same parameters: `lockstep train --set train.maxSteps=0` writes the initial
-ones of a run. Uses every core. Prints one JSON object a line.
+ones of a run. Prints one JSON object a line.
+
+On a busy machine take --threads 1: PyTorch's threads wait for each other in loops that eat the time they need.
 """
 import argparse
 import array
@@ -68,10 +70,12 @@ def main():
     parser.add_argument("--steps", type=int, help="end after so many steps; 0 only evaluates")
     parser.add_argument("--rate", type=float, default=0.002)
     parser.add_argument("--clip", type=float, default=1.0)
+    parser.add_argument("--evaluate-every", type=int, help="steps; at the end of each epoch by default")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--seed", type=int, default=1, help="of the parameters without --weights")
     options = parser.parse_args()
 
-    torch.set_num_threads(os.cpu_count())
+    torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     train = read_tokens(options.store, "train")
     training = batches(train, options.batch, options.time)
@@ -97,7 +101,7 @@ def main():
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), options.clip)
         adam.step()
-        if step % len(training) == 0 or step == steps:
+        if step % (options.evaluate_every or len(training)) == 0 or step == steps:
             print(json.dumps({"step": step, "trainLoss": loss.item(),
                               "validationLoss": evaluate(model, validation),
                               "seconds": round(time.perf_counter() - start, 1)}), flush=True)
