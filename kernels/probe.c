@@ -20,15 +20,29 @@ typedef struct {
   double out, rounds;
 } peak_args;
 
-/* Fused multiply-adds on registers alone: the fastest that this core can go. 2 * 12 * VL operations a round. */
+/*
+ * Multiply-adds on registers alone: the fastest that this core can go. 2 * 10 * 2 * VL operations a round, on operands
+ * that fill their mantissas and change from one operation to the next, as those of training do.
+ */
 void KERNEL(peak)(char *base, const double *args) {
   const peak_args *x = (const peak_args *)args;
-  vf acc[12];
-  const vf a = vset(0.999999f), b = vset(1e-7f);
-  UNROLL for (int i = 0; i < 12; i++) acc[i] = vset((float)i);
-  for (size_t n = 0; n < (size_t)x->rounds; n++) {
-    UNROLL for (int i = 0; i < 12; i++) acc[i] = vfma(acc[i], a, b);
+  float *out = F32(base, x->out);
+  vf acc[10], factor[2], term[2];
+  uint32_t state = 12345;
+  for (int i = 0; i < 14; i++) {
+    float lanes[VL];
+    for (int l = 0; l < VL; l++) {
+      state = state * 1664525u + 1013904223u;
+      lanes[l] = ((float)(state >> 8) / 8388608.0f - 1.0f) * 0.9f;
+    }
+    if (i < 10) acc[i] = vload(lanes);
+    else if (i < 12) factor[i - 10] = vload(lanes);
+    else term[i - 12] = vload(lanes);
   }
-  UNROLL for (int i = 1; i < 12; i++) acc[0] = vadd(acc[0], acc[i]);
-  vstore(F32(base, x->out), acc[0]);
+  for (size_t n = 0; n < (size_t)x->rounds; n++) {
+    UNROLL for (int j = 0; j < 2; j++)
+      UNROLL for (int i = 0; i < 10; i++) acc[i] = vfma(acc[i], factor[(i + j) % 2], term[i / 2 % 2]);
+  }
+  UNROLL for (int i = 1; i < 10; i++) acc[0] = vadd(acc[0], acc[i]);
+  vstore(out, acc[0]);
 }

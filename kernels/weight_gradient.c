@@ -19,12 +19,11 @@
 #define GRADIENT_ROWS 4
 #define GRADIENT_VECTORS 2
 #endif
-/* Panels of dY handled together: they share a chunk of X while it is in the second-level cache. */
+/* Panels of dY handled together: they share a chunk of X while it is in the first-level cache. */
 #define BLOCK_PANELS 4
-/* Tokens of a chunk: a panel of dY and three of X take 256 bytes a token. */
-#define CHUNK_TOKENS 4096
-#define TILE_FLOATS (GRADIENT_ROWS * GRADIENT_VECTORS * VL)
-/* Levels of the tree: at most 1024 segments. */
+/* Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache. */
+#define CHUNK_TOKENS 160
+/* Levels of the tree and one for its result: at most 1024 segments. */
 #define MAX_LEVELS 11
 
 typedef struct {
@@ -54,54 +53,88 @@ INLINE row_range rows_of_panel(const gradient_args *x, size_t panel) {
   return (row_range){panel % 4 * hidden + unit, min_size(PANEL, hidden - unit)};
 }
 
-INLINE void sum_tokens(const int vectors, const float *a, const float *const *b, const int32_t *order_a,
-                       const int32_t *order_b, int32_t k0, int32_t k1, const float *ahead, const int32_t *order_ahead,
-                       vf acc[GRADIENT_ROWS][GRADIENT_VECTORS]) {
+/* One tile's operands: a panel of dY from its first row on, vectors of X, and what to fetch for later. */
+typedef struct {
+  const float *output, *input[GRADIENT_VECTORS], *ahead;
+  const int32_t *order_output, *order_input, *order_ahead;
+} tile_operands;
+
+#define TILE_FLOATS (GRADIENT_ROWS * GRADIENT_VECTORS * VL)
+
+/*
+ * Sums tokens [k0, k1) of a tile and adds the pending sums of its left neighbours, as a binary counter carries.
+ * The result lands in the first free level, or for the last segment in the level behind the last one added.
+ */
+INLINE float *sum_segment(const int vectors, const int indexed, const tile_operands *x, int32_t k0, int32_t k1,
+                          size_t segment, float *pending) {
+  vf acc[GRADIENT_ROWS][GRADIENT_VECTORS];
+  UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+    UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
+  const float *output = x->output, *ahead = x->ahead;
   for (int32_t k = k0; k < k1; k++) {
-    const size_t left = (size_t)(order_a ? order_a[k] : k) * PANEL;
-    const size_t right = (size_t)(order_b ? order_b[k] : k) * PANEL;
-    PREFETCH(ahead + (size_t)(order_ahead ? order_ahead[k] : k) * PANEL);
+    size_t left = (size_t)k * PANEL, right = left, later = left;
+    if (indexed) {
+      if (x->order_output) left = (size_t)x->order_output[k] * PANEL;
+      if (x->order_input) right = (size_t)x->order_input[k] * PANEL;
+      if (x->order_ahead) later = (size_t)x->order_ahead[k] * PANEL;
+    }
+    PREFETCH(ahead + later);
     vf column[GRADIENT_VECTORS];
-    UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b[j] + right);
+    UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(x->input[j] + right);
     UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
-      const vf scale = vset(a[left + (size_t)i]);
+      const vf scale = vset(output[left + (size_t)i]);
       UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vfma(scale, column[j], acc[i][j]);
     }
   }
-}
-
-INLINE void store_columns(float *to, const float *from, size_t count) {
-  for (size_t i = 0; i < count; i++) to[i] = from[i];
-}
-
-/* Adds a segment's sum to the pending sums of its left neighbours, as a binary counter carries. */
-INLINE float *carry_up(const int vectors, size_t segment, float *pending, vf acc[GRADIENT_ROWS][GRADIENT_VECTORS]) {
   for (size_t carry = segment; carry & 1; carry >>= 1) {
     UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
       UNROLL for (int j = 0; j < vectors; j++)
         acc[i][j] = vadd(vload(pending + (i * GRADIENT_VECTORS + j) * VL), acc[i][j]);
     pending += TILE_FLOATS;
   }
+  UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+    UNROLL for (int j = 0; j < vectors; j++) vstore(pending + (i * GRADIENT_VECTORS + j) * VL, acc[i][j]);
   return pending;
 }
 
+/* Functions of their own: inlined into their caller, the compiler would run out of registers for the sums. */
+#define SEGMENT_FUNCTION(vectors, indexed)                                                                     \
+  static __attribute__((noinline)) float *sum_segment_##vectors##_##indexed(                                   \
+      const tile_operands *x, int32_t k0, int32_t k1, size_t segment, float *pending) {                        \
+    return sum_segment(vectors, indexed, x, k0, k1, segment, pending);                                         \
+  }
+SEGMENT_FUNCTION(1, 0)
+SEGMENT_FUNCTION(1, 1)
+SEGMENT_FUNCTION(2, 0)
+SEGMENT_FUNCTION(2, 1)
+#if GRADIENT_VECTORS > 2
+SEGMENT_FUNCTION(3, 0)
+SEGMENT_FUNCTION(3, 1)
+#endif
+
+typedef float *(*segment_function)(const tile_operands *, int32_t, int32_t, size_t, float *);
+
+static const segment_function segment_functions[GRADIENT_VECTORS][2] = {
+    {sum_segment_1_0, sum_segment_1_1},
+    {sum_segment_2_0, sum_segment_2_1},
+#if GRADIENT_VECTORS > 2
+    {sum_segment_3_0, sum_segment_3_1},
+#endif
+};
+
+/* Copies a finished tile into dW, but for the rows and columns that are only padding. */
 INLINE void store_tile(const int vectors, char *base, const gradient_args *x, size_t panel, size_t sub, size_t vector,
-                       vf acc[GRADIENT_ROWS][GRADIENT_VECTORS]) {
-  const size_t columns = (size_t)x->columns;
+                       const float *tile) {
+  const size_t columns = (size_t)x->columns, first = vector * VL;
+  if (first >= columns) return;
+  const size_t count = min_size((size_t)vectors * VL, columns - first);
   const row_range range = rows_of_panel(x, panel);
-  UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
-    if (sub + (size_t)i >= range.count) continue;
-    float *out = F32(base, x->out) + (range.row + sub + (size_t)i) * columns;
-    UNROLL for (int j = 0; j < vectors; j++) {
-      const size_t column = (vector + (size_t)j) * VL;
-      if (column + VL <= columns) {
-        vstore(out + column, acc[i][j]);
-      } else if (column < columns) {
-        float edge[VL];
-        vstore(edge, acc[i][j]);
-        store_columns(out + column, edge, columns - column);
-      }
-    }
+  for (size_t i = 0; i < GRADIENT_ROWS && sub + i < range.count; i++) {
+    float *out = F32(base, x->out) + (range.row + sub + i) * columns + first;
+    const float *from = tile + i * GRADIENT_VECTORS * VL;
+    size_t column = 0;
+    for (; column + VL <= count; column += VL) vstore(out + column, vload(from + column));
+    for (; column < count; column++) out[column] = from[column];
   }
 }
 
@@ -130,7 +163,7 @@ INLINE const float *data_ahead(char *base, const gradient_args *x, size_t tile, 
 
 /*
  * A block of `panels` panels of dY by one group of columns. Each tile walks all segments of a chunk before the
- * next tile does: its pending sums stay in the first-level cache, the chunk's tokens in the second-level one.
+ * next tile does: what they share, the chunk of X, stays in the first-level cache.
  */
 INLINE void gradient_block(const int vectors, char *base, const gradient_args *x, size_t first, size_t panels,
                            size_t vector, size_t total_vectors) {
@@ -139,31 +172,24 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
   const int32_t *order_b = x->order_input == 0 ? 0 : I32(base, x->order_input);
   const size_t count = (size_t)x->segment_count;
   const size_t tiles = panels * (PANEL / GRADIENT_ROWS);
-  const float *b[GRADIENT_VECTORS];
-  for (int j = 0; j < vectors; j++) b[j] = input_vector(base, x, vector + (size_t)j);
+  const segment_function sum = segment_functions[vectors - 1][order_a != 0 || order_b != 0];
 
   for (size_t chunk = 0, chunk_end; chunk < count; chunk = chunk_end) {
     for (chunk_end = chunk + 1; chunk_end < count; chunk_end++)
       if (segments[chunk_end + 1] - segments[chunk] > CHUNK_TOKENS) break;
     for (size_t t = 0; t < tiles; t++) {
       const size_t panel = first + t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
-      const float *a = F32(base, x->d_output) + panel * (size_t)x->d_output_stride + sub;
-      const int32_t *order_ahead;
-      const float *ahead = data_ahead(base, x, t, first, vector, total_vectors, &order_ahead);
+      tile_operands operands = {
+          .output = F32(base, x->d_output) + panel * (size_t)x->d_output_stride + sub,
+          .order_output = order_a,
+          .order_input = order_b,
+      };
+      for (int j = 0; j < vectors; j++) operands.input[j] = input_vector(base, x, vector + (size_t)j);
+      operands.ahead = data_ahead(base, x, t, first, vector, total_vectors, &operands.order_ahead);
       float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;
-      for (size_t s = chunk; s < chunk_end; s++) {
-        vf acc[GRADIENT_ROWS][GRADIENT_VECTORS];
-        UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
-          UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
-        sum_tokens(vectors, a, b, order_a, order_b, segments[s], segments[s + 1], ahead, order_ahead, acc);
-        float *level = carry_up(vectors, s, pending, acc);
-        if (s + 1 < count) {
-          UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
-            UNROLL for (int j = 0; j < vectors; j++) vstore(level + (i * GRADIENT_VECTORS + j) * VL, acc[i][j]);
-        } else {
-          store_tile(vectors, base, x, panel, sub, vector, acc);
-        }
-      }
+      const float *result = pending;
+      for (size_t s = chunk; s < chunk_end; s++) result = sum(&operands, segments[s], segments[s + 1], s, pending);
+      if (chunk_end == count) store_tile(vectors, base, x, panel, sub, vector, result);
     }
   }
 }
@@ -192,7 +218,7 @@ INLINE void bias_panel(char *base, const gradient_args *x, size_t panel) {
   float edge[PANEL];
   UNROLL for (int v = 0; v < PV; v++) vstore(edge + v * VL, acc[v]);
   const row_range range = rows_of_panel(x, panel);
-  store_columns(F32(base, x->bias_out) + range.row, edge, range.count);
+  for (size_t i = 0; i < range.count; i++) F32(base, x->bias_out)[range.row + i] = edge[i];
 }
 
 /* Adds the squares of consecutive floats to 16 float64 lanes; the product of two floats is exact in float64. */

@@ -5,7 +5,7 @@
  * says why, and the program uses the WebAssembly kernels and passes the reason on.
  */
 import { execFile } from 'node:child_process';
-import { access, mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
@@ -55,8 +55,8 @@ async function findCompiler() {
 
 async function compileAll(compiler) {
   const headers = createRequire(import.meta.url)('node-api-headers').include_dir;
-  const objects = path.join(build, 'objects');
-  await mkdir(objects, { recursive: true });
+  // A folder of its own: two installs at the same time must not mix their objects.
+  const objects = await mkdtemp(path.join(build, 'objects-'));
   const jobs = [{ args: ['-I', headers, path.join(root, 'kernels/addon.c')], object: 'addon.o' }];
   for (const [set, flags] of Object.entries(instructionSets)) {
     for (const source of sources) {
@@ -77,7 +77,7 @@ async function compileAll(compiler) {
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
   const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
-  const temporary = path.join(build, `lockstep-${process.pid}.node`);
+  const temporary = path.join(objects, 'lockstep.node');
   await run(compiler, ['-shared', ...undefinedSymbols, ...outputs, '-o', temporary]);
   // Renamed, so that a process that has the old one loaded keeps it.
   await rename(temporary, path.join(build, 'lockstep.node'));
@@ -86,8 +86,11 @@ async function compileAll(compiler) {
 
 async function main() {
   await mkdir(build, { recursive: true });
-  const say = (built, reason) => writeFile(report, JSON.stringify({ built, reason }) + '\n');
-  await rm(path.join(build, 'lockstep.node'), { force: true });
+  const say = async (built, reason) => {
+    // Kernels of an earlier build must not outlive a failure: they may be of other sources.
+    if (!built) await rm(path.join(build, 'lockstep.node'), { force: true });
+    await writeFile(report, JSON.stringify({ built, reason }) + '\n');
+  };
   if (process.platform === 'win32' || !['x64', 'arm64'].includes(process.arch)) {
     return say(false, `no native kernels for ${process.platform} on ${process.arch}`);
   }

@@ -73,7 +73,7 @@ export interface Kernels {
     out: Tensor;
   }): (count: number) => void;
 
-  /** Runs `rounds` of twelve independent fused multiply-adds on full vectors: the core's peak. */
+  /** Runs `rounds` of 20 multiply-adds on full vectors, ten of them independent: the core's peak. */
   peak(out: Tensor): (rounds: number) => void;
 }
 

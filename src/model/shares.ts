@@ -1,7 +1,7 @@
 /** A stretch of independent units of work: which thread takes which makes no difference to the result. */
 export interface WorkGroup {
   units: number;
-  /** Cost of one unit, in any measure common to the groups of a phase. */
+  /** Cost of one unit, above 0, in any measure common to the groups of a phase. */
   cost: number;
   /** Does units [from, to). */
   run(from: number, to: number): void;
@@ -27,6 +27,5 @@ export function runShare(groups: readonly WorkGroup[], part: number, parts: numb
 
 /** First unit that begins at or behind a cost: neighbours agree on it, since both compute the same numbers. */
 function unitAt(group: WorkGroup, cost: number): number {
-  if (group.cost === 0) return cost > 0 ? group.units : 0;
   return Math.min(group.units, Math.max(0, Math.ceil(cost / group.cost)));
 }
