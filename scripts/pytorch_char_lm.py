@@ -4,7 +4,7 @@
     python3 scripts/pytorch_char_lm.py data/stores/NAME [--weights MODEL.safetensors] [--steps N] …
 
 Reads the token store that Lockstep made (docs/token-store.md) and goes through it in the same order:
-the tokens are cut into --batch streams of equal length, read --time tokens at a time, hidden state
+the tokens are cut into --batch streams of equal length, read in pieces of at most --time tokens, hidden state
 carried on and zeroed at the start of an epoch. The options' defaults are those of the config. With
 --weights both start from the same parameters: `lockstep train --set train.maxSteps=0` writes the initial
 ones of a run. Prints one JSON object a line.
@@ -33,11 +33,13 @@ def read_tokens(store, split):
 
 
 def batches(tokens, rows, length):
-    """Pieces (ids [T, B], the ids that follow them [T, B]) of one epoch; the last may be shorter."""
+    """Pieces (ids [T, B], the ids that follow them [T, B]) of one epoch, of nearly equal length T."""
     stream = (len(tokens) - 1) // rows
     ids = tokens[: rows * stream].view(rows, stream).t()
     targets = tokens[1 : rows * stream + 1].view(rows, stream).t()
-    return list(zip(ids.split(length), targets.split(length)))
+    count = -(-stream // length)
+    bounds = [piece * stream // count for piece in range(count + 1)]
+    return [(ids[begin:end], targets[begin:end]) for begin, end in zip(bounds, bounds[1:])]
 
 
 def loss_of(model, ids, targets, state):

@@ -84,8 +84,9 @@ export interface LanguageModelOptions {
 
 /**
  * Batches for truncated back-propagation through time: the N tokens of the store are cut into
- * `batchSize` streams of L = floor((N-1) / batchSize) tokens, and batch j of an epoch holds tokens
- * j·T to (j+1)·T of every stream (T = `sequenceLength`; the last may be shorter).
+ * `batchSize` streams of L = floor((N-1) / batchSize) tokens, and every stream into the fewest pieces of
+ * at most T = `sequenceLength` tokens whose lengths differ by at most one: a batch of a short remainder
+ * would weigh as much as a whole one and throw training back.
  *
  * @throws UserError when the corpus has not one token and its successor for each stream.
  */
@@ -104,11 +105,12 @@ export function languageModelBatches(
   return {
     stepsPerEpoch,
     maxRows: batchSize,
-    maxTokens: batchSize * Math.min(sequenceLength, streamLength),
-    maxSteps: Math.min(sequenceLength, streamLength),
+    maxTokens: batchSize * Math.ceil(streamLength / stepsPerEpoch),
+    maxSteps: Math.ceil(streamLength / stepsPerEpoch),
     async read(step, into) {
-      const first = (step % stepsPerEpoch) * sequenceLength;
-      const length = Math.min(sequenceLength, streamLength - first);
+      const piece = step % stepsPerEpoch;
+      const first = Math.floor((piece * streamLength) / stepsPerEpoch);
+      const length = Math.floor(((piece + 1) * streamLength) / stepsPerEpoch) - first;
       into.rows = batchSize;
       into.startsFresh = first === 0;
       const reads: Promise<void>[] = [];

@@ -106,9 +106,9 @@ describe('batches of a stream', () => {
     expect(source).toMatchObject({ stepsPerEpoch: 3, maxTokens: 6, maxRows: 3 });
     const batches = await readEpoch(source, 2);
     expect(batches.map(rowsOf)).toEqual([
-      [[0, 1], [5, 6], [10, 11]],
-      [[2, 3], [7, 8], [12, 13]],
-      [[4], [9], [14]],
+      [[0], [5], [10]],
+      [[1, 2], [6, 7], [11, 12]],
+      [[3, 4], [8, 9], [13, 14]],
     ]);
     expect(batches.map(({ startsFresh }) => startsFresh)).toEqual([true, false, false]);
   });
