@@ -50,8 +50,14 @@ export function createWorkerPool(
   });
   // Idle workers do not keep the process alive; while a replacement starts up there may be none but idle ones.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
-  // Errors outside of tasks reach us as rejections of the tasks that they hit.
-  pool.on('error', () => undefined);
+  // Errors within tasks reach us as rejections; others hit threads that start or are idle. The pool does not
+  // replace threads that fail while they start: when nobody is left, tasks would wait forever.
+  let startFailure: unknown;
+  pool.on('error', (error) => {
+    if (pool.threads.length > 0) return;
+    startFailure = error;
+    void pool.destroy();
+  });
   const { heap, plan } = openHeap(handle);
   const owners = heap.flatIndices(plan.threadOwners);
 
@@ -68,12 +74,12 @@ export function createWorkerPool(
       try {
         await pool.run(task);
         return;
-      } catch (error) {
+      } catch (rejection) {
+        const error: unknown = startFailure ?? rejection;
         const reason = error instanceof Error ? error.message : String(error);
         buryDead();
         deaths++;
         onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${task.phase})` });
-        // The pool gives up on workers that fail while they start: nobody is left to ask again.
         if (deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
           throw new TaskFailure(
             `${deaths} workers in a row failed on the same task (${task.phase}, part ${task.part + 1} of ${parts}): ${reason}`,

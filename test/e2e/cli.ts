@@ -81,6 +81,7 @@ export async function untilStep(process: Started, runDir: string, step: number):
 export interface LogLine {
   type: string;
   step?: number;
+  best?: unknown;
 }
 
 /** Whole lines of a run's metrics.jsonl. */

@@ -48,33 +48,38 @@ const batch: RawBatch = {
   targets: new Int32Array(0),
 };
 
-/** Weights and moments after three steps, one after the other. */
-async function trainSteps(engine: Engine): Promise<Float32Array[]> {
+/** Bytes of weights and moments after three steps. */
+async function trainSteps(engine: Engine): Promise<Buffer> {
   await engine.initialize(1);
   for (let step = 0; step < 3; step++) {
     engine.load(step % 2, batch);
     engine.clearState(step % 2);
     await engine.trainStep(step % 2, step + 1, optimizer);
   }
-  return engine.plan.parameters
-    .flatMap(({ value, moment1, moment2 }) => [value, moment1!, moment2!])
-    .map((spec) => Float32Array.from(engine.heap.flat(spec)));
+  return Buffer.concat(
+    engine.plan.parameters
+      .flatMap(({ value, moment1, moment2 }) => [value, moment1!, moment2!])
+      .map(({ offset, bytes }) => engine.heap.bytes.subarray(offset, offset + bytes)),
+  );
 }
 
 let pool: WorkerPool | undefined;
 afterEach(() => pool?.close());
 
 /** An engine on threads that die as planned, and what is heard of it. */
-function createDoomed(plan: Death[]): { engine: Engine; heard: string[]; deaths: Int32Array } {
+function createDoomed(
+  plan: Death[],
+  file = entry,
+): { engine: Engine; heard: string[]; deaths: Int32Array } {
   const heard: string[] = [];
   const deaths = new Int32Array(new SharedArrayBuffer(4 * plan.length));
   const handle: EngineHandle = allocateEngine(chooseBackend('auto').kind, sizes);
   const doomed: EngineHandle & object = Object.assign(handle, { deaths, plan });
-  pool = createWorkerPool(doomed, ({ reason }) => heard.push(reason), entry);
+  pool = createWorkerPool(doomed, ({ reason }) => heard.push(reason), file);
   return { engine: new Engine(handle, pool.runPhase), heard, deaths };
 }
 
-async function trainUndisturbed(): Promise<Float32Array[]> {
+async function trainUndisturbed(): Promise<Buffer> {
   const handle = allocateEngine(chooseBackend('auto').kind, sizes);
   return trainSteps(new Engine(handle, createLocalRunner(handle)));
 }
@@ -107,7 +112,7 @@ describe('the work of a thread that dies is done again, with the same result:', 
     // Between two tasks a thread may die unheard.
     const during = plan.filter(({ way }) => way !== 'late error');
     expect(heard).toHaveLength(during.reduce((sum, { times }) => sum + times, 0));
-    expect(survived).toEqual(await trainUndisturbed());
+    expect(survived.equals(await trainUndisturbed())).toBe(true);
   });
 });
 
@@ -119,4 +124,11 @@ it('a task that kills every thread that takes it ends the run with one sentence'
     /^3 workers in a row failed on the same task \(train, part 2 of 2\): /,
   );
   expect(heard).toHaveLength(3);
+});
+
+it('threads that cannot even start end the run with one sentence', async () => {
+  const { engine } = createDoomed([], `${entry}.absent.js`);
+  const failure = await trainSteps(engine).catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(UserError);
+  expect((failure as UserError).message).toMatch(/failed on the same task .*Cannot find module/);
 });
