@@ -1,80 +1,125 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { UserError } from '../errors.js';
-import { formatBytes, formatCount } from '../observe/figures.js';
+import { basename, join } from 'node:path';
+import { formatConfig, type NamedConfig } from '../config/load.js';
+import { formatBytes, formatCount, formatShare } from '../observe/figures.js';
+import { describeChanges } from '../train/config-changes.js';
+import { findCheckpoint } from '../train/find-checkpoint.js';
+import type { RunStart } from '../train/history.js';
+import { MODEL_FILE, OPTIMIZER_FILE, verifyCheckpoint, type RunState } from '../train/run-state.js';
 import { readSafetensorsHeader } from '../train/safetensors.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
 import { modelOptions, runPositional } from './options.js';
 import { formatTable } from './table.js';
 
+interface Inspection {
+  checkpoint: string;
+  /** SHA-256 of the weights' file: equal runs have equal ones. */
+  weights: string;
+  state: RunState;
+  config: NamedConfig;
+  history: RunStart[];
+  parameters: { name: string; dtype: string; shape: number[]; bytes: number }[];
+}
+
 export const inspectCommand = (context: Context) =>
   defineCommand({
     command: 'inspect <run>',
-    describe: 'Shows what a checkpoint holds: its state and the parameters of its model',
+    describe: "Shows a run's position, config, history, and the digest and parameters of its model",
     positionals: runPositional,
     options: {
       checkpoint: { ...modelOptions.checkpoint, default: 'latest' },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object' },
     },
     async run({ run, checkpoint, json }) {
-      const directory = await findCheckpoint(run, checkpoint);
-      const state = JSON.parse(await readText(join(directory, 'state.json'))) as object;
-      const tensors = await readSafetensorsHeader(join(directory, 'model.safetensors'));
-      const parameters = tensors.map(({ name, shape, dtype, begin, end }) => {
-        return { name, dtype, shape, bytes: end - begin };
-      });
-      if (json) {
-        context.stdout.write(`${JSON.stringify({ checkpoint: directory, state, parameters })}\n`);
-        return;
-      }
-      const count = parameters.reduce(
-        (sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1),
-        0,
+      const inspection = await inspect(run, checkpoint);
+      context.stdout.write(
+        json ? `${JSON.stringify(inspection)}\n` : `${describe(inspection).join('\n')}\n`,
       );
-      const bytes = parameters.reduce((sum, parameter) => sum + parameter.bytes, 0);
-      const rows = parameters.map((parameter) => [
-        parameter.name,
-        parameter.shape.join(' × '),
-        parameter.dtype,
-        formatBytes(parameter.bytes),
-      ]);
-      const lines = [
-        directory,
-        ...Object.entries(state).map(([key, value]) => `${key}: ${JSON.stringify(value)}`),
-        '',
-        ...formatTable([['parameter', 'shape', 'type', 'size'], ...rows]),
-        '',
-        `${formatCount(count)} parameters, ${formatBytes(bytes)}`,
-      ];
-      context.stdout.write(`${lines.join('\n')}\n`);
     },
   });
 
-/** The directory of a run's checkpoint; a checkpoint's own directory is taken as it is. */
-async function findCheckpoint(run: string, checkpoint: string): Promise<string> {
-  if (await isReadable(join(run, 'state.json'))) return run;
-  const name =
-    checkpoint === 'latest' || checkpoint === 'best'
-      ? (await readText(join(run, checkpoint))).trim()
-      : checkpoint;
-  return join(run, 'checkpoints', name);
+/** Reads and checks a checkpoint and what its run's directory says. */
+async function inspect(run: string, which: string): Promise<Inspection> {
+  const { run: directory, checkpoint } = await findCheckpoint(run, which);
+  const state = await verifyCheckpoint(checkpoint);
+  const tensors = await readSafetensorsHeader(join(checkpoint, MODEL_FILE));
+  return {
+    checkpoint,
+    weights: state.files[MODEL_FILE]!.sha256,
+    state,
+    config: await directory.readConfig(),
+    history: await directory.readHistory(),
+    parameters: tensors.map(({ name, shape, dtype, begin, end }) => {
+      return { name, dtype, shape, bytes: end - begin };
+    }),
+  };
 }
 
-async function isReadable(path: string): Promise<boolean> {
-  return readFile(path).then(
-    () => true,
-    () => false,
-  );
+function describe({ checkpoint, weights, state, config, history, parameters }: Inspection) {
+  const { position, validation } = state;
+  const { best } = validation;
+  const facts = [
+    ['checkpoint', checkpoint],
+    ['weights', `sha256 ${weights}`],
+    ['optimizer', `sha256 ${state.files[OPTIMIZER_FILE]!.sha256}`],
+    [
+      'position',
+      `step ${formatCount(state.step)}: ${formatCount(position.epoch)} epochs and ` +
+        `${formatCount(position.batch)} of ${formatCount(position.stepsPerEpoch)} batches`,
+    ],
+    ['seed', String(state.seed)],
+    ['numbers', state.profile],
+    ['corpus', `sha256 ${state.corpus}`],
+    ...(best
+      ? [
+          [
+            'best',
+            `validation loss ${best.loss.toFixed(4)}, accuracy ${formatShare(best.accuracy)}, after step ${formatCount(best.step)}; ` +
+              `${formatCount(validation.withoutImprovement)} evaluations since`,
+          ],
+        ]
+      : []),
+  ];
+  const width = Math.max(...facts.map(([name]) => name!.length));
+  return [
+    `${config.name}: ${config.task}`,
+    ...facts.map(([name, value]) => `${name!.padEnd(width)}  ${value!}`),
+    '',
+    'Starts',
+    ...describeHistory(history),
+    '',
+    `Parameters of ${basename(checkpoint)}`,
+    ...describeParameters(parameters),
+    '',
+    'Config',
+    ...formatConfig(config).trimEnd().split('\n'),
+  ];
 }
 
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new UserError(
-      `${path}: expected a file of a run or of a checkpoint, but it cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`,
-      { cause: error },
-    );
-  }
+function describeHistory(history: readonly RunStart[]): string[] {
+  if (history.length === 0) return ['none on record'];
+  return history.flatMap((start) => {
+    const { time, version, backend, profile, workers, fromStep, changes, overridden } = start;
+    return [
+      `${time} from step ${formatCount(fromStep)}: ${formatCount(workers)} workers, ${backend} (${profile}), lockstep ${version}`,
+      ...(changes.length > 0 ? [`  changed: ${describeChanges(changes)}`] : []),
+      ...(overridden.length > 0 ? [`  overridden: ${overridden.join(', ')}`] : []),
+    ];
+  });
+}
+
+function describeParameters(parameters: Inspection['parameters']): string[] {
+  const elements = (shape: number[]): number => shape.reduce((a, b) => a * b, 1);
+  const count = parameters.reduce((sum, { shape }) => sum + elements(shape), 0);
+  const total = parameters.reduce((sum, { bytes }) => sum + bytes, 0);
+  const rows = parameters.map(({ name, shape, dtype, bytes }) => [
+    name,
+    shape.join(' × '),
+    dtype,
+    formatBytes(bytes),
+  ]);
+  return [
+    ...formatTable([['parameter', 'shape', 'type', 'size'], ...rows]),
+    `${formatCount(count)} parameters, ${formatBytes(total)}`,
+  ];
 }

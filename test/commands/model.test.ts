@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { measureClasses } from '../../src/commands/evaluate.js';
 import { type Corpus } from '../../src/data/corpus.js';
 import { type TokenStore } from '../../src/data/token-store.js';
+import { formatState } from '../../src/train/run-state.js';
 import { writeSafetensors } from '../../src/train/safetensors.js';
 import { runWith, stubClassifier, stubLanguageModel } from './stub.js';
 
@@ -234,33 +235,80 @@ describe('generate', () => {
 });
 
 describe('inspect', () => {
-  test('shows the state and the parameters of the latest checkpoint', async () => {
+  test('shows position, digest, config, history and parameters of the latest checkpoint', async () => {
     const checkpoint = join(folder, 'checkpoints', 'step-00000007');
     await mkdir(checkpoint, { recursive: true });
     await write('latest', 'step-00000007\n');
-    await writeFile(join(checkpoint, 'state.json'), '{"step":7,"profile":"fma"}');
+    await write('config.yaml', 'name: tiny\ntask: classify\ndata: { train: a.csv }\n');
+    const start = { time: '2030-01-02T03:04:05.678Z', version: '1.2.3', profile: 'fma-float32' };
+    const first = { ...start, backend: 'native', workers: 2, fromStep: 0 };
+    const changes = [{ key: 'workers', from: 2, to: 1 }];
+    const history = [
+      { ...first, changes: [], overridden: [] },
+      { ...first, workers: 1, fromStep: 5, changes, overridden: [] },
+    ];
+    await write('history.json', JSON.stringify({ version: 1, starts: history }));
     const data = new Float32Array(6);
-    await writeSafetensors(join(checkpoint, 'model.safetensors'), [
+    const model = await writeSafetensors(join(checkpoint, 'model.safetensors'), [
       { name: 'embedding.weight', shape: [3, 2], data },
     ]);
+    const optimizer = await writeSafetensors(join(checkpoint, 'optimizer.safetensors'), []);
+    const progress = {
+      step: 7,
+      position: { epoch: 1, batch: 2, stepsPerEpoch: 5 },
+      seed: 3,
+      profile: 'fma-float32',
+      corpus: 'abc',
+      validation: {
+        step: 5,
+        withoutImprovement: 0,
+        best: { step: 5, loss: 0.5, accuracy: 0.75 },
+      },
+    };
+    const files = { 'model.safetensors': model, 'optimizer.safetensors': optimizer };
+    await writeFile(join(checkpoint, 'state.json'), formatState(progress, files));
     const { stdout } = await runWith(['inspect', folder]);
-    expect(stdout.split('\n')).toEqual([
-      checkpoint,
-      'step: 7',
-      'profile: "fma"',
+    const [page, config] = stdout.split('\nConfig\n');
+    expect(page!.split('\n')).toEqual([
+      'tiny: classify',
+      `checkpoint  ${checkpoint}`,
+      `weights     sha256 ${model.sha256}`,
+      `optimizer   sha256 ${optimizer.sha256}`,
+      'position    step 7: 1 epochs and 2 of 5 batches',
+      'seed        3',
+      'numbers     fma-float32',
+      'corpus      sha256 abc',
+      'best        validation loss 0.5000, accuracy 75.0 %, after step 5; 0 evaluations since',
       '',
+      'Starts',
+      '2030-01-02T03:04:05.678Z from step 0: 2 workers, native (fma-float32), lockstep 1.2.3',
+      '2030-01-02T03:04:05.678Z from step 5: 1 workers, native (fma-float32), lockstep 1.2.3',
+      '  changed: workers: 2 → 1',
+      '',
+      'Parameters of step-00000007',
       'parameter         shape  type      size',
       'embedding.weight  3 × 2   F32  24 bytes',
-      '',
       '6 parameters, 24 bytes',
       '',
     ]);
+    expect(config).toContain('task: classify\n');
     expect((await runWith(['inspect', checkpoint])).stdout).toBe(stdout);
+    const { stdout: json } = await runWith(['inspect', folder, '--json']);
+    expect(JSON.parse(json)).toMatchObject({
+      checkpoint,
+      weights: model.sha256,
+      state: progress,
+      config: { name: 'tiny' },
+      history,
+      parameters: [{ name: 'embedding.weight', dtype: 'F32', shape: [3, 2], bytes: 24 }],
+    });
   });
 
   test('refuses a folder that is no run', async () => {
     const { status, stderr } = await runWith(['inspect', folder]);
     expect(status).toBe(1);
-    expect(stderr).toContain(`${join(folder, 'latest')}: expected a file of a run`);
+    expect(stderr).toBe(
+      `${folder}: expected the directory of a run or of a checkpoint, found no checkpoint\n`,
+    );
   });
 });

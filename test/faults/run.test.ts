@@ -1,0 +1,154 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { UserError } from '../../src/errors.js';
+import type { Phase } from '../../src/model/network.js';
+import { readSafetensors } from '../../src/train/safetensors.js';
+import { makeWorkplace } from '../e2e/corpus.js';
+import { FailingDisk } from './failing-disk.js';
+import { noticesOf, readResult, trainSmall } from './small-run.js';
+
+const cwd = makeWorkplace();
+const dirOf = (name: string) => join(cwd, 'runs', name);
+
+/** Entry of threads that do harm: see faulty-compute.js. */
+function faulty(fault: 'exit' | 'poison', phase: Phase, step: number): string {
+  const file = join(cwd, `${fault}-${phase}-${step}.mjs`);
+  const { href } = new URL('faulty-compute.js', import.meta.url);
+  writeFileSync(
+    file,
+    `import { computeFaultily } from ${JSON.stringify(href)};\n` +
+      `export default computeFaultily(${JSON.stringify({ fault, phase, step })});\n`,
+  );
+  return file;
+}
+
+describe.each(['classifier', 'language-model'] as const)('a run of a %s', (name) => {
+  let undisturbed: ReturnType<typeof readResult>;
+  beforeAll(async () => {
+    const runDir = dirOf(`${name}-undisturbed`);
+    expect((await trainSmall(cwd, name, { runDir })).error).toBeUndefined();
+    undisturbed = readResult(runDir);
+  });
+
+  /** Resumes without faults and compares with the run that nobody disturbed. */
+  async function finish(runDir: string, from: string): Promise<void> {
+    const resumed = await trainSmall(cwd, name, { runDir, resume: true });
+    expect(resumed.error).toBeUndefined();
+    expect(noticesOf(resumed)).toContain(`Going on from ${join(runDir, 'checkpoints', from)}.`);
+    expect(readResult(runDir)).toEqual(undisturbed);
+  }
+
+  it('ends with a checkpoint of the last finished step when a task kills three workers', async () => {
+    const runDir = dirOf(`${name}-deadly`);
+    const workerFile = faulty('exit', 'gradients', 17);
+    const { error, events } = await trainSmall(cwd, name, { runDir, workerFile });
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as UserError).message).toMatch(
+      /^3 workers in a row failed on the same task \(gradients, part \d of 2\): .*; a checkpoint of the last finished step is written: go on with --resume$/,
+    );
+    // Both parts' tasks kill their workers.
+    expect(events.filter(({ type }) => type === 'worker').length).toBeGreaterThanOrEqual(3);
+    await finish(runDir, 'step-00000016');
+  });
+
+  it('keeps the former checkpoint when workers die of updating the weights', async () => {
+    const runDir = dirOf(`${name}-updating`);
+    const workerFile = faulty('exit', 'update', 17);
+    const { error } = await trainSmall(cwd, name, { runDir, workerFile });
+    expect((error as UserError).message).toContain('the weights were being updated');
+    await finish(runDir, 'step-00000010');
+  });
+
+  it('evaluates after a resume what could not be evaluated before', async () => {
+    const runDir = dirOf(`${name}-evaluating`);
+    const workerFile = faulty('exit', 'evaluate', 1);
+    const set = ['train.evaluateEverySteps=8'];
+    const { error } = await trainSmall(cwd, name, { runDir, workerFile, set });
+    expect((error as UserError).message).toContain('(evaluate, ');
+    const { events } = await trainSmall(cwd, name, { runDir, set, resume: true });
+    const evaluated = events.flatMap((e) => (e.type === 'evaluation' ? [e.step] : []));
+    expect(evaluated).toEqual([8, 16, 24, 32, 40]);
+    expect(readResult(runDir)).toEqual(undisturbed);
+  });
+
+  it('stops after steps that are not finite, names the culprits, and keeps finite weights', async () => {
+    const runDir = dirOf(`${name}-poisoned`);
+    const workerFile = faulty('poison', 'train', 12);
+    const set = ['train.maxBadSteps=3'];
+    const spoilt = await trainSmall(cwd, name, { runDir, workerFile, set });
+    expect(spoilt.error).toBeInstanceOf(UserError);
+    const source =
+      name === 'classifier'
+        ? /not finite on row \d+ of \S+colours\.csv, row .* and \d+ more of the batch;/
+        : /not finite on the text from token \d+, the text from token \d+/;
+    const { message } = spoilt.error as UserError;
+    expect(message).toMatch(
+      /^3 steps in a row were not applied, last step 15: its loss \(NaN\) is /,
+    );
+    expect(message).toMatch(source);
+    expect(message).toContain('lstm.weight_hh_l0 itself holds values that are not finite');
+    expect(message).toContain('the last checkpoint is kept');
+    const notices = noticesOf(spoilt).filter((text) => text.includes('not applied'));
+    // The value that is spoilt before step 12 is packed, and used, behind it.
+    expect(notices.map((text) => text.split(':')[0])).toEqual([
+      'Step 13 was not applied',
+      'Step 14 was not applied',
+    ]);
+    await finish(runDir, 'step-00000010');
+  });
+
+  it('goes on when the disk refuses a checkpoint, and writes the next one', async () => {
+    const runDir = dirOf(`${name}-full`);
+    const fs = new FailingDisk(({ path }) => (path.includes('00000020') ? 'ENOSPC' : undefined));
+    const run = await trainSmall(cwd, name, { runDir, fs });
+    expect(run.error).toBeUndefined();
+    const checkpoints = run.events.filter(({ type }) => type.startsWith('checkpoint'));
+    expect(checkpoints.map((event) => [event.type, 'step' in event && event.step])).toContainEqual([
+      'checkpoint-failed',
+      20,
+    ]);
+    expect(readResult(runDir)).toEqual(undisturbed);
+  });
+
+  it('ends with one sentence when its last checkpoint cannot be written', async () => {
+    const runDir = dirOf(`${name}-last`);
+    const fs = new FailingDisk(({ path }) => (path.includes('00000040') ? 'EIO' : undefined));
+    const set = ['train.evaluateEverySteps=40'];
+    const { error } = await trainSmall(cwd, name, { runDir, fs, set });
+    expect((error as Error).message).toBe(
+      `${join(runDir, 'checkpoints')}: the checkpoint after step 40 could not be written ` +
+        '(i/o error (EIO)); the one after step 30 is kept: go on from there with --resume',
+    );
+    await finish(runDir, 'step-00000030');
+  });
+});
+
+it('never writes a checkpoint of weights that are not finite', async () => {
+  const runDir = dirOf('never');
+  const workerFile = faulty('poison', 'train', 3);
+  const set = ['train.checkpoint.everySteps=1', 'train.maxBadSteps=1000'];
+  const { error } = await trainSmall(cwd, 'classifier', { runDir, workerFile, set });
+  expect((error as Error).message).toContain(
+    'lstm.weight_hh_l0 holds values that are not finite, so that no checkpoint is written',
+  );
+  const { name } = readResult(runDir);
+  expect(name).toBe('step-00000002');
+  await readSafetensors(join(runDir, 'checkpoints', name, 'model.safetensors'), (_, shape) => {
+    return new Float32Array(shape.reduce((a, b) => a * b, 1));
+  });
+});
+
+it('a learning rate that explodes ends the run, or leaves finite weights', async () => {
+  const runDir = dirOf('explosion');
+  const set = ['train.optimizer.learningRate=10', 'train.clipNorm=null'];
+  const { end, error } = await trainSmall(cwd, 'language-model', { runDir, set });
+  if (end === undefined) expect(error).toBeInstanceOf(UserError);
+  const { name } = readResult(runDir);
+  const tensors: Float32Array[] = [];
+  await readSafetensors(join(runDir, 'checkpoints', name, 'model.safetensors'), (_, shape) => {
+    tensors.push(new Float32Array(shape.reduce((a, b) => a * b, 1)));
+    return tensors.at(-1);
+  });
+  expect(tensors.every((tensor) => tensor.every(Number.isFinite))).toBe(true);
+});

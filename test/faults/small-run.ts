@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadConfig } from '../../src/config/load.js';
+import type { EndEvent, TrainEvent } from '../../src/train/events.js';
+import { train, type TrainOptions } from '../../src/train/run.js';
+
+/** Whole runs of some steps in this process, with faults of the test's choice. */
+
+export interface SmallRun {
+  /** The run's end, or the sentence that it ended with. */
+  end: EndEvent | undefined;
+  error: unknown;
+  events: TrainEvent[];
+}
+
+export interface SmallRunOptions extends Partial<TrainOptions> {
+  runDir: string;
+  set?: string[];
+}
+
+/** Trains with a config of `makeWorkplace` in `cwd`; 40 steps of two workers if nothing else is said. */
+export async function trainSmall(
+  cwd: string,
+  name: 'classifier' | 'language-model',
+  { set = [], listener, ...options }: SmallRunOptions,
+): Promise<SmallRun> {
+  const source = name === 'classifier' ? 'colours.csv' : 'colours.txt';
+  const config = await loadConfig(join(cwd, `${name}.yaml`), [
+    `data.train=${join(cwd, source)}`,
+    `data.storeDir=${join(cwd, 'stores')}`,
+    ...['workers=2', 'train.maxSteps=40', 'train.checkpoint.everySteps=10', ...set],
+  ]);
+  const events: TrainEvent[] = [];
+  const hear = (event: TrainEvent): void => {
+    events.push(event);
+    listener?.(event);
+  };
+  try {
+    const end = await train(config, { resume: false, ...options, listener: hear });
+    return { end, error: undefined, events };
+  } catch (error) {
+    return { end: undefined, error, events };
+  }
+}
+
+/** The tensors that a run has ended with. */
+export function readResult(runDir: string): { name: string; model: Buffer; optimizer: Buffer } {
+  const name = readFileSync(join(runDir, 'latest'), 'utf8').trim();
+  const read = (file: string) =>
+    readFileSync(join(runDir, 'checkpoints', name, `${file}.safetensors`));
+  return { name, model: read('model'), optimizer: read('optimizer') };
+}
+
+export function noticesOf({ events }: SmallRun): string[] {
+  return events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+}
