@@ -8,6 +8,7 @@ import { CompiledBackend } from './compiled.js';
 interface Addon {
   attach(heap: Uint8Array, instructionSet: number): void;
   run(kernel: number, argsOffset: number): void;
+  useHugePages(heap: Uint8Array): void;
   instructionSets: { name: string; supported: boolean; fused: boolean; lanes: number }[];
 }
 
@@ -58,6 +59,13 @@ function buildReport(): string | undefined {
 
 function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+}
+
+/** Shared memory for the native kernels, on large pages where the system has them. */
+export function createNativeMemory(bytes: number): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(bytes);
+  load().useHugePages(new Uint8Array(buffer));
+  return buffer;
 }
 
 /**

@@ -1,7 +1,12 @@
 import { UserError } from '../errors.js';
 import type { DoubleTensor } from '../tensor/heap.js';
 import type { Backend, NumericProfile } from './kernels.js';
-import { createNativeBackend, describeNative, isNativeFused } from './native.js';
+import {
+  createNativeBackend,
+  createNativeMemory,
+  describeNative,
+  isNativeFused,
+} from './native.js';
 import { createReferenceBackend } from './reference.js';
 import {
   createWasmBackend,
@@ -78,7 +83,8 @@ export function heapTraits(
 
 /** Allocates the block that a heap plan asked for. */
 export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
-  if (kind !== 'wasm') return { buffer: new SharedArrayBuffer(bytes) };
+  if (kind === 'native') return { buffer: createNativeMemory(bytes) };
+  if (kind === 'reference') return { buffer: new SharedArrayBuffer(bytes) };
   if (bytes > WASM_HEAP_LIMIT) {
     const gib = (bytes / 2 ** 30).toFixed(1);
     throw new UserError(

@@ -3,7 +3,9 @@
  * function of the batch, the number of shards and the number of parts (workers).
  *
  * Rows lie one after the other, shard after shard; sums over tokens run in this order, so that results do not depend
- * on who computes what. Every part has a stretch of rows. Within it rows are ranked by falling length, so that the
+ * on who computes what. The recurrence walks all rows at once, a row's length apart: so that this is never a power of
+ * two, which would map all rows to the same few cache sets, a long row of even length is followed by an empty place.
+ * Every part has a stretch of rows. Within it rows are ranked by falling length, so that the
  * rows still running at a time step are the first ones and finished rows cost nothing.
  */
 
@@ -30,17 +32,19 @@ export interface BatchLayout {
   /** [shards + 1]: first token, and first row, of every shard. */
   shardTokens: Int32Array;
   shardRows: Int32Array;
-  /** [rows + 1]: first token of every row. */
+  /** [tokens]: place of every token; empty places are skipped. */
+  order: Int32Array;
+  /** [rows + 1]: place of the first token of every row. */
   rowStart: Int32Array;
   /** [rows]: number of every row in the batch as it was read. */
   rowSource: Int32Array;
   /** [rows]: the rows of each part by falling length. */
   ranked: Int32Array;
-  /** [tokens]: place of the token before, behind all tokens for the first of a row. */
+  /** [tokens]: place of the token before, behind all places for the first of a row. */
   previous: Int32Array;
-  /** [tokens], [rows]: 0, 1, 2, …; the random numbers of dropout are drawn by place. */
+  /** [places]: 0, 1, 2, …; the random numbers of dropout are drawn by place. */
   places: Int32Array;
-  /** [tokens]: which distinct token stands at each place. */
+  /** [places]: which distinct token stands at each place. */
   distinctOf: Int32Array;
   /** [tokens]: the distinct tokens' ids in the order of their first appearance. */
   distinctIds: Int32Array;
@@ -51,13 +55,13 @@ export interface BatchLayout {
   distinctRange: Int32Array;
   /** [vocabulary]: place of each token id among the distinct ones, −1 for absent. Starts out as all −1. */
   distinctIndex: Int32Array;
-  /** Class of each row, or next token of each token. */
+  /** [rows] class of each row, or [places] next token of each token. */
   targets: Int32Array;
 }
 
 export const HEADER = { rows: 0, tokens: 1, distinct: 2, targets: 3 } as const;
-/** Fields of a part: its first token and row, their numbers, and its time steps. */
-export const PART = { token0: 0, tokens: 1, row0: 2, rows: 3, steps: 4 } as const;
+/** Fields of a part: its first place and row, their numbers, and its time steps. */
+export const PART = { place0: 0, places: 1, row0: 2, rows: 3, steps: 4 } as const;
 export const PART_FIELDS = 8;
 
 export interface LayoutOptions {
@@ -65,13 +69,21 @@ export interface LayoutOptions {
   parts: number;
   /** Longest row that fits: the second dimension of `counts`. */
   maxSteps: number;
-  /** Row index of the first initial state: behind every token place. */
+  /** Where initial states begin: behind all places. */
   initialRow: number;
   /**
    * Whether rows keep their places (language models, whose rows carry state from batch to batch) or are dealt
    * to the shards so that their token counts balance.
    */
   keepRows: boolean;
+}
+
+/** Rows at least this long are kept an odd number of places apart. */
+const LONG_ROW = 16;
+
+/** Places that a row of `tokens` tokens takes. */
+export function placesOf(tokens: number): number {
+  return tokens < LONG_ROW ? tokens : tokens | 1;
 }
 
 /** Lays a batch out. Runs for every batch: two passes over the tokens, no allocation that grows with them. */
@@ -91,10 +103,10 @@ export class BatchLayouter {
     let row = 0;
     for (let part = 0; part < this.options.parts; part++) {
       const end = this.#endOfPart(batch.rows, out, row, part);
-      this.#rankPart(out, part, row, end);
+      this.#rankPart(batch, out, part, row, end);
       row = end;
     }
-    const tokens = out.rowStart[batch.rows]!;
+    const tokens = batch.rowStart[batch.rows]! - batch.rowStart[0]!;
     out.header[HEADER.rows] = batch.rows;
     out.header[HEADER.tokens] = tokens;
     out.header[HEADER.targets] = this.options.keepRows ? tokens : batch.rows;
@@ -124,9 +136,14 @@ export class BatchLayouter {
     }
     rowStart[0] = 0;
     for (let r = 0; r < batch.rows; r++) {
-      rowStart[r + 1] = rowStart[r]! + length(batch, rowSource[r]!);
+      rowStart[r + 1] = rowStart[r]! + placesOf(length(batch, rowSource[r]!));
     }
-    for (let s = 0; s <= shards; s++) shardTokens[s] = rowStart[shardRows[s]!]!;
+    let token = 0;
+    for (let s = 0; s < shards; s++) {
+      shardTokens[s] = token;
+      for (let r = shardRows[s]!; r < shardRows[s + 1]!; r++) token += length(batch, rowSource[r]!);
+    }
+    shardTokens[shards] = token;
   }
 
   /** Goes over the tokens in order: who stands before them, what follows them, which are the same. */
@@ -136,11 +153,13 @@ export class BatchLayouter {
     // Takes back the marks of the batch that lay here before.
     for (let d = 0; d < out.header[HEADER.distinct]!; d++) distinctIndex[distinctIds[d]!] = -1;
     let distinct = 0;
+    let token = 0;
     for (let row = 0; row < batch.rows; row++) {
       const first = rowStart[row]!;
       const source = batch.rowStart[rowSource[row]!]!;
       if (!keepRows) out.targets[row] = batch.labels[rowSource[row]!]!;
-      for (let place = first; place < rowStart[row + 1]!; place++) {
+      const end = first + length(batch, rowSource[row]!);
+      for (let place = first; place < end; place++, token++) {
         const id = batch.tokens[source + place - first]!;
         let index = distinctIndex[id]!;
         if (index < 0) {
@@ -151,29 +170,32 @@ export class BatchLayouter {
         }
         distinctStart[index + 1]!++;
         distinctOf[place] = index;
-        out.previous[place] = place === first ? initialRow + row : place - 1;
-        out.places[place] = place;
+        out.order[token] = place;
+        out.previous[token] = place === first ? initialRow + row : place - 1;
         if (keepRows) out.targets[place] = batch.targets[source + place - first]!;
       }
+      // Whatever is computed at an empty place is never read; its target only has to be one.
+      if (keepRows && end < rowStart[row + 1]!) out.targets[end] = 0;
     }
-    this.#listPositions(out, rowStart[batch.rows]!, distinct);
+    this.#listPositions(out, token, distinct);
     out.header[HEADER.distinct] = distinct;
     out.distinctRange[1] = distinct;
   }
 
   /** Turns the counts of each distinct token into the places where it stands. */
   #listPositions(out: BatchLayout, tokens: number, distinct: number): void {
-    const { distinctStart, distinctOf, positions } = out;
+    const { distinctStart, distinctOf, order, positions } = out;
     distinctStart[0] = 0;
     for (let d = 0; d < distinct; d++) distinctStart[d + 1]! += distinctStart[d]!;
     // Moved up by one: filling a token's list moves its mark to where the next list begins.
     for (let d = distinct; d > 0; d--) distinctStart[d] = distinctStart[d - 1]!;
-    for (let place = 0; place < tokens; place++) {
+    for (let k = 0; k < tokens; k++) {
+      const place = order[k]!;
       positions[distinctStart[distinctOf[place]! + 1]!++] = place;
     }
   }
 
-  /** The row behind the part's last: parts end where the running token count comes closest to their share. */
+  /** The row behind the part's last: parts end where the running count of places comes closest to their share. */
   #endOfPart(rows: number, { rowStart }: BatchLayout, row: number, part: number): number {
     if (part === this.options.parts - 1) return rows;
     const goal = (rowStart[rows]! * (part + 1)) / this.options.parts;
@@ -183,10 +205,10 @@ export class BatchLayouter {
   }
 
   /** Ranks the rows [row0, row1) of a part and counts those that run at each time step. */
-  #rankPart(out: BatchLayout, part: number, row0: number, row1: number): void {
-    const { rowStart, ranked, parts, counts } = out;
+  #rankPart(batch: RawBatch, out: BatchLayout, part: number, row0: number, row1: number): void {
+    const { rowStart, rowSource, ranked, parts, counts } = out;
     const rank = ranked.subarray(row0, row1);
-    const lengthOf = (row: number): number => rowStart[row + 1]! - rowStart[row]!;
+    const lengthOf = (row: number): number => length(batch, rowSource[row]!);
     for (let i = 0; i < rank.length; i++) rank[i] = row0 + i;
     rank.sort((a, b) => lengthOf(b) - lengthOf(a) || a - b);
     const steps = rank.length > 0 ? lengthOf(rank[0]!) : 0;
@@ -196,8 +218,8 @@ export class BatchLayouter {
       counts[part * this.options.maxSteps + t] = active;
     }
     const field = part * PART_FIELDS;
-    parts[field + PART.token0] = rowStart[row0]!;
-    parts[field + PART.tokens] = rowStart[row1]! - rowStart[row0]!;
+    parts[field + PART.place0] = rowStart[row0]!;
+    parts[field + PART.places] = rowStart[row1]! - rowStart[row0]!;
     parts[field + PART.row0] = row0;
     parts[field + PART.rows] = row1 - row0;
     parts[field + PART.steps] = steps;

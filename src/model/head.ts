@@ -76,6 +76,10 @@ export class Head {
       weight: backend.weightGradient({
         dOutput: logits,
         input,
+        ...(!classify && {
+          orderOutput: heap.indices(slotPlan.order),
+          orderInput: heap.indices(slotPlan.order),
+        }),
         segments: heap.indices(classify ? slotPlan.shardRows : slotPlan.shardTokens),
         out: weight.gradient!,
         gates: false,
@@ -87,7 +91,7 @@ export class Head {
     };
   }
 
-  /** Logits, and what `mode` makes of them, for one part's rows or tokens. */
+  /** Logits, and what `mode` makes of them, for one part's rows or places. */
   forward(part: number, mode: HeadMode): void {
     const { view } = this;
     const { clock } = this.binding;
@@ -141,11 +145,11 @@ export class Head {
     }));
   }
 
-  /** Rows (classify) or tokens (language model) of a part. */
+  /** Rows (classify) or places of tokens (language model) of a part. */
   #range(part: number): [number, number] {
     const rows = this.binding.plan.sizes.shape.task === 'classify';
-    const begin = this.view.part(part, rows ? 'row0' : 'token0');
-    return [begin, begin + this.view.part(part, rows ? 'rows' : 'tokens')];
+    const begin = this.view.part(part, rows ? 'row0' : 'place0');
+    return [begin, begin + this.view.part(part, rows ? 'rows' : 'places')];
   }
 
   #masks(

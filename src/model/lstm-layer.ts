@@ -88,6 +88,7 @@ export class LstmLayer {
     const hiddenBias = bindParameter(binding, `lstm.bias_hh_l${layer}`);
     const common = {
       dOutput: gates,
+      orderOutput: heap.indices(slotPlan.order),
       segments: heap.indices(slotPlan.shardTokens),
       gates: true,
       scratch: binding.scratch,
@@ -110,6 +111,7 @@ export class LstmLayer {
         inputWeight: backend.weightGradient({
           ...common,
           input: below.outputs,
+          orderInput: heap.indices(slotPlan.order),
           out: inputWeight.gradient!,
           squares: inputWeight.squares!,
         }),
@@ -130,17 +132,17 @@ export class LstmLayer {
 
   forward(part: number): void {
     const { view } = this;
-    const token0 = view.part(part, 'token0');
-    const token1 = token0 + view.part(part, 'tokens');
+    const place0 = view.part(part, 'place0');
+    const place1 = place0 + view.part(part, 'places');
     if (this.#product) {
-      this.#product(token0, token1);
+      this.#product(place0, place1);
       this.binding.clock.lap('input product');
     }
     const countsStart = part * this.binding.plan.sizes.maxSteps;
     this.#forward(countsStart, view.part(part, 'steps'), view.part(part, 'row0'));
     this.binding.clock.lap('recurrence');
     if (this.#dropout) {
-      this.#dropout(token0, token1);
+      this.#dropout(place0, place1);
       this.binding.clock.lap('dropout');
     }
   }
@@ -149,17 +151,17 @@ export class LstmLayer {
   backward(part: number): void {
     const { view } = this;
     const kernels = this.#training!;
-    const token0 = view.part(part, 'token0');
-    const token1 = token0 + view.part(part, 'tokens');
+    const place0 = view.part(part, 'place0');
+    const place1 = place0 + view.part(part, 'places');
     if (kernels.dropout) {
-      kernels.dropout(token0, token1);
+      kernels.dropout(place0, place1);
       this.binding.clock.lap('dropout');
     }
     const countsStart = part * this.binding.plan.sizes.maxSteps;
     kernels.backward(countsStart, view.part(part, 'steps'), view.part(part, 'row0'));
     this.binding.clock.lap('recurrence');
     if (kernels.input) {
-      kernels.input(token0, token1);
+      kernels.input(place0, place1);
       this.binding.clock.lap('input product');
     }
   }

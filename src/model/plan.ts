@@ -110,6 +110,11 @@ export interface NetworkPlan {
   threadOwners: BufferSpec;
 }
 
+/** Places for tokens: a long row of even length is followed by an empty one (see batch-layout.ts). */
+export function maxPlaces({ maxTokens, maxRows }: NetworkSizes): number {
+  return maxTokens + maxRows;
+}
+
 /** Threads that may hold a place at once: every worker, and as many that have died and are not yet buried. */
 export function threadPlaces(parts: number): number {
   return 2 * parts + 2;
@@ -122,7 +127,8 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const distinct = Math.min(shape.vocabulary, maxTokens);
   const widest = Math.max(...shape.layers);
   const widestUnits = panelsOf(widest) * PANEL;
-  const outputs = classify ? maxRows : maxTokens;
+  const places = maxPlaces(sizes);
+  const outputs = classify ? maxRows : places;
   const parameters = parametersOf(shape).map((parameter) =>
     planParameter(heap, parameter, training, distinct),
   );
@@ -142,11 +148,11 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       inputWeight: planPacked(heap, `${name}packed input weight`, gates, input),
       hiddenWeight: planPacked(heap, `${name}packed hidden weight`, gates, hidden),
       bias: heap.tensor(`${name}packed bias`, [gates]),
-      gates: heap.panels(`${name}gates`, maxTokens, gates),
-      // Behind the tokens: one place a row for the state at the start of the batch.
-      hidden: heap.panels(`${name}hidden`, maxTokens + maxRows, hidden),
-      cell: heap.panels(`${name}cell`, maxTokens + maxRows, hidden),
-      ...(dropped && { dropped: heap.panels(`${name}dropped`, maxTokens, hidden) }),
+      gates: heap.panels(`${name}gates`, places, gates),
+      // Behind the tokens' places: one a row for the state at the start of the batch.
+      hidden: heap.panels(`${name}hidden`, places + maxRows, hidden),
+      cell: heap.panels(`${name}cell`, places + maxRows, hidden),
+      ...(dropped && { dropped: heap.panels(`${name}dropped`, places, hidden) }),
       states: Array.from({ length: SLOTS }, (_, slot) =>
         heap.panels(`${name}state ${slot}`, maxRows, 2 * panelsOf(hidden) * PANEL),
       ),
@@ -171,7 +177,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       sizes.dropout > 0 && { lastDropped: heap.panels('last hidden, dropped', maxRows, top) }),
     ...(training && {
       ...(classify && { dLast: heap.panels('d last hidden', maxRows, top) }),
-      dHidden: heap.panels('d hidden', maxTokens, widest),
+      dHidden: heap.panels('d hidden', places, widest),
     }),
     work: {
       hidden: heap.panels('work hidden', maxRows, 2 * widestUnits),
@@ -229,6 +235,7 @@ function planPacked(heap: HeapPlan, name: string, outputs: number, inputs: numbe
 
 function planSlot(heap: HeapPlan, slot: number, sizes: NetworkSizes, distinct: number): SlotPlan {
   const { maxRows, maxTokens, maxSteps, parts, shards, shape } = sizes;
+  const places = maxPlaces(sizes);
   const indices = (name: string, ...lengths: number[]): BufferSpec =>
     heap.indices(`slot ${slot} ${name}`, ...lengths);
   return {
@@ -237,18 +244,19 @@ function planSlot(heap: HeapPlan, slot: number, sizes: NetworkSizes, distinct: n
     counts: indices('counts', parts * maxSteps),
     shardTokens: indices('shard tokens', shards + 1),
     shardRows: indices('shard rows', shards + 1),
+    order: indices('order', maxTokens),
     rowStart: indices('row start', maxRows + 1),
     ranked: indices('ranked rows', maxRows),
     previous: indices('previous', maxTokens),
     rowSource: indices('row source', maxRows),
-    places: indices('places', Math.max(maxTokens, maxRows)),
-    distinctOf: indices('distinct of', maxTokens),
+    places: indices('places', Math.max(places, maxRows)),
+    distinctOf: indices('distinct of', places),
     distinctIds: indices('distinct ids', distinct),
     distinctStart: indices('distinct start', distinct + 1),
     distinctRange: indices('distinct range', 2),
     positions: indices('positions', maxTokens),
     distinctIndex: indices('distinct index', shape.vocabulary),
-    targets: indices('targets', shape.task === 'classify' ? maxRows : maxTokens),
+    targets: indices('targets', shape.task === 'classify' ? maxRows : places),
   };
 }
 

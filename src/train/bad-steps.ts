@@ -93,9 +93,10 @@ export class BadSteps {
     const rows = Array.from({ length: layout.header[HEADER.rows]! }, (_, k) => k);
     // Losses are by row, or by token of rows that are all of one length.
     const perRow = layout.header[HEADER.targets]! / rows.length;
-    const bad = rows.filter(
-      (row) => !losses.subarray(row * perRow, (row + 1) * perRow).every(Number.isFinite),
-    );
+    const bad = rows.filter((row) => {
+      const first = this.config.task === 'classify' ? row : layout.rowStart[row]!;
+      return !losses.subarray(first, first + perRow).every(Number.isFinite);
+    });
     return (bad.length > 0 ? bad : rows).map((k) => layout.rowSource[k]!);
   }
 }

@@ -36,22 +36,24 @@ export class BatchFeed {
   }
 
   /**
-   * Resolves when the batch of `step` lies in its slot and begins to read the next, if there is one below `end`.
-   * Carried state is set to zero where a batch starts afresh, so the step before must be finished.
+   * Resolves when the batch of `step` lies in its slot. Carried state is set to zero where a batch starts afresh,
+   * so the step before must be finished.
    */
-  async take(step: number, end: number): Promise<number> {
+  async take(step: number): Promise<number> {
     const ready = this.#next?.step === step ? this.#next.ready : this.#load(step);
+    this.#next = undefined;
     const startsFresh = await ready;
     const slot = this.slotOf(step);
     if (startsFresh) this.engine.clearState(slot);
-    this.#next = undefined;
-    if (step + 1 < end) {
-      const next = this.#load(step + 1);
-      // An error waits until its batch is asked for.
-      next.catch(() => undefined);
-      this.#next = { step: step + 1, ready: next };
-    }
     return slot;
+  }
+
+  /** Begins to read the batch of `step`, to be taken next. */
+  prefetch(step: number): void {
+    const ready = this.#load(step);
+    // An error waits until its batch is asked for.
+    ready.catch(() => undefined);
+    this.#next = { step, ready };
   }
 
   async #load(step: number): Promise<boolean> {

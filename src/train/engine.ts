@@ -10,6 +10,7 @@ import { BatchLayouter, HEADER, type BatchLayout, type RawBatch } from '../model
 import type { Phase } from '../model/network.js';
 import {
   CLOCKS,
+  maxPlaces,
   planNetwork,
   threadPlaces,
   type NetworkPlan,
@@ -112,13 +113,16 @@ export class Engine {
           Object.entries(slot).map(([name, spec]) => [name, heap.flatIndices(spec)]),
         ) as unknown as BatchLayout,
     );
-    for (const slot of this.#slots) slot.distinctIndex.fill(-1);
+    for (const slot of this.#slots) {
+      slot.distinctIndex.fill(-1);
+      slot.places.forEach((_, place) => (slot.places[place] = place));
+    }
     this.#layouter = new BatchLayouter(
       {
         shards: sizes.shards,
         parts: sizes.parts,
         maxSteps: sizes.maxSteps,
-        initialRow: sizes.maxTokens,
+        initialRow: maxPlaces(sizes),
         keepRows: sizes.shape.task === 'language-model',
       },
       sizes.maxRows,
@@ -184,11 +188,23 @@ export class Engine {
     for (const layer of this.plan.layers) this.heap.flat(layer.states[slot]!).fill(0);
   }
 
-  /** Forward, backward, clip and update on the batch of a slot. `step` counts updates from 1. */
-  async trainStep(slot: number, step: number, optimizer: OptimizerSettings): Promise<StepResult> {
+  /**
+   * Forward, backward, clip and update on the batch of a slot.
+   *
+   * @param step number of the update, from 1
+   * @param meanwhile called once the workers are busy for a while: the time for the coordinator's own work
+   */
+  async trainStep(
+    slot: number,
+    step: number,
+    optimizer: OptimizerSettings,
+    meanwhile?: () => void,
+  ): Promise<StepResult> {
     this.#settings[ADAM_SETTINGS.indexOf('step')] = step;
     await this.runPhase('project', slot);
-    await this.runPhase('train', slot);
+    const training = this.runPhase('train', slot);
+    meanwhile?.();
+    await training;
     await this.runPhase('gradients', slot);
     await this.runPhase('embedding-gradients', slot);
     const result = this.#sumBatch(slot);
@@ -202,9 +218,11 @@ export class Engine {
   }
 
   /** Loss on the batch of a slot; `predicted` then holds the most probable classes. */
-  async evaluate(slot: number): Promise<BatchResult> {
+  async evaluate(slot: number, meanwhile?: () => void): Promise<BatchResult> {
     await this.runPhase('project', slot);
-    await this.runPhase('evaluate', slot);
+    const evaluating = this.runPhase('evaluate', slot);
+    meanwhile?.();
+    await evaluating;
     return this.#sumBatch(slot);
   }
 
@@ -266,7 +284,9 @@ export class Engine {
     const targets = layout.header[HEADER.targets]!;
     let lossSum = 0;
     let correct = 0;
-    for (let place = 0; place < targets; place++) {
+    const classify = this.handle.sizes.shape.task === 'classify';
+    for (let k = 0; k < targets; k++) {
+      const place = classify ? k : layout.order[k]!;
       lossSum += this.#losses[place]!;
       if (this.#predicted[place] === layout.targets[place]) correct++;
     }

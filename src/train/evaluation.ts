@@ -44,8 +44,10 @@ export async function evaluate(engine: Engine, source: BatchSource): Promise<Eva
   const feed = new BatchFeed(engine, source, SLOT.evaluation);
   let [lossSum, correct, targets] = [0, 0, 0];
   for (let step = 0; step < source.stepsPerEpoch; step++) {
-    const slot = await feed.take(step, source.stepsPerEpoch);
-    const result = await engine.evaluate(slot);
+    const slot = await feed.take(step);
+    const result = await engine.evaluate(slot, () => {
+      if (step + 1 < source.stepsPerEpoch) feed.prefetch(step + 1);
+    });
     lossSum += result.lossSum;
     correct += result.correct;
     targets += result.targets;

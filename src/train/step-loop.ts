@@ -22,12 +22,11 @@ export class StepLoop {
     const { epochs, optimizer, clipNorm } = this.config;
     const learningRate = learningRateAt(optimizer, step + 1, epochs * stepsPerEpoch);
     const start = performance.now();
-    const slot = await feed.take(step, totalSteps);
+    const slot = await feed.take(step);
     const waited = (performance.now() - start) / 1000;
-    const result = await this.engine.trainStep(slot, step + 1, {
-      ...optimizer,
-      learningRate,
-      clipNorm,
+    const settings = { ...optimizer, learningRate, clipNorm };
+    const result = await this.engine.trainStep(slot, step + 1, settings, () => {
+      if (step + 1 < totalSteps) feed.prefetch(step + 1);
     });
     const duration = (performance.now() - start) / 1000;
     this.listener({
