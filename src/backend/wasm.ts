@@ -57,7 +57,7 @@ export function hasRelaxedSimd(): boolean {
 }
 
 interface WasmExports {
-  run(kernel: number, argsOffset: number): void;
+  run: (kernel: number, argsOffset: number) => void;
   __stack_pointer: WebAssembly.Global;
   __heap_base: WebAssembly.Global;
 }

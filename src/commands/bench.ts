@@ -51,7 +51,7 @@ export const benchCommand = (context: Context) =>
       const chosen = chooseCases(cases ?? []);
       const counts = (workers ?? [...new Set(['1', String(availableParallelism())])]).map(
         wholeNumber('workers', 1),
-      ) as number[];
+      );
       for (const benchCase of chosen) {
         const peerResult = peer === undefined ? undefined : await runPeer(benchCase.name);
         for (const count of counts) {

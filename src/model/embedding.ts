@@ -113,9 +113,9 @@ export class EmbeddingLayer {
 }
 
 interface TrainingKernels {
-  sum(distinct: number, panel0: number, panel1: number): void;
-  inputWeight(panel0: number, panel1: number): void;
-  embedding(row0: number, row1: number): void;
-  squares(rows: number, block0: number, block1: number): void;
-  adam(unit0: number, unit1: number): void;
+  sum: (distinct: number, panel0: number, panel1: number) => void;
+  inputWeight: (panel0: number, panel1: number) => void;
+  embedding: (row0: number, row1: number) => void;
+  squares: (rows: number, block0: number, block1: number) => void;
+  adam: (unit0: number, unit1: number) => void;
 }

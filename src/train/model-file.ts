@@ -88,8 +88,9 @@ export class TrainedModel {
       batch.rows = rows.length;
       rows.forEach((text, row) => {
         const tokens = encodeRow(this.tokenizer, text, this.config.data);
-        batch.tokens.set(tokens, batch.rowStart[row]!);
-        batch.rowStart[row + 1] = batch.rowStart[row]! + tokens.length;
+        const start = batch.rowStart[row]!;
+        batch.tokens.set(tokens, start);
+        batch.rowStart[row + 1] = start + tokens.length;
       });
       engine.load(SLOT.evaluation, batch);
       await engine.predict(SLOT.evaluation);
@@ -173,7 +174,7 @@ export class TrainedModel {
     const sizes = networkSizes(this.config, shape, [{ maxRows, maxTokens, maxSteps }], false);
     const handle = allocateEngine(chooseBackend(this.config.backend).kind, sizes);
     const pool = createWorkerPool(handle, () => undefined);
-    const engine = new Engine(handle, pool.runPhase);
+    const engine = new Engine(handle, pool.runStage);
     this.#engine = { engine, pool };
     await loadModel(engine, this.checkpoint);
     await engine.packWeights();
