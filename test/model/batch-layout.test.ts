@@ -11,8 +11,10 @@ import {
 
 const VOCABULARY = 9;
 const MAX_ROWS = 24;
-const MAX_STEPS = 12;
+const MAX_STEPS = 19;
 const MAX_TOKENS = MAX_ROWS * MAX_STEPS;
+/** Every row may be followed by an empty place. */
+const MAX_PLACES = MAX_TOKENS + MAX_ROWS;
 
 interface Dealing {
   shards: number;
@@ -23,8 +25,9 @@ interface Dealing {
 /** Token ids of each row. */
 type Rows = number[][];
 
+/** Rows on either side of the length from which they take an odd number of places, and short ones. */
 const rows: fc.Arbitrary<Rows> = fc.array(
-  fc.array(fc.integer({ min: 0, max: VOCABULARY - 1 }), { minLength: 1, maxLength: MAX_STEPS }),
+  fc.oneof(tokenIds(1, 8), tokenIds(14, MAX_STEPS), tokenIds(16, 16)),
   { minLength: 1, maxLength: MAX_ROWS },
 );
 const dealings: fc.Arbitrary<Dealing> = fc.record({
@@ -32,6 +35,11 @@ const dealings: fc.Arbitrary<Dealing> = fc.record({
   parts: fc.integer({ min: 1, max: 9 }),
   keepRows: fc.boolean(),
 });
+
+/** Rows of `minLength` to `maxLength` tokens. */
+function tokenIds(minLength: number, maxLength: number): fc.Arbitrary<number[]> {
+  return fc.array(fc.integer({ min: 0, max: VOCABULARY - 1 }), { minLength, maxLength });
+}
 
 /** A batch whose labels and targets tell where they come from. */
 function batchOf(batch: Rows): RawBatch {
@@ -57,20 +65,21 @@ function emptyLayout({ shards, parts, keepRows }: Dealing): BatchLayout {
     rowStart: ints(MAX_ROWS + 1),
     rowSource: ints(MAX_ROWS),
     ranked: ints(MAX_ROWS),
+    order: ints(MAX_TOKENS),
     previous: ints(MAX_TOKENS),
-    places: ints(MAX_TOKENS),
-    distinctOf: ints(MAX_TOKENS),
+    places: Int32Array.from(upTo(MAX_PLACES)),
+    distinctOf: ints(MAX_PLACES),
     distinctIds: ints(VOCABULARY),
     distinctStart: ints(VOCABULARY + 1),
     positions: ints(MAX_TOKENS),
     distinctRange: new Int32Array(2),
     distinctIndex: new Int32Array(VOCABULARY).fill(-1),
-    targets: ints(keepRows ? MAX_TOKENS : MAX_ROWS),
+    targets: ints(keepRows ? MAX_PLACES : MAX_ROWS),
   };
 }
 
 function layouterOf(dealing: Dealing): BatchLayouter {
-  return new BatchLayouter({ ...dealing, maxSteps: MAX_STEPS, initialRow: MAX_TOKENS }, MAX_ROWS);
+  return new BatchLayouter({ ...dealing, maxSteps: MAX_STEPS, initialRow: MAX_PLACES }, MAX_ROWS);
 }
 
 function layOut(batch: Rows, dealing: Dealing): BatchLayout {
@@ -80,10 +89,11 @@ function layOut(batch: Rows, dealing: Dealing): BatchLayout {
 }
 
 /** Lengths of the rows in the order in which they were laid out. */
-const lengthsOf = (layout: BatchLayout, count: number): number[] =>
-  Array.from({ length: count }, (_, row) => layout.rowStart[row + 1]! - layout.rowStart[row]!);
+const lengthsOf = (layout: BatchLayout, batch: Rows): number[] =>
+  Array.from(layout.rowSource.subarray(0, batch.length), (source) => batch[source]!.length);
 
 const upTo = (end: number): number[] => Array.from({ length: end }, (_, i) => i);
+const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
 const sorted = (values: Int32Array): number[] => [...values].sort((a, b) => a - b);
 
 function partsOf(layout: BatchLayout, parts: number): Record<keyof typeof PART, number>[] {
@@ -91,8 +101,8 @@ function partsOf(layout: BatchLayout, parts: number): Record<keyof typeof PART, 
     const field = (name: keyof typeof PART): number =>
       layout.parts[part * PART_FIELDS + PART[name]]!;
     return {
-      token0: field('token0'),
-      tokens: field('tokens'),
+      place0: field('place0'),
+      places: field('places'),
       row0: field('row0'),
       rows: field('rows'),
       steps: field('steps'),
@@ -115,7 +125,8 @@ describe('every row and token', () => {
       expect(sorted(sources)).toEqual(upTo(batch.length));
       if (keepRows) expect([...sources]).toEqual(upTo(batch.length));
       sources.forEach((source, row) => {
-        const [start, end] = [layout.rowStart[row]!, layout.rowStart[row + 1]!];
+        const start = layout.rowStart[row]!;
+        const end = start + batch[source]!.length;
         const ids = [...layout.distinctOf.subarray(start, end)].map((d) => layout.distinctIds[d]);
         expect(ids).toEqual(batch[source]);
         if (keepRows) {
@@ -133,27 +144,75 @@ describe('every row and token', () => {
     });
   });
 
+  it('has a place of its own, behind those of the tokens before it', () => {
+    promise((batch, _, layout) => {
+      const places = lengthsOf(layout, batch).flatMap((length, row) => {
+        const start = layout.rowStart[row]!;
+        expect(start + length).toBeLessThanOrEqual(layout.rowStart[row + 1]!);
+        return upTo(length).map((t) => start + t);
+      });
+      expect([...layout.order.subarray(0, places.length)]).toEqual(places);
+      expect(new Set(places).size).toBe(batch.flat().length);
+      expect(layout.rowStart[batch.length]).toBeLessThanOrEqual(places.length + batch.length);
+    });
+  });
+
   it('knows the token before it, and the first of a row its initial state', () => {
     promise((batch, _, layout) => {
-      lengthsOf(layout, batch.length).forEach((length, row) => {
-        const start = layout.rowStart[row]!;
-        const before = upTo(length).map((t) => (t === 0 ? MAX_TOKENS + row : start + t - 1));
-        expect([...layout.previous.subarray(start, start + length)]).toEqual(before);
-      });
-      const tokens = batch.flat().length;
-      expect([...layout.places.subarray(0, tokens)]).toEqual(upTo(tokens));
+      const before = lengthsOf(layout, batch).flatMap((length, row) =>
+        upTo(length).map((t) => (t === 0 ? MAX_PLACES + row : layout.rowStart[row]! + t - 1)),
+      );
+      expect([...layout.previous.subarray(0, before.length)]).toEqual(before);
     });
+  });
+});
+
+describe('empty places', () => {
+  it('stand behind rows of even length from 16 on, one each', () => {
+    const lengths = [1, 2, 14, 15, 16, 17, 18, 19];
+    const batch = lengths.map((length) => new Array<number>(length).fill(3));
+    const layout = layOut(batch, { shards: 4, parts: 2, keepRows: true });
+    const taken = lengths.map((_, row) => layout.rowStart[row + 1]! - layout.rowStart[row]!);
+    expect(taken).toEqual([1, 2, 14, 15, 17, 17, 19, 19]);
+  });
+
+  it('never let a row of 16 or more take an even number of places', () => {
+    promise((batch, _, layout) => {
+      lengthsOf(layout, batch).forEach((length, row) => {
+        const taken = layout.rowStart[row + 1]! - layout.rowStart[row]!;
+        if (length < 16) expect(taken).toBe(length);
+        else expect(taken % 2).toBe(1);
+        expect(taken - length).toBeLessThanOrEqual(1);
+      });
+    });
+  });
+
+  it('have a valid class as their target, whatever lay there before', () => {
+    fc.assert(
+      fc.property(rows, rows, dealings, (former, batch, dealing) => {
+        const layouter = layouterOf({ ...dealing, keepRows: true });
+        const out = emptyLayout({ ...dealing, keepRows: true });
+        layouter.layOut(batchOf(former), out);
+        layouter.layOut(batchOf(batch), out);
+        const full = new Set(out.order.subarray(0, batch.flat().length));
+        for (const place of upTo(out.rowStart[batch.length]!).filter((p) => !full.has(p))) {
+          expect(out.targets[place]).toBeGreaterThanOrEqual(0);
+          expect(out.targets[place]).toBeLessThan(VOCABULARY);
+        }
+      }),
+    );
   });
 });
 
 describe('shards', () => {
   it('divide rows and tokens without a gap', () => {
     promise((batch, { shards }, layout) => {
-      const { shardRows, shardTokens, rowStart } = layout;
+      const { shardRows, shardTokens } = layout;
+      const lengths = lengthsOf(layout, batch);
       expect([shardRows[0], shardRows[shards]]).toEqual([0, batch.length]);
       shardRows.forEach((row, s) => {
         expect(row).toBeGreaterThanOrEqual(shardRows[Math.max(0, s - 1)]!);
-        expect(shardTokens[s]).toBe(rowStart[row]);
+        expect(shardTokens[s]).toBe(sum(lengths.slice(0, row)));
       });
     });
   });
@@ -180,32 +239,32 @@ describe('shards', () => {
 });
 
 describe('parts', () => {
-  it('take every row and token once, in order', () => {
+  it('take every row and place once, in order', () => {
     promise((batch, dealing, layout) => {
-      let [row, token] = [0, 0];
+      let [row, place] = [0, 0];
       for (const part of partsOf(layout, dealing.parts)) {
-        expect([part.row0, part.token0]).toEqual([row, token]);
+        expect([part.row0, part.place0]).toEqual([row, place]);
         row += part.rows;
-        token += part.tokens;
-        expect(layout.rowStart[row]).toBe(token);
+        place += part.places;
+        expect(layout.rowStart[row]).toBe(place);
       }
-      expect([row, token]).toEqual([batch.length, batch.flat().length]);
+      expect(row).toBe(batch.length);
     });
   });
 
-  it('have their share of the tokens to within the longest row', () => {
-    promise((batch, { parts, ...dealing }) => {
-      const longest = Math.max(...batch.map(({ length }) => length));
-      const share = batch.flat().length / parts;
-      for (const { tokens } of partsOf(layOut(batch, { parts, ...dealing }), parts)) {
-        expect(Math.abs(tokens - share)).toBeLessThanOrEqual(longest);
+  it('have their share of the places to within the longest row', () => {
+    promise((batch, { parts }, layout) => {
+      const taken = batch.map((_, row) => layout.rowStart[row + 1]! - layout.rowStart[row]!);
+      const share = sum(taken) / parts;
+      for (const { places } of partsOf(layout, parts)) {
+        expect(Math.abs(places - share)).toBeLessThanOrEqual(Math.max(...taken));
       }
     });
   });
 
   it('rank their rows by falling length and count those that run at each step', () => {
     promise((batch, dealing, layout) => {
-      const lengths = lengthsOf(layout, batch.length);
+      const lengths = lengthsOf(layout, batch);
       partsOf(layout, dealing.parts).forEach(({ row0, rows: count, steps }, part) => {
         const ranked = layout.ranked.subarray(row0, row0 + count);
         expect(sorted(ranked)).toEqual(upTo(count).map((r) => row0 + r));
@@ -227,29 +286,64 @@ describe('distinct tokens', () => {
       expect(sorted(ids)).toEqual([...new Set(batch.flat())].sort((a, b) => a - b));
       expect([...layout.distinctRange]).toEqual([0, distinct]);
       expect(layout.distinctStart[0]).toBe(0);
-      expect(layout.distinctStart[distinct]).toBe(batch.flat().length);
+      const order = [...layout.order.subarray(0, batch.flat().length)];
+      expect(layout.distinctStart[distinct]).toBe(order.length);
       for (let d = 0; d < distinct; d++) {
         const [start, end] = [layout.distinctStart[d]!, layout.distinctStart[d + 1]!];
-        const places = upTo(batch.flat().length).filter((place) => layout.distinctOf[place] === d);
+        const places = order.filter((place) => layout.distinctOf[place] === d);
         expect([...layout.positions.subarray(start, end)]).toEqual(places);
       }
     });
   });
 
-  it('are found by their ids, and nothing is left of batches that lay there before', () => {
+  it('are found by their ids', () => {
+    promise((batch, _, layout) => {
+      const present = new Set(batch.flat());
+      layout.distinctIndex.forEach((index, id) => {
+        if (present.has(id)) expect(layout.distinctIds[index]).toBe(id);
+        else expect(index).toBe(-1);
+      });
+    });
+  });
+});
+
+describe('a slot', () => {
+  it('holds the same batch the same way, whatever batches lay there before', () => {
     fc.assert(
-      fc.property(fc.array(rows, { minLength: 1, maxLength: 4 }), dealings, (batches, dealing) => {
+      fc.property(fc.array(rows, { minLength: 1, maxLength: 3 }), dealings, (batches, dealing) => {
         const layouter = layouterOf(dealing);
         const out = emptyLayout(dealing);
         for (const batch of batches) {
           layouter.layOut(batchOf(batch), out);
-          const present = new Set(batch.flat());
-          out.distinctIndex.forEach((index, id) => {
-            if (present.has(id)) expect(out.distinctIds[index]).toBe(id);
-            else expect(index).toBe(-1);
-          });
+          expect(written(out, batch, dealing)).toEqual(
+            written(layOut(batch, dealing), batch, dealing),
+          );
         }
       }),
     );
   });
 });
+
+/** What a layout says about its batch, without what may be left behind it from others. */
+function written(layout: BatchLayout, batch: Rows, { parts }: Dealing): object {
+  const rowCount = batch.length;
+  const order = layout.order.slice(0, batch.flat().length);
+  const distinct = layout.header[HEADER.distinct]!;
+  const isClassify = layout.targets.length === MAX_ROWS;
+  return {
+    ...layout,
+    counts: partsOf(layout, parts).map(({ steps }, part) =>
+      layout.counts.slice(part * MAX_STEPS, part * MAX_STEPS + steps),
+    ),
+    order,
+    rowStart: layout.rowStart.slice(0, rowCount + 1),
+    rowSource: layout.rowSource.slice(0, rowCount),
+    ranked: layout.ranked.slice(0, rowCount),
+    previous: layout.previous.slice(0, order.length),
+    distinctOf: order.map((place) => layout.distinctOf[place]!),
+    distinctIds: layout.distinctIds.slice(0, distinct),
+    distinctStart: layout.distinctStart.slice(0, distinct + 1),
+    positions: layout.positions.slice(0, order.length),
+    targets: layout.targets.slice(0, isClassify ? rowCount : layout.rowStart[rowCount]),
+  };
+}
