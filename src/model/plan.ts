@@ -108,6 +108,8 @@ export interface NetworkPlan {
   /** By thread: arguments of bound kernels; and which threads are taken. */
   argumentSpaces: BufferSpec[];
   threadOwners: BufferSpec;
+  /** [parts, 16]: how many phases each part has finished. */
+  progress: BufferSpec;
 }
 
 /** Places for tokens: a long row of even length is followed by an empty one (see batch-layout.ts). */
@@ -197,6 +199,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       heap.doubles(`kernel arguments ${thread}`, argumentDoubles),
     ),
     threadOwners: heap.indices('thread owners', threads),
+    progress: heap.indices('progress', sizes.parts, PANEL),
   };
 }
 

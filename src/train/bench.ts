@@ -99,7 +99,7 @@ export async function runBenchCase(
   const pool = createWorkerPool(handle, () => undefined);
   const events: StepEvent[] = [];
   try {
-    const engine = new Engine(handle, pool.runPhase);
+    const engine = new Engine(handle, pool.runStage);
     await engine.initialize(1);
     const feed = new BatchFeed(engine, randomBatches(benchCase), SLOT.training);
     const loop = new StepLoop(

@@ -7,7 +7,6 @@ import {
   type SharedBlock,
 } from '../backend/select.js';
 import { BatchLayouter, HEADER, type BatchLayout, type RawBatch } from '../model/batch-layout.js';
-import type { Phase } from '../model/network.js';
 import {
   CLOCKS,
   maxPlaces,
@@ -25,6 +24,7 @@ import {
   type FloatArray,
 } from '../tensor/heap.js';
 import { fillUniform, PURPOSE } from '../tensor/random.js';
+import type { Stage } from './messages.js';
 
 /** What a thread needs to take part: the block of memory and the numbers that its plan follows from. */
 export interface EngineHandle {
@@ -33,8 +33,8 @@ export interface EngineHandle {
   block: SharedBlock;
 }
 
-/** Runs every part of a phase on the batch of a slot; resolves when all are done. */
-export type PhaseRunner = (phase: Phase, slot: number) => Promise<void>;
+/** Runs every part of a stage on the batch of a slot; resolves when all are done. */
+export type StageRunner = (stage: Stage, slot: number) => Promise<void>;
 
 /** The heap and plan that belong to a handle: equal on every thread. */
 export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block'>): {
@@ -85,7 +85,7 @@ export interface StepResult extends BatchResult {
 }
 
 /**
- * The order of a step, on the coordinator's side: lays batches out, has the phases run, and does the few sums
+ * The order of a step, on the coordinator's side: lays batches out, has the stages run, and does the few sums
  * that belong to no worker. Everything numeric lies on the shared heap.
  */
 export class Engine {
@@ -101,7 +101,7 @@ export class Engine {
 
   constructor(
     readonly handle: EngineHandle,
-    private readonly runPhase: PhaseRunner,
+    private readonly runStage: StageRunner,
   ) {
     const { heap, plan } = openHeap(handle);
     this.heap = heap;
@@ -175,7 +175,7 @@ export class Engine {
 
   /** Must follow every change of parameters from outside. */
   async packWeights(): Promise<void> {
-    await this.runPhase('pack', 0);
+    await this.runStage('pack', 0);
   }
 
   /** Lays a batch out in a slot. */
@@ -192,7 +192,7 @@ export class Engine {
    * Forward, backward, clip and update on the batch of a slot.
    *
    * @param step number of the update, from 1
-   * @param meanwhile called once the workers are busy for a while: the time for the coordinator's own work
+   * @param meanwhile called while the workers are busy: the time for the coordinator's own work
    */
   async trainStep(
     slot: number,
@@ -201,26 +201,22 @@ export class Engine {
     meanwhile?: () => void,
   ): Promise<StepResult> {
     this.#settings[ADAM_SETTINGS.indexOf('step')] = step;
-    await this.runPhase('project', slot);
-    const training = this.runPhase('train', slot);
+    const training = this.runStage('train', slot);
     meanwhile?.();
     await training;
-    await this.runPhase('gradients', slot);
-    await this.runPhase('embedding-gradients', slot);
     const result = this.#sumBatch(slot);
     const gradNorm = this.#gradientNorm(slot);
     const applied = Number.isFinite(result.lossSum) && Number.isFinite(gradNorm);
     if (applied) {
       this.#writeSettings(step, optimizer, gradNorm);
-      await this.runPhase('update', slot);
+      await this.runStage('update', slot);
     }
     return { ...result, gradNorm, applied };
   }
 
   /** Loss on the batch of a slot; `predicted` then holds the most probable classes. */
   async evaluate(slot: number, meanwhile?: () => void): Promise<BatchResult> {
-    await this.runPhase('project', slot);
-    const evaluating = this.runPhase('evaluate', slot);
+    const evaluating = this.runStage('evaluate', slot);
     meanwhile?.();
     await evaluating;
     return this.#sumBatch(slot);
@@ -228,8 +224,7 @@ export class Engine {
 
   /** Probabilities for the batch of a slot; read them with `probabilities`. */
   async predict(slot: number): Promise<void> {
-    await this.runPhase('project', slot);
-    await this.runPhase('predict', slot);
+    await this.runStage('predict', slot);
   }
 
   /**

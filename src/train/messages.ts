@@ -1,9 +1,25 @@
 import type { Phase } from '../model/network.js';
 
-/** One worker's share of a phase: all that is ever posted to a worker. */
+/**
+ * Phases that workers run one after the other without asking the coordinator: between two of them they only
+ * wait for each other.
+ */
+export const STAGES = {
+  pack: ['pack'],
+  train: ['project', 'train', 'gradients', 'embedding-gradients'],
+  update: ['update'],
+  evaluate: ['project', 'evaluate'],
+  predict: ['project', 'predict'],
+} as const satisfies Record<string, readonly Phase[]>;
+
+export type Stage = keyof typeof STAGES;
+
+/** One worker's share of a stage: all that is ever posted to a worker. */
 export interface Task {
-  phase: Phase;
+  stage: Stage;
   /** Which laid-out batch. */
   slot: number;
   part: number;
+  /** Phases that every part had finished when the stage began, counted over all stages. */
+  begin: number;
 }

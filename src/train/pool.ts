@@ -1,10 +1,10 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
-import type { Phase } from '../model/network.js';
 import { packageFile } from '../package-root.js';
-import { openHeap, type EngineHandle, type PhaseRunner } from './engine.js';
+import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from './events.js';
-import type { Task } from './messages.js';
+import { STAGES, type Stage, type Task } from './messages.js';
+import { ABANDONED, placeOf } from './runner.js';
 
 /** A task that has taken this many workers down with it is not given to another. */
 const DEATHS_ALLOWED = 3;
@@ -14,7 +14,7 @@ export class TaskFailure extends UserError {
   constructor(
     message: string,
     /** What is half done now. */
-    readonly phase: Phase,
+    readonly stage: Stage,
     options: ErrorOptions,
   ) {
     super(message, options);
@@ -22,13 +22,13 @@ export class TaskFailure extends UserError {
 }
 
 export interface WorkerPool {
-  runPhase: PhaseRunner;
+  runStage: StageRunner;
   close(): Promise<void>;
 }
 
 /**
- * A pool of one thread for each part. A phase resolves when every part is done. Workers that die are replaced
- * by the pool, and their tasks run again: every task may be repeated from its start. A phase rejects with a
+ * A pool of one thread for each part. A stage resolves when every part is done. Workers that die are replaced
+ * by the pool, and their tasks run again from the phase that was not finished. A stage rejects with a
  * TaskFailure when a task fails on one worker after the other.
  *
  * @param onDeath hears of every worker that died
@@ -60,6 +60,8 @@ export function createWorkerPool(
   });
   const { heap, plan } = openHeap(handle);
   const owners = heap.flatIndices(plan.threadOwners);
+  const progress = heap.flatIndices(plan.progress);
+  let finished = 0;
 
   /** Gives the places of dead threads free. */
   const buryDead = (): void => {
@@ -67,6 +69,14 @@ export function createWorkerPool(
     owners.forEach((owner, place) => {
       if (owner !== 0 && !living.has(owner)) Atomics.store(owners, place, 0);
     });
+  };
+
+  /** Sends everybody home who waits for a part that nobody will finish. */
+  const abandon = (): void => {
+    for (let part = 0; part < parts; part++) {
+      Atomics.store(progress, placeOf(part), ABANDONED);
+      Atomics.notify(progress, placeOf(part));
+    }
   };
 
   const runTask = async (task: Task): Promise<void> => {
@@ -79,11 +89,12 @@ export function createWorkerPool(
         const reason = error instanceof Error ? error.message : String(error);
         buryDead();
         deaths++;
-        onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${task.phase})` });
+        onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${task.stage})` });
         if (deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
+          abandon();
           throw new TaskFailure(
-            `${deaths} workers in a row failed on the same task (${task.phase}, part ${task.part + 1} of ${parts}): ${reason}`,
-            task.phase,
+            `${deaths} workers in a row failed on the same task (${task.stage}, part ${task.part + 1} of ${parts}): ${reason}`,
+            task.stage,
             { cause: error },
           );
         }
@@ -92,9 +103,11 @@ export function createWorkerPool(
   };
 
   return {
-    async runPhase(phase, slot) {
+    async runStage(stage, slot) {
+      const begin = finished;
+      finished += STAGES[stage].length;
       const tasks: Promise<void>[] = [];
-      for (let part = 0; part < parts; part++) tasks.push(runTask({ phase, slot, part }));
+      for (let part = 0; part < parts; part++) tasks.push(runTask({ stage, slot, part, begin }));
       // All are waited for, also when one fails: nothing may write to the heap behind our back.
       const results = await Promise.allSettled(tasks);
       for (const result of results) if (result.status === 'rejected') throw result.reason;

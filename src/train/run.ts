@@ -191,7 +191,7 @@ class TrainingRun {
     const handle = allocateEngine(choice.kind, networkSizes(config, shape, sources, true));
     const { listener, workerFile } = this.options;
     this.#pool = createWorkerPool(handle, listener, workerFile);
-    return { corpus, engine: new Engine(handle, this.#pool.runPhase), choice, source };
+    return { corpus, engine: new Engine(handle, this.#pool.runStage), choice, source };
   }
 
   async #restore(

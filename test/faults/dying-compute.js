@@ -3,7 +3,6 @@ import { threadId, workerData } from 'node:worker_threads';
 import { claimThreadPlace, joinEngine } from '../../dist/src/train/runner.js';
 
 const { deaths, plan } = workerData;
-const run = joinEngine(workerData, claimThreadPlace(workerData, threadId));
 
 const ways = {
   exit: () => process.exit(3),
@@ -14,22 +13,27 @@ const ways = {
   },
 };
 
-export default (task) => {
-  // Every death happens once in all threads together.
-  const strike = (when) => {
-    const index = plan.findIndex(
-      (death, i) =>
-        death.when === when &&
-        death.phase === task.phase &&
-        death.part === task.part &&
-        Atomics.load(deaths, i) < death.times,
-    );
-    if (index !== -1) {
-      Atomics.add(deaths, index, 1);
-      ways[plan[index].way]();
-    }
-  };
-  strike('before');
-  run(task);
-  strike('after');
-};
+// Every death happens once in all threads together.
+function strike(when, phase, part) {
+  const index = plan.findIndex(
+    (death, i) =>
+      death.when === when &&
+      death.phase === phase &&
+      death.part === part &&
+      Atomics.load(deaths, i) < death.times,
+  );
+  if (index !== -1) {
+    Atomics.add(deaths, index, 1);
+    ways[plan[index].way]();
+  }
+}
+
+export default joinEngine(
+  workerData,
+  claimThreadPlace(workerData, threadId),
+  (phase, part, run) => {
+    strike('before', phase, part);
+    run();
+    strike('after', phase, part);
+  },
+);

@@ -9,16 +9,15 @@ import { claimThreadPlace, joinEngine } from '../../dist/src/train/runner.js';
  * @param {{ fault: 'exit' | 'poison', phase: string, step: number }} harm
  */
 export function computeFaultily({ fault, phase, step }) {
-  const run = joinEngine(workerData, claimThreadPlace(workerData, threadId));
   const { heap, plan } = openHeap(workerData);
   // The coordinator writes the step there, among the optimizer's settings, before the step begins.
   const settings = heap.flatDoubles(plan.settings);
-  return (task) => {
-    if (task.phase === phase && settings[0] >= step) {
+  return joinEngine(workerData, claimThreadPlace(workerData, threadId), (name, _part, run) => {
+    if (name === phase && settings[0] >= step) {
       if (fault === 'exit') process.exit(3);
-      const { value } = plan.parameters.find(({ name }) => name === 'lstm.weight_hh_l0');
+      const { value } = plan.parameters.find((parameter) => parameter.name === 'lstm.weight_hh_l0');
       heap.flat(value)[5] = NaN;
     }
-    run(task);
-  };
+    run();
+  });
 }

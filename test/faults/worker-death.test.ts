@@ -76,7 +76,7 @@ function createDoomed(
   const handle: EngineHandle = allocateEngine(chooseBackend('auto').kind, sizes);
   const doomed: EngineHandle & object = Object.assign(handle, { deaths, plan });
   pool = createWorkerPool(doomed, ({ reason }) => heard.push(reason), file);
-  return { engine: new Engine(handle, pool.runPhase), heard, deaths };
+  return { engine: new Engine(handle, pool.runStage), heard, deaths };
 }
 
 async function trainUndisturbed(): Promise<Buffer> {

@@ -79,7 +79,7 @@ async function compareGradients(
   const last = batches.at(-1)!;
   const targets = shape.task === 'classify' ? last.rows : last.tokens.length;
   const loss = async (): Promise<number> => {
-    for (const phase of ['pack', 'project', 'train'] as const) await run(phase, slot);
+    for (const stage of ['pack', 'train'] as const) await run(stage, slot);
     let sum = 0;
     for (let i = 0; i < targets; i++) sum += losses[i]!;
     return sum / targets;
