@@ -1,114 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { HEADER, type BatchLayout } from '../../src/model/batch-layout.js';
 import {
-  BatchLayouter,
-  HEADER,
-  PART,
-  PART_FIELDS,
-  type BatchLayout,
-  type RawBatch,
-} from '../../src/model/batch-layout.js';
-
-const VOCABULARY = 9;
-const MAX_ROWS = 24;
-const MAX_STEPS = 19;
-const MAX_TOKENS = MAX_ROWS * MAX_STEPS;
-/** Every row may be followed by an empty place. */
-const MAX_PLACES = MAX_TOKENS + MAX_ROWS;
-
-interface Dealing {
-  shards: number;
-  parts: number;
-  keepRows: boolean;
-}
-
-/** Token ids of each row. */
-type Rows = number[][];
-
-/** Rows on either side of the length from which they take an odd number of places, and short ones. */
-const rows: fc.Arbitrary<Rows> = fc.array(
-  fc.oneof(tokenIds(1, 8), tokenIds(14, MAX_STEPS), tokenIds(16, 16)),
-  { minLength: 1, maxLength: MAX_ROWS },
-);
-const dealings: fc.Arbitrary<Dealing> = fc.record({
-  shards: fc.constantFrom(1, 2, 4, 16),
-  parts: fc.integer({ min: 1, max: 9 }),
-  keepRows: fc.boolean(),
-});
-
-/** Rows of `minLength` to `maxLength` tokens. */
-function tokenIds(minLength: number, maxLength: number): fc.Arbitrary<number[]> {
-  return fc.array(fc.integer({ min: 0, max: VOCABULARY - 1 }), { minLength, maxLength });
-}
-
-/** A batch whose labels and targets tell where they come from. */
-function batchOf(batch: Rows): RawBatch {
-  const rowStart = new Int32Array(batch.length + 1);
-  batch.forEach((row, r) => (rowStart[r + 1] = rowStart[r]! + row.length));
-  return {
-    rows: batch.length,
-    tokens: Int32Array.from(batch.flat()),
-    rowStart,
-    labels: Int32Array.from(batch, (_, r) => 100 + r),
-    targets: Int32Array.from(batch.flat(), (_, i) => 1000 + i),
-  };
-}
-
-function emptyLayout({ shards, parts, keepRows }: Dealing): BatchLayout {
-  const ints = (length: number): Int32Array => new Int32Array(length).fill(-77);
-  return {
-    header: new Int32Array(16),
-    parts: ints(parts * PART_FIELDS),
-    counts: ints(parts * MAX_STEPS),
-    shardTokens: ints(shards + 1),
-    shardRows: ints(shards + 1),
-    rowStart: ints(MAX_ROWS + 1),
-    rowSource: ints(MAX_ROWS),
-    ranked: ints(MAX_ROWS),
-    order: ints(MAX_TOKENS),
-    previous: ints(MAX_TOKENS),
-    places: Int32Array.from(upTo(MAX_PLACES)),
-    distinctOf: ints(MAX_PLACES),
-    distinctIds: ints(VOCABULARY),
-    distinctStart: ints(VOCABULARY + 1),
-    positions: ints(MAX_TOKENS),
-    distinctRange: new Int32Array(2),
-    distinctIndex: new Int32Array(VOCABULARY).fill(-1),
-    targets: ints(keepRows ? MAX_PLACES : MAX_ROWS),
-  };
-}
-
-function layouterOf(dealing: Dealing): BatchLayouter {
-  return new BatchLayouter({ ...dealing, maxSteps: MAX_STEPS, initialRow: MAX_PLACES }, MAX_ROWS);
-}
-
-function layOut(batch: Rows, dealing: Dealing): BatchLayout {
-  const out = emptyLayout(dealing);
-  layouterOf(dealing).layOut(batchOf(batch), out);
-  return out;
-}
-
-/** Lengths of the rows in the order in which they were laid out. */
-const lengthsOf = (layout: BatchLayout, batch: Rows): number[] =>
-  Array.from(layout.rowSource.subarray(0, batch.length), (source) => batch[source]!.length);
-
-const upTo = (end: number): number[] => Array.from({ length: end }, (_, i) => i);
-const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
-const sorted = (values: Int32Array): number[] => [...values].sort((a, b) => a - b);
-
-function partsOf(layout: BatchLayout, parts: number): Record<keyof typeof PART, number>[] {
-  return upTo(parts).map((part) => {
-    const field = (name: keyof typeof PART): number =>
-      layout.parts[part * PART_FIELDS + PART[name]]!;
-    return {
-      place0: field('place0'),
-      places: field('places'),
-      row0: field('row0'),
-      rows: field('rows'),
-      steps: field('steps'),
-    };
-  });
-}
+  VOCABULARY,
+  MAX_PLACES,
+  MAX_STEPS,
+  rows,
+  dealings,
+  lengthsOf,
+  upTo,
+  sum,
+  sorted,
+  batchOf,
+  emptyLayout,
+  layouterOf,
+  layOut,
+  partsOf,
+  written,
+  type Dealing,
+  type Rows,
+} from './random-batches.js';
 
 /** Checks a promise on random batches, dealt in random ways. */
 function promise(check: (batch: Rows, dealing: Dealing, layout: BatchLayout) => void): void {
@@ -323,27 +234,3 @@ describe('a slot', () => {
     );
   });
 });
-
-/** What a layout says about its batch, without what may be left behind it from others. */
-function written(layout: BatchLayout, batch: Rows, { parts }: Dealing): object {
-  const rowCount = batch.length;
-  const order = layout.order.slice(0, batch.flat().length);
-  const distinct = layout.header[HEADER.distinct]!;
-  const isClassify = layout.targets.length === MAX_ROWS;
-  return {
-    ...layout,
-    counts: partsOf(layout, parts).map(({ steps }, part) =>
-      layout.counts.slice(part * MAX_STEPS, part * MAX_STEPS + steps),
-    ),
-    order,
-    rowStart: layout.rowStart.slice(0, rowCount + 1),
-    rowSource: layout.rowSource.slice(0, rowCount),
-    ranked: layout.ranked.slice(0, rowCount),
-    previous: layout.previous.slice(0, order.length),
-    distinctOf: order.map((place) => layout.distinctOf[place]!),
-    distinctIds: layout.distinctIds.slice(0, distinct),
-    distinctStart: layout.distinctStart.slice(0, distinct + 1),
-    positions: layout.positions.slice(0, order.length),
-    targets: layout.targets.slice(0, isClassify ? rowCount : layout.rowStart[rowCount]),
-  };
-}
