@@ -117,7 +117,7 @@ export function written(layout: BatchLayout, batch: Rows, { parts, keepRows }: D
   const rowCount = batch.length;
   const order = layout.order.slice(0, batch.flat().length);
   const distinct = layout.header[HEADER.distinct]!;
-    return {
+  return {
     ...layout,
     counts: partsOf(layout, parts).map(({ steps }, part) =>
       layout.counts.slice(part * MAX_STEPS, part * MAX_STEPS + steps),
