@@ -80,6 +80,8 @@ export function createWorkerPool(
   };
 
   const runTask = async (task: Task): Promise<void> => {
+    const phases = STAGES[task.stage];
+    let reached = 0;
     for (let deaths = 0; ;) {
       try {
         await pool.run(task);
@@ -88,12 +90,17 @@ export function createWorkerPool(
         const error: unknown = startFailure ?? rejection;
         const reason = error instanceof Error ? error.message : String(error);
         buryDead();
+        // Whoever tried next and got further has shown that the task itself is not to blame.
+        const done = Atomics.load(progress, placeOf(task.part)) - task.begin;
+        if (done > reached) deaths = 0;
+        reached = done;
+        const phase = phases[Math.min(done, phases.length - 1)]!;
         deaths++;
-        onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${task.stage})` });
+        onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${phase})` });
         if (deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
           abandon();
           throw new TaskFailure(
-            `${deaths} workers in a row failed on the same task (${task.stage}, part ${task.part + 1} of ${parts}): ${reason}`,
+            `${deaths} workers in a row failed on the same task (${phase}, part ${task.part + 1} of ${parts}): ${reason}`,
             task.stage,
             { cause: error },
           );
