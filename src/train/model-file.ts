@@ -3,6 +3,7 @@ import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { encodeRow } from '../data/encode-row.js';
 import type { TokenStore } from '../data/token-store.js';
+import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
 import { SLOT } from '../model/plan.js';
@@ -139,15 +140,10 @@ export class TrainedModel {
     };
     const prompt = this.tokenizer.encode(options.prompt);
     await read(prompt.length > 0 ? prompt : [this.tokenizer.emptyToken]);
-    let text = '';
-    const drawn: number[] = [];
+    const textOf = streamText(this.tokenizer);
     for (let index = 0; index < options.length; index++) {
       const token = draw(probabilities, options, index);
-      drawn.push(token);
-      // The whole is decoded, since what a token adds may depend on its neighbours.
-      const whole = this.tokenizer.decode(drawn);
-      yield whole.slice(text.length);
-      text = whole;
+      yield textOf(token);
       if (index + 1 < options.length) await read([token]);
     }
   }
