@@ -117,7 +117,10 @@ it('a run killed before its first checkpoint starts again from the beginning', a
 
 it('a second process is refused while the first goes on, and let in when that was killed', async () => {
   const runDir = join(cwd, 'runs/shared');
-  const first = train('classifier', runDir, '--workers', '1', '--set', 'train.epochs=10000');
+  // So long that it ends by the kill alone.
+  const long = ['train.epochs=100000', 'train.maxSteps=1000000', 'train.checkpoint.everySteps=10'];
+  const args = ['train', '--config', 'classifier.yaml', '--run-dir', runDir, '--workers', '1'];
+  const first = start(cwd, [...args, '--set', ...long]);
   await untilStep(first, runDir, 2);
   const refused = await train('classifier', runDir, '--workers', '1', '--resume').ended;
   expect(refused.status).toBe(1);
