@@ -1,11 +1,11 @@
 /**
- * A compute thread that dies now and then, for `npm run soak`: it exits, or meets an error, before a phase or
- * behind one, once in a few hundred phases.
+ * A compute thread that dies now and then, for `npm run soak`: it exits, or meets an error, before a phase of its
+ * work or behind one, once in some thousand phases.
  */
 import { threadId, workerData } from 'node:worker_threads';
 import { claimThreadPlace, joinEngine } from '../dist/src/train/runner.js';
 
-const PHASES_PER_DEATH = 300;
+const PHASES_PER_DEATH = 1500;
 
 function dieNowAndThen() {
   if (Math.random() * 2 * PHASES_PER_DEATH >= 1) return;
@@ -13,12 +13,9 @@ function dieNowAndThen() {
   throw new Error('struck by the soak test');
 }
 
-export default joinEngine(
-  workerData,
-  claimThreadPlace(workerData, threadId),
-  (_phase, _part, run) => {
-    dieNowAndThen();
-    run();
-    dieNowAndThen();
-  },
-);
+const place = claimThreadPlace(workerData, threadId);
+export default joinEngine(workerData, place, (_phase, _part, run) => {
+  dieNowAndThen();
+  run();
+  dieNowAndThen();
+});
