@@ -96,14 +96,14 @@ export type LstmCall = (countsStart: number, steps: number, row0: number) => voi
 
 /** What both directions of a layer have in common. Work buffers are by rank and hold nothing between calls. */
 export interface SequenceOperands {
-  /** [4U, tokens, 16]: panels i, f, g, o for each 16 hidden units */
+  /** [4U, places, 16]: panels i, f, g, o for each 16 hidden units */
   gates: Tensor;
-  /** [U, tokens + rows, 16]: the row behind the tokens holds the state before the first step */
+  /** [U, places + rows, 16]: the row behind the places holds the state before the first step */
   hidden: Tensor;
   cell: Tensor;
   /** Packed W_hh: forwards [4U, 16U, 16], backwards [U, 64U, 16] */
   weights: Tensor;
-  /** [rows + 1]: first token of each row; its tokens follow one another. */
+  /** [rows + 1]: place of the first token of each row; its tokens follow one another. */
   rowStart: IndexTensor;
   /** [rows]: the row of each rank, within a worker's share by falling length. */
   ranked: IndexTensor;
@@ -125,7 +125,7 @@ export interface LstmForwardOperands extends SequenceOperands {
 }
 
 export interface LstmBackwardOperands extends SequenceOperands {
-  /** [U, tokens, 16]: gradient from the layer above for every token */
+  /** [U, places, 16]: gradient from the layer above for every token */
   dHidden?: Tensor;
   /** [U, rows, 16]: gradient of the last hidden state of every row, instead */
   dLast?: Tensor;
