@@ -11,22 +11,13 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { kernelSources } from './kernel-sources.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const build = path.join(root, 'build');
 const report = path.join(build, 'native.json');
 
-const sources = [
-  'product',
-  'lstm',
-  'embedding',
-  'weight_gradient',
-  'loss',
-  'update',
-  'dropout',
-  'probe',
-];
 /** Compiler flags of every instruction set; the addon picks one when it is loaded. */
 const instructionSets =
   process.arch === 'x64'
@@ -59,7 +50,7 @@ async function compileAll(compiler) {
   const objects = await mkdtemp(path.join(build, 'objects-'));
   const jobs = [{ args: ['-I', headers, path.join(root, 'kernels/addon.c')], object: 'addon.o' }];
   for (const [set, flags] of Object.entries(instructionSets)) {
-    for (const source of sources) {
+    for (const source of kernelSources) {
       const file = path.join(root, 'kernels', `${source}.c`);
       jobs.push({
         args: [...flags, `-DLOCKSTEP_SUFFIX=${set}`, file],

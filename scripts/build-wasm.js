@@ -9,20 +9,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { kernelSources } from './kernel-sources.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const output = process.argv[2] ?? path.join(root, 'kernels/wasm');
-const sources = [
-  'product',
-  'lstm',
-  'embedding',
-  'weight_gradient',
-  'loss',
-  'update',
-  'dropout',
-  'probe',
-  'wasm',
-];
 const compile = [
   '--target=wasm32',
   '-std=c11',
@@ -57,7 +47,7 @@ try {
     ['lockstep', []],
     ['lockstep-relaxed', ['-mrelaxed-simd']],
   ]) {
-    const files = sources.map((source) => {
+    const files = [...kernelSources, 'wasm'].map((source) => {
       const object = path.join(objects, `${name}-${source}.o`);
       const file = path.join(root, 'kernels', `${source}.c`);
       execFileSync('clang-16', [...compile, ...flags, file, '-o', object], { stdio: 'inherit' });

@@ -3,6 +3,7 @@ import { type Corpus } from '../data/corpus.js';
 import { type Example, type ExampleOptions } from '../data/examples.js';
 import { type TokenStore } from '../data/token-store.js';
 import { type Tokenizer } from '../data/tokenizers/tokenizer.js';
+import { type Evaluation } from '../train/evaluation.js';
 import { type EndEvent, type TrainListener } from '../train/events.js';
 
 /**
@@ -52,13 +53,4 @@ export interface TrainedModel {
   close(): Promise<void>;
 }
 
-export interface Evaluation {
-  /** Nats per target. */
-  loss: number;
-  accuracy: number;
-  /** exp(loss); for language models. */
-  perplexity?: number;
-  targets: number;
-  /** `confusion[truth][predicted]` counts rows; for classifiers. */
-  confusion?: number[][];
-}
+export type { Evaluation };
