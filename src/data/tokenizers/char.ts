@@ -8,6 +8,7 @@ const unknown = 1;
 const firstCharacter = 2;
 const replacement = '\uFFFD';
 const lastBmp = 0xffff;
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** One id for each character (code point): 0 padding, 1 unknown, then the vocabulary. */
 export class CharTokenizer implements Tokenizer {
@@ -46,6 +47,12 @@ export class CharTokenizer implements Tokenizer {
     }
     ids.length = length;
     return ids;
+  }
+
+  /** The id of a character as UTF-8. */
+  idOf(character: Uint8Array): number {
+    const point = decoder.decode(character).codePointAt(0)!;
+    return point <= lastBmp ? this.#basic[point]! : (this.#beyond.get(point) ?? unknown);
   }
 
   decode(ids: ArrayLike<number>): string {

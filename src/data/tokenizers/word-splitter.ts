@@ -1,3 +1,5 @@
+import { TextBytes } from './text-bytes.js';
+
 /** How Keras's `text_to_word_sequence` cuts a text into words. */
 
 export interface SplitOptions {
@@ -7,50 +9,65 @@ export interface SplitOptions {
   readonly split: string;
 }
 
-export type Visit = (source: string, start: number, end: number) => void;
+/** Gets a word as UTF-8: `bytes[start, end)`. */
+export type Visit = (bytes: Uint8Array, start: number, end: number) => void;
 
 const whiteSpace = /\s/;
+const lastAscii = 0x7f;
 
 export class WordSplitter {
   readonly #options: SplitOptions;
-  /** 1 where a code unit ends a word; absent when a separator is longer than one code unit. */
+  /** 1 where a byte ends a word; absent when a separator is longer than one byte. */
   readonly #ends: Uint8Array | undefined;
   /** Where a text may be cut: white space if it separates, else any separator. */
   readonly #cuts: ReadonlySet<string>;
+  readonly #text = new TextBytes();
 
   constructor(options: SplitOptions) {
     this.#options = options;
     const separators = [...Array.from(options.filters), options.split];
-    if (separators.every((each) => each.length === 1)) {
-      this.#ends = new Uint8Array(1 << 16);
+    if (separators.every((each) => each.length === 1 && each.charCodeAt(0) <= lastAscii)) {
+      this.#ends = new Uint8Array(1 << 8);
       for (const each of separators) this.#ends[each.charCodeAt(0)] = 1;
     }
     const blanks = separators.filter((each) => whiteSpace.test(each));
     this.#cuts = new Set(blanks.length > 0 ? blanks : separators);
   }
 
-  /** Calls `visit` with every word in turn: it is `source[start, end)`. */
-  split(text: string, visit: Visit): void {
-    const source = this.#options.lowerCase ? text.toLowerCase() : text;
-    const ends = this.#ends;
-    if (ends === undefined) {
-      this.#splitSlowly(source, visit);
-      return;
-    }
-    let start = 0;
-    for (let i = 0; i < source.length; i++) {
-      if (ends[source.charCodeAt(i)] === 0) continue;
-      if (i > start) visit(source, start, i);
-      start = i + 1;
-    }
-    if (start < source.length) visit(source, start, source.length);
+  /** Whether a text may be cut behind any line feed: see `cut`. */
+  get cutsAtLineFeeds(): boolean {
+    return this.#cuts.has('\n');
   }
 
-  #splitSlowly(source: string, visit: Visit): void {
-    const { filters, split } = this.#options;
+  /** Calls `visit` with every word in turn. */
+  split(text: string, visit: Visit): void {
+    const ends = this.#ends;
+    if (ends === undefined) {
+      this.#splitSlowly(text, visit);
+      return;
+    }
+    if (this.#options.lowerCase) this.#text.setLower(text);
+    else this.#text.set(text);
+    const { bytes, length } = this.#text;
+    let start = 0;
+    for (let i = 0; i < length; i++) {
+      if (ends[bytes[i]!] === 0) continue;
+      if (i > start) visit(bytes, start, i);
+      start = i + 1;
+    }
+    if (start < length) visit(bytes, start, length);
+  }
+
+  #splitSlowly(text: string, visit: Visit): void {
+    const { filters, lowerCase, split } = this.#options;
     const filtered = new Set(filters);
+    const source = lowerCase ? text.toLowerCase() : text;
     const replaced = Array.from(source, (each) => (filtered.has(each) ? split : each)).join('');
-    for (const word of replaced.split(split)) if (word !== '') visit(word, 0, word.length);
+    for (const word of replaced.split(split)) {
+      if (word === '') continue;
+      this.#text.set(word);
+      visit(this.#text.bytes, 0, this.#text.length);
+    }
   }
 
   /**

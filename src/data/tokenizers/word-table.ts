@@ -1,35 +1,49 @@
 /**
- * Numbers words by first appearance, from 0. Words are looked up where they stand in a text, and their
- * letters are kept in one array: no string is made for a word that is looked at, and millions of
- * words are three arrays to the garbage collector. (Twice as fast as a Map of substrings, which
- * would also keep the texts alive that they are cut from.)
+ * Numbers words by first appearance, from 0. A word is its UTF-8, looked up where it stands in a
+ * text: no string is made for it, and millions of words are four arrays to the garbage collector.
  */
 export class WordTable {
   size = 0;
-  /** Code units of all words, one after the other; word i ends at `ends[i]`. */
-  #letters = new Uint16Array(1 << 12);
-  #ends = new Float64Array(1 << 9);
+  /** The words, one after the other; word i ends at `#ends[i]`. */
+  #letters = Buffer.alloc(1 << 12);
+  #ends = new Uint32Array(1 << 9);
   #hashes = new Int32Array(1 << 9);
   /** Open addressing: number of the word plus one, 0 where free; at most half full. */
   #slots = new Int32Array(1 << 10);
 
-  /** The number of the word `text[start, end)`, or -1. */
-  find(text: string, start: number, end: number): number {
-    return this.#slots[this.#locate(text, start, end, hash(text, start, end))]! - 1;
+  /** The number of the word `bytes[start, end)`, or -1. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    const code = hashWord(bytes, start, end);
+    return this.#slots[this.#locate(bytes, start, end, code)]! - 1;
   }
 
-  /** The number of the word `text[start, end)`, which is entered if it is new. */
-  add(text: string, start: number, end: number): number {
-    const code = hash(text, start, end);
-    const slot = this.#locate(text, start, end, code);
+  /** The number of the word `bytes[start, end)`, which is entered if it is new. */
+  add(bytes: Uint8Array, start: number, end: number): number {
+    const code = hashWord(bytes, start, end);
+    const slot = this.#locate(bytes, start, end, code);
     const found = this.#slots[slot]! - 1;
-    return found >= 0 ? found : this.#enter(text, start, end, code, slot);
+    return found >= 0 ? found : this.#enter(bytes, start, end, code, slot);
   }
 
   /** The word of a number. */
   word(index: number): string {
-    const letters = this.#letters.subarray(this.#start(index), this.#ends[index]);
-    return Buffer.from(letters.buffer, letters.byteOffset, letters.byteLength).toString('utf16le');
+    return this.letters(index).toString();
+  }
+
+  /** The UTF-8 of a word; a view that lasts until the next word is added. */
+  letters(index: number): Buffer {
+    return this.#letters.subarray(this.#start(index), this.#ends[index]);
+  }
+
+  /** The hash of a word (see `hashWord`). */
+  hash(index: number): number {
+    return this.#hashes[index]!;
+  }
+
+  /** Forgets all words and keeps the memory. */
+  clear(): void {
+    this.size = 0;
+    this.#slots.fill(0);
   }
 
   #start(index: number): number {
@@ -37,45 +51,53 @@ export class WordTable {
   }
 
   /** The slot that holds the word, or the free one where it belongs. */
-  #locate(text: string, start: number, end: number, code: number): number {
+  #locate(bytes: Uint8Array, start: number, end: number, code: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
     for (let slot = code & mask; ; slot = (slot + 1) & mask) {
       const index = slots[slot]! - 1;
       if (index < 0) return slot;
-      if (this.#hashes[index] === code && this.#equals(index, text, start, end)) return slot;
+      if (this.#hashes[index] === code && this.#equals(index, bytes, start, end)) return slot;
     }
   }
 
-  #equals(index: number, text: string, start: number, end: number): boolean {
+  #equals(index: number, bytes: Uint8Array, start: number, end: number): boolean {
     const letters = this.#letters;
     const first = this.#start(index);
     const length = end - start;
     if (this.#ends[index]! - first !== length) return false;
     for (let i = 0; i < length; i++) {
-      if (letters[first + i] !== text.charCodeAt(start + i)) return false;
+      if (letters[first + i] !== bytes[start + i]) return false;
     }
     return true;
   }
 
-  #enter(text: string, start: number, end: number, code: number, slot: number): number {
-    const index = this.size;
+  #enter(bytes: Uint8Array, start: number, end: number, code: number, slot: number): number {
+    const index = this.size++;
     const first = this.#start(index);
     const last = first + end - start;
-    if (last > this.#letters.length) this.#letters = grow(Uint16Array, this.#letters, 2 * last);
-    for (let i = start; i < end; i++) this.#letters[first + i - start] = text.charCodeAt(i);
+    if (last > this.#letters.length) {
+      const larger = Buffer.alloc(2 * last);
+      larger.set(this.#letters);
+      this.#letters = larger;
+    }
+    for (let i = start; i < end; i++) this.#letters[first + i - start] = bytes[i]!;
     if (index === this.#ends.length) {
-      this.#ends = grow(Float64Array, this.#ends, 2 * index);
-      this.#hashes = grow(Int32Array, this.#hashes, 2 * index);
+      const ends = new Uint32Array(2 * index);
+      const hashes = new Int32Array(2 * index);
+      ends.set(this.#ends);
+      hashes.set(this.#hashes);
+      this.#ends = ends;
+      this.#hashes = hashes;
     }
     this.#ends[index] = last;
     this.#hashes[index] = code;
     this.#slots[slot] = index + 1;
-    this.size += 1;
     if (2 * this.size > this.#slots.length) this.#spread();
     return index;
   }
 
+  /** Doubles the slots. */
   #spread(): void {
     const slots = new Int32Array(2 * this.#slots.length);
     const mask = slots.length - 1;
@@ -88,19 +110,10 @@ export class WordTable {
   }
 }
 
-/** FNV-1a over code units, its high bits folded into the low ones that choose the slot. */
-function hash(text: string, start: number, end: number): number {
+/** Of a word: FNV-1a over its UTF-8, then mixed so that any few of the 32 bits are a good hash. */
+export function hashWord(bytes: Uint8Array, start: number, end: number): number {
   let code = 0x811c9dc5;
-  for (let i = start; i < end; i++) code = Math.imul(code ^ text.charCodeAt(i), 0x01000193);
-  return code ^ (code >>> 15);
-}
-
-function grow<T extends Uint16Array | Int32Array | Float64Array>(
-  Kind: new (length: number) => T,
-  from: T,
-  length: number,
-): T {
-  const into = new Kind(length);
-  into.set(from);
-  return into;
+  for (let i = start; i < end; i++) code = Math.imul(code ^ bytes[i]!, 0x01000193);
+  code = Math.imul(code ^ (code >>> 15), 0x2c1b3c6d);
+  return code ^ (code >>> 13);
 }

@@ -20,7 +20,7 @@ export class WordTokenizer implements Tokenizer {
   /** Id of each known word by its number in the table. */
   readonly #ids: Uint32Array;
   /** Id of unknown words; 0 drops them. */
-  readonly #unknown: number;
+  readonly #unknown: number = 0;
 
   constructor(json: Omit<SerializedWord, 'kind'>) {
     this.#json = { kind: 'word', ...json };
@@ -28,22 +28,29 @@ export class WordTokenizer implements Tokenizer {
     // A text that holds the unknown token as a word makes it stand twice; as in Keras, the last wins.
     this.#ids = new Uint32Array(json.words.length);
     json.words.forEach((word, i) => {
-      this.#ids[this.#known.add(word, 0, word.length)] = i + 1;
+      const letters = Buffer.from(word);
+      this.#ids[this.#known.add(letters, 0, letters.length)] = i + 1;
     });
     const word = json.outOfVocabulary;
-    this.#unknown = word === null ? 0 : (this.#ids[this.#known.find(word, 0, word.length)] ?? 0);
+    this.#unknown = word === null ? 0 : this.idOf(Buffer.from(word));
     this.emptyToken = this.#unknown;
     this.vocabularySize = json.words.length + 1;
   }
 
   encode(text: string): number[] {
     const ids: number[] = [];
-    this.#splitter.split(text, (source, start, end) => {
-      const index = this.#known.find(source, start, end);
+    this.#splitter.split(text, (bytes, start, end) => {
+      const index = this.#known.find(bytes, start, end);
       const id = index < 0 ? this.#unknown : this.#ids[index]!;
       if (id !== 0) ids.push(id);
     });
     return ids;
+  }
+
+  /** The id of a word as UTF-8, as it comes from the splitter; 0 where unknown words are dropped. */
+  idOf(word: Uint8Array): number {
+    const index = this.#known.find(word, 0, word.length);
+    return index < 0 ? this.#unknown : this.#ids[index]!;
   }
 
   /** The words with a blank between them. */
@@ -77,8 +84,8 @@ export class WordCounter implements TokenCounter {
 
   add(text: string): void {
     const counts = this.#counts;
-    this.#splitter.split(text, (source, start, end) => {
-      const index = this.#words.add(source, start, end);
+    this.#splitter.split(text, (bytes, start, end) => {
+      const index = this.#words.add(bytes, start, end);
       if (index === counts.length) counts.push(1);
       else counts[index]! += 1;
     });
@@ -110,6 +117,7 @@ export function trainWordTokenizer(config: WordConfig, counts: TokenCounts): Wor
   });
 }
 
-function splitOptions({ filters, lowerCase, split }: WordConfig): SplitOptions {
+/** What decides where a text is cut into words. */
+export function splitOptions({ filters, lowerCase, split }: WordConfig): SplitOptions {
   return { filters: filters ?? kerasFilters, lowerCase, split };
 }
