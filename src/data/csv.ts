@@ -1,69 +1,114 @@
 import { parse } from 'fast-csv';
-import { UserError } from '../errors.js';
+import { countBreaks, type CsvRow, findLine, scanRows } from './csv-scan.js';
+import { BrokenExtent } from './extents.js';
+import { RowError } from './row-error.js';
+import type { Source } from './sources.js';
 
-/** CSV by fast-csv, with the line on which each row begins. */
+/** CSV with the line on which each row begins. */
 
-export interface CsvRow {
-  readonly cells: string[];
-  /** Line of the file, from 1, on which the row begins; quoted cells may hold line breaks. */
+/** Rows that stand behind one another; blank lines are no rows. */
+export interface CsvBatch {
+  readonly rows: readonly CsvRow[];
+  /** What the rows were parsed from, and the line on which it begins. */
+  readonly text: string;
   readonly line: number;
+  /** The line that follows. */
+  readonly nextLine: number;
 }
 
-/** In characters: a longer row is taken for a quotation mark that is never closed. */
-const longestRow = 1 << 24;
+export interface CsvOptions {
+  readonly delimiter: string;
+  /** For messages. */
+  readonly source: Pick<Source, 'path' | 'format'>;
+  /** Whether the text goes on behind the pieces, so that they must end where a row ends. */
+  readonly goesOn?: boolean;
+  /** Characters that a row may have: a longer one is taken for a quotation mark left open. */
+  readonly longestRow?: number;
+}
 
-type Parser = ReturnType<typeof parse>;
+const defaultLongestRow = 1 << 24;
 
 /**
- * Parses text that arrives in pieces into rows, a batch for each piece; blank lines are skipped.
+ * Parses text that arrives in pieces into batches of rows. Rows of the usual kind are cut by
+ * `scanRows`; whatever else there is, and the last row without an end, is given to fast-csv, which
+ * takes ten times as long.
  *
- * @param name Of the file, for messages.
- * @param longest Characters that a row may have.
- * @throws UserError that names file and line of a row that is no CSV.
+ * @throws RowError where the text is no CSV; BrokenExtent when `goesOn` and the text ends in a row.
  */
 export async function* parseCsv(
   pieces: AsyncIterable<string>,
-  delimiter: string,
-  name: string,
-  longest = longestRow,
-): AsyncGenerator<CsvRow[], void, undefined> {
-  const parser = open(delimiter);
-  // What the parser has not turned into rows yet, with the line on which it begins: the parser
-  // does not say where it gave up, and loses the good rows of the piece that holds a bad one.
+  { delimiter, source, goesOn = false, longestRow = defaultLongestRow }: CsvOptions,
+): AsyncGenerator<CsvBatch, void, undefined> {
   let pending = '';
   let line = 1;
-  let unseen = '';
-  const take = (): CsvRow[] => {
-    const { rows, next } = number(parser.rows.splice(0), line);
-    pending = dropLines(pending, next - line);
-    line = next;
-    return rows;
+  let unseen = 0;
+  const advance = (rows: readonly CsvRow[], text: string, nextLine: number): CsvBatch => {
+    const batch = { rows, text, line, nextLine };
+    pending = pending.slice(text.length);
+    line = nextLine;
+    return batch;
   };
-  const feed = async (): Promise<CsvRow[]> => {
-    try {
-      await write(parser.stream, unseen);
-    } catch {
-      throw await findFault(pending, line, delimiter, name);
+  const take = async function* (isEnd: boolean): AsyncGenerator<CsvBatch, void, undefined> {
+    const { rows, end, nextLine, isUnusual } = scanRows(pending, delimiter, line);
+    if (end > 0) yield advance(rows, pending.slice(0, end), nextLine);
+    if (isUnusual || (isEnd && pending !== '')) {
+      const rest = await parseUnusual(pending, line, delimiter, isEnd);
+      yield advance(rest.rows, rest.text, rest.nextLine);
+      if (rest.fault !== undefined) throw new RowError(source, line, rest.fault);
     }
-    unseen = '';
-    const rows = take();
-    if (pending.length > longest) throw tooLong(name, line, longest);
-    return rows;
   };
   for await (const piece of pieces) {
     pending += piece;
-    unseen += piece;
-    // The parser begins a row that goes on anew with every piece: doubling what it sees of a long
-    // row keeps the work in proportion to the row.
-    if (2 * unseen.length >= pending.length) yield await feed();
+    unseen += piece.length;
+    // A row that goes on is scanned from its start with every piece: waiting until there is twice
+    // as much of it keeps the work in proportion to the row.
+    if (2 * unseen < pending.length) continue;
+    unseen = 0;
+    yield* take(false);
+    if (pending.length > longestRow) throw tooLong(source, line, longestRow);
   }
-  if (unseen !== '') yield await feed();
+  yield* take(!goesOn);
+  if (goesOn && pending !== '') throw new BrokenExtent(`${source.path} has rows across extents`);
+}
+
+function tooLong(source: CsvOptions['source'], line: number, longest: number): RowError {
+  return new RowError(
+    source,
+    line,
+    `this row is longer than ${longest} characters; is a quotation mark never closed?`,
+  );
+}
+
+type Parser = ReturnType<typeof parse>;
+
+interface Parsed {
+  readonly rows: CsvRow[];
+  readonly text: string;
+  readonly nextLine: number;
+  /** Why the row behind these is no CSV. */
+  readonly fault?: string;
+}
+
+/** Parses by fast-csv what it can of a text that begins with a row. */
+async function parseUnusual(
+  text: string,
+  line: number,
+  delimiter: string,
+  isEnd: boolean,
+): Promise<Parsed> {
+  const { stream, rows } = open(delimiter);
   try {
-    await end(parser.stream);
+    await write(stream, text);
   } catch {
-    throw new UserError(`${name}, line ${line}: a quotation mark is never closed.`);
+    return findFault(text, line, delimiter);
   }
-  yield take();
+  if (!isEnd) return number(rows, text, line);
+  try {
+    await end(stream);
+  } catch {
+    return { ...number(rows, text, line), fault: 'a quotation mark is never closed.' };
+  }
+  return { ...number(rows, text, line), text };
 }
 
 function open(delimiter: string): { stream: Parser; rows: string[][] } {
@@ -88,40 +133,38 @@ function end(stream: Parser): Promise<void> {
   });
 }
 
-function number(rows: string[][], from: number): { rows: CsvRow[]; next: number } {
+function number(rows: string[][], text: string, line: number): Parsed {
   const numbered: CsvRow[] = [];
-  let line = from;
+  let nextLine = line;
   for (const cells of rows) {
-    if (cells.length > 0) numbered.push({ cells, line });
-    line += 1;
-    for (const cell of cells) line += countBreaks(cell);
+    if (cells.length > 0) numbered.push({ cells, line: nextLine });
+    nextLine += 1;
+    for (const cell of cells) nextLine += countBreaks(cell);
   }
-  return { rows: numbered, next: line };
+  return { rows: numbered, text: text.slice(0, findLine(text, nextLine - line)), nextLine };
 }
 
-function countBreaks(text: string): number {
-  if (!text.includes('\n') && !text.includes('\r')) return 0;
-  return text.match(/\r\n|\n|\r/g)?.length ?? 0;
+/**
+ * The text of rows in the batch that they came from, without the line break at the end; to be
+ * asked in the rows' order.
+ */
+export function openRowTexts({ rows, text, line, nextLine }: CsvBatch): (row: number) => string {
+  let at = { line, index: 0 };
+  const moveTo = (to: number): number => {
+    at = { line: to, index: at.index + findLine(text.slice(at.index), to - at.line) };
+    return at.index;
+  };
+  return (row) => {
+    const start = moveTo(rows[row]!.line);
+    return text.slice(start, moveTo(rows[row + 1]?.line ?? nextLine)).replace(/[\r\n]+$/, '');
+  };
 }
 
-function dropLines(text: string, lines: number): string {
-  const breaks = /\r\n|\n|\r/g;
-  for (let left = lines; left > 0; left--) {
-    if (breaks.exec(text) === null) return '';
-  }
-  return text.slice(breaks.lastIndex);
-}
-
-/** Looks for the most lines that can be parsed, so that the message names the next row's line. */
-async function findFault(
-  pending: string,
-  from: number,
-  delimiter: string,
-  name: string,
-): Promise<UserError> {
-  const lines = pending.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+/** Looks for the most lines that can be parsed: the fault lies in the row behind them. */
+async function findFault(text: string, line: number, delimiter: string): Promise<Parsed> {
+  const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   let good = 0;
-  let next = from;
+  let found = number([], text, line);
   for (let bad = lines.length; bad - good > 1; ) {
     const middle = Math.floor((good + bad) / 2);
     const rows = await parseStart(lines.slice(0, middle).join(''), delimiter);
@@ -129,13 +172,13 @@ async function findFault(
       bad = middle;
     } else {
       good = middle;
-      next = number(rows, from).next;
+      found = number(rows, text, line);
     }
   }
-  return new UserError(
-    `${name}, line ${next}: expected ${JSON.stringify(delimiter)} or the end of the line ` +
-      'after a closing quotation mark.',
-  );
+  return {
+    ...found,
+    fault: `expected ${JSON.stringify(delimiter)} or the end of the line after a closing quotation mark.`,
+  };
 }
 
 /** The whole rows at the start of a text that goes on; undefined when one is no CSV. */
@@ -144,11 +187,5 @@ async function parseStart(text: string, delimiter: string): Promise<string[][] |
   return write(stream, text).then(
     () => rows,
     () => undefined,
-  );
-}
-
-function tooLong(name: string, line: number, longest: number): UserError {
-  return new UserError(
-    `${name}, line ${line}: this row is longer than ${longest} characters; is a quotation mark never closed?`,
   );
 }

@@ -84,7 +84,7 @@ async function encodeRows(encoding: Encoding): Promise<void> {
   const labels = new Map(classes.map((name, id) => [name, id]));
   const splitOf =
     source.from === 'train' ? dealRows(source.name, plan.fractions) : () => source.from;
-  for await (const examples of readSource(source, config.data, observe)) {
+  for await (const { rows: examples } of readSource(source, config.data, undefined, observe)) {
     for (const example of examples) {
       const label = labels.get(example.label!);
       if (label === undefined) throw unknownClass(example, classes);

@@ -1,99 +1,100 @@
-import { UserError } from '../errors.js';
-
-/** JSON Lines: one object a line. */
-
-export interface JsonRow {
-  readonly value: Record<string, unknown>;
-  /** Line of the file, from 1. */
-  readonly line: number;
-}
-
-export interface Line {
-  readonly text: string;
-  readonly line: number;
-}
-
-const longestLine = 1 << 26;
+import { listNames, suggest } from './columns.js';
+import { isBlank, type Line, splitLines } from './lines.js';
+import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from './rows.js';
+import type { Source } from './sources.js';
 
 /**
- * Cuts text that arrives in pieces into lines, a batch for each piece, without their ends (`\n` or
- * `\r\n`); lines of white space alone are skipped. (Node's readline also cuts at U+2028, which may
- * stand inside a JSON string.)
- */
-export async function* splitLines(
-  pieces: AsyncIterable<string>,
-  name: string,
-): AsyncGenerator<Line[], void, undefined> {
-  let rest = '';
-  let line = 1;
-  for await (const piece of pieces) {
-    rest += piece;
-    if (piece.includes('\n')) {
-      const texts = rest.split('\n');
-      rest = texts.pop()!;
-      yield number(texts, line);
-      line += texts.length;
-    }
-    if (rest.length > longestLine) {
-      throw new UserError(
-        `${name}, line ${line}: this line is longer than ${longestLine} characters.`,
-      );
-    }
-  }
-  yield number([rest], line);
-}
-
-function number(texts: string[], from: number): Line[] {
-  return texts
-    .map((text, i) => ({ text: text.endsWith('\r') ? text.slice(0, -1) : text, line: from + i }))
-    .filter(({ text }) => text.trim() !== '');
-}
-
-/**
- * Parses JSON Lines, a batch for each piece of text.
+ * Reads JSON Lines: one object a line; blank lines are skipped.
  *
- * @throws UserError that names file and line of a line that is no JSON object.
+ * @param pieces The text of the source.
  */
-export async function* parseJsonLines(
+export async function* readJsonRows(
   pieces: AsyncIterable<string>,
-  name: string,
-): AsyncGenerator<JsonRow[], void, undefined> {
-  for await (const lines of splitLines(pieces, name)) {
-    yield lines.map(({ text, line }) => ({ value: parseObject(text, name, line), line }));
+  source: Source,
+  options: RowOptions,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  const text = String(options.text);
+  const label = options.label === undefined ? undefined : String(options.label);
+  for await (const { lines, linesDone } of splitLines(pieces, source)) {
+    const rows: ParsedRow[] = [];
+    for (const line of lines) if (!isBlank(line.text)) rows.push(parseRow(line, text, label));
+    yield { rows, linesDone };
   }
 }
 
-function parseObject(text: string, name: string, line: number): Record<string, unknown> {
-  let value: unknown;
+function parseRow({ text: raw, line }: Line, text: string, label: string | undefined): ParsedRow {
+  const value = parseJson(raw);
+  const found = readRow(value, text, label);
+  return typeof found === 'string' ? { line, reason: found, raw } : { line, ...found };
+}
+
+/** Stands for what is no JSON. */
+const notJson = Symbol();
+
+function parseJson(text: string): unknown {
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new UserError(`${name}, line ${line}: expected a JSON object, found text that is not valid JSON.`);
+    if (error instanceof SyntaxError) return notJson;
+    throw error;
   }
+}
+
+/** @returns A reason when the value has not what is asked for. */
+function readRow(
+  value: unknown,
+  textField: string,
+  labelField: string | undefined,
+): { text: string; label?: string } | string {
+  if (value === notJson) return 'expected a JSON object, found text that is not valid JSON.';
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new UserError(`${name}, line ${line}: expected a JSON object, found ${describe(value)}.`);
+    return `expected a JSON object, found ${describe(value)}.`;
   }
-  return value as Record<string, unknown>;
+  const text = readField(value, textField);
+  if (text === undefined) return explainNoField(value, textField);
+  if (typeof text !== 'string') {
+    return `expected a string in the field ${JSON.stringify(textField)}, found ${describe(text)}.`;
+  }
+  if (labelField === undefined) return { text };
+  const label = readField(value, labelField);
+  if (label === undefined) return explainNoField(value, labelField);
+  if (typeof label !== 'string' && typeof label !== 'number' && typeof label !== 'boolean') {
+    return (
+      'expected a string, a number or a boolean as the class in the field ' +
+      `${JSON.stringify(labelField)}, found ${describe(label)}.`
+    );
+  }
+  const name = String(label);
+  return isBlank(name) ? explainNoClass(labelField) : { text, label: name };
 }
 
 /**
- * The value of a field, or of a path of fields joined by dots when no field has the whole name.
+ * The value of a field, or of a path of fields and places in arrays, from 0, joined by dots when no
+ * field has the whole name.
  *
  * @returns undefined where there is none.
  */
-export function readField(value: Record<string, unknown>, path: string): unknown {
-  if (Object.hasOwn(value, path)) return value[path];
+export function readField(value: object, path: string): unknown {
+  if (Object.hasOwn(value, path)) return (value as Record<string, unknown>)[path];
   let found: unknown = value;
   for (const key of path.split('.')) {
     if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) return undefined;
+    if (Array.isArray(found) && key === 'length') return undefined;
     found = (found as Record<string, unknown>)[key];
   }
   return found;
 }
 
+function explainNoField(value: object, field: string): string {
+  const names = Object.keys(value);
+  return (
+    `there is no field ${JSON.stringify(field)}${suggest(names, field)}; ` +
+    `the object has ${names.length === 0 ? 'no fields' : listNames(names)}.`
+  );
+}
+
 /** What a JSON value is, in words for a message. */
-export function describe(value: unknown): string {
+function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;

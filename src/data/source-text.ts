@@ -1,11 +1,13 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { StringDecoder } from 'node:string_decoder';
 import { createGunzip } from 'node:zlib';
 import { UserError } from '../errors.js';
+import { decodeText, type Encoding } from './encodings.js';
 import { errorCode } from './error-code.js';
+import type { Extent } from './extents.js';
 import { type Source, standardInput } from './sources.js';
+import { DamagedZstd, decompressZstd } from './zstd.js';
 
 /** From a source's bytes to its text, piece by piece, at the reader's pace. */
 
@@ -14,57 +16,74 @@ const pieceBytes = 1 << 17;
 /** Sees every piece of the file as it lies on disk, before it is decompressed. */
 export type BytesObserver = (bytes: Uint8Array) => void;
 
+export interface TextOptions {
+  /** By default what the byte order mark says, else UTF-8. */
+  readonly encoding?: Encoding | undefined;
+}
+
 /**
- * Reads a source as UTF-8 text in pieces of about 128 KiB that never cut a character in two. A
- * byte order mark is dropped; bytes that are no UTF-8 become U+FFFD.
+ * Reads a source, or an extent of it, as text in pieces of about 128 KiB that never cut a character
+ * in two. A byte order mark is dropped; bytes that are no text become U+FFFD.
  *
- * @throws UserError for a file that cannot be read or whose gzip data is damaged.
+ * @throws UserError for a file that cannot be read or whose compressed data is damaged.
  */
-export async function* readText(
+export function readText(
   source: Source,
+  { encoding }: TextOptions,
+  extent?: Extent,
   observe?: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
-  const decoder = new StringDecoder('utf8');
-  let atStart = true;
-  const decode = (text: string): string => {
-    if (!atStart || text === '') return text;
-    atStart = false;
-    return text.startsWith('\uFEFF') ? text.slice(1) : text;
-  };
+  const atStart = extent === undefined || extent.start === 0;
+  return decodeText(readContent(source, extent, observe), encoding, atStart);
+}
+
+/**
+ * Reads the bytes of a source's text, decompressed and otherwise as they are.
+ *
+ * @throws UserError for a file that cannot be read or whose compressed data is damaged.
+ */
+export async function* readContent(
+  source: Source,
+  extent?: Extent,
+  observe?: BytesObserver,
+): AsyncGenerator<Uint8Array, void, undefined> {
   try {
-    for await (const bytes of unpack(source, observe)) {
-      const text = decode(decoder.write(bytes));
-      if (text !== '') yield text;
-    }
+    yield* decompress(source, readBytes(source, extent, observe));
   } catch (error) {
     throw explain(error, source);
   }
-  const rest = decode(decoder.end());
-  if (rest !== '') yield rest;
 }
 
 /** Reads a source as it lies on disk. */
 export async function* readBytes(
   source: Source,
+  extent?: Extent,
   observe?: BytesObserver,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const file: Readable =
-    source.path === standardInput
-      ? process.stdin
-      : createReadStream(source.path, { highWaterMark: pieceBytes });
-  for await (const bytes of file as AsyncIterable<Buffer>) {
+  for await (const bytes of openFile(source, extent) as AsyncIterable<Buffer>) {
     observe?.(bytes);
     yield bytes;
   }
 }
 
-function unpack(source: Source, observe?: BytesObserver): AsyncIterable<Buffer> {
-  const bytes = readBytes(source, observe);
-  if (!source.gzip) return bytes;
+function openFile(source: Source, extent: Extent | undefined): Readable | Buffer[] {
+  if (source.path === standardInput) return process.stdin;
+  const options = { highWaterMark: pieceBytes };
+  if (extent === undefined || source.compression !== undefined) {
+    return createReadStream(source.path, options);
+  }
+  if (extent.end <= extent.start) return [];
+  // Node's `end` is the last byte.
+  return createReadStream(source.path, { ...options, start: extent.start, end: extent.end - 1 });
+}
+
+function decompress(source: Source, bytes: AsyncIterable<Buffer>): AsyncIterable<Uint8Array> {
+  if (source.compression === undefined) return bytes;
+  if (source.compression === 'zstd') return decompressZstd(bytes);
   const gunzip = createGunzip({ chunkSize: pieceBytes });
   // A failure reaches the reader of `gunzip`, which the pipeline destroys with it.
   pipeline(bytes, gunzip).catch((error: unknown) => gunzip.destroy(asError(error)));
-  return gunzip;
+  return gunzip as AsyncIterable<Buffer>;
 }
 
 function asError(error: unknown): Error {
@@ -75,6 +94,9 @@ function explain(error: unknown, source: Source): unknown {
   const code = errorCode(error);
   if (code.startsWith('Z_')) {
     return new UserError(`${source.path}: the gzip data is damaged or cut off.`);
+  }
+  if (error instanceof DamagedZstd) {
+    return new UserError(`${source.path}: the zstd data ${error.message}.`);
   }
   if (code === 'ENOENT') return new UserError(`There is no file ${JSON.stringify(source.path)}.`);
   if (code === 'EACCES' || code === 'EISDIR') {

@@ -6,7 +6,8 @@ import { errorCode } from './error-code.js';
 
 /** Where raw text comes from: files, globs and standard input, before a byte of them is read. */
 
-export type Format = 'csv' | 'tsv' | 'jsonl' | 'text';
+export type Format = 'csv' | 'tsv' | 'jsonl' | 'text' | 'parquet';
+export type Compression = 'gzip' | 'zstd';
 
 /** The name that stands for standard input. */
 export const standardInput = '-';
@@ -15,7 +16,8 @@ export interface Source {
   /** As the user wrote it or as its glob gave it: the name in messages. `-` is standard input. */
   readonly path: string;
   readonly format: Format;
-  readonly gzip: boolean;
+  /** Of the whole file, by its name's ending; absent where there is none. */
+  readonly compression?: Compression;
 }
 
 /** What tells whether a file is the one that was read before. */
@@ -34,9 +36,10 @@ const formatOfExtension: Record<string, Format> = {
   txt: 'text',
   text: 'text',
   md: 'text',
+  parquet: 'parquet',
 };
 
-const compressed = /\.gz$/i;
+const compressed = /\.(gz|zst)$/i;
 
 /**
  * Lists the files that paths and globs name, each once: patterns in the given order, the files of
@@ -58,11 +61,19 @@ export async function listSources(
       if (!paths.has(resolve(path))) paths.set(resolve(path), path);
     }
   }
-  return Array.from(paths.values(), (path) => ({
-    path,
-    format: format ?? guessFormat(path, key),
-    gzip: compressed.test(path),
-  }));
+  return Array.from(paths.values(), (path) => describeSource(path, format, key));
+}
+
+function describeSource(path: string, given: Format | undefined, key: string): Source {
+  const format = given ?? guessFormat(path, key);
+  const ending = compressed.exec(path)?.[1]?.toLowerCase();
+  if (format === 'parquet' && (ending !== undefined || path === standardInput)) {
+    throw new UserError(
+      `${key}: ${JSON.stringify(path)} is read by position: expected an uncompressed .parquet file.`,
+    );
+  }
+  if (ending === undefined) return { path, format };
+  return { path, format, compression: ending === 'gz' ? 'gzip' : 'zstd' };
 }
 
 async function expand(pattern: string, key: string): Promise<string[]> {
@@ -100,7 +111,7 @@ function guessFormat(path: string, key: string): Format {
   if (Object.hasOwn(formatOfExtension, extension)) return formatOfExtension[extension]!;
   throw new UserError(
     `${key}: the name ${JSON.stringify(path)} does not tell the file's format: ` +
-      'expected .csv, .tsv, .jsonl or .txt (.gz may follow), or set data.format.',
+      'expected .csv, .tsv, .jsonl, .txt (.gz or .zst may follow) or .parquet, or set data.format.',
   );
 }
 

@@ -17,10 +17,10 @@ export async function* readStream(
   observe?: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   if (source.format === 'text') {
-    yield* readText(source, observe);
+    yield* readText(source, {}, undefined, observe);
     return;
   }
-  for await (const rows of readSource(source, { text: column }, observe)) {
+  for await (const { rows } of readSource(source, { text: column }, undefined, observe)) {
     yield rows.map(({ text }) => `${text}\n`).join('');
   }
 }

@@ -51,7 +51,7 @@ async function learnRows(
   let rows = 0;
   for (const source of sources) {
     const splitOf = dealRows(source.name, fractions);
-    for await (const examples of readSource(source, data, progress.observe)) {
+    for await (const { rows: examples } of readSource(source, data, undefined, progress.observe)) {
       for (const { text, label, row } of examples) {
         rows += 1;
         if (splitOf(row) !== 'train') continue;

@@ -8,6 +8,7 @@ import { collect, useScratch } from './scratch.js';
 
 const scratch = useScratch();
 const columns: ExampleOptions = { text: 'text', label: 'label' };
+const csv = { delimiter: ',', source: { path: 'a.csv', format: 'csv' } } as const;
 
 async function read(
   files: Record<string, string | Uint8Array>,
@@ -71,8 +72,8 @@ describe('CSV', () => {
         });
         const ends = [...at, text.length].sort((a, b) => a - b);
         const pieces = ends.map((stop, i) => text.slice(i === 0 ? 0 : ends[i - 1], stop));
-        const parsed = await collect(parseCsv(from(pieces.filter(Boolean)), ',', 'x.csv'));
-        expect(parsed.flat()).toEqual(expected);
+        const parsed = await collect(parseCsv(from(pieces.filter(Boolean)), csv));
+        expect(parsed.flatMap(({ rows }) => rows)).toEqual(expected);
       }),
       { numRuns: 200 },
     );
@@ -113,7 +114,7 @@ describe('CSV', () => {
       'a.csv, line 3: expected "," or the end of the line after a closing quotation mark.',
     );
     const pieces = from(['text\na\n', '"open', ...Array.from(rows.slice(0, 2000))]);
-    await expect(collect(parseCsv(pieces, ',', 'a.csv', 1000))).rejects.toThrow(
+    await expect(collect(parseCsv(pieces, { ...csv, longestRow: 1000 }))).rejects.toThrow(
       'a.csv, line 3: this row is longer than 1000 characters; is a quotation mark never closed?',
     );
   });

@@ -1,0 +1,115 @@
+import { stat } from 'node:fs/promises';
+import { UserError } from '../errors.js';
+import { findColumn } from './columns.js';
+import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
+import type { Extent } from './extents.js';
+import { isBlank } from './lines.js';
+import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from './rows.js';
+import { type BytesObserver, readText } from './source-text.js';
+import type { Source } from './sources.js';
+
+/** Where the columns stand in every row. */
+interface Columns {
+  readonly width: number;
+  readonly text: number;
+  readonly label?: number;
+}
+
+/**
+ * Reads the rows of a CSV or TSV. An extent that does not begin the file takes the columns from the
+ * file's first row.
+ *
+ * @throws UserError for a missing column; RowError where the text is no CSV; BrokenExtent.
+ */
+export async function* readCsvRows(
+  source: Source,
+  options: RowOptions,
+  extent?: Extent,
+  observe?: BytesObserver,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  let columns = extent && (await readColumns(source, options, extent.start));
+  const goesOn = extent !== undefined && extent.end < (await stat(source.path)).size;
+  const pieces = readText(source, options, extent, observe);
+  for await (const batch of parseCsv(pieces, { delimiter: chooseDelimiter(source, options), source, goesOn })) {
+    const isStart = columns === undefined && batch.rows.length > 0;
+    if (isStart) columns = placeColumns(batch.rows[0]!.cells, source, options);
+    const from = isStart && hasHeader(options) ? 1 : 0;
+    const rows = columns === undefined ? [] : readBatch(batch, from, columns, options);
+    yield { rows, linesDone: batch.nextLine - 1 };
+  }
+}
+
+/** The columns as the first row before `end` has them; undefined when there is no row. */
+async function readColumns(
+  source: Source,
+  options: RowOptions,
+  end: number,
+): Promise<Columns | undefined> {
+  if (end === 0) return undefined;
+  const pieces = readText(source, options, { start: 0, end });
+  for await (const { rows } of parseCsv(pieces, { delimiter: chooseDelimiter(source, options), source })) {
+    if (rows.length > 0) return placeColumns(rows[0]!.cells, source, options);
+  }
+  return undefined;
+}
+
+function chooseDelimiter({ format }: Source, { delimiter }: RowOptions): string {
+  return delimiter ?? (format === 'tsv' ? '\t' : ',');
+}
+
+function hasHeader({ header = true }: RowOptions): boolean {
+  return header;
+}
+
+function placeColumns(cells: readonly string[], source: Source, options: RowOptions): Columns {
+  const names = cells.map((name) => name.trim());
+  const place = (column: string | number): number => {
+    if (typeof column === 'number') {
+      if (column >= 1 && column <= names.length) return column - 1;
+      throw new UserError(
+        `${source.path} has ${names.length} columns: expected a number from 1 to ${names.length}, got ${column}.`,
+      );
+    }
+    if (hasHeader(options)) return findColumn(names, column, source.path);
+    throw new UserError(
+      `${source.path} is read without a header: expected the number of a column, got ${JSON.stringify(column)}.`,
+    );
+  };
+  return {
+    width: names.length,
+    text: place(options.text),
+    ...(options.label !== undefined && { label: place(options.label) }),
+  };
+}
+
+function readBatch(
+  batch: CsvBatch,
+  from: number,
+  { width, text, label }: Columns,
+  options: RowOptions,
+): ParsedRow[] {
+  const rows: ParsedRow[] = [];
+  let rowText: ((row: number) => string) | undefined;
+  for (let i = from; i < batch.rows.length; i++) {
+    const { cells, line } = batch.rows[i]!;
+    const reason = findFault(cells);
+    if (reason !== undefined) {
+      rowText ??= openRowTexts(batch);
+      rows.push({ line, reason, raw: rowText(i) });
+    } else if (label === undefined) {
+      rows.push({ line, text: cells[text]! });
+    } else {
+      rows.push({ line, text: cells[text]!, label: cells[label]! });
+    }
+  }
+  return rows;
+
+  function findFault(cells: readonly string[]): string | undefined {
+    if (cells.length !== width) {
+      const like = hasHeader(options) ? 'in the header' : 'in the first row';
+      return `expected ${width} cells as ${like}, found ${cells.length}.`;
+    }
+    if (label !== undefined && isBlank(cells[label]!)) return explainNoClass(options.label!);
+    return undefined;
+  }
+}

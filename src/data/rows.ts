@@ -1,0 +1,52 @@
+import type { Encoding } from './encodings.js';
+
+/** What all formats' readers give. */
+
+/** How the rows of a source are laid out. */
+export interface RowOptions {
+  /** Column or field that holds the text: its name or path; of a CSV also its number, from 1. */
+  readonly text: string | number;
+  /** Column or field that holds the class; when absent, rows have no label. */
+  readonly label?: string | number | undefined;
+  /** What stands between the cells of a CSV; by default a comma, in a TSV a tab. */
+  readonly delimiter?: string | undefined;
+  /** Whether the first row of a CSV names its columns, which it does by default. */
+  readonly header?: boolean | undefined;
+  /** By default what the byte order mark says, else UTF-8. */
+  readonly encoding?: Encoding | undefined;
+  /** What a row of a plain text is; a line by default. */
+  readonly textUnit?: 'line' | 'paragraph' | 'whole' | undefined;
+}
+
+/** A row, or why it is none. */
+export type ParsedRow = GoodRow | FaultyRow;
+
+export interface GoodRow {
+  /** From 1, of the extent; of a Parquet file, the row. */
+  readonly line: number;
+  readonly text: string;
+  readonly label?: string;
+}
+
+export interface FaultyRow {
+  readonly line: number;
+  /** A sentence that says what was expected, its first letter small. */
+  readonly reason: string;
+  /** The row's text. */
+  readonly raw: string;
+}
+
+export interface ParsedBatch {
+  readonly rows: readonly ParsedRow[];
+  /** Lines read up to the end of the batch, from the start of the extent. */
+  readonly linesDone: number;
+}
+
+/** Why an empty name of a class is none. */
+export function explainNoClass(column: string | number): string {
+  return `expected the name of a class in ${nameColumn(column)}, found nothing.`;
+}
+
+export function nameColumn(column: string | number): string {
+  return typeof column === 'number' ? `column ${column}` : JSON.stringify(column);
+}
