@@ -49,10 +49,34 @@ const charTokenizerSchema = z.strictObject({
 
 const byteTokenizerSchema = z.strictObject({ kind: z.literal('byte') });
 
+const bpeTokenizerSchema = z.strictObject({
+  kind: z.literal('bpe'),
+  file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A Hugging Face tokenizer.json with a byte-level BPE model, which is taken as it is; without it, merges are learned from the training split.',
+    ),
+  vocabularySize: z
+    .int()
+    .min(257)
+    .max(1 << 24)
+    .default(8192)
+    .describe('How many ids are learned, padding and the 256 bytes included.'),
+  lowerCase: z.boolean().default(false).describe('Whether text is lower-cased first.'),
+  trainBytes: count
+    .default(32 << 20)
+    .describe(
+      'Merges are learned from about this many bytes of text at most, taken evenly from the whole training split.',
+    ),
+});
+
 const tokenizerSchema = z.discriminatedUnion('kind', [
   wordTokenizerSchema,
   charTokenizerSchema,
   byteTokenizerSchema,
+  bpeTokenizerSchema,
 ]);
 
 const paths = z.union([

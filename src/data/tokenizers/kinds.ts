@@ -1,4 +1,5 @@
 import type { TokenizerConfig } from '../../config/schema.js';
+import { BpeCounter, BpeTokenizer, loadBpeTokenizer, trainBpeTokenizer } from './bpe.js';
 import { ByteTokenizer } from './byte.js';
 import { CharCounter, CharTokenizer, trainCharTokenizer } from './char.js';
 import type { SerializedTokenizer } from './serialized.js';
@@ -16,13 +17,17 @@ export function createTokenCounter(config: TokenizerConfig): TokenCounter | unde
       return new CharCounter(config);
     case 'byte':
       return undefined;
+    case 'bpe':
+      return config.file === undefined ? new BpeCounter(config) : undefined;
   }
 }
 
 /**
  * Makes a tokenizer whose vocabulary comes from the training split.
  *
- * @param counts What the counter of `createTokenCounter` counted; empty for `byte`.
+ * @param counts What the counter of `createTokenCounter` counted; empty for `byte` and for a `bpe` that is
+ *   loaded from its file.
+ * @throws UserError for a file of a `bpe` that cannot be used.
  */
 export function trainTokenizer(config: TokenizerConfig, counts: TokenCounts): Tokenizer {
   switch (config.kind) {
@@ -32,6 +37,10 @@ export function trainTokenizer(config: TokenizerConfig, counts: TokenCounts): To
       return trainCharTokenizer(config, counts);
     case 'byte':
       return new ByteTokenizer();
+    case 'bpe':
+      return config.file === undefined
+        ? trainBpeTokenizer(config, counts)
+        : loadBpeTokenizer(config.file);
   }
 }
 
@@ -44,5 +53,7 @@ export function tokenizerFromJson(json: SerializedTokenizer): Tokenizer {
       return new CharTokenizer(json);
     case 'byte':
       return new ByteTokenizer();
+    case 'bpe':
+      return new BpeTokenizer(json);
   }
 }

@@ -21,14 +21,22 @@ const charSchema = z.strictObject({
 
 const byteSchema = z.strictObject({ kind: z.literal('byte') });
 
+const bpeSchema = z.strictObject({
+  kind: z.literal('bpe'),
+  /** A whole Hugging Face tokenizer.json; checked when the tokenizer is made. */
+  tokenizer: z.unknown(),
+});
+
 /** Checks a tokenizer that was read from disk. */
 export const serializedTokenizerSchema = z.discriminatedUnion('kind', [
   wordSchema,
   charSchema,
   byteSchema,
+  bpeSchema,
 ]);
 
 export type SerializedTokenizer = z.output<typeof serializedTokenizerSchema>;
 export type SerializedWord = z.output<typeof wordSchema>;
 export type SerializedChar = z.output<typeof charSchema>;
 export type SerializedByte = z.output<typeof byteSchema>;
+export type SerializedBpe = z.output<typeof bpeSchema>;

@@ -2,7 +2,7 @@ import type { SerializedTokenizer } from './serialized.js';
 
 /** From text to token ids and back. Id 0 is padding in every tokenizer and is never given to text. */
 export interface Tokenizer {
-  readonly kind: 'word' | 'char' | 'byte';
+  readonly kind: 'word' | 'char' | 'byte' | 'bpe';
   /** Number of ids, padding included: the largest id plus one. */
   readonly vocabularySize: number;
   /** Stands in a row whose text has no token at all: the unknown token or, without one, padding. */
