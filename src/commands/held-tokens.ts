@@ -36,6 +36,10 @@ export async function holdTokens(
       into.rowStart[0] = 0;
       return Promise.resolve();
     },
+    readLengths(rows, into) {
+      into.fill(count, 0, rows.length);
+      return Promise.resolve();
+    },
     readTokens(start, length, into, at) {
       if (start < 0 || start + length > count) throw new RangeError('there are fewer tokens');
       into.set(all.subarray(start, start + length), at);

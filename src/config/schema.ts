@@ -202,6 +202,12 @@ const earlyStoppingSchema = z.strictObject({
 
 const trainSchema = z.strictObject({
   batchSize: count.default(32).describe('Rows of one optimizer update, over all workers.'),
+  bucketBatches: count
+    .max(4096)
+    .default(1)
+    .describe(
+      'Batches whose rows are sorted by length together, so that a batch has rows of about one length and little padding (classify); 1 leaves rows where chance puts them.',
+    ),
   sequenceLength: count
     .default(64)
     .describe('Time steps of truncated back-propagation through time (language models).'),

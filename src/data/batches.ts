@@ -1,9 +1,10 @@
 import { UserError } from '../errors.js';
-import { permute } from './order.js';
+import { BatchRows, type ClassifyOptions } from './batch-rows.js';
+import { BatchStreams, type LanguageModelOptions } from './batch-streams.js';
 import type { TokenStore } from './token-store.js';
 
 /**
- * Where `read` lays a batch. The caller owns the arrays (views on a heap that workers share) and
+ * Where `read` lays a batch. The caller owns the arrays (views on memory that threads share) and
  * makes them as large as the source's `maxTokens` and `maxRows` say.
  */
 export interface HostBatch {
@@ -28,32 +29,37 @@ export interface BatchSource {
   readonly maxRows: number;
   /** Tokens of the longest row of a batch. */
   readonly maxSteps: number;
-  /** Lays batch `step` into `into`; steps count from 0 over all epochs. */
+  /** Lays batch `step` into `into`; steps count from 0 over all epochs. Calls must not overlap. */
   read(step: number, into: HostBatch): Promise<void>;
 }
 
-export interface ClassifyOptions {
-  /** Rows of a batch; the last of an epoch may have fewer. */
-  readonly batchSize: number;
-  readonly seed: number;
-  /** Whether every epoch has an order of its own; otherwise rows come as they are stored. */
-  readonly shuffle: boolean;
+/** Which batches to make of a store: plain numbers, the same on every thread. */
+export type BatchOptions =
+  | ({ readonly task: 'classify' } & ClassifyOptions)
+  | ({ readonly task: 'language-model' } & LanguageModelOptions);
+
+/**
+ * Batches of a store, read when they are asked for.
+ *
+ * @throws UserError when the corpus is too small for them.
+ */
+export function createBatches(store: TokenStore, options: BatchOptions): BatchSource {
+  return options.task === 'classify'
+    ? classifyBatches(store, options)
+    : languageModelBatches(store, options);
 }
 
 /** Batches of whole rows with their labels. */
-export function classifyBatches(
-  store: TokenStore,
-  { batchSize, seed, shuffle }: ClassifyOptions,
-): BatchSource {
-  const stepsPerEpoch = Math.ceil(store.rows / batchSize);
-  const maxRows = Math.min(batchSize, store.rows);
+export function classifyBatches(store: TokenStore, options: ClassifyOptions): BatchSource {
+  const batchRows = new BatchRows(store, options);
+  const maxRows = Math.min(options.batchSize, batchRows.rowsPerEpoch);
   return {
-    stepsPerEpoch,
+    stepsPerEpoch: batchRows.stepsPerEpoch,
     maxRows,
     maxTokens: maxRows * store.longestRow,
     maxSteps: store.longestRow,
     async read(step, into) {
-      const rows = rowsOfBatch(store.rows, { batchSize, seed, shuffle }, step);
+      const rows = await batchRows.of(step);
       into.rows = rows.length;
       into.startsFresh = true;
       await store.readRows(rows, into);
@@ -61,69 +67,55 @@ export function classifyBatches(
   };
 }
 
-/** Which of a store's `storeRows` rows make up batch `step`; steps count from 0 over all epochs. */
-export function rowsOfBatch(
-  storeRows: number,
-  { batchSize, seed, shuffle }: ClassifyOptions,
-  step: number,
-): number[] {
-  const stepsPerEpoch = Math.ceil(storeRows / batchSize);
-  const first = (step % stepsPerEpoch) * batchSize;
-  const epoch = Math.floor(step / stepsPerEpoch);
-  const order = shuffle ? permute(storeRows, seed, epoch) : (index: number) => index;
-  const length = Math.min(batchSize, storeRows - first);
-  return Array.from({ length }, (_, i) => order(first + i));
-}
-
-export interface LanguageModelOptions {
-  /** Streams that are read side by side, each carrying its hidden state from batch to batch. */
-  readonly batchSize: number;
-  /** Tokens of each stream in a batch. */
-  readonly sequenceLength: number;
-}
-
 /**
- * Batches for truncated back-propagation through time: the N tokens of the store are cut into
- * `batchSize` streams of L = floor((N-1) / batchSize) tokens, and every stream into the fewest pieces of
- * at most T = `sequenceLength` tokens whose lengths differ by at most one: a batch of a short remainder
- * would weigh as much as a whole one and throw training back.
+ * Batches for truncated back-propagation through time: see `BatchStreams`.
  *
  * @throws UserError when the corpus has not one token and its successor for each stream.
  */
 export function languageModelBatches(
   store: TokenStore,
-  { batchSize, sequenceLength }: LanguageModelOptions,
+  options: LanguageModelOptions,
 ): BatchSource {
-  const streamLength = Math.floor((store.tokens - 1) / batchSize);
-  if (streamLength < 1) {
+  const { batchSize } = options;
+  const streams = new BatchStreams(store.tokens, options);
+  if (streams.streamLength < 1) {
     throw new UserError(
-      `The corpus has ${store.tokens} tokens, too few for train.batchSize ${batchSize}: ` +
+      `The corpus has ${streams.tokensPerEpoch} tokens, too few for train.batchSize ${batchSize}: ` +
         `expected at least ${batchSize + 1}.`,
     );
   }
-  const stepsPerEpoch = Math.ceil(streamLength / sequenceLength);
+  const maxSteps = Math.ceil(streams.streamLength / streams.stepsPerEpoch);
+  /** Tokens from a place of an epoch on, wherever in the store they lie. */
+  const readTokens = async (
+    place: number,
+    epoch: number,
+    length: number,
+    into: Int32Array,
+    at: number,
+  ): Promise<void> => {
+    for (let done = 0; done < length; ) {
+      const { start, count } = streams.stretch(place + done, epoch);
+      const taken = Math.min(count, length - done);
+      await store.readTokens(start, taken, into, at + done);
+      done += taken;
+    }
+  };
   return {
-    stepsPerEpoch,
+    stepsPerEpoch: streams.stepsPerEpoch,
     maxRows: batchSize,
-    maxTokens: batchSize * Math.ceil(streamLength / stepsPerEpoch),
-    maxSteps: Math.ceil(streamLength / stepsPerEpoch),
+    maxTokens: batchSize * maxSteps,
+    maxSteps,
     async read(step, into) {
-      const piece = step % stepsPerEpoch;
-      const first = Math.floor((piece * streamLength) / stepsPerEpoch);
-      const length = Math.floor(((piece + 1) * streamLength) / stepsPerEpoch) - first;
+      const { epoch, first, length } = streams.piece(step);
       into.rows = batchSize;
       into.startsFresh = first === 0;
-      const reads: Promise<void>[] = [];
       for (let row = 0; row < batchSize; row++) {
-        const start = row * streamLength + first;
+        const place = row * streams.streamLength + first;
         into.rowStart[row] = row * length;
-        reads.push(
-          store.readTokens(start, length, into.tokens, row * length),
-          store.readTokens(start + 1, length, into.targets, row * length),
-        );
+        await readTokens(place, epoch, length, into.tokens, row * length);
+        await readTokens(place + 1, epoch, length, into.targets, row * length);
       }
       into.rowStart[batchSize] = batchSize * length;
-      await Promise.all(reads);
     },
   };
 }

@@ -33,17 +33,17 @@ export async function openCorpus(dir: string, manifest: Manifest): Promise<Corpu
   const close = async (): Promise<void> => {
     for (const store of opened) await store.close();
   };
-  const openSplit = async (name: keyof Manifest['splits']): Promise<TokenStore | undefined> => {
+  const openSplit = (name: keyof Manifest['splits']): TokenStore | undefined => {
     const split = manifest.splits[name];
     if (split === undefined) return undefined;
-    const store = await openTokenStore(dir, name, split, manifest.idBytes);
+    const store = openTokenStore(dir, name, split, manifest.idBytes);
     opened.push(store);
     return store;
   };
   try {
-    const train = await openSplit('train');
-    const validation = await openSplit('validation');
-    const test = await openSplit('test');
+    const train = openSplit('train');
+    const validation = openSplit('validation');
+    const test = openSplit('test');
     return {
       tokenizer: tokenizerFromJson(manifest.tokenizer),
       classes: manifest.classes,

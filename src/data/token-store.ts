@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
@@ -6,7 +6,7 @@ import { errorCode } from './error-code.js';
 import type { SplitManifest } from './manifest.js';
 import { readRecord, recordBytes, type RowRecord } from './row-record.js';
 
-/** One split of a prepared corpus on disk, read by position; nothing of it is kept in memory. */
+/** One split of a prepared corpus, read by position. */
 export interface TokenStore {
   readonly rows: number;
   readonly tokens: number;
@@ -19,6 +19,12 @@ export interface TokenStore {
    * @throws RangeError when a row does not exist or does not fit.
    */
   readRows(rows: ArrayLike<number>, into: RowArrays): Promise<void>;
+  /**
+   * Reads how many tokens each of the given rows has.
+   *
+   * @throws RangeError when a row does not exist.
+   */
+  readLengths(rows: ArrayLike<number>, into: Int32Array): Promise<void>;
   /**
    * Reads `count` tokens from position `start` of all rows laid one after the other.
    *
@@ -37,112 +43,168 @@ export interface RowArrays {
   readonly labels: Int32Array;
 }
 
+/** An open file; descriptors are good on every thread of the process. */
+interface OpenFile {
+  readonly path: string;
+  readonly descriptor: number;
+}
+
+/** What another thread needs to read the same store. */
+export interface StoreFiles {
+  readonly manifest: SplitManifest;
+  readonly idBytes: 2 | 4;
+  readonly tokensFile: OpenFile;
+  readonly rowsFile: OpenFile;
+}
+
 /**
  * Opens a split of the store in `dir`.
  *
  * @throws UserError when a file is missing or not as long as the manifest says.
  */
-export async function openTokenStore(
+export function openTokenStore(
   dir: string,
   split: string,
   manifest: SplitManifest,
   idBytes: 2 | 4,
-): Promise<TokenStore> {
+): FileTokenStore {
   if (endianness() !== 'LE') throw new UserError('Token stores need a little-endian machine.');
-  const tokensFile = await openFile(join(dir, `${split}.tokens`), manifest.tokensFile.bytes);
+  const tokensFile = openFile(join(dir, `${split}.tokens`), manifest.tokensFile.bytes);
   try {
-    const rowsFile = await openFile(join(dir, `${split}.rows`), manifest.rowsFile.bytes);
-    return new FileTokenStore(manifest, idBytes, tokensFile, rowsFile);
+    const rowsFile = openFile(join(dir, `${split}.rows`), manifest.rowsFile.bytes);
+    return new FileTokenStore({ manifest, idBytes, tokensFile, rowsFile });
   } catch (error) {
-    await tokensFile.close();
+    closeSync(tokensFile.descriptor);
     throw error;
   }
 }
 
-async function openFile(path: string, bytes: number): Promise<FileHandle> {
-  const file = await open(path, 'r').catch((error: unknown) => {
+function openFile(path: string, bytes: number): OpenFile {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, 'r');
+  } catch (error) {
     if (errorCode(error) === 'ENOENT') throw new UserError(`The token store lacks its file ${path}.`);
     throw error;
-  });
-  const { size } = await file.stat();
-  if (size === bytes) return file;
-  await file.close();
+  }
+  const { size } = fstatSync(descriptor);
+  if (size === bytes) return { path, descriptor };
+  closeSync(descriptor);
   throw new UserError(`${path}: expected ${bytes} bytes as in the manifest, found ${size}.`);
 }
 
-class FileTokenStore implements TokenStore {
+/**
+ * A store on disk; nothing of it is kept in memory.
+ *
+ * Reads block the calling thread: one from the page cache takes about a microsecond, where an asynchronous one
+ * takes ten of processor time. Whoever must not wait for the disk reads on a thread of its own (`readAhead`).
+ */
+export class FileTokenStore implements TokenStore {
   readonly rows: number;
   readonly tokens: number;
   readonly longestRow: number;
-  readonly #idBytes: 2 | 4;
-  readonly #tokensFile: FileHandle;
-  readonly #rowsFile: FileHandle;
+  readonly #readers = new Set<{ close(): Promise<void> }>();
+  // A row's own record and the next one, whose start is the row's end.
+  readonly #records = Buffer.alloc(2 * recordBytes);
 
-  constructor(manifest: SplitManifest, idBytes: 2 | 4, tokensFile: FileHandle, rows: FileHandle) {
-    this.rows = manifest.rows;
-    this.tokens = manifest.tokens;
-    this.longestRow = manifest.longestRow;
-    this.#idBytes = idBytes;
-    this.#tokensFile = tokensFile;
-    this.#rowsFile = rows;
+  constructor(readonly files: StoreFiles) {
+    this.rows = files.manifest.rows;
+    this.tokens = files.manifest.tokens;
+    this.longestRow = files.manifest.longestRow;
   }
 
-  async readRows(rows: ArrayLike<number>, into: RowArrays): Promise<void> {
-    if (into.rowStart.length <= rows.length || into.labels.length < rows.length) {
-      throw new RangeError(`${rows.length} rows do not fit into the given arrays`);
-    }
-    const records = await Promise.all(Array.from(rows, (row) => this.#readRecord(row)));
-    let at = 0;
-    records.forEach(({ start, end, label }, i) => {
-      into.rowStart[i] = at;
-      into.labels[i] = label;
-      at += end - start;
+  readRows(rows: ArrayLike<number>, into: RowArrays): Promise<void> {
+    return settle(() => {
+      if (into.rowStart.length <= rows.length || into.labels.length < rows.length) {
+        throw new RangeError(`${rows.length} rows do not fit into the given arrays`);
+      }
+      let at = 0;
+      for (let i = 0; i < rows.length; i++) {
+        const { start, end, label } = this.#readRecord(rows[i]!);
+        into.rowStart[i] = at;
+        into.labels[i] = label;
+        this.#readTokens(start, end - start, into.tokens, at);
+        at += end - start;
+      }
+      into.rowStart[rows.length] = at;
     });
-    into.rowStart[rows.length] = at;
-    await Promise.all(
-      records.map(({ start, end }, i) =>
-        this.readTokens(start, end - start, into.tokens, into.rowStart[i]!),
-      ),
+  }
+
+  readLengths(rows: ArrayLike<number>, into: Int32Array): Promise<void> {
+    return settle(() => {
+      for (let i = 0; i < rows.length; i++) {
+        const { start, end } = this.#readRecord(rows[i]!);
+        into[i] = end - start;
+      }
+    });
+  }
+
+  readTokens(start: number, count: number, into: Int32Array, at: number): Promise<void> {
+    return settle(() => this.#readTokens(start, count, into, at));
+  }
+
+  locate(row: number): Promise<{ source: number; row: number }> {
+    return settle(() => {
+      const record = this.#readRecord(row);
+      return { source: record.source, row: record.row };
+    });
+  }
+
+  /** Has a reader of the files closed before they are. */
+  attach(reader: { close(): Promise<void> }): void {
+    this.#readers.add(reader);
+  }
+
+  async close(): Promise<void> {
+    for (const reader of this.#readers) await reader.close();
+    closeSync(this.files.tokensFile.descriptor);
+    closeSync(this.files.rowsFile.descriptor);
+  }
+
+  #readRecord(row: number): RowRecord & { end: number } {
+    if (!(row >= 0 && row < this.rows)) throw new RangeError(`there is no row ${row}`);
+    const { rowsFile } = this.files;
+    readFully(rowsFile, this.#records, row * recordBytes);
+    const record = readRecord(this.#records, 0);
+    const end = readRecord(this.#records, recordBytes).start;
+    const length = end - record.start;
+    if (length >= 0 && length <= this.longestRow && end <= this.tokens) return { ...record, end };
+    throw new UserError(
+      `${rowsFile.path} is damaged: expected row ${row} to have 0 to ${this.longestRow} of the store's ${this.tokens} tokens, ` +
+        `found it to go from ${record.start} to ${end}; prepare the corpus again.`,
     );
   }
 
-  async readTokens(start: number, count: number, into: Int32Array, at: number): Promise<void> {
+  #readTokens(start: number, count: number, into: Int32Array, at: number): void {
     if (start < 0 || start + count > this.tokens || at + count > into.length) {
       throw new RangeError(`tokens ${start} to ${start + count} are not in the store or do not fit`);
     }
-    const bytes = count * this.#idBytes;
+    const { idBytes, tokensFile } = this.files;
+    const bytes = count * idBytes;
     // Short ids are read into the upper half of their place and widened forwards from there: each
     // is read before its own place is written.
     const end = into.byteOffset + 4 * (at + count);
     const target = new Uint8Array(into.buffer, end - bytes, bytes);
-    await readFully(this.#tokensFile, target, start * this.#idBytes);
-    if (this.#idBytes === 4) return;
+    readFully(tokensFile, target, start * idBytes);
+    if (idBytes === 4) return;
     const short = new Uint16Array(into.buffer, end - bytes, count);
     for (let i = 0; i < count; i++) into[at + i] = short[i]!;
   }
-
-  async locate(row: number): Promise<{ source: number; row: number }> {
-    const record = await this.#readRecord(row);
-    return { source: record.source, row: record.row };
-  }
-
-  async close(): Promise<void> {
-    await this.#tokensFile.close();
-    await this.#rowsFile.close();
-  }
-
-  async #readRecord(row: number): Promise<RowRecord & { end: number }> {
-    if (!(row >= 0 && row < this.rows)) throw new RangeError(`there is no row ${row}`);
-    const bytes = Buffer.allocUnsafe(2 * recordBytes);
-    await readFully(this.#rowsFile, bytes, row * recordBytes);
-    return { ...readRecord(bytes, 0), end: readRecord(bytes, recordBytes).start };
-  }
 }
 
-async function readFully(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
+/** What a function returns or throws, as a promise that is settled already. */
+function settle<T>(run: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(run()));
+}
+
+function readFully({ path, descriptor }: OpenFile, into: Uint8Array, position: number): void {
   for (let done = 0; done < into.length; ) {
-    const { bytesRead } = await file.read(into, done, into.length - done, position + done);
-    if (bytesRead === 0) throw new UserError('The token store was cut off while it was read.');
-    done += bytesRead;
+    const count = readSync(descriptor, into, done, into.length - done, position + done);
+    if (count === 0) {
+      throw new UserError(
+        `${path} was cut off while it was read: expected at least ${position + into.length} bytes; prepare the corpus again.`,
+      );
+    }
+    done += count;
   }
 }

@@ -1,10 +1,12 @@
 import type { Config } from '../config/schema.js';
-import { rowsOfBatch } from '../data/batches.js';
+import { BatchRows } from '../data/batch-rows.js';
+import { BatchStreams } from '../data/batch-streams.js';
 import type { Corpus } from '../data/corpus.js';
 import { UserError } from '../errors.js';
 import { HEADER } from '../model/batch-layout.js';
 import { panelsOf } from '../tensor/heap.js';
 import type { Engine, StepResult } from './engine.js';
+import { trainingOptions } from './evaluation.js';
 import type { TrainListener } from './events.js';
 
 /** Rows of a batch that a message names. */
@@ -70,16 +72,16 @@ export class BadSteps {
   /** Where the rows at fault come from: those whose own loss is not finite, or else the whole batch. */
   async #nameRows(step: number, slot: number): Promise<string> {
     const rows = this.#badRows(slot);
-    const { batchSize, seed, sequenceLength } = this.config.train;
-    if (this.config.task === 'language-model') {
-      const streamLength = Math.floor((this.corpus.train.tokens - 1) / batchSize);
-      const perEpoch = Math.ceil(streamLength / sequenceLength);
-      const first = (step % perEpoch) * sequenceLength;
-      return listRows(rows.map((row) => `the text from token ${row * streamLength + first + 1}`));
+    const { train } = this.corpus;
+    const options = trainingOptions(this.config);
+    if (options.task === 'language-model') {
+      const streams = new BatchStreams(train.tokens, options);
+      const tokens = rows.map((row) => streams.tokenOf(step, row) + 1);
+      return listRows(tokens.map((token) => `the text from token ${token}`));
     }
-    const stored = rowsOfBatch(this.corpus.train.rows, { batchSize, seed, shuffle: true }, step);
+    const stored = await new BatchRows(train, options).of(step);
     const named = rows.slice(0, ROWS_NAMED).map(async (row) => {
-      const place = await this.corpus.train.locate(stored[row]!);
+      const place = await train.locate(stored[row]!);
       return `row ${place.row} of ${this.corpus.sources[place.source]!}`;
     });
     return listRows(await Promise.all(named), rows.length);

@@ -1,4 +1,5 @@
-import { classifyBatches, languageModelBatches, type BatchSource } from '../data/batches.js';
+import type { BatchOptions, BatchSource } from '../data/batches.js';
+import { readAhead } from '../data/read-ahead.js';
 import type { TokenStore } from '../data/token-store.js';
 import type { Config } from '../config/schema.js';
 import { SLOT } from '../model/plan.js';
@@ -18,20 +19,25 @@ export interface Evaluation {
 
 /** The batches that training takes from a store. */
 export function trainingBatches(config: Config, store: TokenStore): BatchSource {
-  const { batchSize, seed, sequenceLength } = config.train;
-  return config.task === 'classify'
-    ? classifyBatches(store, { batchSize, seed, shuffle: true })
-    : languageModelBatches(store, { batchSize, sequenceLength });
+  return readAhead(store, trainingOptions(config));
+}
+
+export function trainingOptions({ task, train }: Config): BatchOptions {
+  const { batchSize, seed, sequenceLength, bucketBatches } = train;
+  return task === 'classify'
+    ? { task, batchSize, seed, shuffle: true, bucketBatches }
+    : { task, batchSize, sequenceLength };
 }
 
 /** The batches of one pass over a store for evaluation; a store too short for many streams is read in fewer. */
 export function evaluationBatches(config: Config, store: TokenStore): BatchSource {
+  const { task } = config;
   const { batchSize, seed, sequenceLength } = config.train;
-  if (config.task === 'classify') {
-    return classifyBatches(store, { batchSize, seed, shuffle: false });
+  if (task === 'classify') {
+    return readAhead(store, { task, batchSize, seed, shuffle: false, bucketBatches: 1 });
   }
   const streams = Math.max(1, Math.min(batchSize, Math.floor((store.tokens - 1) / sequenceLength)));
-  return languageModelBatches(store, { batchSize: streams, sequenceLength });
+  return readAhead(store, { task, batchSize: streams, sequenceLength });
 }
 
 /** Loss and accuracy over every batch of a source; leaves training's batches and carried state alone. */

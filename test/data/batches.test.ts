@@ -6,36 +6,8 @@ import {
   type HostBatch,
   languageModelBatches,
 } from '../../src/data/batches.js';
-import type { TokenStore } from '../../src/data/token-store.js';
 import { UserError } from '../../src/errors.js';
-
-/** A store in memory: the contract of the one on disk is tested beside it. */
-function storeOf(rows: number[][]): TokenStore {
-  const tokens = rows.flat();
-  return {
-    rows: rows.length,
-    tokens: tokens.length,
-    longestRow: Math.max(...rows.map((row) => row.length)),
-    readRows(indices, into) {
-      let at = 0;
-      Array.from(indices).forEach((index, i) => {
-        into.rowStart[i] = at;
-        into.labels[i] = 100 + index;
-        into.tokens.set(rows[index]!, at);
-        at += rows[index]!.length;
-      });
-      into.rowStart[indices.length] = at;
-      return Promise.resolve();
-    },
-    readTokens(start, count, into, at) {
-      expect(start + count).toBeLessThanOrEqual(tokens.length);
-      into.set(tokens.slice(start, start + count), at);
-      return Promise.resolve();
-    },
-    locate: (row) => Promise.resolve({ source: 0, row: row + 1 }),
-    close: () => Promise.resolve(),
-  };
-}
+import { storeOf } from './stores.js';
 
 function batchFor({ maxTokens, maxRows }: BatchSource): HostBatch {
   return {
@@ -75,7 +47,12 @@ describe('batches of rows', () => {
         fc.nat(5),
         fc.boolean(),
         async (rows, batchSize, epoch, shuffle) => {
-          const source = classifyBatches(storeOf(rows), { batchSize, seed: 3, shuffle });
+          const source = classifyBatches(storeOf(rows), {
+            batchSize,
+            seed: 3,
+            shuffle,
+            bucketBatches: 1,
+          });
           const batches = await readEpoch(source, epoch);
           const labels = batches.flatMap((batch) => [...batch.labels.subarray(0, batch.rows)]);
           expect([...labels].sort((a, b) => a - b)).toEqual(rows.map((_, i) => 100 + i));
@@ -88,11 +65,12 @@ describe('batches of rows', () => {
 
   it('come in another order in every epoch, and as stored without shuffling', async () => {
     const store = storeOf(Array.from({ length: 50 }, (_, i) => [i]));
-    const shuffled = classifyBatches(store, { batchSize: 50, seed: 1, shuffle: true });
+    const options = { batchSize: 50, seed: 1, bucketBatches: 1 };
+    const shuffled = classifyBatches(store, { ...options, shuffle: true });
     const [first] = await readEpoch(shuffled, 0);
     const [second] = await readEpoch(shuffled, 1);
     expect(rowsOf(first!)).not.toEqual(rowsOf(second!));
-    const plain = classifyBatches(store, { batchSize: 50, seed: 1, shuffle: false });
+    const plain = classifyBatches(store, { ...options, shuffle: false });
     const [stored] = await readEpoch(plain, 1);
     expect(rowsOf(stored!).flat()).toEqual(Array.from({ length: 50 }, (_, i) => i));
   });

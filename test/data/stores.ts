@@ -1,0 +1,73 @@
+import { writeFile } from 'node:fs/promises';
+import { recordBytes, writeRecord } from '../../src/data/row-record.js';
+import type { SplitManifest } from '../../src/data/manifest.js';
+import { type FileTokenStore, openTokenStore, type TokenStore } from '../../src/data/token-store.js';
+import type { Scratch } from './scratch.js';
+
+/** A store in memory; row r has the label 100 + r. */
+export function storeOf(rows: readonly (readonly number[])[]): TokenStore {
+  const tokens = rows.flat();
+  return {
+    rows: rows.length,
+    tokens: tokens.length,
+    longestRow: Math.max(...rows.map((row) => row.length)),
+    readRows(indices, into) {
+      let at = 0;
+      Array.from(indices).forEach((index, i) => {
+        into.rowStart[i] = at;
+        into.labels[i] = 100 + index;
+        into.tokens.set(rows[index]!, at);
+        at += rows[index]!.length;
+      });
+      into.rowStart[indices.length] = at;
+      return Promise.resolve();
+    },
+    readLengths(indices, into) {
+      into.set(Array.from(indices, (index) => rows[index]!.length));
+      return Promise.resolve();
+    },
+    readTokens(start, count, into, at) {
+      if (start + count > tokens.length) throw new RangeError('there are fewer tokens');
+      into.set(tokens.slice(start, start + count), at);
+      return Promise.resolve();
+    },
+    locate: (row) => Promise.resolve({ source: 0, row: row + 1 }),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** Writes a store of one split, `train`, whose rows have the labels 100, 101, …, and opens it. */
+export async function writeStore(
+  { dir, path }: Scratch,
+  rows: readonly (readonly number[])[],
+  idBytes: 2 | 4 = 2,
+): Promise<FileTokenStore> {
+  const ids = rows.flat();
+  const tokens = Buffer.from((idBytes === 2 ? Uint16Array.from(ids) : Uint32Array.from(ids)).buffer);
+  const records = Buffer.alloc((rows.length + 1) * recordBytes);
+  let start = 0;
+  rows.forEach((row, index) => {
+    const record = { start, label: 100 + index, source: index % 2, row: index + 1 };
+    writeRecord(records, index * recordBytes, record);
+    start += row.length;
+  });
+  writeRecord(records, rows.length * recordBytes, { start, label: 0, source: 0, row: 0 });
+  await writeFile(path('train.tokens'), tokens);
+  await writeFile(path('train.rows'), records);
+  return openTokenStore(dir, 'train', describeStore(rows, idBytes), idBytes);
+}
+
+/** What the manifest says of a store that `writeStore` wrote. */
+export function describeStore(
+  rows: readonly (readonly number[])[],
+  idBytes: 2 | 4 = 2,
+): SplitManifest {
+  const tokens = rows.flat().length;
+  return {
+    rows: rows.length,
+    tokens,
+    longestRow: Math.max(...rows.map((row) => row.length)),
+    tokensFile: { bytes: tokens * idBytes, sha256: '' },
+    rowsFile: { bytes: (rows.length + 1) * recordBytes, sha256: '' },
+  };
+}
