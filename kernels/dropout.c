@@ -8,7 +8,7 @@
 typedef struct {
   double in, in_stride, out, out_stride; /* [panels][tokens][16]; may be the same */
   double panels;
-  double places;                         /* int32 [tokens]: place of each token in the batch, whoever computes it */
+  double numbers;                        /* int32 [rows]: number of each row in the batch, whoever computes it; 0: its own */
   double threshold;                      /* an element is dropped when its 16 random bits are below: 65536 * rate */
   double scale;                          /* what kept elements are multiplied by: 1 / (1 - rate) */
   double seed, stream;                   /* key */
@@ -38,7 +38,7 @@ void KERNEL(dropout)(char *base, const double *args) {
       const float *in = F32(base, x->in) + panel * (size_t)x->in_stride + row * PANEL;
       float *out = F32(base, x->out) + panel * (size_t)x->out_stride + row * PANEL;
       for (uint32_t half = 0; half < 2; half++) {
-        uint32_t counter[4] = {(uint32_t)I32(base, x->places)[row], (uint32_t)panel * 2 + half, step, (uint32_t)x->stream};
+        uint32_t counter[4] = {x->numbers == 0 ? (uint32_t)row : (uint32_t)I32(base, x->numbers)[row], (uint32_t)panel * 2 + half, step, (uint32_t)x->stream};
         philox(counter, (uint32_t)x->seed, 0x10C57E9u);
         for (int i = 0; i < 8; i++) {
           const uint32_t bits = counter[i / 2] >> (i % 2 * 16) & 0xffff;

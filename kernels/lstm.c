@@ -20,7 +20,8 @@ typedef struct {
   double hidden, cell, state_stride; /* [U][tokens + rows][16]: the rows behind the tokens hold the initial state */
   double weights, weights_stride;    /* packed W_hh^T [4U][16U][16], or backwards W_hh [U][64U][16] */
   double units, tokens;              /* U, and the tokens that fit */
-  double row_start, ranked, counts;  /* int32: first token of each row; row of each rank; active rows of each step */
+  double row_start, token_places;    /* int32: where each row begins in the list of its tokens' places, row after row */
+  double ranked, counts;             /* int32: row of each rank; active rows of each step */
   double places;                     /* int32 [2][rows]: work */
   double places_stride;
 } sequence_args;
@@ -45,10 +46,11 @@ INLINE void clear_row(float *to) {
   UNROLL for (int v = 0; v < PV; v++) vstore(to + v * VL, vzero());
 }
 
-/* The token of every rank at step t. */
+/* The place of every rank's token at step t. */
 INLINE void locate_tokens(char *base, const sequence_args *x, size_t row0, size_t rows, size_t t, int32_t *token) {
-  const int32_t *row_start = I32(base, x->row_start), *ranked = I32(base, x->ranked) + row0;
-  for (size_t r = 0; r < rows; r++) token[r] = row_start[ranked[r]] + (int32_t)t;
+  const int32_t *row_start = I32(base, x->row_start), *places = I32(base, x->token_places);
+  const int32_t *ranked = I32(base, x->ranked) + row0;
+  for (size_t r = 0; r < rows; r++) token[r] = places[row_start[ranked[r]] + (int32_t)t];
 }
 
 typedef struct {
@@ -223,7 +225,7 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
   const size_t units = (size_t)x->s.units, steps = (size_t)x->steps, row0 = (size_t)x->row0;
   const int32_t *counts = I32(base, x->s.counts) + (size_t)x->counts_start;
   const int32_t *ranked = I32(base, x->s.ranked) + row0;
-  int32_t *token = I32(base, x->s.places) + row0;
+  int32_t *token = I32(base, x->s.places) + row0, *before = token + (size_t)x->s.places_stride;
   float *gates = F32(base, x->s.gates);
   const float *cell = F32(base, x->s.cell);
   float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
@@ -234,6 +236,7 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
     const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
     float *current = work_gates + t % 2 * 4 * units * work_stride;
     locate_tokens(base, &x->s, row0, rows, t, token);
+    if (t > 0) locate_tokens(base, &x->s, row0, rows, t - 1, before);
     product p = {
         .a = work_gates + (t + 1) % 2 * 4 * units * work_stride,
         .a_stride = work_stride,
@@ -268,7 +271,7 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
         }
         for (size_t r = 0; r < rows; r++) {
           const size_t place = (size_t)token[r] * PANEL;
-          const size_t previous = t > 0 ? place - PANEL : ((size_t)x->s.tokens + (size_t)ranked[r]) * PANEL;
+          const size_t previous = (t > 0 ? (size_t)before[r] : (size_t)x->s.tokens + (size_t)ranked[r]) * PANEL;
           differentiate(&(cell_backward){
               .gate = gates + 4 * u * gates_stride + place,
               .gate_stride = gates_stride,

@@ -23,8 +23,8 @@
 #define BLOCK_PANELS 4
 /* Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache. */
 #define CHUNK_TOKENS 160
-/* Levels of the tree and one for its result: at most 1024 segments. */
-#define MAX_LEVELS 11
+/* Levels of the tree and one for its result: at most 1024 segments. One more holds a segment's sum so far. */
+#define MAX_LEVELS 12
 
 typedef struct {
   double d_output, d_output_stride; /* [panels][tokens][16] */
@@ -37,7 +37,7 @@ typedef struct {
   double bias_out;                  /* [rows] sum of dY, or 0 */
   double bias_copies;               /* how many bias vectors have this gradient (for the norm) */
   double squares;                   /* double [panels]: sum of squares of each panel's rows */
-  double scratch;                   /* float [11][64][48] */
+  double scratch;                   /* float [12][64][48] */
   double panel0, panel1;
 } gradient_args;
 
@@ -61,17 +61,31 @@ typedef struct {
 
 #define TILE_FLOATS (GRADIENT_ROWS * GRADIENT_VECTORS * VL)
 
+/* Tokens [k0, k1) of a segment, or of a piece of one: a long segment is summed over several chunks. */
+typedef struct {
+  int32_t k0, k1;
+  size_t segment;
+  int begins, ends;
+} piece;
+
 /*
- * Sums tokens [k0, k1) of a tile and adds the pending sums of its left neighbours, as a binary counter carries.
- * The result lands in the first free level, or for the last segment in the level behind the last one added.
+ * Sums a piece of a segment for a tile. At the segment's end the pending sums of its left neighbours are added, as
+ * a binary counter carries: the result lands in the first free level, or for the last segment in the level behind
+ * the last one added. Before it, the sum so far lands in the last level.
  */
-INLINE float *sum_segment(const int vectors, const int indexed, const tile_operands *x, int32_t k0, int32_t k1,
-                          size_t segment, float *pending) {
+INLINE float *sum_segment(const int vectors, const int indexed, const tile_operands *x, const piece *p,
+                          float *pending) {
   vf acc[GRADIENT_ROWS][GRADIENT_VECTORS];
-  UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
-    UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
+  float *so_far = pending + (MAX_LEVELS - 1) * TILE_FLOATS;
+  if (p->begins) {
+    UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
+  } else {
+    UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vload(so_far + (i * GRADIENT_VECTORS + j) * VL);
+  }
   const float *output = x->output, *ahead = x->ahead;
-  for (int32_t k = k0; k < k1; k++) {
+  for (int32_t k = p->k0; k < p->k1; k++) {
     size_t left = (size_t)k * PANEL, right = left, later = left;
     if (indexed) {
       if (x->order_output) left = (size_t)x->order_output[k] * PANEL;
@@ -86,7 +100,8 @@ INLINE float *sum_segment(const int vectors, const int indexed, const tile_opera
       UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vfma(scale, column[j], acc[i][j]);
     }
   }
-  for (size_t carry = segment; carry & 1; carry >>= 1) {
+  if (!p->ends) pending = so_far;
+  for (size_t carry = p->ends ? p->segment : 0; carry & 1; carry >>= 1) {
     UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
       UNROLL for (int j = 0; j < vectors; j++)
         acc[i][j] = vadd(vload(pending + (i * GRADIENT_VECTORS + j) * VL), acc[i][j]);
@@ -99,9 +114,9 @@ INLINE float *sum_segment(const int vectors, const int indexed, const tile_opera
 
 /* Functions of their own: inlined into their caller, the compiler would run out of registers for the sums. */
 #define SEGMENT_FUNCTION(vectors, indexed)                                                                     \
-  static __attribute__((noinline)) float *sum_segment_##vectors##_##indexed(                                   \
-      const tile_operands *x, int32_t k0, int32_t k1, size_t segment, float *pending) {                        \
-    return sum_segment(vectors, indexed, x, k0, k1, segment, pending);                                         \
+  static __attribute__((noinline)) float *sum_segment_##vectors##_##indexed(const tile_operands *x,            \
+                                                                            const piece *p, float *pending) {  \
+    return sum_segment(vectors, indexed, x, p, pending);                                                       \
   }
 SEGMENT_FUNCTION(1, 0)
 SEGMENT_FUNCTION(1, 1)
@@ -112,7 +127,7 @@ SEGMENT_FUNCTION(3, 0)
 SEGMENT_FUNCTION(3, 1)
 #endif
 
-typedef float *(*segment_function)(const tile_operands *, int32_t, int32_t, size_t, float *);
+typedef float *(*segment_function)(const tile_operands *, const piece *, float *);
 
 static const segment_function segment_functions[GRADIENT_VECTORS][2] = {
     {sum_segment_1_0, sum_segment_1_1},
@@ -174,9 +189,14 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
   const size_t tiles = panels * (PANEL / GRADIENT_ROWS);
   const segment_function sum = segment_functions[vectors - 1][order_a != 0 || order_b != 0];
 
-  for (size_t chunk = 0, chunk_end; chunk < count; chunk = chunk_end) {
-    for (chunk_end = chunk + 1; chunk_end < count; chunk_end++)
-      if (segments[chunk_end + 1] - segments[chunk] > CHUNK_TOKENS) break;
+  size_t segment = 0;
+  for (int32_t k = segments[0], chunk_end; segment < count; k = chunk_end) {
+    /* As many whole segments as a chunk holds, or a piece of a long one. */
+    size_t last = segment;
+    while (last < count && segments[last + 1] - k <= CHUNK_TOKENS) last++;
+    const int whole = last > segment;
+    if (!whole) last = segment + 1;
+    chunk_end = whole ? segments[last] : k + CHUNK_TOKENS;
     for (size_t t = 0; t < tiles; t++) {
       const size_t panel = first + t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
       tile_operands operands = {
@@ -188,9 +208,14 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
       operands.ahead = data_ahead(base, x, t, first, vector, total_vectors, &operands.order_ahead);
       float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;
       const float *result = pending;
-      for (size_t s = chunk; s < chunk_end; s++) result = sum(&operands, segments[s], segments[s + 1], s, pending);
-      if (chunk_end == count) store_tile(vectors, base, x, panel, sub, vector, result);
+      for (size_t s = segment; s < last; s++) {
+        const int32_t from = s == segment ? k : segments[s];
+        const piece p = {from, whole ? segments[s + 1] : chunk_end, s, from == segments[s], whole};
+        result = sum(&operands, &p, pending);
+      }
+      if (whole && last == count) store_tile(vectors, base, x, panel, sub, vector, result);
     }
+    if (whole) segment = last;
   }
 }
 

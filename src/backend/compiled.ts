@@ -170,7 +170,7 @@ export class CompiledBackend implements Backend {
     return this.#bind(
       'dropout',
       [at(o.input), o.input.stride[0]!, at(o.out), o.out.stride[0]!, o.out.shape[0]!],
-      [at(o.places), dropoutThreshold(o.rate), 1 / (1 - o.rate), o.seed, o.stream, at(o.step)],
+      [maybe(o.numbers), dropoutThreshold(o.rate), 1 / (1 - o.rate), o.seed, o.stream, at(o.step)],
     );
   }
 
@@ -220,7 +220,8 @@ function sequence(o: SequenceOperands): number[] {
   return [
     ...[at(o.gates), o.gates.stride[0]!, at(o.hidden), at(o.cell), o.hidden.stride[0]!],
     ...[at(o.weights), o.weights.stride[0]!, o.hidden.shape[0]!, tokens],
-    ...[at(o.rowStart), at(o.ranked), at(o.counts), at(o.places), o.places.stride[0]!],
+    ...[at(o.rowStart), at(o.tokenPlaces), at(o.ranked), at(o.counts)],
+    ...[at(o.places), o.places.stride[0]!],
   ];
 }
 

@@ -103,8 +103,9 @@ export interface SequenceOperands {
   cell: Tensor;
   /** Packed W_hh: forwards [4U, 16U, 16], backwards [U, 64U, 16] */
   weights: Tensor;
-  /** [rows + 1]: place of the first token of each row; its tokens follow one another. */
+  /** [rows + 1] and [tokens]: where each row begins in the list of its tokens' places, row after row. */
   rowStart: IndexTensor;
+  tokenPlaces: IndexTensor;
   /** [rows]: the row of each rank, within a worker's share by falling length. */
   ranked: IndexTensor;
   counts: IndexTensor;
@@ -155,8 +156,11 @@ export interface WeightGradientOperands {
   scratch: Tensor;
 }
 
-/** Floats of scratch that `weightGradient` needs: a block of 64 × 48 for each of at most 11 levels of the tree. */
-export const GRADIENT_SCRATCH = 11 * 64 * 48;
+/**
+ * Floats of scratch that `weightGradient` needs: a block of 64 × 48 for each of at most 11 levels of the tree, and
+ * for the sum of a segment so far.
+ */
+export const GRADIENT_SCRATCH = 12 * 64 * 48;
 
 export interface SoftmaxOperands {
   /** [class panels, rows, 16]: logits in, probabilities or the gradient of the loss out */
@@ -202,8 +206,8 @@ export type AdamSettings = Record<(typeof ADAM_SETTINGS)[number], number>;
 export interface DropoutOperands {
   input: Tensor;
   out: Tensor;
-  /** [tokens]: place of each token in the batch, the same whoever computes it */
-  places: IndexTensor;
+  /** [rows]: number of each row in the batch, the same whoever computes it; its own index when absent */
+  numbers?: IndexTensor;
   /** Share of elements dropped, in steps of 1/65536. */
   rate: number;
   seed: number;

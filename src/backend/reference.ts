@@ -78,6 +78,10 @@ function product({ a, b, c, start }: ProductOperands): (row0: number, row1: numb
 const gateColumn = (unit: number, gate: number): number =>
   (Math.floor(unit / PANEL) * 4 + gate) * PANEL + (unit % PANEL);
 
+/** Place of a row's token at step t. */
+const placeAt = (o: SequenceOperands, row: number, t: number): number =>
+  o.tokenPlaces.get(o.rowStart.get(row) + t);
+
 /** Place of the state before the first step of a row: behind the tokens. */
 const initialPlace = (o: SequenceOperands, row: number): number => o.gates.shape[1]! + row;
 
@@ -98,8 +102,8 @@ function lstmForward(o: LstmForwardOperands): LstmCall {
     for (let t = 0; t < steps; t++) {
       for (let r = 0; r < o.counts.get(countsStart + t); r++) {
         const row = o.ranked.get(row0 + r);
-        const token = o.rowStart.get(row) + t;
-        const previous = t > 0 ? token - 1 : initialPlace(o, row);
+        const token = placeAt(o, row, t);
+        const previous = t > 0 ? placeAt(o, row, t - 1) : initialPlace(o, row);
         for (let u = 0; u < units; u++) {
           const sums = [0, 1, 2, 3].map((gate) => {
             const column = gateColumn(u, gate);
@@ -140,14 +144,14 @@ function lstmBackward(o: LstmBackwardOperands): LstmCall {
       const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
       for (let r = 0; r < o.counts.get(countsStart + t); r++) {
         const row = o.ranked.get(row0 + r);
-        const token = o.rowStart.get(row) + t;
-        const previous = t > 0 ? token - 1 : initialPlace(o, row);
+        const token = placeAt(o, row, t);
+        const previous = t > 0 ? placeAt(o, row, t - 1) : initialPlace(o, row);
         const isLast = r >= nextRows;
         for (let u = 0; u < units; u++) {
           let dh = o.dHidden ? element(o.dHidden, token, u) : 0;
           if (isLast && o.dLast) dh = element(o.dLast, row, u);
           for (let k = 0; k < units * 4 && !isLast; k++) {
-            dh += element(o.gates, token + 1, k) * element(o.weights, k, u);
+            dh += element(o.gates, placeAt(o, row, t + 1), k) * element(o.weights, k, u);
           }
           const [i, f, g, out] = [0, 1, 2, 3].map((gate) =>
             element(o.gates, token, gateColumn(u, gate)),
@@ -340,7 +344,7 @@ function dropout(o: DropoutOperands): (row0: number, row1: number) => void {
       for (let column = 0; column < columnsOf(o.out); column++) {
         const group = Math.floor(column / 8);
         const words = philox(
-          [o.places.get(row), group, o.step.get(0), o.stream],
+          [o.numbers?.get(row) ?? row, group, o.step.get(0), o.stream],
           [o.seed, DROPOUT_KEY],
         );
         const bits = (words[(column % 8) >> 1]! >>> ((column % 2) * 16)) & 0xffff;

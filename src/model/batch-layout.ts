@@ -2,11 +2,14 @@
  * Where every token of a batch lies on the heap, who computes it and in which order sums run over it. A pure
  * function of the batch, the number of shards and the number of parts (workers).
  *
- * Rows lie one after the other, shard after shard; sums over tokens run in this order, so that results do not depend
- * on who computes what. The recurrence walks all rows at once, a row's length apart: so that this is never a power of
- * two, which would map all rows to the same few cache sets, a long row of even length is followed by an empty place.
- * Every part has a stretch of rows. Within it rows are ranked by falling length, so that the
- * rows still running at a time step are the first ones and finished rows cost nothing.
+ * Every part has a stretch of rows. Within it rows are ranked by falling length, so that the rows still running at
+ * a time step are the first ones and finished rows cost nothing.
+ *
+ * Sums over tokens run shard after shard and within a shard step after step, in each step the longest row first: an
+ * order that does not depend on who computes what. Tokens lie in memory in almost this order too: a block holds the
+ * tokens of one shard that belong to one part. So the recurrence, which walks all rows at once, finds the rows of a
+ * block side by side, and sums find their tokens one after the other. A block of an even number of places is followed
+ * by an empty one: a distance of a power of two would map all blocks to the same few cache sets.
  */
 
 /** A batch as it was read: the tokens of each row behind one another. */
@@ -32,18 +35,20 @@ export interface BatchLayout {
   /** [shards + 1]: first token, and first row, of every shard. */
   shardTokens: Int32Array;
   shardRows: Int32Array;
-  /** [tokens]: place of every token; empty places are skipped. */
+  /** [tokens]: place of every token in the order of sums. */
   order: Int32Array;
-  /** [rows + 1]: place of the first token of every row. */
+  /** [rows + 1]: where the tokens of every row begin in `tokenPlaces`, row after row. */
   rowStart: Int32Array;
+  /** [tokens]: place of every token, row after row. */
+  tokenPlaces: Int32Array;
   /** [rows]: number of every row in the batch as it was read. */
   rowSource: Int32Array;
   /** [rows]: the rows of each part by falling length. */
   ranked: Int32Array;
-  /** [tokens]: place of the token before, behind all places for the first of a row. */
+  /** [tokens]: place of the token before each one in the order of sums, behind all places for the first of a row. */
   previous: Int32Array;
-  /** [places]: 0, 1, 2, …; the random numbers of dropout are drawn by place. */
-  places: Int32Array;
+  /** [places]: number of each place's token in the order of sums: dropout draws its random numbers by it. */
+  numbers: Int32Array;
   /** [places]: which distinct token stands at each place. */
   distinctOf: Int32Array;
   /** [tokens]: the distinct tokens' ids in the order of their first appearance. */
@@ -78,35 +83,38 @@ export interface LayoutOptions {
   keepRows: boolean;
 }
 
-/** Rows at least this long are kept an odd number of places apart. */
-const LONG_ROW = 16;
+/** Blocks of at least this many places take an odd number of them. */
+const LARGE_BLOCK = 16;
 
-/** Places that a row of `tokens` tokens takes. */
-export function placesOf(tokens: number): number {
-  return tokens < LONG_ROW ? tokens : tokens | 1;
-}
-
-/** Lays a batch out. Runs for every batch: two passes over the tokens, no allocation that grows with them. */
+/** Lays a batch out. Runs for every batch: three passes over the tokens, no allocation that grows with them. */
 export class BatchLayouter {
   readonly #sorted: Int32Array;
+  readonly #rank: Int32Array;
 
   constructor(
     private readonly options: LayoutOptions,
     maxRows: number,
   ) {
     this.#sorted = new Int32Array(maxRows);
+    this.#rank = new Int32Array(maxRows);
   }
 
   layOut(batch: RawBatch, out: BatchLayout): void {
     this.#dealRows(batch, out);
-    this.#placeTokens(batch, out);
     let row = 0;
+    let place = 0;
     for (let part = 0; part < this.options.parts; part++) {
       const end = this.#endOfPart(batch.rows, out, row, part);
-      this.#rankPart(batch, out, part, row, end);
+      const end0 = this.#placeRows(out, row, end, place);
+      this.#rankPart(out, part, row, end);
+      const field = part * PART_FIELDS;
+      out.parts[field + PART.place0] = place;
+      out.parts[field + PART.places] = end0 - place;
       row = end;
+      place = end0;
     }
-    const tokens = batch.rowStart[batch.rows]! - batch.rowStart[0]!;
+    this.#orderTokens(batch, out);
+    const tokens = out.rowStart[batch.rows]!;
     out.header[HEADER.rows] = batch.rows;
     out.header[HEADER.tokens] = tokens;
     out.header[HEADER.targets] = this.options.keepRows ? tokens : batch.rows;
@@ -136,31 +144,87 @@ export class BatchLayouter {
     }
     rowStart[0] = 0;
     for (let r = 0; r < batch.rows; r++) {
-      rowStart[r + 1] = rowStart[r]! + placesOf(length(batch, rowSource[r]!));
+      rowStart[r + 1] = rowStart[r]! + length(batch, rowSource[r]!);
     }
-    let token = 0;
-    for (let s = 0; s < shards; s++) {
-      shardTokens[s] = token;
-      for (let r = shardRows[s]!; r < shardRows[s + 1]!; r++) token += length(batch, rowSource[r]!);
-    }
-    shardTokens[shards] = token;
+    for (let s = 0; s <= shards; s++) shardTokens[s] = rowStart[shardRows[s]!]!;
   }
 
-  /** Goes over the tokens in order: who stands before them, what follows them, which are the same. */
-  #placeTokens(batch: RawBatch, out: BatchLayout): void {
-    const { initialRow, keepRows } = this.options;
+  /** The row behind the part's last: parts end where the running count of tokens comes closest to their share. */
+  #endOfPart(rows: number, { rowStart }: BatchLayout, row: number, part: number): number {
+    if (part === this.options.parts - 1) return rows;
+    const goal = (rowStart[rows]! * (part + 1)) / this.options.parts;
+    let end = row;
+    while (end < rows && rowStart[end + 1]! - goal <= goal - rowStart[end]!) end++;
+    return end;
+  }
+
+  /** Gives places, from `place` on, to the tokens of rows [row0, row1), block by block; returns the place behind. */
+  #placeRows(out: BatchLayout, row0: number, row1: number, place: number): number {
+    const { rowStart, shardRows, tokenPlaces } = out;
+    let next = place;
+    for (let s = 0; s < this.options.shards; s++) {
+      const first = next;
+      this.#walkSteps(
+        out,
+        Math.max(row0, shardRows[s]!),
+        Math.min(row1, shardRows[s + 1]!),
+        (row, t) => {
+          tokenPlaces[rowStart[row]! + t] = next++;
+        },
+      );
+      if (next - first >= LARGE_BLOCK && (next - first) % 2 === 0) {
+        // Whatever is computed at an empty place is never read; its indices only have to be some.
+        if (this.options.keepRows) out.targets[next] = 0;
+        out.numbers[next] = 0;
+        out.distinctOf[next] = 0;
+        next++;
+      }
+    }
+    return next;
+  }
+
+  /** Visits the tokens of rows [row0, row1) step after step, in each step the longest row first. */
+  #walkSteps(
+    out: BatchLayout,
+    row0: number,
+    row1: number,
+    visit: (row: number, t: number) => void,
+  ): void {
+    if (row1 <= row0) return;
+    const rank = this.#rankRows(out, row0, row1, this.#rank);
+    let active = row1 - row0;
+    for (let t = 0; active > 0; t++) {
+      while (active > 0 && tokensOf(out, rank[active - 1]!) <= t) active--;
+      for (let r = 0; r < active; r++) visit(rank[r]!, t);
+    }
+  }
+
+  /** Sorts rows [row0, row1) by falling length; those dealt to a shard are in this order already. */
+  #rankRows(out: BatchLayout, row0: number, row1: number, rank: Int32Array): Int32Array {
+    for (let row = row0; row < row1; row++) {
+      const tokens = tokensOf(out, row);
+      let r = row - row0;
+      for (; r > 0 && tokensOf(out, rank[r - 1]!) < tokens; r--) rank[r] = rank[r - 1]!;
+      rank[r] = row;
+    }
+    return rank;
+  }
+
+  /** Goes over the tokens in the order of sums: who stands before them, what follows them, which are the same. */
+  #orderTokens(batch: RawBatch, out: BatchLayout): void {
+    const { initialRow, keepRows, shards } = this.options;
     const { rowStart, rowSource, distinctIndex, distinctIds, distinctStart, distinctOf } = out;
+    const { tokenPlaces, shardRows } = out;
     // Takes back the marks of the batch that lay here before.
     for (let d = 0; d < out.header[HEADER.distinct]!; d++) distinctIndex[distinctIds[d]!] = -1;
     let distinct = 0;
-    let token = 0;
-    for (let row = 0; row < batch.rows; row++) {
-      const first = rowStart[row]!;
-      const source = batch.rowStart[rowSource[row]!]!;
-      if (!keepRows) out.targets[row] = batch.labels[rowSource[row]!]!;
-      const end = first + length(batch, rowSource[row]!);
-      for (let place = first; place < end; place++, token++) {
-        const id = batch.tokens[source + place - first]!;
+    let k = 0;
+    for (let s = 0; s < shards; s++) {
+      this.#walkSteps(out, shardRows[s]!, shardRows[s + 1]!, (row, t) => {
+        const token = rowStart[row]! + t;
+        const source = batch.rowStart[rowSource[row]!]! + t;
+        const place = tokenPlaces[token]!;
+        const id = batch.tokens[source]!;
         let index = distinctIndex[id]!;
         if (index < 0) {
           index = distinct++;
@@ -170,14 +234,17 @@ export class BatchLayouter {
         }
         distinctStart[index + 1]!++;
         distinctOf[place] = index;
-        out.order[token] = place;
-        out.previous[token] = place === first ? initialRow + row : place - 1;
-        if (keepRows) out.targets[place] = batch.targets[source + place - first]!;
-      }
-      // Whatever is computed at an empty place is never read; its target only has to be one.
-      if (keepRows && end < rowStart[row + 1]!) out.targets[end] = 0;
+        out.order[k] = place;
+        out.numbers[place] = k;
+        out.previous[k] = t === 0 ? initialRow + row : tokenPlaces[token - 1]!;
+        if (keepRows) out.targets[place] = batch.targets[source]!;
+        k++;
+      });
     }
-    this.#listPositions(out, token, distinct);
+    if (!keepRows) {
+      for (let row = 0; row < batch.rows; row++) out.targets[row] = batch.labels[rowSource[row]!]!;
+    }
+    this.#listPositions(out, k, distinct);
     out.header[HEADER.distinct] = distinct;
     out.distinctRange[1] = distinct;
   }
@@ -195,31 +262,19 @@ export class BatchLayouter {
     }
   }
 
-  /** The row behind the part's last: parts end where the running count of places comes closest to their share. */
-  #endOfPart(rows: number, { rowStart }: BatchLayout, row: number, part: number): number {
-    if (part === this.options.parts - 1) return rows;
-    const goal = (rowStart[rows]! * (part + 1)) / this.options.parts;
-    let end = row;
-    while (end < rows && rowStart[end + 1]! - goal <= goal - rowStart[end]!) end++;
-    return end;
-  }
-
   /** Ranks the rows [row0, row1) of a part and counts those that run at each time step. */
-  #rankPart(batch: RawBatch, out: BatchLayout, part: number, row0: number, row1: number): void {
-    const { rowStart, rowSource, ranked, parts, counts } = out;
+  #rankPart(out: BatchLayout, part: number, row0: number, row1: number): void {
+    const { ranked, parts, counts } = out;
     const rank = ranked.subarray(row0, row1);
-    const lengthOf = (row: number): number => length(batch, rowSource[row]!);
     for (let i = 0; i < rank.length; i++) rank[i] = row0 + i;
-    rank.sort((a, b) => lengthOf(b) - lengthOf(a) || a - b);
-    const steps = rank.length > 0 ? lengthOf(rank[0]!) : 0;
+    rank.sort((a, b) => tokensOf(out, b) - tokensOf(out, a) || a - b);
+    const steps = rank.length > 0 ? tokensOf(out, rank[0]!) : 0;
     let active = rank.length;
     for (let t = 0; t < steps; t++) {
-      while (lengthOf(rank[active - 1]!) <= t) active--;
+      while (tokensOf(out, rank[active - 1]!) <= t) active--;
       counts[part * this.options.maxSteps + t] = active;
     }
     const field = part * PART_FIELDS;
-    parts[field + PART.place0] = rowStart[row0]!;
-    parts[field + PART.places] = rowStart[row1]! - rowStart[row0]!;
     parts[field + PART.row0] = row0;
     parts[field + PART.rows] = row1 - row0;
     parts[field + PART.steps] = steps;
@@ -228,4 +283,9 @@ export class BatchLayouter {
 
 function length(batch: RawBatch, row: number): number {
   return batch.rowStart[row + 1]! - batch.rowStart[row]!;
+}
+
+/** Tokens of a row of a laid-out batch. */
+function tokensOf({ rowStart }: BatchLayout, row: number): number {
+  return rowStart[row + 1]! - rowStart[row]!;
 }

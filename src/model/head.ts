@@ -155,13 +155,9 @@ export class Head {
   #masks(
     rate: number,
     seed: number,
-  ): Pick<
-    Parameters<Binding['backend']['dropout']>[0],
-    'places' | 'rate' | 'seed' | 'stream' | 'step'
-  > {
-    const { heap, plan, slotPlan, settings } = this.binding;
-    const stream = plan.sizes.shape.layers.length;
-    return { places: heap.indices(slotPlan.places), rate, seed, stream, step: settings };
+  ): Pick<Parameters<Binding['backend']['dropout']>[0], 'rate' | 'seed' | 'stream' | 'step'> {
+    const { plan, settings } = this.binding;
+    return { rate, seed, stream: plan.sizes.shape.layers.length, step: settings };
   }
 }
 

@@ -45,6 +45,7 @@ export class LstmLayer {
       hidden,
       cell,
       rowStart: heap.indices(slotPlan.rowStart),
+      tokenPlaces: heap.indices(slotPlan.tokenPlaces),
       ranked: heap.indices(slotPlan.ranked),
       counts: heap.indices(slotPlan.counts),
       places: heap.indices(plan.work.places),
@@ -72,7 +73,7 @@ export class LstmLayer {
       work,
     });
 
-    const masks = { places: heap.indices(slotPlan.places), rate: dropout, seed, stream: layer };
+    const masks = { numbers: heap.indices(slotPlan.numbers), rate: dropout, seed, stream: layer };
     const step = binding.settings;
     const drops = training && own.dropped !== undefined;
     this.outputs = drops ? heap.tensor(own.dropped!) : hidden;

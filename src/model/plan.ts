@@ -112,7 +112,7 @@ export interface NetworkPlan {
   progress: BufferSpec;
 }
 
-/** Places for tokens: a long row of even length is followed by an empty one (see batch-layout.ts). */
+/** Places for tokens: a block of an even number of them is followed by an empty one (see batch-layout.ts). */
 export function maxPlaces({ maxTokens, maxRows }: NetworkSizes): number {
   return maxTokens + maxRows;
 }
@@ -249,10 +249,11 @@ function planSlot(heap: HeapPlan, slot: number, sizes: NetworkSizes, distinct: n
     shardRows: indices('shard rows', shards + 1),
     order: indices('order', maxTokens),
     rowStart: indices('row start', maxRows + 1),
+    tokenPlaces: indices('token places', maxTokens),
     ranked: indices('ranked rows', maxRows),
     previous: indices('previous', maxTokens),
     rowSource: indices('row source', maxRows),
-    places: indices('places', Math.max(places, maxRows)),
+    numbers: indices('numbers', places),
     distinctOf: indices('distinct of', places),
     distinctIds: indices('distinct ids', distinct),
     distinctStart: indices('distinct start', distinct + 1),

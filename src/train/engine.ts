@@ -115,7 +115,6 @@ export class Engine {
     );
     for (const slot of this.#slots) {
       slot.distinctIndex.fill(-1);
-      slot.places.forEach((_, place) => (slot.places[place] = place));
     }
     this.#layouter = new BatchLayouter(
       {

@@ -12,6 +12,7 @@ interface DropoutCase {
   step?: number;
   calls?: [number, number][];
   inPlace?: boolean;
+  numbered?: boolean;
   input?: Fill;
 }
 
@@ -26,22 +27,23 @@ function dropoutCase({
   step = 1,
   calls = [[0, rows]],
   inPlace = false,
+  numbered = true,
   input = ones,
 }: DropoutCase): KernelCase {
   return {
     name:
       `${rows} × ${columns}, rate ${rate}, seed ${seed}, stream ${stream}, step ${step}, ` +
-      `rows ${calls.map((r) => r.join('–')).join(' ')}${inPlace ? ', in place' : ''}`,
+      `rows ${calls.map((r) => r.join('–')).join(' ')}${inPlace ? ', in place' : ''}${numbered ? '' : ', numbered by themselves'}`,
     prepare(bench) {
       const from = bench.panels('input', rows, columns, input);
       const out = inPlace ? from : bench.panels('out', rows, columns);
-      const places = Array.from({ length: rows }, (_, r) => (r * 3 + 1) % 1000);
+      const numbers = Array.from({ length: rows }, (_, r) => (r * 3 + 1) % 1000);
       // The factor 1 / (1 − rate) is rounded, and its product: nothing beside a kept or dropped 1.
       bench.allow(inPlace ? 'input' : 'out', (3 * EPSILON) / (1 - rate));
       const call = bench.backend.dropout({
         input: from,
         out,
-        places: bench.indices('places', places),
+        ...(numbered && { numbers: bench.indices('numbers', numbers) }),
         rate,
         seed,
         stream,
@@ -57,6 +59,7 @@ describeContract('dropout', [
   dropoutCase({ rows: 9, columns: 16, rate: 0.5 }),
   dropoutCase({ rows: 40, columns: 33, rate: 0.2, calls: [[3, 31]] }),
   dropoutCase({ rows: 9, columns: 20, rate: 0.9, inPlace: true }),
+  dropoutCase({ rows: 9, columns: 20, rate: 0.4, numbered: false }),
   dropoutCase({ rows: 9, columns: 20, rate: 0.3, step: 123_456, stream: 3 }),
   dropoutCase({ rows: 9, columns: 20, rate: 0.3, seed: 4_294_967_295 }),
   dropoutCase({ rows: 9, columns: 20, rate: 0.25, input: uniform(1, 1), seed: 5 }),

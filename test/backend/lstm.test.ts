@@ -63,6 +63,11 @@ function layOut(
     cell: bench.panels('cell', tokens + rows, hidden, fills.cell),
     weights: fills.weights,
     rowStart: bench.indices('row start', rowStart),
+    // Any places will do: here the tokens lie back to front.
+    tokenPlaces: bench.indices(
+      'token places',
+      Array.from({ length: tokens }, (_, i) => tokens - 1 - i),
+    ),
     ranked: bench.indices('ranked', ranked),
     // As long as the most that any shares could need.
     counts: bench.indices('counts', [

@@ -2,12 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HEADER, type BatchLayout } from '../../src/model/batch-layout.js';
 import {
-  VOCABULARY,
   MAX_PLACES,
   MAX_STEPS,
   rows,
   dealings,
   lengthsOf,
+  placeOf,
+  tokensInOrder,
   upTo,
   sum,
   sorted,
@@ -36,14 +37,13 @@ describe('every row and token', () => {
       expect(sorted(sources)).toEqual(upTo(batch.length));
       if (keepRows) expect([...sources]).toEqual(upTo(batch.length));
       sources.forEach((source, row) => {
-        const start = layout.rowStart[row]!;
-        const end = start + batch[source]!.length;
-        const ids = [...layout.distinctOf.subarray(start, end)].map((d) => layout.distinctIds[d]);
+        const places = upTo(batch[source]!.length).map((t) => placeOf(layout, row, t));
+        const ids = places.map((place) => layout.distinctIds[layout.distinctOf[place]!]);
         expect(ids).toEqual(batch[source]);
         if (keepRows) {
           const first = raw.rowStart[source]!;
-          const targets = raw.targets.slice(first, first + end - start);
-          expect(layout.targets.slice(start, end)).toEqual(targets);
+          const targets = [...raw.targets.slice(first, first + places.length)];
+          expect(places.map((place) => layout.targets[place])).toEqual(targets);
         } else {
           expect(layout.targets[row]).toBe(100 + source);
         }
@@ -55,60 +55,67 @@ describe('every row and token', () => {
     });
   });
 
-  it('has a place of its own, behind those of the tokens before it', () => {
-    promise((batch, _, layout) => {
-      const places = lengthsOf(layout, batch).flatMap((length, row) => {
-        const start = layout.rowStart[row]!;
-        expect(start + length).toBeLessThanOrEqual(layout.rowStart[row + 1]!);
-        return upTo(length).map((t) => start + t);
-      });
+  it('has a place of its own and a number in the order of sums', () => {
+    promise((batch, { shards }, layout) => {
+      const tokens = tokensInOrder(layout, batch, shards);
+      const places = tokens.map(({ row, t }) => placeOf(layout, row, t));
       expect([...layout.order.subarray(0, places.length)]).toEqual(places);
+      expect(places.map((place) => layout.numbers[place])).toEqual(upTo(places.length));
       expect(new Set(places).size).toBe(batch.flat().length);
-      expect(layout.rowStart[batch.length]).toBeLessThanOrEqual(places.length + batch.length);
+      expect(Math.max(...places)).toBeLessThan(MAX_PLACES);
     });
   });
 
   it('knows the token before it, and the first of a row its initial state', () => {
-    promise((batch, _, layout) => {
-      const before = lengthsOf(layout, batch).flatMap((length, row) =>
-        upTo(length).map((t) => (t === 0 ? MAX_PLACES + row : layout.rowStart[row]! + t - 1)),
+    promise((batch, { shards }, layout) => {
+      const before = tokensInOrder(layout, batch, shards).map(({ row, t }) =>
+        t === 0 ? MAX_PLACES + row : placeOf(layout, row, t - 1),
       );
       expect([...layout.previous.subarray(0, before.length)]).toEqual(before);
     });
   });
 });
 
-describe('empty places', () => {
-  it('stand behind rows of even length from 16 on, one each', () => {
-    const lengths = [1, 2, 14, 15, 16, 17, 18, 19];
-    const batch = lengths.map((length) => new Array<number>(length).fill(3));
-    const layout = layOut(batch, { shards: 4, parts: 2, keepRows: true });
-    const taken = lengths.map((_, row) => layout.rowStart[row + 1]! - layout.rowStart[row]!);
-    expect(taken).toEqual([1, 2, 14, 15, 17, 17, 19, 19]);
-  });
-
-  it('never let a row of 16 or more take an even number of places', () => {
-    promise((batch, _, layout) => {
-      lengthsOf(layout, batch).forEach((length, row) => {
-        const taken = layout.rowStart[row + 1]! - layout.rowStart[row]!;
-        if (length < 16) expect(taken).toBe(length);
-        else expect(taken % 2).toBe(1);
-        expect(taken - length).toBeLessThanOrEqual(1);
-      });
+describe('blocks', () => {
+  it('hold the tokens that a shard and a part have in common, one behind the other as sums take them', () => {
+    promise((batch, { shards, parts }, layout) => {
+      const tokens = tokensInOrder(layout, batch, shards);
+      for (const { row0, rows: count, place0, places } of partsOf(layout, parts)) {
+        let place = place0;
+        for (const s of upTo(shards)) {
+          const block = tokens.filter(
+            ({ row }) =>
+              row >= Math.max(row0, layout.shardRows[s]!) &&
+              row < Math.min(row0 + count, layout.shardRows[s + 1]!),
+          );
+          for (const { row, t } of block) expect(placeOf(layout, row, t)).toBe(place++);
+          if (block.length >= 16 && block.length % 2 === 0) place++;
+        }
+        expect(place).toBe(place0 + places);
+      }
     });
   });
 
-  it('have a valid class as their target, whatever lay there before', () => {
+  it('of an even number of 16 or more places are followed by an empty one', () => {
+    const batch = [14, 15, 16, 17].map((length) => new Array<number>(length).fill(3));
+    const layout = layOut(batch, { shards: 4, parts: 2, keepRows: true });
+    expect(upTo(4).map((row) => placeOf(layout, row, 0))).toEqual([0, 14, 29, 46]);
+    expect(partsOf(layout, 2).map(({ places }) => places)).toEqual([29, 34]);
+  });
+
+  it('have a valid class, token and number at their empty places, whatever lay there before', () => {
     fc.assert(
       fc.property(rows, rows, dealings, (former, batch, dealing) => {
         const layouter = layouterOf({ ...dealing, keepRows: true });
         const out = emptyLayout({ ...dealing, keepRows: true });
         layouter.layOut(batchOf(former), out);
         layouter.layOut(batchOf(batch), out);
+        const last = partsOf(out, dealing.parts).at(-1)!;
         const full = new Set(out.order.subarray(0, batch.flat().length));
-        for (const place of upTo(out.rowStart[batch.length]!).filter((p) => !full.has(p))) {
-          expect(out.targets[place]).toBeGreaterThanOrEqual(0);
-          expect(out.targets[place]).toBeLessThan(VOCABULARY);
+        for (const place of upTo(last.place0 + last.places).filter((p) => !full.has(p))) {
+          expect(out.targets[place]).toBe(0);
+          expect(out.numbers[place]).toBe(0);
+          expect(out.distinctOf[place]).toBe(0);
         }
       }),
     );
@@ -140,11 +147,20 @@ describe('shards', () => {
   it('and the order of rows and tokens are the same for any number of parts', () => {
     promise((batch, dealing, layout) => {
       const alone = layOut(batch, { ...dealing, parts: 1 });
-      // Only who computes which rows, and how they are ranked there, depends on the parts.
-      const { parts: p0, counts: c0, ranked: r0, ...one } = alone;
-      const { parts: p1, counts: c1, ranked: r1, ...many } = layout;
-      expect([p1, c1, r1].map(({ length }) => length > 0)).toEqual([p0, c0, r0].map(() => true));
-      expect(many).toEqual(one);
+      const fields = ['rowSource', 'rowStart', 'shardRows', 'shardTokens', 'distinctIds'] as const;
+      for (const field of fields) expect(layout[field]).toEqual(alone[field]);
+      // Only where tokens lie depends on the parts, and not which comes when.
+      const visited = (each: BatchLayout): object => {
+        const tokens = [...each.order.subarray(0, batch.flat().length)];
+        const numbersOf = (places: Int32Array): number[] =>
+          [...places.subarray(0, tokens.length)].map((place) => each.numbers[place]!);
+        return {
+          ids: tokens.map((place) => each.distinctOf[place]),
+          targets: dealing.keepRows && tokens.map((place) => each.targets[place]),
+          positions: numbersOf(each.positions),
+        };
+      };
+      expect(visited(layout)).toEqual(visited(alone));
     });
   });
 });
@@ -157,18 +173,18 @@ describe('parts', () => {
         expect([part.row0, part.place0]).toEqual([row, place]);
         row += part.rows;
         place += part.places;
-        expect(layout.rowStart[row]).toBe(place);
       }
       expect(row).toBe(batch.length);
     });
   });
 
-  it('have their share of the places to within the longest row', () => {
+  it('have their share of the tokens to within the longest row', () => {
     promise((batch, { parts }, layout) => {
-      const taken = batch.map((_, row) => layout.rowStart[row + 1]! - layout.rowStart[row]!);
-      const share = sum(taken) / parts;
-      for (const { places } of partsOf(layout, parts)) {
-        expect(Math.abs(places - share)).toBeLessThanOrEqual(Math.max(...taken));
+      const share = batch.flat().length / parts;
+      for (const { row0, rows: count } of partsOf(layout, parts)) {
+        const taken = layout.rowStart[row0 + count]! - layout.rowStart[row0]!;
+        const longest = Math.max(...batch.map(({ length }) => length));
+        expect(Math.abs(taken - share)).toBeLessThanOrEqual(longest);
       }
     });
   });
@@ -190,7 +206,7 @@ describe('parts', () => {
 });
 
 describe('distinct tokens', () => {
-  it('list every place of every token once, in rising order', () => {
+  it('list every place of every token once, in the order of sums', () => {
     promise((batch, _, layout) => {
       const distinct = layout.header[HEADER.distinct]!;
       const ids = layout.distinctIds.subarray(0, distinct);

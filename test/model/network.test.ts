@@ -100,8 +100,8 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
   it.each([2, 3, 4, 7, 16])(
     'trains a language model to the same bits in %i parts as in one',
     async (parts) => {
-      const alone = await trainWith(name, languageModel, texts, 1, 0);
-      expect(await trainWith(name, languageModel, texts, parts, 0)).toEqual(alone);
+      const alone = await trainWith(name, languageModel, texts, 1, 0.2);
+      expect(await trainWith(name, languageModel, texts, parts, 0.2)).toEqual(alone);
     },
   );
 

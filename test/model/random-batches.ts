@@ -24,7 +24,7 @@ export interface Dealing {
 /** Token ids of each row. */
 export type Rows = number[][];
 
-/** Rows on either side of the length from which they take an odd number of places, and short ones. */
+/** Rows on either side of the length from which blocks take an odd number of places, and short ones. */
 export const rows: fc.Arbitrary<Rows> = fc.array(
   fc.oneof(tokenIds(1, 8), tokenIds(14, MAX_STEPS), tokenIds(16, 16)),
   { minLength: 1, maxLength: MAX_ROWS },
@@ -67,7 +67,8 @@ export function emptyLayout({ shards, parts, keepRows }: Dealing): BatchLayout {
     ranked: ints(MAX_ROWS),
     order: ints(MAX_TOKENS),
     previous: ints(MAX_TOKENS),
-    places: Int32Array.from(upTo(MAX_PLACES)),
+    numbers: ints(MAX_PLACES),
+    tokenPlaces: ints(MAX_TOKENS),
     distinctOf: ints(MAX_PLACES),
     distinctIds: ints(VOCABULARY),
     distinctStart: ints(VOCABULARY + 1),
@@ -92,6 +93,27 @@ export function layOut(batch: Rows, dealing: Dealing): BatchLayout {
 /** Lengths of the rows in the order in which they were laid out. */
 export const lengthsOf = (layout: BatchLayout, batch: Rows): number[] =>
   Array.from(layout.rowSource.subarray(0, batch.length), (source) => batch[source]!.length);
+
+/** Place of the token of a row at step t. */
+export const placeOf = (layout: BatchLayout, row: number, t: number): number =>
+  layout.tokenPlaces[layout.rowStart[row]! + t]!;
+
+/** Rows and steps of all tokens in the order of sums: shard by shard, step by step, the longest rows first. */
+export const tokensInOrder = (
+  layout: BatchLayout,
+  batch: Rows,
+  shards: number,
+): { row: number; t: number }[] => {
+  const lengths = lengthsOf(layout, batch);
+  return upTo(shards).flatMap((s) => {
+    const ranked = upTo(batch.length)
+      .slice(layout.shardRows[s], layout.shardRows[s + 1])
+      .sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+    return upTo(MAX_STEPS).flatMap((t) =>
+      ranked.filter((row) => lengths[row]! > t).map((row) => ({ row, t })),
+    );
+  });
+};
 
 export const upTo = (end: number): number[] => Array.from({ length: end }, (_, i) => i);
 export const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
@@ -124,6 +146,8 @@ export function written(layout: BatchLayout, batch: Rows, { parts, keepRows }: D
     ),
     order,
     rowStart: layout.rowStart.slice(0, rowCount + 1),
+    tokenPlaces: layout.tokenPlaces.slice(0, order.length),
+    numbers: order.map((place) => layout.numbers[place]!),
     rowSource: layout.rowSource.slice(0, rowCount),
     ranked: layout.ranked.slice(0, rowCount),
     previous: layout.previous.slice(0, order.length),
@@ -131,6 +155,6 @@ export function written(layout: BatchLayout, batch: Rows, { parts, keepRows }: D
     distinctIds: layout.distinctIds.slice(0, distinct),
     distinctStart: layout.distinctStart.slice(0, distinct + 1),
     positions: layout.positions.slice(0, order.length),
-    targets: layout.targets.slice(0, keepRows ? layout.rowStart[rowCount] : rowCount),
+    targets: (keepRows ? [...order] : upTo(rowCount)).map((place) => layout.targets[place]),
   };
 }
