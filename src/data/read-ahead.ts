@@ -82,6 +82,8 @@ class ReaderThread {
   constructor(files: StoreFiles, options: BatchOptions, sizes: BatchSizes, slots: number) {
     const memory = new SharedArrayBuffer(statesBytes(slots) + slots * slotBytes(options, sizes));
     this.#ring = layOutRing(memory, slots, options, sizes);
+    // No slot holds a step yet.
+    this.#ring.steps.fill(-1);
     const handle: ReaderHandle = { files, options, memory, slots };
     this.#worker = new Worker(packageFile('dist/workers/read.js'), { workerData: handle });
     // Only a batch that is waited for keeps the process alive.

@@ -77,6 +77,8 @@ describe.each([classify, languageModel])('batches for $task that are read ahead'
       maxTokens: direct.maxTokens,
       maxSteps: direct.maxSteps,
     });
+    const first = await readBatch(ahead, 0, options.task);
+    expect(first).toEqual(await readBatch(direct, 0, options.task));
     const stretches = fc.array(fc.tuple(fc.nat(500), fc.nat(40)), { minLength: 1, maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(stretches, async (jumps) => {
