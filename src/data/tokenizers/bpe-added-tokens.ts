@@ -1,4 +1,5 @@
 import type { AddedToken } from './bpe-json.js';
+import { classes, space } from './character-classes.js';
 
 export type Section =
   | { readonly text: string; readonly id?: undefined }
@@ -32,8 +33,8 @@ export class AddedTokenFinder {
       let start = match.index;
       let end = start + match[0].length;
       if (token.single_word && touchesWord(text, start, end)) continue;
-      if (token.lstrip) start = Math.max(from, text.slice(0, start).trimEnd().length);
-      if (token.rstrip) end = text.length - text.slice(end).trimStart().length;
+      if (token.lstrip) while (start > from && isSpace(text, start - 1)) start -= 1;
+      if (token.rstrip) while (isSpace(text, end)) end += 1;
       if (start > from) sections.push({ text: text.slice(from, start) });
       sections.push({ id: token.id });
       from = end;
@@ -41,6 +42,10 @@ export class AddedTokenFinder {
     if (from < text.length) sections.push({ text: text.slice(from) });
     return sections;
   }
+}
+
+function isSpace(text: string, index: number): boolean {
+  return index < text.length && classes[text.charCodeAt(index)] === space;
 }
 
 function touchesWord(text: string, start: number, end: number): boolean {

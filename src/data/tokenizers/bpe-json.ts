@@ -75,15 +75,12 @@ export function parseTokenizerJson(json: unknown): ParsedTokenizer {
     throw new RangeError('model.vocab: expected all 256 bytes where there is an unk_token');
   }
   const merges = model.merges.map((merge) => (typeof merge === 'string' ? cutPair(merge) : merge));
-  const addedTokens = added_tokens.map((token) => ({
-    ...token,
-    id: ids.get(token.content) ?? token.id,
-  }));
+  checkAddedIds(added_tokens, ids);
   const tokens: string[] = [];
   for (const [token, id] of ids) tokens[id] = token;
-  const added = new Map(addedTokens.map(({ id, content }) => [id, content]));
+  const added = new Map(added_tokens.map(({ id, content }) => [id, content]));
   return {
-    addedTokens,
+    addedTokens: added_tokens,
     normalizer,
     preTokenizer: pre_tokenizer,
     model: new BpeModel(ids, merges, model.ignore_merges),
@@ -93,7 +90,7 @@ export function parseTokenizerJson(json: unknown): ParsedTokenizer {
       const token = tokens[id];
       return token === undefined ? undefined : bytesOfToken(token);
     },
-    size: Math.max(tokens.length, ...addedTokens.map(({ id }) => id + 1)),
+    size: Math.max(tokens.length, ...added_tokens.map(({ id }) => id + 1)),
   };
 }
 
@@ -106,6 +103,20 @@ function readVocabulary(vocab: Record<string, unknown>): Map<string, number> {
     ids.set(token, id);
   }
   return ids;
+}
+
+/** Tokens that are not in the vocabulary follow it; the package would number them anew otherwise. */
+function checkAddedIds(tokens: readonly AddedToken[], ids: ReadonlyMap<string, number>): void {
+  let next = ids.size;
+  for (const { content, id } of tokens) {
+    const expected = ids.get(content) ?? next;
+    if (id !== expected) {
+      throw new RangeError(
+        `added_tokens: expected the id ${expected} for ${JSON.stringify(content)}, not ${id}`,
+      );
+    }
+    next = Math.max(next, id + 1);
+  }
 }
 
 /** Older files have "left right" for a pair. */

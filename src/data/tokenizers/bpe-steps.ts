@@ -40,6 +40,7 @@ export function createWordCutter(step: Step): WordCutter {
     const buffer = new TextBytes();
     return {
       split: (text, visit) => {
+        if (text === '') return;
         buffer.set(text.startsWith(' ') ? text : prefix + text);
         splitByGpt2(buffer.bytes.subarray(0, buffer.length), visit);
       },
