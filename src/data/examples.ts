@@ -2,6 +2,7 @@ import { UserError } from '../errors.js';
 import { readCsvRows } from './csv-rows.js';
 import type { Extent } from './extents.js';
 import { readJsonRows } from './jsonl.js';
+import { readParquetRows } from './parquet-rows.js';
 import { RowError } from './row-error.js';
 import type { ParsedBatch, RowOptions } from './rows.js';
 import { type BytesObserver, readText } from './source-text.js';
@@ -113,7 +114,7 @@ function parseSource(
       if (options.label !== undefined) throw explainNoLabels(source);
       return readTextRows(readText(source, options, extent, observe), source, options);
     case 'parquet':
-      throw new UserError('not yet');
+      return readParquetRows(source, options, extent, observe);
   }
 }
 

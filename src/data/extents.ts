@@ -1,5 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { detectEncoding, type Encoding } from './encodings.js';
+import { ParquetFile } from './parquet.js';
 import type { Source } from './sources.js';
 
 /** Parts of a source that can be read apart from each other, each by a task of its own. */
@@ -25,7 +26,7 @@ export interface ExtentOptions {
 
 /**
  * Divides a file into extents of about `targetBytes` that begin where a row begins. A compressed
- * file and one in UTF-16 are one extent. Of a CSV file the places are guessed by the parity of its
+ * file and one in UTF-16 are one extent; those of a Parquet file are row groups. Of a CSV file the places are guessed by the parity of its
  * quotation marks: whoever reads an extent finds out whether its end is right, and as the first one
  * begins rightly, all do unless one throws BrokenExtent.
  */
@@ -34,6 +35,7 @@ export async function listExtents(
   targetBytes: number,
   options: ExtentOptions,
 ): Promise<readonly Extent[]> {
+  if (source.format === 'parquet') return listRowGroups(source.path, targetBytes);
   const { size } = await stat(source.path);
   const whole = { start: 0, end: size };
   if (source.compression !== undefined || size <= targetBytes) return [whole];
@@ -52,6 +54,24 @@ export async function listExtents(
             source.format === 'text' && options.textUnit === 'paragraph' ? blankLine : lineFeed,
           );
     return ends.map((end, i) => ({ start: ends[i - 1] ?? 0, end }));
+  } finally {
+    await file.close();
+  }
+}
+
+async function listRowGroups(path: string, targetBytes: number): Promise<readonly Extent[]> {
+  const file = await ParquetFile.open(path);
+  try {
+    const extents: Extent[] = [];
+    let bytes = 0;
+    for (let group = 0, start = 0; group < file.groups; group++) {
+      bytes += file.bytesOf(group);
+      if (bytes < targetBytes && group + 1 < file.groups) continue;
+      extents.push({ start, end: group + 1 });
+      start = group + 1;
+      bytes = 0;
+    }
+    return extents;
   } finally {
     await file.close();
   }

@@ -90,17 +90,22 @@ function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
-function explain(error: unknown, source: Source): unknown {
-  const code = errorCode(error);
-  if (code.startsWith('Z_')) {
-    return new UserError(`${source.path}: the gzip data is damaged or cut off.`);
+function explain(error: unknown, { path }: Source): unknown {
+  if (errorCode(error).startsWith('Z_')) {
+    return new UserError(`${path}: the gzip data is damaged or cut off.`);
   }
   if (error instanceof DamagedZstd) {
-    return new UserError(`${source.path}: the zstd data ${error.message}.`);
+    return new UserError(`${path}: the zstd data ${error.message}.`);
   }
-  if (code === 'ENOENT') return new UserError(`There is no file ${JSON.stringify(source.path)}.`);
+  return explainReading(error, path);
+}
+
+/** A UserError in the place of an error of the file system that its reader can mend. */
+export function explainReading(error: unknown, path: string): unknown {
+  const code = errorCode(error);
+  if (code === 'ENOENT') return new UserError(`There is no file ${JSON.stringify(path)}.`);
   if (code === 'EACCES' || code === 'EISDIR') {
-    return new UserError(`${source.path} cannot be read: expected a readable file.`);
+    return new UserError(`${path} cannot be read: expected a readable file.`);
   }
   return error;
 }

@@ -25,7 +25,7 @@ const skippableMagic = 0x184d2a50;
  * @throws DamagedZstd
  */
 export async function* decompressZstd(
-  pieces: AsyncIterable<Uint8Array>,
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const input = new ByteReader(pieces);
   try {
@@ -98,11 +98,13 @@ function readSize(field: Buffer): number {
 
 /** Takes exact numbers of bytes from pieces of any size. */
 class ByteReader {
-  readonly #pieces: AsyncIterator<Uint8Array>;
+  readonly #pieces: AsyncGenerator<Uint8Array, void, undefined>;
   #piece: Buffer = Buffer.alloc(0);
 
-  constructor(pieces: AsyncIterable<Uint8Array>) {
-    this.#pieces = pieces[Symbol.asyncIterator]();
+  constructor(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
+    this.#pieces = (async function* () {
+      yield* pieces;
+    })();
   }
 
   async hasMore(): Promise<boolean> {
@@ -130,7 +132,7 @@ class ByteReader {
   }
 
   async close(): Promise<void> {
-    await this.#pieces.return?.();
+    await this.#pieces.return();
   }
 
   async #takeSome(length: number): Promise<Buffer> {
