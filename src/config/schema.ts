@@ -87,6 +87,8 @@ const paths = z.union([
   z.array(z.string().min(1)).min(1),
 ]);
 
+const column = z.union([z.string().min(1), count]);
+
 const dataSchema = z.strictObject({
   train: paths.describe('Files or globs, relative to the working directory.'),
   validation: z
@@ -100,19 +102,38 @@ const dataSchema = z.strictObject({
     .optional()
     .describe('Held-out files, or a fraction of the training rows.'),
   format: z
-    .enum(['csv', 'tsv', 'jsonl', 'text'])
+    .enum(['csv', 'tsv', 'jsonl', 'text', 'parquet'])
     .optional()
     .describe("How the files are laid out; by default told from the file name's extension."),
-  text: z
-    .string()
-    .min(1)
+  text: column
     .default('text')
-    .describe('Column (CSV) or field (JSONL) that holds the text.'),
-  label: z
-    .string()
-    .min(1)
+    .describe(
+      'Column (CSV, Parquet) or field (JSONL) that holds the text. Dots lead into objects and arrays: `mail.parts.0`. Of a CSV also the number of the column, from 1.',
+    ),
+  label: column
     .default('label')
     .describe('Column or field that holds the class; for `classify` only.'),
+  header: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether the first row of a CSV names its columns; without, `text` and `label` are numbers.',
+    ),
+  delimiter: z
+    .string()
+    .regex(/^[^"\r\n]$/, { error: 'expected one character' })
+    .optional()
+    .describe('What stands between the cells of a CSV; by default a comma, in a TSV a tab.'),
+  encoding: z
+    .enum(['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'windows-1252'])
+    .optional()
+    .describe(
+      'How the characters of CSV, JSONL and text files are written; by default what the byte order mark says, else UTF-8.',
+    ),
+  textUnit: z
+    .enum(['line', 'paragraph', 'whole'])
+    .default('line')
+    .describe('What a row of a text file is; paragraphs end at a blank line.'),
   tokenizer: tokenizerSchema.prefault({ kind: 'word' }).describe('How text becomes token ids.'),
   maxLength: count
     .default(256)
@@ -121,6 +142,18 @@ const dataSchema = z.strictObject({
     .enum(['pre', 'post'])
     .default('post')
     .describe('Which end of a longer row is cut away (Keras `truncating`).'),
+  onBadRow: z
+    .enum(['error', 'skip', 'quarantine'])
+    .default('error')
+    .describe(
+      'What becomes of a row that cannot be used: it ends the preparation, is left out, or is left out and written to quarantine.jsonl in the token store.',
+    ),
+  maxBadRows: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe('Bad rows that may be left out, over all files; null leaves out any number.'),
   storeDir: z.string().min(1).default('data/stores').describe('Where the token store is kept.'),
 });
 

@@ -13,7 +13,7 @@ import type { SplitName } from './split.js';
  */
 export async function* readStream(
   source: Source,
-  column: string,
+  column: string | number,
   observe?: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   if (source.format === 'text') {

@@ -96,15 +96,19 @@ function readSize(field: Buffer): number {
   return field.readUIntLE(0, field.length) + (field.length === 2 ? 256 : 0);
 }
 
+async function* iterate<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+): AsyncGenerator<T, void, undefined> {
+  yield* items;
+}
+
 /** Takes exact numbers of bytes from pieces of any size. */
 class ByteReader {
   readonly #pieces: AsyncGenerator<Uint8Array, void, undefined>;
   #piece: Buffer = Buffer.alloc(0);
 
   constructor(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>) {
-    this.#pieces = (async function* () {
-      yield* pieces;
-    })();
+    this.#pieces = iterate(pieces);
   }
 
   async hasMore(): Promise<boolean> {
