@@ -77,12 +77,15 @@ function startOfCharacter(text: Uint8Array, at: number): number {
 }
 
 /**
- * The largest index at which a text that goes on may be cut without changing its words: before a
- * blank that follows anything but white space; 0 when there is none.
+ * The largest index at which a text that goes on may be cut without changing its words: before
+ * white space that follows anything else; 0 when there is none.
+ *
+ * @param blanks Whether the white space must be a blank.
  */
-export function cutBeforeBlank(text: string): number {
-  for (let i = text.lastIndexOf(' '); i > 0; i = text.lastIndexOf(' ', i - 1)) {
-    if (classes[text.charCodeAt(i - 1)] !== space) return i;
+export function cutBeforeSpace(text: string, blanks: boolean): number {
+  for (let i = text.length - 1; i > 0; i--) {
+    if (classes[text.charCodeAt(i)] !== space || classes[text.charCodeAt(i - 1)] === space) continue;
+    if (!blanks || text.charCodeAt(i) === blank) return i;
   }
   return 0;
 }

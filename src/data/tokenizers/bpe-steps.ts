@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { bytesOfToken } from './bpe-alphabet.js';
 import type { Step } from './bpe-json.js';
-import { cutBeforeBlank, splitByGpt2 } from './bpe-splitter.js';
+import { cutBeforeSpace, splitByGpt2 } from './bpe-splitter.js';
 import { TextBytes } from './text-bytes.js';
 import type { Visit } from './word-splitter.js';
 
@@ -44,7 +44,8 @@ export function createWordCutter(step: Step): WordCutter {
         buffer.set(text.startsWith(' ') ? text : prefix + text);
         splitByGpt2(buffer.bytes.subarray(0, buffer.length), visit);
       },
-      cut: cutBeforeBlank,
+      // A part that begins with a blank gets no other.
+      cut: (text) => cutBeforeSpace(text, prefix !== ''),
     };
   }
   const preTokenizer = loadSteps({ pre_tokenizer: step }).getPreTokenizer()!;

@@ -59,7 +59,7 @@ export class BpeTokenizer implements Tokenizer {
       addedTokens.filter((token) => token.normalized),
       this.#normalize,
     );
-    this.#mayCut = !addedTokens.some(({ content, rstrip }) => rstrip || content.includes(' '));
+    this.#mayCut = !addedTokens.some(({ content, rstrip }) => rstrip || /\s/.test(content));
   }
 
   encode(text: string): number[] {

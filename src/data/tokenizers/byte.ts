@@ -11,7 +11,11 @@ export class ByteTokenizer implements Tokenizer {
   readonly emptyToken = 0;
 
   encode(text: string): number[] {
-    const bytes = encoder.encode(text);
+    return this.encodeBytes(encoder.encode(text));
+  }
+
+  /** Ids of bytes that need not be UTF-8. */
+  encodeBytes(bytes: Uint8Array): number[] {
     const ids = new Array<number>(bytes.length);
     for (let i = 0; i < bytes.length; i++) ids[i] = bytes[i]! + 1;
     return ids;
@@ -19,8 +23,12 @@ export class ByteTokenizer implements Tokenizer {
 
   /** Bytes that are no UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>): string {
-    const bytes = Uint8Array.from(ids).filter((id) => id > 0);
-    return decoder.decode(bytes.map((id) => id - 1));
+    return decoder.decode(this.decodeBytes(ids));
+  }
+
+  /** The bytes themselves. */
+  decodeBytes(ids: ArrayLike<number>): Uint8Array {
+    return Uint8Array.from(Array.from(ids).filter((id) => id > 0), (id) => id - 1);
   }
 
   cut(text: string): number {

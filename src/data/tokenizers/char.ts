@@ -8,6 +8,8 @@ const unknown = 1;
 const firstCharacter = 2;
 const replacement = '\uFFFD';
 const lastBmp = 0xffff;
+const firstSurrogate = 0xd800;
+const lastSurrogate = 0xdfff;
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** One id for each character (code point): 0 padding, 1 unknown, then the vocabulary. */
@@ -30,6 +32,8 @@ export class CharTokenizer implements Tokenizer {
       if (point <= lastBmp) this.#basic[point] = firstCharacter + i;
       else this.#beyond.set(point, firstCharacter + i);
     });
+    // Half of a surrogate pair is no character: it reads as the one that stands for such.
+    this.#basic.fill(this.#basic[replacement.charCodeAt(0)]!, firstSurrogate, lastSurrogate + 1);
   }
 
   encode(text: string): number[] {
@@ -87,7 +91,9 @@ export class CharCounter implements TokenCounter {
     const source = this.#lowerCase ? text.toLowerCase() : text;
     for (let i = 0; i < source.length; i++) {
       const point = source.codePointAt(i)!;
-      if (point <= lastBmp) {
+      if (point >= firstSurrogate && point <= lastSurrogate) {
+        this.#basic[replacement.charCodeAt(0)]! += 1;
+      } else if (point <= lastBmp) {
         this.#basic[point]! += 1;
       } else {
         this.#beyond.set(point, (this.#beyond.get(point) ?? 0) + 1);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
+import { ByteTokenizer } from '../../../src/data/tokenizers/byte.js';
 import {
   createTokenCounter,
   tokenizerFromJson,
@@ -33,6 +34,12 @@ describe('the char tokenizer', () => {
     expect(tokenizer.decode([2, 1, 0, 2])).toBe('a\uFFFDa');
   });
 
+  it('reads half of a surrogate pair as U+FFFD', () => {
+    const tokenizer = fit('char', ['a\ud800b\udc00\ud800\udc00']);
+    expect(tokenizer.toJSON()).toMatchObject({ characters: ['\uFFFD', 'a', 'b', '\u{10000}'] });
+    expect(tokenizer.encode('\udfff\ud83d\ude00\ud83d')).toEqual([2, 1, 2]);
+  });
+
   it('gives back every text it was made of', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
@@ -56,6 +63,15 @@ describe('the byte tokenizer', () => {
     const tokenizer = fit('byte', []);
     expect(tokenizer.encode('\0Aé')).toEqual([1, 66, 0xc3 + 1, 0xa9 + 1]);
     expect(tokenizer.vocabularySize).toBe(257);
+  });
+
+  it('keeps bytes that are no UTF-8', () => {
+    const tokenizer = new ByteTokenizer();
+    const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+    const ids = tokenizer.encodeBytes(bytes);
+    expect(Math.max(...ids)).toBe(256);
+    expect(tokenizer.decodeBytes([0, ...ids, 0])).toEqual(bytes);
+    expect(tokenizer.decode([256, 66])).toBe('\uFFFDA');
   });
 
   it('gives back every text', () => {
