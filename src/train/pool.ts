@@ -9,6 +9,12 @@ import { ABANDONED, placeOf } from './runner.js';
 /** A task that has taken this many workers down with it is not given to another. */
 const DEATHS_ALLOWED = 3;
 
+/**
+ * What a thread may hold besides the shared heap: code, and views on that heap. With little room for garbage, memory
+ * stays what it was at the start.
+ */
+const WORKER_MEMORY = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
+
 /** Tells that a task took every worker with it that tried. */
 export class TaskFailure extends UserError {
   constructor(
@@ -47,17 +53,19 @@ export function createWorkerPool(
     idleTimeout: Infinity,
     workerData: handle,
     recordTiming: false,
+    resourceLimits: WORKER_MEMORY,
   });
   // Idle workers do not keep the process alive; while a replacement starts up there may be none but idle ones.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
   // Errors within tasks reach us as rejections; others hit threads that start or are idle. The pool does not
   // replace threads that fail while they start: when nobody is left, tasks would wait forever.
   let startFailure: unknown;
-  pool.on('error', (error) => {
+  const closeIfEmpty = (error: unknown): void => {
     if (pool.threads.length > 0) return;
-    startFailure = error;
+    startFailure ??= error;
     void pool.destroy();
-  });
+  };
+  pool.on('error', closeIfEmpty);
   const { heap, plan } = openHeap(handle);
   const owners = heap.flatIndices(plan.threadOwners);
   const progress = heap.flatIndices(plan.progress);
@@ -90,6 +98,7 @@ export function createWorkerPool(
         const error: unknown = startFailure ?? rejection;
         const reason = error instanceof Error ? error.message : String(error);
         buryDead();
+        closeIfEmpty(error);
         // Whoever tried next and got further has shown that the task itself is not to blame.
         const done = Atomics.load(progress, placeOf(task.part)) - task.begin;
         if (done > reached) deaths = 0;

@@ -16,7 +16,13 @@ interface Death {
   phase: Phase;
   part: number;
   when: 'before' | 'after';
-  way: 'exit' | 'late error' | 'error';
+  way:
+    | 'exit'
+    | 'out of memory'
+    | 'uncaught error'
+    | 'rejected promise'
+    | 'error between tasks'
+    | 'error';
   times: number;
 }
 
@@ -94,8 +100,11 @@ describe('the work of a thread that dies is done again, with the same result:', 
     ['after the gradients of the embedding', [{ ...death, phase: 'embedding-gradients' }]],
     ['after the update', [{ ...death, phase: 'update' }]],
     ['while weights are packed', [{ ...death, phase: 'pack', times: 2 }]],
-    ['by an error between two tasks', [{ ...death, phase: 'train', way: 'late error' }]],
-    ['by an error', [{ ...death, phase: 'update', way: 'error' }]],
+    ['by an error between two tasks', [{ ...death, phase: 'train', way: 'error between tasks' }]],
+    ['by an error that it survives', [{ ...death, phase: 'update', way: 'error' }]],
+    ['by an error that nobody caught', [{ ...death, phase: 'train', way: 'uncaught error' }]],
+    ['by a promise that was rejected', [{ ...death, phase: 'update', way: 'rejected promise' }]],
+    ['out of memory', [{ ...death, phase: 'train', when: 'before', way: 'out of memory' }]],
     ['both threads at once', [0, 1].map((part) => ({ ...death, phase: 'gradients', part }))],
     [
       'one phase after the other, more often than there are threads',
@@ -110,7 +119,7 @@ describe('the work of a thread that dies is done again, with the same result:', 
     const survived = await trainSteps(engine);
     expect([...deaths]).toEqual(plan.map(({ times }) => times));
     // Between two tasks a thread may die unheard.
-    const during = plan.filter(({ way }) => way !== 'late error');
+    const during = plan.filter(({ way }) => way !== 'error between tasks');
     expect(heard).toHaveLength(during.reduce((sum, { times }) => sum + times, 0));
     expect(survived.equals(await trainUndisturbed())).toBe(true);
   });
@@ -124,6 +133,13 @@ it('a task that kills every thread that takes it ends the run with one sentence'
     /^3 workers in a row failed on the same task \(train, part 2 of 2\): /,
   );
   expect(heard).toHaveLength(3);
+});
+
+it('a thread that fails to start after the others did ends the run, too', async () => {
+  const file = fileURLToPath(new URL('failing-start.js', import.meta.url));
+  const { engine } = createDoomed([{ ...death, phase: 'pack' }], file);
+  const failure = await trainSteps(engine).catch((error: unknown) => error);
+  expect((failure as UserError).message).toMatch(/failed on the same task .*unable to start/);
 });
 
 it('threads that cannot even start end the run with one sentence', async () => {

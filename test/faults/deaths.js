@@ -1,0 +1,108 @@
+/** Compute threads that die as they are told to: for tests and `npm run soak`, in plain JavaScript so that Node runs it. */
+import { closeSync, openSync } from 'node:fs';
+import path from 'node:path';
+import { threadId, workerData } from 'node:worker_threads';
+import { openHeap } from '../../dist/src/train/engine.js';
+import { STAGES } from '../../dist/src/train/messages.js';
+import { claimThreadPlace, joinEngine } from '../../dist/src/train/runner.js';
+
+function fail() {
+  throw new Error('struck by the test');
+}
+
+/** Ways to die in the middle of a phase. */
+const suddenly = {
+  exit: () => process.exit(3),
+  'out of memory': () => {
+    const kept = [];
+    // Piece by piece: one that is larger than all that is left would end the whole process.
+    for (;;) kept.push(new Array(1000).fill(kept.length));
+  },
+};
+
+/** Ways to die as soon as the thread gets back to its event loop, with its task not yet answered. */
+const afterwards = {
+  'uncaught error': () => setImmediate(fail),
+  'rejected promise': () => void Promise.reject(new Error('struck by the test')),
+};
+
+export const WAYS_TO_DIE = [...Object.keys(suddenly), ...Object.keys(afterwards)];
+
+/**
+ * The function that runs a compute thread's tasks.
+ *
+ * @param {(when: 'before' | 'after', phase: string, part: number) => string | undefined} strike is asked around each
+ *   phase for one of WAYS_TO_DIE, or 'error' for an error that the thread survives
+ */
+export function joinMortal(strike) {
+  let dying = false;
+  const die = (way) => {
+    if (way === undefined) return;
+    if (way === 'error') fail();
+    suddenly[way]?.();
+    afterwards[way]();
+    dying = true;
+  };
+  const runTask = joinEngine(
+    workerData,
+    claimThreadPlace(workerData, threadId),
+    (phase, part, run) => {
+      die(strike('before', phase, part));
+      run();
+      die(strike('after', phase, part));
+    },
+  );
+  return (task) => {
+    runTask(task);
+    return dying ? new Promise(() => undefined) : undefined;
+  };
+}
+
+/**
+ * Lays `count` deaths of all ways out over a run's steps, at most one a step.
+ *
+ * @param {(n: number) => number} dice draws a whole number below n
+ */
+export function planDeaths(count, steps, dice) {
+  const phases = [...STAGES.train, ...STAGES.update];
+  return Array.from({ length: count }, (_, i) => {
+    const first = Math.floor((i * steps) / count);
+    const next = Math.floor(((i + 1) * steps) / count);
+    return {
+      step: 1 + first + dice(next - first),
+      phase: phases[dice(phases.length)],
+      when: ['before', 'after'][dice(2)],
+      way: WAYS_TO_DIE[i % WAYS_TO_DIE.length],
+    };
+  });
+}
+
+/**
+ * The function that runs a compute thread's tasks in a run that meets each of the planned deaths once.
+ *
+ * @param folder where deaths that have been met leave an empty file with their number
+ */
+export function joinPlanned(folder, deaths) {
+  const { heap, plan } = openHeap(workerData);
+  // The coordinator writes the step there, among the optimizer's settings, before the step begins.
+  const settings = heap.flatDoubles(plan.settings);
+  return joinMortal((when, phase) => {
+    const index = deaths.findIndex(
+      (death) => death.step === settings[0] && death.phase === phase && death.when === when,
+    );
+    return index !== -1 && isFirst(path.join(folder, String(index)))
+      ? deaths[index].way
+      : undefined;
+  });
+}
+
+/** Whether no thread has asked for this file before. */
+function isFirst(file) {
+  try {
+    closeSync(openSync(file, 'wx'));
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
