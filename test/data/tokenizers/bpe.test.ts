@@ -199,7 +199,7 @@ describe('a text that goes on', () => {
     for (const parts of [{}, { normalizer: { type: 'Lowercase' } }]) {
       const tokenizer = new BpeTokenizer({ tokenizer: await vary(parts) });
       for (const text of [...texts, ...corpus]) {
-        for (let end = 0; end <= Math.min(text.length, 40); end++) {
+        for (let end = 0; end <= Math.min(text.length, 40); end += 4) {
           const at = tokenizer.cut(text.slice(0, end));
           const pieces = [text.slice(0, at), text.slice(at)];
           expect(pieces.flatMap((piece) => tokenizer.encode(piece))).toEqual(tokenizer.encode(text));
