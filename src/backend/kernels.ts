@@ -200,6 +200,7 @@ export const ADAM_SETTINGS = [
   'oneMinusBeta2',
   'inverseCorrection2',
   'epsilon',
+  'clipNorm',
 ] as const;
 export type AdamSettings = Record<(typeof ADAM_SETTINGS)[number], number>;
 

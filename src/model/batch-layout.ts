@@ -99,12 +99,13 @@ export class BatchLayouter {
     this.#rank = new Int32Array(maxRows);
   }
 
-  layOut(batch: RawBatch, out: BatchLayout): void {
+  /** @param bounds where each part's share of the tokens begins and ends, rising from 0 to 1. [parts + 1] */
+  layOut(batch: RawBatch, bounds: Readonly<Float64Array>, out: BatchLayout): void {
     this.#dealRows(batch, out);
     let row = 0;
     let place = 0;
     for (let part = 0; part < this.options.parts; part++) {
-      const end = this.#endOfPart(batch.rows, out, row, part);
+      const end = this.#endOfPart(batch.rows, out, row, bounds[part + 1]!);
       const end0 = this.#placeRows(out, row, end, place);
       this.#rankPart(out, part, row, end);
       const field = part * PART_FIELDS;
@@ -150,9 +151,9 @@ export class BatchLayouter {
   }
 
   /** The row behind the part's last: parts end where the running count of tokens comes closest to their share. */
-  #endOfPart(rows: number, { rowStart }: BatchLayout, row: number, part: number): number {
-    if (part === this.options.parts - 1) return rows;
-    const goal = (rowStart[rows]! * (part + 1)) / this.options.parts;
+  #endOfPart(rows: number, { rowStart }: BatchLayout, row: number, bound: number): number {
+    if (bound >= 1) return rows;
+    const goal = rowStart[rows]! * bound;
     let end = row;
     while (end < rows && rowStart[end + 1]! - goal <= goal - rowStart[end]!) end++;
     return end;

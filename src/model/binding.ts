@@ -93,10 +93,19 @@ export class Clock {
 export class SlotView {
   readonly header: Int32Array;
   readonly parts: Int32Array;
+  /** Where each part's share of the work begins, from 0 to 1. [parts + 1] */
+  readonly bounds: Float64Array;
 
-  constructor(heap: Heap, slotPlan: SlotPlan) {
+  constructor(heap: Heap, plan: NetworkPlan, slot: number) {
+    const slotPlan = plan.slots[slot]!;
     this.header = heap.flatIndices(slotPlan.header);
     this.parts = heap.flatIndices(slotPlan.parts);
+    this.bounds = heap.flatDoubles(plan.bounds[slot]!);
+  }
+
+  /** One part's share [begin, end) of `units` units. */
+  share(units: number, part: number): [begin: number, end: number] {
+    return [Math.floor(units * this.bounds[part]!), Math.floor(units * this.bounds[part + 1]!)];
   }
 
   get rows(): number {

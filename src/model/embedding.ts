@@ -65,9 +65,8 @@ export class EmbeddingLayer {
   }
 
   /** Looks up and projects one part's stretch of the distinct tokens. */
-  forward(part: number, parts: number): void {
-    const begin = Math.floor((this.view.distinct * part) / parts);
-    const end = Math.floor((this.view.distinct * (part + 1)) / parts);
+  forward(part: number): void {
+    const [begin, end] = this.view.share(this.view.distinct, part);
     this.#gather(begin, end);
     this.binding.clock.lap('gather');
     this.#project(begin, end);
@@ -91,11 +90,9 @@ export class EmbeddingLayer {
   }
 
   /** Gradient of the embedding rows; needs the summed gradients of every panel. */
-  backward(part: number, parts: number): void {
+  backward(part: number): void {
     const { embedding, squares } = this.#training!;
-    const blocks = panelsOf(this.view.distinct);
-    const begin = Math.floor((blocks * part) / parts);
-    const end = Math.floor((blocks * (part + 1)) / parts);
+    const [begin, end] = this.view.share(panelsOf(this.view.distinct), part);
     embedding(begin * PANEL, Math.min(end * PANEL, this.view.distinct));
     squares(this.view.distinct, begin, end);
     this.binding.clock.lap('embedding gradients');

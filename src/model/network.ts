@@ -1,10 +1,11 @@
-import type { Backend } from '../backend/kernels.js';
-import type { Heap } from '../tensor/heap.js';
+import { ADAM_SETTINGS, type Backend } from '../backend/kernels.js';
+import { PANEL, type Heap } from '../tensor/heap.js';
 import { Clock, SlotView, type Binding } from './binding.js';
 import { EmbeddingLayer } from './embedding.js';
 import { Head, bindHeadPacks, type HeadMode } from './head.js';
 import { LstmLayer, bindLayerPacks } from './lstm-layer.js';
 import { SLOT, type NetworkPlan } from './plan.js';
+import { BatchSums } from './batch-sums.js';
 import { runShare, type WorkGroup } from './shares.js';
 
 /**
@@ -31,6 +32,8 @@ export class Network {
   readonly #head: Head;
   readonly #updates: WorkGroup[];
   readonly #packs: WorkGroup[];
+  readonly #sums: BatchSums;
+  readonly #gradientSeconds: Float64Array;
 
   /**
    * @param thread this thread's place: which scratch is its own
@@ -49,7 +52,9 @@ export class Network {
       clock: new Clock(heap.doubles(plan.clocks)),
     };
     this.#binding = binding;
-    this.#view = new SlotView(heap, slotPlan);
+    this.#view = new SlotView(heap, plan, slot);
+    this.#sums = new BatchSums(heap, plan, slot);
+    this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
     // Evaluation reads the same weights and buffers, without dropout and without anything that changes them.
     const training = plan.sizes.training && slot < SLOT.evaluation;
     this.#embedding = new EmbeddingLayer(binding, this.#view);
@@ -77,12 +82,12 @@ export class Network {
 
   /** Runs one part's share of a phase. Repeatable: a share that was cut off may be run again from its start. */
   run(phase: Phase, part: number): void {
-    const { parts } = this.#binding.plan.sizes;
+    const { bounds } = this.#view;
     const { clock } = this.#binding;
     clock.start(part);
     switch (phase) {
       case 'project':
-        this.#embedding.forward(part, parts);
+        this.#embedding.forward(part);
         break;
       case 'train':
       case 'evaluate':
@@ -94,19 +99,38 @@ export class Network {
         for (let l = this.#layers.length - 1; l >= 0; l--) this.#layers[l]!.backward(part);
         break;
       case 'gradients':
-        runShare(this.#gradientGroups(), part, parts);
+        this.#runGradients(part);
         break;
       case 'embedding-gradients':
-        this.#embedding.backward(part, parts);
+        this.#embedding.backward(part);
         break;
       case 'update':
-        runShare(this.#updates, part, parts);
+        if (this.#scaleGradient()) runShare(this.#updates, bounds, part);
         clock.lap('update');
         break;
       case 'pack':
-        runShare(this.#packs, part, parts);
+        runShare(this.#packs, bounds, part);
         break;
     }
+  }
+
+  #runGradients(part: number): void {
+    const start = performance.now();
+    runShare(this.#gradientGroups(), this.#view.bounds, part);
+    this.#gradientSeconds[part * PANEL] = (performance.now() - start) / 1000;
+  }
+
+  /**
+   * Writes the factor that clips the gradient; every part forms and writes the same one.
+   *
+   * @returns false when loss or gradient are not finite: the weights are to stay as they are
+   */
+  #scaleGradient(): boolean {
+    const { settings } = this.#binding;
+    const norm = this.#sums.gradientNorm();
+    const clipNorm = settings.get(ADAM_SETTINGS.indexOf('clipNorm'));
+    settings.set(ADAM_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
+    return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
   }
 
   /** Costs depend on the batch, so the groups are made anew for each. */

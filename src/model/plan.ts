@@ -100,6 +100,10 @@ export interface NetworkPlan {
   dHidden?: BufferSpec;
   work: WorkPlan;
   slots: SlotPlan[];
+  /** By slot: where each part's share of the work begins, from 0 to 1. [parts + 1] */
+  bounds: BufferSpec[];
+  /** [parts, 16]: seconds that each part took for the weight gradients of the latest step. */
+  gradientSeconds: BufferSpec;
   settings: BufferSpec;
   /** By thread: scratch of the gradient and update kernels. */
   scratch: BufferSpec[];
@@ -188,6 +192,10 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       places: heap.indices('work places', 2, maxRows),
     },
     slots: Array.from({ length: SLOTS }, (_, slot) => planSlot(heap, slot, sizes, distinct)),
+    bounds: Array.from({ length: SLOTS }, (_, slot) =>
+      heap.doubles(`slot ${slot} bounds`, sizes.parts + 1),
+    ),
+    gradientSeconds: heap.doubles('gradient seconds', sizes.parts, PANEL),
     settings: heap.doubles('optimizer settings', PANEL),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [

@@ -8,14 +8,20 @@ export interface WorkGroup {
 }
 
 /**
- * Runs part `part` of `parts` of a list of groups: contiguous stretches of nearly equal cost that cover every
- * unit exactly once over all parts.
+ * Runs one part's share of a list of groups: a contiguous stretch of the whole cost. Over all parts every unit runs
+ * exactly once.
+ *
+ * @param bounds where each part's share begins and ends, rising from 0 to 1. [parts + 1]
  */
-export function runShare(groups: readonly WorkGroup[], part: number, parts: number): void {
+export function runShare(
+  groups: readonly WorkGroup[],
+  bounds: Readonly<Float64Array>,
+  part: number,
+): void {
   let total = 0;
   for (const group of groups) total += group.units * group.cost;
-  const begin = (total * part) / parts;
-  const end = (total * (part + 1)) / parts;
+  const begin = total * bounds[part]!;
+  const end = total * bounds[part + 1]!;
   let offset = 0;
   for (const group of groups) {
     const from = unitAt(group, begin - offset);

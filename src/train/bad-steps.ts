@@ -96,7 +96,8 @@ export class BadSteps {
     // Losses are by row, or by token of rows that are all of one length.
     const perRow = layout.header[HEADER.targets]! / rows.length;
     const bad = rows.filter((row) => {
-      const first = this.config.task === 'classify' ? row : layout.tokenPlaces[layout.rowStart[row]!]!;
+      const first =
+        this.config.task === 'classify' ? row : layout.tokenPlaces[layout.rowStart[row]!]!;
       return !losses.subarray(first, first + perRow).every(Number.isFinite);
     });
     return (bad.length > 0 ? bad : rows).map((k) => layout.rowSource[k]!);

@@ -7,6 +7,7 @@ import {
   type SharedBlock,
 } from '../backend/select.js';
 import { BatchLayouter, HEADER, type BatchLayout, type RawBatch } from '../model/batch-layout.js';
+import { BatchSums, type BatchResult } from '../model/batch-sums.js';
 import {
   CLOCKS,
   maxPlaces,
@@ -19,11 +20,11 @@ import {
   Heap,
   HeapPlan,
   PANEL,
-  panelsOf,
   type BufferSpec,
   type FloatArray,
 } from '../tensor/heap.js';
 import { fillUniform, PURPOSE } from '../tensor/random.js';
+import { Balance } from './balance.js';
 import type { Stage } from './messages.js';
 
 /** What a thread needs to take part: the block of memory and the numbers that its plan follows from. */
@@ -67,16 +68,6 @@ export interface OptimizerSettings {
   clipNorm: number | null;
 }
 
-/** Sums over one batch; divide by `targets`. */
-export interface BatchResult {
-  /** Sum of the cross-entropies in nats. */
-  lossSum: number;
-  correct: number;
-  targets: number;
-  rows: number;
-  tokens: number;
-}
-
 export interface StepResult extends BatchResult {
   /** Global norm of the gradient before clipping. */
   gradNorm: number;
@@ -93,11 +84,13 @@ export class Engine {
   readonly plan: NetworkPlan;
   readonly #slots: BatchLayout[];
   readonly #layouter: BatchLayouter;
-  readonly #losses: FloatArray;
   readonly #predicted: Int32Array;
   readonly #settings: Float64Array;
   readonly #clocks: Float64Array;
-  readonly #squares: { values: Float64Array; byDistinct: boolean }[];
+  readonly #gradientSeconds: Float64Array;
+  readonly #sums: BatchSums[];
+  readonly #balance: Balance;
+  readonly #bounds: Float64Array[];
 
   constructor(
     readonly handle: EngineHandle,
@@ -126,20 +119,14 @@ export class Engine {
       },
       sizes.maxRows,
     );
-    this.#losses = heap.flat(plan.losses);
     this.#predicted = heap.flatIndices(plan.predicted);
     this.#settings = heap.flatDoubles(plan.settings);
     this.#clocks = heap.flatDoubles(plan.clocks);
-    this.#squares = plan.parameters.flatMap((parameter) =>
-      parameter.squares
-        ? [
-            {
-              values: heap.flatDoubles(parameter.squares),
-              byDistinct: parameter.name === 'embedding.weight',
-            },
-          ]
-        : [],
-    );
+    this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
+    this.#sums = plan.slots.map((_, slot) => new BatchSums(heap, plan, slot));
+    this.#balance = new Balance(sizes.parts);
+    this.#bounds = plan.bounds.map((spec) => heap.flatDoubles(spec));
+    for (const bounds of this.#bounds) bounds.set(this.#balance.bounds);
   }
 
   /** A parameter's values, in PyTorch's layout. */
@@ -177,9 +164,14 @@ export class Engine {
     await this.runStage('pack', 0);
   }
 
-  /** Lays a batch out in a slot. */
-  load(slot: number, batch: RawBatch): void {
-    this.#layouter.layOut(batch, this.#slots[slot]!);
+  /**
+   * Lays a batch out in a slot.
+   *
+   * @param bounds how the work is shared out: by the speed of the parts' cores, unless told otherwise
+   */
+  load(slot: number, batch: RawBatch, bounds: Float64Array = this.#balance.bounds): void {
+    this.#bounds[slot]!.set(bounds);
+    this.#layouter.layOut(batch, bounds, this.#slots[slot]!);
   }
 
   /** Sets the state that a slot's batch starts from to zero. */
@@ -199,17 +191,14 @@ export class Engine {
     optimizer: OptimizerSettings,
     meanwhile?: () => void,
   ): Promise<StepResult> {
-    this.#settings[ADAM_SETTINGS.indexOf('step')] = step;
+    this.#writeSettings(step, optimizer);
     const training = this.runStage('train', slot);
     meanwhile?.();
     await training;
-    const result = this.#sumBatch(slot);
-    const gradNorm = this.#gradientNorm(slot);
+    this.#balance.observe(this.#bounds[slot]!, this.#gradientSeconds);
+    const result = this.#sums[slot]!.result();
+    const gradNorm = this.#sums[slot]!.gradientNorm();
     const applied = Number.isFinite(result.lossSum) && Number.isFinite(gradNorm);
-    if (applied) {
-      this.#writeSettings(step, optimizer, gradNorm);
-      await this.runStage('update', slot);
-    }
     return { ...result, gradNorm, applied };
   }
 
@@ -218,7 +207,7 @@ export class Engine {
     const evaluating = this.runStage('evaluate', slot);
     meanwhile?.();
     await evaluating;
-    return this.#sumBatch(slot);
+    return this.#sums[slot]!.result();
   }
 
   /** Probabilities for the batch of a slot; read them with `probabilities`. */
@@ -272,43 +261,12 @@ export class Engine {
     }
   }
 
-  /** Sums the losses in the batch's order and in float64, so that they do not depend on the parts. */
-  #sumBatch(slot: number): BatchResult {
-    const layout = this.#slots[slot]!;
-    const targets = layout.header[HEADER.targets]!;
-    let lossSum = 0;
-    let correct = 0;
-    const classify = this.handle.sizes.shape.task === 'classify';
-    for (let k = 0; k < targets; k++) {
-      const place = classify ? k : layout.order[k]!;
-      lossSum += this.#losses[place]!;
-      if (this.#predicted[place] === layout.targets[place]) correct++;
-    }
-    return {
-      lossSum,
-      correct,
-      targets,
-      rows: layout.header[HEADER.rows]!,
-      tokens: layout.header[HEADER.tokens]!,
-    };
-  }
-
-  #gradientNorm(slot: number): number {
-    const distinct = this.#slots[slot]!.header[HEADER.distinct]!;
-    let sum = 0;
-    for (const { values, byDistinct } of this.#squares) {
-      const blocks = byDistinct ? panelsOf(distinct) : values.length;
-      for (let i = 0; i < blocks; i++) sum += values[i]!;
-    }
-    return Math.sqrt(sum);
-  }
-
-  #writeSettings(step: number, optimizer: OptimizerSettings, gradNorm: number): void {
+  #writeSettings(step: number, optimizer: OptimizerSettings): void {
     const { learningRate, beta1, beta2, epsilon, clipNorm } = optimizer;
-    const scale = clipNorm === null ? 1 : Math.min(1, clipNorm / gradNorm);
     const settings: AdamSettings = {
       step,
-      scale,
+      // Follows from the gradient's norm: whoever updates writes it.
+      scale: 1,
       stepSize: learningRate / (1 - beta1 ** step),
       beta1,
       beta2,
@@ -316,6 +274,7 @@ export class Engine {
       oneMinusBeta2: 1 - beta2,
       inverseCorrection2: 1 / Math.sqrt(1 - beta2 ** step),
       epsilon,
+      clipNorm: clipNorm ?? Infinity,
     };
     ADAM_SETTINGS.forEach((name, place) => {
       this.#settings[place] = settings[name];

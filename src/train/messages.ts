@@ -6,8 +6,7 @@ import type { Phase } from '../model/network.js';
  */
 export const STAGES = {
   pack: ['pack'],
-  train: ['project', 'train', 'gradients', 'embedding-gradients'],
-  update: ['update'],
+  train: ['project', 'train', 'gradients', 'embedding-gradients', 'update'],
   evaluate: ['project', 'evaluate'],
   predict: ['project', 'predict'],
 } as const satisfies Record<string, readonly Phase[]>;

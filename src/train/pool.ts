@@ -1,9 +1,10 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
+import type { Phase } from '../model/network.js';
 import { packageFile } from '../package-root.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from './events.js';
-import { STAGES, type Stage, type Task } from './messages.js';
+import { STAGES, type Task } from './messages.js';
 import { ABANDONED, placeOf } from './runner.js';
 
 /** A task that has taken this many workers down with it is not given to another. */
@@ -20,7 +21,7 @@ export class TaskFailure extends UserError {
   constructor(
     message: string,
     /** What is half done now. */
-    readonly stage: Stage,
+    readonly phase: Phase,
     options: ErrorOptions,
   ) {
     super(message, options);
@@ -110,7 +111,7 @@ export function createWorkerPool(
           abandon();
           throw new TaskFailure(
             `${deaths} workers in a row failed on the same task (${phase}, part ${task.part + 1} of ${parts}): ${reason}`,
-            task.stage,
+            phase,
             { cause: error },
           );
         }

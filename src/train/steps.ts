@@ -92,7 +92,7 @@ function describeProgress(
 /** Ends a run whose workers fail, with a checkpoint of the last finished step where the weights are whole. */
 async function giveUp(failure: TaskFailure, writeLast: () => Promise<void>): Promise<UserError> {
   const reason = failure.message;
-  if (failure.stage === 'update') {
+  if (failure.phase === 'update') {
     return new UserError(
       `${reason}; the weights were being updated, so that no checkpoint of them is written: go on from the last one with --resume`,
       { cause: failure },

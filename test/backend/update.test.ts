@@ -14,6 +14,7 @@ const settings: AdamSettings = {
   oneMinusBeta2: 0.001,
   inverseCorrection2: 1 / Math.sqrt(1 - 0.999 ** STEP),
   epsilon: 1e-8,
+  clipNorm: Infinity,
 };
 
 interface AdamCase {

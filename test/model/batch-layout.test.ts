@@ -14,6 +14,7 @@ import {
   sorted,
   batchOf,
   emptyLayout,
+  evenBounds,
   layouterOf,
   layOut,
   partsOf,
@@ -98,7 +99,12 @@ describe('blocks', () => {
 
   it('of an even number of 16 or more places are followed by an empty one', () => {
     const batch = [14, 15, 16, 17].map((length) => new Array<number>(length).fill(3));
-    const layout = layOut(batch, { shards: 4, parts: 2, keepRows: true });
+    const layout = layOut(batch, {
+      shards: 4,
+      parts: 2,
+      keepRows: true,
+      bounds: evenBounds(2),
+    });
     expect(upTo(4).map((row) => placeOf(layout, row, 0))).toEqual([0, 14, 29, 46]);
     expect(partsOf(layout, 2).map(({ places }) => places)).toEqual([29, 34]);
   });
@@ -108,8 +114,8 @@ describe('blocks', () => {
       fc.property(rows, rows, dealings, (former, batch, dealing) => {
         const layouter = layouterOf({ ...dealing, keepRows: true });
         const out = emptyLayout({ ...dealing, keepRows: true });
-        layouter.layOut(batchOf(former), out);
-        layouter.layOut(batchOf(batch), out);
+        layouter.layOut(batchOf(former), dealing.bounds, out);
+        layouter.layOut(batchOf(batch), dealing.bounds, out);
         const last = partsOf(out, dealing.parts).at(-1)!;
         const full = new Set(out.order.subarray(0, batch.flat().length));
         for (const place of upTo(last.place0 + last.places).filter((p) => !full.has(p))) {
@@ -146,7 +152,7 @@ describe('shards', () => {
 
   it('and the order of rows and tokens are the same for any number of parts', () => {
     promise((batch, dealing, layout) => {
-      const alone = layOut(batch, { ...dealing, parts: 1 });
+      const alone = layOut(batch, { ...dealing, parts: 1, bounds: evenBounds(1) });
       const fields = ['rowSource', 'rowStart', 'shardRows', 'shardTokens', 'distinctIds'] as const;
       for (const field of fields) expect(layout[field]).toEqual(alone[field]);
       // Only where tokens lie depends on the parts, and not which comes when.
@@ -179,13 +185,13 @@ describe('parts', () => {
   });
 
   it('have their share of the tokens to within the longest row', () => {
-    promise((batch, { parts }, layout) => {
-      const share = batch.flat().length / parts;
-      for (const { row0, rows: count } of partsOf(layout, parts)) {
+    promise((batch, { parts, bounds }, layout) => {
+      const longest = Math.max(...batch.map(({ length }) => length));
+      partsOf(layout, parts).forEach(({ row0, rows: count }, part) => {
+        const share = batch.flat().length * (bounds[part + 1]! - bounds[part]!);
         const taken = layout.rowStart[row0 + count]! - layout.rowStart[row0]!;
-        const longest = Math.max(...batch.map(({ length }) => length));
-        expect(Math.abs(taken - share)).toBeLessThanOrEqual(longest);
-      }
+        expect(Math.abs(taken - share)).toBeLessThanOrEqual(longest + 1e-6);
+      });
     });
   });
 
@@ -241,7 +247,7 @@ describe('a slot', () => {
         const layouter = layouterOf(dealing);
         const out = emptyLayout(dealing);
         for (const batch of batches) {
-          layouter.layOut(batchOf(batch), out);
+          layouter.layOut(batchOf(batch), dealing.bounds, out);
           expect(written(out, batch, dealing)).toEqual(
             written(layOut(batch, dealing), batch, dealing),
           );

@@ -52,7 +52,7 @@ async function trainWith(
   batches: RawBatch[],
   parts: number,
   dropout: number,
-  before: (engine: Engine) => void = () => undefined,
+  before: (engine: Engine, index: number) => void = () => undefined,
 ): Promise<Record<string, number | Uint8Array>> {
   const engine = createEngine(shape, batches, { backend, parts, dropout, shards: 8 });
   await engine.initialize(1);
@@ -61,7 +61,7 @@ async function trainWith(
   for (const [index, batch] of batches.entries()) {
     const slot = index % 2;
     engine.load(slot, batch);
-    before(engine);
+    before(engine, index);
     const { lossSum, gradNorm, applied } = await engine.trainStep(slot, index + 1, optimizer);
     expect(applied).toBe(true);
     result[`loss ${index}`] = lossSum;
@@ -104,6 +104,22 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
       expect(await trainWith(name, languageModel, texts, parts, 0.2)).toEqual(alone);
     },
   );
+
+  it.each([
+    ['a classifier', classifier, mails] as const,
+    ['a language model', languageModel, texts] as const,
+  ])('trains %s to the same bits however the work is shared out', async (_, shape, batches) => {
+    const alone = await trainWith(name, shape, batches, 1, 0.3);
+    const uneven = [
+      [0, 0.1, 0.7, 1],
+      [0, 0, 0.33, 1],
+      [0, 0.5, 1, 1],
+    ].map((bounds) => Float64Array.from(bounds));
+    const shared = await trainWith(name, shape, batches, 3, 0.3, (engine, index) => {
+      engine.load(index % 2, batches[index]!, uneven[index]);
+    });
+    expect(shared).toEqual(alone);
+  });
 
   it.each([
     ['a classifier', classifier, mails] as const,

@@ -19,6 +19,8 @@ export interface Dealing {
   shards: number;
   parts: number;
   keepRows: boolean;
+  /** Where each part's share begins and ends. [parts + 1] */
+  bounds: Float64Array;
 }
 
 /** Token ids of each row. */
@@ -29,11 +31,25 @@ export const rows: fc.Arbitrary<Rows> = fc.array(
   fc.oneof(tokenIds(1, 8), tokenIds(14, MAX_STEPS), tokenIds(16, 16)),
   { minLength: 1, maxLength: MAX_ROWS },
 );
-export const dealings: fc.Arbitrary<Dealing> = fc.record({
-  shards: fc.constantFrom(1, 2, 4, 16),
-  parts: fc.integer({ min: 1, max: 9 }),
-  keepRows: fc.boolean(),
-});
+export const dealings: fc.Arbitrary<Dealing> = fc
+  .record({
+    shards: fc.constantFrom(1, 2, 4, 16),
+    inner: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 }),
+    isEven: fc.boolean(),
+    keepRows: fc.boolean(),
+  })
+  .map(({ shards, inner, isEven, keepRows }) => {
+    const parts = inner.length + 1;
+    const bounds = isEven
+      ? evenBounds(parts)
+      : Float64Array.from([0, ...inner.sort((a, b) => a - b), 1]);
+    return { shards, parts, keepRows, bounds };
+  });
+
+/** Equal shares. */
+export function evenBounds(parts: number): Float64Array {
+  return Float64Array.from({ length: parts + 1 }, (_, part) => part / parts);
+}
 
 /** Rows of `minLength` to `maxLength` tokens. */
 function tokenIds(minLength: number, maxLength: number): fc.Arbitrary<number[]> {
@@ -86,7 +102,7 @@ export function layouterOf(dealing: Dealing): BatchLayouter {
 /** The layout of a batch in a fresh slot. */
 export function layOut(batch: Rows, dealing: Dealing): BatchLayout {
   const out = emptyLayout(dealing);
-  layouterOf(dealing).layOut(batchOf(batch), out);
+  layouterOf(dealing).layOut(batchOf(batch), dealing.bounds, out);
   return out;
 }
 

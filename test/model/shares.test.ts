@@ -14,12 +14,15 @@ const loads: fc.Arbitrary<Load[]> = fc.array(
   }),
   { minLength: 1, maxLength: 8 },
 );
-const partCounts = fc.integer({ min: 1, max: 40 });
+/** Bounds of up to 40 shares of any sizes, also of nothing. */
+const shareBounds: fc.Arbitrary<Float64Array> = fc
+  .array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 39 })
+  .map((inner) => Float64Array.from([0, ...inner.sort((a, b) => a - b), 1]));
 
 /** How often every unit of every group ran, and what each part did at what cost. */
-function runAll(groups: Load[], parts: number): { ran: number[][]; costs: number[] } {
+function runAll(groups: Load[], bounds: Float64Array): { ran: number[][]; costs: number[] } {
   const ran = groups.map(({ units }) => new Array<number>(units).fill(0));
-  const costs = Array.from({ length: parts }, (_, part) => {
+  const costs = Array.from({ length: bounds.length - 1 }, (_, part) => {
     let cost = 0;
     const work = groups.map((group, g) => ({
       ...group,
@@ -28,7 +31,7 @@ function runAll(groups: Load[], parts: number): { ran: number[][]; costs: number
         cost += (to - from) * group.cost;
       },
     }));
-    runShare(work, part, parts);
+    runShare(work, bounds, part);
     return cost;
   });
   return { ran, costs };
@@ -36,8 +39,8 @@ function runAll(groups: Load[], parts: number): { ran: number[][]; costs: number
 
 it('runs every unit in exactly one part', () => {
   fc.assert(
-    fc.property(loads, partCounts, (groups, parts) => {
-      const { ran } = runAll(groups, parts);
+    fc.property(loads, shareBounds, (groups, bounds) => {
+      const { ran } = runAll(groups, bounds);
       expect(ran).toEqual(groups.map(({ units }) => new Array<number>(units).fill(1)));
     }),
     { numRuns: 300 },
@@ -46,11 +49,14 @@ it('runs every unit in exactly one part', () => {
 
 it('gives no part more than its share and one unit', () => {
   fc.assert(
-    fc.property(loads, partCounts, (groups, parts) => {
-      const { costs } = runAll(groups, parts);
+    fc.property(loads, shareBounds, (groups, bounds) => {
+      const { costs } = runAll(groups, bounds);
       const total = groups.reduce((sum, { units, cost }) => sum + units * cost, 0);
       const largest = Math.max(...groups.map(({ cost }) => cost));
-      for (const cost of costs) expect(cost).toBeLessThanOrEqual(total / parts + largest + 1e-6);
+      costs.forEach((cost, part) => {
+        const share = total * (bounds[part + 1]! - bounds[part]!);
+        expect(cost).toBeLessThanOrEqual(share + largest + 1e-6);
+      });
     }),
   );
 });

@@ -1,0 +1,50 @@
+import { PANEL } from '../tensor/heap.js';
+
+/** How much the latest step counts: cores of a shared machine change their speed within seconds. */
+const WEIGHT = 0.25;
+/** No part is taken for more than this many times faster or slower than the average. */
+const LARGEST_RATIO = 4;
+
+/**
+ * Shares work out by how fast the parts' cores are: on a shared machine one of them may lose a third of its speed to
+ * a neighbour for seconds, and every step would wait for it. Who computes what makes no difference to the results.
+ */
+export class Balance {
+  /** Where each part's share begins, from 0 to 1; the last ends at 1. [parts + 1] */
+  readonly bounds: Float64Array;
+  readonly #speeds: Float64Array;
+
+  constructor(parts: number) {
+    this.bounds = Float64Array.from({ length: parts + 1 }, (_, part) => part / parts);
+    this.#speeds = new Float64Array(parts).fill(1 / parts);
+  }
+
+  /**
+   * Learns from a stretch of work that was shared out by `bounds`.
+   *
+   * @param seconds that each part took for its share, PANEL numbers apart
+   */
+  observe(bounds: Float64Array, seconds: Float64Array): void {
+    const speeds = this.#speeds;
+    const share = (part: number): number => bounds[part + 1]! - bounds[part]!;
+    let total = 0;
+    for (let part = 0; part < speeds.length; part++) {
+      // Nothing was done here: too few units for so many parts.
+      if (!(seconds[part * PANEL]! > 0)) return;
+      total += share(part) / seconds[part * PANEL]!;
+    }
+    let sum = 0;
+    for (let part = 0; part < speeds.length; part++) {
+      const even = 1 / speeds.length;
+      const speed = share(part) / seconds[part * PANEL]! / total;
+      const sane = Math.min(even * LARGEST_RATIO, Math.max(even / LARGEST_RATIO, speed));
+      speeds[part]! += WEIGHT * (sane - speeds[part]!);
+      sum += speeds[part]!;
+    }
+    let end = 0;
+    for (let part = 0; part + 1 < speeds.length; part++) {
+      end += speeds[part]! / sum;
+      this.bounds[part + 1] = Math.min(1, end);
+    }
+  }
+}
