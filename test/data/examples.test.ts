@@ -133,6 +133,32 @@ describe('CSV', () => {
   });
 });
 
+describe('CSV laid out otherwise', () => {
+  it('may have another delimiter and columns by number', async () => {
+    const files = { 'a.csv': 'label;text\nx;a, b\n' };
+    const rows = await read(files, { text: 2, label: 1, delimiter: ';' });
+    expect(rows).toEqual([{ text: 'a, b', label: 'x', source: 'a.csv', line: 2, row: 1 }]);
+    expect(await refuse(files, { text: 3, delimiter: ';' })).toBe(
+      'a.csv has 2 columns: expected a number from 1 to 2, got 3.',
+    );
+  });
+
+  it('may have no header', async () => {
+    const files = { 'a.csv': '\na,x\nb,y\n' };
+    const rows = await read(files, { text: 1, label: 2, header: false });
+    expect(rows.map(({ text, label, line }) => [text, label, line])).toEqual([
+      ['a', 'x', 2],
+      ['b', 'y', 3],
+    ]);
+    expect(await refuse(files, { text: 'text', header: false })).toBe(
+      'a.csv is read without a header: expected the number of a column, got "text".',
+    );
+    expect(await refuse({ 'a.csv': 'a,x\nb\n' }, { text: 1, header: false })).toBe(
+      'a.csv, line 2: expected 2 cells as in the first row, found 1.',
+    );
+  });
+});
+
 describe('JSONL', () => {
   it('gives fields, also nested ones, and classes that are numbers or booleans', async () => {
     const jsonl =
@@ -145,6 +171,14 @@ describe('JSONL', () => {
     ]);
     const nested = await read({ 'b.jsonl': '{"mail":{"body":"x"}}' }, { text: 'mail.body' });
     expect(nested[0]?.text).toBe('x');
+  });
+
+  it('gives places in arrays, and prefers a name with dots to a path', async () => {
+    const jsonl = '{"a":{"b":["x",{"c":"y"}]},"a.b.0":"z"}';
+    const text = async (path: string) => (await read({ 'a.jsonl': jsonl }, { text: path }))[0]?.text;
+    expect(await text('a.b.1.c')).toBe('y');
+    expect(await text('a.b.0')).toBe('z');
+    expect(await refuse({ 'a.jsonl': jsonl }, { text: 'a.b.length' })).toMatch(/there is no field/);
   });
 
   it('names file and line of what cannot be used', async () => {
@@ -196,6 +230,17 @@ describe('files', () => {
       ['three', 4, 3],
     ]);
     expect(await refuse({ 'a.txt': 'x' })).toMatch(/is plain text, which has no labels/);
+  });
+
+  it('of plain text may be taken by paragraph or whole', async () => {
+    const files = { 'a.txt': '\n one\r\ntwo \n \t\n\nthree\n' };
+    const paragraphs = await read(files, { text: '', textUnit: 'paragraph' });
+    expect(paragraphs.map(({ text, line }) => [text, line])).toEqual([
+      [' one\ntwo ', 2],
+      ['three', 6],
+    ]);
+    const whole = await read({ ...files, 'b.txt': '\n' }, { text: '', textUnit: 'whole' });
+    expect(whole.map(({ text }) => text)).toEqual(['\n one\ntwo \n \t\n\nthree']);
   });
 
   it('never cut a character where two pieces meet', async () => {

@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { type ExampleOptions, readSource } from '../../src/data/examples.js';
+import { RowError } from '../../src/data/row-error.js';
+import { listSources } from '../../src/data/sources.js';
+import { collect, useScratch } from './scratch.js';
+
+const scratch = useScratch();
+const columns: ExampleOptions = { text: 'text', label: 'label' };
+const collected: ExampleOptions = { ...columns, onBadRow: 'quarantine' };
+
+describe('bad rows', () => {
+  async function readBoth(name: string, content: string | Uint8Array) {
+    const { path } = await scratch({ [name]: content });
+    const [source] = await listSources([path(name)], undefined, 'input');
+    const batches = await collect(readSource(source!, collected));
+    return {
+      rows: batches.flatMap(({ rows }) => rows.map(({ text, line, row }) => [text, line, row])),
+      bad: batches.flatMap(({ bad }) => bad.map(({ line, row, raw }) => [line, row, raw])),
+      reasons: batches.flatMap(({ bad }) => bad.map(({ reason }) => reason)),
+    };
+  }
+
+  it('of a CSV are given apart, with line, number and text, and count as rows', async () => {
+    const csv = 'text,label\na,x\nonly\n"b\nc",y,"z\n"\n\nd,\n"e\n",x\n';
+    expect(await readBoth('a.csv', csv)).toEqual({
+      rows: [
+        ['a', 2, 1],
+        ['e\n', 9, 5],
+      ],
+      bad: [
+        [3, 2, 'only'],
+        [4, 3, '"b\nc",y,"z\n"'],
+        [8, 4, 'd,'],
+      ],
+      reasons: [
+        'expected 2 cells as in the header, found 1.',
+        'expected 2 cells as in the header, found 3.',
+        'expected the name of a class in "label", found nothing.',
+      ],
+    });
+  });
+
+  it('of a JSONL are given apart', async () => {
+    const jsonl = '{"text":"a","label":1}\n{"text"\n\n{"text":1,"label":2}\n{"text":"b","label":" "}\n';
+    const { rows, bad, reasons } = await readBoth('a.jsonl', jsonl);
+    expect(rows).toEqual([['a', 1, 1]]);
+    expect(bad).toEqual([
+      [2, 2, '{"text"'],
+      [4, 3, '{"text":1,"label":2}'],
+      [5, 4, '{"text":"b","label":" "}'],
+    ]);
+    expect(reasons).toHaveLength(3);
+  });
+
+  it('are cut when they are long', async () => {
+    const { bad } = await readBoth('a.csv', `text,label\n${'x'.repeat(99_999)}\n`);
+    expect(bad).toEqual([[2, 1, 'x'.repeat(4096)]]);
+  });
+
+  it('do not hide text that is no CSV, which is an error behind the good rows', async () => {
+    const { path } = await scratch({ 'a.csv': 'text,label\na,x\nonly\n"q"uote,x\n' });
+    const source = { path: path('a.csv'), format: 'csv' } as const;
+    const seen: string[] = [];
+    const reading = async (): Promise<void> => {
+      for await (const { rows } of readSource(source, collected)) {
+        seen.push(...rows.map(({ text }) => text));
+      }
+    };
+    await expect(reading()).rejects.toThrow(/a\.csv, line 4: expected "," or the end of the line/);
+    expect(seen).toEqual(['a']);
+  });
+
+  it('are errors with their place unless they are asked for', async () => {
+    const { path } = await scratch({ 'a.csv': 'text,label\na,x\nonly\n' });
+    const source = { path: path('a.csv'), format: 'csv' } as const;
+    const error: unknown = await collect(readSource(source, columns)).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RowError);
+    expect(error).toMatchObject({ line: 3, reason: 'expected 2 cells as in the header, found 1.' });
+  });
+});
+

@@ -1,0 +1,79 @@
+import { parse } from 'fast-csv';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseCsv } from '../../src/data/csv.js';
+import { scanRows } from '../../src/data/csv-scan.js';
+
+const source = { path: 'a.csv', format: 'csv' } as const;
+
+describe('rows that are scanned', () => {
+  it('are those that fast-csv finds, whatever the text and however it is cut', async () => {
+    const characters = ['a', 'b', ',', ',', '"', '"', '""', '\n', '\n', '\r\n', '\r', ' ', '\t', 'é', '\u00a0'];
+    const text = fc.string({ unit: fc.constantFrom(...characters), maxLength: 40 });
+    const cuts = fc.array(fc.nat(40), { maxLength: 4 });
+    await fc.assert(
+      fc.asyncProperty(text, cuts, fc.constantFrom(',', '\t', ' '), async (csv, at, delimiter) => {
+        const expected = await parseByFastCsv(csv, delimiter);
+        const found = await parseHere(cut(csv, at), delimiter);
+        expect(found.failed).toBe(expected.failed);
+        // fast-csv loses the good rows before a bad one.
+        if (!expected.failed) expect(found.rows).toEqual(expected.rows);
+      }),
+      { numRuns: 3000, seed: 1 },
+    );
+  });
+
+  it('are all rows of a well-formed text', () => {
+    const rows = [
+      ['plain', 'with "quotes"', ''],
+      ['line\nbreaks\r\n', 'comma, comma', ' spaces '],
+      ['', '', ''],
+    ];
+    const quote = (cell: string): string =>
+      /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
+    const text = rows.map((cells) => `${cells.map(quote).join(',')}\r\n`).join('\n');
+    const scan = scanRows(text, ',', 1);
+    expect(scan.rows.map(({ cells }) => cells)).toEqual(rows);
+    expect(scan.rows.map(({ line }) => line)).toEqual([1, 3, 7]);
+    expect(scan).toMatchObject({ end: text.length, nextLine: 8, isUnusual: false });
+  });
+});
+
+interface Parsed {
+  rows: string[][];
+  failed: boolean;
+}
+
+async function parseHere(pieces: string[], delimiter: string): Promise<Parsed> {
+  const rows: string[][] = [];
+  try {
+    for await (const batch of parseCsv(from(pieces), { delimiter, source })) {
+      rows.push(...batch.rows.map(({ cells }) => cells));
+    }
+  } catch {
+    return { rows, failed: true };
+  }
+  return { rows, failed: false };
+}
+
+/** Blank lines, which fast-csv gives as rows without cells, left out. */
+function parseByFastCsv(text: string, delimiter: string): Promise<Parsed> {
+  return new Promise((resolve) => {
+    const rows: string[][] = [];
+    const stream = parse({ headers: false, delimiter })
+      .on('data', (cells: string[]) => cells.length > 0 && rows.push(cells))
+      .on('error', () => resolve({ rows, failed: true }))
+      .on('end', () => resolve({ rows, failed: false }));
+    // In one piece: fast-csv itself takes a byte order mark at the start of a piece for one.
+    stream.end(text);
+  });
+}
+
+function cut(text: string, at: number[]): string[] {
+  const ends = [...at, text.length].sort((a, b) => a - b);
+  return ends.map((end, i) => text.slice(i === 0 ? 0 : ends[i - 1], end)).filter(Boolean);
+}
+
+async function* from<T>(items: Iterable<T>): AsyncGenerator<T> {
+  for (const item of items) yield await Promise.resolve(item);
+}
