@@ -20,6 +20,7 @@ export interface Corpus {
   readonly storeDir: string;
   /** Paths of the sources, in the order in which `TokenStore.locate` counts them. */
   readonly sources: readonly string[];
+  readonly manifest: Manifest;
   close(): Promise<void>;
 }
 
@@ -53,6 +54,7 @@ export async function openCorpus(dir: string, manifest: Manifest): Promise<Corpu
       fingerprint: manifest.fingerprint,
       storeDir: dir,
       sources: manifest.sources.map((source) => source.path),
+      manifest,
       close,
     };
   } catch (error) {

@@ -1,12 +1,16 @@
 import { z } from 'zod';
+import { statisticsSchema } from './prepare/statistics.js';
 import { serializedTokenizerSchema } from './tokenizers/serialized.js';
 
 /** What `manifest.json` of a token store says. */
 
 /** Raised whenever the layout of a store or the ids it holds for the same text change. */
-export const storeVersion = 1;
+export const storeVersion = 2;
 
 export const manifestName = 'manifest.json';
+
+/** In the store, where bad rows are kept: one JSON object a line. */
+export const quarantineName = 'quarantine.jsonl';
 
 const size = z.int().min(0);
 
@@ -16,6 +20,8 @@ const splitSchema = z.strictObject({
   rows: size,
   tokens: size,
   longestRow: size,
+  /** Which rows and tokens come from which source: one run after the other. */
+  sources: z.array(z.strictObject({ source: size, rows: size, tokens: size })),
   /** Ids one after the other, `idBytes` each. */
   tokensFile: fileSchema,
   /** A record for each row and one that closes the last. */
@@ -30,7 +36,18 @@ const sourceSchema = z.strictObject({
   bytes: size,
   modified: z.string(),
   sha256: z.string(),
+  /** Rows that can be used, in all splits; of a plain text for a language model 0. */
+  rows: size,
+  badRows: size,
 });
+
+function bySplit<T extends z.ZodType>(schema: T) {
+  return z.strictObject({
+    train: schema,
+    validation: schema.optional(),
+    test: schema.optional(),
+  });
+}
 
 export const manifestSchema = z.strictObject({
   version: z.literal(storeVersion),
@@ -40,11 +57,12 @@ export const manifestSchema = z.strictObject({
   tokenizer: serializedTokenizerSchema,
   classes: z.array(z.string()),
   idBytes: z.union([z.literal(2), z.literal(4)]),
-  splits: z.strictObject({
-    train: splitSchema,
-    validation: splitSchema.optional(),
-    test: splitSchema.optional(),
-  }),
+  /** Different words or characters in the training split; null for a tokenizer that counts none. */
+  distinctTokens: size.nullable(),
+  /** Rows with the same text as an earlier one, over all splits. */
+  duplicateRows: size,
+  splits: bySplit(splitSchema),
+  statistics: bySplit(statisticsSchema),
 });
 
 export type Manifest = z.output<typeof manifestSchema>;

@@ -1,6 +1,10 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
+import { errorCode } from './error-code.js';
+import type { ExampleOptions } from './examples.js';
+import { keepStandardInput } from './kept-input.js';
 import { storeVersion } from './manifest.js';
 import {
   type FileStamp,
@@ -17,9 +21,11 @@ export interface CorpusPlan {
   readonly sources: readonly PlannedSource[];
   /** Shares of `data.train` that are held out. */
   readonly fractions: Fractions;
+  /** How sources are read. */
+  readonly reading: ExampleOptions;
   /** Whatever in the configuration changes the store's content. */
   readonly options: Record<string, unknown>;
-  /** Name of the store's directory: a hash of the options and the names of the files. */
+  /** Name of the store's directory: a hash of the options and of the files as they were asked for. */
   readonly key: string;
 }
 
@@ -32,7 +38,8 @@ export interface PlannedSource extends Source {
 }
 
 /**
- * Looks up the files and decides where the store lies; reads none of them.
+ * Looks up the files and decides where the store lies; reads none of them, but standard input,
+ * which becomes one.
  *
  * @throws UserError for missing files and impossible options.
  */
@@ -43,50 +50,73 @@ export async function planCorpus(config: Config): Promise<CorpusPlan> {
     test: typeof data.test === 'number' ? data.test : 0,
   };
   checkFractions(fractions);
+  const patterns = {
+    train: data.train,
+    validation: typeof data.validation === 'number' ? [] : data.validation,
+    test: typeof data.test === 'number' ? [] : (data.test ?? []),
+  };
+  requireOneInput(Object.values(patterns).flat());
   const sources = [
-    ...(await planSources(config, 'train', data.train)),
-    ...(await planSources(config, 'validation', data.validation)),
-    ...(await planSources(config, 'test', data.test)),
+    ...(await planSources(config, 'train', patterns.train)),
+    ...(await planSources(config, 'validation', patterns.validation)),
+    ...(await planSources(config, 'test', patterns.test)),
   ];
+  const reading = {
+    text: data.text,
+    ...(task === 'classify' && { label: data.label }),
+  };
   const options = {
     task,
     fractions,
-    text: data.text,
-    tokenizer: data.tokenizer,
-    ...(task === 'classify'
-      ? { label: data.label, maxLength: data.maxLength, truncate: data.truncate }
-      : {}),
+    reading,
+    tokenizer: await describeTokenizer(data.tokenizer),
+    ...(task === 'classify' && { maxLength: data.maxLength, truncate: data.truncate }),
   };
-  const files = sources.map(({ path, format, from }) => [path, format, from]);
-  const key = hash({ storeVersion, options, files }).slice(0, 16);
-  return { sources, fractions, options, key };
+  const { format, onBadRow, maxBadRows } = data;
+  const asked = { patterns, format, onBadRow, maxBadRows };
+  const key = hash({ storeVersion, options, asked }).slice(0, 16);
+  return { sources, fractions, reading, options, key };
+}
+
+function requireOneInput(patterns: readonly string[]): void {
+  if (patterns.filter((pattern) => pattern === standardInput).length <= 1) return;
+  throw new UserError('data: standard input ("-") can be read once only, but is named twice.');
 }
 
 async function planSources(
   { data, task }: Config,
   from: SplitName,
-  patterns: number | string[] | undefined,
+  patterns: readonly string[],
 ): Promise<PlannedSource[]> {
-  if (!Array.isArray(patterns)) return [];
-  const sources = await listSources(patterns, data.format, `data.${from}`);
-  for (const { path, format } of sources) {
-    if (path === standardInput) {
-      throw new UserError(`data.${from}: a corpus is read more than once, so it cannot be "-".`);
-    }
+  const listed = await listSources(patterns, data.format, `data.${from}`);
+  for (const { path, format } of listed) {
     if (task === 'classify' && format === 'text') {
       throw new UserError(
-        `data.${from}: ${path} is plain text, which has no labels: task classify expects CSV, TSV or JSONL.`,
+        `data.${from}: ${path === standardInput ? 'standard input' : path} is plain text, which has no labels: ` +
+          'task classify expects CSV, TSV, JSONL or Parquet.',
       );
     }
   }
   return Promise.all(
-    sources.map(async (source) => ({
-      ...source,
-      from,
-      name: splitName(source),
-      stamp: await stampSource(source),
-    })),
+    listed.map(async (each) => {
+      const path =
+        each.path === standardInput ? await keepStandardInput(data.storeDir) : each.path;
+      const source = { ...each, path };
+      return { ...source, from, name: splitName(source), stamp: await stampSource(source) };
+    }),
   );
+}
+
+/** A tokenizer's options, with the content of its file in the place of the name. */
+async function describeTokenizer(options: Config['data']['tokenizer']): Promise<unknown> {
+  if (options.kind !== 'bpe' || options.file === undefined) return options;
+  const content = await readFile(options.file).catch((error: unknown) => {
+    throw new UserError(
+      `data.tokenizer.file: ${options.file} cannot be read (${errorCode(error)}); expected a Hugging Face tokenizer.json.`,
+      { cause: error },
+    );
+  });
+  return { kind: options.kind, file: createHash('sha256').update(content).digest('hex') };
 }
 
 /** SHA-256 of a value as JSON, in hexadecimal; the keys' order counts. */

@@ -1,70 +1,79 @@
-import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import type { TrainListener } from '../train/events.js';
 import { type Corpus, openCorpus, readManifest } from './corpus.js';
-import { encodeCorpus } from './encoding.js';
 import { errorCode } from './error-code.js';
-import { type Manifest, manifestName } from './manifest.js';
-import { type CorpusPlan, planCorpus, type PlannedSource } from './plan.js';
+import { type Manifest, manifestName, quarantineName } from './manifest.js';
+import { type CorpusPlan, planCorpus } from './plan.js';
+import { buildStore, type PartSizes } from './prepare/build.js';
+import { ownMark, removeLeftovers, syncDirectory, writeJson } from './prepare/leftovers.js';
+import { hashContent } from './prepare/survey.js';
 import { PrepareProgress } from './progress.js';
-import { readBytes } from './source-text.js';
-import { learnVocabulary } from './vocabulary.js';
+
+/** In `data.storeDir`, where what has been cut is kept for the next time. */
+const cacheName = 'pieces';
 
 /**
  * Makes the token store of a configuration's corpus, or opens the one that is there if its sources
  * and options are the same.
  *
- * @param listener Hears `prepare` events, and a notice when a split is empty or a store damaged.
+ * @param listener Hears `prepare` events, workers that die, and a notice when a split is empty, rows
+ *   were left out or a store is damaged.
+ * @param sizes Of the parts into which the corpus is divided; the usual ones when absent.
  * @throws UserError that names file and line of what cannot be used.
  */
-export async function prepareCorpus(config: Config, listener: TrainListener): Promise<Corpus> {
+export async function prepareCorpus(
+  config: Config,
+  listener: TrainListener,
+  sizes?: PartSizes,
+): Promise<Corpus> {
   const plan = await planCorpus(config);
   const dir = join(config.data.storeDir, plan.key);
   const progress = new PrepareProgress(listener, dir);
-  const { corpus, phase } = await openOrBuild(config, plan, dir, progress, listener);
+  let corpus = await openCurrent(plan, dir).catch((error: unknown) => {
+    if (!(error instanceof UserError)) throw error;
+    listener({ type: 'notice', message: `${error.message} The token store is made anew.` });
+    return undefined;
+  });
+  const phase = corpus === undefined ? 'done' : 'reused';
+  corpus ??= await openCorpus(dir, await makeStore(config, plan, dir, progress, listener, sizes));
   const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
   progress.done(phase, {
     rows: stores.reduce((rows, store) => rows + store.rows, 0),
     tokens: stores.reduce((tokens, store) => tokens + store.tokens, 0),
   });
-  for (const split of ['validation', 'test'] as const) {
-    if (plan.fractions[split] === 0 || corpus[split] !== undefined) continue;
-    listener({
-      type: 'notice',
-      message: `The corpus is so small that data.${split} (${plan.fractions[split]}) takes no row of it.`,
-    });
+  for (const message of describeLosses(config, plan, corpus, phase)) {
+    listener({ type: 'notice', message });
   }
   return corpus;
 }
 
-async function openOrBuild(
-  config: Config,
-  plan: CorpusPlan,
-  dir: string,
-  progress: PrepareProgress,
-  listener: TrainListener,
-): Promise<{ corpus: Corpus; phase: 'reused' | 'done' }> {
-  const current = await openCurrent(plan, dir).catch((error: unknown) => {
-    if (!(error instanceof UserError)) throw error;
-    listener({ type: 'notice', message: `${error.message} The token store is made anew.` });
-    return undefined;
-  });
-  if (current !== undefined) return { corpus: current, phase: 'reused' };
-  const manifest = await buildStore(config, plan, dir, progress);
-  return { corpus: await openCorpus(dir, manifest), phase: 'done' };
+function* describeLosses(
+  { data: { onBadRow } }: Config,
+  { fractions }: CorpusPlan,
+  corpus: Corpus,
+  phase: 'done' | 'reused',
+): Generator<string> {
+  for (const split of ['validation', 'test'] as const) {
+    if (fractions[split] === 0 || corpus[split] !== undefined) continue;
+    yield `The corpus is so small that data.${split} (${fractions[split]}) takes no row of it.`;
+  }
+  const left = corpus.manifest.sources.reduce((rows, { badRows }) => rows + badRows, 0);
+  if (left === 0 || phase === 'reused') return;
+  const rows = left === 1 ? '1 row was' : `${left} rows were`;
+  const where = onBadRow === 'quarantine' ? `, see ${join(corpus.storeDir, quarantineName)}` : '';
+  yield `${rows} left out, because they cannot be used${where}.`;
 }
 
 async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | undefined> {
   const manifest = await readManifest(dir);
-  if (manifest === undefined) return undefined;
+  if (manifest?.sources.length !== plan.sources.length) return undefined;
   let touched = false;
   for (const [i, source] of plan.sources.entries()) {
-    const known = manifest.sources[i];
-    if (known === undefined) return undefined;
+    const known = manifest.sources[i]!;
+    if (known.path !== source.path || known.from !== source.from) return undefined;
     if (known.bytes !== source.stamp.bytes) return undefined;
     if (known.modified === source.stamp.modified) continue;
     // A fresh clone or a copy has new times; the content decides.
@@ -73,86 +82,45 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
     touched = true;
   }
   const corpus = await openCorpus(dir, manifest);
-  if (touched) await writeManifest(dir, manifest);
+  if (touched) await writeJson(join(dir, manifestName), manifest);
   return corpus;
 }
 
-async function hashContent(source: PlannedSource): Promise<string> {
-  const content = createHash('sha256');
-  for await (const bytes of readBytes(source)) content.update(bytes);
-  return content.digest('hex');
-}
-
 /** Builds beside the final place and moves there when all is on disk, so that a kill leaves no half. */
-async function buildStore(
+async function makeStore(
   config: Config,
   plan: CorpusPlan,
   dir: string,
   progress: PrepareProgress,
+  listener: TrainListener,
+  sizes?: PartSizes,
 ): Promise<Manifest> {
-  await mkdir(config.data.storeDir, { recursive: true });
-  await removeLeftovers(config.data.storeDir, plan.key);
+  const { storeDir } = config.data;
+  const cacheDir = join(storeDir, cacheName);
+  await mkdir(cacheDir, { recursive: true });
+  await removeLeftovers(storeDir);
   const partial = await mkdtemp(`${dir}.${ownMark()}-`);
   try {
-    const vocabulary = await learnVocabulary(config, plan, progress);
-    const manifest = await encodeCorpus(config, plan, vocabulary, partial, progress);
-    await writeManifest(partial, manifest);
-    await replaceDirectory(partial, dir);
-    await syncPath(config.data.storeDir);
+    const store = join(partial, 'store');
+    const scratch = join(partial, 'scratch');
+    await mkdir(store);
+    await mkdir(scratch);
+    const place = { cacheDir, dir: store, scratch };
+    const manifest = await buildStore(config, plan, place, progress, listener, sizes);
+    await writeJson(join(store, manifestName), manifest);
+    await replaceDirectory(store, dir, join(partial, 'old'));
+    await syncDirectory(storeDir);
     return manifest;
   } finally {
     await rm(partial, { recursive: true, force: true });
   }
 }
 
-const mark = 'partial';
-
-/** Ends the name of a directory that this process is working on. */
-function ownMark(): string {
-  return `${mark}-${hostname()}-${process.pid}`;
-}
-
-/** Removes what processes of this machine left behind when they were killed. */
-async function removeLeftovers(storeDir: string, key: string): Promise<void> {
-  const ours = `${key}.${mark}-${hostname()}-`;
-  for (const name of await readdir(storeDir)) {
-    if (!name.startsWith(ours)) continue;
-    if (isRunning(Number.parseInt(name.slice(ours.length), 10))) continue;
-    await rm(join(storeDir, name), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it runs, under another user.
-    return errorCode(error) === 'EPERM';
-  }
-}
-
-async function replaceDirectory(from: string, to: string): Promise<void> {
-  const old = `${from}.old`;
+async function replaceDirectory(from: string, to: string, old: string): Promise<void> {
   try {
     await rename(to, old);
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') throw error;
   }
   await rename(from, to);
-  await rm(old, { recursive: true, force: true });
-}
-
-async function writeManifest(dir: string, manifest: Manifest): Promise<void> {
-  const path = join(dir, manifestName);
-  const partial = `${path}.${ownMark()}`;
-  await writeFile(partial, `${JSON.stringify(manifest, undefined, 1)}\n`, { flush: true });
-  await rename(partial, path);
-  await syncPath(dir);
-}
-
-/** Makes the names in a directory last through a power cut. */
-async function syncPath(dir: string): Promise<void> {
-  const handle = await open(dir, 'r');
-  await handle.sync();
-  await handle.close();
 }

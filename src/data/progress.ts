@@ -1,15 +1,15 @@
 import type { PrepareEvent, TrainListener } from '../train/events.js';
+import { createTally, readTally, resetTally } from './prepare/tally.js';
 
-const bytesBetweenEvents = 1 << 23;
+const intervalMs = 250;
 
-/** Tells a listener how far preparing has come: at the start, every 8 MiB and at the end. */
+/** Tells a listener how far preparing has come: when a phase begins, four times a second, at the end. */
 export class PrepareProgress {
-  rows = 0;
-  tokens = 0;
-  #phase: PrepareEvent['phase'] = 'vocabulary';
-  #bytesDone = 0;
+  /** What the threads count. */
+  readonly tally = createTally();
+  #phase: PrepareEvent['phase'] = 'survey';
   #bytesTotal = 0;
-  #nextEvent = 0;
+  #timer: NodeJS.Timeout | undefined;
   readonly #listener: TrainListener;
   readonly #storeDir: string;
 
@@ -18,42 +18,36 @@ export class PrepareProgress {
     this.#storeDir = storeDir;
   }
 
-  /** Begins a phase that will read `bytesTotal` bytes from disk. */
+  /** Begins a phase that will work on `bytesTotal` bytes. */
   begin(phase: PrepareEvent['phase'], bytesTotal: number): void {
     this.#phase = phase;
     this.#bytesTotal = bytesTotal;
-    this.#bytesDone = 0;
-    this.#nextEvent = bytesBetweenEvents;
-    this.rows = 0;
-    this.tokens = 0;
+    resetTally(this.tally);
+    this.#timer ??= setInterval(() => this.#emit(), intervalMs);
     this.#emit();
   }
 
-  /** Counts bytes read from disk; a BytesObserver. */
-  readonly observe = (bytes: Uint8Array): void => {
-    this.#bytesDone += bytes.length;
-    if (this.#bytesDone < this.#nextEvent) return;
-    this.#nextEvent += bytesBetweenEvents;
-    this.#emit();
-  };
+  /** Ends the phases, however they ended. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
 
-  /** Ends all phases. */
+  /** Tells that there is a store. */
   done(phase: 'done' | 'reused', totals: { rows: number; tokens: number }): void {
     this.#phase = phase;
-    this.#bytesDone = this.#bytesTotal;
-    this.rows = totals.rows;
-    this.tokens = totals.tokens;
-    this.#emit();
+    this.#emit({ ...totals, bytes: this.#bytesTotal });
   }
 
-  #emit(): void {
+  #emit({ bytes, rows, tokens } = readTally(this.tally)): void {
     this.#listener({
       type: 'prepare',
       phase: this.#phase,
-      bytesDone: this.#bytesDone,
+      // Work that is done again after a worker died is counted again.
+      bytesDone: Math.min(bytes, this.#bytesTotal),
       bytesTotal: this.#bytesTotal,
-      rows: this.rows,
-      tokens: this.tokens,
+      rows,
+      tokens,
       storeDir: this.#storeDir,
     });
   }

@@ -30,10 +30,14 @@ export function describePrepare(event: PrepareEvent): string {
       return `The prepared data in ${event.storeDir} still fits: ${counts}`;
     case 'done':
       return `Prepared the data in ${event.storeDir}: ${counts}`;
+    case 'survey':
+      return `Looking at the files: ${describeRead(event)}`;
+    case 'tokenize':
+      return `Cutting text into tokens: ${describeRead(event)}`;
     case 'vocabulary':
       return `Building the vocabulary: ${describeRead(event)}`;
-    case 'tokenize':
-      return `Turning text into tokens: ${describeRead(event)}`;
+    case 'write':
+      return `Writing the token store: ${describeRead(event)}`;
   }
 }
 

@@ -35,8 +35,12 @@ export interface StartEvent {
 
 export interface PrepareEvent {
   type: 'prepare';
-  /** `reused` when the store on disk still fits its sources and options. */
-  phase: 'reused' | 'vocabulary' | 'tokenize' | 'done';
+  /**
+   * The phases in their order: looking at the files, cutting their text into tokens, counting those,
+   * writing the store. `reused` when the store on disk still fits its sources and options.
+   */
+  phase: 'survey' | 'tokenize' | 'vocabulary' | 'write' | 'reused' | 'done';
+  /** Of the sources, and from `vocabulary` on of what was made of them. */
   bytesDone: number;
   bytesTotal: number;
   rows: number;

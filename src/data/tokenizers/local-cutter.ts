@@ -1,4 +1,6 @@
 import type { TokenizerConfig } from '../../config/schema.js';
+import { BpeTokenizer } from './bpe.js';
+import type { SerializedBpe } from './serialized.js';
 import { TextBytes } from './text-bytes.js';
 import type { VarintWriter } from './varints.js';
 import { splitOptions } from './word.js';
@@ -28,9 +30,10 @@ export interface LocalCutter {
 export type CuttingOptions =
   | ({ readonly kind: 'word' } & SplitOptions)
   | { readonly kind: 'char'; readonly lowerCase: boolean }
-  | { readonly kind: 'byte' };
+  | { readonly kind: 'byte' }
+  | SerializedBpe;
 
-export function cuttingOptions(config: TokenizerConfig): CuttingOptions {
+export function cuttingOptions(config: Exclude<TokenizerConfig, { kind: 'bpe' }>): CuttingOptions {
   switch (config.kind) {
     case 'word':
       return { kind: 'word', ...splitOptions(config) };
@@ -49,6 +52,8 @@ export function createLocalCutter(options: CuttingOptions): LocalCutter {
       return new CharCutter(options.lowerCase);
     case 'byte':
       return new ByteCutter();
+    case 'bpe':
+      return new BpeCutter(new BpeTokenizer(options));
   }
 }
 
@@ -160,6 +165,33 @@ class ByteCutter implements LocalCutter {
 
   findCut(text: string): number {
     return text.length;
+  }
+
+  clear(): void {
+    // No dictionary.
+  }
+}
+
+/** Its numbers are final ids. */
+class BpeCutter implements LocalCutter {
+  readonly plainBytes = false;
+  /** Where a stream is read by extents, blank lines at their ends may give other tokens there. */
+  readonly cutsAtLineFeeds: boolean;
+
+  constructor(readonly tokenizer: BpeTokenizer) {
+    this.cutsAtLineFeeds = tokenizer.cut('a line\nand another') > 0;
+  }
+
+  cut(texts: readonly string[], into: VarintWriter): number[] {
+    return texts.map((text) => {
+      const ids = this.tokenizer.encode(text);
+      for (const id of ids) into.push(id);
+      return ids.length;
+    });
+  }
+
+  findCut(text: string): number {
+    return this.tokenizer.cut(text);
   }
 
   clear(): void {

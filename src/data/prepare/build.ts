@@ -1,0 +1,239 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../../config/schema.js';
+import type { TrainListener } from '../../train/events.js';
+import { type Manifest, type ManifestSource, quarantineName, storeVersion } from '../manifest.js';
+import { type CorpusPlan, hash, type PlannedSource } from '../plan.js';
+import type { PrepareProgress } from '../progress.js';
+import { tokenizerFromJson } from '../tokenizers/kinds.js';
+import { createLocalCutter, type CuttingOptions, cuttingOptions } from '../tokenizers/local-cutter.js';
+import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
+import type { ExtentRecord } from './cut.js';
+import { cutSources, type CutSource } from './cutting.js';
+import type { BuildJob, EncodeJob } from './job.js';
+import { learnBpe } from './learn-bpe.js';
+import { readJson, writeJson } from './leftovers.js';
+import { pieceVersion } from './piece.js';
+import { createPreparePool, inOrder, type PreparePool } from './pool.js';
+import { writeQuarantine } from './quarantine.js';
+import { CachedSource, removeGone, type Surveyor } from './source-cache.js';
+import { writeStore } from './store-writing.js';
+import { countDuplicates, learnVocabulary } from './vocabulary.js';
+
+/** How large the parts are into which a corpus is divided. */
+export interface PartSizes {
+  /** Bytes of a file that one task cuts. */
+  readonly extentBytes: number;
+  /** Length of the text whose tokens are gathered in memory, in UTF-16 code units. */
+  readonly pieceLength: number;
+}
+
+const usualSizes: PartSizes = { extentBytes: 32 << 20, pieceLength: 16 << 20 };
+
+
+/** Where a store is built. */
+export interface Workplace {
+  /** Where what has been cut is kept for the next time. */
+  readonly cacheDir: string;
+  /** An empty directory for the store. */
+  readonly dir: string;
+  /** An empty directory for files that are of no use afterwards. */
+  readonly scratch: string;
+}
+
+/**
+ * Prepares a corpus: cuts what has not been cut yet, makes the vocabulary and writes a store's files.
+ *
+ * @returns The manifest of the store, all other files of which are on disk.
+ * @throws UserError for what cannot be used, the first such row in the order of the sources.
+ */
+export async function buildStore(
+  config: Config,
+  plan: CorpusPlan,
+  place: Workplace,
+  progress: PrepareProgress,
+  listener: TrainListener,
+  sizes: PartSizes = usualSizes,
+): Promise<Manifest> {
+  const parts = plan.sources.reduce(
+    (sum, { stamp }) => sum + Math.max(1, Math.ceil(stamp.bytes / sizes.extentBytes)),
+    0,
+  );
+  const workers = Math.min(config.workers ?? availableParallelism(), parts);
+  const pool = createPreparePool(workers, progress.tally, listener);
+  try {
+    const tokenizer = await chooseCutting(config, plan, place);
+    const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes);
+    return await writeCorpus(config, plan, tokenizer, cut, place, progress, pool);
+  } finally {
+    progress.stop();
+    await pool.close();
+  }
+}
+
+/** How texts are cut; what `bpe` has to learn for that is kept, because it takes long. */
+async function chooseCutting(
+  config: Config,
+  plan: CorpusPlan,
+  { cacheDir }: Workplace,
+): Promise<CuttingOptions> {
+  const { tokenizer } = config.data;
+  if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
+  const sources = plan.sources.map(({ path, from, stamp }) => [path, from, stamp]);
+  const path = join(cacheDir, `bpe-${hash([pieceVersion, plan.options, sources]).slice(0, 16)}.json`);
+  const known = await readJson(path, serializedTokenizerSchema);
+  if (known?.kind === 'bpe') return known;
+  const learned = await learnBpe(config, plan, tokenizer);
+  await writeJson(path, learned);
+  return learned;
+}
+
+/** The first stage; gives what was cut of each of the plan's sources. */
+async function cutCorpus(
+  { task, data }: Config,
+  plan: CorpusPlan,
+  tokenizer: CuttingOptions,
+  place: Workplace,
+  progress: PrepareProgress,
+  pool: PreparePool,
+  sizes: PartSizes,
+): Promise<CutSource[]> {
+  const cutting = { task, reading: plan.reading, tokenizer, pieceLength: sizes.pieceLength };
+  const key = hash({ pieceVersion, cutting, sizes }).slice(0, 16);
+  const dir = join(place.cacheDir, key);
+  await mkdir(dir, { recursive: true });
+  // A file may be named for two splits; it is cut once.
+  const sources = Array.from(new Map(plan.sources.map((each) => [each.path, each])).values());
+  const bytes = sources.reduce((sum, { stamp }) => sum + stamp.bytes, 0);
+  const divisible = createLocalCutter(tokenizer).cutsAtLineFeeds;
+  const surveyor: Surveyor = {
+    hash: (source) => pool.run('hash', { path: source.path }),
+    survey: (source) =>
+      pool.run('survey', {
+        source,
+        extentBytes:
+          divisible || task === 'classify' || source.format !== 'text' ? sizes.extentBytes : null,
+        options: plan.reading,
+      }),
+  };
+  progress.begin('survey', bytes);
+  const cached: CachedSource[] = [];
+  await inOrder(
+    sources,
+    pool.workers,
+    (source) => CachedSource.open(dir, source, surveyor),
+    (source) => cached.push(source),
+  );
+  progress.begin('tokenize', bytes);
+  const cut = await cutSources(cached, cutting, data, pool, progress.tally);
+  await removeGone(dir);
+  const byPath = new Map(cut.map((each) => [each.cached.source.path, each]));
+  return plan.sources.map(({ path }) => byPath.get(path)!);
+}
+
+/** The second and the third stage. */
+async function writeCorpus(
+  config: Config,
+  plan: CorpusPlan,
+  cutting: CuttingOptions,
+  cut: readonly CutSource[],
+  { dir, scratch }: Workplace,
+  progress: PrepareProgress,
+  pool: PreparePool,
+): Promise<Manifest> {
+  const { task, data } = config;
+  const { pieces, linesBefore } = placePieces(plan, cut);
+  const plainBytes = cutting.kind === 'byte';
+  const job: BuildJob = { task, fractions: plan.fractions, plainBytes, pieces, scratch };
+  const bytes = pieces.reduce((sum, { record }) => sum + record.bytes, 0);
+  const path = join(scratch, 'count.json');
+  await writeFile(path, JSON.stringify(job));
+
+  progress.begin('vocabulary', bytes);
+  const given = cutting.kind === 'bpe' ? tokenizerFromJson(cutting) : undefined;
+  const { tokenizer, classes, distinctTokens } = await learnVocabulary(
+    config,
+    job,
+    path,
+    pool,
+    given,
+  );
+  const duplicateRows = await countDuplicates(job, path, pool);
+
+  progress.begin('write', bytes);
+  const idBytes = tokenizer.vocabularySize <= 2 ** 16 ? 2 : 4;
+  const { maxLength, truncate } = data;
+  const encodeJob: EncodeJob = {
+    ...job,
+    tokenizer: tokenizer.toJSON(),
+    classes,
+    maxLength,
+    truncate,
+    idBytes,
+    dir,
+  };
+  const encodePath = join(scratch, 'encode.json');
+  await writeFile(encodePath, JSON.stringify(encodeJob));
+  const { splits, statistics } = await writeStore(plan, encodeJob, encodePath, linesBefore, pool);
+  if (data.onBadRow === 'quarantine') {
+    await writeQuarantine(join(dir, quarantineName), pieces, linesBefore);
+  }
+  const sources = plan.sources.map((source, i) => describeSource(source, cut[i]!));
+  const contents = sources.map(({ name, from, sha256 }) => [name, from, sha256]);
+  return {
+    version: storeVersion,
+    fingerprint: hash({ storeVersion, options: plan.options, contents }),
+    options: plan.options,
+    sources,
+    tokenizer: tokenizer.toJSON(),
+    classes,
+    idBytes,
+    distinctTokens,
+    duplicateRows,
+    splits: { ...splits, train: splits.train! },
+    statistics: { ...statistics, train: statistics.train! },
+  };
+}
+
+/** Lays out all pieces in the order of the sources. */
+function placePieces(
+  { sources }: CorpusPlan,
+  cut: readonly CutSource[],
+): { pieces: BuildJob['pieces']; linesBefore: number[] } {
+  const pieces: BuildJob['pieces'][number][] = [];
+  const linesBefore: number[] = [];
+  sources.forEach(({ name, from }, source) => {
+    const { cached, extents } = cut[source]!;
+    const sourceTokens = extents.reduce((sum, each) => sum + countTokens(each), 0);
+    let [rowsBefore, tokensBefore, lines] = [0, 0, 0];
+    for (const extent of extents) {
+      for (const record of extent.pieces) {
+        const place = { source, name, from, rowsBefore, tokensBefore, sourceTokens };
+        pieces.push({ dir: cached.dir, ...place, record });
+        linesBefore.push(lines);
+        tokensBefore += record.tokens;
+      }
+      rowsBefore += extent.rows;
+      lines += extent.lines;
+    }
+  });
+  return { pieces, linesBefore };
+}
+
+function countTokens({ pieces }: ExtentRecord): number {
+  return pieces.reduce((sum, { tokens }) => sum + tokens, 0);
+}
+
+function describeSource({ path, name, from, stamp }: PlannedSource, cut: CutSource): ManifestSource {
+  const pieces = cut.extents.flatMap((extent) => extent.pieces);
+  return {
+    path,
+    name,
+    from,
+    ...stamp,
+    sha256: cut.cached.sha256,
+    rows: pieces.reduce((sum, each) => sum + each.rows, 0),
+    badRows: pieces.reduce((sum, each) => sum + each.badRows, 0),
+  };
+}

@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { type BadRow, type ExampleOptions, readSource } from '../examples.js';
+import { BrokenExtent, type Extent } from '../extents.js';
+import { RowError } from '../row-error.js';
+import { type BytesObserver, readContent, readText } from '../source-text.js';
+import type { Source } from '../sources.js';
+import { type CuttingOptions, createLocalCutter, type LocalCutter } from '../tokenizers/local-cutter.js';
+import { count, type Tally } from './tally.js';
+import { PieceBuilder, pieceRecordSchema, type PlacedRow } from './piece.js';
+import { TextHasher } from './text-hash.js';
+
+/** The first stage: an extent of a source becomes pieces. */
+
+/** What was cut of an extent, kept as JSON beside the pieces. */
+export const extentRecordSchema = z.strictObject({
+  /** Rows and lines of the extent, bad rows included. */
+  rows: z.int().min(0),
+  lines: z.int().min(0),
+  pieces: z.array(pieceRecordSchema),
+});
+
+export type ExtentRecord = z.output<typeof extentRecordSchema>;
+
+/** What decides how a corpus's sources are cut. */
+export interface CorpusCutting {
+  readonly task: 'classify' | 'language-model';
+  readonly reading: ExampleOptions;
+  readonly tokenizer: CuttingOptions;
+  /** Length of the text of a piece, in UTF-16 code units. */
+  readonly pieceLength: number;
+}
+
+export interface CutInput {
+  readonly cutting: CorpusCutting;
+  readonly source: Source;
+  readonly extent: Extent;
+  /** Where pieces go, and what their names begin with. */
+  readonly dir: string;
+  readonly name: string;
+  /** Whether a bad row ends the reading. */
+  readonly refusesBadRows: boolean;
+}
+
+export type CutOutcome =
+  | { readonly kind: 'cut'; readonly record: ExtentRecord }
+  /** The source has to be read as one extent; see BrokenExtent. */
+  | { readonly kind: 'broken' }
+  /** A row that ends everything; its line counts from the start of the extent. */
+  | { readonly kind: 'bad'; readonly line: number; readonly reason: string };
+
+export async function cutExtent(input: CutInput, tally: Tally): Promise<CutOutcome> {
+  const work = new ExtentCutting(input, tally);
+  try {
+    return await work.run();
+  } catch (error) {
+    if (error instanceof BrokenExtent) return { kind: 'broken' };
+    if (error instanceof RowError) return { kind: 'bad', line: error.line, reason: error.reason };
+    throw error;
+  }
+}
+
+/** Without a place to cut, a stream is cut at this length: memory stays bounded. */
+const longestUncut = 1 << 20;
+
+class ExtentCutting {
+  readonly #cutter: LocalCutter;
+  readonly #piece: PieceBuilder;
+  readonly #hasher = new TextHasher();
+  readonly #pieces: ExtentRecord['pieces'] = [];
+  readonly #syncs: Promise<void>[] = [];
+  readonly #observe: BytesObserver;
+  #rows = 0;
+  #lines = 0;
+
+  constructor(
+    private readonly input: CutInput,
+    private readonly tally: Tally,
+  ) {
+    this.#cutter = createLocalCutter(input.cutting.tokenizer);
+    this.#piece = new PieceBuilder(this.#cutter);
+    this.#observe = (bytes) => count(tally, 'bytes', bytes.length);
+  }
+
+  async run(): Promise<CutOutcome> {
+    const { cutting, source } = this.input;
+    if (cutting.task === 'language-model' && source.format === 'text') {
+      await (this.#cutter.plainBytes ? this.#cutBytes() : this.#cutStream());
+    } else {
+      const bad = await this.#cutRows();
+      if (bad !== undefined) return { kind: 'bad', line: bad.line, reason: bad.reason };
+    }
+    await this.#roll();
+    await Promise.all(this.#syncs);
+    return {
+      kind: 'cut',
+      record: { rows: this.#rows, lines: this.#lines, pieces: this.#pieces },
+    };
+  }
+
+  /** @returns The row that ends the reading, if there is one. */
+  async #cutRows(): Promise<BadRow | undefined> {
+    const { cutting, source, extent, refusesBadRows } = this.input;
+    const labelled = cutting.task === 'classify';
+    // They are always collected: pieces do not depend on what becomes of bad rows.
+    const options = { ...cutting.reading, onBadRow: 'quarantine' as const };
+    for await (const batch of readSource(source, options, extent, this.#observe)) {
+      if (refusesBadRows && batch.bad[0] !== undefined) return batch.bad[0];
+      const texts = batch.rows.map(({ text }) => (labelled ? text : `${text}\n`));
+      const counts = this.#piece.addTexts(texts);
+      let tokens = 0;
+      batch.rows.forEach((row, i) => {
+        if (labelled) this.#piece.addRow(row, row.label!, counts[i]!);
+        this.#piece.addHash(this.#hasher.hash(row.text));
+        tokens += counts[i]!;
+      });
+      for (const bad of batch.bad) this.#piece.addBad(bad);
+      this.#rows = Math.max(this.#rows, lastRow(batch.rows), lastRow(batch.bad));
+      this.#lines = batch.linesDone;
+      this.#countWork(batch.rows.length, tokens);
+      await this.#rollWhenFull();
+    }
+    return undefined;
+  }
+
+  async #cutBytes(): Promise<void> {
+    const { source, extent } = this.input;
+    for await (const bytes of readContent(source, extent, this.#observe)) {
+      this.#piece.addBytes(bytes);
+      this.#countWork(0, bytes.length);
+      await this.#rollWhenFull();
+    }
+  }
+
+  async #cutStream(): Promise<void> {
+    const { cutting, source, extent } = this.input;
+    let rest = '';
+    const add = async (text: string): Promise<void> => {
+      const [tokens] = this.#piece.addTexts([text]);
+      this.#countWork(0, tokens!);
+      await this.#rollWhenFull();
+    };
+    for await (const text of readText(source, cutting.reading, extent, this.#observe)) {
+      const joined = rest + text;
+      const found = this.#cutter.findCut(joined);
+      const index = found === 0 && joined.length > longestUncut ? joined.length : found;
+      if (index > 0) await add(joined.slice(0, index));
+      rest = joined.slice(index);
+    }
+    if (rest !== '') await add(rest);
+  }
+
+  #countWork(rows: number, tokens: number): void {
+    count(this.tally, 'rows', rows);
+    count(this.tally, 'tokens', tokens);
+  }
+
+  async #rollWhenFull(): Promise<void> {
+    if (this.#piece.textLength >= this.input.cutting.pieceLength) await this.#roll();
+  }
+
+  async #roll(): Promise<void> {
+    if (this.#piece.isEmpty) return;
+    const { dir, name } = this.input;
+    const file = `${name}-${this.#pieces.length}.piece`;
+    const { record, synced } = await this.#piece.finish(dir, file);
+    this.#pieces.push(record);
+    this.#syncs.push(synced);
+  }
+}
+
+function lastRow(rows: readonly Pick<PlacedRow, 'row'>[]): number {
+  return rows.at(-1)?.row ?? 0;
+}

@@ -1,0 +1,147 @@
+import { UserError } from '../../errors.js';
+import type { Extent } from '../extents.js';
+import type { PlannedSource } from '../plan.js';
+import { namePlace } from '../row-error.js';
+import { stampSource } from '../sources.js';
+import type { CorpusCutting, CutOutcome, ExtentRecord } from './cut.js';
+import { PieceFile } from './piece.js';
+import { inOrder, type PreparePool } from './pool.js';
+import type { CachedSource } from './source-cache.js';
+import { count, type Tally } from './tally.js';
+
+/** The coordinator's side of the first stage: every extent that is missing is cut by the pool. */
+
+export interface BadRowPolicy {
+  readonly onBadRow: 'error' | 'skip' | 'quarantine';
+  /** Over all sources; null for any number. */
+  readonly maxBadRows: number | null;
+}
+
+/** A source all of which has been cut. */
+export interface CutSource {
+  readonly cached: CachedSource;
+  /** In the order of the source's extents. */
+  readonly extents: readonly ExtentRecord[];
+}
+
+/** @throws UserError for the first row, in the order of the sources, that cannot be used. */
+export async function cutSources(
+  sources: readonly CachedSource[],
+  cutting: CorpusCutting,
+  policy: BadRowPolicy,
+  pool: PreparePool,
+  tally: Tally,
+): Promise<CutSource[]> {
+  for (;;) {
+    const work = new CorpusWork(sources, cutting, policy, pool, tally);
+    try {
+      return await work.run();
+    } catch (error) {
+      if (!(error instanceof BrokenSource)) throw error;
+      await error.source.joinExtents();
+    }
+  }
+}
+
+class BrokenSource extends Error {
+  constructor(readonly source: CachedSource) {
+    super(`${source.source.path} cannot be read by extents`);
+  }
+}
+
+interface ExtentTask {
+  readonly source: number;
+  readonly cached: CachedSource;
+  readonly index: number;
+  readonly extent: Extent;
+}
+
+class CorpusWork {
+  readonly #cut: { cached: CachedSource; extents: ExtentRecord[]; lines: number }[];
+  #badRows = 0;
+  #firstBad = '';
+
+  constructor(
+    sources: readonly CachedSource[],
+    private readonly cutting: CorpusCutting,
+    private readonly policy: BadRowPolicy,
+    private readonly pool: PreparePool,
+    private readonly tally: Tally,
+  ) {
+    this.#cut = sources.map((cached) => ({ cached, extents: [], lines: 0 }));
+  }
+
+  async run(): Promise<CutSource[]> {
+    const tasks = this.#cut.flatMap(({ cached }, source) =>
+      cached.extents.map((extent, index): ExtentTask => ({ source, cached, index, extent })),
+    );
+    await inOrder(
+      tasks,
+      this.pool.workers,
+      (task) => this.#cutExtent(task),
+      (outcome, i) => this.#take(tasks[i]!, outcome),
+    );
+    return this.#cut;
+  }
+
+  async #cutExtent({ cached, index, extent }: ExtentTask): Promise<CutOutcome> {
+    const { source, dir } = cached;
+    const finished = await cached.readExtent(index);
+    if (finished !== undefined) {
+      count(this.tally, 'bytes', cached.bytesOf(extent));
+      return { kind: 'cut', record: finished };
+    }
+    const outcome = await this.pool.run('cut', {
+      cutting: this.cutting,
+      source,
+      extent,
+      dir,
+      name: cached.nameExtent(index),
+      refusesBadRows: this.policy.onBadRow === 'error',
+    });
+    await requireUnchanged(source);
+    if (outcome.kind === 'cut') await cached.finishExtent(index, outcome.record);
+    return outcome;
+  }
+
+  /** Takes the outcomes in the order of the rows, so that it is the first bad one that is named. */
+  #take({ source, cached }: ExtentTask, outcome: CutOutcome): void {
+    const done = this.#cut[source]!;
+    if (outcome.kind === 'broken') throw new BrokenSource(cached);
+    if (outcome.kind === 'bad') {
+      const place = namePlace(cached.source, done.lines + outcome.line);
+      throw new UserError(`${place}: ${outcome.reason}`);
+    }
+    this.#takeBadRows(cached, outcome.record, done.lines);
+    done.extents.push(outcome.record);
+    done.lines += outcome.record.lines;
+  }
+
+  #takeBadRows({ source, dir }: CachedSource, record: ExtentRecord, lines: number): void {
+    const { onBadRow, maxBadRows } = this.policy;
+    for (const piece of record.pieces) {
+      if (piece.badRows === 0) continue;
+      if (this.#badRows === 0) {
+        const file = new PieceFile(dir, piece);
+        const [first] = file.badRows();
+        file.close();
+        this.#firstBad = `${namePlace(source, lines + first!.line)}: ${first!.reason}`;
+      }
+      this.#badRows += piece.badRows;
+    }
+    if (this.#badRows === 0) return;
+    if (onBadRow === 'error') throw new UserError(this.#firstBad);
+    if (maxBadRows !== null && this.#badRows > maxBadRows) {
+      throw new UserError(
+        `The corpus has more than ${maxBadRows} bad rows (data.maxBadRows); the first is ${this.#firstBad}`,
+      );
+    }
+  }
+}
+
+/** @throws UserError when a source is not what it was when it was planned. */
+async function requireUnchanged(source: PlannedSource): Promise<void> {
+  const { bytes, modified } = await stampSource(source);
+  if (bytes === source.stamp.bytes && modified === source.stamp.modified) return;
+  throw new UserError(`${source.path} changed while it was read: start again when it is complete.`);
+}

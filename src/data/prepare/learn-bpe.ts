@@ -1,0 +1,84 @@
+import type { Config } from '../../config/schema.js';
+import { readSource } from '../examples.js';
+import type { CorpusPlan, PlannedSource } from '../plan.js';
+import { dealRows, type Fractions } from '../split.js';
+import { readText } from '../source-text.js';
+import { trainBpe } from '../tokenizers/bpe.js';
+import type { SerializedBpe } from '../tokenizers/serialized.js';
+
+/**
+ * Learns the merges of a `bpe` tokenizer from the training split, or reads its file. They come before
+ * all else, because texts are cut by them.
+ */
+export async function learnBpe(
+  config: Config,
+  plan: CorpusPlan,
+  tokenizer: Extract<Config['data']['tokenizer'], { kind: 'bpe' }>,
+): Promise<SerializedBpe> {
+  return trainBpe(readTrainingTexts(config, plan), tokenizer);
+}
+
+async function* readTrainingTexts(
+  { task }: Config,
+  plan: CorpusPlan,
+): AsyncGenerator<string, void, undefined> {
+  for (const source of plan.sources) {
+    if (source.from !== 'train') continue;
+    if (task === 'classify') yield* readRowTexts(source, plan);
+    else yield* readStart(source, plan);
+  }
+}
+
+async function* readRowTexts(
+  source: PlannedSource,
+  { reading, fractions }: CorpusPlan,
+): AsyncGenerator<string, void, undefined> {
+  const splitOf = dealRows(source.name, fractions);
+  // Bad rows are dealt with when the source is cut.
+  for await (const { rows } of readSource(source, { ...reading, onBadRow: 'skip' })) {
+    for (const { text, row } of rows) if (splitOf(row) === 'train') yield text;
+  }
+}
+
+/**
+ * The text of a stream up to where validation begins, by characters: tokens, by which it is cut, are
+ * not known yet.
+ */
+async function* readStart(
+  source: PlannedSource,
+  { reading, fractions }: CorpusPlan,
+): AsyncGenerator<string, void, undefined> {
+  let left = await measureStart(source, reading, fractions);
+  for await (const text of readStream(source, reading)) {
+    if (text.length > left) {
+      yield text.slice(0, left);
+      return;
+    }
+    yield text;
+    left -= text.length;
+  }
+}
+
+async function measureStart(
+  source: PlannedSource,
+  reading: CorpusPlan['reading'],
+  { validation, test }: Fractions,
+): Promise<number> {
+  if (validation + test === 0) return Infinity;
+  let length = 0;
+  for await (const text of readStream(source, reading)) length += text.length;
+  return Math.floor(length * (1 - validation - test));
+}
+
+async function* readStream(
+  source: PlannedSource,
+  reading: CorpusPlan['reading'],
+): AsyncGenerator<string, void, undefined> {
+  if (source.format === 'text') {
+    yield* readText(source, reading);
+    return;
+  }
+  for await (const { rows } of readSource(source, { ...reading, onBadRow: 'skip' })) {
+    yield rows.map(({ text }) => `${text}\n`).join('');
+  }
+}

@@ -1,0 +1,124 @@
+import { Piscina } from 'piscina';
+import { UserError } from '../../errors.js';
+import { packageFile } from '../../package-root.js';
+import type { TrainListener } from '../../train/events.js';
+import type { Tally } from './tally.js';
+import type { Work, WorkInput, WorkName, WorkReply, WorkResult } from './works.js';
+
+/** Work that has taken this many workers down with it is not given to another. */
+const deathsAllowed = 3;
+
+/**
+ * Of the space for new objects, of which V8 keeps three: with the usual 16 MiB a worker's memory is
+ * mostly that.
+ */
+const youngSpaceMiB = 4;
+
+export interface PreparePool {
+  readonly workers: number;
+  /**
+   * Has a worker do something, and another one again if that worker dies.
+   *
+   * @throws UserError where the work refuses, or every worker dies of it.
+   */
+  run<N extends WorkName>(name: N, input: WorkInput<N>): Promise<WorkResult<N>>;
+  close(): Promise<void>;
+}
+
+/** @param listener hears of every worker that died */
+export function createPreparePool(
+  workers: number,
+  tally: Tally,
+  listener: TrainListener,
+  filename = packageFile('dist/workers/prepare.js'),
+): PreparePool {
+  const pool = new Piscina<Work, WorkReply>({
+    filename,
+    minThreads: workers,
+    maxThreads: workers,
+    idleTimeout: Infinity,
+    workerData: tally,
+    resourceLimits: { maxYoungGenerationSizeMb: youngSpaceMiB },
+    recordTiming: false,
+  });
+  // Idle workers do not keep the process alive; while a replacement starts there may be no other.
+  const keepAlive = setInterval(() => undefined, 2 ** 30);
+  // The pool does not replace threads that fail while they start: when nobody is left, work would
+  // wait forever.
+  let startFailure: unknown;
+  const closeIfEmpty = (error: unknown): void => {
+    if (pool.threads.length > 0) return;
+    startFailure ??= error;
+    void pool.destroy();
+  };
+  pool.on('error', closeIfEmpty);
+
+  return {
+    workers,
+    async run<N extends WorkName>(name: N, input: WorkInput<N>): Promise<WorkResult<N>> {
+      for (let deaths = 1; ; deaths++) {
+        let reply: WorkReply<N>;
+        try {
+          reply = (await pool.run({ name, input })) as WorkReply<N>;
+        } catch (rejection) {
+          const error: unknown = startFailure ?? rejection;
+          const reason = error instanceof Error ? error.message : String(error);
+          closeIfEmpty(error);
+          listener({ type: 'worker', kind: 'died', reason: `${reason} (during ${name})` });
+          if (deaths < deathsAllowed && pool.threads.length > 0) continue;
+          throw new UserError(
+            `${deaths} workers in a row failed on the same part of the data (${name}): ${reason}`,
+            { cause: error },
+          );
+        }
+        if ('refusal' in reply) throw new UserError(reply.refusal);
+        return reply.result;
+      }
+    },
+    async close() {
+      clearInterval(keepAlive);
+      await pool.destroy();
+    },
+  };
+}
+
+/**
+ * Works on items, `limit` at once, and takes the results in the order of the items. After a failure
+ * no further item is begun; of several failures the one of the earliest item is thrown.
+ */
+export async function inOrder<T, R>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T, index: number) => Promise<R>,
+  take: (result: R, index: number) => void,
+): Promise<void> {
+  const results = new Map<number, R>();
+  let begun = 0;
+  let taken = 0;
+  const failures = new Map<number, unknown>();
+  const takeReady = (): void => {
+    // Results before a failure are taken too: what taking one of them throws is the earlier failure.
+    for (; results.has(taken); taken++) {
+      const result = results.get(taken)!;
+      results.delete(taken);
+      try {
+        take(result, taken);
+      } catch (error) {
+        failures.set(taken, error);
+        taken = Infinity;
+      }
+    }
+  };
+  const lane = async (): Promise<void> => {
+    while (begun < items.length && failures.size === 0) {
+      const index = begun++;
+      await work(items[index]!, index).then(
+        (result) => results.set(index, result),
+        (error: unknown) => failures.set(index, error),
+      );
+      takeReady();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  if (failures.size > 0) throw failures.get(Math.min(...failures.keys()));
+}

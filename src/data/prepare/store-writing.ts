@@ -1,0 +1,199 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../../errors.js';
+import { listNames } from '../columns.js';
+import type { SplitManifest } from '../manifest.js';
+import type { CorpusPlan } from '../plan.js';
+import { recordBytes, writeRecord } from '../row-record.js';
+import { namePlace } from '../row-error.js';
+import type { SplitName } from '../split.js';
+import type { BySplit, EncodeInput, EncodeOutcome, PieceShare } from './encode.js';
+import type { EncodeJob } from './job.js';
+import { inOrder, type PreparePool } from './pool.js';
+import { addStatistics, emptyStatistics, type Statistics } from './statistics.js';
+
+/** The coordinator's side of the third stage: the files of the splits. */
+
+const splitNames = ['train', 'validation', 'test'] as const;
+
+/** A split of the store that is being written. */
+interface SplitPlan {
+  rows: number;
+  tokens: number;
+  /** By index of the source. */
+  readonly sources: { source: number; rows: number; tokens: number }[];
+  readonly statistics: Statistics;
+}
+
+/**
+ * Writes the files of all splits.
+ *
+ * @param path Of the job's file.
+ * @param linesBefore Of each piece's source before the extent that the piece is of.
+ * @throws UserError for a class that the training split does not have, and for files without text.
+ */
+export async function writeStore(
+  plan: CorpusPlan,
+  job: EncodeJob,
+  path: string,
+  linesBefore: readonly number[],
+  pool: PreparePool,
+): Promise<{ splits: BySplit<SplitManifest>; statistics: BySplit<Statistics> }> {
+  const { splits, places } = await planSplits(job, path, pool);
+  requireText(plan, splits);
+  for (const [name, split] of splits) await allocate(job, name, split);
+  await inOrder(
+    job.pieces.map((_, index) => index),
+    pool.workers,
+    (index) => pool.run('encode', { job: path, index, places: places[index]! }),
+    (outcome, index) => take(job, plan, linesBefore, splits, outcome, index),
+  );
+  const written: BySplit<SplitManifest> = {};
+  const statistics: BySplit<Statistics> = {};
+  for (const [name, split] of splits) {
+    written[name] = await finish(job, name, split, pool);
+    statistics[name] = split.statistics;
+  }
+  return { splits: written, statistics };
+}
+
+type Places = EncodeInput['places'];
+
+/** Finds out where in the files each piece's share will be. */
+async function planSplits(
+  job: EncodeJob,
+  path: string,
+  pool: PreparePool,
+): Promise<{ splits: Map<SplitName, SplitPlan>; places: Places[] }> {
+  const splits = new Map<SplitName, SplitPlan>();
+  const places: Places[] = [];
+  const take = (shares: BySplit<PieceShare>, index: number): void => {
+    const at: Places = new Map();
+    for (const name of splitNames) {
+      const share = shares[name];
+      if (share === undefined) continue;
+      const split = splits.get(name) ?? openSplit(job);
+      splits.set(name, split);
+      at.set(name, { row: split.rows, token: split.tokens });
+      split.rows += share.rows;
+      split.tokens += share.tokens;
+      countSource(split, job.pieces[index]!.source, share);
+    }
+    places.push(at);
+  };
+  await inOrder(
+    job.pieces.map((_, index) => index),
+    pool.workers,
+    (index) => pool.run('measure', { job: path, index }),
+    take,
+  );
+  if (job.task === 'language-model') {
+    for (const split of splits.values()) countStreams(split);
+  }
+  for (const [name, split] of splits) {
+    if (split.tokens > 0) continue;
+    splits.delete(name);
+    for (const at of places) at.delete(name);
+  }
+  return { splits, places };
+}
+
+function openSplit({ classes }: EncodeJob): SplitPlan {
+  return { rows: 0, tokens: 0, sources: [], statistics: emptyStatistics(classes.length) };
+}
+
+function countSource({ sources }: SplitPlan, source: number, share: PieceShare): void {
+  if (sources.at(-1)?.source !== source) sources.push({ source, rows: 0, tokens: 0 });
+  sources.at(-1)!.rows += share.rows;
+  sources.at(-1)!.tokens += share.tokens;
+}
+
+/** For language models a row is what a split has of a source. */
+function countStreams(split: SplitPlan): void {
+  const held = split.sources.filter(({ tokens }) => tokens > 0);
+  split.sources.splice(0, Infinity, ...held.map((each) => ({ ...each, rows: 1 })));
+  split.rows = held.length;
+}
+
+function requireText(plan: CorpusPlan, splits: ReadonlyMap<SplitName, SplitPlan>): void {
+  for (const name of splitNames) {
+    if (splits.has(name)) continue;
+    // A fraction of a small corpus may be nothing; files that hold nothing are a mistake.
+    if (name === 'train' || plan.sources.some(({ from }) => from === name)) {
+      throw new UserError(`data.${name} has no text: the files are empty.`);
+    }
+  }
+}
+
+async function allocate({ dir, idBytes, task }: EncodeJob, name: string, split: SplitPlan): Promise<void> {
+  const tokens = await open(join(dir, `${name}.tokens`), 'wx');
+  await tokens.truncate(split.tokens * idBytes);
+  await tokens.close();
+  const rows = await open(join(dir, `${name}.rows`), 'wx');
+  try {
+    // Workers write the records of rows; here those that they do not know of.
+    const records = task === 'language-model' ? streamRecords(split) : [];
+    const bytes = Buffer.alloc((records.length + 1) * recordBytes);
+    records.forEach((record, i) => writeRecord(bytes, i * recordBytes, record));
+    const end = { start: split.tokens, label: 0, source: 0, row: 0 };
+    writeRecord(bytes, records.length * recordBytes, end);
+    await rows.write(bytes, 0, bytes.length, (split.rows - records.length) * recordBytes);
+  } finally {
+    await rows.close();
+  }
+}
+
+function streamRecords({ sources }: SplitPlan) {
+  let start = 0;
+  return sources.map(({ source, tokens }) => {
+    const record = { start, label: -1, source, row: 1 };
+    start += tokens;
+    return record;
+  });
+}
+
+function take(
+  job: EncodeJob,
+  plan: CorpusPlan,
+  linesBefore: readonly number[],
+  splits: ReadonlyMap<SplitName, SplitPlan>,
+  outcome: EncodeOutcome,
+  index: number,
+): void {
+  if (outcome.kind === 'unknown class') {
+    const source = plan.sources[job.pieces[index]!.source]!;
+    throw new UserError(
+      `${namePlace(source, linesBefore[index]! + outcome.line)}: the class ${JSON.stringify(outcome.label)} ` +
+        `has no row in the training split, which has ${listNames(job.classes)}.`,
+    );
+  }
+  for (const name of splitNames) {
+    const split = splits.get(name);
+    const counted = outcome.statistics[name];
+    if (split !== undefined && counted !== undefined) addStatistics(split.statistics, counted);
+  }
+}
+
+async function finish(
+  { dir, idBytes, task, maxLength }: EncodeJob,
+  name: SplitName,
+  { rows, tokens, sources, statistics }: SplitPlan,
+  pool: PreparePool,
+): Promise<SplitManifest> {
+  const describe = async (kind: 'tokens' | 'rows', bytes: number) => {
+    const path = join(dir, `${name}.${kind}`);
+    const file = await open(path, 'r+');
+    await file.sync();
+    await file.close();
+    return { bytes, sha256: await pool.run('hash', { path }) };
+  };
+  const longestRow =
+    task === 'classify'
+      ? Math.min(Math.max(statistics.longest[0]!.tokens, 1), maxLength)
+      : sources.reduce((most, each) => Math.max(most, each.tokens), 0);
+  const [tokensFile, rowsFile] = await Promise.all([
+    describe('tokens', tokens * idBytes),
+    describe('rows', (rows + 1) * recordBytes),
+  ]);
+  return { rows, tokens, longestRow, sources, tokensFile, rowsFile };
+}

@@ -1,0 +1,129 @@
+import type { Config } from '../../config/schema.js';
+import { UserError } from '../../errors.js';
+import { trainTokenizer } from '../tokenizers/kinds.js';
+import type { Tokenizer } from '../tokenizers/tokenizer.js';
+import type { BuildJob } from './job.js';
+import { byFrequency, byPlace, type MergedWord } from './merge.js';
+import { buckets } from './piece.js';
+import { inOrder, type PreparePool } from './pool.js';
+
+/** The coordinator's side of the second stage: what is learned from the training split. */
+
+export interface Vocabulary {
+  readonly tokenizer: Tokenizer;
+  /** Names in the order of their ids, which is by code units; empty for language models. */
+  readonly classes: string[];
+  /** Different words or characters in the training split; null where none were counted. */
+  readonly distinctTokens: number | null;
+}
+
+/** Entries of dictionaries, or rows, that one task brings together in memory. */
+const mergedAtOnce = 1 << 20;
+
+/**
+ * Counts the training split and makes the vocabulary and the list of classes.
+ *
+ * @param path Of the job's file.
+ * @param given A tokenizer that has its vocabulary already.
+ * @throws UserError where there is nothing to learn from.
+ */
+export async function learnVocabulary(
+  config: Config,
+  job: BuildJob,
+  path: string,
+  pool: PreparePool,
+  given?: Tokenizer,
+): Promise<Vocabulary> {
+  const classes = new Set<string>();
+  const hasWords = job.pieces.some(({ record }) => record.words > 0);
+  if (hasWords || job.task === 'classify') {
+    await inOrder(
+      job.pieces.map((_, index) => index).filter((index) => job.pieces[index]!.from === 'train'),
+      pool.workers,
+      async (index) => ({ index, ...(await pool.run('count', { job: path, index })) }),
+      ({ index, labels }) => {
+        job.pieces[index]!.record.labels.forEach((name, i) => {
+          if (labels[i]! > 0) classes.add(name);
+        });
+      },
+    );
+  }
+  if (job.task === 'classify') requireTraining(job, classes);
+  const { words, distinct } = hasWords ? await mergeWords(config, job, path, pool) : nothing;
+  const counts = new Map(words.sort(byPlace).map(({ word, count }) => [word, count]));
+  return {
+    tokenizer: given ?? trainTokenizer(config.data.tokenizer, counts),
+    classes: Array.from(classes).sort(),
+    distinctTokens: hasWords ? distinct : null,
+  };
+}
+
+const nothing: { words: MergedWord[]; distinct: number } = { words: [], distinct: 0 };
+
+function requireTraining({ pieces }: BuildJob, classes: ReadonlySet<string>): void {
+  const rows = pieces
+    .filter(({ from }) => from === 'train')
+    .reduce((sum, { record }) => sum + record.rows, 0);
+  if (rows === 0) throw new UserError('data.train has no rows: the corpus is empty.');
+  if (classes.size === 0) {
+    throw new UserError(
+      `data.train has ${rows} rows, and data.validation and data.test take all of them: expected more rows or smaller fractions.`,
+    );
+  }
+  if (classes.size === 1) {
+    const [only] = classes;
+    throw new UserError(
+      `The training rows have one class only, ${JSON.stringify(only)}: expected at least two.`,
+    );
+  }
+}
+
+async function mergeWords(
+  { data: { tokenizer } }: Config,
+  job: BuildJob,
+  path: string,
+  pool: PreparePool,
+): Promise<{ words: MergedWord[]; distinct: number }> {
+  const minCount = 'minCount' in tokenizer ? tokenizer.minCount : 1;
+  // Characters with equal counts are not taken in the order of their places, but there are few.
+  const limit = tokenizer.kind === 'word' ? tokenizer.vocabularySize : Infinity;
+  const entries = job.pieces.reduce((sum, { record }) => sum + record.words, 0);
+  let words: MergedWord[] = [];
+  let distinct = 0;
+  await inOrder(
+    divideBuckets(entries),
+    pool.workers,
+    (range) => pool.run('merge', { job: path, buckets: range, minCount, limit }),
+    (merged) => {
+      distinct += merged.distinct;
+      for (const word of merged.words) words.push(word);
+      if (words.length > 2 * limit) words = words.sort(byFrequency).slice(0, limit);
+    },
+  );
+  return { words: words.sort(byFrequency).slice(0, limit), distinct };
+}
+
+/** How many rows have the text of an earlier one, over all pieces. */
+export async function countDuplicates(
+  job: BuildJob,
+  path: string,
+  pool: PreparePool,
+): Promise<number> {
+  const rows = job.pieces.reduce((sum, { record }) => sum + record.rows, 0);
+  let duplicates = 0;
+  if (rows === 0) return 0;
+  await inOrder(
+    divideBuckets(rows),
+    pool.workers,
+    (range) => pool.run('countDuplicates', { job: path, buckets: range }),
+    (found) => (duplicates += found),
+  );
+  return duplicates;
+}
+
+/** Ranges of buckets that hold about `mergedAtOnce` of `entries` each. */
+function divideBuckets(entries: number): (readonly [number, number])[] {
+  const parts = Math.min(buckets, Math.max(1, Math.ceil(entries / mergedAtOnce)));
+  const bound = (part: number): number => Math.floor((part * buckets) / parts);
+  return Array.from({ length: parts }, (_, part) => [bound(part), bound(part + 1)] as const);
+}

@@ -1,0 +1,54 @@
+import { UserError } from '../../errors.js';
+import { cutExtent } from './cut.js';
+import { countPiece } from './count.js';
+import { countDuplicates } from './duplicates.js';
+import { encodePiece, type EncodeInput, measurePiece } from './encode.js';
+import { readBuildJob, readEncodeJob } from './job.js';
+import { type MergeInput, mergeWords } from './merge.js';
+import { hashContent, surveySource } from './survey.js';
+import type { Tally } from './tally.js';
+
+/** What a prepare worker can be asked to do, by name. `job` is the path of a job's file. */
+const works = {
+  survey: surveySource,
+  cut: cutExtent,
+  count: ({ job, index }: { job: string; index: number }, tally: Tally) =>
+    countPiece(readBuildJob(job), index, tally),
+  merge: ({ job, ...input }: MergeInput & { job: string }) =>
+    mergeWords(readBuildJob(job), input),
+  countDuplicates: ({ job, buckets }: { job: string; buckets: readonly [number, number] }) =>
+    countDuplicates(readBuildJob(job), buckets),
+  measure: ({ job, index }: { job: string; index: number }) =>
+    measurePiece(readEncodeJob(job), index),
+  encode: ({ job, ...input }: EncodeInput & { job: string }, tally: Tally) =>
+    encodePiece(readEncodeJob(job), input, tally),
+  hash: ({ path }: { path: string }) => hashContent({ path, format: 'text' }),
+};
+
+type Works = typeof works;
+export type WorkName = keyof Works;
+export type WorkInput<N extends WorkName> = Parameters<Works[N]>[0];
+export type WorkResult<N extends WorkName> = Awaited<ReturnType<Works[N]>>;
+
+export interface Work<N extends WorkName = WorkName> {
+  readonly name: N;
+  readonly input: WorkInput<N>;
+}
+
+/** A result, or what a UserError says: errors lose their class on their way between threads. */
+export type WorkReply<N extends WorkName = WorkName> =
+  | { readonly result: WorkResult<N> }
+  | { readonly refusal: string };
+
+/** Makes a worker's entry. */
+export function joinPreparation(tally: Tally): (work: Work) => Promise<WorkReply> {
+  return async ({ name, input }) => {
+    const run = works[name] as (input: unknown, tally: Tally) => unknown;
+    try {
+      return { result: await run(input, tally) } as WorkReply;
+    } catch (error) {
+      if (error instanceof UserError) return { refusal: error.message };
+      throw error;
+    }
+  };
+}
