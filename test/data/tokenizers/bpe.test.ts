@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { BPE, byteLevelPreTokenizer, Tokenizer as Peer } from 'tokenizers';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
+import { sampleTexts } from '../../../src/data/tokenizers/bpe-sample.js';
 import { BpeTokenizer, loadBpeTokenizer, trainBpe } from '../../../src/data/tokenizers/bpe.js';
 import { tokenizerFromJson } from '../../../src/data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../../../src/data/tokenizers/serialized.js';
@@ -80,7 +81,7 @@ const llamaPattern =
 const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true };
 
 describe('the ids are those of the tokenizers package', () => {
-  const all = [...texts, ...corpus, mixedText, 'ab'.repeat(5000), 'a'.repeat(5000), ''];
+  const all = [...texts, ...corpus, mixedText, 'ab'.repeat(5000), 'a'.repeat(5000), '', '<|end|>!'];
 
   it.each([
     ['trained here', {}],
@@ -177,6 +178,16 @@ describe('training', () => {
     expect(tokenizer.encode(' xyxy zzz')).toHaveLength(2);
   });
 
+  it('takes every n-th text of a long stream', async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => `text ${1000 + i}`);
+    const whole = (text: string): number => text.length;
+    const sample = await sampleTexts(stream(names), 100 * 9, whole);
+    expect(sample).toEqual(names.filter((_, i) => i % 16 === 0));
+    expect(await sampleTexts(stream(names.slice(0, 100)), 100 * 9, whole)).toEqual(
+      names.slice(0, 100),
+    );
+  });
+
   it('takes names of object members for tokens like any other', async () => {
     const words = 'constructor toString hasOwnProperty';
     const tokenizer = await train({}, [words, words]);
@@ -206,6 +217,8 @@ describe('a text that goes on', () => {
         }
       }
       expect(tokenizer.cut('the cat. sa')).toBe(8);
+      expect(tokenizer.cut('cat   ')).toBe(3);
+      expect(tokenizer.cut(' 猫\n\n')).toBe(2);
     }
   });
 });
