@@ -11,10 +11,10 @@ import { ABANDONED, placeOf } from './runner.js';
 const DEATHS_ALLOWED = 3;
 
 /**
- * What a thread may hold besides the shared heap: code, and views on that heap. With little room for garbage, memory
+ * What a thread may hold besides the shared heap: some 10 MiB of code and views. With little room for garbage, memory
  * stays what it was at the start.
  */
-const WORKER_MEMORY = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 128 };
+const WORKER_MEMORY = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 };
 
 /** Tells that a task took every worker with it that tried. */
 export class TaskFailure extends UserError {

@@ -1,6 +1,7 @@
 /** Compute threads that die as they are told to: for tests and `npm run soak`, in plain JavaScript so that Node runs it. */
 import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers';
 import { threadId, workerData } from 'node:worker_threads';
 import { openHeap } from '../../dist/src/train/engine.js';
 import { STAGES } from '../../dist/src/train/messages.js';
@@ -64,7 +65,7 @@ export function joinMortal(strike) {
  * @param {(n: number) => number} dice draws a whole number below n
  */
 export function planDeaths(count, steps, dice) {
-  const phases = [...STAGES.train, ...STAGES.update];
+  const phases = STAGES.train;
   return Array.from({ length: count }, (_, i) => {
     const first = Math.floor((i * steps) / count);
     const next = Math.floor(((i + 1) * steps) / count);

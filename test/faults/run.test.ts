@@ -1,26 +1,32 @@
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import type { Phase } from '../../src/model/network.js';
 import { readSafetensors } from '../../src/train/safetensors.js';
 import { makeWorkplace } from '../e2e/corpus.js';
+import { planDeaths } from './deaths.js';
 import { FailingDisk } from './failing-disk.js';
 import { noticesOf, readResult, trainSmall } from './small-run.js';
 
 const cwd = makeWorkplace();
 const dirOf = (name: string) => join(cwd, 'runs', name);
 
-/** Entry of threads that do harm: see faulty-compute.js. */
-function faulty(fault: 'exit' | 'poison', phase: Phase, step: number): string {
-  const file = join(cwd, `${fault}-${phase}-${step}.mjs`);
-  const { href } = new URL('faulty-compute.js', import.meta.url);
+/** Entry of threads that run what a function of a module beside this file returns. */
+function writeEntry(name: string, module: string, call: string): string {
+  const file = join(cwd, `${name}.mjs`);
+  const { href } = new URL(module, import.meta.url);
   writeFileSync(
     file,
-    `import { computeFaultily } from ${JSON.stringify(href)};\n` +
-      `export default computeFaultily(${JSON.stringify({ fault, phase, step })});\n`,
+    `import * as faults from ${JSON.stringify(href)};\nexport default faults.${call};\n`,
   );
   return file;
+}
+
+/** Entry of threads that do harm: see faulty-compute.js. */
+function faulty(fault: 'exit' | 'out of memory' | 'poison', phase: Phase, step: number): string {
+  const harm = JSON.stringify({ fault, phase, step });
+  return writeEntry(`${fault}-${phase}-${step}`, 'faulty-compute.js', `computeFaultily(${harm})`);
 }
 
 describe.each(['classifier', 'language-model'] as const)('a run of a %s', (name) => {
@@ -39,18 +45,38 @@ describe.each(['classifier', 'language-model'] as const)('a run of a %s', (name)
     expect(readResult(runDir)).toEqual(undisturbed);
   }
 
-  it('ends with a checkpoint of the last finished step when a task kills three workers', async () => {
-    const runDir = dirOf(`${name}-deadly`);
-    const workerFile = faulty('exit', 'gradients', 17);
+  it('comes to the same bytes while workers die in every way', async () => {
+    const folder = mkdtempSync(join(cwd, 'deaths-'));
+    const deaths = planDeaths(12, 40, (n) => n - 1);
+    const call = `joinPlanned(${JSON.stringify(folder)}, ${JSON.stringify(deaths)})`;
+    const workerFile = writeEntry(`${name}-mortal`, 'deaths.js', call);
+    const runDir = dirOf(`${name}-mortal`);
     const { error, events } = await trainSmall(cwd, name, { runDir, workerFile });
-    expect(error).toBeInstanceOf(UserError);
-    expect((error as UserError).message).toMatch(
-      /^3 workers in a row failed on the same task \(gradients, part \d of 2\): .*; a checkpoint of the last finished step is written: go on with --resume$/,
-    );
-    // Both parts' tasks kill their workers.
-    expect(events.filter(({ type }) => type === 'worker').length).toBeGreaterThanOrEqual(3);
-    await finish(runDir, 'step-00000016');
+    expect(error).toBeUndefined();
+    expect(readdirSync(folder)).toHaveLength(12);
+    const reasons = events.flatMap((event) => (event.type === 'worker' ? [event.reason] : []));
+    expect(reasons).toHaveLength(12);
+    for (const reason of [/exited with code: 3/, /memory/, /struck by the test/]) {
+      expect(reasons.join('\n')).toMatch(reason);
+    }
+    expect(readResult(runDir)).toEqual(undisturbed);
   });
+
+  it.each(['exit', 'out of memory'] as const)(
+    'ends with a checkpoint of the last finished step when a task kills three workers: %s',
+    async (way) => {
+      const runDir = dirOf(`${name}-deadly-${way}`);
+      const workerFile = faulty(way, 'gradients', 17);
+      const { error, events } = await trainSmall(cwd, name, { runDir, workerFile });
+      expect(error).toBeInstanceOf(UserError);
+      expect((error as UserError).message).toMatch(
+        /^3 workers in a row failed on the same task \(gradients, part \d of 2\): .*; a checkpoint of the last finished step is written: go on with --resume$/,
+      );
+      // Both parts' tasks kill their workers.
+      expect(events.filter(({ type }) => type === 'worker').length).toBeGreaterThanOrEqual(3);
+      await finish(runDir, 'step-00000016');
+    },
+  );
 
   it('keeps the former checkpoint when workers die of updating the weights', async () => {
     const runDir = dirOf(`${name}-updating`);
