@@ -30,6 +30,7 @@ typedef struct {
   double d_output, d_output_stride; /* [panels][tokens][16] */
   double input, input_stride;       /* [ceil(columns / 16)][tokens][16] */
   double order_output, order_input; /* int32 [k]: row of the k-th token in each; 0: the k-th row */
+  double runs;                      /* int32 [k]: how many tokens from the k-th on lie one behind the other in both */
   double segments, segment_count;   /* int32 [segment_count + 1]: first k of each segment; a power of two of them */
   double rows, columns;             /* of dW */
   double hidden;                    /* above 0: the panels are LSTM gates (four panels per 16 units) of this many units */
@@ -56,7 +57,7 @@ INLINE row_range rows_of_panel(const gradient_args *x, size_t panel) {
 /* One tile's operands: a panel of dY from its first row on, vectors of X, and what to fetch for later. */
 typedef struct {
   const float *output, *input[GRADIENT_VECTORS], *ahead;
-  const int32_t *order_output, *order_input, *order_ahead;
+  const int32_t *order_output, *order_input, *order_ahead, *runs;
 } tile_operands;
 
 #define TILE_FLOATS (GRADIENT_ROWS * GRADIENT_VECTORS * VL)
@@ -84,20 +85,28 @@ INLINE float *sum_segment(const int vectors, const int indexed, const tile_opera
     UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
       UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vload(so_far + (i * GRADIENT_VECTORS + j) * VL);
   }
-  const float *output = x->output, *ahead = x->ahead;
-  for (int32_t k = p->k0; k < p->k1; k++) {
-    size_t left = (size_t)k * PANEL, right = left, later = left;
+  for (int32_t k = p->k0, end; k < p->k1; k = end) {
+    const float *output = x->output, *ahead = x->ahead, *input[GRADIENT_VECTORS];
+    size_t left = (size_t)k, right = left, later = left;
+    end = p->k1;
     if (indexed) {
-      if (x->order_output) left = (size_t)x->order_output[k] * PANEL;
-      if (x->order_input) right = (size_t)x->order_input[k] * PANEL;
-      if (x->order_ahead) later = (size_t)x->order_ahead[k] * PANEL;
+      if (x->order_output) left = (size_t)x->order_output[k];
+      if (x->order_input) right = (size_t)x->order_input[k];
+      if (x->order_ahead) later = (size_t)x->order_ahead[k];
+      if (end - k > x->runs[k]) end = k + x->runs[k];
     }
-    PREFETCH(ahead + later);
-    vf column[GRADIENT_VECTORS];
-    UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(x->input[j] + right);
-    UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
-      const vf scale = vset(output[left + (size_t)i]);
-      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vfma(scale, column[j], acc[i][j]);
+    output += left * PANEL;
+    ahead += later * PANEL;
+    UNROLL for (int j = 0; j < vectors; j++) input[j] = x->input[j] + right * PANEL;
+    /* No index is looked up in here: address arithmetic would compete with the multiply-adds for their ports. */
+    for (size_t at = 0; at < (size_t)(end - k) * PANEL; at += PANEL) {
+      PREFETCH(ahead + at);
+      vf column[GRADIENT_VECTORS];
+      UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(input[j] + at);
+      UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
+        const vf scale = vset(output[at + (size_t)i]);
+        UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vfma(scale, column[j], acc[i][j]);
+      }
     }
   }
   if (!p->ends) pending = so_far;
@@ -203,6 +212,7 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
           .output = F32(base, x->d_output) + panel * (size_t)x->d_output_stride + sub,
           .order_output = order_a,
           .order_input = order_b,
+          .runs = x->runs == 0 ? 0 : I32(base, x->runs),
       };
       for (int j = 0; j < vectors; j++) operands.input[j] = input_vector(base, x, vector + (size_t)j);
       operands.ahead = data_ahead(base, x, t, first, vector, total_vectors, &operands.order_ahead);

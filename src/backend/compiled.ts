@@ -117,7 +117,8 @@ export class CompiledBackend implements Backend {
     return this.#bind(
       'weight_gradient',
       [at(o.dOutput), o.dOutput.stride[0]!, at(o.input), o.input.stride[0]!],
-      [maybe(o.orderOutput), maybe(o.orderInput), at(o.segments), o.segments.shape[0]! - 1],
+      [maybe(o.orderOutput), maybe(o.orderInput), maybe(o.runs)],
+      [at(o.segments), o.segments.shape[0]! - 1],
       [rows, columns, o.gates ? rows / 4 : 0, at(o.out)],
       [maybe(o.bias?.out), o.bias?.copies ?? 0, at(o.squares), at(o.scratch)],
     );

@@ -142,6 +142,8 @@ export interface WeightGradientOperands {
   /** Row of the k-th token in `dOutput` and in `input`; the k-th row when absent. */
   orderOutput?: IndexTensor;
   orderInput?: IndexTensor;
+  /** How many tokens from the k-th on lie one behind the other in both; needed with an order. */
+  runs?: IndexTensor;
   /** [segments + 1]: first k of each shard; the number of shards is a power of two. */
   segments: IndexTensor;
   /** [rows, columns], row-major */

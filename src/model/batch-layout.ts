@@ -47,6 +47,8 @@ export interface BatchLayout {
   ranked: Int32Array;
   /** [tokens]: place of the token before each one in the order of sums, behind all places for the first of a row. */
   previous: Int32Array;
+  /** [tokens]: how many tokens, this one included, lie one behind the other in both `order` and `previous`. */
+  runs: Int32Array;
   /** [places]: number of each place's token in the order of sums: dropout draws its random numbers by it. */
   numbers: Int32Array;
   /** [places]: which distinct token stands at each place. */
@@ -245,9 +247,19 @@ export class BatchLayouter {
     if (!keepRows) {
       for (let row = 0; row < batch.rows; row++) out.targets[row] = batch.labels[rowSource[row]!]!;
     }
+    this.#countRuns(out, k);
     this.#listPositions(out, k, distinct);
     out.header[HEADER.distinct] = distinct;
     out.distinctRange[1] = distinct;
+  }
+
+  /** Counts how far tokens lie one behind the other, so that sums need not look up every place. */
+  #countRuns({ order, previous, runs }: BatchLayout, tokens: number): void {
+    for (let k = tokens - 1; k >= 0; k--) {
+      const goesOn =
+        k + 1 < tokens && order[k + 1] === order[k]! + 1 && previous[k + 1] === previous[k]! + 1;
+      runs[k] = goesOn ? runs[k + 1]! + 1 : 1;
+    }
   }
 
   /** Turns the counts of each distinct token into the places where it stands. */

@@ -79,6 +79,7 @@ export class Head {
         ...(!classify && {
           orderOutput: heap.indices(slotPlan.order),
           orderInput: heap.indices(slotPlan.order),
+          runs: heap.indices(slotPlan.runs),
         }),
         segments: heap.indices(classify ? slotPlan.shardRows : slotPlan.shardTokens),
         out: weight.gradient!,

@@ -90,6 +90,7 @@ export class LstmLayer {
     const common = {
       dOutput: gates,
       orderOutput: heap.indices(slotPlan.order),
+      runs: heap.indices(slotPlan.runs),
       segments: heap.indices(slotPlan.shardTokens),
       gates: true,
       scratch: binding.scratch,

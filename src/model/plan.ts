@@ -260,6 +260,7 @@ function planSlot(heap: HeapPlan, slot: number, sizes: NetworkSizes, distinct: n
     tokenPlaces: indices('token places', maxTokens),
     ranked: indices('ranked rows', maxRows),
     previous: indices('previous', maxTokens),
+    runs: indices('runs', maxTokens),
     rowSource: indices('row source', maxRows),
     numbers: indices('numbers', places),
     distinctOf: indices('distinct of', places),

@@ -24,8 +24,28 @@ const sixteen = [0, 0, 1, 9, 10, 10, 10, 18, 25, 31, 40, 47, 48, 48, 55, 61, 61]
 /** More tokens than fit into the second-level cache at once. */
 const long = [0, 1500, 4600, 4600, 9000];
 /** A permutation of the tokens; `step` must have no divisor in common with their number. */
-const shuffled = (tokens: number, step: number): number[] =>
-  Array.from({ length: tokens }, (_, k) => (k * step + 5) % tokens);
+const upTo = (end: number): number[] => Array.from({ length: end }, (_, i) => i);
+
+/** A permutation in which pieces of one to eleven tokens stay together. */
+function inPieces(tokens: number, step: number): number[] {
+  const pieces: number[][] = [];
+  for (let k = 0; k < tokens; k += pieces.at(-1)!.length) {
+    const length = Math.min(tokens - k, 1 + ((pieces.length * step) % 11));
+    pieces.push(upTo(length).map((i) => k + i));
+  }
+  const rank = (piece: number[]): number => (piece[0]! * step) % 101;
+  return pieces.sort((a, b) => rank(a) - rank(b) || a[0]! - b[0]!).flat();
+}
+
+/** How many tokens from each one on lie one behind the other in both orders. */
+function runsOf(outputs: number[], inputs: number[]): number[] {
+  const runs = outputs.map(() => 1);
+  for (let k = outputs.length - 2; k >= 0; k--) {
+    const goesOn = outputs[k + 1] === outputs[k]! + 1 && inputs[k + 1] === inputs[k]! + 1;
+    if (goesOn) runs[k] = runs[k + 1]! + 1;
+  }
+  return runs;
+}
 
 function gradientCase({
   rows,
@@ -46,8 +66,11 @@ function gradientCase({
       const tokens = segments.at(-1)!;
       const dOutput = bench.panels('d output', tokens, panels * PANEL, uniform(1, 1));
       const input = bench.panels('input', tokens, columns, uniform(1, 2));
-      const orderOutput = bench.indices('output order', shuffled(tokens, 17));
-      const orderInput = bench.indices('input order', shuffled(tokens, 23));
+      const outputs = inPieces(tokens, 17);
+      const inputs = orders === 'both' ? inPieces(tokens, 23) : upTo(tokens);
+      const orderOutput = bench.indices('output order', outputs);
+      const orderInput = bench.indices('input order', inputs);
+      const runs = bench.indices('runs', runsOf(outputs, inputs));
       const out = bench.tensor('out', [rows, columns]);
       const bias = bench.tensor('bias', [rows]);
       const squares = bench.doubles('squares', panels);
@@ -59,7 +82,7 @@ function gradientCase({
       const call = bench.backend.weightGradient({
         dOutput,
         input,
-        ...(orders !== 'none' && { orderOutput }),
+        ...(orders !== 'none' && { orderOutput, runs }),
         ...(orders === 'both' && { orderInput }),
         segments: bench.indices('segments', segments),
         out,

@@ -77,6 +77,21 @@ describe('every row and token', () => {
   });
 });
 
+describe('runs', () => {
+  it('tell how far tokens, and those before them, lie one behind the other', () => {
+    promise((batch, _, { order, previous, runs }) => {
+      const tokens = batch.flat().length;
+      for (const k of upTo(tokens)) {
+        const goesOn = (i: number): boolean =>
+          i < tokens && order[i] === order[k]! + i - k && previous[i] === previous[k]! + i - k;
+        const run = upTo(runs[k]!).map((i) => k + i);
+        expect(run.every(goesOn)).toBe(true);
+        expect(goesOn(k + runs[k]!)).toBe(false);
+      }
+    });
+  });
+});
+
 describe('blocks', () => {
   it('hold the tokens that a shard and a part have in common, one behind the other as sums take them', () => {
     promise((batch, { shards, parts }, layout) => {
