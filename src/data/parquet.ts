@@ -15,6 +15,7 @@ const magic = 0x31524150;
 
 export class ParquetFile {
   readonly #metadata: FileMetaData;
+  readonly #columns: readonly Leaf[];
   readonly #file: FileHandle;
 
   private constructor(
@@ -23,6 +24,7 @@ export class ParquetFile {
     file: FileHandle,
   ) {
     this.#metadata = metadata;
+    this.#columns = listLeaves(metadata);
     this.#file = file;
   }
 
@@ -48,10 +50,9 @@ export class ParquetFile {
    * @throws UserError when there is none, or one that has not one value for each row.
    */
   findColumn(name: string): ParquetColumn {
-    const leaves = listLeaves(this.#metadata);
-    const leaf = leaves.find(({ path }) => path.length === 1 && path[0] === name) ??
-      leaves.find(({ path }) => path.join('.') === name);
-    const names = leaves.map(({ path }) => path.join('.'));
+    const leaf = this.#columns.find(({ path }) => path.length === 1 && path[0] === name) ??
+      this.#columns.find(({ path }) => path.join('.') === name);
+    const names = this.#columns.map(({ path }) => path.join('.'));
     if (leaf === undefined) {
       throw new UserError(
         `${this.path} has no column ${JSON.stringify(name)}${suggest(names, name)}; its columns are ${listNames(names)}.`,
@@ -166,10 +167,13 @@ function listLeaves(metadata: FileMetaData): Leaf[] {
   return leaves;
 }
 
-/** Says what is wrong with a file in the words of the error that reading it gave. */
+/**
+ * Says what is wrong with a file; what a decoder made of the damage is for the cause only, unless it
+ * was noticed here.
+ */
 function explain(error: unknown, path: string, what: string): unknown {
   const explained = explainReading(error, path);
-  if (explained instanceof UserError) return explained;
-  if (!(error instanceof Error)) return error;
-  return new UserError(`${what}: ${error.message}.`, { cause: error });
+  if (explained instanceof UserError || !(error instanceof Error)) return explained;
+  const detail = error instanceof DamagedParquet ? `: ${error.message}` : '';
+  return new UserError(`${what}${detail}.`, { cause: error });
 }

@@ -1,0 +1,158 @@
+import { fileURLToPath } from 'node:url';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { describe, expect, it } from 'vitest';
+import { type ExampleOptions, readSource } from '../../src/data/examples.js';
+import { type Extent, listExtents } from '../../src/data/extents.js';
+import { listSources } from '../../src/data/sources.js';
+import { UserError } from '../../src/errors.js';
+import { collect, useScratch } from './scratch.js';
+
+const scratch = useScratch();
+
+/** What scripts/parquet_fixtures.py writes. */
+const numbers = Array.from({ length: 70 }, (_, i) => i);
+const texts = numbers.map((i) =>
+  i % 11 === 0 ? null : `row ${i} naïve 😀 ${'x'.repeat((i * 7) % 31)}`,
+);
+const names = numbers.map((i) => `class ${i % 5}`);
+const textColumns = {
+  text: texts,
+  required: texts.map((text) => text ?? ''),
+  'mail.body': texts.map((text, i) => (i % 17 === 0 ? null : text)),
+};
+const labelColumns = {
+  int: numbers.map((i) => String(i * i - 500)),
+  big: numbers.map((i) => String((-1) ** i * i * 123456789123)),
+  flag: numbers.map((i) => String(i % 3 === 0)),
+  double: numbers.map((i) => String(i / 4)),
+  name: names,
+  'mail.meta.class': names.map((name, i) => (i % 17 === 0 ? null : name)),
+};
+
+describe('Parquet files', () => {
+  const variants = [
+    'snappy-dictionary',
+    'zstd-plain',
+    'lz4-dictionary',
+    'brotli-plain',
+    'gzip-deltas',
+    'none-deltas',
+  ];
+
+  it.each(variants)('of pyarrow give texts and labels of all kinds: %s', async (variant) => {
+    for (const [text, expectedTexts] of Object.entries(textColumns)) {
+      for (const [label, expectedLabels] of Object.entries(labelColumns)) {
+        const { rows, bad } = await read(fixture(variant), { text, label });
+        const isGood = (i: number): boolean => expectedTexts[i] !== null && expectedLabels[i] !== null;
+        expect(rows).toEqual(
+          numbers.filter(isGood).map((i) => [i + 1, expectedTexts[i], expectedLabels[i]]),
+        );
+        expect(bad.map(({ row }) => row - 1)).toEqual(numbers.filter((i) => !isGood(i)));
+      }
+    }
+  });
+
+  it('give row groups as extents, whose rows count from their own start', async () => {
+    const path = fixture('zstd-plain');
+    const options = { text: 'required', label: 'int' };
+    expect(await list(path, 1 << 20)).toEqual([{ start: 0, end: 3 }]);
+    expect(await list(path, 1)).toEqual([0, 1, 2].map((start) => ({ start, end: start + 1 })));
+    const { rows } = await read(path, options, { start: 2, end: 3 });
+    expect(rows).toEqual(
+      numbers.slice(60).map((i) => [i - 59, textColumns.required[i], labelColumns.int[i]]),
+    );
+  });
+
+  it('have texts without a declared kind, JSON and dates as classes', async () => {
+    const days = ['2024-02-29', '1969-12-31'].map((day) => new Date(`${day}T00:00:00Z`));
+    const file = write([
+      { name: 'text', data: ['a', 'b'].map((text) => Buffer.from(text)), type: 'BYTE_ARRAY' },
+      { name: 'json', data: [{ a: 1 }, ['x']], type: 'JSON' },
+      { name: 'day', data: days, type: 'TIMESTAMP' },
+    ]);
+    const { path } = await scratch({ 'a.parquet': file });
+    const { rows } = await read(path('a.parquet'), { text: 'text', label: 'day' });
+    expect(rows.map(([, text, label]) => [text, label])).toEqual([
+      ['a', '2024-02-29T00:00:00.000Z'],
+      ['b', '1969-12-31T00:00:00.000Z'],
+    ]);
+    const json = await read(path('a.parquet'), { text: 'json' });
+    expect(json.rows.map(([, text]) => text)).toEqual(['{"a":1}', '["x"]']);
+  });
+
+  it('are refused when the columns are not there or of another kind', async () => {
+    const refusal = (options: ExampleOptions) => refuse(fixture('zstd-plain'), options);
+    expect(await refusal({ text: 'Text' })).toMatch(
+      /^zstd-plain.parquet has no column "Text" \(did you mean "text"\?\); its columns are "text", "required", .*"mail\.body"/,
+    );
+    expect(await refusal({ text: 'list.list.element' })).toMatch(
+      /the column "list\.list\.element" is a list: expected one value in each row\.$/,
+    );
+    expect(await refusal({ text: 'int' })).toBe(
+      'zstd-plain.parquet: expected strings in the column "int", which is of type INT32.',
+    );
+    expect(await refusal({ text: 2 })).toMatch(/expected the name of a column, got the number 2/);
+    expect(await refusal({ text: 'text' })).toBe(
+      'zstd-plain.parquet, row 1: expected a string in the column "text", found nothing.',
+    );
+  });
+
+  it('are refused, with row group and column, when their data is damaged', async () => {
+    const file = write([{ name: 'text', data: Array.from({ length: 50 }, (_, i) => `row ${i}`) }]);
+    // The first page begins behind the four bytes of "PAR1".
+    const damaged = Buffer.from(file).fill(0xff, 4, 9);
+    const { path } = await scratch({ 'a.parquet': damaged });
+    expect(await refuse(path('a.parquet'), { text: 'text' })).toMatch(
+      /^a\.parquet, row group 1, column "text" is damaged(: |\.$)/,
+    );
+  });
+
+  it.each([
+    ['nothing', Buffer.alloc(0)],
+    ['something else', Buffer.from('text,label\na,b\n')],
+    ['a size of its metadata that it has not', Buffer.from('PAR1abcd\xff\xff\xff\x7fPAR1', 'latin1')],
+    ['metadata that do not end', Buffer.from('PAR1\x19\x19\x19\x19\x04\x00\x00\x00PAR1', 'latin1')],
+  ])('are refused when they hold %s', async (_, content) => {
+    const { path } = await scratch({ 'a.parquet': content });
+    expect(await refuse(path('a.parquet'), { text: 'text' })).toMatch(
+      /^a\.parquet is no Parquet file or is damaged(: |\.$)/,
+    );
+  });
+
+  it('cannot be compressed as a whole', async () => {
+    const { path } = await scratch({ 'a.parquet.gz': '' });
+    await expect(listSources([path('a.parquet.gz')], undefined, 'data.train')).rejects.toThrow(
+      /^data\.train: .*expected an uncompressed \.parquet file\.$/,
+    );
+  });
+});
+
+function fixture(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url));
+}
+
+type Columns = Parameters<typeof parquetWriteBuffer>[0]['columnData'];
+
+function write(columnData: Columns): Buffer {
+  return Buffer.from(parquetWriteBuffer({ columnData }));
+}
+
+function list(path: string, targetBytes: number): Promise<readonly Extent[]> {
+  return listExtents({ path, format: 'parquet' }, targetBytes, {});
+}
+
+async function read(path: string, options: ExampleOptions, extent?: Extent) {
+  const source = { path, format: 'parquet' } as const;
+  const batches = await collect(readSource(source, { ...options, onBadRow: 'skip' }, extent));
+  return {
+    rows: batches.flatMap(({ rows }) => rows.map(({ row, text, label }) => [row, text, label])),
+    bad: batches.flatMap(({ bad }) => bad),
+  };
+}
+
+async function refuse(path: string, options: ExampleOptions): Promise<string> {
+  const reading = collect(readSource({ path, format: 'parquet' }, options));
+  const error: unknown = await reading.catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(UserError);
+  return (error as Error).message.replace(/^\S*\/(?=[\w-]+\.parquet)/, '');
+}
