@@ -68,8 +68,8 @@ async function trainObserved(
   context: Context,
 ): Promise<EndEvent> {
   const progress = showProgress(context.stderr);
-  const observers: Observer[] = [progress, logMetrics()];
   const notify = (message: string) => progress.observe({ type: 'notice', message });
+  const observers: Observer[] = [progress, logMetrics(notify)];
   const signals = context.catchSignals(() =>
     notify('Stopping: this step is finished and a checkpoint written; once more ends at once.'),
   );

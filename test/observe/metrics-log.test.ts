@@ -1,9 +1,10 @@
+import * as nodeFs from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { logMetrics } from '../../src/observe/metrics-log.js';
+import { type LogFileSystem, logMetrics } from '../../src/observe/metrics-log.js';
 import { type TrainEvent } from '../../src/train/events.js';
 import { startEvent, stepEvent } from './events.js';
 
@@ -13,10 +14,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(runDir, { recursive: true }));
 
+const silent = (): void => undefined;
 const path = () => join(runDir, 'metrics.jsonl');
 
 function run(fromStep: number, steps: number[], before: TrainEvent[] = []): void {
-  const log = logMetrics();
+  const log = logMetrics(silent);
   before.forEach(log.observe);
   log.observe(startEvent({ runDir, fromStep }));
   for (const step of steps) log.observe(stepEvent(step));
@@ -48,7 +50,7 @@ describe('metrics.jsonl', () => {
   });
 
   test('has every line on disk as soon as the event is over', async () => {
-    const log = logMetrics();
+    const log = logMetrics(silent);
     log.observe(startEvent({ runDir }));
     log.observe(stepEvent(1));
     expect(await readSteps()).toEqual([1]);
@@ -71,14 +73,14 @@ describe('metrics.jsonl', () => {
 
   test('nothing is touched before the start', async () => {
     await writeFile(path(), 'of another run\n');
-    const log = logMetrics();
+    const log = logMetrics(silent);
     log.observe({ type: 'notice', message: 'hello' });
     log.close();
     expect(await readFile(path(), 'utf8')).toBe('of another run\n');
   });
 
   test('writes a loss that is no number as null', async () => {
-    const log = logMetrics();
+    const log = logMetrics(silent);
     log.observe(startEvent({ runDir }));
     log.observe(stepEvent(1, { loss: NaN }));
     log.close();
@@ -100,6 +102,27 @@ describe('after a resume', () => {
     expect(await readSteps()).toEqual(steps);
   });
 
+  test('from any step, whatever stands between the steps and however late checkpoints are told', async () => {
+    const last = 40;
+    for (let fromStep = 0; fromStep <= last; fromStep++) {
+      await rm(path(), { force: true });
+      const log = logMetrics(silent);
+      log.observe(startEvent({ runDir, fromStep: 0 }));
+      for (let step = 1; step <= last; step++) {
+        log.observe(stepEvent(step));
+        if (step % 7 === 0) log.observe({ type: 'notice', message: 'x'.repeat(50 * step) });
+        // Written while steps go on.
+        if (step % 10 === 2) {
+          log.observe({ type: 'checkpoint', step: step - 2, path: 'c', bytes: 1, duration: 1 });
+        }
+      }
+      log.close();
+      run(fromStep, [fromStep + 1]);
+      const steps = Array.from({ length: fromStep + 1 }, (_, index) => index + 1);
+      expect(await readSteps()).toEqual(steps);
+    }
+  });
+
   test('from the very beginning, what went before is gone', async () => {
     run(0, [1, 2]);
     run(0, [1]);
@@ -114,8 +137,58 @@ describe('after a resume', () => {
   });
 });
 
+describe('a disk that is full', () => {
+  /** Takes no more bytes than `room` says, half a line at a time near the end. */
+  function limitedDisk(room: { bytes: number }): LogFileSystem {
+    return {
+      ...nodeFs,
+      writeSync: ((file: number, bytes: Buffer, offset: number, length: number) => {
+        if (room.bytes === 0) throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+        const taken = Math.min(length, room.bytes);
+        room.bytes -= taken;
+        return nodeFs.writeSync(file, bytes, offset, taken);
+      }) as typeof nodeFs.writeSync,
+    };
+  }
+
+  test('costs lines, one notice, and not the run', async () => {
+    const said: string[] = [];
+    const room = { bytes: 1000 };
+    const log = logMetrics((message) => said.push(message), limitedDisk(room));
+    log.observe(startEvent({ runDir }));
+    for (let step = 1; step <= 10; step++) log.observe(stepEvent(step));
+    expect(said).toEqual([
+      `${path()}: cannot be written: no space left on device (ENOSPC); ` +
+        'the run goes on, but events are missing there.',
+    ]);
+    // Somebody has made room: the line that was torn does not spoil the next one.
+    room.bytes = 1e6;
+    log.observe(stepEvent(11));
+    log.close();
+    const steps = await readSteps();
+    expect(steps.length).toBeLessThan(10);
+    expect(steps).toEqual([...Array.from({ length: steps.length - 1 }, (_, i) => i + 1), 11]);
+    expect(said).toHaveLength(1);
+    // Also where lines are missing the place to go on from is found.
+    run(5, [6]);
+    expect(await readSteps()).toEqual([...steps.slice(0, -1).filter((s) => Number(s) <= 5), 6]);
+  });
+
+  test('that is noticed only when the file is closed is told, too', () => {
+    const said: string[] = [];
+    const closeSync = (file: number): void => {
+      nodeFs.closeSync(file);
+      throw Object.assign(new Error('over quota'), { code: 'EDQUOT' });
+    };
+    const log = logMetrics((message) => said.push(message), { ...nodeFs, closeSync });
+    log.observe(startEvent({ runDir }));
+    log.close();
+    expect(said).toHaveLength(1);
+  });
+});
+
 test('a folder that does not exist is refused with the path', () => {
-  const log = logMetrics();
+  const log = logMetrics(silent);
   expect(() => log.observe(startEvent({ runDir: join(runDir, 'none') }))).toThrow(
     new UserError(
       `${join(runDir, 'none', 'metrics.jsonl')}: cannot be opened for writing (ENOENT)`,
