@@ -4,7 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { UserError } from '../errors.js';
 import { explainDisk, readText, type RunFileSystem } from './disk.js';
-import { readSafetensorsHeader } from './safetensors.js';
+import { readSafetensorsHeader, type TensorEntry } from './safetensors.js';
 
 /** `state.json` of a checkpoint: where the run stands, and what tells whether the checkpoint is whole. */
 
@@ -85,7 +85,8 @@ function digestText(text: string): string {
 }
 
 /**
- * Reads `state.json` and checks every file that it lists: size, SHA-256 and the layout of the tensors.
+ * Reads `state.json` and checks every file that it lists: size, SHA-256, the layout of the tensors, and that
+ * weights and moments are of the same ones.
  *
  * @throws UserError naming the first file that is missing, truncated or altered
  */
@@ -94,6 +95,7 @@ export async function verifyCheckpoint(
   fs: RunFileSystem = nodeFs,
 ): Promise<RunState> {
   const state = await readState(checkpoint, fs);
+  const headers: TensorEntry[][] = [];
   for (const name of [MODEL_FILE, OPTIMIZER_FILE]) {
     const expected = state.files[name];
     if (!expected) {
@@ -105,9 +107,25 @@ export async function verifyCheckpoint(
     await explainDisk(`${file}: expected a file of a checkpoint, but it cannot be read`, () =>
       verifyFile(file, expected, fs),
     );
-    await readSafetensorsHeader(file, { fs });
+    headers.push(await readSafetensorsHeader(file, { fs }));
   }
+  const [model, optimizer] = headers;
+  checkMoments(checkpoint, model!, optimizer!);
   return state;
+}
+
+/** Each file is sound in itself; do they belong together? */
+function checkMoments(checkpoint: string, model: TensorEntry[], optimizer: TensorEntry[]): void {
+  const shapes = new Map(optimizer.map(({ name, shape }) => [name, shape.join()]));
+  for (const { name, shape } of model) {
+    const moments = [`${name}.exp_avg`, `${name}.exp_avg_sq`];
+    if (moments.some((moment) => shapes.get(moment) !== shape.join())) {
+      throw new UserError(
+        `${path.join(checkpoint, OPTIMIZER_FILE)}: damaged: expected two moments of each tensor of ` +
+          `${MODEL_FILE}, not found for ${JSON.stringify(name.slice(0, 80))}`,
+      );
+    }
+  }
 }
 
 async function verifyFile(
