@@ -3,6 +3,7 @@ import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { type PrepareEvent, type TrainEvent } from '../train/events.js';
 import { type Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
+import { measurePrepare } from './prepare-pace.js';
 import {
   describeCheckpoint,
   describeCheckpointFailure,
@@ -21,8 +22,8 @@ interface Display {
   readonly intervalMs: number;
   /** A line that stays. */
   print(line: string): void;
-  /** The state of reading the data; comes at most every `intervalMs`. */
-  showPrepare(event: PrepareEvent): void;
+  /** The state of reading the data, also in words; comes at most every `intervalMs`. */
+  showPrepare(event: PrepareEvent, text: string): void;
   /** The state of the training; comes at most every `intervalMs`. */
   showStep(figures: Figures): void;
   close(): void;
@@ -36,6 +37,7 @@ export function showProgress(stream: Writable & { isTTY?: boolean }): Observer {
   const display = stream.isTTY === true ? drawBar(stream) : writeLines(stream);
   let pace: Pace | undefined;
   let preparedAt = performance.now();
+  const measure = measurePrepare();
 
   const finish = () => {
     const rest = pace?.take();
@@ -51,11 +53,12 @@ export function showProgress(stream: Writable & { isTTY?: boolean }): Observer {
         break;
       }
       case 'prepare': {
+        const preparePace = measure(event);
         if (event.phase === 'reused' || event.phase === 'done') {
           display.print(describePrepare(event));
         } else if (performance.now() - preparedAt >= display.intervalMs) {
           preparedAt = performance.now();
-          display.showPrepare(event);
+          display.showPrepare(event, describePrepare(event, preparePace));
         }
         break;
       }
@@ -100,7 +103,7 @@ function writeLines(stream: Writable): Display {
   return {
     intervalMs: LINE_INTERVAL_MS,
     print,
-    showPrepare: (event) => print(describePrepare(event)),
+    showPrepare: (_event, text) => print(text),
     showStep: (figures) =>
       print(
         `Step ${figures.step}/${figures.totalSteps}, epoch ${figures.epoch}/${figures.epochs}: ${describeFigures(figures)}`,
@@ -135,8 +138,7 @@ function drawBar(stream: Writable): Display {
       if (bar === undefined) stream.write(`${line}\n`);
       else bars.log(`${line}\n`);
     },
-    showPrepare: (event) =>
-      draw('prepare', event.bytesDone, event.bytesTotal, describePrepare(event)),
+    showPrepare: (event, text) => draw('prepare', event.bytesDone, event.bytesTotal, text),
     showStep: (figures) => draw('step', figures.step, figures.totalSteps, describeFigures(figures)),
     close() {
       // The lines still waiting are written by a last redraw.

@@ -107,6 +107,24 @@ describe('without a terminal', () => {
       'Prepared the data in s: 9 rows, 70 tokens',
     ]);
   });
+
+  test('reading the data is told with its speed and the time left, once they are known', () => {
+    const prepare = {
+      type: 'prepare',
+      phase: 'tokenize',
+      bytesTotal: 10e6,
+      rows: 0,
+      tokens: 0,
+      storeDir: 's',
+    } as const;
+    // What is done when the phase begins was done by an earlier preparation.
+    const lines = observe([
+      [{ ...prepare, bytesDone: 0 }, 0],
+      [{ ...prepare, bytesDone: 4e6 }, 100],
+      [{ ...prepare, bytesDone: 6e6 }, 2000],
+    ]);
+    expect(lines).toEqual(['Turning text into tokens: 5.7 MiB (60.0 %), 1.0 MB/s, 4.0 s left']);
+  });
 });
 
 describe('in a terminal', () => {

@@ -1,0 +1,122 @@
+import type { Manifest } from '../data/manifest.js';
+import { formatCount, formatShare } from '../observe/figures.js';
+import { formatTable } from './table.js';
+
+const splitNames = ['train', 'validation', 'test'] as const;
+
+/** What a token store holds, as lines for the terminal. */
+export function describeStore(manifest: Manifest, storeDir: string): string[] {
+  return [
+    `Token store: ${storeDir}`,
+    '',
+    ...formatTable(describeSplits(manifest)),
+    '',
+    describeVocabulary(manifest),
+    ...describeRows(manifest),
+    ...describeClasses(manifest),
+    ...describeLengths(manifest),
+  ];
+}
+
+/** The splits that there are, with what is told of each. */
+function splitsOf({ splits, statistics }: Manifest) {
+  return splitNames.flatMap((name) => {
+    const [split, told] = [splits[name], statistics[name]];
+    return split === undefined || told === undefined ? [] : [{ name, split, told }];
+  });
+}
+
+function describeSplits(manifest: Manifest): string[][] {
+  const rows = splitsOf(manifest).map(({ name, split, told }) => [
+    name,
+    formatCount(split.rows),
+    formatCount(split.tokens),
+    formatCount(split.longestRow),
+    formatCount(told.truncatedRows),
+    formatCount(told.emptyRows),
+    formatShare(told.textTokens === 0 ? 0 : told.unknownTokens / told.textTokens),
+  ]);
+  return [['split', 'rows', 'tokens', 'longest', 'truncated', 'empty', 'unknown'], ...rows];
+}
+
+function describeVocabulary({ tokenizer, distinctTokens, statistics }: Manifest): string {
+  const what = tokenizer.kind === 'word' ? 'words' : 'characters';
+  const size =
+    tokenizer.kind === 'word'
+      ? tokenizer.words.length
+      : tokenizer.kind === 'char'
+        ? tokenizer.characters.length
+        : undefined;
+  if (size === undefined || distinctTokens === null) return `Vocabulary: ${tokenizer.kind}`;
+  const { textTokens, unknownTokens } = statistics.train;
+  const covered = formatShare(1 - unknownTokens / textTokens);
+  return (
+    `Vocabulary: ${formatCount(size)} ${what}; the training split has ${formatCount(distinctTokens)} different ones, ` +
+    `and ${covered} of its text is in the vocabulary`
+  );
+}
+
+function describeRows({ sources, duplicateRows }: Manifest): string[] {
+  const rows = sources.reduce((sum, source) => sum + source.rows, 0);
+  const bad = sources.reduce((sum, source) => sum + source.badRows, 0);
+  const lines: string[] = [];
+  if (rows > 0) {
+    const share = formatShare(duplicateRows / rows);
+    lines.push(
+      `Duplicates: ${formatCount(duplicateRows)} rows (${share}) have the text of another one`,
+    );
+  }
+  if (bad > 0) lines.push(`Bad rows: ${formatCount(bad)} were left out`);
+  return lines;
+}
+
+/** How many classes are shown. */
+const classesShown = 20;
+
+function describeClasses(manifest: Manifest): string[] {
+  const { classes } = manifest;
+  if (classes.length === 0) return [];
+  const splits = splitsOf(manifest);
+  const rows = classes.slice(0, classesShown).map((name, id) => [
+    name,
+    ...splits.flatMap(({ split, told }) => {
+      const count = told.labels[id]!;
+      return [formatCount(count), formatShare(count / split.rows)];
+    }),
+  ]);
+  const header = ['class', ...splits.flatMap(({ name }) => [name, ''])];
+  const rest = classes.length - rows.length;
+  return ['', ...formatTable([header, ...rows]), ...(rest > 0 ? [`and ${rest} more`] : [])];
+}
+
+const widestBar = 40;
+
+function describeLengths(manifest: Manifest): string[] {
+  const { lengths, longest } = manifest.statistics.train;
+  if (lengths.length === 0) return [];
+  const most = Math.max(...lengths);
+  const total = lengths.reduce((sum, rows) => sum + rows, 0);
+  const rows = lengths.map((count, i) => [
+    nameLengths(i),
+    formatCount(count),
+    formatShare(count / total),
+    '█'.repeat(Math.ceil((widestBar * count) / most)).padEnd(widestBar),
+  ]);
+  const places = longest.map(
+    ({ source, row, tokens }) =>
+      `  ${formatCount(tokens)} tokens: row ${formatCount(row)} of ${manifest.sources[source]!.path}`,
+  );
+  return [
+    '',
+    ...formatTable([['tokens (train)', 'rows', '', ''], ...rows]).map((line) => line.trimEnd()),
+    '',
+    'Longest rows before truncation:',
+    ...places,
+  ];
+}
+
+/** The lengths that a class of `Statistics.lengths` stands for: 0, 1, 2-3, 4-7, … */
+function nameLengths(index: number): string {
+  if (index < 2) return String(index);
+  return `${formatCount(2 ** (index - 1))}-${formatCount(2 ** index - 1)}`;
+}
