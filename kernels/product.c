@@ -9,8 +9,8 @@
 #define BLOCK_ROWS 252
 #define BLOCK_K_PANELS 32
 
-/* Rows of B that are fetched before they are needed: with few rows of A, B comes from beyond the second-level cache. */
-#define ROWS_AHEAD 48
+/* Rows of B that are fetched before they are needed: B seldom fits into the first-level cache. */
+#define ROWS_AHEAD 16
 
 INLINE size_t vector_offset(int vector, size_t stride) {
   return (size_t)(vector / PV) * stride + (size_t)(vector % PV) * VL;
@@ -21,7 +21,7 @@ INLINE void tile(const int rows, const int vectors, const float *a, size_t a_str
   for (size_t panel = 0; panel < k_panels; panel++) {
     for (int k = 0; k < PANEL; k++) {
       vf column[TILE_VECTORS];
-      UNROLL for (int j = 0; j < vectors; j++) PREFETCH(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
+      UNROLL for (int j = 0; j < vectors; j++) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
       UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b + vector_offset(j, b_stride));
       UNROLL for (int i = 0; i < rows; i++) {
         const vf left = vset(a[i * PANEL + k]);

@@ -173,11 +173,16 @@ INLINE vi vishl23(vi a) { return wasm_i32x4_shl(a, 23); }
 /* Vectors that make up one panel row. */
 #define PV (PANEL / VL)
 
-/* Fetches the cache line of `p` into the second-level cache; never faults. WebAssembly has no such thing. */
+/*
+ * Fetches the cache line of `p` into the second-level cache, or (_NEAR) into the first-level one; never faults.
+ * WebAssembly has no such thing.
+ */
 #if defined(__wasm__)
 #define PREFETCH(p) ((void)(p))
+#define PREFETCH_NEAR(p) ((void)(p))
 #else
 #define PREFETCH(p) __builtin_prefetch((p), 0, 2)
+#define PREFETCH_NEAR(p) __builtin_prefetch((p), 0, 3)
 #endif
 
 INLINE vf vzero(void) { return vset(0.0f); }

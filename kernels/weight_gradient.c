@@ -23,6 +23,8 @@
 #define BLOCK_PANELS 4
 /* Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache. */
 #define CHUNK_TOKENS 160
+/* Rows of dY that are fetched into the first-level cache before they are needed. */
+#define ROWS_AHEAD 16
 /* Levels of the tree and one for its result: at most 1024 segments. One more holds a segment's sum so far. */
 #define MAX_LEVELS 12
 
@@ -101,6 +103,7 @@ INLINE float *sum_segment(const int vectors, const int indexed, const tile_opera
     /* No index is looked up in here: address arithmetic would compete with the multiply-adds for their ports. */
     for (size_t at = 0; at < (size_t)(end - k) * PANEL; at += PANEL) {
       PREFETCH(ahead + at);
+      PREFETCH_NEAR(output + at + ROWS_AHEAD * PANEL);
       vf column[GRADIENT_VECTORS];
       UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(input[j] + at);
       UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
