@@ -27,7 +27,11 @@ export function valueAt(value: unknown, path: KeyPath): unknown {
 export function schemaAt(root: SchemaNode, path: KeyPath, value: unknown): SchemaNode | undefined {
   let node = chooseVariant(root, value);
   for (const [depth, part] of path.entries()) {
-    const next = typeof part === 'number' ? node.items : node.properties?.[part];
+    const inside = listAlternatives(node);
+    const next =
+      typeof part === 'number'
+        ? inside.find(({ items }) => items !== undefined)?.items
+        : inside.find(({ properties }) => properties?.[part] !== undefined)?.properties?.[part];
     if (next === undefined) return undefined;
     node = chooseVariant(next, valueAt(value, path.slice(0, depth + 1)));
   }
@@ -62,13 +66,18 @@ export function describeSchema(node: SchemaNode): string {
     case 'null':
       return 'null';
     case 'array':
-      return `a list of one or more ${node.items?.type === 'object' ? 'groups of keys' : 'texts'}`;
+      return `a list of one or more ${joinWords(listAlternatives(node.items ?? {}).map(describeItems))}`;
     default:
       return `a group of keys (${Object.keys(node.properties ?? {}).join(', ')})`;
   }
 }
 
-function listAlternatives(node: SchemaNode): SchemaNode[] {
+function describeItems(node: SchemaNode): string {
+  return node.type === 'object' ? 'groups of keys' : 'texts';
+}
+
+/** A schema's alternatives; itself where there are none. */
+export function listAlternatives(node: SchemaNode): SchemaNode[] {
   return node.anyOf?.flatMap(listAlternatives) ?? [node];
 }
 

@@ -4,6 +4,7 @@ import {
   describeValue,
   formatPath,
   type KeyPath,
+  listAlternatives,
   schemaAt,
   valueAt,
 } from './expectation.js';
@@ -19,7 +20,7 @@ export interface Problem {
 
 /** Says what the schema found wrong with `value`, one problem a key. */
 export function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
-  return issues.flatMap((issue) => {
+  return issues.flatMap(openUnions).flatMap((issue) => {
     const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
@@ -29,6 +30,23 @@ export function describeIssues(issues: readonly z.core.$ZodIssue[], value: unkno
     }
     return [{ path, message: describeWrongValue(issue, path, value) }];
   });
+}
+
+/** What is wrong inside the alternative that was meant: the one that fits down to the deepest key. */
+function openUnions(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue];
+  let meant: z.core.$ZodIssue[] = [issue];
+  for (const alternative of issue.errors) {
+    const inside = alternative.flatMap((inner) =>
+      openUnions({ ...inner, path: [...issue.path, ...inner.path] }),
+    );
+    if (depthOf(inside) > depthOf(meant)) meant = inside;
+  }
+  return meant;
+}
+
+function depthOf(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(...issues.map(({ path }) => path.length));
 }
 
 function describeWrongValue(issue: z.core.$ZodIssue, path: KeyPath, value: unknown): string {
@@ -44,7 +62,10 @@ function describeWrongValue(issue: z.core.$ZodIssue, path: KeyPath, value: unkno
 }
 
 function describeUnknownKey(group: KeyPath, key: string, value: unknown): string {
-  const siblings = Object.keys(schemaAt(configJsonSchema, group, value)?.properties ?? {});
+  const schema = schemaAt(configJsonSchema, group, value) ?? {};
+  const siblings = listAlternatives(schema).flatMap(({ properties = {} }) =>
+    Object.keys(properties),
+  );
   const near = findNearest(key, siblings);
   if (near !== undefined) return `unknown key; did you mean ${formatPath([...group, near])}?`;
   const elsewhere = listKeys(configJsonSchema).find(

@@ -87,10 +87,32 @@ const paths = z.union([
   z.array(z.string().min(1)).min(1),
 ]);
 
+const weightedPathSchema = z.strictObject({
+  path: z.string().min(1).describe('A file or glob.'),
+  weight: z
+    .number()
+    .positive()
+    .max(1000)
+    .default(1)
+    .describe(
+      'How often an epoch shows the rows of these files: 2 shows each twice, 0.5 half of them, and the other half in the next epoch.',
+    ),
+});
+
+const weightedPaths = z.union([
+  z
+    .string()
+    .min(1)
+    .transform((path) => [path]),
+  z.array(z.union([z.string().min(1), weightedPathSchema])).min(1),
+]);
+
 const column = z.union([z.string().min(1), count]);
 
 const dataSchema = z.strictObject({
-  train: paths.describe('Files or globs, relative to the working directory.'),
+  train: weightedPaths.describe(
+    'Files or globs, relative to the working directory; `{ path, weight }` shows some more or less often than others.',
+  ),
   validation: z
     .union([z.number().min(0).max(0.9), paths])
     .default(0.1)

@@ -20,16 +20,30 @@ export interface Corpus {
   readonly storeDir: string;
   /** Paths of the sources, in the order in which `TokenStore.locate` counts them. */
   readonly sources: readonly string[];
+  /** What the training split has of each source, in the order in which it lies there. */
+  readonly trainSources: readonly TrainSource[];
   readonly manifest: Manifest;
   close(): Promise<void>;
+}
+
+export interface TrainSource {
+  readonly rows: number;
+  readonly tokens: number;
+  /** How often an epoch shows each of them. */
+  readonly weight: number;
 }
 
 /**
  * Opens the store in `dir`.
  *
+ * @param weights Of the manifest's sources.
  * @throws UserError when a file is missing or damaged.
  */
-export async function openCorpus(dir: string, manifest: Manifest): Promise<Corpus> {
+export async function openCorpus(
+  dir: string,
+  manifest: Manifest,
+  weights: readonly number[],
+): Promise<Corpus> {
   const opened: TokenStore[] = [];
   const close = async (): Promise<void> => {
     for (const store of opened) await store.close();
@@ -54,6 +68,11 @@ export async function openCorpus(dir: string, manifest: Manifest): Promise<Corpu
       fingerprint: manifest.fingerprint,
       storeDir: dir,
       sources: manifest.sources.map((source) => source.path),
+      trainSources: manifest.splits.train.sources.map(({ source, rows, tokens }) => ({
+        rows,
+        tokens,
+        weight: weights[source]!,
+      })),
       manifest,
       close,
     };

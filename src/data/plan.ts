@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { errorCode } from './error-code.js';
@@ -32,6 +33,8 @@ export interface CorpusPlan {
 export interface PlannedSource extends Source {
   /** The option that names the file. */
   readonly from: SplitName;
+  /** How often an epoch of training shows the file's rows. */
+  readonly weight: number;
   /** See `splitName`. */
   readonly name: string;
   readonly stamp: FileStamp;
@@ -51,20 +54,19 @@ export async function planCorpus(config: Config): Promise<CorpusPlan> {
   };
   checkFractions(fractions);
   const patterns = {
-    train: data.train,
+    // Without weights: they change what training reads of a store, not what is in it.
+    train: data.train.map((entry) => (typeof entry === 'string' ? entry : entry.path)),
     validation: typeof data.validation === 'number' ? [] : data.validation,
     test: typeof data.test === 'number' ? [] : (data.test ?? []),
   };
   requireOneInput(Object.values(patterns).flat());
   const sources = [
-    ...(await planSources(config, 'train', patterns.train)),
+    ...(await planSources(config, 'train', data.train)),
     ...(await planSources(config, 'validation', patterns.validation)),
     ...(await planSources(config, 'test', patterns.test)),
   ];
-  const reading = {
-    text: data.text,
-    ...(task === 'classify' && { label: data.label }),
-  };
+  const { text, label, header, delimiter, encoding } = data;
+  const reading = { text, header, delimiter, encoding, ...(task === 'classify' && { label }) };
   const options = {
     task,
     fractions,
@@ -86,10 +88,19 @@ function requireOneInput(patterns: readonly string[]): void {
 async function planSources(
   { data, task }: Config,
   from: SplitName,
-  patterns: readonly string[],
+  entries: Config['data']['train'],
 ): Promise<PlannedSource[]> {
-  const listed = await listSources(patterns, data.format, `data.${from}`);
-  for (const { path, format } of listed) {
+  // A file belongs to the first entry that names it.
+  const listed = new Map<string, Source & { weight: number }>();
+  for (const entry of entries) {
+    const { path: pattern, weight } =
+      typeof entry === 'string' ? { path: entry, weight: 1 } : entry;
+    for (const source of await listSources([pattern], data.format, `data.${from}`)) {
+      const place = resolve(source.path);
+      if (!listed.has(place)) listed.set(place, { ...source, weight });
+    }
+  }
+  for (const { path, format } of listed.values()) {
     if (task === 'classify' && format === 'text') {
       throw new UserError(
         `data.${from}: ${path === standardInput ? 'standard input' : path} is plain text, which has no labels: ` +
@@ -98,7 +109,7 @@ async function planSources(
     }
   }
   return Promise.all(
-    listed.map(async (each) => {
+    Array.from(listed.values(), async (each) => {
       const path =
         each.path === standardInput ? await keepStandardInput(data.storeDir) : each.path;
       const source = { ...each, path };

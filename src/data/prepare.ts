@@ -38,7 +38,10 @@ export async function prepareCorpus(
     return undefined;
   });
   const phase = corpus === undefined ? 'done' : 'reused';
-  corpus ??= await openCorpus(dir, await makeStore(config, plan, dir, progress, listener, sizes));
+  if (corpus === undefined) {
+    const manifest = await makeStore(config, plan, dir, progress, listener, sizes);
+    corpus = await openCorpus(dir, manifest, weightsOf(plan));
+  }
   const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
   progress.done(phase, {
     rows: stores.reduce((rows, store) => rows + store.rows, 0),
@@ -81,9 +84,13 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
     known.modified = source.stamp.modified;
     touched = true;
   }
-  const corpus = await openCorpus(dir, manifest);
+  const corpus = await openCorpus(dir, manifest, weightsOf(plan));
   if (touched) await writeJson(join(dir, manifestName), manifest);
   return corpus;
+}
+
+function weightsOf({ sources }: CorpusPlan): number[] {
+  return sources.map(({ weight }) => weight);
 }
 
 /** Builds beside the final place and moves there when all is on disk, so that a kill leaves no half. */

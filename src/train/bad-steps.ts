@@ -21,7 +21,7 @@ export class BadSteps {
 
   constructor(
     private readonly engine: Engine,
-    private readonly corpus: Pick<Corpus, 'train' | 'sources'>,
+    private readonly corpus: Pick<Corpus, 'train' | 'trainSources' | 'sources'>,
     private readonly config: Config,
     private readonly listener: TrainListener,
   ) {}
@@ -73,7 +73,7 @@ export class BadSteps {
   async #nameRows(step: number, slot: number): Promise<string> {
     const rows = this.#badRows(slot);
     const { train } = this.corpus;
-    const options = trainingOptions(this.config);
+    const options = trainingOptions(this.config, this.corpus);
     if (options.task === 'language-model') {
       const streams = new BatchStreams(train.tokens, options);
       const tokens = rows.map((row) => streams.tokenOf(step, row) + 1);

@@ -1,4 +1,5 @@
 import type { BatchOptions, BatchSource } from '../data/batches.js';
+import type { Corpus } from '../data/corpus.js';
 import { readAhead } from '../data/read-ahead.js';
 import type { TokenStore } from '../data/token-store.js';
 import type { Config } from '../config/schema.js';
@@ -17,16 +18,26 @@ export interface Evaluation {
   confusion?: number[][];
 }
 
-/** The batches that training takes from a store. */
-export function trainingBatches(config: Config, store: TokenStore): BatchSource {
-  return readAhead(store, trainingOptions(config));
+/** The batches that training takes from a corpus. */
+export function trainingBatches(
+  config: Config,
+  corpus: Pick<Corpus, 'train' | 'trainSources'>,
+): BatchSource {
+  return readAhead(corpus.train, trainingOptions(config, corpus));
 }
 
-export function trainingOptions({ task, train }: Config): BatchOptions {
+export function trainingOptions(
+  { task, train }: Config,
+  { trainSources }: Pick<Corpus, 'trainSources'>,
+): BatchOptions {
   const { batchSize, seed, sequenceLength, bucketBatches } = train;
+  const shares = trainSources.map(({ rows, tokens, weight }) => ({
+    size: task === 'classify' ? rows : tokens,
+    weight,
+  }));
   return task === 'classify'
-    ? { task, batchSize, seed, shuffle: true, bucketBatches }
-    : { task, batchSize, sequenceLength };
+    ? { task, batchSize, seed, shuffle: true, bucketBatches, shares }
+    : { task, batchSize, sequenceLength, shares };
 }
 
 /** The batches of one pass over a store for evaluation; a store too short for many streams is read in fewer. */

@@ -184,7 +184,7 @@ class TrainingRun {
   #createEngine(corpus: Corpus): Setting {
     const { config } = this;
     const choice = chooseBackend(config.backend);
-    const source = trainingBatches(config, corpus.train);
+    const source = trainingBatches(config, corpus);
     const sources = [source];
     if (corpus.validation) sources.push(evaluationBatches(config, corpus.validation));
     const shape = networkShape(config, corpus.tokenizer.vocabularySize, corpus.classes);

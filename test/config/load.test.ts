@@ -93,6 +93,16 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:4:3: data.validation: expected a number from 0 to 0.9, non-empty text or a list of one or more texts, got 2',
     ],
     [
+      'a key of a list entry that may be text or a group',
+      'task: classify\ndata:\n  train: [a.csv, { path: b.csv, weigth: 2 }]\n',
+      'configs/x.yaml:3:33: data.train.1.weigth: unknown key; did you mean data.train.1.weight?',
+    ],
+    [
+      'a list entry that is neither text nor a group',
+      'task: classify\ndata:\n  train: [a.csv, 3]\n',
+      'configs/x.yaml:3:18: data.train.1: expected non-empty text or a group of keys (path, weight), got 3',
+    ],
+    [
       'an unknown tokenizer',
       `${minimal}  tokenizer: { kind: wrd }\n`,
       'configs/x.yaml:4:16: data.tokenizer.kind: expected "word", "char" or "byte", got "wrd"',

@@ -67,6 +67,7 @@ export function describeStore(
     rows: rows.length,
     tokens,
     longestRow: Math.max(...rows.map((row) => row.length)),
+    sources: [{ source: 0, rows: rows.length, tokens }],
     tokensFile: { bytes: tokens * idBytes, sha256: '' },
     rowsFile: { bytes: (rows.length + 1) * recordBytes, sha256: '' },
   };
