@@ -19,6 +19,7 @@ import { createPreparePool, inOrder, type PreparePool } from './pool.js';
 import { writeQuarantine } from './quarantine.js';
 import { CachedSource, removeGone, type Surveyor } from './source-cache.js';
 import { writeStore } from './store-writing.js';
+import { count } from './tally.js';
 import { countDuplicates, learnVocabulary } from './vocabulary.js';
 
 /** How large the parts are into which a corpus is divided. */
@@ -63,7 +64,7 @@ export async function buildStore(
   const workers = Math.min(config.workers ?? availableParallelism(), parts);
   const pool = createPreparePool(workers, progress.tally, listener);
   try {
-    const tokenizer = await chooseCutting(config, plan, place);
+    const tokenizer = await chooseCutting(config, plan, place, progress);
     const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes);
     return await writeCorpus(config, plan, tokenizer, cut, place, progress, pool);
   } finally {
@@ -77,6 +78,7 @@ async function chooseCutting(
   config: Config,
   plan: CorpusPlan,
   { cacheDir }: Workplace,
+  progress: PrepareProgress,
 ): Promise<CuttingOptions> {
   const { tokenizer } = config.data;
   if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
@@ -84,7 +86,10 @@ async function chooseCutting(
   const path = join(cacheDir, `bpe-${hash([pieceVersion, plan.options, sources]).slice(0, 16)}.json`);
   const known = await readJson(path, serializedTokenizerSchema);
   if (known?.kind === 'bpe') return known;
-  const learned = await learnBpe(config, plan, tokenizer);
+  progress.begin('survey', totalBytes(plan.sources));
+  const learned = await learnBpe(config, plan, tokenizer, (bytes) =>
+    count(progress.tally, 'bytes', bytes.length),
+  );
   await writeJson(path, learned);
   return learned;
 }
@@ -105,7 +110,7 @@ async function cutCorpus(
   await mkdir(dir, { recursive: true });
   // A file may be named for two splits; it is cut once.
   const sources = Array.from(new Map(plan.sources.map((each) => [each.path, each])).values());
-  const bytes = sources.reduce((sum, { stamp }) => sum + stamp.bytes, 0);
+  const bytes = totalBytes(sources);
   const divisible = createLocalCutter(tokenizer).cutsAtLineFeeds;
   const surveyor: Surveyor = {
     hash: (source) => pool.run('hash', { path: source.path }),
@@ -130,6 +135,10 @@ async function cutCorpus(
   await removeGone(dir);
   const byPath = new Map(cut.map((each) => [each.cached.source.path, each]));
   return plan.sources.map(({ path }) => byPath.get(path)!);
+}
+
+function totalBytes(sources: readonly PlannedSource[]): number {
+  return sources.reduce((sum, { stamp }) => sum + stamp.bytes, 0);
 }
 
 /** The second and the third stage. */

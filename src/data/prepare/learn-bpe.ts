@@ -2,7 +2,7 @@ import type { Config } from '../../config/schema.js';
 import { readSource } from '../examples.js';
 import type { CorpusPlan, PlannedSource } from '../plan.js';
 import { dealRows, type Fractions } from '../split.js';
-import { readText } from '../source-text.js';
+import { type BytesObserver, readText } from '../source-text.js';
 import { trainBpe } from '../tokenizers/bpe.js';
 import type { SerializedBpe } from '../tokenizers/serialized.js';
 
@@ -14,28 +14,32 @@ export async function learnBpe(
   config: Config,
   plan: CorpusPlan,
   tokenizer: Extract<Config['data']['tokenizer'], { kind: 'bpe' }>,
+  observe: BytesObserver,
 ): Promise<SerializedBpe> {
-  return trainBpe(readTrainingTexts(config, plan), tokenizer);
+  return trainBpe(readTrainingTexts(config, plan, observe), tokenizer);
 }
 
 async function* readTrainingTexts(
   { task }: Config,
   plan: CorpusPlan,
+  observe: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   for (const source of plan.sources) {
     if (source.from !== 'train') continue;
-    if (task === 'classify') yield* readRowTexts(source, plan);
-    else yield* readStart(source, plan);
+    if (task === 'classify') yield* readRowTexts(source, plan, observe);
+    else yield* readStart(source, plan, observe);
   }
 }
 
 async function* readRowTexts(
   source: PlannedSource,
   { reading, fractions }: CorpusPlan,
+  observe: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   const splitOf = dealRows(source.name, fractions);
   // Bad rows are dealt with when the source is cut.
-  for await (const { rows } of readSource(source, { ...reading, onBadRow: 'skip' })) {
+  const options = { ...reading, onBadRow: 'skip' } as const;
+  for await (const { rows } of readSource(source, options, undefined, observe)) {
     for (const { text, row } of rows) if (splitOf(row) === 'train') yield text;
   }
 }
@@ -47,9 +51,10 @@ async function* readRowTexts(
 async function* readStart(
   source: PlannedSource,
   { reading, fractions }: CorpusPlan,
+  observe: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   let left = await measureStart(source, reading, fractions);
-  for await (const text of readStream(source, reading)) {
+  for await (const text of readStream(source, reading, observe)) {
     if (text.length > left) {
       yield text.slice(0, left);
       return;
@@ -73,12 +78,14 @@ async function measureStart(
 async function* readStream(
   source: PlannedSource,
   reading: CorpusPlan['reading'],
+  observe?: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   if (source.format === 'text') {
-    yield* readText(source, reading);
+    yield* readText(source, reading, undefined, observe);
     return;
   }
-  for await (const { rows } of readSource(source, { ...reading, onBadRow: 'skip' })) {
+  const options = { ...reading, onBadRow: 'skip' } as const;
+  for await (const { rows } of readSource(source, options, undefined, observe)) {
     yield rows.map(({ text }) => `${text}\n`).join('');
   }
 }
