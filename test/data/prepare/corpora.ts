@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterEach } from 'vitest';
+import { type Config, configSchema } from '../../../src/config/schema.js';
+import type { Corpus } from '../../../src/data/corpus.js';
+import { prepareCorpus } from '../../../src/data/prepare.js';
+import type { PartSizes } from '../../../src/data/prepare/build.js';
+import type { TrainEvent } from '../../../src/train/events.js';
+
+/** Small corpora in many parts. */
+
+/** So small that files of a few KiB are many extents, and those several pieces. */
+export const smallParts: PartSizes = { extentBytes: 1500, pieceLength: 600 };
+
+/** Whole numbers below n, the same ones every time. */
+function createDice(seed: number): (n: number) => number {
+  let state = seed;
+  return (n) => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
+    return (state >>> 16) % n;
+  };
+}
+
+const words =
+  'The the cat CAT dog sat on mat, naïve 猫 Straße ΟΔΟΣ 😀 it’s "quoted" and; or "two\nlines" e\u0301'.split(
+    ' ',
+  );
+
+/** Rows of texts, some twice, some empty; words in the frequencies of language. */
+export function makeRows(count: number, seed = 1): { text: string; label: string }[] {
+  const dice = createDice(seed);
+  return Array.from({ length: count }, (_, i) => {
+    const length = i % 17 === 0 ? 0 : 1 + dice(12);
+    const text = Array.from({ length }, () => {
+      const rank = Math.floor(60 / (1 + dice(60)));
+      return dice(9) === 0 ? words[dice(words.length)]! : `w${rank + dice(3)}`;
+    });
+    return { text: text.join(' '), label: ['ham', 'spam', 'maybe'][dice(3)]! };
+  });
+}
+
+export function toCsv(rows: readonly { text: string; label: string }[]): string {
+  const cell = (text: string): string => `"${text.replaceAll('"', '""')}"`;
+  return `text,label\n${rows.map(({ text, label }) => `${cell(text)},${label}\n`).join('')}`;
+}
+
+export function toJsonLines(rows: readonly { text: string; label: string }[]): string {
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+}
+
+/** Files of rows in several formats. */
+export const rowFiles = {
+  'a.csv': toCsv(makeRows(160)),
+  'b.jsonl': toJsonLines(makeRows(90, 2)),
+  'c.csv.gz': gzipSync(toCsv(makeRows(60, 3))),
+};
+
+/** Plain texts and rows for a language model. */
+export const textFiles = {
+  'a.txt': makeRows(200)
+    .map(({ text }) => `${text}\n`)
+    .join(''),
+  'b.jsonl': toJsonLines(makeRows(50, 2)),
+  'c.txt.gz': gzipSync(makeRows(60, 3).map(({ text }) => text).join('. ')),
+};
+
+export interface Preparation {
+  readonly corpus: Corpus;
+  readonly events: TrainEvent[];
+}
+
+/** Prepares corpora that are closed after the test. */
+export function usePreparation() {
+  const opened: Corpus[] = [];
+  afterEach(async () => {
+    for (const corpus of opened.splice(0)) await corpus.close();
+  });
+  return async (config: Config, sizes = smallParts): Promise<Preparation> => {
+    const events: TrainEvent[] = [];
+    const corpus = await prepareCorpus(config, (event) => events.push(event), sizes);
+    opened.push(corpus);
+    return { corpus, events };
+  };
+}
+
+export function configure(
+  task: 'classify' | 'language-model',
+  data: Record<string, unknown>,
+  workers = 2,
+): Config {
+  return configSchema.parse({ task, workers, data });
+}
+
+/** SHA-256 over the names and bytes of all files of a directory. */
+export async function digest(dir: string): Promise<string> {
+  const hash = createHash('sha256');
+  for (const name of (await readdir(dir)).sort()) {
+    hash.update(name).update(await readFile(join(dir, name)));
+  }
+  return hash.digest('hex');
+}

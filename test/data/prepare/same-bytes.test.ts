@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../../../src/config/schema.js';
+import { encodeRow } from '../../../src/data/encode-row.js';
+import { type Example, readExamples } from '../../../src/data/examples.js';
+import { dealRows } from '../../../src/data/split.js';
+import type { TokenStore } from '../../../src/data/token-store.js';
+import { createTokenCounter, trainTokenizer } from '../../../src/data/tokenizers/kinds.js';
+import { collect, useScratch } from '../scratch.js';
+import { configure, digest, rowFiles, smallParts, textFiles, usePreparation } from './corpora.js';
+
+const scratch = useScratch();
+const prepare = usePreparation();
+
+const dropping = { kind: 'word', vocabularySize: 9, minCount: 2, outOfVocabulary: null };
+const classifiers: Record<string, Record<string, unknown>> = {
+  word: { tokenizer: { kind: 'word', minCount: 2 }, maxLength: 7 },
+  'word that drops': { tokenizer: dropping, maxLength: 4, truncate: 'pre' },
+  char: { tokenizer: { kind: 'char', lowerCase: true, minCount: 3 }, maxLength: 20 },
+  byte: { tokenizer: { kind: 'byte' }, maxLength: 30 },
+  bpe: { tokenizer: { kind: 'bpe', vocabularySize: 300 }, maxLength: 9 },
+};
+const models: Record<string, Record<string, unknown>> = {
+  word: { tokenizer: { kind: 'word' } },
+  'word that drops': { tokenizer: dropping },
+  char: { tokenizer: { kind: 'char' } },
+  byte: { tokenizer: { kind: 'byte' } },
+  bpe: { tokenizer: { kind: 'bpe', vocabularySize: 300 } },
+};
+
+describe('the bytes of a store', () => {
+  it.each(Object.keys(classifiers))('are the same for 1, 2 and 5 workers: rows, %s', async (name) => {
+    const place = await scratch(rowFiles);
+    const digests = [];
+    for (const workers of [1, 2, 5]) {
+      const storeDir = place.path(`stores-${workers}`);
+      const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name], storeDir };
+      const { corpus } = await prepare(configure('classify', data, workers));
+      digests.push(await digest(corpus.storeDir));
+    }
+    expect(new Set(digests).size).toBe(1);
+  });
+
+  it.each(Object.keys(models))('are the same for 1, 2 and 5 workers: text, %s', async (name) => {
+    const place = await scratch(textFiles);
+    const digests = [];
+    for (const workers of [1, 2, 5]) {
+      const storeDir = place.path(`stores-${workers}`);
+      const data = { train: place.path('*.*'), test: 0.2, ...models[name], storeDir };
+      const { corpus } = await prepare(configure('language-model', data, workers));
+      digests.push(await digest(corpus.storeDir));
+    }
+    expect(new Set(digests).size).toBe(1);
+  });
+
+  it('do not depend on how a corpus is divided into parts', async () => {
+    const place = await scratch({ ...rowFiles, ...textFiles });
+    for (const [task, options] of [
+      ['classify', { train: [place.path('a.csv'), place.path('b.jsonl')] }],
+      ['language-model', { train: place.path('*.txt*') }],
+      ['language-model', { train: place.path('*.txt*'), tokenizer: { kind: 'char' } }],
+    ] as const) {
+      const digests = [];
+      for (const [i, sizes] of [
+        smallParts,
+        { extentBytes: 4000, pieceLength: 100 },
+        { extentBytes: 1e6, pieceLength: 1e6 },
+      ].entries()) {
+        const storeDir = place.path(`stores-${i}`);
+        const { corpus } = await prepare(configure(task, { ...options, storeDir }), sizes);
+        digests.push(await digest(corpus.storeDir));
+      }
+      expect(new Set(digests).size).toBe(1);
+    }
+  });
+});
+
+async function readAll(store: TokenStore) {
+  const into = {
+    tokens: new Int32Array(store.tokens),
+    rowStart: new Int32Array(store.rows + 1),
+    labels: new Int32Array(store.rows),
+  };
+  await store.readRows(Int32Array.from({ length: store.rows }, (_, i) => i), into);
+  return Array.from(into.labels, (label, i) => ({
+    label,
+    ids: [...into.tokens.subarray(into.rowStart[i], into.rowStart[i + 1])],
+  }));
+}
+
+/** Rows of the training split in their order, by the plainest means. */
+async function readTraining({ data }: Config, files: string[], test: number): Promise<Example[]> {
+  const rows: Example[] = [];
+  for (const file of files) {
+    const splitOf = dealRows(file.replace(/.*\//, '').replace(/\.gz$/, ''), { validation: 0, test });
+    const read = readExamples([file], { text: data.text, label: data.label });
+    rows.push(...(await collect(read)).filter(({ row }) => splitOf(row) === 'train'));
+  }
+  return rows;
+}
+
+describe('a corpus in many parts', () => {
+  it.each(['word', 'word that drops', 'char', 'byte'])(
+    'has the ids that its texts have one by one: %s',
+    async (name) => {
+      const place = await scratch(rowFiles);
+      const files = Object.keys(rowFiles).map((file) => place.path(file));
+      const data = { train: files, validation: 0, test: 0.2, ...classifiers[name] };
+      const config = configure('classify', { ...data, storeDir: place.path('stores') });
+      const { corpus } = await prepare(config);
+
+      const rows = await readTraining(config, files, 0.2);
+      const counter = createTokenCounter(config.data.tokenizer);
+      for (const { text } of rows) counter?.add(text);
+      const tokenizer = trainTokenizer(config.data.tokenizer, counter?.counts ?? new Map());
+      expect(corpus.tokenizer.toJSON()).toEqual(tokenizer.toJSON());
+      expect(corpus.classes).toEqual(['ham', 'maybe', 'spam']);
+      expect(await readAll(corpus.train)).toEqual(
+        rows.map(({ text, label }) => ({
+          label: corpus.classes.indexOf(label!),
+          ids: encodeRow(tokenizer, text, config.data),
+        })),
+      );
+      const place3 = await corpus.train.locate(corpus.train.rows - 1);
+      expect(place3).toEqual({ source: 2, row: rows.at(-1)!.row });
+    },
+  );
+
+  it('tells what its splits are made of', async () => {
+    const place = await scratch(rowFiles);
+    const files = Object.keys(rowFiles).map((file) => place.path(file));
+    const data = { train: files, validation: 0, test: 0.2, ...classifiers['word'] };
+    const config = configure('classify', { ...data, storeDir: place.path('stores') });
+    const { corpus } = await prepare(config);
+    const rows = await readTraining(config, files, 0.2);
+    const { manifest } = corpus;
+    const { train } = manifest.statistics;
+    const full = rows.map(({ text }) => corpus.tokenizer.encode(text));
+    const ids = full.flat();
+    expect(train.textTokens).toBe(ids.length);
+    expect(train.unknownTokens).toBe(ids.filter((id) => id === 1).length);
+    expect(train.truncatedRows).toBe(full.filter(({ length }) => length > 7).length);
+    expect(train.emptyRows).toBe(full.filter(({ length }) => length === 0).length);
+    expect(train.lengths).toEqual(
+      [0, 1, 2, 4, 8].map((least, i, all) => {
+        const next = all[i + 1] ?? Infinity;
+        return full.filter(({ length }) => length >= least && length < next).length;
+      }),
+    );
+    expect(train.labels).toEqual(
+      corpus.classes.map((name) => rows.filter(({ label }) => label === name).length),
+    );
+    expect(train.longest.map(({ tokens }) => tokens)).toEqual(
+      full.map(({ length }) => length).sort((a, b) => b - a).slice(0, 5),
+    );
+    const everything = await collect(readExamples(files, config.data));
+    const texts = everything.map(({ text }) => text);
+    expect(manifest.duplicateRows).toBe(texts.length - new Set(texts).size);
+    expect(manifest.duplicateRows).toBeGreaterThan(10);
+    const runs = manifest.splits.train.sources;
+    expect(runs.map(({ source }) => source)).toEqual([0, 1, 2]);
+    expect(runs.reduce((sum, run) => sum + run.rows, 0)).toBe(corpus.train.rows);
+    expect(runs.reduce((sum, run) => sum + run.tokens, 0)).toBe(corpus.train.tokens);
+  });
+
+  it('keeps bytes that are no text, and a byte order mark', async () => {
+    const bytes = Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 7919) % 256));
+    bytes.set([0xef, 0xbb, 0xbf]);
+    const place = await scratch({ 'a.txt': bytes });
+    const data = { train: place.path('a.txt'), validation: 0.1, tokenizer: { kind: 'byte' } };
+    const { corpus } = await prepare(
+      configure('language-model', { ...data, storeDir: place.path('stores') }),
+    );
+    const read = async (store: TokenStore) => {
+      const tokens = new Int32Array(store.tokens);
+      await store.readTokens(0, tokens.length, tokens, 0);
+      return Array.from(tokens, (id) => id - 1);
+    };
+    expect([...(await read(corpus.train)), ...(await read(corpus.validation!))]).toEqual([...bytes]);
+    expect(corpus.train.tokens).toBe(4500);
+  });
+});
