@@ -83,20 +83,17 @@ async function evaluateFiles(
   { readExamples }: Library,
 ): Promise<Evaluation> {
   const { task, data } = model.config;
+  // A figure over most of the rows would be no figure of the file.
+  const { label, ...reading } = { ...data, onBadRow: 'error' as const };
   if (task === 'language-model') {
-    return model.evaluate(
-      await holdTokens(
-        readExamples(paths, { format: data.format, text: data.text }),
-        model.tokenizer,
-      ),
-    );
+    return model.evaluate(await holdTokens(readExamples(paths, reading), model.tokenizer));
   }
   const { classes } = model;
   const confusion = classes.map(() => classes.map(() => 0));
   const ids = new Map(classes.map((name, id) => [name, id]));
   let loss = 0;
   let targets = 0;
-  const examples = readExamples(paths, { format: data.format, text: data.text, label: data.label });
+  const examples = readExamples(paths, { ...reading, label });
   for await (const batch of inBatches(examples, 256)) {
     const predictions = await model.classify(batch.map(({ text }) => text));
     for (const [index, { label = '', source, line }] of batch.entries()) {

@@ -29,7 +29,7 @@ export const predictCommand = (context: Context) =>
     options: {
       ...modelOptions,
       format: {
-        choices: ['csv', 'tsv', 'jsonl', 'text'] as const,
+        choices: ['csv', 'tsv', 'jsonl', 'text', 'parquet'] as const,
         requiresArg: true,
         describe:
           "Layout of the input; by default told from each file's extension, else lines of text",
@@ -65,9 +65,14 @@ export const predictCommand = (context: Context) =>
         if (model.config.task !== 'classify') {
           throw new UserError(`${run}: expected a classifier, got a ${model.config.task}`);
         }
-        const examples = library.readExamples(files.length === 0 ? ['-'] : files, {
-          format: format ?? (files.length === 0 ? 'text' : undefined),
-          text: text ?? model.config.data.text,
+        const isPiped = files.length === 0;
+        const { header, delimiter, encoding, textUnit, ...data } = model.config.data;
+        const examples = library.readExamples(isPiped ? ['-'] : files, {
+          format: format ?? (isPiped ? 'text' : undefined),
+          text: text ?? data.text,
+          ...{ header, delimiter, encoding },
+          // Whoever pipes text into a model sends a row a line.
+          textUnit: isPiped ? 'line' : textUnit,
         });
         const rows = Readable.from(predict(model, examples, batchSize));
         const writer = layout === 'csv' ? csvWriter(model.classes) : jsonlWriter(model.classes);

@@ -252,7 +252,14 @@ describe('inspect', () => {
     const model = await writeSafetensors(join(checkpoint, 'model.safetensors'), [
       { name: 'embedding.weight', shape: [3, 2], data },
     ]);
-    const optimizer = await writeSafetensors(join(checkpoint, 'optimizer.safetensors'), []);
+    const optimizer = await writeSafetensors(
+      join(checkpoint, 'optimizer.safetensors'),
+      ['exp_avg', 'exp_avg_sq'].map((moment) => ({
+        name: `embedding.weight.${moment}`,
+        shape: [3, 2],
+        data,
+      })),
+    );
     const progress = {
       step: 7,
       position: { epoch: 1, batch: 2, stepsPerEpoch: 5 },

@@ -105,7 +105,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an unknown tokenizer',
       `${minimal}  tokenizer: { kind: wrd }\n`,
-      'configs/x.yaml:4:16: data.tokenizer.kind: expected "word", "char" or "byte", got "wrd"',
+      'configs/x.yaml:4:16: data.tokenizer.kind: expected "word", "char", "byte" or "bpe", got "wrd"',
     ],
     [
       "another tokenizer's key",
