@@ -1,3 +1,5 @@
+import { UserError } from '../errors.js';
+
 /**
  * Where every token of a batch lies on the heap, who computes it and in which order sums run over it. A pure
  * function of the batch, the number of shards and the number of parts (workers).
@@ -83,6 +85,9 @@ export interface LayoutOptions {
    * to the shards so that their token counts balance.
    */
   keepRows: boolean;
+  /** Ids of tokens, and of targets or classes, are below these. */
+  vocabulary: number;
+  outputs: number;
 }
 
 /** Blocks of at least this many places take an odd number of them. */
@@ -101,8 +106,12 @@ export class BatchLayouter {
     this.#rank = new Int32Array(maxRows);
   }
 
-  /** @param bounds where each part's share of the tokens begins and ends, rising from 0 to 1. [parts + 1] */
+  /**
+   * @param bounds where each part's share of the tokens begins and ends, rising from 0 to 1. [parts + 1]
+   * @throws UserError for ids that the network does not know: kernels would read beside their tables
+   */
   layOut(batch: RawBatch, bounds: Readonly<Float64Array>, out: BatchLayout): void {
+    this.#checkIds(batch);
     this.#dealRows(batch, out);
     let row = 0;
     let place = 0;
@@ -121,6 +130,14 @@ export class BatchLayouter {
     out.header[HEADER.rows] = batch.rows;
     out.header[HEADER.tokens] = tokens;
     out.header[HEADER.targets] = this.options.keepRows ? tokens : batch.rows;
+  }
+
+  #checkIds({ rows, tokens, rowStart, labels, targets }: RawBatch): void {
+    const { keepRows, vocabulary, outputs } = this.options;
+    if (rows < 1) throw new RangeError('a batch has no rows');
+    requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
+    if (keepRows) requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
+    else requireBelow(outputs, 'class ids', labels, 0, rows);
   }
 
   /** Order of the rows and bounds of the shards. */
@@ -291,6 +308,22 @@ export class BatchLayouter {
     parts[field + PART.row0] = row0;
     parts[field + PART.rows] = row1 - row0;
     parts[field + PART.steps] = steps;
+  }
+}
+
+function requireBelow(
+  limit: number,
+  what: string,
+  ids: Int32Array,
+  begin: number,
+  end: number,
+): void {
+  for (let i = begin; i < end; i++) {
+    const id = ids[i]!;
+    if (id >= 0 && id < limit) continue;
+    throw new UserError(
+      `the token store is damaged: expected ${what} below ${limit}, found ${id}; delete it and prepare the corpus again`,
+    );
   }
 }
 

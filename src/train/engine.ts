@@ -116,6 +116,8 @@ export class Engine {
         maxSteps: sizes.maxSteps,
         initialRow: maxPlaces(sizes),
         keepRows: sizes.shape.task === 'language-model',
+        vocabulary: sizes.shape.vocabulary,
+        outputs: sizes.shape.outputs,
       },
       sizes.maxRows,
     );

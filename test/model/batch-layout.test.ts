@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HEADER, type BatchLayout } from '../../src/model/batch-layout.js';
+import { HEADER, type BatchLayout, type RawBatch } from '../../src/model/batch-layout.js';
 import {
   MAX_PLACES,
   MAX_STEPS,
@@ -74,6 +74,26 @@ describe('every row and token', () => {
       );
       expect([...layout.previous.subarray(0, before.length)]).toEqual(before);
     });
+  });
+});
+
+describe('a damaged batch', () => {
+  const alone = { shards: 1, parts: 1, bounds: evenBounds(1) };
+  const sentence = (what: string): RegExp =>
+    new RegExp(`^the token store is damaged: expected ${what}; delete it`);
+
+  it.each([
+    ['a token', false, { tokens: [3, 9] }, sentence('token ids below 9, found 9')],
+    ['a token', true, { tokens: [-1, 3] }, sentence('token ids below 9, found -1')],
+    ['a next token', true, { targets: [1, 2000] }, sentence('token ids below 2000, found 2000')],
+    ['a class', false, { labels: [5000] }, sentence('class ids below 2000, found 5000')],
+    ['rows at all', true, { rows: 0 }, /^a batch has no rows$/],
+  ])('without %s that the network knows is refused', (_, keepRows, damage, message) => {
+    const dealing = { ...alone, keepRows };
+    const batch = { ...batchOf([[1, 2]]), ...damage } as RawBatch;
+    expect(() => layouterOf(dealing).layOut(batch, dealing.bounds, emptyLayout(dealing))).toThrow(
+      message,
+    );
   });
 });
 

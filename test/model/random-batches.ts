@@ -9,6 +9,8 @@ import {
 } from '../../src/model/batch-layout.js';
 
 export const VOCABULARY = 9;
+/** Above every label and target of `batchOf`. */
+export const OUTPUTS = 2000;
 const MAX_ROWS = 24;
 export const MAX_STEPS = 19;
 const MAX_TOKENS = MAX_ROWS * MAX_STEPS;
@@ -97,7 +99,16 @@ export function emptyLayout({ shards, parts, keepRows }: Dealing): BatchLayout {
 }
 
 export function layouterOf(dealing: Dealing): BatchLayouter {
-  return new BatchLayouter({ ...dealing, maxSteps: MAX_STEPS, initialRow: MAX_PLACES }, MAX_ROWS);
+  return new BatchLayouter(
+    {
+      ...dealing,
+      maxSteps: MAX_STEPS,
+      initialRow: MAX_PLACES,
+      vocabulary: VOCABULARY,
+      outputs: OUTPUTS,
+    },
+    MAX_ROWS,
+  );
 }
 
 /** The layout of a batch in a fresh slot. */
