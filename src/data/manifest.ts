@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { statisticsSchema } from './prepare/statistics.js';
 import { serializedTokenizerSchema } from './tokenizers/serialized.js';
 
 /** What `manifest.json` of a token store says. */
@@ -26,6 +25,24 @@ const splitSchema = z.strictObject({
   tokensFile: fileSchema,
   /** A record for each row and one that closes the last. */
   rowsFile: fileSchema,
+});
+
+/** What a split is made of, for people to look at. */
+const statisticsSchema = z.strictObject({
+  /** Tokens of the text, before unknown words are dropped and rows truncated. */
+  textTokens: size,
+  /** How many of those are not in the vocabulary. */
+  unknownTokens: size,
+  /** Rows that lost tokens to `maxLength`. */
+  truncatedRows: size,
+  /** Rows without a token of their own. */
+  emptyRows: size,
+  /** Rows by length before truncation: of 0 tokens, 1, 2 to 3, 4 to 7, 8 to 15, … */
+  lengths: z.array(size),
+  /** Rows of each class, in the order of ids. */
+  labels: z.array(size),
+  /** The longest rows before truncation, with their places. */
+  longest: z.array(z.strictObject({ source: size, row: size, tokens: size })),
 });
 
 const sourceSchema = z.strictObject({
@@ -67,4 +84,5 @@ export const manifestSchema = z.strictObject({
 
 export type Manifest = z.output<typeof manifestSchema>;
 export type ManifestSource = z.output<typeof sourceSchema>;
+export type Statistics = z.output<typeof statisticsSchema>;
 export type SplitManifest = z.output<typeof splitSchema>;

@@ -9,7 +9,7 @@ import type { PrepareProgress } from '../progress.js';
 import { tokenizerFromJson } from '../tokenizers/kinds.js';
 import { createLocalCutter, type CuttingOptions, cuttingOptions } from '../tokenizers/local-cutter.js';
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
-import type { ExtentRecord } from './cut.js';
+import type { ExtentRecord } from './records.js';
 import { cutSources, type CutSource } from './cutting.js';
 import type { BuildJob, EncodeJob } from './job.js';
 import { learnBpe } from './learn-bpe.js';

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { type BadRow, type ExampleOptions, readSource } from '../examples.js';
 import { BrokenExtent, type Extent } from '../extents.js';
 import { RowError } from '../row-error.js';
@@ -6,20 +5,11 @@ import { type BytesObserver, readContent, readText } from '../source-text.js';
 import type { Source } from '../sources.js';
 import { type CuttingOptions, createLocalCutter, type LocalCutter } from '../tokenizers/local-cutter.js';
 import { count, type Tally } from './tally.js';
-import { PieceBuilder, pieceRecordSchema, type PlacedRow } from './piece.js';
+import { PieceBuilder, type PlacedRow } from './piece.js';
+import type { ExtentRecord } from './records.js';
 import { TextHasher } from './text-hash.js';
 
 /** The first stage: an extent of a source becomes pieces. */
-
-/** What was cut of an extent, kept as JSON beside the pieces. */
-export const extentRecordSchema = z.strictObject({
-  /** Rows and lines of the extent, bad rows included. */
-  rows: z.int().min(0),
-  lines: z.int().min(0),
-  pieces: z.array(pieceRecordSchema),
-});
-
-export type ExtentRecord = z.output<typeof extentRecordSchema>;
 
 /** What decides how a corpus's sources are cut. */
 export interface CorpusCutting {

@@ -1,10 +1,11 @@
+import type { Statistics } from '../manifest.js';
 import type { SplitName } from '../split.js';
 import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
 import { PieceFile } from './piece.js';
 import { SplitOutput } from './split-output.js';
-import { addLongest, emptyStatistics, lengthClass, type Statistics } from './statistics.js';
+import { addLongest, emptyStatistics, lengthClass } from './statistics.js';
 import { count, type Tally } from './tally.js';
 
 /** The third stage: a piece's tokens become ids in the store's files. */

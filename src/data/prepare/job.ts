@@ -3,7 +3,7 @@ import type { Config } from '../../config/schema.js';
 import type { Fractions } from '../split.js';
 import type { SerializedTokenizer } from '../tokenizers/serialized.js';
 import type { PlacedPiece } from './assignment.js';
-import type { PieceRecord } from './piece.js';
+import type { PieceRecord } from './records.js';
 
 /** What workers that build a store share: written once, read once by each of them. */
 export interface BuildJob {

@@ -1,11 +1,11 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { BadRow } from '../examples.js';
 import type { LocalCutter } from '../tokenizers/local-cutter.js';
 import { VarintReader, VarintWriter } from '../tokenizers/varints.js';
 import { ownMark } from './leftovers.js';
+import type { PieceRecord } from './records.js';
 
 /**
  * A piece: some MiB of a corpus's text cut into tokens, before there is a vocabulary. A file of
@@ -41,25 +41,6 @@ const sections = [
 ] as const;
 
 type Section = (typeof sections)[number];
-
-const size = z.int().min(0);
-
-export const pieceRecordSchema = z.strictObject({
-  file: z.string(),
-  /** Rows that can be used. */
-  rows: size,
-  badRows: size,
-  tokens: size,
-  /** Entries of the dictionary. */
-  words: size,
-  /** Names of the classes, in the order of their first appearance. */
-  labels: z.array(z.string()),
-  /** Offset and length of each section in the order of `sections`, in bytes. */
-  sections: z.array(z.tuple([size, size])).length(sections.length),
-  bytes: size,
-});
-
-export type PieceRecord = z.output<typeof pieceRecordSchema>;
 
 /** Where a row stands in its extent, from 1. */
 export interface PlacedRow {

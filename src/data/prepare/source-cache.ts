@@ -1,28 +1,20 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Extent } from '../extents.js';
 import { hash, type PlannedSource } from '../plan.js';
-import { type ExtentRecord, extentRecordSchema } from './cut.js';
 import { missingAsUndefined, readJson, removeLeftovers, writeJson } from './leftovers.js';
+import {
+  type ExtentRecord,
+  extentRecordSchema,
+  type SourceRecord,
+  sourceRecordSchema,
+} from './records.js';
 import type { Survey } from './survey.js';
 
 /**
  * What has been cut of a source, kept from one preparation to the next: a directory for each source
  * with `source.json` and, for each extent that is finished, a record and its pieces.
  */
-
-const size = z.int().min(0);
-
-const sourceRecordSchema = z.strictObject({
-  path: z.string(),
-  bytes: size,
-  modified: z.string(),
-  sha256: z.string(),
-  extents: z.array(z.strictObject({ start: size, end: size })).min(1),
-});
-
-type SourceRecord = z.output<typeof sourceRecordSchema>;
 
 const sourceRecordName = 'source.json';
 

@@ -1,30 +1,9 @@
-import { z } from 'zod';
+import type { Statistics } from '../manifest.js';
 
 /** What a split is made of, for people to look at. */
 
-const size = z.int().min(0);
-
 /** How many of the longest rows are named. */
 const longestRows = 5;
-
-export const statisticsSchema = z.strictObject({
-  /** Tokens of the text, before unknown words are dropped and rows truncated. */
-  textTokens: size,
-  /** How many of those are not in the vocabulary. */
-  unknownTokens: size,
-  /** Rows that lost tokens to `maxLength`. */
-  truncatedRows: size,
-  /** Rows without a token of their own. */
-  emptyRows: size,
-  /** Rows by length before truncation: of 0 tokens, 1, 2 to 3, 4 to 7, 8 to 15, … */
-  lengths: z.array(size),
-  /** Rows of each class, in the order of ids. */
-  labels: z.array(size),
-  /** The longest rows before truncation, with their places. */
-  longest: z.array(z.strictObject({ source: size, row: size, tokens: size })),
-});
-
-export type Statistics = z.output<typeof statisticsSchema>;
 
 /** @param classes Their number. */
 export function emptyStatistics(classes: number): Statistics {

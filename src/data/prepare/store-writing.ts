@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { listNames } from '../columns.js';
-import type { SplitManifest } from '../manifest.js';
+import type { SplitManifest, Statistics } from '../manifest.js';
 import type { CorpusPlan } from '../plan.js';
 import { recordBytes, writeRecord } from '../row-record.js';
 import { namePlace } from '../row-error.js';
@@ -10,7 +10,7 @@ import type { SplitName } from '../split.js';
 import type { BySplit, EncodeInput, EncodeOutcome, PieceShare } from './encode.js';
 import type { EncodeJob } from './job.js';
 import { inOrder, type PreparePool } from './pool.js';
-import { addStatistics, emptyStatistics, type Statistics } from './statistics.js';
+import { addStatistics, emptyStatistics } from './statistics.js';
 
 /** The coordinator's side of the third stage: the files of the splits. */
 

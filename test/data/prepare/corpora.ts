@@ -12,7 +12,7 @@ import type { TrainEvent } from '../../../src/train/events.js';
 /** Small corpora in many parts. */
 
 /** So small that files of a few KiB are many extents, and those several pieces. */
-export const smallParts: PartSizes = { extentBytes: 1500, pieceLength: 600 };
+export const smallParts: PartSizes = { extentBytes: 3000, pieceLength: 1200 };
 
 /** Whole numbers below n, the same ones every time. */
 function createDice(seed: number): (n: number) => number {
