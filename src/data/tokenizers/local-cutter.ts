@@ -4,7 +4,7 @@ import type { SerializedBpe } from './serialized.js';
 import { TextBytes } from './text-bytes.js';
 import type { VarintWriter } from './varints.js';
 import { splitOptions } from './word.js';
-import { type SplitOptions, WordSplitter } from './word-splitter.js';
+import { type HashedVisit, type SplitOptions, WordSplitter } from './word-splitter.js';
 import { WordTable } from './word-table.js';
 
 /**
@@ -70,8 +70,9 @@ class WordCutter implements LocalCutter {
 
   cut(texts: readonly string[], into: VarintWriter): number[] {
     let count = 0;
-    const visit = (bytes: Uint8Array, start: number, end: number): void => {
-      into.push(this.dictionary.add(bytes, start, end));
+    const { dictionary } = this;
+    const visit: HashedVisit = (bytes, start, end, code) => {
+      into.push(dictionary.addHashed(bytes, start, end, code));
       count++;
     };
     return texts.map((text) => {

@@ -20,8 +20,13 @@ export class VarintWriter {
   push(value: number): void {
     if (this.#length + longest > this.#bytes.length) this.#grow(longest);
     const bytes = this.#bytes;
-    let rest = value;
     let at = this.#length;
+    if (value < 128) {
+      bytes[at] = value;
+      this.#length = at + 1;
+      return;
+    }
+    let rest = value;
     while (rest > 127) {
       bytes[at++] = (rest & 127) | 128;
       rest >>>= 7;

@@ -1,4 +1,5 @@
 import { TextBytes } from './text-bytes.js';
+import { emptyHash, finishHash, hashWord, takeByte } from './word-table.js';
 
 /** How Keras's `text_to_word_sequence` cuts a text into words. */
 
@@ -11,6 +12,9 @@ export interface SplitOptions {
 
 /** Gets a word as UTF-8: `bytes[start, end)`. */
 export type Visit = (bytes: Uint8Array, start: number, end: number) => void;
+
+/** Gets its hash as well (see `hashWord`). */
+export type HashedVisit = (bytes: Uint8Array, start: number, end: number, code: number) => void;
 
 const whiteSpace = /\s/;
 const lastAscii = 0x7f;
@@ -40,7 +44,7 @@ export class WordSplitter {
   }
 
   /** Calls `visit` with every word in turn. */
-  split(text: string, visit: Visit): void {
+  split(text: string, visit: HashedVisit): void {
     const ends = this.#ends;
     if (ends === undefined) {
       this.#splitSlowly(text, visit);
@@ -50,15 +54,22 @@ export class WordSplitter {
     else this.#text.set(text);
     const { bytes, length } = this.#text;
     let start = 0;
+    // Words are hashed on the way: looking at each of them again takes a third of the time more.
+    let code = emptyHash;
     for (let i = 0; i < length; i++) {
-      if (ends[bytes[i]!] === 0) continue;
-      if (i > start) visit(bytes, start, i);
+      const byte = bytes[i]!;
+      if (ends[byte] === 0) {
+        code = takeByte(code, byte);
+        continue;
+      }
+      if (i > start) visit(bytes, start, i, finishHash(code));
       start = i + 1;
+      code = emptyHash;
     }
-    if (start < length) visit(bytes, start, length);
+    if (start < length) visit(bytes, start, length, finishHash(code));
   }
 
-  #splitSlowly(text: string, visit: Visit): void {
+  #splitSlowly(text: string, visit: HashedVisit): void {
     const { filters, lowerCase, split } = this.#options;
     const filtered = new Set(filters);
     const source = lowerCase ? text.toLowerCase() : text;
@@ -66,7 +77,8 @@ export class WordSplitter {
     for (const word of replaced.split(split)) {
       if (word === '') continue;
       this.#text.set(word);
-      visit(this.#text.bytes, 0, this.#text.length);
+      const { bytes, length } = this.#text;
+      visit(bytes, 0, length, hashWord(bytes, 0, length));
     }
   }
 
@@ -76,11 +88,9 @@ export class WordSplitter {
    * (the Greek sigma).
    */
   cut(text: string): number {
-    let index = 0;
-    for (const each of this.#cuts) {
-      const at = text.lastIndexOf(each);
-      if (at >= 0) index = Math.max(index, at + each.length);
+    for (let end = text.length; end > 0; end--) {
+      for (const each of this.#cuts) if (text.endsWith(each, end)) return end;
     }
-    return index;
+    return 0;
   }
 }

@@ -13,13 +13,16 @@ export class WordTable {
 
   /** The number of the word `bytes[start, end)`, or -1. */
   find(bytes: Uint8Array, start: number, end: number): number {
-    const code = hashWord(bytes, start, end);
-    return this.#slots[this.#locate(bytes, start, end, code)]! - 1;
+    return this.#slots[this.#locate(bytes, start, end, hashWord(bytes, start, end))]! - 1;
   }
 
   /** The number of the word `bytes[start, end)`, which is entered if it is new. */
   add(bytes: Uint8Array, start: number, end: number): number {
-    const code = hashWord(bytes, start, end);
+    return this.addHashed(bytes, start, end, hashWord(bytes, start, end));
+  }
+
+  /** As `add`, for those who have the word's hash (see `hashWord`). */
+  addHashed(bytes: Uint8Array, start: number, end: number, code: number): number {
     const slot = this.#locate(bytes, start, end, code);
     const found = this.#slots[slot]! - 1;
     return found >= 0 ? found : this.#enter(bytes, start, end, code, slot);
@@ -53,23 +56,19 @@ export class WordTable {
   /** The slot that holds the word, or the free one where it belongs. */
   #locate(bytes: Uint8Array, start: number, end: number, code: number): number {
     const slots = this.#slots;
+    const hashes = this.#hashes;
     const mask = slots.length - 1;
     for (let slot = code & mask; ; slot = (slot + 1) & mask) {
       const index = slots[slot]! - 1;
       if (index < 0) return slot;
-      if (this.#hashes[index] === code && this.#equals(index, bytes, start, end)) return slot;
+      if (hashes[index] !== code) continue;
+      const first = this.#start(index);
+      if (this.#ends[index]! - first !== end - start) continue;
+      const letters = this.#letters;
+      let i = start;
+      for (let letter = first; i < end && letters[letter] === bytes[i]; letter++) i++;
+      if (i === end) return slot;
     }
-  }
-
-  #equals(index: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const letters = this.#letters;
-    const first = this.#start(index);
-    const length = end - start;
-    if (this.#ends[index]! - first !== length) return false;
-    for (let i = 0; i < length; i++) {
-      if (letters[first + i] !== bytes[start + i]) return false;
-    }
-    return true;
   }
 
   #enter(bytes: Uint8Array, start: number, end: number, code: number, slot: number): number {
@@ -110,10 +109,22 @@ export class WordTable {
   }
 }
 
-/** Of a word: FNV-1a over its UTF-8, then mixed so that any few of the 32 bits are a good hash. */
+/** The hash of a word: `emptyHash` taken on by each of its bytes, and finished. */
 export function hashWord(bytes: Uint8Array, start: number, end: number): number {
-  let code = 0x811c9dc5;
-  for (let i = start; i < end; i++) code = Math.imul(code ^ bytes[i]!, 0x01000193);
-  code = Math.imul(code ^ (code >>> 15), 0x2c1b3c6d);
-  return code ^ (code >>> 13);
+  let code = emptyHash;
+  for (let i = start; i < end; i++) code = takeByte(code, bytes[i]!);
+  return finishHash(code);
+}
+
+export const emptyHash = 0x811c9dc5 | 0;
+
+/** FNV-1a. */
+export function takeByte(code: number, byte: number): number {
+  return Math.imul(code ^ byte, 0x01000193);
+}
+
+/** Mixes a hash so that any few of its 32 bits are a good one. */
+export function finishHash(code: number): number {
+  const mixed = Math.imul(code ^ (code >>> 15), 0x2c1b3c6d);
+  return mixed ^ (mixed >>> 13);
 }
