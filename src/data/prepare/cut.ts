@@ -5,7 +5,8 @@ import { type BytesObserver, readContent, readText } from '../source-text.js';
 import type { Source } from '../sources.js';
 import { type CuttingOptions, createLocalCutter, type LocalCutter } from '../tokenizers/local-cutter.js';
 import { count, type Tally } from './tally.js';
-import { PieceBuilder, type PlacedRow } from './piece.js';
+import type { PlacedRow } from './piece.js';
+import { PieceBuilder } from './piece-builder.js';
 import type { ExtentRecord } from './records.js';
 import { TextHasher } from './text-hash.js';
 

@@ -1,0 +1,8 @@
+/** A prepare worker that dies of its first tasks: `survey` kills it once, `hash` every time. */
+import { workerData } from 'node:worker_threads';
+
+export default ({ name, input }) => {
+  if (name === 'hash') process.exit(1);
+  if (Atomics.add(workerData, 0, 1n) === 0n) process.exit(1);
+  return { result: input };
+};
