@@ -189,7 +189,12 @@ async function writeCorpus(
     await writeQuarantine(join(dir, quarantineName), pieces, linesBefore);
   }
   const sources = plan.sources.map((source, i) => describeSource(source, cut[i]!));
-  const contents = sources.map(({ name, from, sha256 }) => [name, from, sha256]);
+  const contents = sources.map(({ name, from, sha256 }, i) => [
+    name,
+    from,
+    plan.sources[i]!.format,
+    sha256,
+  ]);
   return {
     version: storeVersion,
     fingerprint: hash({ storeVersion, options: plan.options, contents }),
