@@ -1,6 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import type { Tally } from '../src/data/prepare/tally.js';
-import { joinPreparation } from '../src/data/prepare/works.js';
+import { joinPreparation, type PrepareHandle } from '../src/data/prepare/works.js';
 
 /** Entry of a thread that prepares data. */
-export default joinPreparation(workerData as Tally);
+export default joinPreparation(workerData as PrepareHandle);

@@ -49,7 +49,7 @@ function describeVocabulary({ tokenizer, distinctTokens, statistics }: Manifest)
         : undefined;
   if (size === undefined || distinctTokens === null) return `Vocabulary: ${tokenizer.kind}`;
   const { textTokens, unknownTokens } = statistics.train;
-  const covered = formatShare(1 - unknownTokens / textTokens);
+  const covered = formatShare(1 - unknownTokens / Math.max(textTokens, 1));
   return (
     `Vocabulary: ${formatCount(size)} ${what}; the training split has ${formatCount(distinctTokens)} different ones, ` +
     `and ${covered} of its text is in the vocabulary`

@@ -94,7 +94,7 @@ export async function readManifest(dir: string): Promise<Manifest | undefined> {
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined;
+    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error))) return undefined;
     throw error;
   }
   const manifest = manifestSchema.safeParse(parseJson(text));

@@ -8,7 +8,7 @@ import { errorCode } from './error-code.js';
 import { type Manifest, manifestName, quarantineName } from './manifest.js';
 import { type CorpusPlan, planCorpus } from './plan.js';
 import { buildStore, type PartSizes } from './prepare/build.js';
-import { ownMark, removeLeftovers, syncDirectory, writeJson } from './prepare/leftovers.js';
+import { explainDiskError, ownMark, removeLeftovers, syncDirectory, writeJson } from './prepare/leftovers.js';
 import { hashContent } from './prepare/survey.js';
 import { PrepareProgress } from './progress.js';
 
@@ -104,10 +104,11 @@ async function makeStore(
 ): Promise<Manifest> {
   const { storeDir } = config.data;
   const cacheDir = join(storeDir, cacheName);
-  await mkdir(cacheDir, { recursive: true });
-  await removeLeftovers(storeDir);
-  const partial = await mkdtemp(`${dir}.${ownMark()}-`);
+  let partial = '';
   try {
+    await mkdir(cacheDir, { recursive: true });
+    await removeLeftovers(storeDir);
+    partial = await mkdtemp(`${dir}.${ownMark()}-`);
     const store = join(partial, 'store');
     const scratch = join(partial, 'scratch');
     await mkdir(store);
@@ -118,8 +119,11 @@ async function makeStore(
     await replaceDirectory(store, dir, join(partial, 'old'));
     await syncDirectory(storeDir);
     return manifest;
+  } catch (error) {
+    const message = explainDiskError(error, storeDir);
+    throw message === undefined ? error : new UserError(message, { cause: error });
   } finally {
-    await rm(partial, { recursive: true, force: true });
+    if (partial !== '') await rm(partial, { recursive: true, force: true });
   }
 }
 

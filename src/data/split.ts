@@ -48,11 +48,11 @@ function hashName(name: string): number {
 }
 
 /**
- * Where a stream of text is cut for a language model: the last part of each file is validation,
+ * Where a stream of tokens is cut for a language model: the last part of each file is validation,
  * and behind it test.
  *
- * @param length Characters (code points) of the file.
- * @returns The first character of the validation part and of the test part.
+ * @param length Tokens of the file.
+ * @returns The first token of the validation part and of the test part.
  */
 export function cutStream(
   length: number,

@@ -62,7 +62,8 @@ export async function buildStore(
     0,
   );
   const workers = Math.min(config.workers ?? availableParallelism(), parts);
-  const pool = createPreparePool(workers, progress.tally, listener);
+  const handle = { tally: progress.tally, storeDir: config.data.storeDir };
+  const pool = createPreparePool(workers, handle, listener);
   try {
     const tokenizer = await chooseCutting(config, plan, place, progress);
     const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes);

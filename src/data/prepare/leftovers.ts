@@ -61,6 +61,16 @@ export function missingAsUndefined(error: unknown): undefined {
   throw error;
 }
 
+/**
+ * What an error of the file system says, for the user; undefined for another error.
+ *
+ * @param dir That was being written to.
+ */
+export function explainDiskError(error: unknown, dir: string): string | undefined {
+  if (!(error instanceof Error && 'syscall' in error)) return undefined;
+  return `The token store cannot be made in ${dir}: ${error.message}.`;
+}
+
 /** Makes the names in a directory last through a power cut. */
 export async function syncDirectory(dir: string): Promise<void> {
   const handle = await open(dir, 'r');

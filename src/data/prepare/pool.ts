@@ -2,8 +2,7 @@ import { Piscina } from 'piscina';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
 import type { TrainListener } from '../../train/events.js';
-import type { Tally } from './tally.js';
-import type { Work, WorkInput, WorkName, WorkReply, WorkResult } from './works.js';
+import type { PrepareHandle, Work, WorkInput, WorkName, WorkReply, WorkResult } from './works.js';
 
 /** Work that has taken this many workers down with it is not given to another. */
 const deathsAllowed = 3;
@@ -28,7 +27,7 @@ export interface PreparePool {
 /** @param listener hears of every worker that died */
 export function createPreparePool(
   workers: number,
-  tally: Tally,
+  handle: PrepareHandle,
   listener: TrainListener,
   filename = packageFile('dist/workers/prepare.js'),
 ): PreparePool {
@@ -37,7 +36,7 @@ export function createPreparePool(
     minThreads: workers,
     maxThreads: workers,
     idleTimeout: Infinity,
-    workerData: tally,
+    workerData: handle,
     resourceLimits: { maxYoungGenerationSizeMb: youngSpaceMiB },
     recordTiming: false,
   });

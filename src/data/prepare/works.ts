@@ -2,6 +2,7 @@ import { UserError } from '../../errors.js';
 import { cutExtent } from './cut.js';
 import { countPiece } from './count.js';
 import { countDuplicates } from './duplicates.js';
+import { explainDiskError } from './leftovers.js';
 import { encodePiece, type EncodeInput, measurePiece } from './encode.js';
 import { readBuildJob, readEncodeJob } from './job.js';
 import { type MergeInput, mergeWords } from './merge.js';
@@ -40,15 +41,24 @@ export type WorkReply<N extends WorkName = WorkName> =
   | { readonly result: WorkResult<N> }
   | { readonly refusal: string };
 
+/** What a prepare worker is given when it starts. */
+export interface PrepareHandle {
+  readonly tally: Tally;
+  /** Where all that is written goes, for messages. */
+  readonly storeDir: string;
+}
+
 /** Makes a worker's entry. */
-export function joinPreparation(tally: Tally): (work: Work) => Promise<WorkReply> {
+export function joinPreparation({ tally, storeDir }: PrepareHandle): (work: Work) => Promise<WorkReply> {
   return async ({ name, input }) => {
     const run = works[name] as (input: unknown, tally: Tally) => unknown;
     try {
       return { result: await run(input, tally) } as WorkReply;
     } catch (error) {
       if (error instanceof UserError) return { refusal: error.message };
-      throw error;
+      const message = explainDiskError(error, storeDir);
+      if (message === undefined) throw error;
+      return { refusal: message };
     }
   };
 }

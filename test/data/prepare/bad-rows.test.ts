@@ -2,6 +2,8 @@ import { spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { createTally } from '../../../src/data/prepare/tally.js';
+import { joinPreparation } from '../../../src/data/prepare/works.js';
 import type { TrainEvent } from '../../../src/train/events.js';
 import { packageFile } from '../../../src/package-root.js';
 import { useScratch } from '../scratch.js';
@@ -135,6 +137,36 @@ describe('a CSV that cannot be read by parts', () => {
     expect(cut.filter((name) => name.includes('extent-000001'))).toEqual([]);
     expect(parts.corpus.manifest.splits).toEqual(whole.corpus.manifest.splits);
   });
+});
+
+describe('a place that cannot be written', () => {
+  it('is named, by whichever thread meets it', async () => {
+    const place = await scratch({ ...files, stores: 'no directory' });
+    const data = { train: place.path('a.jsonl'), storeDir: place.path('stores') };
+    await expect(prepare(configure('classify', data))).rejects.toThrow(
+      `The token store cannot be made in ${data.storeDir}: `,
+    );
+    const { reply } = await fail(data.storeDir);
+    expect(reply).toMatchObject({
+      refusal: expect.stringContaining(`The token store cannot be made in ${data.storeDir}: `) as string,
+    });
+  });
+
+  /** Has a worker's code write into what is no directory. */
+  async function fail(dir: string) {
+    const run = joinPreparation({ tally: createTally(), storeDir: dir });
+    const cutting = {
+      task: 'classify',
+      reading: { text: 'text', label: 'label' },
+      tokenizer: { kind: 'byte' },
+      pieceLength: 100,
+    } as const;
+    const place = await scratch({ 'a.jsonl': good });
+    const source = { path: place.path('a.jsonl'), format: 'jsonl' } as const;
+    const extent = { start: 0, end: good.length };
+    const input = { cutting, source, extent, dir, name: 'x', refusesBadRows: true };
+    return { reply: await run({ name: 'cut', input }) };
+  }
 });
 
 describe('standard input', () => {

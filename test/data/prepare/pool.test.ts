@@ -11,7 +11,8 @@ describe('a pool whose workers die', () => {
   it('has the work done by others, and refuses work that kills them all', async () => {
     const events: TrainEvent[] = [];
     const dying = packageFile('test/data/prepare/dying-worker.js');
-    const pool = createPreparePool(2, createTally(), (event) => events.push(event), dying);
+    const handle = { tally: createTally(), storeDir: 'stores' };
+    const pool = createPreparePool(2, handle, (event) => events.push(event), dying);
     const input = { source: { path: 'x' }, extentBytes: null, options: {} };
     await expect(pool.run('survey', input as never)).resolves.toEqual(input);
     expect(events).toMatchObject([{ type: 'worker', kind: 'died' }]);

@@ -1,0 +1,102 @@
+import { expect, it } from 'vitest';
+import { describeStore } from '../../src/commands/prepare-summary.js';
+import type { Manifest, SplitManifest, Statistics } from '../../src/data/manifest.js';
+
+const file = { bytes: 0, sha256: '' };
+
+function split(rows: number, tokens: number): SplitManifest {
+  return { rows, tokens, longestRow: 100, sources: [], tokensFile: file, rowsFile: file };
+}
+
+const told: Statistics = {
+  textTokens: 2000,
+  unknownTokens: 100,
+  truncatedRows: 3,
+  emptyRows: 1,
+  lengths: [1, 0, 4, 35],
+  labels: [30, 10],
+  longest: [{ source: 0, row: 1234, tokens: 7 }],
+};
+
+const manifest: Manifest = {
+  version: 2,
+  fingerprint: '',
+  options: {},
+  sources: [
+    {
+      path: 'mails.csv',
+      name: 'mails.csv',
+      from: 'train',
+      bytes: 1,
+      modified: '0',
+      sha256: '',
+      rows: 50,
+      badRows: 2,
+    },
+  ],
+  tokenizer: {
+    kind: 'word',
+    filters: '',
+    lowerCase: true,
+    split: ' ',
+    outOfVocabulary: null,
+    words: ['a', 'b'],
+  },
+  classes: ['ham', 'spam'],
+  idBytes: 2,
+  distinctTokens: 1500,
+  duplicateRows: 5,
+  splits: { train: split(40, 1234), validation: split(10, 300) },
+  statistics: { train: told, validation: { ...told, labels: [8, 2] } },
+};
+
+it('the summary of a store tells rows, tokens, vocabulary, classes and lengths', () => {
+  const text = describeStore(manifest, 'stores/x').join('\n');
+  expect(text).toMatchInlineSnapshot(`
+    "Token store: stores/x
+
+    split       rows  tokens  longest  truncated  empty  unknown
+    train         40   1,234      100          3      1    5.0 %
+    validation    10     300      100          3      1    5.0 %
+
+    Vocabulary: 2 words; the training split has 1,500 different ones, and 95.0 % of its text is in the vocabulary
+    Duplicates: 5 rows (10.0 %) have the text of another one
+    Bad rows: 2 were left out
+
+    class  train          validation        
+    ham       30  75.0 %           8  80.0 %
+    spam      10  25.0 %           2  20.0 %
+
+    tokens (train)  rows
+    0                  1   2.5 %  ██
+    1                  0   0.0 %
+    2-3                4  10.0 %  █████
+    4-7               35  87.5 %  ████████████████████████████████████████
+
+    Longest rows before truncation:
+      7 tokens: row 1,234 of mails.csv"
+  `);
+});
+
+it('the summary of a text leaves out what only rows have', () => {
+  const text = describeStore(
+    {
+      ...manifest,
+      sources: [{ ...manifest.sources[0]!, rows: 0, badRows: 0 }],
+      tokenizer: { kind: 'byte' },
+      classes: [],
+      distinctTokens: null,
+      splits: { train: split(1, 1234) },
+      statistics: { train: { ...told, lengths: [], labels: [], longest: [] } },
+    },
+    'stores/x',
+  ).join('\n');
+  expect(text).toMatchInlineSnapshot(`
+    "Token store: stores/x
+
+    split  rows  tokens  longest  truncated  empty  unknown
+    train     1   1,234      100          3      1    5.0 %
+
+    Vocabulary: byte"
+  `);
+});
