@@ -63,6 +63,19 @@ describeContract('dropout', [
   dropoutCase({ rows: 9, columns: 20, rate: 0.3, step: 123_456, stream: 3 }),
   dropoutCase({ rows: 9, columns: 20, rate: 0.3, seed: 4_294_967_295 }),
   dropoutCase({ rows: 9, columns: 20, rate: 0.25, input: uniform(1, 1), seed: 5 }),
+  // Kernels draw up to four rows together: calls of one to five rows leave their neighbours alone.
+  dropoutCase({
+    rows: 20,
+    columns: 33,
+    rate: 0.5,
+    calls: [
+      [1, 2],
+      [3, 5],
+      [6, 9],
+      [10, 14],
+      [14, 19],
+    ],
+  }),
   dropoutCase({ ...large, rate: 0.1 }),
 ]);
 
