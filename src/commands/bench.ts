@@ -4,11 +4,16 @@ import { createInterface } from 'node:readline';
 import { findNearest } from '../config/nearest.js';
 import { UserError } from '../errors.js';
 import { packageFile } from '../package-root.js';
-import { BENCH_CASES, runBenchCase, type BenchCase, type BenchResult } from '../train/bench.js';
+import { BENCH_CASES, type BenchCase } from '../train/bench-cases.js';
+import { benchKernels, type KernelResult } from '../train/bench-kernels.js';
+import { runBenchCase, type BenchResult } from '../train/bench.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
 import { wholeNumber } from './options.js';
 import { formatTable } from './table.js';
+
+/** As in training, by default. */
+const SHARDS = 16;
 
 export const benchCommand = (context: Context) =>
   defineCommand({
@@ -40,6 +45,12 @@ export const benchCommand = (context: Context) =>
         requiresArg: true,
         describe: 'Seconds to measure each case for, at least; 3 by default',
       },
+      kernels: {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Times every kernel of a step alone on one core, at the sizes it has with that many workers (1 by default)',
+      },
       peer: {
         choices: ['python'] as const,
         requiresArg: true,
@@ -47,11 +58,30 @@ export const benchCommand = (context: Context) =>
       },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object a line' },
     },
-    async run({ cases, workers, backend, seconds, peer, json }) {
+    async run({ cases, workers, backend, seconds, kernels, peer, json }) {
+      if (kernels && (peer !== undefined || seconds !== undefined)) {
+        throw new UserError('bench --kernels: --seconds and --peer are for whole steps only');
+      }
       const chosen = chooseCases(cases ?? []);
-      const counts = (workers ?? [...new Set(['1', String(availableParallelism())])]).map(
-        wholeNumber('workers', 1),
-      );
+      const counts = (
+        workers ?? (kernels ? ['1'] : [...new Set(['1', String(availableParallelism())])])
+      ).map(wholeNumber('workers', 1));
+      if (kernels) {
+        for (const benchCase of chosen) {
+          for (const count of counts) {
+            const results = await benchKernels(benchCase, {
+              workers: count,
+              backend,
+              shards: SHARDS,
+            });
+            const lines = json
+              ? results.map((result) => JSON.stringify(result))
+              : describeKernels(results);
+            context.stdout.write(`${lines.join('\n')}\n`);
+          }
+        }
+        return;
+      }
       for (const benchCase of chosen) {
         const peerResult = peer === undefined ? undefined : await runPeer(benchCase.name);
         for (const count of counts) {
@@ -59,7 +89,7 @@ export const benchCommand = (context: Context) =>
             workers: count,
             backend,
             seconds: seconds ?? 3,
-            shards: 16,
+            shards: SHARDS,
           });
           const ratio = peerResult && result.tokensPerSecond / peerResult.bestTokensPerSecond;
           const lines = json
@@ -106,6 +136,32 @@ function describe(result: BenchResult, peer: PeerResult | undefined): string[] {
           `${((100 * ms) / stepMs).toFixed(1)} %`,
         ]),
     ),
+    '',
+  ];
+}
+
+/** A table with a line for each kernel. */
+function describeKernels(results: readonly KernelResult[]): string[] {
+  const first = results[0]!;
+  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+  return [
+    `${first.case}, cut for ${first.workers} ${first.workers === 1 ? 'worker' : 'workers'}, ${first.backend}, ` +
+      `one core: peak ${first.peakGflops.toFixed(1)} GFLOP/s, memory ${first.bandwidth.toFixed(1)} GB/s`,
+    ...formatTable([
+      ['  kernel', 'size', 'ms', 'GFLOP/s', 'of peak', 'MB', 'GB/s', 'flop/B', 'roof', 'of roof'],
+      ...results.map((result) => [
+        `  ${result.kernel}: ${result.operand}`,
+        result.size,
+        result.ms.toFixed(3),
+        ...(result.flops > 0 ? [result.gflops.toFixed(1), percent(result.peakShare)] : ['', '']),
+        (result.bytes / 1e6).toFixed(2),
+        result.gigabytesPerSecond.toFixed(1),
+        ...(result.flops > 0
+          ? [result.intensity.toFixed(1), result.rooflineGflops.toFixed(1)]
+          : ['', '']),
+        percent(result.rooflineShare),
+      ]),
+    ]),
     '',
   ];
 }

@@ -33,6 +33,23 @@ export function measurePeak(kind: BackendKind): number {
   return (rounds * lanes * OPERATIONS_PER_LANE) / best / 1e6;
 }
 
+const COPIED_BYTES = 256 * 2 ** 20;
+const COPIES = 5;
+
+/** GB/s at which this thread copies memory larger than the caches, bytes read and bytes written both counted. */
+export function measureBandwidth(): number {
+  // Written before: memory never written to is one page of zeros.
+  const from = Buffer.alloc(COPIED_BYTES, 1);
+  const to = Buffer.alloc(COPIED_BYTES, 2);
+  let best = Infinity;
+  for (let i = 0; i < COPIES; i++) {
+    const start = performance.now();
+    from.copy(to);
+    best = Math.min(best, performance.now() - start);
+  }
+  return (2 * COPIED_BYTES) / best / 1e6;
+}
+
 /** The sum of the peaks of `workers` cores that compute at the same time. */
 export async function measurePeaks(kind: BackendKind, workers: number): Promise<number> {
   const pool = new Piscina<BackendKind, number>({

@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { runWith } from './stub.js';
+
+it('bench --kernels prints a table with a line for every kernel, and --json an object for each', async () => {
+  const table = await runWith(['bench', 'keras-seed', '--kernels']);
+  expect(table).toMatchObject({ status: 0, stderr: '' });
+  const lines = table.stdout.trimEnd().split('\n');
+  expect(lines[0]).toMatch(
+    /^keras-seed, cut for 1 worker, \w+, one core: peak [\d.]+ GFLOP\/s, memory [\d.]+ GB\/s$/,
+  );
+  expect(lines[1]).toMatch(/^ {2}kernel +size +ms +GFLOP\/s +of peak/);
+  expect(table.stdout).toMatch(
+    /^ {2}lstm forward: layer 0 hidden weight forward +3200 × 128 × 512 /m,
+  );
+
+  const json = await runWith(['bench', 'keras-seed', '--kernels', '--json', '--workers', '2']);
+  const results = json.stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(results).toHaveLength(lines.length - 2);
+  expect(results).toContainEqual(
+    expect.objectContaining({
+      case: 'keras-seed',
+      workers: 2,
+      kernel: 'lstm forward',
+      // Half of the rows.
+      size: '1600 × 128 × 512',
+    }),
+  );
+});
+
+it('bench refuses an unknown case with the nearest one', async () => {
+  const { status, stderr } = await runWith(['bench', 'keras-sed', '--kernels']);
+  expect(status).not.toBe(0);
+  expect(stderr).toContain('there is no case "keras-sed"; did you mean keras-seed?');
+});
+
+it.each([
+  ['--seconds', '2'],
+  ['--peer', 'python'],
+])('bench --kernels refuses %s', async (...option) => {
+  const { status, stderr } = await runWith(['bench', 'keras-seed', '--kernels', ...option]);
+  expect(status).not.toBe(0);
+  expect(stderr).toContain('bench --kernels: --seconds and --peer are for whole steps only');
+});
