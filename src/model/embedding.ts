@@ -75,11 +75,14 @@ export class EmbeddingLayer {
 
   /** Gradient of the first layer's input weight, by panels of 16 gates. */
   inputWeightGradient(): WorkGroup {
-    const { shape } = this.binding.plan.sizes;
+    const { binding, view } = this;
+    const { shape } = binding.plan.sizes;
     const { sum, inputWeight } = this.#training!;
     return {
       units: 4 * panelsOf(shape.layers[0]!),
-      cost: this.view.distinct * shape.embedding + this.view.tokens,
+      get cost() {
+        return view.distinct * shape.embedding + view.tokens;
+      },
       run: (from, to) => {
         sum(this.view.distinct, from, to);
         this.binding.clock.lap('embedding gradients');

@@ -124,10 +124,13 @@ export class Head {
   }
 
   weightGradient(): WorkGroup {
-    const { shape } = this.binding.plan.sizes;
+    const { binding, view } = this;
+    const { shape } = binding.plan.sizes;
     return {
       units: panelsOf(shape.outputs),
-      cost: this.view.targets * shape.layers.at(-1)!,
+      get cost() {
+        return view.targets * shape.layers.at(-1)!;
+      },
       run: (from, to) => {
         this.#training!.weight(from, to);
         this.binding.clock.lap('weight gradients');

@@ -170,15 +170,18 @@ export class LstmLayer {
 
   /** Gradients of the weights; the first layer's input weight belongs to the embedding layer. */
   weightGradients(): WorkGroup[] {
-    const { shape } = this.binding.plan.sizes;
+    const { binding, view } = this;
+    const { shape } = binding.plan.sizes;
     const hidden = shape.layers[this.layer]!;
     const { inputWeight, hiddenWeight } = this.#training!;
     const group = (kernel: RowKernel, columns: number): WorkGroup => ({
       units: 4 * panelsOf(hidden),
-      cost: this.view.tokens * columns,
+      get cost() {
+        return view.tokens * columns;
+      },
       run: (from, to) => {
         kernel(from, to);
-        this.binding.clock.lap('weight gradients');
+        binding.clock.lap('weight gradients');
       },
     });
     return [

@@ -30,6 +30,7 @@ export class Network {
   readonly #embedding: EmbeddingLayer;
   readonly #layers: LstmLayer[] = [];
   readonly #head: Head;
+  readonly #gradients: WorkGroup[];
   readonly #updates: WorkGroup[];
   readonly #packs: WorkGroup[];
   readonly #sums: BatchSums;
@@ -71,6 +72,13 @@ export class Network {
       ...layers.flatMap((_, layer) => bindLayerPacks(binding, layer)),
       ...bindHeadPacks(binding),
     ];
+    this.#gradients = training
+      ? [
+          this.#head.weightGradient(),
+          ...this.#layers.flatMap((layer) => layer.weightGradients()),
+          this.#embedding.inputWeightGradient(),
+        ]
+      : [];
     this.#updates = training
       ? [
           ...this.#layers.flatMap((layer) => layer.updates()),
@@ -116,7 +124,7 @@ export class Network {
 
   #runGradients(part: number): void {
     const start = performance.now();
-    runShare(this.#gradientGroups(), this.#view.bounds, part);
+    runShare(this.#gradients, this.#view.bounds, part);
     this.#gradientSeconds[part * PANEL] = (performance.now() - start) / 1000;
   }
 
@@ -131,14 +139,5 @@ export class Network {
     const clipNorm = settings.get(ADAM_SETTINGS.indexOf('clipNorm'));
     settings.set(ADAM_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
-  }
-
-  /** Costs depend on the batch, so the groups are made anew for each. */
-  #gradientGroups(): readonly WorkGroup[] {
-    return [
-      this.#head.weightGradient(),
-      ...this.#layers.flatMap((layer) => layer.weightGradients()),
-      this.#embedding.inputWeightGradient(),
-    ];
   }
 }

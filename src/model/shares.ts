@@ -1,8 +1,8 @@
 /** A stretch of independent units of work: which thread takes which makes no difference to the result. */
 export interface WorkGroup {
   units: number;
-  /** Cost of one unit, above 0, in any measure common to the groups of a phase. */
-  cost: number;
+  /** Cost of one unit, above 0, in any measure common to the groups of a phase; may depend on the batch. */
+  readonly cost: number;
   /** Does units [from, to). */
   run(from: number, to: number): void;
 }
