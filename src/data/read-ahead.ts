@@ -14,6 +14,9 @@ const ringBytes = 16 * 2 ** 20;
 const fewestSlots = 2;
 const mostSlots = 16;
 
+/** Little room for garbage: memory stays what it was at the start. */
+const THREAD_MEMORY = { maxYoungGenerationSizeMb: 2 };
+
 /** State of a slot: its batch lies there; the thread is to read it; and somebody waits for it. */
 const READY = 0;
 const WANTED = 1;
@@ -85,7 +88,10 @@ class ReaderThread {
     // No slot holds a step yet.
     this.#ring.steps.fill(-1);
     const handle: ReaderHandle = { files, options, memory, slots };
-    this.#worker = new Worker(packageFile('dist/workers/read.js'), { workerData: handle });
+    this.#worker = new Worker(packageFile('dist/workers/read.js'), {
+      workerData: handle,
+      resourceLimits: THREAD_MEMORY,
+    });
     // Only a batch that is waited for keeps the process alive.
     this.#worker.unref();
     this.#worker.on('message', () => this.#waiting?.resolve());

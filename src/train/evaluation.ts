@@ -1,4 +1,4 @@
-import type { BatchOptions, BatchSource } from '../data/batches.js';
+import { createBatches, type BatchOptions, type BatchSource } from '../data/batches.js';
 import type { Corpus } from '../data/corpus.js';
 import { readAhead } from '../data/read-ahead.js';
 import type { TokenStore } from '../data/token-store.js';
@@ -40,15 +40,18 @@ export function trainingOptions(
     : { task, batchSize, sequenceLength, shares };
 }
 
-/** The batches of one pass over a store for evaluation; a store too short for many streams is read in fewer. */
+/**
+ * The batches of one pass over a store for evaluation; a store too short for many streams is read in fewer. They are
+ * read here, while the workers compute: a thread for them would take memory for the whole run.
+ */
 export function evaluationBatches(config: Config, store: TokenStore): BatchSource {
   const { task } = config;
   const { batchSize, seed, sequenceLength } = config.train;
   if (task === 'classify') {
-    return readAhead(store, { task, batchSize, seed, shuffle: false, bucketBatches: 1 });
+    return createBatches(store, { task, batchSize, seed, shuffle: false, bucketBatches: 1 });
   }
   const streams = Math.max(1, Math.min(batchSize, Math.floor((store.tokens - 1) / sequenceLength)));
-  return readAhead(store, { task, batchSize: streams, sequenceLength });
+  return createBatches(store, { task, batchSize: streams, sequenceLength });
 }
 
 /** Loss and accuracy over every batch of a source; leaves training's batches and carried state alone. */
