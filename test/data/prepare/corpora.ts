@@ -28,7 +28,7 @@ const words =
     ' ',
   );
 
-/** Rows of texts, some twice, some empty; words in the frequencies of language. */
+/** Rows of texts, some twice, some empty; words in the frequencies of language, many of them once. */
 export function makeRows(count: number, seed = 1): { text: string; label: string }[] {
   const dice = createDice(seed);
   return Array.from({ length: count }, (_, i) => {
@@ -37,6 +37,7 @@ export function makeRows(count: number, seed = 1): { text: string; label: string
       const rank = Math.floor(60 / (1 + dice(60)));
       return dice(9) === 0 ? words[dice(words.length)]! : `w${rank + dice(3)}`;
     });
+    if (i % 3 === 0 && length > 0) text.push(`once${i}in${seed}`);
     return { text: text.join(' '), label: ['ham', 'spam', 'maybe'][dice(3)]! };
   });
 }
