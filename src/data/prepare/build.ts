@@ -12,14 +12,12 @@ import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
 import type { ExtentRecord } from './records.js';
 import { cutSources, type CutSource } from './cutting.js';
 import type { BuildJob, EncodeJob } from './job.js';
-import { learnBpe } from './learn-bpe.js';
 import { readJson, writeJson } from './leftovers.js';
 import { pieceVersion } from './piece.js';
 import { createPreparePool, inOrder, type PreparePool } from './pool.js';
 import { writeQuarantine } from './quarantine.js';
 import { CachedSource, removeGone, type Surveyor } from './source-cache.js';
 import { writeStore } from './store-writing.js';
-import { count } from './tally.js';
 import { countDuplicates, learnVocabulary } from './vocabulary.js';
 
 /** How large the parts are into which a corpus is divided. */
@@ -63,9 +61,10 @@ export async function buildStore(
   );
   const workers = Math.min(config.workers ?? availableParallelism(), parts);
   const handle = { tally: progress.tally, storeDir: config.data.storeDir };
-  const pool = createPreparePool(workers, handle, listener);
+  const createPool = (size: number): PreparePool => createPreparePool(size, handle, listener);
+  const tokenizer = await chooseCutting(config, plan, place, progress, createPool);
+  const pool = createPool(workers);
   try {
-    const tokenizer = await chooseCutting(config, plan, place, progress);
     const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes);
     return await writeCorpus(config, plan, tokenizer, cut, place, progress, pool);
   } finally {
@@ -80,6 +79,7 @@ async function chooseCutting(
   plan: CorpusPlan,
   { cacheDir }: Workplace,
   progress: PrepareProgress,
+  createPool: (size: number) => PreparePool,
 ): Promise<CuttingOptions> {
   const { tokenizer } = config.data;
   if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
@@ -88,11 +88,16 @@ async function chooseCutting(
   const known = await readJson(path, serializedTokenizerSchema);
   if (known?.kind === 'bpe') return known;
   progress.begin('survey', totalBytes(plan.sources));
-  const learned = await learnBpe(config, plan, tokenizer, (bytes) =>
-    count(progress.tally, 'bytes', bytes.length),
-  );
-  await writeJson(path, learned);
-  return learned;
+  // On a thread of its own, whose memory is free when it has ended.
+  const pool = createPool(1);
+  try {
+    const learned = await pool.run('learnBpe', { task: config.task, plan, tokenizer });
+    await writeJson(path, learned);
+    return learned;
+  } finally {
+    progress.stop();
+    await pool.close();
+  }
 }
 
 /** The first stage; gives what was cut of each of the plan's sources. */

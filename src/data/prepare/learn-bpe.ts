@@ -5,22 +5,28 @@ import { dealRows, type Fractions } from '../split.js';
 import { type BytesObserver, readText } from '../source-text.js';
 import { trainBpe } from '../tokenizers/bpe.js';
 import type { SerializedBpe } from '../tokenizers/serialized.js';
+import { count, type Tally } from './tally.js';
+
+export interface BpeInput {
+  readonly task: Config['task'];
+  readonly plan: CorpusPlan;
+  readonly tokenizer: Extract<Config['data']['tokenizer'], { kind: 'bpe' }>;
+}
 
 /**
  * Learns the merges of a `bpe` tokenizer from the training split, or reads its file. They come before
  * all else, because texts are cut by them.
  */
 export async function learnBpe(
-  config: Config,
-  plan: CorpusPlan,
-  tokenizer: Extract<Config['data']['tokenizer'], { kind: 'bpe' }>,
-  observe: BytesObserver,
+  { task, plan, tokenizer }: BpeInput,
+  tally: Tally,
 ): Promise<SerializedBpe> {
-  return trainBpe(readTrainingTexts(config, plan, observe), tokenizer);
+  const observe: BytesObserver = (bytes) => count(tally, 'bytes', bytes.length);
+  return trainBpe(readTrainingTexts(task, plan, observe), tokenizer);
 }
 
 async function* readTrainingTexts(
-  { task }: Config,
+  task: Config['task'],
   plan: CorpusPlan,
   observe: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {

@@ -5,12 +5,14 @@ import { countDuplicates } from './duplicates.js';
 import { explainDiskError } from './leftovers.js';
 import { encodePiece, type EncodeInput, measurePiece } from './encode.js';
 import { readBuildJob, readEncodeJob } from './job.js';
+import { learnBpe } from './learn-bpe.js';
 import { type MergeInput, mergeWords } from './merge.js';
 import { hashContent, surveySource } from './survey.js';
 import type { Tally } from './tally.js';
 
 /** What a prepare worker can be asked to do, by name. `job` is the path of a job's file. */
 const works = {
+  learnBpe,
   survey: surveySource,
   cut: cutExtent,
   count: ({ job, index }: { job: string; index: number }, tally: Tally) =>
