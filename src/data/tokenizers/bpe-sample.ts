@@ -5,26 +5,29 @@ const partLength = 1 << 16;
  * Takes texts evenly from a stream whose length is not known: every one, until they are more than
  * `limit`; then every other one, every fourth, and so on. The same stream gives the same texts.
  *
- * @param limit In bytes of UTF-8; what is kept in memory.
+ * @param limit In bytes; what is kept in memory.
  * @param cut See `Tokenizer.cut`.
+ * @returns UTF-8.
  */
 export async function sampleTexts(
   texts: AsyncIterable<string>,
   limit: number,
   cut: (text: string) => number,
-): Promise<string[]> {
-  let kept: string[] = [];
+): Promise<Buffer[]> {
+  // As bytes: a string cut from a piece of a file would keep the whole piece in memory.
+  let kept: Buffer[] = [];
   let bytes = 0;
   let stride = 1;
   let seen = 0;
   for await (const text of texts) {
     for (const part of divide(text, cut)) {
       if (seen++ % stride > 0) continue;
-      kept.push(part);
-      bytes += Buffer.byteLength(part);
+      const written = Buffer.from(part);
+      kept.push(written);
+      bytes += written.length;
       while (bytes > limit && kept.length > 1) {
         kept = kept.filter((_, i) => i % 2 === 0);
-        bytes = kept.reduce((sum, each) => sum + Buffer.byteLength(each), 0);
+        bytes = kept.reduce((sum, each) => sum + each.length, 0);
         stride *= 2;
       }
     }

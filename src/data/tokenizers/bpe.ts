@@ -220,7 +220,7 @@ export async function trainBpe(
   if (config.file !== undefined) return loadBpeTokenizer(config.file).toJSON();
   const counter = new BpeCounter(config);
   const sample = await sampleTexts(texts, config.trainBytes, (text) => counter.cut(text));
-  for (const text of sample) counter.add(text);
+  for (const text of sample) counter.add(text.toString());
   return trainBpeTokenizer(config, counter.counts).toJSON();
 }
 

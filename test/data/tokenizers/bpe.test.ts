@@ -181,11 +181,10 @@ describe('training', () => {
   it('takes every n-th text of a long stream', async () => {
     const names = Array.from({ length: 1000 }, (_, i) => `text ${1000 + i}`);
     const whole = (text: string): number => text.length;
-    const sample = await sampleTexts(stream(names), 100 * 9, whole);
-    expect(sample).toEqual(names.filter((_, i) => i % 16 === 0));
-    expect(await sampleTexts(stream(names.slice(0, 100)), 100 * 9, whole)).toEqual(
-      names.slice(0, 100),
-    );
+    const sampleOf = async (texts: string[]): Promise<string[]> =>
+      (await sampleTexts(stream(texts), 100 * 9, whole)).map(String);
+    expect(await sampleOf(names)).toEqual(names.filter((_, i) => i % 16 === 0));
+    expect(await sampleOf(names.slice(0, 100))).toEqual(names.slice(0, 100));
   });
 
   it('takes names of object members for tokens like any other', async () => {
