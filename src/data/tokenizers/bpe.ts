@@ -7,7 +7,7 @@ import { sampleTexts } from './bpe-sample.js';
 import { createNormalizer, createWordCutter, type WordCutter } from './bpe-steps.js';
 import { trainMerges } from './bpe-trainer.js';
 import type { SerializedBpe } from './serialized.js';
-import type { TokenCounter, TokenCounts, Tokenizer } from './tokenizer.js';
+import type { TokenCounts, Tokenizer } from './tokenizer.js';
 import { WordTable } from './word-table.js';
 
 type BpeConfig = Extract<TokenizerConfig, { kind: 'bpe' }>;
@@ -149,7 +149,7 @@ function trainingSteps({ lowerCase }: BpeConfig) {
 }
 
 /** Counts the words in which pairs will be merged; `counts` is made anew at every look. */
-export class BpeCounter implements TokenCounter {
+export class BpeCounter {
   readonly #words = new WordTable();
   readonly #counts: number[] = [];
   readonly #normalize: (text: string) => string;

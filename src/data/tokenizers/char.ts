@@ -1,6 +1,6 @@
 import type { TokenizerConfig } from '../../config/schema.js';
 import type { SerializedChar } from './serialized.js';
-import type { TokenCounter, TokenCounts, Tokenizer } from './tokenizer.js';
+import type { TokenCounts, Tokenizer } from './tokenizer.js';
 
 type CharConfig = Extract<TokenizerConfig, { kind: 'char' }>;
 
@@ -74,45 +74,6 @@ export class CharTokenizer implements Tokenizer {
 
   toJSON(): SerializedChar {
     return { kind: 'char', lowerCase: this.#lowerCase, characters: this.#characters };
-  }
-}
-
-/** Counts characters; `counts` is made anew at every look. */
-export class CharCounter implements TokenCounter {
-  readonly #lowerCase: boolean;
-  readonly #basic = new Float64Array(lastBmp + 1);
-  readonly #beyond = new Map<number, number>();
-
-  constructor({ lowerCase }: CharConfig) {
-    this.#lowerCase = lowerCase;
-  }
-
-  add(text: string): void {
-    const source = this.#lowerCase ? text.toLowerCase() : text;
-    for (let i = 0; i < source.length; i++) {
-      const point = source.codePointAt(i)!;
-      if (point >= firstSurrogate && point <= lastSurrogate) {
-        this.#basic[replacement.charCodeAt(0)]! += 1;
-      } else if (point <= lastBmp) {
-        this.#basic[point]! += 1;
-      } else {
-        this.#beyond.set(point, (this.#beyond.get(point) ?? 0) + 1);
-        i += 1;
-      }
-    }
-  }
-
-  cut(text: string): number {
-    return text.length;
-  }
-
-  get counts(): TokenCounts {
-    const counts = new Map<string, number>();
-    this.#basic.forEach((count, point) => {
-      if (count > 0) counts.set(String.fromCharCode(point), count);
-    });
-    for (const [point, count] of this.#beyond) counts.set(String.fromCodePoint(point), count);
-    return counts;
   }
 }
 

@@ -1,32 +1,18 @@
 import type { TokenizerConfig } from '../../config/schema.js';
-import { BpeCounter, BpeTokenizer, loadBpeTokenizer, trainBpeTokenizer } from './bpe.js';
+import { BpeTokenizer, loadBpeTokenizer, trainBpeTokenizer } from './bpe.js';
 import { ByteTokenizer } from './byte.js';
-import { CharCounter, CharTokenizer, trainCharTokenizer } from './char.js';
+import { CharTokenizer, trainCharTokenizer } from './char.js';
 import type { SerializedTokenizer } from './serialized.js';
-import type { TokenCounter, TokenCounts, Tokenizer } from './tokenizer.js';
-import { trainWordTokenizer, WordCounter, WordTokenizer } from './word.js';
+import type { TokenCounts, Tokenizer } from './tokenizer.js';
+import { trainWordTokenizer, WordTokenizer } from './word.js';
 
 /** The kinds of tokenizers: the one place that knows them all. */
-
-/** What to count before `trainTokenizer`; undefined for a tokenizer that learns nothing. */
-export function createTokenCounter(config: TokenizerConfig): TokenCounter | undefined {
-  switch (config.kind) {
-    case 'word':
-      return new WordCounter(config);
-    case 'char':
-      return new CharCounter(config);
-    case 'byte':
-      return undefined;
-    case 'bpe':
-      return config.file === undefined ? new BpeCounter(config) : undefined;
-  }
-}
 
 /**
  * Makes a tokenizer whose vocabulary comes from the training split.
  *
- * @param counts What the counter of `createTokenCounter` counted; empty for `byte` and for a `bpe` that is
- *   loaded from its file.
+ * @param counts Occurrences of each token in the training split, in the order in which they first appeared;
+ *   nothing for `byte` and for a `bpe` that is loaded from its file.
  * @throws UserError for a file of a `bpe` that cannot be used.
  */
 export function trainTokenizer(config: TokenizerConfig, counts: TokenCounts): Tokenizer {

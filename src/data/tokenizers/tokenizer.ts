@@ -19,13 +19,5 @@ export interface Tokenizer {
   toJSON(): SerializedTokenizer;
 }
 
-/** Counts the tokens of the training split, from which a vocabulary is made. */
-export interface TokenCounter {
-  add(text: string): void;
-  /** As in `Tokenizer`. */
-  cut(text: string): number;
-  /** Occurrences of each token, in the order in which tokens first appeared. */
-  readonly counts: TokenCounts;
-}
-
+/** Occurrences of each token of the training split, in the order in which tokens first appeared. */
 export type TokenCounts = ReadonlyMap<string, number>;

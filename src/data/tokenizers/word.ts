@@ -1,6 +1,6 @@
 import type { TokenizerConfig } from '../../config/schema.js';
 import type { SerializedWord } from './serialized.js';
-import type { TokenCounter, TokenCounts, Tokenizer } from './tokenizer.js';
+import type { TokenCounts, Tokenizer } from './tokenizer.js';
 import { type SplitOptions, WordSplitter } from './word-splitter.js';
 import { WordTable } from './word-table.js';
 
@@ -69,34 +69,6 @@ export class WordTokenizer implements Tokenizer {
 
   toJSON(): SerializedWord {
     return this.#json;
-  }
-}
-
-/** Counts words as the tokenizer will split them; `counts` is made anew at every look. */
-export class WordCounter implements TokenCounter {
-  readonly #words = new WordTable();
-  readonly #counts: number[] = [];
-  readonly #splitter: WordSplitter;
-
-  constructor(config: WordConfig) {
-    this.#splitter = new WordSplitter(splitOptions(config));
-  }
-
-  add(text: string): void {
-    const counts = this.#counts;
-    this.#splitter.split(text, (bytes, start, end) => {
-      const index = this.#words.add(bytes, start, end);
-      if (index === counts.length) counts.push(1);
-      else counts[index]! += 1;
-    });
-  }
-
-  cut(text: string): number {
-    return this.#splitter.cut(text);
-  }
-
-  get counts(): TokenCounts {
-    return new Map(this.#counts.map((count, index) => [this.#words.word(index), count]));
   }
 }
 

@@ -4,7 +4,7 @@ import { encodeRow } from '../../../src/data/encode-row.js';
 import { type Example, readExamples } from '../../../src/data/examples.js';
 import { dealRows } from '../../../src/data/split.js';
 import type { TokenStore } from '../../../src/data/token-store.js';
-import { createTokenCounter, trainTokenizer } from '../../../src/data/tokenizers/kinds.js';
+import { fitTokenizer } from '../tokenizers/fit.js';
 import { collect, useScratch } from '../scratch.js';
 import { configure, digest, rowFiles, smallParts, textFiles, usePreparation } from './corpora.js';
 
@@ -110,9 +110,8 @@ describe('a corpus in many parts', () => {
       const { corpus } = await prepare(config);
 
       const rows = await readTraining(config, files, 0.2);
-      const counter = createTokenCounter(config.data.tokenizer);
-      for (const { text } of rows) counter?.add(text);
-      const tokenizer = trainTokenizer(config.data.tokenizer, counter?.counts ?? new Map());
+      const texts = rows.map(({ text }) => text);
+      const tokenizer = fitTokenizer(config.data.tokenizer, texts);
       expect(corpus.tokenizer.toJSON()).toEqual(tokenizer.toJSON());
       expect(corpus.classes).toEqual(['ham', 'maybe', 'spam']);
       expect(await readAll(corpus.train)).toEqual(

@@ -2,22 +2,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
 import { ByteTokenizer } from '../../../src/data/tokenizers/byte.js';
-import {
-  createTokenCounter,
-  tokenizerFromJson,
-  trainTokenizer,
-} from '../../../src/data/tokenizers/kinds.js';
+import { tokenizerFromJson } from '../../../src/data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../../../src/data/tokenizers/serialized.js';
 import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
+import { fitTokenizer } from './fit.js';
 
 function fit(kind: 'char' | 'byte', texts: string[], options = {}): Tokenizer {
   const { data } = configSchema.parse({
     task: 'language-model',
     data: { train: 'x.txt', tokenizer: { kind, ...options } },
   });
-  const counter = createTokenCounter(data.tokenizer);
-  for (const text of texts) counter?.add(text);
-  return trainTokenizer(data.tokenizer, counter?.counts ?? new Map());
+  return fitTokenizer(data.tokenizer, texts);
 }
 
 describe('the char tokenizer', () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
-import { createTokenCounter, trainTokenizer } from '../../../src/data/tokenizers/kinds.js';
 import { streamText } from '../../../src/data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
 import { mixedText, scripts } from './scripts.js';
+import { fitTokenizer } from './fit.js';
 
 const corpus = [...Object.values(scripts), mixedText];
 
@@ -13,9 +13,7 @@ function fit(kind: string): Tokenizer {
     task: 'language-model',
     data: { train: 'x.txt', tokenizer: kind === 'byte' ? { kind } : { kind, vocabularySize: 2000 } },
   });
-  const counter = createTokenCounter(data.tokenizer);
-  for (const text of corpus) counter?.add(text);
-  return trainTokenizer(data.tokenizer, counter?.counts ?? new Map());
+  return fitTokenizer(data.tokenizer, corpus);
 }
 
 /** Any text for byte and bpe; for char, of the characters that it has seen. */

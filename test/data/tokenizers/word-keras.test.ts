@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
 import { encodeRow } from '../../../src/data/encode-row.js';
-import { createTokenCounter, trainTokenizer } from '../../../src/data/tokenizers/kinds.js';
 import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
+import { fitTokenizer } from './fit.js';
 
 /** Made by scripts/keras_fixture.py. */
 interface Fixture {
@@ -41,9 +41,7 @@ function fit({ filters, lower, split, num_words, oov_token }: Case['options']): 
       },
     },
   });
-  const counter = createTokenCounter(data.tokenizer)!;
-  for (const text of fixture.fit) counter.add(text);
-  return trainTokenizer(data.tokenizer, counter.counts);
+  return fitTokenizer(data.tokenizer, fixture.fit);
 }
 
 const describeCase = ({ options }: Case): string => JSON.stringify(options);

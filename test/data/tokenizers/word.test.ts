@@ -1,21 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
-import {
-  createTokenCounter,
-  tokenizerFromJson,
-  trainTokenizer,
-} from '../../../src/data/tokenizers/kinds.js';
+import { tokenizerFromJson } from '../../../src/data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../../../src/data/tokenizers/serialized.js';
 import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
+import { fitTokenizer } from './fit.js';
 
 function fit(texts: string[], options: Record<string, unknown> = {}): Tokenizer {
   const { data } = configSchema.parse({
     task: 'classify',
     data: { train: 'x.csv', tokenizer: { kind: 'word', minCount: 1, ...options } },
   });
-  const counter = createTokenCounter(data.tokenizer)!;
-  for (const text of texts) counter.add(text);
-  return trainTokenizer(data.tokenizer, counter.counts);
+  return fitTokenizer(data.tokenizer, texts);
 }
 
 const cat = 'The cat sat on the mat. The cat!';
