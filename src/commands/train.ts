@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { loadConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
 import { formatCount, formatDuration, formatShare } from '../observe/figures.js';
@@ -69,7 +70,7 @@ async function trainObserved(
 ): Promise<EndEvent> {
   const progress = showProgress(context.stderr);
   const notify = (message: string) => progress.observe({ type: 'notice', message });
-  const observers: Observer[] = [progress, logMetrics(notify)];
+  const observers: Observer[] = [progress, logMetrics(notify), memoryKeeper];
   const signals = context.catchSignals(() =>
     notify('Stopping: this step is finished and a checkpoint written; once more ends at once.'),
   );
@@ -103,6 +104,17 @@ async function trainObserved(
     await server?.close();
   }
 }
+
+/**
+ * Keeps resident memory level once training begins: V8 lets the place for young objects double again and again, up to
+ * tens of megabytes, though a step leaves little garbage. Preparing, which leaves much, is over by then.
+ */
+const memoryKeeper: Observer = {
+  observe: ({ type }) => {
+    if (type === 'start') setFlagsFromString('--semi-space-growth-factor=1');
+  },
+  close: () => undefined,
+};
 
 function summarize(end: EndEvent, config: NamedConfig, runDir: string, file: string): string[] {
   const did = end.reason === 'finished' ? 'Finished' : 'Stopped';
