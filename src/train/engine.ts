@@ -16,13 +16,7 @@ import {
   type NetworkPlan,
   type NetworkSizes,
 } from '../model/plan.js';
-import {
-  Heap,
-  HeapPlan,
-  PANEL,
-  type BufferSpec,
-  type FloatArray,
-} from '../tensor/heap.js';
+import { Heap, HeapPlan, PANEL, type BufferSpec, type FloatArray } from '../tensor/heap.js';
 import { fillUniform, PURPOSE } from '../tensor/random.js';
 import { Balance } from './balance.js';
 import type { Stage } from './messages.js';
