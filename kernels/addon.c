@@ -13,6 +13,8 @@
 
 #include "table.h"
 
+#define CACHE_LINE 64
+
 #if defined(__x86_64__)
 #define FOR_EACH_SET(X) X(avx512) X(avx2) X(fma128) X(baseline)
 #elif defined(__aarch64__)
@@ -111,23 +113,27 @@ static napi_value attach(napi_env env, napi_callback_info info) {
 }
 
 /*
- * useHugePages(heap: Uint8Array): void. Asks for pages of 2 MiB, best before the memory is first touched: the recurrence
- * visits thousands of pages of 4 KiB in every step, more than the processor's page cache (TLB) has room for.
+ * prepareMemory(memory: Uint8Array): number. Asks for pages of 2 MiB, best before the memory is first touched: the
+ * recurrence visits thousands of pages of 4 KiB in every step, more than the processor's page cache (TLB) has room for.
+ * Returns the offset of the first cache line: V8's shared memory begins in the middle of one, and with every vector
+ * across two lines all kernels would be slower.
  */
-static napi_value use_huge_pages(napi_env env, napi_callback_info info) {
+static napi_value prepare_memory(napi_env env, napi_callback_info info) {
   size_t argc = 1, length;
   napi_value argv[1];
   napi_typedarray_type type;
   void *data;
   napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
   if (napi_get_typedarray_info(env, argv[0], &type, &length, &data, NULL, NULL) != napi_ok || type != napi_uint8_array)
-    return fail(env, "useHugePages: expected a Uint8Array on the heap");
+    return fail(env, "prepareMemory: expected a Uint8Array on the heap");
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   /* Only whole pages of our own; a system that refuses has none to give, and all works as before. */
   const uintptr_t page = 2u << 20, begin = ((uintptr_t)data + page - 1) / page * page, end = (uintptr_t)data + length;
   if (end > begin + page) madvise((void *)begin, (end - begin) / page * page, MADV_HUGEPAGE);
 #endif
-  return NULL;
+  napi_value offset;
+  napi_create_uint32(env, (uint32_t)(-(uintptr_t)data % CACHE_LINE), &offset);
+  return offset;
 }
 
 /* run(kernel: number, argsOffset: number): void */
@@ -176,8 +182,8 @@ NAPI_MODULE_INIT() {
   napi_set_named_property(env, exports, "attach", function);
   napi_create_function(env, "run", NAPI_AUTO_LENGTH, run, self, &function);
   napi_set_named_property(env, exports, "run", function);
-  napi_create_function(env, "useHugePages", NAPI_AUTO_LENGTH, use_huge_pages, NULL, &function);
-  napi_set_named_property(env, exports, "useHugePages", function);
+  napi_create_function(env, "prepareMemory", NAPI_AUTO_LENGTH, prepare_memory, NULL, &function);
+  napi_set_named_property(env, exports, "prepareMemory", function);
   napi_set_named_property(env, exports, "instructionSets", describe_sets(env));
   return exports;
 }

@@ -8,9 +8,11 @@ import { CompiledBackend } from './compiled.js';
 interface Addon {
   attach(heap: Uint8Array, instructionSet: number): void;
   run(kernel: number, argsOffset: number): void;
-  useHugePages(heap: Uint8Array): void;
+  prepareMemory(memory: Uint8Array): number;
   instructionSets: { name: string; supported: boolean; fused: boolean; lanes: number }[];
 }
+
+const CACHE_LINE = 64;
 
 let loaded: Addon | undefined;
 
@@ -61,11 +63,10 @@ function firstLine(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
 }
 
-/** Shared memory for the native kernels, on large pages where the system has them. */
-export function createNativeMemory(bytes: number): SharedArrayBuffer {
-  const buffer = new SharedArrayBuffer(bytes);
-  load().useHugePages(new Uint8Array(buffer));
-  return buffer;
+/** Shared memory for the native kernels: from a cache line on, and on large pages where the system has them. */
+export function createNativeMemory(bytes: number): Uint8Array {
+  const buffer = new SharedArrayBuffer(bytes + CACHE_LINE);
+  return new Uint8Array(buffer, load().prepareMemory(new Uint8Array(buffer)), bytes);
 }
 
 /**

@@ -67,7 +67,7 @@ function choice(kind: BackendKind, reason: string): BackendChoice {
 
 /** Memory that threads share; `memory` is there for WebAssembly, which cannot use a plain buffer. */
 export interface SharedBlock {
-  buffer: SharedArrayBuffer;
+  bytes: Uint8Array;
   memory?: WebAssembly.Memory;
 }
 
@@ -83,8 +83,8 @@ export function heapTraits(
 
 /** Allocates the block that a heap plan asked for. */
 export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
-  if (kind === 'native') return { buffer: createNativeMemory(bytes) };
-  if (kind === 'reference') return { buffer: new SharedArrayBuffer(bytes) };
+  if (kind === 'native') return { bytes: createNativeMemory(bytes) };
+  if (kind === 'reference') return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)) };
   if (bytes > WASM_HEAP_LIMIT) {
     const gib = (bytes / 2 ** 30).toFixed(1);
     throw new UserError(
@@ -93,7 +93,7 @@ export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
     );
   }
   const memory = createWasmMemory(bytes);
-  return { buffer: memory.buffer, memory };
+  return { bytes: new Uint8Array(memory.buffer), memory };
 }
 
 /** The kernels on this thread; `thread` is its number, `argumentSpace` its own place for kernel arguments. */
@@ -103,7 +103,7 @@ export function createBackend(
   thread: number,
   argumentSpace: DoubleTensor,
 ): Backend {
-  if (kind === 'native') return createNativeBackend(new Uint8Array(block.buffer), argumentSpace);
+  if (kind === 'native') return createNativeBackend(block.bytes, argumentSpace);
   if (kind === 'reference') return createReferenceBackend();
   return createWasmBackend(block.memory!, thread, argumentSpace);
 }

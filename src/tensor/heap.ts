@@ -108,19 +108,21 @@ function align(bytes: number): number {
 
 /** Views of a block of shared memory that follows a plan. */
 export class Heap {
-  readonly bytes: Uint8Array;
   readonly #floats: FloatArray;
   readonly #int32: Int32Array;
   readonly #float64: Float64Array;
 
   constructor(
-    readonly buffer: ArrayBufferLike,
+    readonly bytes: Uint8Array,
     floatBytes: 4 | 8,
   ) {
-    this.bytes = new Uint8Array(buffer);
-    this.#floats = floatBytes === 4 ? new Float32Array(buffer) : new Float64Array(buffer);
-    this.#int32 = new Int32Array(buffer);
-    this.#float64 = new Float64Array(buffer);
+    const { buffer, byteOffset, length } = bytes;
+    this.#floats =
+      floatBytes === 4
+        ? new Float32Array(buffer, byteOffset, length / 4)
+        : new Float64Array(buffer, byteOffset, length / 8);
+    this.#int32 = new Int32Array(buffer, byteOffset, length / 4);
+    this.#float64 = new Float64Array(buffer, byteOffset, length / 8);
   }
 
   tensor(spec: BufferSpec): Tensor {

@@ -63,7 +63,7 @@ export async function benchKernels(
   const peakBefore = measurePeak(kind);
   const handle = allocateEngine(kind, sizes);
   // Memory never written to is one page of zeros, which always is in the cache.
-  new Uint8Array(handle.block.buffer).fill(0);
+  handle.block.bytes.fill(0);
   const survey = new Survey(kernelMs);
   const engine = createWatchedEngine(handle, (...call) => survey.observe(...call));
   await engine.initialize(1);

@@ -38,7 +38,7 @@ export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block
 } {
   const traits = heapTraits(handle.backend, threadPlaces(handle.sizes.parts));
   const plan = planNetwork(new HeapPlan(traits.floatBytes, traits.reserved), handle.sizes);
-  return { heap: new Heap(handle.block.buffer, traits.floatBytes), plan };
+  return { heap: new Heap(handle.block.bytes, traits.floatBytes), plan };
 }
 
 /** Plans and allocates the memory of a network. */

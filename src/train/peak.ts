@@ -17,7 +17,7 @@ export function measurePeak(kind: BackendKind): number {
   const out = plan.tensor('result', [PANEL]);
   const space = plan.doubles('arguments', 64);
   const block = allocateBlock(kind, plan.bytes);
-  const heap = new Heap(block.buffer, traits.floatBytes);
+  const heap = new Heap(block.bytes, traits.floatBytes);
   const backend = createBackend(kind, block, 0, heap.doubles(space));
   const run = backend.peak(heap.tensor(out));
   const time = (rounds: number): number => {

@@ -55,7 +55,7 @@ function nativeVariants(): Implementation[] {
     }),
     reserved: heapTraits('native', 1).reserved,
     block,
-    bind: ({ buffer }, space) => createNativeBackend(new Uint8Array(buffer), space, name),
+    bind: ({ bytes }, space) => createNativeBackend(bytes, space, name),
   }));
 }
 

@@ -45,8 +45,10 @@ export class Workbench {
 
   constructor(implementation: Implementation) {
     const block = implementation.block();
-    this.#heap = new Heap(block.buffer, 4);
-    new Int32Array(block.buffer, implementation.reserved).fill(CANARY);
+    this.#heap = new Heap(block.bytes, 4);
+    const { buffer, byteOffset, length } = block.bytes;
+    const { reserved } = implementation;
+    new Int32Array(buffer, byteOffset + reserved, (length - reserved) / 4).fill(CANARY);
     this.#plan = new HeapPlan(4, implementation.reserved);
     const space = this.#plan.doubles('kernel arguments', ARGUMENT_DOUBLES);
     this.#start = this.#plan.bytes;

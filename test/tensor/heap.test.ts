@@ -66,7 +66,7 @@ it('gives every element of every buffer a place of its own, within its buffer', 
   fc.assert(
     fc.property(plans, (options) => {
       const plan = planOf(options);
-      const heap = new Heap(new SharedArrayBuffer(plan.bytes), options.floatBytes);
+      const heap = new Heap(new Uint8Array(new SharedArrayBuffer(plan.bytes)), options.floatBytes);
       const taken = new Uint8Array(plan.bytes);
       for (const spec of plan.buffers) {
         const [tensor, elementBytes] = viewOf(heap, spec, options.floatBytes);
@@ -98,7 +98,7 @@ it('shows one buffer through its tensor and as a flat array alike', () => {
   const floats = plan.panels('floats', 3, 20);
   const whole = plan.indices('whole', 5);
   const doubles = plan.doubles('doubles', 5);
-  const heap = new Heap(new SharedArrayBuffer(plan.bytes), 4);
+  const heap = new Heap(new Uint8Array(new SharedArrayBuffer(plan.bytes)), 4);
   heap.tensor(floats).set(1, 2, 3, 0.5);
   expect(heap.flat(floats)[floats.stride[0]! + 2 * 16 + 3]).toBe(0.5);
   heap.indices(whole).set(4, -7);
