@@ -140,7 +140,9 @@ void KERNEL(lstm_forward)(char *base, const double *args) {
         .k_panels = units,
         .start = START_GATHER,
     };
-    for (size_t u = 0; u < units; u++) {
+    for (size_t n = 0; n < units; n++) {
+      /* To and fro: what was read last in one step is read first in the next, while it is in the cache. */
+      const size_t u = t % 2 == 0 ? n : units - 1 - n;
       p.c_panel = 4 * u;
       KERNEL(multiply)(&p, 0, rows, 4 * u, 4 * u + 4);
       for (size_t r = 0; r < rows; r++) {
@@ -250,8 +252,9 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
         .k_panels = 4 * units,
         .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
     };
-    /* Two panels at a time, as wide as a tile. */
-    for (size_t first = 0; first < units; first += 2) {
+    /* Two panels at a time, as wide as a tile; to and fro as above. */
+    for (size_t n = 0; n < units; n += 2) {
+      const size_t first = t % 2 == 0 ? n : (units - 1 - n) / 2 * 2;
       const size_t last = min_size(units, first + 2);
       p.c_panel = first;
       for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, token, rows);

@@ -22,7 +22,7 @@
 /* Panels of dY handled together: they share a chunk of X while it is in the first-level cache. */
 #define BLOCK_PANELS 4
 /* Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache. */
-#define CHUNK_TOKENS 160
+#define CHUNK_TOKENS 176
 /* Rows of dY that are fetched into the first-level cache before they are needed. */
 #define ROWS_AHEAD 16
 /* Levels of the tree and one for its result: at most 1024 segments. One more holds a segment's sum so far. */
@@ -156,6 +156,13 @@ INLINE void store_tile(const int vectors, char *base, const gradient_args *x, si
   if (first >= columns) return;
   const size_t count = min_size((size_t)vectors * VL, columns - first);
   const row_range range = rows_of_panel(x, panel);
+  if (count == (size_t)vectors * VL && sub + GRADIENT_ROWS <= range.count) {
+    float *out = F32(base, x->out) + (range.row + sub) * columns + first;
+    UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
+      UNROLL for (int j = 0; j < vectors; j++)
+        vstore(out + (size_t)i * columns + (size_t)j * VL, vload(tile + (i * GRADIENT_VECTORS + j) * VL));
+    return;
+  }
   for (size_t i = 0; i < GRADIENT_ROWS && sub + i < range.count; i++) {
     float *out = F32(base, x->out) + (range.row + sub + i) * columns + first;
     const float *from = tile + i * GRADIENT_VECTORS * VL;
@@ -203,12 +210,13 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
 
   size_t segment = 0;
   for (int32_t k = segments[0], chunk_end; segment < count; k = chunk_end) {
-    /* As many whole segments as a chunk holds, or a piece of a long one. */
+    /* As many whole segments as a chunk holds, or what is left of a long one in pieces of nearly equal length. */
     size_t last = segment;
     while (last < count && segments[last + 1] - k <= CHUNK_TOKENS) last++;
     const int whole = last > segment;
     if (!whole) last = segment + 1;
-    chunk_end = whole ? segments[last] : k + CHUNK_TOKENS;
+    const int32_t left = segments[last] - k, pieces = (left + CHUNK_TOKENS - 1) / CHUNK_TOKENS;
+    chunk_end = whole ? segments[last] : k + (left + pieces - 1) / pieces;
     for (size_t t = 0; t < tiles; t++) {
       const size_t panel = first + t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
       tile_operands operands = {
@@ -232,31 +240,46 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
   }
 }
 
-/* Sum of one panel of dY over the tokens, in the same tree. */
-INLINE void bias_panel(char *base, const gradient_args *x, size_t panel) {
+/* Sums of neighbouring panels of dY over the tokens, in the same tree: several at once, since each is one chain. */
+INLINE void sum_panels(const int panels, char *base, const gradient_args *x, size_t first) {
   const int32_t *segments = I32(base, x->segments);
   const int32_t *order = x->order_output == 0 ? 0 : I32(base, x->order_output);
-  const float *a = F32(base, x->d_output) + panel * (size_t)x->d_output_stride;
-  const size_t count = (size_t)x->segment_count;
-  vf acc[PV];
-  UNROLL for (int v = 0; v < PV; v++) acc[v] = vzero();
+  const size_t count = (size_t)x->segment_count, stride = (size_t)x->d_output_stride;
+  const float *from = F32(base, x->d_output) + first * stride;
+  vf acc[BLOCK_PANELS][PV];
   for (size_t s = 0; s < count; s++) {
-    UNROLL for (int v = 0; v < PV; v++) acc[v] = vzero();
+    UNROLL for (int p = 0; p < panels; p++) UNROLL for (int v = 0; v < PV; v++) acc[p][v] = vzero();
     for (int32_t k = segments[s]; k < segments[s + 1]; k++) {
-      const float *row = a + (size_t)(order ? order[k] : k) * PANEL;
-      UNROLL for (int v = 0; v < PV; v++) acc[v] = vadd(acc[v], vload(row + v * VL));
+      const float *row = from + (size_t)(order ? order[k] : k) * PANEL;
+      UNROLL for (int p = 0; p < panels; p++)
+        UNROLL for (int v = 0; v < PV; v++)
+          acc[p][v] = vadd(acc[p][v], vload(row + (size_t)p * stride + v * VL));
     }
     float *pending = F32(base, x->scratch);
     for (size_t carry = s; carry & 1; carry >>= 1) {
-      UNROLL for (int v = 0; v < PV; v++) acc[v] = vadd(vload(pending + v * VL), acc[v]);
-      pending += PANEL;
+      UNROLL for (int p = 0; p < panels; p++)
+        UNROLL for (int v = 0; v < PV; v++)
+          acc[p][v] = vadd(vload(pending + p * PANEL + v * VL), acc[p][v]);
+      pending += BLOCK_PANELS * PANEL;
     }
-    if (s + 1 < count) UNROLL for (int v = 0; v < PV; v++) vstore(pending + v * VL, acc[v]);
+    if (s + 1 == count) break;
+    UNROLL for (int p = 0; p < panels; p++)
+      UNROLL for (int v = 0; v < PV; v++) vstore(pending + p * PANEL + v * VL, acc[p][v]);
   }
-  float edge[PANEL];
-  UNROLL for (int v = 0; v < PV; v++) vstore(edge + v * VL, acc[v]);
-  const row_range range = rows_of_panel(x, panel);
-  for (size_t i = 0; i < range.count; i++) F32(base, x->bias_out)[range.row + i] = edge[i];
+  UNROLL for (int p = 0; p < panels; p++) {
+    float edge[PANEL];
+    UNROLL for (int v = 0; v < PV; v++) vstore(edge + v * VL, acc[p][v]);
+    const row_range range = rows_of_panel(x, first + (size_t)p);
+    for (size_t i = 0; i < range.count; i++) F32(base, x->bias_out)[range.row + i] = edge[i];
+  }
+}
+
+INLINE void bias_gradient(char *base, const gradient_args *x, size_t first, size_t panels) {
+  if (panels == BLOCK_PANELS) {
+    sum_panels(BLOCK_PANELS, base, x, first);
+    return;
+  }
+  for (size_t panel = first; panel < first + panels; panel++) sum_panels(1, base, x, panel);
 }
 
 /* Adds the squares of consecutive floats to 16 float64 lanes; the product of two floats is exact in float64. */
@@ -294,6 +317,7 @@ void KERNEL(weight_gradient)(char *base, const double *args) {
 #endif
       }
     }
+    if (x->bias_out != 0) bias_gradient(base, x, first, panels);
     for (size_t panel = first; panel < first + panels; panel++) {
       const row_range range = rows_of_panel(x, panel);
       double lanes[PANEL] = {0};
@@ -302,7 +326,6 @@ void KERNEL(weight_gradient)(char *base, const double *args) {
       double squares = sum_lanes(lanes);
       if (x->bias_out != 0) {
         double bias_lanes[PANEL] = {0};
-        bias_panel(base, x, panel);
         add_squares(bias_lanes, F32(base, x->bias_out) + range.row, range.count);
         squares += x->bias_copies * sum_lanes(bias_lanes);
       }

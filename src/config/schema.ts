@@ -289,7 +289,10 @@ const trainSchema = z.strictObject({
     .max(1024)
     .refine((n) => (n & (n - 1)) === 0, { error: 'expected a power of two from 1 to 1024' })
     .default(16)
-    .describe('Groups of rows whose gradients are summed in one fixed tree; a power of two.'),
+    .describe(
+      'Groups of rows whose gradients are summed in one fixed tree; a power of two. ' +
+        'Small batches are divided into fewer, of at least 128 tokens.',
+    ),
   seed: z
     .int()
     .min(0)

@@ -2,6 +2,7 @@ import type { BatchSource, HostBatch } from '../data/batches.js';
 import type { NetworkShape } from '../model/parameters.js';
 import type { NetworkSizes } from '../model/plan.js';
 import { philox } from '../tensor/random.js';
+import { shardCount } from './sizes.js';
 
 /** One model and batch to time. */
 export interface BenchCase {
@@ -62,7 +63,7 @@ export function sizesOf(
     maxTokens: batch * time,
     maxSteps: time,
     parts: options.workers,
-    shards: options.shards,
+    shards: shardCount(options.shards, batch * time),
     dropout: options.dropout,
     seed: 1,
     training: true,

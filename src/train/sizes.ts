@@ -24,7 +24,25 @@ export function workerCount(config: Config): number {
   return config.workers ?? availableParallelism();
 }
 
-/** Sizes of a network that can hold every batch of the given sources. */
+/** Fewest tokens of a shard: shorter sums cost more to combine than they gain in accuracy. */
+const SHARD_TOKENS = 128;
+
+/**
+ * Shards of a batch of so many tokens: a power of two.
+ *
+ * @param most train.shards
+ */
+export function shardCount(most: number, tokens: number): number {
+  let shards = most;
+  while (shards > 1 && tokens < shards * SHARD_TOKENS) shards /= 2;
+  return shards;
+}
+
+/**
+ * Sizes of a network that can hold every batch of the given sources.
+ *
+ * @param sources the one to train on first: its batches alone decide on the number of shards, and so on the weights
+ */
 export function networkSizes(
   config: Config,
   shape: NetworkShape,
@@ -39,7 +57,7 @@ export function networkSizes(
     maxTokens: largest('maxTokens'),
     maxSteps: largest('maxSteps'),
     parts: workerCount(config),
-    shards: config.train.shards,
+    shards: shardCount(config.train.shards, sources[0]?.maxTokens ?? 0),
     dropout: config.model.dropout,
     seed: config.train.seed,
     training,

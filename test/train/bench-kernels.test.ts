@@ -29,7 +29,8 @@ async function train(
   workers: number,
   observe: Parameters<typeof watchKernels>[1],
 ): Promise<Engine> {
-  const sizes = sizesOf(benchCase, { workers, shards: 4, dropout: 0.5 });
+  // So small a batch would be one shard otherwise.
+  const sizes = { ...sizesOf(benchCase, { workers, shards: 4, dropout: 0.5 }), shards: 4 };
   const engine = createWatchedEngine(allocateEngine(backend, sizes), observe);
   const batch = createHostBatch(sizes);
   await randomBatches(benchCase).read(0, batch);
