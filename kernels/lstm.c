@@ -1,12 +1,14 @@
 /*
- * Whole-sequence LSTM kernels: one call runs every time step of one layer for the rows of one worker.
+ * LSTM kernels: one call runs some or all time steps of one layer, for the rows of one team of workers and a stretch
+ * of the hidden units. A worker alone has all units and runs all steps at once; the members of a team meet after every
+ * step, since the next one reads the hidden states of all units.
  *
  *   i = sigmoid(..)  f = sigmoid(..)  g = tanh(..)  o = sigmoid(..)      (.. = W_ih x_t + b + W_hh h_{t-1})
  *   c_t = f c_{t-1} + i g        h_t = o tanh(c_t)                       Hochreiter & Schmidhuber 1997, Gers 2000
  *
- * Tokens lie row after row, the order in which weight gradients are summed. The recurrence goes step by step
- * instead, so what one step hands to the next lies in small work buffers by rank: rows are ranked by falling
- * length, those still running at step t are the first counts[t], and finished rows cost nothing.
+ * Tokens lie where weight gradients want them. What one step hands to the next lies in small work buffers by rank:
+ * rows are ranked by falling length, those still running at step t are the first counts[t], and finished rows cost
+ * nothing.
  *
  * The gates of 16 hidden units are four adjacent panels (i, f, g, o): right after their product, while they are in
  * the first-level cache, the cell is computed.
@@ -22,9 +24,16 @@ typedef struct {
   double units, tokens;              /* U, and the tokens that fit */
   double row_start, token_places;    /* int32: where each row begins in the list of its tokens' places, row after row */
   double ranked, counts;             /* int32: row of each rank; active rows of each step */
-  double places;                     /* int32 [2][rows]: work */
+  double places;                     /* int32 [2 members][rows]: work */
   double places_stride;
 } sequence_args;
+
+/* What changes from call to call: the team's rows, and of its work the units and steps that this call is to do. */
+typedef struct {
+  double counts_start, steps, row0;
+  double unit0, unit1, member;
+  double step0, step1;
+} share_args;
 
 typedef struct {
   sequence_args s;
@@ -33,9 +42,8 @@ typedef struct {
   double state_in, state_out;         /* [2U][rows][16]: hidden and cell state before (0: zeros) and after */
   double carried_stride;
   double work_hidden, work_cell;      /* [2U][rows][16], [U][rows][16] */
-  double work_gates, work_stride;     /* [4][rows][16] */
-  /* per call */
-  double counts_start, steps, row0;
+  double work_gates, work_stride;     /* [4 members][rows][16] */
+  share_args share;
 } forward_args;
 
 INLINE void copy_row(float *to, const float *from) {
@@ -85,7 +93,7 @@ INLINE void activate(const cell_forward *x) {
 INLINE void begin_states(char *base, const forward_args *x, size_t row0, size_t rows) {
   const size_t units = (size_t)x->s.units, stride = (size_t)x->s.state_stride;
   const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
-  for (size_t u = 0; u < units; u++) {
+  for (size_t u = (size_t)x->share.unit0; u < (size_t)x->share.unit1; u++) {
     for (size_t r = 0; r < rows; r++) {
       const size_t row = (size_t)I32(base, x->s.ranked)[row0 + r];
       const size_t place = u * stride + ((size_t)x->s.tokens + row) * PANEL;
@@ -108,19 +116,21 @@ INLINE void begin_states(char *base, const forward_args *x, size_t row0, size_t 
 void KERNEL(lstm_forward)(char *base, const double *args) {
   const forward_args *x = (const forward_args *)args;
   const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
-  const size_t units = (size_t)x->s.units, steps = (size_t)x->steps, row0 = (size_t)x->row0;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
+  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
   const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
-  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->counts_start;
+  const size_t places_stride = (size_t)x->s.places_stride;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
   const int32_t *ranked = I32(base, x->s.ranked) + row0;
-  int32_t *token = I32(base, x->s.places) + row0, *from_row = token + (size_t)x->s.places_stride;
+  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *from_row = token + places_stride;
   float *gates = F32(base, x->s.gates), *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
   float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
   float *work_cell = F32(base, x->work_cell) + row0 * PANEL;
-  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
+  float *work_gates = F32(base, x->work_gates) + 4 * member * work_stride + row0 * PANEL;
   if (steps == 0) return;
 
-  begin_states(base, x, row0, (size_t)counts[0]);
-  for (size_t t = 0; t < steps; t++) {
+  if (x->share.step0 < 0) begin_states(base, x, row0, (size_t)counts[0]);
+  for (size_t t = x->share.step0 < 0 ? 0 : (size_t)x->share.step0; t < (size_t)x->share.step1; t++) {
     const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
     const float *previous = work_hidden + t % 2 * units * work_stride;
     float *current = work_hidden + (t + 1) % 2 * units * work_stride;
@@ -140,9 +150,9 @@ void KERNEL(lstm_forward)(char *base, const double *args) {
         .k_panels = units,
         .start = START_GATHER,
     };
-    for (size_t n = 0; n < units; n++) {
+    for (size_t n = unit0; n < unit1; n++) {
       /* To and fro: what was read last in one step is read first in the next, while it is in the cache. */
-      const size_t u = t % 2 == 0 ? n : units - 1 - n;
+      const size_t u = t % 2 == 0 ? n : unit1 - 1 - (n - unit0);
       p.c_panel = 4 * u;
       KERNEL(multiply)(&p, 0, rows, 4 * u, 4 * u + 4);
       for (size_t r = 0; r < rows; r++) {
@@ -172,10 +182,9 @@ typedef struct {
   double d_hidden, d_hidden_stride; /* [U][tokens][16]: gradient from the layer above, or 0 */
   double d_last, d_last_stride;     /* [U][rows][16]: gradient of the last hidden state of each row, or 0 */
   double work_gates;                /* [8U][rows][16]: gradients of two steps */
-  double work_hidden, work_cell;    /* [2][rows][16], [U][rows][16] */
+  double work_hidden, work_cell;    /* [2 members][rows][16], [U][rows][16] */
   double work_stride;
-  /* per call */
-  double counts_start, steps, row0;
+  share_args share;
 } backward_args;
 
 typedef struct {
@@ -211,7 +220,6 @@ INLINE void differentiate(const cell_backward *x) {
 /* Fetches what `differentiate` will read of a panel: its lines are far apart, no hardware prefetcher sees them. */
 INLINE void fetch_ahead(char *base, const backward_args *x, size_t u, const int32_t *token, size_t rows) {
   const size_t gates_stride = (size_t)x->s.gates_stride;
-  if (u >= (size_t)x->s.units) return;
   for (size_t r = 0; r < rows; r++) {
     const size_t place = (size_t)token[r] * PANEL;
     for (size_t gate = 0; gate < 4; gate++) PREFETCH(F32(base, x->s.gates) + (4 * u + gate) * gates_stride + place);
@@ -224,17 +232,19 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
   const backward_args *x = (const backward_args *)args;
   const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
   const size_t d_stride = (size_t)x->d_hidden_stride, work_stride = (size_t)x->work_stride;
-  const size_t units = (size_t)x->s.units, steps = (size_t)x->steps, row0 = (size_t)x->row0;
-  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->counts_start;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
+  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const size_t places_stride = (size_t)x->s.places_stride;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
   const int32_t *ranked = I32(base, x->s.ranked) + row0;
-  int32_t *token = I32(base, x->s.places) + row0, *before = token + (size_t)x->s.places_stride;
+  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *before = token + places_stride;
   float *gates = F32(base, x->s.gates);
   const float *cell = F32(base, x->s.cell);
   float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
-  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
+  float *work_hidden = F32(base, x->work_hidden) + 2 * member * work_stride + row0 * PANEL;
   float *work_cell = F32(base, x->work_cell) + row0 * PANEL;
 
-  for (size_t t = steps; t-- > 0;) {
+  for (size_t t = (size_t)x->share.step1; t-- > (size_t)x->share.step0;) {
     const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
     float *current = work_gates + t % 2 * 4 * units * work_stride;
     locate_tokens(base, &x->s, row0, rows, t, token);
@@ -253,9 +263,10 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
         .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
     };
     /* Two panels at a time, as wide as a tile; to and fro as above. */
-    for (size_t n = 0; n < units; n += 2) {
-      const size_t first = t % 2 == 0 ? n : (units - 1 - n) / 2 * 2;
-      const size_t last = min_size(units, first + 2);
+    const size_t pairs = (unit1 - unit0 + 1) / 2;
+    for (size_t n = 0; n < pairs; n++) {
+      const size_t first = unit0 + 2 * (t % 2 == 0 ? n : pairs - 1 - n);
+      const size_t last = min_size(unit1, first + 2);
       p.c_panel = first;
       for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, token, rows);
       if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);

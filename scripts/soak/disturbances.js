@@ -11,6 +11,7 @@ import {
   digest,
   fail,
   folder,
+  inTeams,
   models,
   say,
   startTraining,
@@ -104,7 +105,7 @@ export async function strikeThreads(count, seed) {
     mkdirSync(met);
     const { href } = new URL('../../test/faults/deaths.js', import.meta.url);
     const workerFile = path.join(folder, `${name}-worker.mjs`);
-    const deaths = planDeaths(count, STEPS, dice);
+    const deaths = planDeaths(count, STEPS, dice, inTeams.has(name));
     writeFileSync(
       workerFile,
       `import { joinPlanned } from ${JSON.stringify(href)};\n` +

@@ -52,6 +52,7 @@ train:
   'language-model': `task: language-model
 data: { train: ${folder}/text.txt, validation: 0.1, storeDir: ${folder}/stores, tokenizer: { kind: char } }
 ${model}
+teams: 2
 train:
   batchSize: 6
   sequenceLength: 12${training}`,
@@ -59,6 +60,8 @@ train:
 
 /** A classifier with dropout, and a language model with dropout and carried state. */
 export const models = Object.keys(configs);
+/** Those whose workers form teams, if there are more than two. */
+export const inTeams = new Set(['language-model']);
 
 export function configOf(name) {
   return path.join(folder, `${name}.yaml`);

@@ -19,8 +19,8 @@ import {
 export type RunKernel = (kernel: number, argsOffset: number) => void;
 
 /** Numbers that a call may add to a kernel's bound arguments. */
-const CALL_ARGUMENTS = 4;
-type Call = (a: number, b?: number, c?: number, d?: number) => void;
+const CALL_ARGUMENTS = 8;
+type Call = (a: number, b?: number, c?: number) => void;
 
 const START = { zero: 0, bias: 1, result: 2 } as const;
 
@@ -59,7 +59,7 @@ export class CompiledBackend implements Backend {
 
   lstmForward(o: LstmForwardOperands): LstmCall {
     const { work, stateOut, stateIn, projected } = o;
-    return this.#bind(
+    return this.#bindSequence(
       'lstm_forward',
       sequence(o),
       [maybe(projected?.product), projected?.product.stride[0] ?? 0, maybe(projected?.rows)],
@@ -70,7 +70,7 @@ export class CompiledBackend implements Backend {
 
   lstmBackward(o: LstmBackwardOperands): LstmCall {
     const { work, dHidden, dLast } = o;
-    return this.#bind(
+    return this.#bindSequence(
       'lstm_backward',
       sequence(o),
       [maybe(dHidden), dHidden?.stride[0] ?? 0, maybe(dLast), dLast?.stride[0] ?? 0],
@@ -190,7 +190,35 @@ export class CompiledBackend implements Backend {
 
   /** Writes the bound arguments once; the function returned writes the call's own behind them and runs. */
   #bind(name: KernelName, ...groups: number[][]): Call {
-    const bound = groups.flat();
+    const { block, first, run } = this.#place(name, groups.flat());
+    return (a, b = 0, c = 0) => {
+      block[first] = a;
+      block[first + 1] = b;
+      block[first + 2] = c;
+      run();
+    };
+  }
+
+  #bindSequence(name: KernelName, ...groups: number[][]): LstmCall {
+    const { block, first, run } = this.#place(name, groups.flat());
+    return (share, step0, step1) => {
+      block[first] = share.countsStart;
+      block[first + 1] = share.steps;
+      block[first + 2] = share.row0;
+      block[first + 3] = share.unit0;
+      block[first + 4] = share.unit1;
+      block[first + 5] = share.member;
+      block[first + 6] = step0;
+      block[first + 7] = step1;
+      run();
+    };
+  }
+
+  /** Writes bound arguments, with room behind them for those of a call. */
+  #place(
+    name: KernelName,
+    bound: number[],
+  ): { block: Float64Array; first: number; run: () => void } {
     const start = this.#free;
     const first = start + bound.length;
     this.#free = first + CALL_ARGUMENTS;
@@ -198,14 +226,14 @@ export class CompiledBackend implements Backend {
     const block = this.#arguments;
     block.set(bound, start);
     const kernel = KERNEL_NAMES.indexOf(name);
-    const run = this.runKernel;
+    const { runKernel } = this;
     const offset = start * 8;
-    return (a, b = 0, c = 0, d = 0) => {
-      block[first] = a;
-      block[first + 1] = b;
-      block[first + 2] = c;
-      block[first + 3] = d;
-      run(kernel, offset);
+    return {
+      block,
+      first,
+      run: () => {
+        runKernel(kernel, offset);
+      },
     };
   }
 }

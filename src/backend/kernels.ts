@@ -90,9 +90,25 @@ export interface ProductOperands {
 
 /**
  * One worker's share of a layer's sequence: the rows of ranks row0, row0 + 1, …, of which the first
- * `counts[countsStart + t]` are running at step t.
+ * `counts[countsStart + t]` are running at step t, and a stretch of the hidden units.
  */
-export type LstmCall = (countsStart: number, steps: number, row0: number) => void;
+export interface SequenceShare {
+  countsStart: number;
+  /** Of the longest row. */
+  steps: number;
+  row0: number;
+  /** Panels of 16 hidden units [unit0, unit1). */
+  unit0: number;
+  unit1: number;
+  /** Place among those who share the rows: whose work buffers to use. */
+  member: number;
+}
+
+/**
+ * Runs steps [step0, step1), backwards from the last one. Each needs the former step of all units. Step −1 stands for
+ * the state before the first one.
+ */
+export type LstmCall = (share: Readonly<SequenceShare>, step0: number, step1: number) => void;
 
 /** What both directions of a layer have in common. Work buffers are by rank and hold nothing between calls. */
 export interface SequenceOperands {
@@ -109,7 +125,7 @@ export interface SequenceOperands {
   /** [rows]: the row of each rank, within a worker's share by falling length. */
   ranked: IndexTensor;
   counts: IndexTensor;
-  /** [2, rows]: work */
+  /** [2 members, rows]: work */
   places: IndexTensor;
 }
 
@@ -121,7 +137,7 @@ export interface LstmForwardOperands extends SequenceOperands {
   stateIn?: Tensor;
   /** [2U, rows, 16]: both after the last step of every row */
   stateOut: Tensor;
-  /** [2U, rows, 16], [U, rows, 16] and [4, rows, 16] */
+  /** [2U, rows, 16], [U, rows, 16] and [4 members, rows, 16] */
   work: { hidden: Tensor; cell: Tensor; gates: Tensor };
 }
 
@@ -130,7 +146,7 @@ export interface LstmBackwardOperands extends SequenceOperands {
   dHidden?: Tensor;
   /** [U, rows, 16]: gradient of the last hidden state of every row, instead */
   dLast?: Tensor;
-  /** [8U, rows, 16], [2, rows, 16] and [U, rows, 16] */
+  /** [8U, rows, 16], [2 members, rows, 16] and [U, rows, 16] */
   work: { gates: Tensor; hidden: Tensor; cell: Tensor };
 }
 

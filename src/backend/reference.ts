@@ -90,21 +90,21 @@ function lstmForward(o: LstmForwardOperands): LstmCall {
   const panels = o.hidden.shape[0]!;
   const carried = (half: number, row: number, u: number): number =>
     o.stateIn ? o.stateIn.get(half * panels + Math.floor(u / PANEL), row, u % PANEL) : 0;
-  return (countsStart, steps, row0) => {
-    const started = steps > 0 ? o.counts.get(countsStart) : 0;
+  return ({ countsStart, steps, row0, unit0, unit1 }, step0, step1) => {
+    const started = steps > 0 && step0 < 0 ? o.counts.get(countsStart) : 0;
     for (let r = 0; r < started; r++) {
       const row = o.ranked.get(row0 + r);
-      for (let u = 0; u < units; u++) {
+      for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
         setElement(o.hidden, initialPlace(o, row), u, carried(0, row, u));
         setElement(o.cell, initialPlace(o, row), u, carried(1, row, u));
       }
     }
-    for (let t = 0; t < steps; t++) {
+    for (let t = Math.max(step0, 0); t < step1; t++) {
       for (let r = 0; r < o.counts.get(countsStart + t); r++) {
         const row = o.ranked.get(row0 + r);
         const token = placeAt(o, row, t);
         const previous = t > 0 ? placeAt(o, row, t - 1) : initialPlace(o, row);
-        for (let u = 0; u < units; u++) {
+        for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
           const sums = [0, 1, 2, 3].map((gate) => {
             const column = gateColumn(u, gate);
             let sum = o.projected
@@ -139,15 +139,15 @@ function lstmForward(o: LstmForwardOperands): LstmCall {
 
 function lstmBackward(o: LstmBackwardOperands): LstmCall {
   const units = columnsOf(o.cell);
-  return (countsStart, steps, row0) => {
-    for (let t = steps - 1; t >= 0; t--) {
+  return ({ countsStart, steps, row0, unit0, unit1 }, step0, step1) => {
+    for (let t = step1 - 1; t >= step0; t--) {
       const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
       for (let r = 0; r < o.counts.get(countsStart + t); r++) {
         const row = o.ranked.get(row0 + r);
         const token = placeAt(o, row, t);
         const previous = t > 0 ? placeAt(o, row, t - 1) : initialPlace(o, row);
         const isLast = r >= nextRows;
-        for (let u = 0; u < units; u++) {
+        for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
           let dh = o.dHidden ? element(o.dHidden, token, u) : 0;
           if (isLast && o.dLast) dh = element(o.dLast, row, u);
           for (let k = 0; k < units * 4 && !isLast; k++) {

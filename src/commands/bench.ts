@@ -33,6 +33,12 @@ export const benchCommand = (context: Context) =>
         requiresArg: true,
         describe: 'Numbers of workers to time; 1 and every core by default',
       },
+      teams: {
+        type: 'string',
+        coerce: wholeNumber('teams', 1),
+        requiresArg: true,
+        describe: 'Teams that the workers form; by default as in training',
+      },
       backend: {
         choices: ['auto', 'native', 'wasm', 'reference'] as const,
         default: 'auto' as const,
@@ -58,9 +64,11 @@ export const benchCommand = (context: Context) =>
       },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object a line' },
     },
-    async run({ cases, workers, backend, seconds, kernels, peer, json }) {
-      if (kernels && (peer !== undefined || seconds !== undefined)) {
-        throw new UserError('bench --kernels: --seconds and --peer are for whole steps only');
+    async run({ cases, workers, teams, backend, seconds, kernels, peer, json }) {
+      if (kernels && (peer ?? seconds ?? teams) !== undefined) {
+        throw new UserError(
+          'bench --kernels: --seconds, --teams and --peer are for whole steps only',
+        );
       }
       const chosen = chooseCases(cases ?? []);
       const counts = (
@@ -87,6 +95,7 @@ export const benchCommand = (context: Context) =>
         for (const count of counts) {
           const result = await runBenchCase(benchCase, {
             workers: count,
+            ...(teams !== undefined && { teams }),
             backend,
             seconds: seconds ?? 3,
             shards: SHARDS,
@@ -112,6 +121,11 @@ function chooseCases(names: readonly string[]): BenchCase[] {
   });
 }
 
+function describeWorkers({ workers, teams }: BenchResult): string {
+  if (workers === 1) return '1 worker';
+  return `${workers} workers${teams < workers ? ` in ${teams} ${teams === 1 ? 'team' : 'teams'}` : ''}`;
+}
+
 function describe(result: BenchResult, peer: PeerResult | undefined): string[] {
   const { stepMs, tokensPerSecond, gflops, peakGflops, peakShare, idleShare } = result;
   const count = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
@@ -122,7 +136,7 @@ function describe(result: BenchResult, peer: PeerResult | undefined): string[] {
           `  PyTorch's best: ${count.format(peer.bestTokensPerSecond)} tokens/s; ratio ${(tokensPerSecond / peer.bestTokensPerSecond).toFixed(2)}`,
         ];
   return [
-    `${result.case}, ${result.workers} ${result.workers === 1 ? 'worker' : 'workers'}, ${result.backend}: ` +
+    `${result.case}, ${describeWorkers(result)}, ${result.backend}: ` +
       `${count.format(tokensPerSecond)} tokens/s, ${stepMs.toFixed(2)} ms a step`,
     `  ${gflops.toFixed(1)} GFLOP/s, ${(100 * peakShare).toFixed(1)} % of the peak of ${peakGflops.toFixed(1)}; ` +
       `${(100 * idleShare).toFixed(1)} % of the step outside of tasks`,

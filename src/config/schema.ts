@@ -351,6 +351,16 @@ export const configSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Threads that compute; null takes every core. Weights do not depend on it.'),
+  teams: z
+    .int()
+    .min(1)
+    .max(1024)
+    .nullable()
+    .default(null)
+    .describe(
+      'Teams that the workers form, at most as many as there are workers; null chooses what is likely to be fastest. ' +
+        'In the LSTM layers a team shares its rows, and its members divide the hidden units. Weights do not depend on it.',
+    ),
   backend: z
     .enum(['auto', 'native', 'wasm', 'reference'])
     .default('auto')

@@ -2,14 +2,14 @@ import { UserError } from '../errors.js';
 
 /**
  * Where every token of a batch lies on the heap, who computes it and in which order sums run over it. A pure
- * function of the batch, the number of shards and the number of parts (workers).
+ * function of the batch, the number of shards and the number of teams of workers.
  *
- * Every part has a stretch of rows. Within it rows are ranked by falling length, so that the rows still running at
+ * Every team has a stretch of rows. Within it rows are ranked by falling length, so that the rows still running at
  * a time step are the first ones and finished rows cost nothing.
  *
  * Sums over tokens run shard after shard and within a shard step after step, in each step the longest row first: an
  * order that does not depend on who computes what. Tokens lie in memory in almost this order too: a block holds the
- * tokens of one shard that belong to one part. So the recurrence, which walks all rows at once, finds the rows of a
+ * tokens of one shard that belong to one team. So the recurrence, which walks all rows at once, finds the rows of a
  * block side by side, and sums find their tokens one after the other. A block of an even number of places is followed
  * by an empty one: a distance of a power of two would map all blocks to the same few cache sets.
  */
@@ -30,9 +30,9 @@ export interface RawBatch {
 export interface BatchLayout {
   /** See HEADER. */
   header: Int32Array;
-  /** [parts, PART_FIELDS]: see PART. */
-  parts: Int32Array;
-  /** [parts, steps]: active rows at each time step of each part. */
+  /** [teams, TEAM_FIELDS]: see TEAM. */
+  teams: Int32Array;
+  /** [teams, steps]: active rows at each time step of each team. */
   counts: Int32Array;
   /** [shards + 1]: first token, and first row, of every shard. */
   shardTokens: Int32Array;
@@ -45,7 +45,7 @@ export interface BatchLayout {
   tokenPlaces: Int32Array;
   /** [rows]: number of every row in the batch as it was read. */
   rowSource: Int32Array;
-  /** [rows]: the rows of each part by falling length. */
+  /** [rows]: the rows of each team by falling length. */
   ranked: Int32Array;
   /** [tokens]: place of the token before each one in the order of sums, behind all places for the first of a row. */
   previous: Int32Array;
@@ -69,13 +69,13 @@ export interface BatchLayout {
 }
 
 export const HEADER = { rows: 0, tokens: 1, distinct: 2, targets: 3 } as const;
-/** Fields of a part: its first place and row, their numbers, and its time steps. */
-export const PART = { place0: 0, places: 1, row0: 2, rows: 3, steps: 4 } as const;
-export const PART_FIELDS = 8;
+/** Fields of a team: its first place and row, their numbers, and its time steps. */
+export const TEAM = { place0: 0, places: 1, row0: 2, rows: 3, steps: 4 } as const;
+export const TEAM_FIELDS = 8;
 
 export interface LayoutOptions {
   shards: number;
-  parts: number;
+  teams: number;
   /** Longest row that fits: the second dimension of `counts`. */
   maxSteps: number;
   /** Where initial states begin: behind all places. */
@@ -107,7 +107,7 @@ export class BatchLayouter {
   }
 
   /**
-   * @param bounds where each part's share of the tokens begins and ends, rising from 0 to 1. [parts + 1]
+   * @param bounds where each team's share of the tokens begins and ends, rising from 0 to 1. [teams + 1]
    * @throws UserError for ids that the network does not know: kernels would read beside their tables
    */
   layOut(batch: RawBatch, bounds: Readonly<Float64Array>, out: BatchLayout): void {
@@ -115,13 +115,13 @@ export class BatchLayouter {
     this.#dealRows(batch, out);
     let row = 0;
     let place = 0;
-    for (let part = 0; part < this.options.parts; part++) {
-      const end = this.#endOfPart(batch.rows, out, row, bounds[part + 1]!);
+    for (let team = 0; team < this.options.teams; team++) {
+      const end = this.#endOfTeam(batch.rows, out, row, bounds[team + 1]!);
       const end0 = this.#placeRows(out, row, end, place);
-      this.#rankPart(out, part, row, end);
-      const field = part * PART_FIELDS;
-      out.parts[field + PART.place0] = place;
-      out.parts[field + PART.places] = end0 - place;
+      this.#rankTeam(out, team, row, end);
+      const field = team * TEAM_FIELDS;
+      out.teams[field + TEAM.place0] = place;
+      out.teams[field + TEAM.places] = end0 - place;
       row = end;
       place = end0;
     }
@@ -169,8 +169,8 @@ export class BatchLayouter {
     for (let s = 0; s <= shards; s++) shardTokens[s] = rowStart[shardRows[s]!]!;
   }
 
-  /** The row behind the part's last: parts end where the running count of tokens comes closest to their share. */
-  #endOfPart(rows: number, { rowStart }: BatchLayout, row: number, bound: number): number {
+  /** The row behind the team's last: teams end where the running count of tokens comes closest to their share. */
+  #endOfTeam(rows: number, { rowStart }: BatchLayout, row: number, bound: number): number {
     if (bound >= 1) return rows;
     const goal = rowStart[rows]! * bound;
     let end = row;
@@ -292,9 +292,9 @@ export class BatchLayouter {
     }
   }
 
-  /** Ranks the rows [row0, row1) of a part and counts those that run at each time step. */
-  #rankPart(out: BatchLayout, part: number, row0: number, row1: number): void {
-    const { ranked, parts, counts } = out;
+  /** Ranks the rows [row0, row1) of a team and counts those that run at each time step. */
+  #rankTeam(out: BatchLayout, team: number, row0: number, row1: number): void {
+    const { ranked, teams, counts } = out;
     const rank = ranked.subarray(row0, row1);
     for (let i = 0; i < rank.length; i++) rank[i] = row0 + i;
     rank.sort((a, b) => tokensOf(out, b) - tokensOf(out, a) || a - b);
@@ -302,12 +302,12 @@ export class BatchLayouter {
     let active = rank.length;
     for (let t = 0; t < steps; t++) {
       while (tokensOf(out, rank[active - 1]!) <= t) active--;
-      counts[part * this.options.maxSteps + t] = active;
+      counts[team * this.options.maxSteps + t] = active;
     }
-    const field = part * PART_FIELDS;
-    parts[field + PART.row0] = row0;
-    parts[field + PART.rows] = row1 - row0;
-    parts[field + PART.steps] = steps;
+    const field = team * TEAM_FIELDS;
+    teams[field + TEAM.row0] = row0;
+    teams[field + TEAM.rows] = row1 - row0;
+    teams[field + TEAM.steps] = steps;
   }
 }
 

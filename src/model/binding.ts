@@ -1,7 +1,8 @@
 import type { Backend } from '../backend/kernels.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
-import { HEADER, PART, PART_FIELDS } from './batch-layout.js';
+import { HEADER, TEAM, TEAM_FIELDS } from './batch-layout.js';
 import { CLOCKS, type NetworkPlan, type ParameterPlan, type SlotPlan } from './plan.js';
+import { firstPart, teamOf, type Teams } from './teams.js';
 
 /** What layers need to bind their kernels: a backend, the planned heap, one slot and one thread's scratch. */
 export interface Binding {
@@ -74,6 +75,7 @@ export class Clock {
 
   constructor(private readonly seconds: DoubleTensor) {}
 
+  /** Begins to book a part's time, or goes on after a time in which it waited. */
   start(part: number): void {
     this.#row = part;
     this.#last = performance.now();
@@ -92,14 +94,16 @@ export class Clock {
 /** The numbers of a laid-out batch, read from the heap without making objects. */
 export class SlotView {
   readonly header: Int32Array;
-  readonly parts: Int32Array;
+  readonly #teams: Int32Array;
+  readonly #sizes: Teams;
   /** Where each part's share of the work begins, from 0 to 1. [parts + 1] */
   readonly bounds: Float64Array;
 
   constructor(heap: Heap, plan: NetworkPlan, slot: number) {
     const slotPlan = plan.slots[slot]!;
     this.header = heap.flatIndices(slotPlan.header);
-    this.parts = heap.flatIndices(slotPlan.parts);
+    this.#teams = heap.flatIndices(slotPlan.teams);
+    this.#sizes = plan.sizes;
     this.bounds = heap.flatDoubles(plan.bounds[slot]!);
   }
 
@@ -120,7 +124,36 @@ export class SlotView {
   get targets(): number {
     return this.header[HEADER.targets]!;
   }
-  part(part: number, field: keyof typeof PART): number {
-    return this.parts[part * PART_FIELDS + PART[field]]!;
+
+  /** Rows of a team, or their places. */
+  team(team: number, field: keyof typeof TEAM): number {
+    return this.#teams[team * TEAM_FIELDS + TEAM[field]]!;
+  }
+
+  /** The places [begin, end) of a part: its share of the team's. */
+  places(part: number): [begin: number, end: number] {
+    const team = teamOf(this.#sizes, part);
+    return this.shareInTeam(this.team(team, 'places'), part, this.team(team, 'place0'));
+  }
+
+  /** The rows [begin, end) of a part: its share of the team's. */
+  rowsOf(part: number): [begin: number, end: number] {
+    const team = teamOf(this.#sizes, part);
+    return this.shareInTeam(this.team(team, 'rows'), part, this.team(team, 'row0'));
+  }
+
+  /** One part's share [begin, end) of its team's `units` units, which begin at `first`. */
+  shareInTeam(units: number, part: number, first = 0): [begin: number, end: number] {
+    const team = teamOf(this.#sizes, part);
+    return [first + this.#edge(units, part, team), first + this.#edge(units, part + 1, team)];
+  }
+
+  /** Where a part's share of its team's units begins: neighbours compute the same number. */
+  #edge(units: number, part: number, team: number): number {
+    const end = firstPart(this.#sizes, team + 1);
+    if (part === end) return units;
+    const from = this.bounds[firstPart(this.#sizes, team)]!;
+    const length = this.bounds[end]! - from;
+    return length > 0 ? Math.round((units * (this.bounds[part]! - from)) / length) : 0;
   }
 }

@@ -151,9 +151,8 @@ export class Head {
 
   /** Rows (classify) or places of tokens (language model) of a part. */
   #range(part: number): [number, number] {
-    const rows = this.binding.plan.sizes.shape.task === 'classify';
-    const begin = this.view.part(part, rows ? 'row0' : 'place0');
-    return [begin, begin + this.view.part(part, rows ? 'rows' : 'places')];
+    const classify = this.binding.plan.sizes.shape.task === 'classify';
+    return classify ? this.view.rowsOf(part) : this.view.places(part);
   }
 
   #masks(

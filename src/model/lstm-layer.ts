@@ -1,7 +1,8 @@
-import type { LstmCall } from '../backend/kernels.js';
+import type { LstmCall, SequenceShare } from '../backend/kernels.js';
 import { panelsOf, type Tensor } from '../tensor/heap.js';
 import { bindAdam, bindParameter, type Binding, type SlotView } from './binding.js';
 import type { WorkGroup } from './shares.js';
+import { firstPart, teamOf } from './teams.js';
 
 type RowKernel = (row0: number, row1: number) => void;
 
@@ -13,6 +14,7 @@ type RowKernel = (row0: number, row1: number) => void;
 export class LstmLayer {
   /** What the layer above reads: the hidden states, after dropout in training. */
   readonly outputs: Tensor;
+  readonly #units: number;
   readonly #product: RowKernel | undefined;
   readonly #forward: LstmCall;
   readonly #dropout: RowKernel | undefined;
@@ -51,6 +53,7 @@ export class LstmLayer {
       places: heap.indices(plan.work.places),
     };
     const { dropout, seed, shape } = plan.sizes;
+    this.#units = panelsOf(shape.layers[layer]!);
     this.#product =
       below &&
       backend.product({
@@ -132,40 +135,65 @@ export class LstmLayer {
     };
   }
 
-  forward(part: number): void {
-    const { view } = this;
-    const place0 = view.part(part, 'place0');
-    const place1 = place0 + view.part(part, 'places');
+  /** Yields where the members of a team meet. */
+  *forward(part: number): Generator<void, void, void> {
+    const { binding, view } = this;
+    const [place0, place1] = view.places(part);
+    const share = shareOf(binding, view, part, this.#units);
     if (this.#product) {
       this.#product(place0, place1);
-      this.binding.clock.lap('input product');
+      binding.clock.lap('input product');
+      if (share.isTeam) yield* this.#meet(part);
     }
-    const countsStart = part * this.binding.plan.sizes.maxSteps;
-    this.#forward(countsStart, view.part(part, 'steps'), view.part(part, 'row0'));
-    this.binding.clock.lap('recurrence');
+    if (share.isTeam) {
+      for (let t = -1; t < share.steps; t++) {
+        this.#forward(share, t, t + 1);
+        binding.clock.lap('recurrence');
+        yield* this.#meet(part);
+      }
+    } else {
+      this.#forward(share, -1, share.steps);
+      binding.clock.lap('recurrence');
+    }
     if (this.#dropout) {
       this.#dropout(place0, place1);
-      this.binding.clock.lap('dropout');
+      binding.clock.lap('dropout');
     }
   }
 
-  /** Expects the gradient of the outputs in `d hidden`; leaves there the gradient of the layer below's. */
-  backward(part: number): void {
-    const { view } = this;
+  /**
+   * Expects the gradient of the outputs in `d hidden`; leaves there the gradient of the layer below's. Yields where
+   * the members of a team meet.
+   */
+  *backward(part: number): Generator<void, void, void> {
+    const { binding, view } = this;
     const kernels = this.#training!;
-    const place0 = view.part(part, 'place0');
-    const place1 = place0 + view.part(part, 'places');
+    const [place0, place1] = view.places(part);
+    const share = shareOf(binding, view, part, this.#units);
     if (kernels.dropout) {
       kernels.dropout(place0, place1);
-      this.binding.clock.lap('dropout');
+      binding.clock.lap('dropout');
     }
-    const countsStart = part * this.binding.plan.sizes.maxSteps;
-    kernels.backward(countsStart, view.part(part, 'steps'), view.part(part, 'row0'));
-    this.binding.clock.lap('recurrence');
+    if (share.isTeam) {
+      yield* this.#meet(part);
+      for (let t = share.steps - 1; t >= 0; t--) {
+        kernels.backward(share, t, t + 1);
+        binding.clock.lap('recurrence');
+        yield* this.#meet(part);
+      }
+    } else {
+      kernels.backward(share, 0, share.steps);
+      binding.clock.lap('recurrence');
+    }
     if (kernels.input) {
       kernels.input(place0, place1);
-      this.binding.clock.lap('input product');
+      binding.clock.lap('input product');
     }
+  }
+
+  *#meet(part: number): Generator<void, void, void> {
+    yield;
+    this.binding.clock.start(part);
   }
 
   /** Gradients of the weights; the first layer's input weight belongs to the embedding layer. */
@@ -207,6 +235,28 @@ export class LstmLayer {
       },
     }));
   }
+}
+
+/** What a part computes of its team's recurrence. */
+function shareOf(
+  { plan }: Binding,
+  view: SlotView,
+  part: number,
+  units: number,
+): SequenceShare & { isTeam: boolean } {
+  const { sizes } = plan;
+  const team = teamOf(sizes, part);
+  const part0 = firstPart(sizes, team);
+  const [unit0, unit1] = view.shareInTeam(units, part);
+  return {
+    countsStart: team * sizes.maxSteps,
+    steps: view.team(team, 'steps'),
+    row0: view.team(team, 'row0'),
+    unit0,
+    unit1,
+    member: part - part0,
+    isTeam: firstPart(sizes, team + 1) - part0 > 1,
+  };
 }
 
 interface TrainingKernels {

@@ -14,7 +14,7 @@ import { runShare, type WorkGroup } from './shares.js';
  *
  *   project               embed the distinct tokens and form the first layer's input product
  *   train | evaluate | predict
- *                         forward and loss, for `train` also backward, on the part's own rows
+ *                         forward and loss, for `train` also backward, on the rows of the part's team
  *   gradients             weight gradients: every part a stretch of the weights, over all rows
  *   embedding-gradients   gradient of the embedding rows
  *   update                clip, optimizer, packing: every part a stretch of the weights
@@ -22,6 +22,14 @@ import { runShare, type WorkGroup } from './shares.js';
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
 export type Phase = 'project' | HeadMode | 'gradients' | 'embedding-gradients' | 'update' | 'pack';
+
+/** One part's work in a phase, from one meeting of its team to the next. */
+export type Share = Generator<void, void, void>;
+
+/** Whether the members of a team meet within a phase. */
+export function isTeamPhase(phase: Phase): boolean {
+  return phase === 'train' || phase === 'evaluate' || phase === 'predict';
+}
 
 /** One network on one thread: the same planned heap, bound to one slot's batch. */
 export class Network {
@@ -88,8 +96,11 @@ export class Network {
       : [];
   }
 
-  /** Runs one part's share of a phase. Repeatable: a share that was cut off may be run again from its start. */
-  run(phase: Phase, part: number): void {
+  /**
+   * Runs one part's share of a phase, and yields where the members of a team meet: none goes on before all have come.
+   * Repeatable: a share that was cut off may be run again from its start, in a team all shares together.
+   */
+  *run(phase: Phase, part: number): Share {
     const { bounds } = this.#view;
     const { clock } = this.#binding;
     clock.start(part);
@@ -100,11 +111,11 @@ export class Network {
       case 'train':
       case 'evaluate':
       case 'predict':
-        for (const layer of this.#layers) layer.forward(part);
+        for (const layer of this.#layers) yield* layer.forward(part);
         this.#head.forward(part, phase);
         if (phase !== 'train') break;
         this.#head.backward(part);
-        for (let l = this.#layers.length - 1; l >= 0; l--) this.#layers[l]!.backward(part);
+        for (let l = this.#layers.length - 1; l >= 0; l--) yield* this.#layers[l]!.backward(part);
         break;
       case 'gradients':
         this.#runGradients(part);

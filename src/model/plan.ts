@@ -1,8 +1,9 @@
 import { GRADIENT_SCRATCH } from '../backend/kernels.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import type { BatchLayout } from './batch-layout.js';
-import { PART_FIELDS } from './batch-layout.js';
+import { TEAM_FIELDS } from './batch-layout.js';
 import { elementsOf, parametersOf, type NetworkShape, type Parameter } from './parameters.js';
+import { largestTeam } from './teams.js';
 
 /** Everything that decides how much memory a network takes. */
 export interface NetworkSizes {
@@ -11,8 +12,9 @@ export interface NetworkSizes {
   maxRows: number;
   maxTokens: number;
   maxSteps: number;
-  /** Workers that a step is divided among. */
+  /** Workers that a step is divided among, and the teams that they work in. */
   parts: number;
+  teams: number;
   shards: number;
   /** Share of every layer's outputs dropped in training. */
   dropout: number;
@@ -114,6 +116,9 @@ export interface NetworkPlan {
   threadOwners: BufferSpec;
   /** [parts, 16]: how many phases each part has finished. */
   progress: BufferSpec;
+  /** [parts, 16]: how often each part has come to a meeting of its team; and how often a stage had to begin anew. */
+  arrivals: BufferSpec;
+  attempt: BufferSpec;
 }
 
 /** Places for tokens: a block of an even number of them is followed by an empty one (see batch-layout.ts). */
@@ -167,6 +172,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
 
   const top = shape.layers.at(-1)!;
   const threads = threadPlaces(sizes.parts);
+  const members = largestTeam(sizes);
   const argumentDoubles = SLOTS * (24 + 24 * layers.length) * 32;
   return {
     sizes,
@@ -186,10 +192,14 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       dHidden: heap.panels('d hidden', places, widest),
     }),
     work: {
-      hidden: heap.panels('work hidden', maxRows, 2 * widestUnits),
+      hidden: heap.panels('work hidden', maxRows, Math.max(2 * widestUnits, 2 * members * PANEL)),
       cell: heap.panels('work cell', maxRows, widestUnits),
-      gates: heap.panels('work gates', maxRows, training ? 8 * widestUnits : 4 * PANEL),
-      places: heap.indices('work places', 2, maxRows),
+      gates: heap.panels(
+        'work gates',
+        maxRows,
+        Math.max(training ? 8 * widestUnits : 0, 4 * members * PANEL),
+      ),
+      places: heap.indices('work places', 2 * members, maxRows),
     },
     slots: Array.from({ length: SLOTS }, (_, slot) => planSlot(heap, slot, sizes, distinct)),
     bounds: Array.from({ length: SLOTS }, (_, slot) =>
@@ -208,6 +218,8 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     ),
     threadOwners: heap.indices('thread owners', threads),
     progress: heap.indices('progress', sizes.parts, PANEL),
+    arrivals: heap.indices('arrivals', sizes.parts, PANEL),
+    attempt: heap.indices('attempt', PANEL),
   };
 }
 
@@ -245,14 +257,14 @@ function planPacked(heap: HeapPlan, name: string, outputs: number, inputs: numbe
 }
 
 function planSlot(heap: HeapPlan, slot: number, sizes: NetworkSizes, distinct: number): SlotPlan {
-  const { maxRows, maxTokens, maxSteps, parts, shards, shape } = sizes;
+  const { maxRows, maxTokens, maxSteps, teams, shards, shape } = sizes;
   const places = maxPlaces(sizes);
   const indices = (name: string, ...lengths: number[]): BufferSpec =>
     heap.indices(`slot ${slot} ${name}`, ...lengths);
   return {
     header: indices('header', PANEL),
-    parts: indices('parts', parts, PART_FIELDS),
-    counts: indices('counts', parts * maxSteps),
+    teams: indices('teams', teams, TEAM_FIELDS),
+    counts: indices('counts', teams * maxSteps),
     shardTokens: indices('shard tokens', shards + 1),
     shardRows: indices('shard rows', shards + 1),
     order: indices('order', maxTokens),

@@ -1,6 +1,7 @@
 import type { BatchSource, HostBatch } from '../data/batches.js';
 import type { NetworkShape } from '../model/parameters.js';
 import type { NetworkSizes } from '../model/plan.js';
+import { chooseTeams } from '../model/teams.js';
 import { philox } from '../tensor/random.js';
 import { shardCount } from './sizes.js';
 
@@ -54,15 +55,18 @@ export function shapeOf(benchCase: BenchCase): NetworkShape {
 /** Memory for training a case. */
 export function sizesOf(
   benchCase: BenchCase,
-  options: { workers: number; shards: number; dropout: number },
+  options: { workers: number; teams?: number; shards: number; dropout: number },
 ): NetworkSizes {
   const { batch, time } = benchCase;
+  const shape = shapeOf(benchCase);
+  const { workers, teams } = options;
   return {
-    shape: shapeOf(benchCase),
+    shape,
     maxRows: batch,
     maxTokens: batch * time,
     maxSteps: time,
-    parts: options.workers,
+    parts: workers,
+    teams: Math.min(teams ?? chooseTeams(shape.layers, batch, workers), workers),
     shards: shardCount(options.shards, batch * time),
     dropout: options.dropout,
     seed: 1,

@@ -13,6 +13,7 @@ import {
 import { watchKernels, type BoundKernel, type Work } from './bench-work.js';
 import { allocateEngine, Engine, openHeap, type EngineHandle } from './engine.js';
 import { STAGES } from './messages.js';
+import { runParts } from './runner.js';
 import { measureBandwidth, measurePeak } from './peak.js';
 
 /** One kernel alone on one core, at a size that it has in a case. */
@@ -58,7 +59,8 @@ export async function benchKernels(
 ): Promise<KernelResult[]> {
   const { workers, shards, kernelMs = 100 } = options;
   const kind = chooseBackend(options.backend).kind;
-  const sizes = sizesOf(benchCase, { workers, shards, dropout: DROPOUT });
+  // Every worker with rows of its own: the short calls of a team cannot be measured alone.
+  const sizes = { ...sizesOf(benchCase, { workers, shards, dropout: DROPOUT }), teams: workers };
   const bandwidth = measureBandwidth();
   const peakBefore = measurePeak(kind);
   const handle = allocateEngine(kind, sizes);
@@ -110,9 +112,7 @@ export function createWatchedEngine(
   const backend = watchKernels(createBackend(handle.backend, handle.block, 0, space), observe);
   const network = new Network(backend, heap, plan, 0, SLOT.training);
   return new Engine(handle, (stage) => {
-    for (const phase of STAGES[stage]) {
-      for (let part = 0; part < handle.sizes.parts; part++) network.run(phase, part);
-    }
+    for (const phase of STAGES[stage]) runParts(network, phase, handle.sizes.parts);
     return Promise.resolve();
   });
 }

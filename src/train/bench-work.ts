@@ -2,6 +2,7 @@ import type {
   Backend,
   Kernels,
   LstmBackwardOperands,
+  LstmCall,
   LstmForwardOperands,
   ProductOperands,
   SequenceOperands,
@@ -53,10 +54,17 @@ export function watchKernels(
     (bound: BoundKernel, run: Call): Call =>
     (...args) =>
       observe(bound, run, args);
+  const watchSequence =
+    (bound: BoundKernel, run: LstmCall): LstmCall =>
+    (share, step0, step1) => {
+      const { countsStart, steps, unit0, unit1 } = share;
+      const args = [countsStart, steps, Math.max(step0, 0), step1, unit1 - unit0];
+      observe(bound, () => run(share, step0, step1), args);
+    };
   const kernels: Kernels = {
     product: (o) => watch(describeProduct(o), backend.product(o)),
-    lstmForward: (o) => watch(describeForward(o), backend.lstmForward(o)),
-    lstmBackward: (o) => watch(describeBackward(o), backend.lstmBackward(o)),
+    lstmForward: (o) => watchSequence(describeForward(o), backend.lstmForward(o)),
+    lstmBackward: (o) => watchSequence(describeBackward(o), backend.lstmBackward(o)),
     weightGradient: (o) => watch(describeGradient(o), backend.weightGradient(o)),
     gatherRows: (o) => watch(describeGather(o), backend.gatherRows(o)),
     tokenSum: (o) => watch(describeTokenSum(o), backend.tokenSum(o)),
@@ -99,14 +107,15 @@ function describeForward(o: LstmForwardOperands): BoundKernel {
     kernel: 'lstm forward',
     about: o.weights,
     changes: o.projected ? [] : [o.gates],
-    work(countsStart, steps) {
-      const { tokens, hidden } = countSequence(o, countsStart, steps);
+    work(countsStart, _steps, step0, step1, unitPanels) {
+      const { tokens, hidden } = countSequence(o, countsStart, step0, step1);
       const distinct = o.projected ? Math.min(tokens, o.projected.product.shape[1]!) : tokens;
+      const units = unitPanels * PANEL;
       return {
-        size: `${tokens} × ${hidden} × ${4 * hidden}`,
-        flops: 8 * tokens * hidden * hidden,
+        size: `${tokens} × ${hidden} × ${4 * units}`,
+        flops: 8 * tokens * hidden * units,
         // Weights; sums of input products; gates, hidden and cell states.
-        bytes: bytesOf(o.gates, hidden * (4 * hidden + 4 * distinct + 6 * tokens)),
+        bytes: bytesOf(o.gates, units * (4 * hidden + 4 * distinct + 6 * tokens)),
       };
     },
   };
@@ -117,29 +126,36 @@ function describeBackward(o: LstmBackwardOperands): BoundKernel {
     kernel: 'lstm backward',
     about: o.weights,
     changes: [o.gates],
-    work(countsStart, steps) {
-      const { tokens, rows, hidden } = countSequence(o, countsStart, steps);
-      const given = o.dHidden ? tokens : rows;
+    work(countsStart, steps, step0, step1, unitPanels) {
+      const { tokens, rows, hidden } = countSequence(o, countsStart, step0, step1);
+      // Nothing comes back to the rows' last steps.
+      const last = rows - (step1 < steps ? o.counts.get(countsStart + step1) : 0);
+      const given = o.dHidden ? tokens : last;
+      const units = unitPanels * PANEL;
       return {
-        size: `${tokens} × ${4 * hidden} × ${hidden}`,
-        // Nothing comes back to the rows' last steps.
-        flops: 8 * (tokens - rows) * hidden * hidden,
+        size: `${tokens} × ${4 * hidden} × ${units}`,
+        flops: 8 * (tokens - last) * hidden * units,
         // Weights; gates read and their gradients written; cell states; gradients from above.
-        bytes: bytesOf(o.gates, hidden * (4 * hidden + 9 * tokens + rows + given)),
+        bytes: bytesOf(o.gates, units * (4 * hidden + 9 * tokens + rows + given)),
       };
     },
   };
 }
 
-/** Tokens and rows of a worker's share of a sequence. */
+/** Tokens of a worker's share of a sequence in some steps, rows in the first of these. */
 function countSequence(
   { counts, hidden }: SequenceOperands,
   countsStart: number,
-  steps: number,
+  step0: number,
+  step1: number,
 ): { tokens: number; rows: number; hidden: number } {
   let tokens = 0;
-  for (let t = 0; t < steps; t++) tokens += counts.get(countsStart + t);
-  return { tokens, rows: counts.get(countsStart), hidden: hidden.shape[0]! * PANEL };
+  for (let t = step0; t < step1; t++) tokens += counts.get(countsStart + t);
+  return {
+    tokens,
+    rows: step1 > step0 ? counts.get(countsStart + step0) : 0,
+    hidden: hidden.shape[0]! * PANEL,
+  };
 }
 
 function describeGradient({ out, dOutput, segments }: WeightGradientOperands): BoundKernel {

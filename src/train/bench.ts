@@ -19,6 +19,7 @@ export interface BenchResult {
   case: string;
   backend: string;
   workers: number;
+  teams: number;
   stepMs: number;
   tokensPerSecond: number;
   gflops: number;
@@ -42,12 +43,18 @@ const FEWEST_STEPS = 9;
  */
 export async function runBenchCase(
   benchCase: BenchCase,
-  options: { workers: number; backend: 'auto' | BackendKind; seconds: number; shards: number },
+  options: {
+    workers: number;
+    teams?: number;
+    backend: 'auto' | BackendKind;
+    seconds: number;
+    shards: number;
+  },
 ): Promise<BenchResult> {
-  const { workers, seconds, shards } = options;
+  const { workers, seconds } = options;
   const backend = chooseBackend(options.backend).kind;
   const { batch, time, classes } = benchCase;
-  const sizes = sizesOf(benchCase, { workers, shards, dropout: 0 });
+  const sizes = sizesOf(benchCase, { ...options, dropout: 0 });
   const peakBefore = await measurePeaks(backend, workers);
   const handle = allocateEngine(backend, sizes);
   const pool = createWorkerPool(handle, () => undefined);
@@ -83,6 +90,7 @@ export async function runBenchCase(
     case: benchCase.name,
     backend,
     workers,
+    teams: sizes.teams,
     stepMs: 1000 * median.duration,
     tokensPerSecond: tokens / median.duration,
     gflops,

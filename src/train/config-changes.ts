@@ -14,6 +14,7 @@ export interface ConfigChange {
 const HARMLESS = [
   'name',
   'workers',
+  'teams',
   'backend',
   'metrics',
   'data.storeDir',

@@ -16,6 +16,7 @@ import {
   type NetworkPlan,
   type NetworkSizes,
 } from '../model/plan.js';
+import { firstPart } from '../model/teams.js';
 import { Heap, HeapPlan, PANEL, type BufferSpec, type FloatArray } from '../tensor/heap.js';
 import { fillUniform, PURPOSE } from '../tensor/random.js';
 import { Balance } from './balance.js';
@@ -85,6 +86,7 @@ export class Engine {
   readonly #sums: BatchSums[];
   readonly #balance: Balance;
   readonly #bounds: Float64Array[];
+  readonly #teamBounds: Float64Array;
 
   constructor(
     readonly handle: EngineHandle,
@@ -106,7 +108,7 @@ export class Engine {
     this.#layouter = new BatchLayouter(
       {
         shards: sizes.shards,
-        parts: sizes.parts,
+        teams: sizes.teams,
         maxSteps: sizes.maxSteps,
         initialRow: maxPlaces(sizes),
         keepRows: sizes.shape.task === 'language-model',
@@ -121,6 +123,7 @@ export class Engine {
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
     this.#sums = plan.slots.map((_, slot) => new BatchSums(heap, plan, slot));
     this.#balance = new Balance(sizes.parts);
+    this.#teamBounds = new Float64Array(sizes.teams + 1);
     this.#bounds = plan.bounds.map((spec) => heap.flatDoubles(spec));
     for (const bounds of this.#bounds) bounds.set(this.#balance.bounds);
   }
@@ -167,7 +170,10 @@ export class Engine {
    */
   load(slot: number, batch: RawBatch, bounds: Float64Array = this.#balance.bounds): void {
     this.#bounds[slot]!.set(bounds);
-    this.#layouter.layOut(batch, bounds, this.#slots[slot]!);
+    this.#teamBounds.forEach((_, team, teamBounds) => {
+      teamBounds[team] = bounds[firstPart(this.handle.sizes, team)]!;
+    });
+    this.#layouter.layOut(batch, this.#teamBounds, this.#slots[slot]!);
   }
 
   /** Sets the state that a slot's batch starts from to zero. */

@@ -1,11 +1,11 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
-import type { Phase } from '../model/network.js';
+import { isTeamPhase, type Phase } from '../model/network.js';
 import { packageFile } from '../package-root.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from './events.js';
 import { STAGES, type Task } from './messages.js';
-import { ABANDONED, placeOf } from './runner.js';
+import { Meeting, placeOf } from './meeting.js';
 
 /** A task that has taken this many workers down with it is not given to another. */
 const DEATHS_ALLOWED = 3;
@@ -46,7 +46,7 @@ export function createWorkerPool(
   onDeath: (event: WorkerEvent) => void,
   filename = packageFile('dist/workers/compute.js'),
 ): WorkerPool {
-  const { parts } = handle.sizes;
+  const { parts, teams } = handle.sizes;
   const pool = new Piscina<Task, void>({
     filename,
     minThreads: parts,
@@ -70,6 +70,8 @@ export function createWorkerPool(
   const { heap, plan } = openHeap(handle);
   const owners = heap.flatIndices(plan.threadOwners);
   const progress = heap.flatIndices(plan.progress);
+  const meeting = new Meeting(heap, plan, handle.sizes);
+  let failure: TaskFailure | undefined;
   let finished = 0;
 
   /** Gives the places of dead threads free. */
@@ -80,16 +82,9 @@ export function createWorkerPool(
     });
   };
 
-  /** Sends everybody home who waits for a part that nobody will finish. */
-  const abandon = (): void => {
-    for (let part = 0; part < parts; part++) {
-      Atomics.store(progress, placeOf(part), ABANDONED);
-      Atomics.notify(progress, placeOf(part));
-    }
-  };
-
   const runTask = async (task: Task): Promise<void> => {
-    const phases = STAGES[task.stage];
+    const phases: readonly Phase[] = STAGES[task.stage];
+    const lastMeeting = teams < parts ? phases.findLastIndex(isTeamPhase) : -1;
     let reached = 0;
     for (let deaths = 0; ;) {
       try {
@@ -108,19 +103,24 @@ export function createWorkerPool(
         deaths++;
         onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${phase})` });
         if (deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
-          abandon();
-          throw new TaskFailure(
+          // Sends everybody home who waits for a part that nobody will finish.
+          meeting.abandon();
+          failure = new TaskFailure(
             `${deaths} workers in a row failed on the same task (${phase}, part ${task.part + 1} of ${parts}): ${reason}`,
             phase,
             { cause: error },
           );
+          throw failure;
         }
+        if (done <= lastMeeting) meeting.beginAnew();
       }
     }
   };
 
   return {
     async runStage(stage, slot) {
+      if (failure) throw failure;
+      meeting.reset();
       const begin = finished;
       finished += STAGES[stage].length;
       const tasks: Promise<void>[] = [];

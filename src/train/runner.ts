@@ -1,15 +1,10 @@
 import { createBackend } from '../backend/select.js';
-import { Network, type Phase } from '../model/network.js';
+import { isTeamPhase, Network, type Phase, type Share } from '../model/network.js';
 import { SLOTS, type NetworkPlan } from '../model/plan.js';
-import { PANEL, type Heap } from '../tensor/heap.js';
+import type { Heap } from '../tensor/heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
+import { ABANDONED, awaitCount, Meeting, placeOf } from './meeting.js';
 import { STAGES, type Task } from './messages.js';
-
-/** How long a worker looks for the others before it goes to sleep, in milliseconds. */
-const SPIN_MS = 0.05;
-
-/** Count of a part that nobody will finish: whoever waits for it gives up. */
-export const ABANDONED = 0x7fff_ffff;
 
 /**
  * Takes part in a network's work on the calling thread: binds the kernels to the heap and returns the function
@@ -17,33 +12,59 @@ export const ABANDONED = 0x7fff_ffff;
  *
  * Between two phases a worker waits until every part has finished the first one; counts of finished phases, by part,
  * lie on the heap. When a worker dies its task is given to another, which goes on with the first phase that the part
- * has not finished: that one may be repeated from its start.
+ * has not finished: that one may be repeated from its start. If the members of teams meet within the phase, all parts
+ * repeat it.
  *
  * @param thread a place that no other thread holds: it decides whose scratch, stack and arguments are used
- * @param around runs each phase; tests bring one that does harm
+ * @param around may wrap each share of a phase; tests bring one that does harm
  */
 export function joinEngine(
   handle: EngineHandle,
   thread: number,
-  around: (phase: Phase, part: number, run: () => void) => void = (_phase, _part, run) => run(),
+  around: (phase: Phase, part: number, share: Share) => Share = (_phase, _part, share) => share,
 ): (task: Task) => void {
   const { heap, plan } = openHeap(handle);
+  const { parts, teams } = handle.sizes;
   const networkOf = bindNetworks(handle, heap, plan, thread);
   const progress = heap.flatIndices(plan.progress);
-  return ({ stage, slot, part, begin }) => {
-    const network = networkOf(slot);
-    const phases = STAGES[stage];
-    for (const [index, phase] of phases.entries()) {
-      const finished = begin + index + 1;
+  const meeting = new Meeting(heap, plan, handle.sizes);
+
+  const awaitAll = (finished: number, goesOn: () => boolean): boolean => {
+    for (let part = 0; part < parts; part++) {
+      if (!awaitCount(progress, placeOf(part), finished, goesOn)) return false;
+    }
+    return goesOn();
+  };
+
+  /** @returns false when the work is abandoned */
+  const goThrough = (network: Network, phase: Phase, part: number, task: Task): boolean => {
+    const phases: readonly Phase[] = STAGES[task.stage];
+    const finished = task.begin + phases.indexOf(phase) + 1;
+    const meets = teams < parts && isTeamPhase(phase);
+    for (;;) {
+      const { attempt } = meeting;
+      if (attempt === ABANDONED) return false;
       if (Atomics.load(progress, placeOf(part)) < finished) {
-        around(phase, part, () => network.run(phase, part));
+        const share = around(phase, part, network.run(phase, part));
+        if (!meets) share.next();
+        else if (!meeting.attend(share, part, attempt)) continue;
         Atomics.store(progress, placeOf(part), finished);
         Atomics.notify(progress, placeOf(part));
       }
-      if (index + 1 === phases.length) return;
-      for (let other = 0; other < handle.sizes.parts; other++) {
-        if (!awaitCount(progress, placeOf(other), finished)) return;
-      }
+      // Whoever has finished a phase with meetings may be needed again.
+      if (phase === phases.at(-1) && !meets) return true;
+      const goesOn = (): boolean =>
+        meets ? meeting.attempt === attempt : meeting.attempt !== ABANDONED;
+      if (awaitAll(finished, goesOn)) return true;
+      // Somebody died before all had finished: all do it again.
+      if (meets) Atomics.store(progress, placeOf(part), finished - 1);
+    }
+  };
+
+  return (task) => {
+    const network = networkOf(task.slot);
+    for (const phase of STAGES[task.stage]) {
+      if (!goThrough(network, phase, task.part, task)) return;
     }
   };
 }
@@ -59,22 +80,6 @@ function bindNetworks(
   const backend = createBackend(handle.backend, handle.block, thread, space);
   const networks = new Array<Network | undefined>(SLOTS).fill(undefined);
   return (slot) => (networks[slot] ??= new Network(backend, heap, plan, thread, slot));
-}
-
-/** Where a part's count lies: each in a cache line of its own. */
-export function placeOf(part: number): number {
-  return part * PANEL;
-}
-
-/** Waits until a count has been reached; false when it is abandoned. */
-function awaitCount(progress: Int32Array, place: number, goal: number): boolean {
-  const start = performance.now();
-  for (;;) {
-    const count = Atomics.load(progress, place);
-    if (count === ABANDONED) return false;
-    if (count >= goal) return true;
-    if (performance.now() - start > SPIN_MS) Atomics.wait(progress, place, count);
-  }
 }
 
 /**
@@ -96,15 +101,19 @@ export function claimThreadPlace(
   throw new Error('no place is free for another worker thread');
 }
 
-/** Runs the parts of every phase one after the other on the calling thread: the same bits without a pool. */
+/** Runs all parts of a phase on the calling thread, each from one meeting of its team to the next. */
+export function runParts(network: Network, phase: Phase, parts: number): void {
+  let shares = Array.from({ length: parts }, (_, part) => network.run(phase, part));
+  while (shares.length > 0) shares = shares.filter((share) => share.next().done !== true);
+}
+
+/** Runs every phase on the calling thread: the same bits without a pool. */
 export function createLocalRunner(handle: EngineHandle): StageRunner {
   const { heap, plan } = openHeap(handle);
   const networkOf = bindNetworks(handle, heap, plan, 0);
   return (stage, slot) => {
     const network = networkOf(slot);
-    for (const phase of STAGES[stage]) {
-      for (let part = 0; part < handle.sizes.parts; part++) network.run(phase, part);
-    }
+    for (const phase of STAGES[stage]) runParts(network, phase, handle.sizes.parts);
     return Promise.resolve();
   };
 }

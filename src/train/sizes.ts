@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches.js';
 import type { NetworkShape } from '../model/parameters.js';
 import type { NetworkSizes } from '../model/plan.js';
+import { chooseTeams } from '../model/teams.js';
 
 /** The network that a config describes, for a vocabulary and classes. */
 export function networkShape(
@@ -51,12 +52,14 @@ export function networkSizes(
 ): NetworkSizes {
   const largest = (field: 'maxRows' | 'maxTokens' | 'maxSteps'): number =>
     Math.max(...sources.map((source) => source[field]));
+  const parts = workerCount(config);
   return {
     shape,
     maxRows: largest('maxRows'),
     maxTokens: largest('maxTokens'),
     maxSteps: largest('maxSteps'),
-    parts: workerCount(config),
+    parts,
+    teams: Math.min(config.teams ?? chooseTeams(shape.layers, largest('maxRows'), parts), parts),
     shards: shardCount(config.train.shards, sources[0]?.maxTokens ?? 0),
     dropout: config.model.dropout,
     seed: config.train.seed,

@@ -1,4 +1,4 @@
-import type { LstmCall, SequenceOperands } from '../../src/backend/kernels.js';
+import type { LstmCall, SequenceOperands, SequenceShare } from '../../src/backend/kernels.js';
 import { PANEL, panelsOf, type Tensor } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { EPSILON, uniform, type Fill, type Workbench } from './workbench.js';
@@ -7,7 +7,12 @@ import { EPSILON, uniform, type Fill, type Workbench } from './workbench.js';
 interface Batch {
   lengths: number[];
   shares: [from: number, to: number][];
+  /** How many divide the hidden units of each share among them, step by step; 1 unless told otherwise. */
+  members?: number;
 }
+
+/** What work buffers have room for. */
+const MOST_MEMBERS = 3;
 
 /** Two shares, with rows before, between and behind that belong to neither. */
 const ragged: Batch = {
@@ -18,6 +23,8 @@ const ragged: Batch = {
   ],
 };
 const single: Batch = { lengths: [4], shares: [[0, 1]] };
+/** Of four panels of units one member has two. */
+const team: Batch = { ...ragged, members: MOST_MEMBERS };
 const idle: Batch = {
   lengths: [1, 1, 1],
   shares: [
@@ -39,24 +46,29 @@ function gateFill(fill: Fill, hidden: number): Fill {
 function layOut(
   bench: Workbench,
   hidden: number,
-  { lengths, shares }: Batch,
+  { lengths, shares, members = 1 }: Batch,
   fills: { gates?: Fill; cell?: Fill; weights: Tensor },
-): { sequence: SequenceOperands; callWith: (call: LstmCall) => () => void; tokens: number } {
+): {
+  sequence: SequenceOperands;
+  forwards: (call: LstmCall) => () => void;
+  backwards: (call: LstmCall) => () => void;
+  tokens: number;
+} {
   const rows = lengths.length;
   const rowStart = [0];
   for (const length of lengths) rowStart.push(rowStart.at(-1)! + length);
   const tokens = rowStart[rows]!;
   const ranked = Array.from({ length: rows }, (_, row) => row);
   const counts: number[] = [];
-  const calls = shares.map(([from, to]): Parameters<LstmCall> => {
+  const units = panelsOf(hidden);
+  const whole = shares.map(([from, to]): SequenceShare => {
     const own = ranked.slice(from, to).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
     ranked.splice(from, to - from, ...own);
     const steps = own.length > 0 ? lengths[own[0]!]! : 0;
     const countsStart = counts.length;
     for (let t = 0; t < steps; t++) counts.push(own.filter((row) => lengths[row]! > t).length);
-    return [countsStart, steps, from];
+    return { countsStart, steps, row0: from, unit0: 0, unit1: units, member: 0 };
   });
-  const units = panelsOf(hidden);
   const sequence = {
     gates: bench.panels('gates', tokens, 4 * units * PANEL, fills.gates),
     hidden: bench.panels('hidden', tokens + rows, hidden),
@@ -74,11 +86,34 @@ function layOut(
       ...counts,
       ...new Array<number>(tokens - counts.length).fill(0),
     ]),
-    places: bench.indices('places', 2, rows),
+    places: bench.indices('places', 2 * MOST_MEMBERS, rows),
   };
   // Who computes which rows is no result, and work buffers mean nothing afterwards.
   for (const name of ['ranked', 'counts', 'places']) bench.allow(name, Infinity);
-  return { sequence, callWith: (call) => () => calls.forEach((args) => call(...args)), tokens };
+  /** Step t of all units. */
+  const step = (call: LstmCall, share: SequenceShare, t: number): void => {
+    for (let member = 0; member < members; member++) {
+      const unit0 = Math.floor((member * units) / members);
+      const unit1 = Math.floor(((member + 1) * units) / members);
+      call({ ...share, unit0, unit1, member }, t, t + 1);
+    }
+  };
+  return {
+    sequence,
+    forwards: (call) => () => {
+      for (const share of whole) {
+        if (members === 1) call(share, -1, share.steps);
+        else for (let t = -1; t < share.steps; t++) step(call, share, t);
+      }
+    },
+    backwards: (call) => () => {
+      for (const share of whole) {
+        if (members === 1) call(share, 0, share.steps);
+        else for (let t = share.steps - 1; t >= 0; t--) step(call, share, t);
+      }
+    },
+    tokens,
+  };
 }
 
 function workOf(
@@ -114,7 +149,7 @@ function forwardCase(
       const input = gateFill(uniform(2, 1), hidden);
       const bound = 2 / Math.sqrt(hidden);
       const inside: Fill = (row, column) => (row < hidden ? uniform(bound, 2)(row, column) : 0);
-      const { sequence, callWith, tokens } = layOut(bench, hidden, batch, {
+      const { sequence, forwards, tokens } = layOut(bench, hidden, batch, {
         ...(!projected && { gates: input }),
         weights: bench.panels('weights', units * PANEL, columns, gateFill(inside, hidden)),
       });
@@ -133,9 +168,9 @@ function forwardCase(
         ...(projected && { projected: { product, rows: rowsOfTokens } }),
         ...(carried && { stateIn }),
         stateOut,
-        work: workOf(bench, rows, { hidden: 2 * units, cell: units, gates: 4 }),
+        work: workOf(bench, rows, { hidden: 2 * units, cell: units, gates: 4 * MOST_MEMBERS }),
       });
-      return callWith(call);
+      return forwards(call);
     },
   };
 }
@@ -160,7 +195,7 @@ function backwardCase(
       const bound = 2 / Math.sqrt(hidden);
       const inside: Fill = (row, column) =>
         isUnit(row, hidden) ? uniform(bound, 3)(row, column) : 0;
-      const { sequence, callWith, tokens } = layOut(bench, hidden, batch, {
+      const { sequence, backwards, tokens } = layOut(bench, hidden, batch, {
         gates: gateFill(activated, hidden),
         cell: uniform(1.5, 2),
         weights: bench.panels('weights', columns, hidden, inside),
@@ -172,9 +207,9 @@ function backwardCase(
       const call = bench.backend.lstmBackward({
         ...sequence,
         ...(from === 'above' ? { dHidden } : { dLast }),
-        work: workOf(bench, rows, { hidden: 2, cell: units, gates: 8 * units }),
+        work: workOf(bench, rows, { hidden: 2 * MOST_MEMBERS, cell: units, gates: 8 * units }),
       });
-      return callWith(call);
+      return backwards(call);
     },
   };
 }
@@ -193,6 +228,10 @@ describeContract('lstm', [
   backwardCase('one row', 20, single, 'last'),
   forwardCase('an idle share', 20, idle, {}),
   backwardCase('an idle share', 20, idle, 'last'),
+  forwardCase('a team', 64, team, { carried: true }),
+  forwardCase('a team', 64, team, { projected: true }),
+  backwardCase('a team', 64, team, 'above'),
+  backwardCase('a team', 64, team, 'last'),
 ]);
 
 const together: Batch = { lengths: ragged.lengths, shares: [[0, 19]] };
@@ -208,6 +247,16 @@ itHasEqualBits(
   'a row goes forwards with the same bits whoever computes the others',
   forwardCase('together', 33, together, { carried: true }),
   forwardCase('apart', 33, apart, { carried: true }),
+);
+itHasEqualBits(
+  'units go forwards with the same bits whoever computes the others',
+  forwardCase('ragged', 64, ragged, { carried: true }),
+  forwardCase('a team', 64, team, { carried: true }),
+);
+itHasEqualBits(
+  'units go backwards with the same bits whoever computes the others',
+  backwardCase('ragged', 64, ragged, 'last'),
+  backwardCase('a team', 64, team, 'last'),
 );
 itHasEqualBits(
   'a row goes backwards with the same bits whoever computes the others',

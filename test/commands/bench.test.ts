@@ -38,9 +38,12 @@ it('bench refuses an unknown case with the nearest one', async () => {
 
 it.each([
   ['--seconds', '2'],
+  ['--teams', '1'],
   ['--peer', 'python'],
 ])('bench --kernels refuses %s', async (...option) => {
   const { status, stderr } = await runWith(['bench', 'keras-seed', '--kernels', ...option]);
   expect(status).not.toBe(0);
-  expect(stderr).toContain('bench --kernels: --seconds and --peer are for whole steps only');
+  expect(stderr).toContain(
+    'bench --kernels: --seconds, --teams and --peer are for whole steps only',
+  );
 });

@@ -23,7 +23,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'a list',
       '- a\n',
-      'configs/x.yaml:1:1: expected a group of keys (name, task, data, model, train, workers, backend, metrics), got a list',
+      'configs/x.yaml:1:1: expected a group of keys (name, task, data, model, train, workers, teams, backend, metrics), got a list',
     ],
     ['broken YAML', `${minimal}model: {\n`, 'configs/x.yaml:5:1: '],
     ['a tab', 'task: classify\ndata:\n\ttrain: a\n', 'configs/x.yaml:3:1: Tabs are not allowed'],
@@ -140,7 +140,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'a key like nothing known',
       `${minimal}quux: 1\n`,
-      'configs/x.yaml:4:1: quux: unknown key; expected one of name, task, data, model, train, workers, backend, metrics',
+      'configs/x.yaml:4:1: quux: unknown key; expected one of name, task, data, model, train, workers, teams, backend, metrics',
     ],
     [
       "a key that every object inherits, which is not among the schema's",

@@ -29,6 +29,15 @@ describe.each(['classifier', 'language-model'])('a %s trained', (config) => {
     },
   );
 
+  it.each([
+    ['3', '1'],
+    ['7', '3'],
+  ])('again, by %s workers in teams: %s, has the same bytes', async (workers, teams) => {
+    const shared = await train(config, '--workers', workers, '--set', `teams=${teams}`);
+    expect(shared.model.equals(alone.model)).toBe(true);
+    expect(shared.optimizer.equals(alone.optimizer)).toBe(true);
+  });
+
   // Without fused multiply-add in this engine's WebAssembly the two round differently.
   it.runIf(sameProfile)('on WebAssembly has the bytes of one trained natively', async () => {
     const portable = await train(config, '--workers', '2', '--backend', 'wasm');

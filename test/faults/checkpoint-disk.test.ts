@@ -69,7 +69,7 @@ async function resumableStep(): Promise<number | undefined> {
 beforeAll(async () => {
   const handle = allocateEngine(chooseBackend('auto').kind, {
     shape: { task: 'language-model', vocabulary: 9, embedding: 4, layers: [5], outputs: 9 },
-    ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 1, shards: 1 },
+    ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 1, teams: 1, shards: 1 },
     ...{ dropout: 0, seed: 1, training: true },
   });
   const engine = new Engine(handle, createLocalRunner(handle));

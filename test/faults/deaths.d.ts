@@ -11,4 +11,5 @@ export function planDeaths(
   count: number,
   steps: number,
   dice: (n: number) => number,
+  inTeams?: boolean,
 ): PlannedDeath[];

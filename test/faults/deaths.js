@@ -32,8 +32,9 @@ export const WAYS_TO_DIE = [...Object.keys(suddenly), ...Object.keys(afterwards)
 /**
  * The function that runs a compute thread's tasks.
  *
- * @param {(when: 'before' | 'after', phase: string, part: number) => string | undefined} strike is asked around each
- *   phase for one of WAYS_TO_DIE, or 'error' for an error that the thread survives
+ * @param {(when: 'before' | 'between' | 'after', phase: string, part: number) => string | undefined} strike is asked
+ *   around each phase, and between the meetings of a team within it, for one of WAYS_TO_DIE, or 'error' for an error
+ *   that the thread survives
  */
 export function joinMortal(strike) {
   let dying = false;
@@ -47,9 +48,12 @@ export function joinMortal(strike) {
   const runTask = joinEngine(
     workerData,
     claimThreadPlace(workerData, threadId),
-    (phase, part, run) => {
+    function* (phase, part, share) {
       die(strike('before', phase, part));
-      run();
+      for (const meeting of share) {
+        die(strike('between', phase, part));
+        yield meeting;
+      }
       die(strike('after', phase, part));
     },
   );
@@ -63,16 +67,20 @@ export function joinMortal(strike) {
  * Lays `count` deaths of all ways out over a run's steps, at most one a step.
  *
  * @param {(n: number) => number} dice draws a whole number below n
+ * @param {boolean} inTeams whether some are to happen between two meetings of a team
  */
-export function planDeaths(count, steps, dice) {
+export function planDeaths(count, steps, dice, inTeams = false) {
   const phases = STAGES.train;
   return Array.from({ length: count }, (_, i) => {
     const first = Math.floor((i * steps) / count);
     const next = Math.floor(((i + 1) * steps) / count);
+    const step = 1 + first + dice(next - first);
+    const phase = phases[dice(phases.length)];
+    const instants = ['before', 'after', ...(inTeams && phase === 'train' ? ['between'] : [])];
     return {
-      step: 1 + first + dice(next - first),
-      phase: phases[dice(phases.length)],
-      when: ['before', 'after'][dice(2)],
+      step,
+      phase,
+      when: instants[dice(instants.length)],
       way: WAYS_TO_DIE[i % WAYS_TO_DIE.length],
     };
   });

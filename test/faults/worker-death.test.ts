@@ -15,7 +15,7 @@ const entry = fileURLToPath(new URL('dying-compute.js', import.meta.url));
 interface Death {
   phase: Phase;
   part: number;
-  when: 'before' | 'after';
+  when: 'before' | 'between' | 'after';
   way:
     | 'exit'
     | 'out of memory'
@@ -32,6 +32,7 @@ const sizes: NetworkSizes = {
   maxTokens: 48,
   maxSteps: 6,
   parts: 2,
+  teams: 2,
   shards: 4,
   dropout: 0.2,
   seed: 1,
@@ -75,11 +76,11 @@ afterEach(() => pool?.close());
 /** An engine on threads that die as planned, and what is heard of it. */
 function createDoomed(
   plan: Death[],
-  file = entry,
+  { file = entry, teams = sizes.parts } = {},
 ): { engine: Engine; heard: string[]; deaths: Int32Array } {
   const heard: string[] = [];
   const deaths = new Int32Array(new SharedArrayBuffer(4 * plan.length));
-  const handle: EngineHandle = allocateEngine(chooseBackend('auto').kind, sizes);
+  const handle: EngineHandle = allocateEngine(chooseBackend('auto').kind, { ...sizes, teams });
   const doomed: EngineHandle & object = Object.assign(handle, { deaths, plan });
   pool = createWorkerPool(doomed, ({ reason }) => heard.push(reason), file);
   return { engine: new Engine(handle, pool.runStage), heard, deaths };
@@ -92,7 +93,10 @@ async function trainUndisturbed(): Promise<Buffer> {
 
 const death = { part: 1, when: 'after', way: 'exit', times: 1 } as const;
 
-describe('the work of a thread that dies is done again, with the same result:', () => {
+describe.each([
+  ['each on its own', sizes.parts],
+  ['in a team', 1],
+])('the work of a thread that dies is done again, with the same result, %s:', (_, teams) => {
   const plans: [string, Death[]][] = [
     ['before the forward and backward pass', [{ ...death, phase: 'train', when: 'before' }]],
     ['after the forward and backward pass', [{ ...death, phase: 'train' }]],
@@ -114,8 +118,20 @@ describe('the work of a thread that dies is done again, with the same result:', 
     ],
   ];
 
-  it.each(plans)('%s', async (_, plan) => {
-    const { engine, heard, deaths } = createDoomed(plan);
+  const inTeams: typeof plans = [
+    ['between two meetings', [{ ...death, phase: 'train', when: 'between' }]],
+    [
+      'by an error between two meetings',
+      [{ ...death, phase: 'train', when: 'between', way: 'error' }],
+    ],
+    [
+      'between two meetings, both, twice',
+      [0, 1].map((part) => ({ ...death, phase: 'train', when: 'between', part, times: 2 })),
+    ],
+  ];
+
+  it.each(teams === 1 ? [...plans, ...inTeams] : plans)('%s', async (_, plan) => {
+    const { engine, heard, deaths } = createDoomed(plan, { teams });
     const survived = await trainSteps(engine);
     expect([...deaths]).toEqual(plan.map(({ times }) => times));
     // Between two tasks a thread may die unheard.
@@ -125,25 +141,28 @@ describe('the work of a thread that dies is done again, with the same result:', 
   });
 });
 
-it('a task that kills every thread that takes it ends the run with one sentence', async () => {
-  const { engine, heard } = createDoomed([{ ...death, phase: 'train', times: 1000 }]);
-  const failure = await trainSteps(engine).catch((error: unknown) => error);
-  expect(failure).toBeInstanceOf(UserError);
-  expect((failure as UserError).message).toMatch(
-    /^3 workers in a row failed on the same task \(train, part 2 of 2\): /,
-  );
-  expect(heard).toHaveLength(3);
-});
+it.each([2, 1])(
+  'a task that kills every thread that takes it ends the run with one sentence, in %i teams',
+  async (teams) => {
+    const { engine, heard } = createDoomed([{ ...death, phase: 'train', times: 1000 }], { teams });
+    const failure = await trainSteps(engine).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(UserError);
+    expect((failure as UserError).message).toMatch(
+      /^3 workers in a row failed on the same task \(train, part 2 of 2\): /,
+    );
+    expect(heard).toHaveLength(3);
+  },
+);
 
 it('a thread that fails to start after the others did ends the run, too', async () => {
   const file = fileURLToPath(new URL('failing-start.js', import.meta.url));
-  const { engine } = createDoomed([{ ...death, phase: 'pack' }], file);
+  const { engine } = createDoomed([{ ...death, phase: 'pack' }], { file });
   const failure = await trainSteps(engine).catch((error: unknown) => error);
   expect((failure as UserError).message).toMatch(/failed on the same task .*unable to start/);
 });
 
 it('threads that cannot even start end the run with one sentence', async () => {
-  const { engine } = createDoomed([], `${entry}.absent.js`);
+  const { engine } = createDoomed([], { file: `${entry}.absent.js` });
   const failure = await trainSteps(engine).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(UserError);
   expect((failure as UserError).message).toMatch(/failed on the same task .*Cannot find module/);

@@ -17,7 +17,7 @@ import {
   evenBounds,
   layouterOf,
   layOut,
-  partsOf,
+  teamsOf,
   written,
   type Dealing,
   type Rows,
@@ -78,7 +78,7 @@ describe('every row and token', () => {
 });
 
 describe('a damaged batch', () => {
-  const alone = { shards: 1, parts: 1, bounds: evenBounds(1) };
+  const alone = { shards: 1, teams: 1, bounds: evenBounds(1) };
   const sentence = (what: string): RegExp =>
     new RegExp(`^the token store is damaged: expected ${what}; delete it`);
 
@@ -113,10 +113,10 @@ describe('runs', () => {
 });
 
 describe('blocks', () => {
-  it('hold the tokens that a shard and a part have in common, one behind the other as sums take them', () => {
-    promise((batch, { shards, parts }, layout) => {
+  it('hold the tokens that a shard and a team have in common, one behind the other as sums take them', () => {
+    promise((batch, { shards, teams }, layout) => {
       const tokens = tokensInOrder(layout, batch, shards);
-      for (const { row0, rows: count, place0, places } of partsOf(layout, parts)) {
+      for (const { row0, rows: count, place0, places } of teamsOf(layout, teams)) {
         let place = place0;
         for (const s of upTo(shards)) {
           const block = tokens.filter(
@@ -136,12 +136,12 @@ describe('blocks', () => {
     const batch = [14, 15, 16, 17].map((length) => new Array<number>(length).fill(3));
     const layout = layOut(batch, {
       shards: 4,
-      parts: 2,
+      teams: 2,
       keepRows: true,
       bounds: evenBounds(2),
     });
     expect(upTo(4).map((row) => placeOf(layout, row, 0))).toEqual([0, 14, 29, 46]);
-    expect(partsOf(layout, 2).map(({ places }) => places)).toEqual([29, 34]);
+    expect(teamsOf(layout, 2).map(({ places }) => places)).toEqual([29, 34]);
   });
 
   it('have a valid class, token and number at their empty places, whatever lay there before', () => {
@@ -151,7 +151,7 @@ describe('blocks', () => {
         const out = emptyLayout({ ...dealing, keepRows: true });
         layouter.layOut(batchOf(former), dealing.bounds, out);
         layouter.layOut(batchOf(batch), dealing.bounds, out);
-        const last = partsOf(out, dealing.parts).at(-1)!;
+        const last = teamsOf(out, dealing.teams).at(-1)!;
         const full = new Set(out.order.subarray(0, batch.flat().length));
         for (const place of upTo(last.place0 + last.places).filter((p) => !full.has(p))) {
           expect(out.targets[place]).toBe(0);
@@ -185,12 +185,12 @@ describe('shards', () => {
     });
   });
 
-  it('and the order of rows and tokens are the same for any number of parts', () => {
+  it('and the order of rows and tokens are the same for any number of teams', () => {
     promise((batch, dealing, layout) => {
-      const alone = layOut(batch, { ...dealing, parts: 1, bounds: evenBounds(1) });
+      const alone = layOut(batch, { ...dealing, teams: 1, bounds: evenBounds(1) });
       const fields = ['rowSource', 'rowStart', 'shardRows', 'shardTokens', 'distinctIds'] as const;
       for (const field of fields) expect(layout[field]).toEqual(alone[field]);
-      // Only where tokens lie depends on the parts, and not which comes when.
+      // Only where tokens lie depends on the teams, and not which comes when.
       const visited = (each: BatchLayout): object => {
         const tokens = [...each.order.subarray(0, batch.flat().length)];
         const numbersOf = (places: Int32Array): number[] =>
@@ -206,24 +206,24 @@ describe('shards', () => {
   });
 });
 
-describe('parts', () => {
+describe('teams', () => {
   it('take every row and place once, in order', () => {
     promise((batch, dealing, layout) => {
       let [row, place] = [0, 0];
-      for (const part of partsOf(layout, dealing.parts)) {
-        expect([part.row0, part.place0]).toEqual([row, place]);
-        row += part.rows;
-        place += part.places;
+      for (const team of teamsOf(layout, dealing.teams)) {
+        expect([team.row0, team.place0]).toEqual([row, place]);
+        row += team.rows;
+        place += team.places;
       }
       expect(row).toBe(batch.length);
     });
   });
 
   it('have their share of the tokens to within the longest row', () => {
-    promise((batch, { parts, bounds }, layout) => {
+    promise((batch, { teams, bounds }, layout) => {
       const longest = Math.max(...batch.map(({ length }) => length));
-      partsOf(layout, parts).forEach(({ row0, rows: count }, part) => {
-        const share = batch.flat().length * (bounds[part + 1]! - bounds[part]!);
+      teamsOf(layout, teams).forEach(({ row0, rows: count }, team) => {
+        const share = batch.flat().length * (bounds[team + 1]! - bounds[team]!);
         const taken = layout.rowStart[row0 + count]! - layout.rowStart[row0]!;
         expect(Math.abs(taken - share)).toBeLessThanOrEqual(longest + 1e-6);
       });
@@ -233,13 +233,13 @@ describe('parts', () => {
   it('rank their rows by falling length and count those that run at each step', () => {
     promise((batch, dealing, layout) => {
       const lengths = lengthsOf(layout, batch);
-      partsOf(layout, dealing.parts).forEach(({ row0, rows: count, steps }, part) => {
+      teamsOf(layout, dealing.teams).forEach(({ row0, rows: count, steps }, team) => {
         const ranked = layout.ranked.subarray(row0, row0 + count);
         expect(sorted(ranked)).toEqual(upTo(count).map((r) => row0 + r));
         const ranks = [...ranked].map((row) => lengths[row]!);
         expect(ranks).toEqual([...ranks].sort((a, b) => b - a));
         expect(steps).toBe(ranks[0] ?? 0);
-        const counts = layout.counts.subarray(part * MAX_STEPS, part * MAX_STEPS + steps);
+        const counts = layout.counts.subarray(team * MAX_STEPS, team * MAX_STEPS + steps);
         expect([...counts]).toEqual(upTo(steps).map((t) => ranks.filter((n) => n > t).length));
       });
     });

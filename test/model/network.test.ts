@@ -50,11 +50,13 @@ async function trainWith(
   backend: 'native' | 'wasm',
   shape: NetworkShape,
   batches: RawBatch[],
-  parts: number,
+  parts: number | [parts: number, teams: number],
   dropout: number,
   before: (engine: Engine, index: number) => void = () => undefined,
 ): Promise<Record<string, number | Uint8Array>> {
-  const engine = createEngine(shape, batches, { backend, parts, dropout, shards: 8 });
+  const [count, teams] = typeof parts === 'number' ? [parts, parts] : parts;
+  const options = { backend, parts: count, teams, dropout, shards: 8 };
+  const engine = createEngine(shape, batches, options);
   await engine.initialize(1);
   engine.clearState(0);
   const result: Record<string, number | Uint8Array> = {};
@@ -106,6 +108,18 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
   );
 
   it.each([
+    [2, 1],
+    [3, 1],
+    [7, 3],
+    [16, 2],
+  ])('trains to the same bits in %i parts that work in teams: %i', async (parts, teams) => {
+    const classified = await trainWith(name, classifier, mails, 1, 0.3);
+    expect(await trainWith(name, classifier, mails, [parts, teams], 0.3)).toEqual(classified);
+    const modelled = await trainWith(name, languageModel, texts, 1, 0.2);
+    expect(await trainWith(name, languageModel, texts, [parts, teams], 0.2)).toEqual(modelled);
+  });
+
+  it.each([
     ['a classifier', classifier, mails] as const,
     ['a language model', languageModel, texts] as const,
   ])('trains %s to the same bits however the work is shared out', async (_, shape, batches) => {
@@ -119,6 +133,10 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
       engine.load(index % 2, batches[index]!, uneven[index]);
     });
     expect(shared).toEqual(alone);
+    const inTeam = await trainWith(name, shape, batches, [3, 1], 0.3, (engine, index) => {
+      engine.load(index % 2, batches[index]!, uneven[index]);
+    });
+    expect(inTeam).toEqual(alone);
   });
 
   it.each([

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import {
   BatchLayouter,
   HEADER,
-  PART,
-  PART_FIELDS,
+  TEAM,
+  TEAM_FIELDS,
   type BatchLayout,
   type RawBatch,
 } from '../../src/model/batch-layout.js';
@@ -19,9 +19,9 @@ export const MAX_PLACES = MAX_TOKENS + MAX_ROWS;
 
 export interface Dealing {
   shards: number;
-  parts: number;
+  teams: number;
   keepRows: boolean;
-  /** Where each part's share begins and ends. [parts + 1] */
+  /** Where each team's share begins and ends. [teams + 1] */
   bounds: Float64Array;
 }
 
@@ -41,16 +41,16 @@ export const dealings: fc.Arbitrary<Dealing> = fc
     keepRows: fc.boolean(),
   })
   .map(({ shards, inner, isEven, keepRows }) => {
-    const parts = inner.length + 1;
+    const teams = inner.length + 1;
     const bounds = isEven
-      ? evenBounds(parts)
+      ? evenBounds(teams)
       : Float64Array.from([0, ...inner.sort((a, b) => a - b), 1]);
-    return { shards, parts, keepRows, bounds };
+    return { shards, teams, keepRows, bounds };
   });
 
 /** Equal shares. */
-export function evenBounds(parts: number): Float64Array {
-  return Float64Array.from({ length: parts + 1 }, (_, part) => part / parts);
+export function evenBounds(teams: number): Float64Array {
+  return Float64Array.from({ length: teams + 1 }, (_, team) => team / teams);
 }
 
 /** Rows of `minLength` to `maxLength` tokens. */
@@ -72,12 +72,12 @@ export function batchOf(batch: Rows): RawBatch {
 }
 
 /** A slot before its first batch: what a layout has to write holds a number that none may contain. */
-export function emptyLayout({ shards, parts, keepRows }: Dealing): BatchLayout {
+export function emptyLayout({ shards, teams, keepRows }: Dealing): BatchLayout {
   const ints = (length: number): Int32Array => new Int32Array(length).fill(-77);
   return {
     header: new Int32Array(16),
-    parts: ints(parts * PART_FIELDS),
-    counts: ints(parts * MAX_STEPS),
+    teams: ints(teams * TEAM_FIELDS),
+    counts: ints(teams * MAX_STEPS),
     shardTokens: ints(shards + 1),
     shardRows: ints(shards + 1),
     rowStart: ints(MAX_ROWS + 1),
@@ -147,11 +147,11 @@ export const upTo = (end: number): number[] => Array.from({ length: end }, (_, i
 export const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
 export const sorted = (values: Int32Array): number[] => [...values].sort((a, b) => a - b);
 
-/** The fields of every part, by name. */
-export function partsOf(layout: BatchLayout, parts: number): Record<keyof typeof PART, number>[] {
-  return upTo(parts).map((part) => {
-    const field = (name: keyof typeof PART): number =>
-      layout.parts[part * PART_FIELDS + PART[name]]!;
+/** The fields of every team, by name. */
+export function teamsOf(layout: BatchLayout, teams: number): Record<keyof typeof TEAM, number>[] {
+  return upTo(teams).map((team) => {
+    const field = (name: keyof typeof TEAM): number =>
+      layout.teams[team * TEAM_FIELDS + TEAM[name]]!;
     return {
       place0: field('place0'),
       places: field('places'),
@@ -163,14 +163,14 @@ export function partsOf(layout: BatchLayout, parts: number): Record<keyof typeof
 }
 
 /** What a layout says about its batch, without what may be left behind it from others. */
-export function written(layout: BatchLayout, batch: Rows, { parts, keepRows }: Dealing): object {
+export function written(layout: BatchLayout, batch: Rows, { teams, keepRows }: Dealing): object {
   const rowCount = batch.length;
   const order = layout.order.slice(0, batch.flat().length);
   const distinct = layout.header[HEADER.distinct]!;
   return {
     ...layout,
-    counts: partsOf(layout, parts).map(({ steps }, part) =>
-      layout.counts.slice(part * MAX_STEPS, part * MAX_STEPS + steps),
+    counts: teamsOf(layout, teams).map(({ steps }, team) =>
+      layout.counts.slice(team * MAX_STEPS, team * MAX_STEPS + steps),
     ),
     order,
     rowStart: layout.rowStart.slice(0, rowCount + 1),

@@ -76,6 +76,8 @@ export function rawBatch(tokens: number[][], labels?: number[], targets?: number
 export interface EngineOptions {
   backend: BackendKind;
   parts?: number;
+  /** As many as parts unless told otherwise: each works alone. */
+  teams?: number;
   shards?: number;
   dropout?: number;
   seed?: number;
@@ -85,7 +87,7 @@ export interface EngineOptions {
 export function createEngine(
   shape: NetworkShape,
   batches: RawBatch[],
-  { backend, parts = 1, shards = 4, dropout = 0, seed = 1 }: EngineOptions,
+  { backend, parts = 1, teams = parts, shards = 4, dropout = 0, seed = 1 }: EngineOptions,
 ): Engine {
   const lengths = batches.flatMap((batch) =>
     Array.from({ length: batch.rows }, (_, r) => batch.rowStart[r + 1]! - batch.rowStart[r]!),
@@ -96,6 +98,7 @@ export function createEngine(
     maxTokens: Math.max(...batches.map((batch) => batch.rowStart[batch.rows]!)),
     maxSteps: Math.max(...lengths),
     parts,
+    teams,
     shards,
     dropout,
     seed,

@@ -1,0 +1,67 @@
+/**
+ * Parts work in teams. A team shares a stretch of the batch's rows: in the recurrence its members divide the hidden
+ * units among them and meet after every time step, elsewhere the rows. A team of one has its rows to itself. Who
+ * computes what makes no difference to the results.
+ */
+export interface Teams {
+  parts: number;
+  /** From 1 (all parts are one team) to `parts` (each is one of its own). */
+  teams: number;
+}
+
+/** First part of a team; that of the team behind the last is `parts`. */
+export function firstPart({ parts, teams }: Teams, team: number): number {
+  return Math.floor((team * parts) / teams);
+}
+
+/** The team of a part. */
+export function teamOf({ parts, teams }: Teams, part: number): number {
+  return Math.floor(((part + 1) * teams - 1) / parts);
+}
+
+/** Members of the largest team. */
+export function largestTeam({ parts, teams }: Teams): number {
+  return Math.ceil(parts / teams);
+}
+
+/** What a step of the recurrence is taken to cost. Only the choice of teams depends on it. */
+const COSTS = {
+  /** Multiply-adds of one core in a microsecond. */
+  multiplyAdds: 60_000,
+  /** Rows below which a product takes as long as with this many: weights from the second-level cache, and from beyond. */
+  fewRowsNear: 4,
+  fewRowsFar: 10,
+  /** Weights that stay in a core's cache. */
+  nearBytes: 2 ** 20,
+  /** Microseconds that it takes a team to meet, and more for each member. */
+  meeting: 1,
+  member: 0.1,
+} as const;
+
+/**
+ * The number of teams that a step is likely to be fastest with. Few rows for each worker mean that all of the
+ * recurrent weights are fetched for few multiply-adds, in every time step; a team needs a share of the weights, for
+ * more rows, but has to meet.
+ *
+ * @param hidden hidden units of each layer
+ * @param rows of a batch
+ */
+export function chooseTeams(hidden: readonly number[], rows: number, parts: number): number {
+  const panels = hidden.map((units) => Math.ceil(units / 16));
+  const cost = (teams: number): number => {
+    const members = parts / teams;
+    const teamRows = Math.ceil(rows / teams);
+    return panels.reduce((sum, units) => {
+      const own = Math.ceil(units / members);
+      const weights = 4 * 16 * own * 16 * units;
+      const fewest = 4 * weights > COSTS.nearBytes ? COSTS.fewRowsFar : COSTS.fewRowsNear;
+      const meeting = members > 1 ? COSTS.meeting + COSTS.member * members : 0;
+      return sum + (weights * Math.max(teamRows, fewest)) / COSTS.multiplyAdds + meeting;
+    }, 0);
+  };
+  let best = parts;
+  for (let teams = parts - 1; teams > 0; teams--) {
+    if (parts % teams === 0 && cost(teams) < cost(best)) best = teams;
+  }
+  return best;
+}
