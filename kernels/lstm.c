@@ -154,6 +154,7 @@ void KERNEL(lstm_forward)(char *base, const double *args) {
       /* To and fro: what was read last in one step is read first in the next, while it is in the cache. */
       const size_t u = t % 2 == 0 ? n : unit1 - 1 - (n - unit0);
       p.c_panel = 4 * u;
+      p.next = p.b + 4 * (n + 1 == unit1 ? u : t % 2 == 0 ? u + 1 : u - 1) * p.b_stride;
       KERNEL(multiply)(&p, 0, rows, 4 * u, 4 * u + 4);
       for (size_t r = 0; r < rows; r++) {
         const size_t place = (size_t)token[r] * PANEL, rank = u * work_stride + r * PANEL;
@@ -268,6 +269,7 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
       const size_t first = unit0 + 2 * (t % 2 == 0 ? n : pairs - 1 - n);
       const size_t last = min_size(unit1, first + 2);
       p.c_panel = first;
+      p.next = p.b + (n + 1 == pairs ? first : t % 2 == 0 ? first + 2 : first - 2) * p.b_stride;
       for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, token, rows);
       if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
       for (size_t u = first; u < last; u++) {

@@ -49,6 +49,7 @@ typedef struct {
   size_t a_stride, b_stride, c_stride, from_stride;
   size_t k_panels;
   size_t c_panel; /* panel that c begins with */
+  const float *next; /* panels of B that the next call begins with, or 0 */
   enum product_start start;
 } product;
 

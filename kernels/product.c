@@ -12,16 +12,24 @@
 /* Rows of B that are fetched before they are needed: B seldom fits into the first-level cache. */
 #define ROWS_AHEAD 16
 
+/* What a tile fetches into the second-level cache for later: its part of the next columns of B. */
+typedef struct {
+  const float *from;
+  size_t step;
+} fetch;
+
 INLINE size_t vector_offset(int vector, size_t stride) {
   return (size_t)(vector / PV) * stride + (size_t)(vector % PV) * VL;
 }
 
 INLINE void tile(const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
-                 size_t b_stride, size_t k_panels, vf acc[TILE_ROWS][TILE_VECTORS]) {
+                 size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][TILE_VECTORS]) {
   for (size_t panel = 0; panel < k_panels; panel++) {
     for (int k = 0; k < PANEL; k++) {
       vf column[TILE_VECTORS];
       UNROLL for (int j = 0; j < vectors; j++) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
+      UNROLL for (int j = 0; j < vectors; j++) PREFETCH(ahead.from + vector_offset(j, b_stride));
+      ahead.from += ahead.step;
       UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b + vector_offset(j, b_stride));
       UNROLL for (int i = 0; i < rows; i++) {
         const vf left = vset(a[i * PANEL + k]);
@@ -34,7 +42,7 @@ INLINE void tile(const int rows, const int vectors, const float *a, size_t a_str
 }
 
 INLINE void run_tile(const int rows, const int vectors, const product *p, enum product_start start,
-                     size_t row, size_t vector, size_t k0, size_t k_panels) {
+                     size_t row, size_t vector, size_t k0, size_t k_panels, fetch ahead) {
   vf acc[TILE_ROWS][TILE_VECTORS];
   const size_t first = (vector / PV), lane = (vector % PV) * VL;
   float *c = p->c + (first - p->c_panel) * p->c_stride + row * PANEL + lane;
@@ -58,7 +66,7 @@ INLINE void run_tile(const int rows, const int vectors, const product *p, enum p
     UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
   }
   tile(rows, vectors, p->a + k0 * p->a_stride + row * PANEL, p->a_stride,
-       p->b + first * p->b_stride + lane + k0 * PANEL * PANEL, p->b_stride, k_panels, acc);
+       p->b + first * p->b_stride + lane + k0 * PANEL * PANEL, p->b_stride, k_panels, ahead, acc);
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j++)
       vstore(c + i * PANEL + vector_offset(j, p->c_stride), acc[i][j]);
@@ -66,11 +74,11 @@ INLINE void run_tile(const int rows, const int vectors, const product *p, enum p
 
 #define TILE_CASE(n)                                                  \
   case n:                                                             \
-    run_tile(n, vectors, p, start, row, vector, k0, k_panels);        \
+    run_tile(n, vectors, p, start, row, vector, k0, k_panels, ahead); \
     break;
 
 INLINE void run_rows(const int vectors, int rows, const product *p, enum product_start start,
-                     size_t row, size_t vector, size_t k0, size_t k_panels) {
+                     size_t row, size_t vector, size_t k0, size_t k_panels, fetch ahead) {
   switch (rows) {
     TILE_CASE(1)
     TILE_CASE(2)
@@ -106,15 +114,21 @@ void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0,
       const enum product_start start = k0 == 0 ? p->start : START_RESULT;
       for (size_t vector = panel0 * PV; vector < vectors; vector += TILE_VECTORS) {
         size_t row = block;
+        const size_t after = vector + TILE_VECTORS;
+        const float *next = after < vectors ? p->b + (after / PV) * p->b_stride + after % PV * VL + k0 * PANEL * PANEL
+                                            : p->next;
+        /* All tiles but the first find their columns of B in the cache: they have time to fetch the next ones. */
+        const size_t step = tiles == 1 || next == 0 ? 0 : PANEL / min_size(tiles, PANEL);
         for (size_t t = 0; t < tiles; t++) {
+          const fetch ahead = {step == 0 ? p->b : next + t * k_panels * PANEL * step, step};
           const size_t left = block_end - row, share = tiles - t;
           const int rows = (int)((left + share - 1) / share);
 #if TILE_VECTORS > PV
           if (vectors - vector < TILE_VECTORS) {
-            run_rows(PV, rows, p, start, row, vector, k0, k_panels);
+            run_rows(PV, rows, p, start, row, vector, k0, k_panels, ahead);
           } else
 #endif
-            run_rows(TILE_VECTORS, rows, p, start, row, vector, k0, k_panels);
+            run_rows(TILE_VECTORS, rows, p, start, row, vector, k0, k_panels, ahead);
           row += (size_t)rows;
         }
       }

@@ -8,8 +8,8 @@ type RowKernel = (row0: number, row1: number) => void;
 /** What becomes of the logits: gradients of the loss, or probabilities. */
 export type HeadMode = 'train' | 'evaluate' | 'predict';
 
-/** Rows of a chunk of a big vocabulary's logits: products and softmax of a chunk meet in the cache. */
-const CHUNK_ROWS = 64;
+/** Rows of a chunk of a big vocabulary's logits: enough that fetching the weights takes little of the time. */
+const CHUNK_ROWS = 176;
 
 /**
  * The dense layer on top and its loss: logits = W h + b, softmax, cross-entropy. A classifier reads the last

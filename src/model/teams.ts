@@ -36,6 +36,8 @@ const COSTS = {
   /** Microseconds that it takes a team to meet, and more for each member. */
   meeting: 1,
   member: 0.1,
+  /** How much longer the slowest member takes for a time step than the others. */
+  slowest: 1.08,
 } as const;
 
 /**
@@ -55,8 +57,9 @@ export function chooseTeams(hidden: readonly number[], rows: number, parts: numb
       const own = Math.ceil(units / members);
       const weights = 4 * 16 * own * 16 * units;
       const fewest = 4 * weights > COSTS.nearBytes ? COSTS.fewRowsFar : COSTS.fewRowsNear;
-      const meeting = members > 1 ? COSTS.meeting + COSTS.member * members : 0;
-      return sum + (weights * Math.max(teamRows, fewest)) / COSTS.multiplyAdds + meeting;
+      const alone = (weights * Math.max(teamRows, fewest)) / COSTS.multiplyAdds;
+      const meeting = COSTS.meeting + COSTS.member * members;
+      return sum + (members > 1 ? alone * COSTS.slowest + meeting : alone);
     }, 0);
   };
   let best = parts;

@@ -26,7 +26,7 @@ describe('workers', () => {
     ['work alone when each has rows enough', [650, 650], 640, 16, 16],
     ['work alone when there is only one', [650], 20, 1, 1],
     ['form a few teams for large layers and few rows', [650, 650], 20, 16, 2],
-    ['form several when there are more rows', [512, 512], 200, 16, 8],
+    ['form several when there are more rows', [512, 512], 80, 16, 8],
     ['work alone in small layers, where meetings would take longest', [32], 32, 4, 4],
   ])('%s', (_promise, hidden, rows, parts, teams) => {
     expect(chooseTeams(hidden, rows, parts)).toBe(teams);
