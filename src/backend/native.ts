@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { UserError } from '../errors.js';
 import { packageFile } from '../package-root.js';
 import type { DoubleTensor } from '../tensor/heap.js';
 import { CompiledBackend } from './compiled.js';
@@ -29,20 +30,36 @@ export function nativeInstructionSets(): string[] {
     .map((set) => set.name);
 }
 
-/** Whether the fastest instruction set here rounds multiply-adds once. */
+/**
+ * The instruction set that computes: the fastest, or the one that the environment variable LOCKSTEP_INSTRUCTIONS names.
+ *
+ * @throws UserError when it names one that is not to be had
+ */
+function chosenInstructionSet(): string {
+  const sets = nativeInstructionSets();
+  const wanted = process.env['LOCKSTEP_INSTRUCTIONS'] ?? '';
+  if (wanted === '') return sets[0]!;
+  if (sets.includes(wanted)) return wanted;
+  throw new UserError(
+    `LOCKSTEP_INSTRUCTIONS: expected one of ${sets.join(', ')} on this processor, got ${JSON.stringify(wanted)}`,
+  );
+}
+
+/** Whether the instruction set that computes rounds multiply-adds once. */
 export function isNativeFused(): boolean {
-  return load().instructionSets.find((set) => set.supported)?.fused ?? false;
+  const chosen = chosenInstructionSet();
+  return load().instructionSets.find(({ name }) => name === chosen)!.fused;
 }
 
 /** Why the native backend can or cannot be used here. */
 export function describeNative(): { available: boolean; reason: string } {
   try {
-    const sets = nativeInstructionSets();
     return {
       available: true,
-      reason: `compiled for this machine, ${sets[0] ?? 'baseline'} kernels`,
+      reason: `compiled for this machine, ${chosenInstructionSet()} kernels`,
     };
   } catch (error) {
+    if (error instanceof UserError) throw error;
     return { available: false, reason: buildReport() ?? firstLine(error) };
   }
 }
@@ -73,17 +90,17 @@ export function createNativeMemory(bytes: number): Uint8Array {
  * The kernels compiled for this processor, bound to a heap on the calling thread. One heap per thread: the
  * latest call wins.
  *
- * @param instructionSet one of `nativeInstructionSets()`; the fastest by default
+ * @param instructionSet one of `nativeInstructionSets()`
  */
 export function createNativeBackend(
   heap: Uint8Array,
   argumentSpace: DoubleTensor,
-  instructionSet = nativeInstructionSets()[0],
+  instructionSet = chosenInstructionSet(),
 ): CompiledBackend {
   const addon = load();
   const index = addon.instructionSets.findIndex((set) => set.name === instructionSet);
   const set = addon.instructionSets[index];
-  if (!set) throw new Error(`unknown instruction set ${String(instructionSet)}`);
+  if (!set) throw new Error(`unknown instruction set ${instructionSet}`);
   addon.attach(heap, index);
   const run = (kernel: number, offset: number): void => addon.run(kernel, offset);
   const profile = set.fused ? 'fma-float32' : 'muladd-float32';
