@@ -115,10 +115,10 @@ void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0,
       for (size_t vector = panel0 * PV; vector < vectors; vector += TILE_VECTORS) {
         size_t row = block;
         const size_t after = vector + TILE_VECTORS;
-        const float *next = after < vectors ? p->b + (after / PV) * p->b_stride + after % PV * VL + k0 * PANEL * PANEL
-                                            : p->next;
+        const float *next = after < vectors ? p->b + (after / PV) * p->b_stride + after % PV * VL : p->next;
         /* All tiles but the first find their columns of B in the cache: they have time to fetch the next ones. */
         const size_t step = tiles == 1 || next == 0 ? 0 : PANEL / min_size(tiles, PANEL);
+        if (next != 0) next += k0 * PANEL * PANEL;
         for (size_t t = 0; t < tiles; t++) {
           const fetch ahead = {step == 0 ? p->b : next + t * k_panels * PANEL * step, step};
           const size_t left = block_end - row, share = tiles - t;

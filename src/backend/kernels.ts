@@ -10,7 +10,7 @@ export interface Kernels {
   /** C[rows, n] = start + A[rows, k] · B[k, n] for rows [row0, row1); see `ProductOperands`. */
   product(operands: ProductOperands): (row0: number, row1: number) => void;
 
-  /** All time steps of one LSTM layer, forwards, for one worker's rows. */
+  /** Some or all time steps of one LSTM layer, forwards, for some rows and hidden units. */
   lstmForward(operands: LstmForwardOperands): LstmCall;
 
   /** The same backwards: turns activated gates into the gradients of their pre-activations. */
@@ -110,7 +110,7 @@ export interface SequenceShare {
  */
 export type LstmCall = (share: Readonly<SequenceShare>, step0: number, step1: number) => void;
 
-/** What both directions of a layer have in common. Work buffers are by rank and hold nothing between calls. */
+/** What both directions of a layer have in common. Work buffers are by rank and hold what goes from step to step. */
 export interface SequenceOperands {
   /** [4U, places, 16]: panels i, f, g, o for each 16 hidden units */
   gates: Tensor;
@@ -122,7 +122,7 @@ export interface SequenceOperands {
   /** [rows + 1] and [tokens]: where each row begins in the list of its tokens' places, row after row. */
   rowStart: IndexTensor;
   tokenPlaces: IndexTensor;
-  /** [rows]: the row of each rank, within a worker's share by falling length. */
+  /** [rows]: the row of each rank, within a share by falling length. */
   ranked: IndexTensor;
   counts: IndexTensor;
   /** [2 members, rows]: work */

@@ -291,7 +291,7 @@ const trainSchema = z.strictObject({
     .default(16)
     .describe(
       'Groups of rows whose gradients are summed in one fixed tree; a power of two. ' +
-        'Small batches are divided into fewer, of at least 128 tokens.',
+        'Fewer if those of the longest rows in a batch had less than 128 tokens.',
     ),
   seed: z
     .int()

@@ -1,5 +1,5 @@
-import type { Share } from '../model/network.js';
 import type { NetworkPlan, NetworkSizes } from '../model/plan.js';
+import type { Share } from '../model/network.js';
 import { firstPart, teamOf } from '../model/teams.js';
 import { PANEL, type Heap } from '../tensor/heap.js';
 
@@ -11,40 +11,18 @@ const LOOKS = 32;
 
 /** What `attempt` says when a part will never be finished: everybody goes home. */
 export const ABANDONED = 0x7fff_ffff;
-
-/** Where a part's count lies: each in a cache line of its own. */
-export function placeOf(part: number): number {
-  return part * PANEL;
-}
+/** More than the attempts at a phase. */
+const ATTEMPTS = 2 ** 20;
 
 /**
- * Waits until a count has been reached.
+ * Where the parts of a stage wait for each other: all of them at the end of a phase, and the members of a team within
+ * it. When a member dies the others cannot go on without it: all parts begin the phase anew, as its next attempt.
  *
- * @param goesOn asked again and again; false ends the waiting
- * @returns whether it has been reached
- */
-export function awaitCount(
-  counts: Int32Array,
-  place: number,
-  goal: number,
-  goesOn: () => boolean,
-): boolean {
-  const start = performance.now();
-  for (let look = 1; ; look++) {
-    const count = Atomics.load(counts, place);
-    if (count >= goal) return true;
-    if (!goesOn()) return false;
-    if (look % LOOKS === 0 && performance.now() - start > SPIN_MS) {
-      Atomics.wait(counts, place, count, NAP_MS);
-    }
-  }
-}
-
-/**
- * Where the members of a team wait for each other within a phase: every part counts its arrivals on the heap. When one
- * of them dies the others cannot go on: all begin the phase anew, as the next attempt.
+ * Counts lie on the heap, one for each part: how far it has come through the stage's phases, and how often it has come
+ * to a meeting of its team. Both rise from attempt to attempt, so that nobody takes a former one for the present one.
  */
 export class Meeting {
+  readonly #progress: Int32Array;
   readonly #arrivals: Int32Array;
   readonly #attempt: Int32Array;
   /** More than the meetings of a phase. */
@@ -55,6 +33,7 @@ export class Meeting {
     plan: NetworkPlan,
     private readonly sizes: NetworkSizes,
   ) {
+    this.#progress = heap.flatIndices(plan.progress);
     this.#arrivals = heap.flatIndices(plan.arrivals);
     this.#attempt = heap.flatIndices(plan.attempt);
     this.#stride = 2 * sizes.shape.layers.length * (sizes.maxSteps + 4);
@@ -64,21 +43,52 @@ export class Meeting {
     return Atomics.load(this.#attempt, 0);
   }
 
-  /** For the coordinator, while no part is at work. */
+  /** For the coordinator, before a stage and while no part is at work. */
   reset(): void {
     for (let part = 0; part < this.sizes.parts; part++) {
+      Atomics.store(this.#progress, placeOf(part), 0);
       Atomics.store(this.#arrivals, placeOf(part), 0);
     }
     Atomics.store(this.#attempt, 0, 0);
   }
 
-  /** Has everybody begin the phase anew. */
+  /** Has all parts begin the phase anew; for the coordinator alone. */
   beginAnew(): void {
-    Atomics.add(this.#attempt, 0, 1);
+    if (this.attempt !== ABANDONED) Atomics.add(this.#attempt, 0, 1);
   }
 
   abandon(): void {
     Atomics.store(this.#attempt, 0, ABANDONED);
+  }
+
+  /** How many phases a part has finished, in whatever attempt. */
+  phasesDone(part: number): number {
+    return Math.floor(Atomics.load(this.#progress, placeOf(part)) / ATTEMPTS);
+  }
+
+  /** @param attempt 0 for phases without meetings */
+  hasFinished(part: number, phase: number, attempt: number): boolean {
+    return Atomics.load(this.#progress, placeOf(part)) >= progressAfter(phase, attempt);
+  }
+
+  finish(part: number, phase: number, attempt: number): void {
+    Atomics.store(this.#progress, placeOf(part), progressAfter(phase, attempt));
+    Atomics.notify(this.#progress, placeOf(part));
+  }
+
+  /**
+   * Waits until every part has finished a phase.
+   *
+   * @param attempt 0 for phases without meetings
+   * @param goesOn asked again and again; false ends the waiting
+   * @returns false when it was ended
+   */
+  awaitAll(phase: number, attempt: number, goesOn: () => boolean): boolean {
+    const goal = progressAfter(phase, attempt);
+    for (let part = 0; part < this.sizes.parts; part++) {
+      if (!awaitCount(this.#progress, placeOf(part), goal, goesOn)) return false;
+    }
+    return goesOn();
   }
 
   /**
@@ -89,7 +99,7 @@ export class Meeting {
    */
   attend(share: Share, part: number, attempt: number): boolean {
     let count = attempt * this.#stride;
-    // Nobody may still be at work on the former attempt.
+    // Nobody of the team may still be at work on the former attempt.
     if (attempt > 0 && !this.#meet(part, ++count, attempt)) return false;
     while (share.next().done !== true) {
       if (!this.#meet(part, ++count, attempt)) return false;
@@ -108,5 +118,33 @@ export class Meeting {
     }
     // A member that went on to the next attempt has come further, too.
     return goesOn();
+  }
+}
+
+/** Where a part's count lies: each in a cache line of its own. */
+function placeOf(part: number): number {
+  return part * PANEL;
+}
+
+/** What a part's progress is when it has finished a phase of a stage in some attempt. */
+function progressAfter(phase: number, attempt: number): number {
+  return (phase + 1) * ATTEMPTS + attempt;
+}
+
+/** Waits until a count has been reached, or `goesOn` says no. */
+function awaitCount(
+  counts: Int32Array,
+  place: number,
+  goal: number,
+  goesOn: () => boolean,
+): boolean {
+  const start = performance.now();
+  for (let look = 1; ; look++) {
+    const count = Atomics.load(counts, place);
+    if (count >= goal) return true;
+    if (!goesOn()) return false;
+    if (look % LOOKS === 0 && performance.now() - start > SPIN_MS) {
+      Atomics.wait(counts, place, count, NAP_MS);
+    }
   }
 }

@@ -19,6 +19,4 @@ export interface Task {
   /** Which laid-out batch. */
   slot: number;
   part: number;
-  /** Phases that every part had finished when the stage began, counted over all stages. */
-  begin: number;
 }

@@ -5,7 +5,7 @@ import { packageFile } from '../package-root.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from './events.js';
 import { STAGES, type Task } from './messages.js';
-import { Meeting, placeOf } from './meeting.js';
+import { Meeting } from './meeting.js';
 
 /** A task that has taken this many workers down with it is not given to another. */
 const DEATHS_ALLOWED = 3;
@@ -35,7 +35,7 @@ export interface WorkerPool {
 
 /**
  * A pool of one thread for each part. A stage resolves when every part is done. Workers that die are replaced
- * by the pool, and their tasks run again from the phase that was not finished. A stage rejects with a
+ * by the pool, and their tasks run again from the phase that was not finished (in a phase with meetings, all do). A stage rejects with a
  * TaskFailure when a task fails on one worker after the other.
  *
  * @param onDeath hears of every worker that died
@@ -69,10 +69,8 @@ export function createWorkerPool(
   pool.on('error', closeIfEmpty);
   const { heap, plan } = openHeap(handle);
   const owners = heap.flatIndices(plan.threadOwners);
-  const progress = heap.flatIndices(plan.progress);
   const meeting = new Meeting(heap, plan, handle.sizes);
   let failure: TaskFailure | undefined;
-  let finished = 0;
 
   /** Gives the places of dead threads free. */
   const buryDead = (): void => {
@@ -84,7 +82,7 @@ export function createWorkerPool(
 
   const runTask = async (task: Task): Promise<void> => {
     const phases: readonly Phase[] = STAGES[task.stage];
-    const lastMeeting = teams < parts ? phases.findLastIndex(isTeamPhase) : -1;
+    const withMeetings = teams < parts ? phases.findIndex(isTeamPhase) : -1;
     let reached = 0;
     for (let deaths = 0; ;) {
       try {
@@ -96,7 +94,7 @@ export function createWorkerPool(
         buryDead();
         closeIfEmpty(error);
         // Whoever tried next and got further has shown that the task itself is not to blame.
-        const done = Atomics.load(progress, placeOf(task.part)) - task.begin;
+        const done = meeting.phasesDone(task.part);
         if (done > reached) deaths = 0;
         reached = done;
         const phase = phases[Math.min(done, phases.length - 1)]!;
@@ -112,7 +110,9 @@ export function createWorkerPool(
           );
           throw failure;
         }
-        if (done <= lastMeeting) meeting.beginAnew();
+        // The others wait for it, or have to before they can go on.
+        const isMissed = !meeting.hasFinished(task.part, withMeetings, meeting.attempt);
+        if (withMeetings >= 0 && isMissed) meeting.beginAnew();
       }
     }
   };
@@ -121,10 +121,8 @@ export function createWorkerPool(
     async runStage(stage, slot) {
       if (failure) throw failure;
       meeting.reset();
-      const begin = finished;
-      finished += STAGES[stage].length;
       const tasks: Promise<void>[] = [];
-      for (let part = 0; part < parts; part++) tasks.push(runTask({ stage, slot, part, begin }));
+      for (let part = 0; part < parts; part++) tasks.push(runTask({ stage, slot, part }));
       // All are waited for, also when one fails: nothing may write to the heap behind our back.
       const results = await Promise.allSettled(tasks);
       for (const result of results) if (result.status === 'rejected') throw result.reason;

@@ -3,7 +3,7 @@ import { isTeamPhase, Network, type Phase, type Share } from '../model/network.j
 import { SLOTS, type NetworkPlan } from '../model/plan.js';
 import type { Heap } from '../tensor/heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
-import { ABANDONED, awaitCount, Meeting, placeOf } from './meeting.js';
+import { ABANDONED, Meeting } from './meeting.js';
 import { STAGES, type Task } from './messages.js';
 
 /**
@@ -26,45 +26,34 @@ export function joinEngine(
   const { heap, plan } = openHeap(handle);
   const { parts, teams } = handle.sizes;
   const networkOf = bindNetworks(handle, heap, plan, thread);
-  const progress = heap.flatIndices(plan.progress);
   const meeting = new Meeting(heap, plan, handle.sizes);
 
-  const awaitAll = (finished: number, goesOn: () => boolean): boolean => {
-    for (let part = 0; part < parts; part++) {
-      if (!awaitCount(progress, placeOf(part), finished, goesOn)) return false;
-    }
-    return goesOn();
-  };
-
   /** @returns false when the work is abandoned */
-  const goThrough = (network: Network, phase: Phase, part: number, task: Task): boolean => {
-    const phases: readonly Phase[] = STAGES[task.stage];
-    const finished = task.begin + phases.indexOf(phase) + 1;
+  const goThrough = ({ stage, slot, part }: Task, index: number): boolean => {
+    const phases: readonly Phase[] = STAGES[stage];
+    const phase = phases[index]!;
     const meets = teams < parts && isTeamPhase(phase);
     for (;;) {
-      const { attempt } = meeting;
-      if (attempt === ABANDONED) return false;
-      if (Atomics.load(progress, placeOf(part)) < finished) {
-        const share = around(phase, part, network.run(phase, part));
+      const present = meeting.attempt;
+      if (present === ABANDONED) return false;
+      const attempt = meets ? present : 0;
+      if (!meeting.hasFinished(part, index, attempt)) {
+        const share = around(phase, part, networkOf(slot).run(phase, part));
         if (!meets) share.next();
         else if (!meeting.attend(share, part, attempt)) continue;
-        Atomics.store(progress, placeOf(part), finished);
-        Atomics.notify(progress, placeOf(part));
+        meeting.finish(part, index, attempt);
       }
       // Whoever has finished a phase with meetings may be needed again.
-      if (phase === phases.at(-1) && !meets) return true;
+      if (index + 1 === phases.length && !meets) return true;
       const goesOn = (): boolean =>
         meets ? meeting.attempt === attempt : meeting.attempt !== ABANDONED;
-      if (awaitAll(finished, goesOn)) return true;
-      // Somebody died before all had finished: all do it again.
-      if (meets) Atomics.store(progress, placeOf(part), finished - 1);
+      if (meeting.awaitAll(index, attempt, goesOn)) return true;
     }
   };
 
   return (task) => {
-    const network = networkOf(task.slot);
-    for (const phase of STAGES[task.stage]) {
-      if (!goThrough(network, phase, task.part, task)) return;
+    for (let index = 0; index < STAGES[task.stage].length; index++) {
+      if (!goThrough(task, index)) return;
     }
   };
 }

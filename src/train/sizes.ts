@@ -25,11 +25,11 @@ export function workerCount(config: Config): number {
   return config.workers ?? availableParallelism();
 }
 
-/** Fewest tokens of a shard: shorter sums cost more to combine than they gain in accuracy. */
+/** Fewest tokens of a full batch's shard: shorter sums cost more to combine than they gain in accuracy. */
 const SHARD_TOKENS = 128;
 
 /**
- * Shards of a batch of so many tokens: a power of two.
+ * Shards of batches of at most so many tokens: a power of two.
  *
  * @param most train.shards
  */
@@ -39,11 +39,7 @@ export function shardCount(most: number, tokens: number): number {
   return shards;
 }
 
-/**
- * Sizes of a network that can hold every batch of the given sources.
- *
- * @param sources the one to train on first: its batches alone decide on the number of shards, and so on the weights
- */
+/** Sizes of a network that can hold every batch of the given sources. */
 export function networkSizes(
   config: Config,
   shape: NetworkShape,
@@ -60,9 +56,14 @@ export function networkSizes(
     maxSteps: largest('maxSteps'),
     parts,
     teams: Math.min(config.teams ?? chooseTeams(shape.layers, largest('maxRows'), parts), parts),
-    shards: shardCount(config.train.shards, sources[0]?.maxTokens ?? 0),
+    // From the config alone: whoever computes with a model sums in the same order.
+    shards: shardCount(config.train.shards, config.train.batchSize * longestRow(config)),
     dropout: config.model.dropout,
     seed: config.train.seed,
     training,
   };
+}
+
+function longestRow({ task, data, train }: Config): number {
+  return task === 'classify' ? data.maxLength : train.sequenceLength;
 }

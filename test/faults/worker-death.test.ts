@@ -11,7 +11,7 @@ import { createLocalRunner } from '../../src/train/runner.js';
 
 const entry = fileURLToPath(new URL('dying-compute.js', import.meta.url));
 
-/** A death of the thread that runs a part of a phase, before or after the work itself. */
+/** A death of the thread that runs a part of a phase: before the work itself, between meetings, or after it. */
 interface Death {
   phase: Phase;
   part: number;
@@ -76,11 +76,15 @@ afterEach(() => pool?.close());
 /** An engine on threads that die as planned, and what is heard of it. */
 function createDoomed(
   plan: Death[],
-  { file = entry, teams = sizes.parts } = {},
+  { file = entry, parts = 2, teams = 2 } = {},
 ): { engine: Engine; heard: string[]; deaths: Int32Array } {
   const heard: string[] = [];
   const deaths = new Int32Array(new SharedArrayBuffer(4 * plan.length));
-  const handle: EngineHandle = allocateEngine(chooseBackend('auto').kind, { ...sizes, teams });
+  const handle: EngineHandle = allocateEngine(chooseBackend('auto').kind, {
+    ...sizes,
+    parts,
+    teams,
+  });
   const doomed: EngineHandle & object = Object.assign(handle, { deaths, plan });
   pool = createWorkerPool(doomed, ({ reason }) => heard.push(reason), file);
   return { engine: new Engine(handle, pool.runStage), heard, deaths };
@@ -94,9 +98,10 @@ async function trainUndisturbed(): Promise<Buffer> {
 const death = { part: 1, when: 'after', way: 'exit', times: 1 } as const;
 
 describe.each([
-  ['each on its own', sizes.parts],
-  ['in a team', 1],
-])('the work of a thread that dies is done again, with the same result, %s:', (_, teams) => {
+  ['two on their own', 2, 2],
+  ['two in a team', 2, 1],
+  ['one on its own and two in a team', 3, 2],
+])('the work of a thread that dies is done again, with the same result, %s:', (_, parts, teams) => {
   const plans: [string, Death[]][] = [
     ['before the forward and backward pass', [{ ...death, phase: 'train', when: 'before' }]],
     ['after the forward and backward pass', [{ ...death, phase: 'train' }]],
@@ -126,12 +131,14 @@ describe.each([
     ],
     [
       'between two meetings, both, twice',
-      [0, 1].map((part) => ({ ...death, phase: 'train', when: 'between', part, times: 2 })),
+      [1, parts === 2 ? 0 : 2].map((part) => ({
+        ...{ ...death, phase: 'train', when: 'between', part, times: 2 },
+      })),
     ],
   ];
 
-  it.each(teams === 1 ? [...plans, ...inTeams] : plans)('%s', async (_, plan) => {
-    const { engine, heard, deaths } = createDoomed(plan, { teams });
+  it.each(teams < parts ? [...plans, ...inTeams] : plans)('%s', async (_, plan) => {
+    const { engine, heard, deaths } = createDoomed(plan, { parts, teams });
     const survived = await trainSteps(engine);
     expect([...deaths]).toEqual(plan.map(({ times }) => times));
     // Between two tasks a thread may die unheard.

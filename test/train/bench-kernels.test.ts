@@ -94,12 +94,15 @@ it.each([languageModel, classifier])(
 );
 
 it('shares of peak, bandwidth and roofline follow from work and time', async () => {
-  const results = await benchKernels({ ...languageModel, time: 20 }, {
-    workers: 1,
-    backend,
-    shards: 4,
-    kernelMs: 0,
-  });
+  const results = await benchKernels(
+    { ...languageModel, time: 20 },
+    {
+      workers: 1,
+      backend,
+      shards: 4,
+      kernelMs: 0,
+    },
+  );
   for (const result of results) {
     const { flops, bytes, ms, peakGflops, bandwidth } = result;
     expect(ms).toBeGreaterThan(0);
