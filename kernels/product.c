@@ -27,8 +27,9 @@ INLINE void tile(const int rows, const int vectors, const float *a, size_t a_str
   for (size_t panel = 0; panel < k_panels; panel++) {
     for (int k = 0; k < PANEL; k++) {
       vf column[TILE_VECTORS];
-      UNROLL for (int j = 0; j < vectors; j++) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
-      UNROLL for (int j = 0; j < vectors; j++) PREFETCH(ahead.from + vector_offset(j, b_stride));
+      /* Once for each cache line, however many vectors it has. */
+      UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
+      UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH(ahead.from + vector_offset(j, b_stride));
       ahead.from += ahead.step;
       UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b + vector_offset(j, b_stride));
       UNROLL for (int i = 0; i < rows; i++) {
