@@ -2,7 +2,7 @@ import type { LstmCall, SequenceShare } from '../backend/kernels.js';
 import { panelsOf, type Tensor } from '../tensor/heap.js';
 import { bindAdam, bindParameter, type Binding, type SlotView } from './binding.js';
 import type { WorkGroup } from './shares.js';
-import { firstPart, teamOf } from './teams.js';
+import { firstPart, teamOf, type Share } from './teams.js';
 
 type RowKernel = (row0: number, row1: number) => void;
 
@@ -136,7 +136,7 @@ export class LstmLayer {
   }
 
   /** Yields where the members of a team meet. */
-  *forward(part: number): Generator<void, void, void> {
+  *forward(part: number): Share {
     const { binding, view } = this;
     const [place0, place1] = view.places(part);
     const share = shareOf(binding, view, part, this.#units);
@@ -165,7 +165,7 @@ export class LstmLayer {
    * Expects the gradient of the outputs in `d hidden`; leaves there the gradient of the layer below's. Yields where
    * the members of a team meet.
    */
-  *backward(part: number): Generator<void, void, void> {
+  *backward(part: number): Share {
     const { binding, view } = this;
     const kernels = this.#training!;
     const [place0, place1] = view.places(part);
@@ -191,7 +191,7 @@ export class LstmLayer {
     }
   }
 
-  *#meet(part: number): Generator<void, void, void> {
+  *#meet(part: number): Share {
     yield;
     this.binding.clock.start(part);
   }

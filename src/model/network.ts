@@ -7,6 +7,7 @@ import { LstmLayer, bindLayerPacks } from './lstm-layer.js';
 import { SLOT, type NetworkPlan } from './plan.js';
 import { BatchSums } from './batch-sums.js';
 import { runShare, type WorkGroup } from './shares.js';
+import type { Share } from './teams.js';
 
 /**
  * The phases of a step, in order. Each is divided among the parts (workers) and ends with all of them: what a
@@ -22,9 +23,6 @@ import { runShare, type WorkGroup } from './shares.js';
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
 export type Phase = 'project' | HeadMode | 'gradients' | 'embedding-gradients' | 'update' | 'pack';
-
-/** One part's work in a phase, from one meeting of its team to the next. */
-export type Share = Generator<void, void, void>;
 
 /** Whether the members of a team meet within a phase. */
 export function isTeamPhase(phase: Phase): boolean {

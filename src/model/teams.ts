@@ -9,6 +9,9 @@ export interface Teams {
   teams: number;
 }
 
+/** One part's work in a phase: yields where the members of its team meet. */
+export type Share = Generator<void, void, void>;
+
 /** First part of a team; that of the team behind the last is `parts`. */
 export function firstPart({ parts, teams }: Teams, team: number): number {
   return Math.floor((team * parts) / teams);

@@ -1,6 +1,5 @@
 import type { NetworkPlan, NetworkSizes } from '../model/plan.js';
-import type { Share } from '../model/network.js';
-import { firstPart, teamOf } from '../model/teams.js';
+import { firstPart, teamOf, type Share } from '../model/teams.js';
 import { PANEL, type Heap } from '../tensor/heap.js';
 
 /** How long a thread looks for another before it goes to sleep, and how long it sleeps at most, in milliseconds. */

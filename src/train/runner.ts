@@ -1,6 +1,7 @@
 import { createBackend } from '../backend/select.js';
-import { isTeamPhase, Network, type Phase, type Share } from '../model/network.js';
+import { isTeamPhase, Network, type Phase } from '../model/network.js';
 import { SLOTS, type NetworkPlan } from '../model/plan.js';
+import type { Share } from '../model/teams.js';
 import type { Heap } from '../tensor/heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import { ABANDONED, Meeting } from './meeting.js';

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { Share } from '../../src/model/network.js';
 import type { NetworkSizes } from '../../src/model/plan.js';
+import type { Share } from '../../src/model/teams.js';
 import { allocateEngine, openHeap } from '../../src/train/engine.js';
 import { Meeting } from '../../src/train/meeting.js';
 
