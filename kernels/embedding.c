@@ -68,7 +68,7 @@ void KERNEL(row_squares)(char *base, const double *args) {
     for (size_t panel = 0; panel < (size_t)x->panels; panel++)
       for (size_t row = block * 16; row < end; row++) {
         const float *from = F32(base, x->matrix) + panel * (size_t)x->stride + row * PANEL;
-        for (int i = 0; i < PANEL; i++) lanes[i] += (double)from[i] * (double)from[i];
+        UNROLL for (int v = 0; v < PV; v++) vsquares(lanes + v * VL, vload(from + v * VL));
       }
     double sum = 0;
     for (int i = 0; i < PANEL; i++) sum += lanes[i];

@@ -1,5 +1,8 @@
 /*
- * One vector type `vf` of VL floats for every instruction set, and the few operations the kernels use.
+ * One vector type `vf` of VL floats for every instruction set, and the few operations the kernels use. vlow and vhigh
+ * take the lower or upper halves of two vectors in turns; vstream writes an aligned vector past the caches, where that
+ * is possible; vsquares adds the squares of the elements to VL float64 sums (the product of two floats is exact there, so
+ * that a fused multiply-add rounds as a product and a sum do).
  *
  * Only operations that IEEE 754 rounds exactly are used (add, mul, div, sqrt, fma, comparisons, integer
  * arithmetic on the bits), so that a kernel gives the same bits whatever VL is. The one exception is
@@ -51,6 +54,21 @@ INLINE vf vfrombits(vi a) { return _mm512_castsi512_ps(a); }
 INLINE vi viset(int32_t a) { return _mm512_set1_epi32(a); }
 INLINE vi viadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
 INLINE vi vishl23(vi a) { return _mm512_slli_epi32(a, 23); }
+INLINE vf vlow(vf a, vf b) {
+  return _mm512_permutex2var_ps(
+      a, _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b);
+}
+INLINE vf vhigh(vf a, vf b) {
+  return _mm512_permutex2var_ps(
+      a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
+}
+INLINE void vstream(float *p, vf a) { _mm512_stream_ps(p, a); }
+INLINE void vsquares(double *sums, vf a) {
+  const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(a));
+  const __m512d high = _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(a), 1)));
+  _mm512_storeu_pd(sums, _mm512_fmadd_pd(low, low, _mm512_loadu_pd(sums)));
+  _mm512_storeu_pd(sums + 8, _mm512_fmadd_pd(high, high, _mm512_loadu_pd(sums + 8)));
+}
 
 #elif defined(__AVX2__) && defined(__FMA__) && !defined(LOCKSTEP_VECTOR_128)
 #include <immintrin.h>
@@ -75,6 +93,18 @@ INLINE vf vfrombits(vi a) { return _mm256_castsi256_ps(a); }
 INLINE vi viset(int32_t a) { return _mm256_set1_epi32(a); }
 INLINE vi viadd(vi a, vi b) { return _mm256_add_epi32(a, b); }
 INLINE vi vishl23(vi a) { return _mm256_slli_epi32(a, 23); }
+INLINE vf vlow(vf a, vf b) {
+  return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+INLINE vf vhigh(vf a, vf b) {
+  return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
+}
+INLINE void vstream(float *p, vf a) { _mm256_stream_ps(p, a); }
+INLINE void vsquares(double *sums, vf a) {
+  const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(a)), high = _mm256_cvtps_pd(_mm256_extractf128_ps(a, 1));
+  _mm256_storeu_pd(sums, _mm256_fmadd_pd(low, low, _mm256_loadu_pd(sums)));
+  _mm256_storeu_pd(sums + 4, _mm256_fmadd_pd(high, high, _mm256_loadu_pd(sums + 4)));
+}
 
 #elif defined(__x86_64__)
 #include <immintrin.h>
@@ -104,6 +134,14 @@ INLINE vf vfrombits(vi a) { return _mm_castsi128_ps(a); }
 INLINE vi viset(int32_t a) { return _mm_set1_epi32(a); }
 INLINE vi viadd(vi a, vi b) { return _mm_add_epi32(a, b); }
 INLINE vi vishl23(vi a) { return _mm_slli_epi32(a, 23); }
+INLINE vf vlow(vf a, vf b) { return _mm_unpacklo_ps(a, b); }
+INLINE vf vhigh(vf a, vf b) { return _mm_unpackhi_ps(a, b); }
+INLINE void vstream(float *p, vf a) { _mm_stream_ps(p, a); }
+INLINE void vsquares(double *sums, vf a) {
+  const __m128d low = _mm_cvtps_pd(a), high = _mm_cvtps_pd(_mm_movehl_ps(a, a));
+  _mm_storeu_pd(sums, _mm_add_pd(_mm_mul_pd(low, low), _mm_loadu_pd(sums)));
+  _mm_storeu_pd(sums + 2, _mm_add_pd(_mm_mul_pd(high, high), _mm_loadu_pd(sums + 2)));
+}
 
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -128,6 +166,14 @@ INLINE vf vfrombits(vi a) { return vreinterpretq_f32_s32(a); }
 INLINE vi viset(int32_t a) { return vdupq_n_s32(a); }
 INLINE vi viadd(vi a, vi b) { return vaddq_s32(a, b); }
 INLINE vi vishl23(vi a) { return vshlq_n_s32(a, 23); }
+INLINE vf vlow(vf a, vf b) { return vzip1q_f32(a, b); }
+INLINE vf vhigh(vf a, vf b) { return vzip2q_f32(a, b); }
+INLINE void vstream(float *p, vf a) { vst1q_f32(p, a); }
+INLINE void vsquares(double *sums, vf a) {
+  const float64x2_t low = vcvt_f64_f32(vget_low_f32(a)), high = vcvt_high_f64_f32(a);
+  vst1q_f64(sums, vfmaq_f64(vld1q_f64(sums), low, low));
+  vst1q_f64(sums + 2, vfmaq_f64(vld1q_f64(sums + 2), high, high));
+}
 
 #elif defined(__wasm_simd128__)
 #include <wasm_simd128.h>
@@ -163,6 +209,15 @@ INLINE vf vfrombits(vi a) { return a; }
 INLINE vi viset(int32_t a) { return wasm_i32x4_splat(a); }
 INLINE vi viadd(vi a, vi b) { return wasm_i32x4_add(a, b); }
 INLINE vi vishl23(vi a) { return wasm_i32x4_shl(a, 23); }
+INLINE vf vlow(vf a, vf b) { return wasm_i32x4_shuffle(a, b, 0, 4, 1, 5); }
+INLINE vf vhigh(vf a, vf b) { return wasm_i32x4_shuffle(a, b, 2, 6, 3, 7); }
+INLINE void vstream(float *p, vf a) { wasm_v128_store(p, a); }
+INLINE void vsquares(double *sums, vf a) {
+  const v128_t low = wasm_f64x2_promote_low_f32x4(a);
+  const v128_t high = wasm_f64x2_promote_low_f32x4(wasm_i32x4_shuffle(a, a, 2, 3, 2, 3));
+  wasm_v128_store(sums, wasm_f64x2_add(wasm_f64x2_mul(low, low), wasm_v128_load(sums)));
+  wasm_v128_store(sums + 2, wasm_f64x2_add(wasm_f64x2_mul(high, high), wasm_v128_load(sums + 2)));
+}
 
 #else
 #error "no vector instructions are known for this processor"
@@ -185,6 +240,25 @@ INLINE vi vishl23(vi a) { return wasm_i32x4_shl(a, 23); }
 #define PREFETCH_NEAR(p) __builtin_prefetch((p), 0, 3)
 #endif
 
+/* Makes what vstream wrote visible to other threads before anything that is written later. */
+#if defined(__x86_64__)
+#define STREAM_END() _mm_sfence()
+#else
+#define STREAM_END() ((void)0)
+#endif
+
 INLINE vf vzero(void) { return vset(0.0f); }
+
+/* Transposes VL x VL floats by perfect shuffles. */
+INLINE void vtranspose(vf rows[VL]) {
+  UNROLL for (int round = VL; round > 1; round /= 2) {
+    vf shuffled[VL];
+    UNROLL for (int i = 0; i < VL / 2; i++) {
+      shuffled[2 * i] = vlow(rows[i], rows[i + VL / 2]);
+      shuffled[2 * i + 1] = vhigh(rows[i], rows[i + VL / 2]);
+    }
+    UNROLL for (int i = 0; i < VL; i++) rows[i] = shuffled[i];
+  }
+}
 
 #endif

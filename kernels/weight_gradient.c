@@ -20,7 +20,7 @@
 #define GRADIENT_VECTORS 2
 #endif
 /* Panels of dY handled together: they share a chunk of X while it is in the first-level cache. */
-#define BLOCK_PANELS 4
+#define BLOCK_PANELS 2
 /* Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache. */
 #define CHUNK_TOKENS 176
 /* Rows of dY that are fetched into the first-level cache before they are needed. */
@@ -34,13 +34,13 @@ typedef struct {
   double order_output, order_input; /* int32 [k]: row of the k-th token in each; 0: the k-th row */
   double runs;                      /* int32 [k]: how many tokens from the k-th on lie one behind the other in both */
   double segments, segment_count;   /* int32 [segment_count + 1]: first k of each segment; a power of two of them */
-  double rows, columns;             /* of dW */
+  double rows, columns;             /* of dW; columns: padded to a multiple of 16 */
   double hidden;                    /* above 0: the panels are LSTM gates (four panels per 16 units) of this many units */
-  double out;                       /* [rows][columns], row-major */
+  double out;                       /* [rows][columns], row-major, rows on cache lines */
   double bias_out;                  /* [rows] sum of dY, or 0 */
   double bias_copies;               /* how many bias vectors have this gradient (for the norm) */
   double squares;                   /* double [panels]: sum of squares of each panel's rows */
-  double scratch;                   /* float [12][64][48] */
+  double scratch;                   /* float [12][32][48], double [32][16] */
   double panel0, panel1;
 } gradient_args;
 
@@ -63,6 +63,10 @@ typedef struct {
 } tile_operands;
 
 #define TILE_FLOATS (GRADIENT_ROWS * GRADIENT_VECTORS * VL)
+/* Whether a tile's rows are whole cache lines: parts of lines are not to be written past the caches. */
+#define WHOLE_LINES (GRADIENT_VECTORS * VL % PANEL == 0)
+/* Where the squares of a block are summed: behind the pending sums. */
+#define SQUARES_PLACE (MAX_LEVELS * BLOCK_PANELS * PANEL * 48)
 
 /* Tokens [k0, k1) of a segment, or of a piece of one: a long segment is summed over several chunks. */
 typedef struct {
@@ -149,26 +153,24 @@ static const segment_function segment_functions[GRADIENT_VECTORS][2] = {
 #endif
 };
 
-/* Copies a finished tile into dW, but for the rows and columns that are only padding. */
-INLINE void store_tile(const int vectors, char *base, const gradient_args *x, size_t panel, size_t sub, size_t vector,
-                       const float *tile) {
-  const size_t columns = (size_t)x->columns, first = vector * VL;
-  if (first >= columns) return;
-  const size_t count = min_size((size_t)vectors * VL, columns - first);
+/*
+ * Copies a finished tile into dW, and adds its squares to 16 float64 lanes for each row of the block: the order of these
+ * sums does not depend on the shape of tiles.
+ */
+INLINE void finish_tile(const int vectors, char *base, const gradient_args *x, size_t panel, size_t sub, size_t vector,
+                        const float *tile, double lanes[][PANEL]) {
   const row_range range = rows_of_panel(x, panel);
-  if (count == (size_t)vectors * VL && sub + GRADIENT_ROWS <= range.count) {
-    float *out = F32(base, x->out) + (range.row + sub) * columns + first;
-    UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
-      UNROLL for (int j = 0; j < vectors; j++)
-        vstore(out + (size_t)i * columns + (size_t)j * VL, vload(tile + (i * GRADIENT_VECTORS + j) * VL));
-    return;
-  }
+  const size_t columns = (size_t)x->columns;
+  float *out = F32(base, x->out) + (range.row + sub) * columns + vector * VL;
   for (size_t i = 0; i < GRADIENT_ROWS && sub + i < range.count; i++) {
-    float *out = F32(base, x->out) + (range.row + sub + i) * columns + first;
     const float *from = tile + i * GRADIENT_VECTORS * VL;
-    size_t column = 0;
-    for (; column + VL <= count; column += VL) vstore(out + column, vload(from + column));
-    for (; column < count; column++) out[column] = from[column];
+    float *to = out + i * columns;
+    UNROLL for (int j = 0; j < vectors; j++)
+      vsquares(lanes[i] + (vector + (size_t)j) % PV * VL, vload(from + j * VL));
+    UNROLL for (int j = 0; j < vectors; j++) {
+      if (WHOLE_LINES) vstream(to + j * VL, vload(from + j * VL));
+      else vstore(to + j * VL, vload(from + j * VL));
+    }
   }
 }
 
@@ -200,7 +202,7 @@ INLINE const float *data_ahead(char *base, const gradient_args *x, size_t tile, 
  * next tile does: what they share, the chunk of X, stays in the first-level cache.
  */
 INLINE void gradient_block(const int vectors, char *base, const gradient_args *x, size_t first, size_t panels,
-                           size_t vector, size_t total_vectors) {
+                           size_t vector, size_t total_vectors, double lanes[][PANEL]) {
   const int32_t *segments = I32(base, x->segments);
   const int32_t *order_a = x->order_output == 0 ? 0 : I32(base, x->order_output);
   const int32_t *order_b = x->order_input == 0 ? 0 : I32(base, x->order_input);
@@ -234,7 +236,8 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
         const piece p = {from, whole ? segments[s + 1] : chunk_end, s, from == segments[s], whole};
         result = sum(&operands, &p, pending);
       }
-      if (whole && last == count) store_tile(vectors, base, x, panel, sub, vector, result);
+      if (whole && last == count)
+        finish_tile(vectors, base, x, panel, sub, vector, result, lanes + t * GRADIENT_ROWS);
     }
     if (whole) segment = last;
   }
@@ -282,54 +285,51 @@ INLINE void bias_gradient(char *base, const gradient_args *x, size_t first, size
   for (size_t panel = first; panel < first + panels; panel++) sum_panels(1, base, x, panel);
 }
 
-/* Adds the squares of consecutive floats to 16 float64 lanes; the product of two floats is exact in float64. */
-INLINE void add_squares(double lanes[PANEL], const float *from, size_t count) {
-  size_t i = 0;
-  for (; i + PANEL <= count; i += PANEL)
-    for (int l = 0; l < PANEL; l++) lanes[l] += (double)from[i + (size_t)l] * (double)from[i + (size_t)l];
-  for (int l = 0; i < count; i++, l++) lanes[l] += (double)from[i] * (double)from[i];
-}
-
-INLINE double sum_lanes(const double lanes[PANEL]) {
+INLINE double sum_rows(double rows[PANEL][PANEL]) {
   double sum = 0;
-  for (int l = 0; l < PANEL; l++) sum += lanes[l];
+  for (int i = 1; i < PANEL; i++)
+    for (int l = 0; l < PANEL; l++) rows[0][l] += rows[i][l];
+  for (int l = 0; l < PANEL; l++) sum += rows[0][l];
   return sum;
 }
 
 void KERNEL(weight_gradient)(char *base, const double *args) {
   const gradient_args *x = (const gradient_args *)args;
-  const size_t columns = (size_t)x->columns, end = (size_t)x->panel1;
-  const size_t vectors = (columns + PANEL - 1) / PANEL * PV;
+  const size_t end = (size_t)x->panel1, vectors = (size_t)x->columns / VL;
+  double(*lanes)[PANEL] = (double(*)[PANEL])(F32(base, x->scratch) + SQUARES_PLACE);
   for (size_t first = (size_t)x->panel0; first < end; first += BLOCK_PANELS) {
     const size_t panels = min_size(BLOCK_PANELS, end - first);
+    for (size_t i = 0; i < BLOCK_PANELS * PANEL; i++)
+      for (size_t l = 0; l < PANEL; l++) lanes[i][l] = 0;
     for (size_t vector = 0; vector < vectors; vector += GRADIENT_VECTORS) {
       switch (min_size(GRADIENT_VECTORS, vectors - vector)) {
         case 1:
-          gradient_block(1, base, x, first, panels, vector, vectors);
+          gradient_block(1, base, x, first, panels, vector, vectors, lanes);
           break;
         case 2:
-          gradient_block(2, base, x, first, panels, vector, vectors);
+          gradient_block(2, base, x, first, panels, vector, vectors, lanes);
           break;
 #if GRADIENT_VECTORS > 2
         case 3:
-          gradient_block(3, base, x, first, panels, vector, vectors);
+          gradient_block(3, base, x, first, panels, vector, vectors, lanes);
           break;
 #endif
       }
     }
     if (x->bias_out != 0) bias_gradient(base, x, first, panels);
     for (size_t panel = first; panel < first + panels; panel++) {
-      const row_range range = rows_of_panel(x, panel);
-      double lanes[PANEL] = {0};
-      for (size_t row = range.row; row < range.row + range.count; row++)
-        add_squares(lanes, F32(base, x->out) + row * columns, columns);
-      double squares = sum_lanes(lanes);
+      double squares = sum_rows(lanes + (panel - first) * PANEL);
       if (x->bias_out != 0) {
-        double bias_lanes[PANEL] = {0};
-        add_squares(bias_lanes, F32(base, x->bias_out) + range.row, range.count);
-        squares += x->bias_copies * sum_lanes(bias_lanes);
+        const row_range range = rows_of_panel(x, panel);
+        double bias[PANEL][PANEL] = {{0}};
+        for (size_t i = 0; i < range.count; i++) {
+          const double gradient = F32(base, x->bias_out)[range.row + i];
+          bias[0][i] = gradient * gradient;
+        }
+        squares += x->bias_copies * sum_rows(bias);
       }
       F64(base, x->squares)[panel] = squares;
     }
   }
+  STREAM_END();
 }

@@ -162,7 +162,7 @@ export interface WeightGradientOperands {
   runs?: IndexTensor;
   /** [segments + 1]: first k of each shard; the number of shards is a power of two. */
   segments: IndexTensor;
-  /** [rows, columns], row-major */
+  /** [rows, 16 · column panels], row-major */
   out: Tensor;
   /** Whether panels are LSTM gates in panel order, rows of `out` in PyTorch's order i, f, g, o. */
   gates: boolean;
@@ -175,10 +175,15 @@ export interface WeightGradientOperands {
 }
 
 /**
- * Floats of scratch that `weightGradient` needs: a block of 64 × 48 for each of at most 11 levels of the tree, and
- * for the sum of a segment so far.
+ * Floats of scratch that `weightGradient` needs: a block of 32 × 48 for each of at most 11 levels of the tree, and
+ * for the sum of a segment so far; and 32 × 16 float64 sums of squares.
  */
-export const GRADIENT_SCRATCH = 12 * 64 * 48;
+export const GRADIENT_SCRATCH = 12 * 32 * 48 + 2 * 32 * 16;
+
+/** Floats of scratch that `adam` needs: 16 rows, and the vector that the last one may reach into. */
+export function adamScratch(columns: number): number {
+  return 16 * columns + 16;
+}
 
 export interface SoftmaxOperands {
   /** [class panels, rows, 16]: logits in, probabilities or the gradient of the loss out */
@@ -196,14 +201,17 @@ export interface AdamOperands {
   parameter: Tensor;
   moment1: Tensor;
   moment2: Tensor;
-  /** The gradient: like the parameter, or by distinct token with `index` [rows] telling each row's place or −1. */
+  /**
+   * The gradient: like the parameter, but a matrix has whole panels of columns; or by distinct token [column panels, tokens,
+   * 16] with `index` [rows] telling each row's place or −1.
+   */
   gradient: Tensor;
   index?: IndexTensor;
   gates: boolean;
   /** [units]: the step each unit has been brought to. */
   done: IndexTensor;
   settings: DoubleTensor;
-  /** [columns] of this thread's own, with `index` only. */
+  /** At least `adamScratch(columns)` floats of this thread's own. */
   scratch: Tensor;
 }
 

@@ -1,4 +1,4 @@
-import { GRADIENT_SCRATCH } from '../backend/kernels.js';
+import { adamScratch, GRADIENT_SCRATCH } from '../backend/kernels.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import type { BatchLayout } from './batch-layout.js';
 import { TEAM_FIELDS } from './batch-layout.js';
@@ -209,7 +209,9 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     settings: heap.doubles('optimizer settings', PANEL),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [
-        training ? Math.max(GRADIENT_SCRATCH, shape.embedding) : PANEL,
+        training
+          ? Math.max(GRADIENT_SCRATCH, adamScratch(Math.max(shape.embedding, widest)))
+          : PANEL,
       ]),
     ),
     clocks: heap.doubles('clocks', sizes.parts, PANEL),
@@ -240,13 +242,19 @@ function planParameter(
     moment1: heap.tensor(`${name} first moment`, shape),
     moment2: heap.tensor(`${name} second moment`, shape),
     // The embedding's gradient takes the place of the embedded tokens once these are used up.
-    ...(!embedding && !sharesGradient && { gradient: heap.tensor(`${name} gradient`, shape) }),
+    ...(!embedding &&
+      !sharesGradient && { gradient: heap.tensor(`${name} gradient`, wholePanels(shape)) }),
     done: heap.indices(`${name} done`, units),
     // A bias is summed, and its squares counted, together with the weights of the same rows.
     ...(shape.length === 2 && {
       squares: heap.doubles(`${name} squares`, embedding ? panelsOf(distinct) : units),
     }),
   };
+}
+
+/** A gradient has whole panels of columns, so that its rows are whole cache lines. */
+function wholePanels([rows, columns]: readonly number[]): number[] {
+  return columns === undefined ? [rows!] : [rows!, panelsOf(columns) * PANEL];
 }
 
 function planPacked(heap: HeapPlan, name: string, outputs: number, inputs: number): PackedWeight {

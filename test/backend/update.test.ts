@@ -1,4 +1,4 @@
-import { ADAM_SETTINGS, type AdamSettings } from '../../src/backend/kernels.js';
+import { ADAM_SETTINGS, adamScratch, type AdamSettings } from '../../src/backend/kernels.js';
 import { PANEL, panelsOf } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { EPSILON, uniform, zeros } from './workbench.js';
@@ -58,7 +58,11 @@ function adamCase({
       );
       const gradient = isSparse
         ? bench.panels('gradient', rows, columns!, uniform(1, 4))
-        : bench.tensor('gradient', shape, uniform(1, 4));
+        : bench.tensor(
+            'gradient',
+            columns ? [rows, panelsOf(columns) * PANEL] : shape,
+            uniform(1, 4),
+          );
       // Values below 1, a few roundings each; a change is at most a tenth.
       bench.allow('first moment', 4 * EPSILON);
       bench.allow('second moment', 4 * EPSILON);
@@ -78,7 +82,7 @@ function adamCase({
           'settings',
           ADAM_SETTINGS.map((name) => settings[name]),
         ),
-        scratch: bench.scratch('scratch', columns ?? 1),
+        scratch: bench.scratch('scratch', adamScratch(columns ?? 1)),
       });
       return () => ranges.forEach(([from, to]) => call(from, to));
     },
@@ -160,6 +164,7 @@ describeContract('pack', [
   ...[7, 16, 20].map((hidden) => packCase({ rows: 4 * hidden, columns: 20, gates: true })),
   packCase({ rows: 132, columns: 20, gates: true, units: [3, 9] }),
   packCase({ rows: 37, columns: 20, isBackward: false }),
+  packCase({ rows: 68, columns: 50, gates: true }),
 ]);
 
 function packBiasCase(rows: number, gates: boolean, hasSecond: boolean): KernelCase {

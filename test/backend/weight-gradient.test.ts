@@ -71,7 +71,7 @@ function gradientCase({
       const orderOutput = bench.indices('output order', outputs);
       const orderInput = bench.indices('input order', inputs);
       const runs = bench.indices('runs', runsOf(outputs, inputs));
-      const out = bench.tensor('out', [rows, columns]);
+      const out = bench.tensor('out', [rows, panelsOf(columns) * PANEL]);
       const bias = bench.tensor('bias', [rows]);
       const squares = bench.doubles('squares', panels);
       // One rounding a token, of partial sums that stay below 4 √tokens; the squares of 16 rows of those.
@@ -108,6 +108,7 @@ describeContract('weightGradient', [
   gradientCase({ rows: 3, columns: 20, segments: sixteen }),
   gradientCase({ rows: 18, columns: 17, segments: long, biasCopies: 1 }),
   gradientCase({ rows: 16, columns: 48, segments: four, orders: 'output' }),
+  gradientCase({ rows: 90, columns: 100, segments: four, biasCopies: 1 }),
   gradientCase({ rows: 90, columns: 17, segments: sixteen, orders: 'none', calls: [[1, 6]] }),
   gradientCase({
     rows: 80,

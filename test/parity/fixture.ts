@@ -123,8 +123,11 @@ export async function setParameters(
 export function gradientOf(engine: Engine, name: string, slot: number): Float64Array {
   const { plan, heap } = engine;
   const parameter = plan.parameters.find((p) => p.name === name)!;
-  if (parameter.gradient) return Float64Array.from(heap.flat(parameter.gradient));
-  const [rows, columns] = parameter.shape as [number, number];
+  const [rows = 0, columns = 1] = parameter.shape;
+  if (parameter.gradient) {
+    const [, padded = 1] = parameter.gradient.shape;
+    return Float64Array.from(heap.flat(parameter.gradient)).filter((_, i) => i % padded < columns);
+  }
   const dense = new Float64Array(rows * columns);
   const byDistinct = heap.tensor(plan.embedded);
   const { distinctIndex } = engine.layout(slot);
