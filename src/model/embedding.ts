@@ -93,12 +93,20 @@ export class EmbeddingLayer {
   }
 
   /** Gradient of the embedding rows; needs the summed gradients of every panel. */
-  backward(part: number): void {
+  gradient(): WorkGroup {
+    const { binding, view } = this;
     const { embedding, squares } = this.#training!;
-    const [begin, end] = this.view.share(panelsOf(this.view.distinct), part);
-    embedding(begin * PANEL, Math.min(end * PANEL, this.view.distinct));
-    squares(this.view.distinct, begin, end);
-    this.binding.clock.lap('embedding gradients');
+    return {
+      get units() {
+        return panelsOf(view.distinct);
+      },
+      cost: 1,
+      run(from, to) {
+        embedding(from * PANEL, Math.min(to * PANEL, view.distinct));
+        squares(view.distinct, from, to);
+        binding.clock.lap('embedding gradients');
+      },
+    };
   }
 
   /** Adam on every row: rows without a gradient still have momentum. */

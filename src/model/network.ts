@@ -6,7 +6,7 @@ import { Head, bindHeadPacks, type HeadMode } from './head.js';
 import { LstmLayer, bindLayerPacks } from './lstm-layer.js';
 import { SLOT, type NetworkPlan } from './plan.js';
 import { BatchSums } from './batch-sums.js';
-import { runShare, type WorkGroup } from './shares.js';
+import { claimsOf, SharedWork, type ClaimedPhase, type WorkGroup } from './shares.js';
 import type { Share } from './teams.js';
 
 /**
@@ -16,9 +16,9 @@ import type { Share } from './teams.js';
  *   project               embed the distinct tokens and form the first layer's input product
  *   train | evaluate | predict
  *                         forward and loss, for `train` also backward, on the rows of the part's team
- *   gradients             weight gradients: every part a stretch of the weights, over all rows
+ *   gradients             weight gradients: every part some stretches of the weights, over all rows
  *   embedding-gradients   gradient of the embedding rows
- *   update                clip, optimizer, packing: every part a stretch of the weights
+ *   update                clip, optimizer, packing: every part some stretches of the weights
  *
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
@@ -36,17 +36,28 @@ export class Network {
   readonly #embedding: EmbeddingLayer;
   readonly #layers: LstmLayer[] = [];
   readonly #head: Head;
-  readonly #gradients: WorkGroup[];
-  readonly #updates: WorkGroup[];
-  readonly #packs: WorkGroup[];
+  readonly #packs: SharedWork;
+  readonly #training?: {
+    gradients: SharedWork;
+    embeddingGradients: SharedWork;
+    updates: SharedWork;
+  };
   readonly #sums: BatchSums;
   readonly #gradientSeconds: Float64Array;
 
   /**
    * @param thread this thread's place: which scratch is its own
    * @param slot which batch layout to read
+   * @param mostPieces that a share of a phase is cut into
    */
-  constructor(backend: Backend, heap: Heap, plan: NetworkPlan, thread: number, slot: number) {
+  constructor(
+    backend: Backend,
+    heap: Heap,
+    plan: NetworkPlan,
+    thread: number,
+    slot: number,
+    mostPieces?: number,
+  ) {
     const slotPlan = plan.slots[slot]!;
     const binding: Binding = {
       backend,
@@ -74,24 +85,26 @@ export class Network {
       );
     });
     this.#head = new Head(binding, this.#view, this.#layers.at(-1)!, training);
-    this.#packs = [
+    const share = (phase: ClaimedPhase, groups: WorkGroup[]): SharedWork =>
+      new SharedWork(groups, claimsOf(heap, plan, phase), this.#view.bounds, mostPieces);
+    this.#packs = share('pack', [
       ...layers.flatMap((_, layer) => bindLayerPacks(binding, layer)),
       ...bindHeadPacks(binding),
-    ];
-    this.#gradients = training
-      ? [
-          this.#head.weightGradient(),
-          ...this.#layers.flatMap((layer) => layer.weightGradients()),
-          this.#embedding.inputWeightGradient(),
-        ]
-      : [];
-    this.#updates = training
-      ? [
-          ...this.#layers.flatMap((layer) => layer.updates()),
-          ...this.#head.updates(),
-          this.#embedding.update(),
-        ]
-      : [];
+    ]);
+    if (!training) return;
+    this.#training = {
+      gradients: share('gradients', [
+        this.#head.weightGradient(),
+        ...this.#layers.flatMap((layer) => layer.weightGradients()),
+        this.#embedding.inputWeightGradient(),
+      ]),
+      embeddingGradients: share('embedding-gradients', [this.#embedding.gradient()]),
+      updates: share('update', [
+        ...this.#layers.flatMap((layer) => layer.updates()),
+        ...this.#head.updates(),
+        this.#embedding.update(),
+      ]),
+    };
   }
 
   /**
@@ -99,7 +112,6 @@ export class Network {
    * Repeatable: a share that was cut off may be run again from its start, in a team all shares together.
    */
   *run(phase: Phase, part: number): Share {
-    const { bounds } = this.#view;
     const { clock } = this.#binding;
     clock.start(part);
     switch (phase) {
@@ -119,22 +131,23 @@ export class Network {
         this.#runGradients(part);
         break;
       case 'embedding-gradients':
-        this.#embedding.backward(part);
+        this.#training!.embeddingGradients.run(part);
         break;
       case 'update':
-        if (this.#scaleGradient()) runShare(this.#updates, bounds, part);
+        if (this.#scaleGradient()) this.#training!.updates.run(part);
         clock.lap('update');
         break;
       case 'pack':
-        runShare(this.#packs, bounds, part);
+        this.#packs.run(part);
         break;
     }
   }
 
   #runGradients(part: number): void {
     const start = performance.now();
-    runShare(this.#gradients, this.#view.bounds, part);
-    this.#gradientSeconds[part * PANEL] = (performance.now() - start) / 1000;
+    const done = this.#training!.gradients.run(part);
+    const seconds = (performance.now() - start) / 1000;
+    this.#gradientSeconds[part * PANEL] = done > 0 ? seconds / done : 0;
   }
 
   /**

@@ -3,6 +3,7 @@ import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.
 import type { BatchLayout } from './batch-layout.js';
 import { TEAM_FIELDS } from './batch-layout.js';
 import { elementsOf, parametersOf, type NetworkShape, type Parameter } from './parameters.js';
+import { CLAIMED_PHASES, MOST_PIECES } from './shares.js';
 import { largestTeam } from './teams.js';
 
 /** Everything that decides how much memory a network takes. */
@@ -104,8 +105,10 @@ export interface NetworkPlan {
   slots: SlotPlan[];
   /** By slot: where each part's share of the work begins, from 0 to 1. [parts + 1] */
   bounds: BufferSpec[];
-  /** [parts, 16]: seconds that each part took for the weight gradients of the latest step. */
+  /** [parts, 16]: seconds that each part would have taken for all weight gradients of the latest step. */
   gradientSeconds: BufferSpec;
+  /** [phases, parts · pieces]: which part does which piece of the work (see shares.ts). */
+  claims: BufferSpec;
   settings: BufferSpec;
   /** By thread: scratch of the gradient and update kernels. */
   scratch: BufferSpec[];
@@ -206,6 +209,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       heap.doubles(`slot ${slot} bounds`, sizes.parts + 1),
     ),
     gradientSeconds: heap.doubles('gradient seconds', sizes.parts, PANEL),
+    claims: heap.indices('claims', CLAIMED_PHASES.length, sizes.parts * MOST_PIECES),
     settings: heap.doubles('optimizer settings', PANEL),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [

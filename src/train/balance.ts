@@ -20,23 +20,22 @@ export class Balance {
   }
 
   /**
-   * Learns from a stretch of work that was shared out by `bounds`.
+   * Learns from a stretch of work.
    *
-   * @param seconds that each part took for its share, PANEL numbers apart
+   * @param seconds that each part would have taken for the whole of it, PANEL numbers apart; 0 for one that did nothing
    */
-  observe(bounds: Float64Array, seconds: Float64Array): void {
+  observe(seconds: Float64Array): void {
     const speeds = this.#speeds;
-    const share = (part: number): number => bounds[part + 1]! - bounds[part]!;
     let total = 0;
     for (let part = 0; part < speeds.length; part++) {
-      // Nothing was done here: too few units for so many parts.
+      // Too few units for so many parts.
       if (!(seconds[part * PANEL]! > 0)) return;
-      total += share(part) / seconds[part * PANEL]!;
+      total += 1 / seconds[part * PANEL]!;
     }
     let sum = 0;
     for (let part = 0; part < speeds.length; part++) {
       const even = 1 / speeds.length;
-      const speed = share(part) / seconds[part * PANEL]! / total;
+      const speed = 1 / seconds[part * PANEL]! / total;
       const sane = Math.min(even * LARGEST_RATIO, Math.max(even / LARGEST_RATIO, speed));
       speeds[part]! += WEIGHT * (sane - speeds[part]!);
       sum += speeds[part]!;

@@ -12,8 +12,7 @@ import {
 } from './bench-cases.js';
 import { watchKernels, type BoundKernel, type Work } from './bench-work.js';
 import { allocateEngine, Engine, openHeap, type EngineHandle } from './engine.js';
-import { STAGES } from './messages.js';
-import { runParts } from './runner.js';
+import { runInTurns } from './runner.js';
 import { measureBandwidth, measurePeak } from './peak.js';
 
 /** One kernel alone on one core, at a size that it has in a case. */
@@ -110,9 +109,10 @@ export function createWatchedEngine(
   const { heap, plan } = openHeap(handle);
   const space = heap.doubles(plan.argumentSpaces[0]!);
   const backend = watchKernels(createBackend(handle.backend, handle.block, 0, space), observe);
-  const network = new Network(backend, heap, plan, 0, SLOT.training);
+  // Shares as a whole: small pieces, measured again and again, would stay in the caches.
+  const network = new Network(backend, heap, plan, 0, SLOT.training, 1);
   return new Engine(handle, (stage) => {
-    for (const phase of STAGES[stage]) runParts(network, phase, handle.sizes.parts);
+    runInTurns(network, stage, heap, plan);
     return Promise.resolve();
   });
 }

@@ -197,7 +197,7 @@ export class Engine {
     const training = this.runStage('train', slot);
     meanwhile?.();
     await training;
-    this.#balance.observe(this.#bounds[slot]!, this.#gradientSeconds);
+    this.#balance.observe(this.#gradientSeconds);
     const result = this.#sums[slot]!.result();
     const gradNorm = this.#sums[slot]!.gradientNorm();
     const applied = Number.isFinite(result.lossSum) && Number.isFinite(gradNorm);

@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
 import { isTeamPhase, type Phase } from '../model/network.js';
+import { resetClaims } from '../model/shares.js';
 import { packageFile } from '../package-root.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from './events.js';
@@ -121,6 +122,7 @@ export function createWorkerPool(
     async runStage(stage, slot) {
       if (failure) throw failure;
       meeting.reset();
+      resetClaims(heap, plan);
       const tasks: Promise<void>[] = [];
       for (let part = 0; part < parts; part++) tasks.push(runTask({ stage, slot, part }));
       // All are waited for, also when one fails: nothing may write to the heap behind our back.

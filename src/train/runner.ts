@@ -1,11 +1,12 @@
 import { createBackend } from '../backend/select.js';
 import { isTeamPhase, Network, type Phase } from '../model/network.js';
 import { SLOTS, type NetworkPlan } from '../model/plan.js';
+import { resetClaims } from '../model/shares.js';
 import type { Share } from '../model/teams.js';
 import type { Heap } from '../tensor/heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import { ABANDONED, Meeting } from './meeting.js';
-import { STAGES, type Task } from './messages.js';
+import { STAGES, type Stage, type Task } from './messages.js';
 
 /**
  * Takes part in a network's work on the calling thread: binds the kernels to the heap and returns the function
@@ -91,10 +92,13 @@ export function claimThreadPlace(
   throw new Error('no place is free for another worker thread');
 }
 
-/** Runs all parts of a phase on the calling thread, each from one meeting of its team to the next. */
-export function runParts(network: Network, phase: Phase, parts: number): void {
-  let shares = Array.from({ length: parts }, (_, part) => network.run(phase, part));
-  while (shares.length > 0) shares = shares.filter((share) => share.next().done !== true);
+/** Runs all parts of a stage on the calling thread: within a phase, each from one meeting of its team to the next. */
+export function runInTurns(network: Network, stage: Stage, heap: Heap, plan: NetworkPlan): void {
+  resetClaims(heap, plan);
+  for (const phase of STAGES[stage]) {
+    let shares = Array.from({ length: plan.sizes.parts }, (_, part) => network.run(phase, part));
+    while (shares.length > 0) shares = shares.filter((share) => share.next().done !== true);
+  }
 }
 
 /** Runs every phase on the calling thread: the same bits without a pool. */
@@ -102,8 +106,7 @@ export function createLocalRunner(handle: EngineHandle): StageRunner {
   const { heap, plan } = openHeap(handle);
   const networkOf = bindNetworks(handle, heap, plan, 0);
   return (stage, slot) => {
-    const network = networkOf(slot);
-    for (const phase of STAGES[stage]) runParts(network, phase, handle.sizes.parts);
+    runInTurns(networkOf(slot), stage, heap, plan);
     return Promise.resolve();
   };
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
-import { runShare } from '../../src/model/shares.js';
+import { describe, expect, it } from 'vitest';
+import { MOST_PIECES, SharedWork } from '../../src/model/shares.js';
 
 interface Load {
   units: number;
@@ -19,44 +19,110 @@ const shareBounds: fc.Arbitrary<Float64Array> = fc
   .array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 39 })
   .map((inner) => Float64Array.from([0, ...inner.sort((a, b) => a - b), 1]));
 
-/** How often every unit of every group ran, and what each part did at what cost. */
-function runAll(groups: Load[], bounds: Float64Array): { ran: number[][]; costs: number[] } {
-  const ran = groups.map(({ units }) => new Array<number>(units).fill(0));
-  const costs = Array.from({ length: bounds.length - 1 }, (_, part) => {
-    let cost = 0;
-    const work = groups.map((group, g) => ({
-      ...group,
-      run(from: number, to: number) {
-        for (let unit = from; unit < to; unit++) ran[g]![unit]! += 1;
-        cost += (to - from) * group.cost;
-      },
-    }));
-    runShare(work, bounds, part);
-    return cost;
-  });
-  return { ran, costs };
+/** Shared work that counts how often every unit ran; `onRun` hears of each run before it counts. */
+function countingWork(
+  loads: Load[],
+  bounds: Float64Array,
+  onRun: (from: number) => void = () => undefined,
+) {
+  const ran = loads.map(({ units }) => new Array<number>(units).fill(0));
+  const groups = loads.map((load, g) => ({
+    ...load,
+    run(from: number, to: number) {
+      onRun(from);
+      for (let unit = from; unit < to; unit++) ran[g]![unit]! += 1;
+    },
+  }));
+  const claims = new Int32Array((bounds.length - 1) * MOST_PIECES);
+  return { work: new SharedWork(groups, claims, bounds), ran, claims };
 }
 
-it('runs every unit in exactly one part', () => {
-  fc.assert(
-    fc.property(loads, shareBounds, (groups, bounds) => {
-      const { ran } = runAll(groups, bounds);
-      expect(ran).toEqual(groups.map(({ units }) => new Array<number>(units).fill(1)));
-    }),
-    { numRuns: 300 },
-  );
-});
+const once = (loads: Load[]): number[][] =>
+  loads.map(({ units }) => new Array<number>(units).fill(1));
+const even = (parts: number): Float64Array =>
+  Float64Array.from({ length: parts + 1 }, (_, part) => part / parts);
 
-it('gives no part more than its share and one unit', () => {
-  fc.assert(
-    fc.property(loads, shareBounds, (groups, bounds) => {
-      const { costs } = runAll(groups, bounds);
-      const total = groups.reduce((sum, { units, cost }) => sum + units * cost, 0);
-      const largest = Math.max(...groups.map(({ cost }) => cost));
-      costs.forEach((cost, part) => {
-        const share = total * (bounds[part + 1]! - bounds[part]!);
-        expect(cost).toBeLessThanOrEqual(share + largest + 1e-6);
-      });
-    }),
-  );
+describe('shared work', () => {
+  it('runs every unit exactly once, whichever part comes first', () => {
+    fc.assert(
+      fc.property(loads, shareBounds, fc.nat(), (groups, bounds, first) => {
+        const parts = bounds.length - 1;
+        const { work, ran } = countingWork(groups, bounds);
+        for (let i = 0; i < parts; i++) work.run((first + i) % parts);
+        expect(ran).toEqual(once(groups));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('runs every unit exactly once while other parts are at work', () => {
+    fc.assert(
+      fc.property(loads, shareBounds, (groups, bounds) => {
+        let next = 1;
+        // Whenever a part runs a piece, the next one goes through all that is left.
+        const { work, ran } = countingWork(groups, bounds, () => {
+          if (next < bounds.length - 1) work.run(next++);
+        });
+        work.run(0);
+        expect(ran).toEqual(once(groups));
+      }),
+    );
+  });
+
+  it('tells each part how much of the whole it has done', () => {
+    const groups = [{ units: 4000, cost: 3 }];
+    let isFirst = true;
+    let taken = 0;
+    const { work } = countingWork(groups, even(4), () => {
+      if (!isFirst) return;
+      isFirst = false;
+      taken = work.run(2);
+    });
+    const rest = work.run(0);
+    // The part that is in the midst of its first piece keeps that one alone.
+    expect(rest).toBeCloseTo(1 / 4 / MOST_PIECES, 12);
+    expect(taken + rest).toBeCloseTo(1, 12);
+  });
+
+  it('takes over pieces from the ends of the shares of others', () => {
+    const begun: number[] = [];
+    const units = 2 * MOST_PIECES * 10;
+    const { work } = countingWork([{ units, cost: 1 }], even(2), (from) => begun.push(from));
+    work.run(0);
+    const own = begun.slice(0, MOST_PIECES);
+    const taken = begun.slice(MOST_PIECES);
+    expect(own).toEqual(own.map((_, i) => 10 * i));
+    expect(taken).toEqual(taken.map((_, i) => units - 10 * (i + 1)));
+  });
+
+  it('does again what a part had claimed when its worker died', () => {
+    fc.assert(
+      fc.property(loads, shareBounds, fc.nat({ max: 60 }), (groups, bounds, deathAt) => {
+        const parts = bounds.length - 1;
+        let runs = 0;
+        const { work, ran } = countingWork(groups, bounds, () => {
+          if (runs++ === deathAt) throw new Error('died');
+        });
+        let hasDied = false;
+        for (let part = 0; part < parts && !hasDied; part++) {
+          try {
+            work.run(part);
+          } catch {
+            // The others go on before another worker takes the part over.
+            hasDied = true;
+            for (let other = 0; other < parts; other++) if (other !== part) work.run(other);
+            work.run(part);
+          }
+        }
+        for (const units of ran) expect(units.every((times) => times >= 1)).toBe(true);
+        if (!hasDied) expect(ran).toEqual(once(groups));
+      }),
+    );
+  });
+
+  it('leaves small work whole', () => {
+    const { work, claims } = countingWork([{ units: 9, cost: 1 }], even(2));
+    work.run(1);
+    expect([...claims.subarray(0, 3)]).toEqual([2, 2, 0]);
+  });
 });
