@@ -2,51 +2,68 @@
  * `npm run soak -- [--minutes N] [--seed N]`: trains a small classifier with dropout and a small language model over
  * and over while processes are killed (SIGKILL), stopped (SIGTERM) and resumed at random on random numbers of workers
  * whose threads die at random, and compares the result, byte for byte, with that of a run that nobody disturbed.
- * Ends with a non-zero status at the first difference, and keeps the runs.
- *
- * Other modes, one at a time:
- *   --deaths N       threads die N times in one run of each model, in every way there is
- *   --kills N        SIGKILL at N random steps of one run of each model
- *   --stops N        the same with SIGTERM
- *   --refusals       damaged and hostile checkpoints against every command that reads one, with times
- *   --resume-times   how long a resume takes at step 10 and at step 100,000
- *   --pauses         how long training stands still for a checkpoint of 20 million weights
- *   --memory         whether memory grows in 20,000 steps
+ * Ends with a non-zero status at the first difference, and keeps the runs. `--help` lists other modes.
  */
-import { parseArgs } from 'node:util';
+import yargs from 'yargs';
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '1' },
-    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    deaths: { type: 'string' },
-    kills: { type: 'string' },
-    stops: { type: 'string' },
-    refusals: { type: 'boolean' },
-    'resume-times': { type: 'boolean' },
-    pauses: { type: 'boolean' },
-    memory: { type: 'boolean' },
-  },
-});
-const seed = Number(values.seed);
+const modes = {
+  minutes: { describe: 'How long to disturb both models at random; 1 by default' },
+  deaths: { describe: 'Threads die so often in one run of each model, in every way there is' },
+  kills: { describe: 'SIGKILL at so many random steps of one run of each model' },
+  stops: { describe: 'The same with SIGTERM' },
+  refusals: { describe: 'Damaged and hostile checkpoints against every command that reads one' },
+  'resume-times': { describe: 'How long a resume takes at step 10 and at step 100,000' },
+  pauses: { describe: 'How long training stands still for a checkpoint of 20 million weights' },
+  memory: { describe: 'Whether memory grows in 20,000 steps' },
+};
+const counts = ['minutes', 'deaths', 'kills', 'stops'];
 
-if (values.memory) {
+const options = await yargs(process.argv.slice(2))
+  .scriptName('npm run soak --')
+  .usage('$0 [--seed N] [one mode]')
+  .locale('en')
+  .options(modes)
+  .number([...counts, 'seed'])
+  .boolean(Object.keys(modes).filter((mode) => !counts.includes(mode)))
+  .default('seed', Date.now() % 1_000_000, 'by the clock')
+  .conflicts(
+    Object.fromEntries(
+      Object.keys(modes).map((mode) => [mode, Object.keys(modes).filter((m) => m !== mode)]),
+    ),
+  )
+  .check((given) => {
+    for (const name of [...counts, 'seed']) {
+      if (given[name] !== undefined && !(given[name] > 0)) {
+        throw new Error(`--${name}: expected a number above 0`);
+      }
+    }
+    return true;
+  })
+  .strict()
+  .fail((message, error) => {
+    console.error(`${message ?? error.message}; see npm run soak -- --help`);
+    process.exit(1);
+  })
+  .parseAsync();
+const { seed } = options;
+
+if (options.memory) {
   const { measureMemory } = await import('./soak/memory.js');
   await measureMemory();
-} else if (values.pauses) {
+} else if (options.pauses) {
   const { measurePauses } = await import('./soak/pauses.js');
   await measurePauses();
-} else if (values['resume-times']) {
+} else if (options.resumeTimes) {
   const { measureResumes } = await import('./soak/resume-times.js');
   await measureResumes();
-} else if (values.refusals) {
+} else if (options.refusals) {
   const { measureRefusals } = await import('./soak/refusals.js');
   await measureRefusals(seed);
 } else {
   const { disturbAtRandom, strikeProcesses, strikeThreads } =
     await import('./soak/disturbances.js');
-  if (values.deaths) await strikeThreads(Number(values.deaths), seed);
-  else if (values.kills) await strikeProcesses('SIGKILL', Number(values.kills), seed);
-  else if (values.stops) await strikeProcesses('SIGTERM', Number(values.stops), seed);
-  else await disturbAtRandom({ minutes: Number(values.minutes), seed });
+  if (options.deaths) await strikeThreads(options.deaths, seed);
+  else if (options.kills) await strikeProcesses('SIGKILL', options.kills, seed);
+  else if (options.stops) await strikeProcesses('SIGTERM', options.stops, seed);
+  else await disturbAtRandom({ minutes: options.minutes ?? 1, seed });
 }
