@@ -115,13 +115,24 @@ if (isMainThread) {
       data: { default: 'data', describe: 'Where scripts/datasets.js has put its data' },
     })
     .strict()
+    .check(({ gigabytes }) => {
+      if (!(gigabytes > 0)) throw new Error('--gigabytes: expected a number above 0');
+      return true;
+    })
     .parse();
+  const sentences = await readSentences(data).catch((error) => {
+    if (error.code !== 'ENOENT') throw error;
+    console.error(
+      `${error.path}: no such file; make it with node scripts/datasets.js moby-dick && node scripts/datasets.js spam-assassin`,
+    );
+    process.exit(1);
+  });
   await mkdir(out, { recursive: true });
   const files = Math.ceil((gigabytes * 1e9) / FILE_BYTES);
   const pool = new Piscina({
     filename: fileURLToPath(import.meta.url),
     maxThreads: availableParallelism(),
-    workerData: { sentences: await readSentences(data) },
+    workerData: { sentences },
   });
   let done = 0;
   await Promise.all(
