@@ -14,7 +14,7 @@ typedef struct {
   double index;                        /* int32 [rows]: row of the panel matrix that holds this row's gradient, -1 for none; 0: dense */
   double rows, columns, hidden;        /* hidden: as in weight_gradient.c */
   double done;                         /* int32 [units] */
-  double settings;                     /* double [8]: see adam_settings */
+  double settings;                     /* double [9]: see adam_settings */
   double scratch;                      /* float [16 columns + 16] */
   double unit0, unit1;
 } adam_args;

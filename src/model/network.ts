@@ -6,7 +6,7 @@ import { Head, bindHeadPacks, type HeadMode } from './head.js';
 import { LstmLayer, bindLayerPacks } from './lstm-layer.js';
 import { SLOT, type NetworkPlan } from './plan.js';
 import { BatchSums } from './batch-sums.js';
-import { claimsOf, SharedWork, type ClaimedPhase, type WorkGroup } from './shares.js';
+import { claimsOf, MOST_PIECES, SharedWork, type ClaimedPhase, type WorkGroup } from './shares.js';
 import type { Share } from './teams.js';
 
 /**
@@ -23,6 +23,9 @@ import type { Share } from './teams.js';
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
 export type Phase = 'project' | HeadMode | 'gradients' | 'embedding-gradients' | 'update' | 'pack';
+
+/** Pieces of a share of a product over rows: each reads all weights anew. */
+const FEW_PIECES = 4;
 
 /** Whether the members of a team meet within a phase. */
 export function isTeamPhase(phase: Phase): boolean {
@@ -56,7 +59,7 @@ export class Network {
     plan: NetworkPlan,
     thread: number,
     slot: number,
-    mostPieces?: number,
+    mostPieces = MOST_PIECES,
   ) {
     const slotPlan = plan.slots[slot]!;
     const binding: Binding = {
@@ -85,8 +88,13 @@ export class Network {
       );
     });
     this.#head = new Head(binding, this.#view, this.#layers.at(-1)!, training);
-    const share = (phase: ClaimedPhase, groups: WorkGroup[]): SharedWork =>
-      new SharedWork(groups, claimsOf(heap, plan, phase), this.#view.bounds, mostPieces);
+    const share = (phase: ClaimedPhase, groups: WorkGroup[], most = MOST_PIECES): SharedWork =>
+      new SharedWork(
+        groups,
+        claimsOf(heap, plan, phase),
+        this.#view.bounds,
+        Math.min(most, mostPieces),
+      );
     this.#packs = share('pack', [
       ...layers.flatMap((_, layer) => bindLayerPacks(binding, layer)),
       ...bindHeadPacks(binding),
@@ -98,7 +106,7 @@ export class Network {
         ...this.#layers.flatMap((layer) => layer.weightGradients()),
         this.#embedding.inputWeightGradient(),
       ]),
-      embeddingGradients: share('embedding-gradients', [this.#embedding.gradient()]),
+      embeddingGradients: share('embedding-gradients', [this.#embedding.gradient()], FEW_PIECES),
       updates: share('update', [
         ...this.#layers.flatMap((layer) => layer.updates()),
         ...this.#head.updates(),

@@ -11,9 +11,11 @@ export interface WorkGroup {
   run(from: number, to: number): void;
 }
 
-/** A share is cut into at most so many pieces, of about so many units at least. */
-export const MOST_PIECES = 64;
-const FEWEST_UNITS = 4;
+/** A share is cut into at most so many pieces, and only if it is worth so many of the largest units for each. */
+export const MOST_PIECES = 16;
+const UNITS_PER_PIECE = 4;
+/** Pieces have an even number of units: weight gradients are summed for two panels at a time. */
+const GRAIN = 2;
 
 /** The phases whose work is claimed piece by piece. */
 export const CLAIMED_PHASES = ['pack', 'gradients', 'embedding-gradients', 'update'] as const;
@@ -35,7 +37,8 @@ export function resetClaims(heap: Heap, plan: NetworkPlan): void {
 /**
  * The work of a phase, shared out among parts. Every part has a contiguous stretch of the whole cost, cut into pieces. It
  * claims and does them one by one; when it has come to the end it takes over pieces that others have not begun, from
- * the ends of their shares: a core that is slowed down for a moment holds nobody up for longer than a piece takes.
+ * the ends of their shares: a core that is slowed down for a moment holds nobody up for longer than a piece takes. Pieces
+ * become smaller towards the end, where others wait for them.
  *
  * Claims lie on the heap and carry the part's number. A part whose worker has died begins with the pieces it had claimed:
  * nobody knows how far it came with the last one.
@@ -50,64 +53,69 @@ export class SharedWork {
     private readonly groups: readonly WorkGroup[],
     private readonly claims: Int32Array,
     private readonly bounds: Readonly<Float64Array>,
-    private readonly mostPieces = MOST_PIECES,
+    private readonly mostPieces: number,
   ) {}
 
   /** @returns how much of the whole this part has done, from 0 to 1 */
   run(part: number): number {
     const parts = this.bounds.length - 1;
-    const pieces = this.#piecesOfShare(parts);
+    let total = 0;
+    let largest = 0;
+    for (const { units, cost } of this.groups) {
+      total += units * cost;
+      if (units > 0) largest = Math.max(largest, cost);
+    }
+    if (total === 0) return 0;
+    const worth = parts === 1 ? 1 : Math.floor(total / (parts * UNITS_PER_PIECE * largest));
+    const pieces = Math.max(1, Math.min(this.mostPieces, worth));
     let done = 0;
     for (let piece = 0; piece < parts * pieces; piece++) {
-      if (Atomics.load(this.claims, piece) === part + 1) done += this.#runPiece(piece, pieces);
+      const isOurs = Atomics.load(this.claims, piece) === part + 1;
+      if (isOurs) done += this.#runPiece(piece, pieces, total);
     }
     for (let piece = part * pieces; piece < (part + 1) * pieces; piece++) {
-      if (this.#claim(piece, part)) done += this.#runPiece(piece, pieces);
+      if (this.#claim(piece, part)) done += this.#runPiece(piece, pieces, total);
     }
     for (let distance = 1; distance < parts; distance++) {
       const other = (part + distance) % parts;
       for (let piece = (other + 1) * pieces - 1; piece >= other * pieces; piece--) {
-        if (this.#claim(piece, part)) done += this.#runPiece(piece, pieces);
+        if (this.#claim(piece, part)) done += this.#runPiece(piece, pieces, total);
       }
     }
-    return done;
+    return done / total;
   }
 
   #claim(piece: number, part: number): boolean {
     return Atomics.compareExchange(this.claims, piece, 0, part + 1) === 0;
   }
 
-  #runPiece(piece: number, pieces: number): number {
-    const begin = this.#edge(piece, pieces);
-    const end = this.#edge(piece + 1, pieces);
-    let total = 0;
-    for (const group of this.groups) total += group.units * group.cost;
+  /** @returns the cost of what was done */
+  #runPiece(piece: number, pieces: number, total: number): number {
+    const begin = this.#edge(piece, pieces) * total;
+    const end = this.#edge(piece + 1, pieces) * total;
+    let done = 0;
     let offset = 0;
     for (const group of this.groups) {
-      const from = unitAt(group, total * begin - offset);
-      const to = unitAt(group, total * end - offset);
+      const { units, cost } = group;
+      const from = unitAt(units, cost, begin - offset);
+      const to = unitAt(units, cost, end - offset);
       if (to > from) group.run(from, to);
-      offset += group.units * group.cost;
+      done += (to - from) * cost;
+      offset += units * cost;
     }
-    return end - begin;
+    return done;
   }
 
   /** Where a piece begins, from 0 to 1: every part computes the same numbers. */
   #edge(piece: number, pieces: number): number {
     const part = Math.floor(piece / pieces);
     const begin = this.bounds[part]!;
-    const inner = piece % pieces;
-    return inner === 0 ? begin : begin + ((this.bounds[part + 1]! - begin) * inner) / pieces;
-  }
-
-  #piecesOfShare(parts: number): number {
-    let units = 0;
-    for (const group of this.groups) units += group.units;
-    return Math.max(1, Math.min(this.mostPieces, Math.floor(units / (parts * FEWEST_UNITS))));
+    const left = 1 - (piece % pieces) / pieces;
+    return left === 1 ? begin : begin + (this.bounds[part + 1]! - begin) * (1 - left * left);
   }
 }
 
-/** First unit that begins at or behind a cost. */
-function unitAt(group: WorkGroup, cost: number): number {
-  return Math.min(group.units, Math.max(0, Math.ceil(cost / group.cost)));
+/** First unit that begins at or behind a cost, or the one behind it. */
+function unitAt(units: number, cost: number, at: number): number {
+  return Math.min(units, Math.max(0, GRAIN * Math.ceil(at / cost / GRAIN)));
 }

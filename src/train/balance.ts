@@ -26,24 +26,29 @@ export class Balance {
    */
   observe(seconds: Float64Array): void {
     const speeds = this.#speeds;
-    let total = 0;
+    const even = 1 / speeds.length;
+    // Parts that came too late to get any work keep their speed; the others are compared with each other.
+    let seen = 0;
+    let known = 0;
     for (let part = 0; part < speeds.length; part++) {
-      // Too few units for so many parts.
-      if (!(seconds[part * PANEL]! > 0)) return;
-      total += 1 / seconds[part * PANEL]!;
+      if (!(seconds[part * PANEL]! > 0)) continue;
+      seen += 1 / seconds[part * PANEL]!;
+      known += speeds[part]!;
     }
     let sum = 0;
     for (let part = 0; part < speeds.length; part++) {
-      const even = 1 / speeds.length;
-      const speed = 1 / seconds[part * PANEL]! / total;
-      const sane = Math.min(even * LARGEST_RATIO, Math.max(even / LARGEST_RATIO, speed));
-      speeds[part]! += WEIGHT * (sane - speeds[part]!);
+      if (seconds[part * PANEL]! > 0) {
+        const speed = (known / seen) * (1 / seconds[part * PANEL]!);
+        const sane = Math.min(even * LARGEST_RATIO, Math.max(even / LARGEST_RATIO, speed));
+        speeds[part]! += WEIGHT * (sane - speeds[part]!);
+      }
       sum += speeds[part]!;
     }
     let end = 0;
-    for (let part = 0; part + 1 < speeds.length; part++) {
-      end += speeds[part]! / sum;
-      this.bounds[part + 1] = Math.min(1, end);
+    for (let part = 0; part < speeds.length; part++) {
+      speeds[part]! /= sum;
+      end += speeds[part]!;
+      if (part + 1 < speeds.length) this.bounds[part + 1] = Math.min(1, end);
     }
   }
 }

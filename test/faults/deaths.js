@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { setImmediate } from 'node:timers';
 import { threadId, workerData } from 'node:worker_threads';
+import { CLAIMED_PHASES } from '../../dist/src/model/shares.js';
 import { openHeap } from '../../dist/src/train/engine.js';
 import { STAGES } from '../../dist/src/train/messages.js';
 import { claimThreadPlace, joinEngine } from '../../dist/src/train/runner.js';
@@ -32,9 +33,9 @@ export const WAYS_TO_DIE = [...Object.keys(suddenly), ...Object.keys(afterwards)
 /**
  * The function that runs a compute thread's tasks.
  *
- * @param {(when: 'before' | 'between' | 'after', phase: string, part: number) => string | undefined} strike is asked
- *   around each phase, and between the meetings of a team within it, for one of WAYS_TO_DIE, or 'error' for an error
- *   that the thread survives
+ * @param {(when: 'before' | 'between' | 'amid' | 'after', phase: string, part: number) => string | undefined} strike is
+ *   asked around each phase, between the meetings of a team within it, and when a piece of work has been claimed but not
+ *   done, for one of WAYS_TO_DIE, or 'error' for an error that the thread survives
  */
 export function joinMortal(strike) {
   let dying = false;
@@ -50,9 +51,19 @@ export function joinMortal(strike) {
     claimThreadPlace(workerData, threadId),
     function* (phase, part, share) {
       die(strike('before', phase, part));
-      for (const meeting of share) {
-        die(strike('between', phase, part));
-        yield meeting;
+      const claim = Atomics.compareExchange;
+      Atomics.compareExchange = (...place) => {
+        const former = claim(...place);
+        if (former === 0) die(strike('amid', phase, part));
+        return former;
+      };
+      try {
+        for (const meeting of share) {
+          die(strike('between', phase, part));
+          yield meeting;
+        }
+      } finally {
+        Atomics.compareExchange = claim;
       }
       die(strike('after', phase, part));
     },
@@ -76,7 +87,9 @@ export function planDeaths(count, steps, dice, inTeams = false) {
     const next = Math.floor(((i + 1) * steps) / count);
     const step = 1 + first + dice(next - first);
     const phase = phases[dice(phases.length)];
-    const instants = ['before', 'after', ...(inTeams && phase === 'train' ? ['between'] : [])];
+    const instants = ['before', 'after'];
+    if (inTeams && phase === 'train') instants.push('between');
+    if (CLAIMED_PHASES.includes(phase)) instants.push('amid');
     return {
       step,
       phase,

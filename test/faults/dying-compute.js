@@ -6,18 +6,24 @@ const { deaths, plan } = workerData;
 
 // Every death happens once in all threads together.
 export default joinMortal((when, phase, part) => {
-  const index = plan.findIndex(
-    (death, i) =>
-      death.when === when &&
-      death.phase === phase &&
-      death.part === part &&
-      Atomics.load(deaths, i) < death.times,
+  const death = plan.find(
+    (planned, i) =>
+      planned.when === when &&
+      planned.phase === phase &&
+      (planned.part ?? part) === part &&
+      isDue(i),
   );
-  if (index === -1) return undefined;
-  Atomics.add(deaths, index, 1);
-  const { way } = plan[index];
+  if (death === undefined) return undefined;
+  const { way } = death;
   if (way !== 'error between tasks') return way;
   // Hits whatever the thread does by then, or nothing.
   void Promise.reject(new Error('struck by the test'));
   return undefined;
 });
+
+/** Whether a death has not yet happened as often as planned; if so it counts as having happened. */
+function isDue(index) {
+  if (Atomics.add(deaths, index, 1) < plan[index].times) return true;
+  Atomics.sub(deaths, index, 1);
+  return false;
+}

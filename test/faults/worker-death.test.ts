@@ -11,11 +11,15 @@ import { createLocalRunner } from '../../src/train/runner.js';
 
 const entry = fileURLToPath(new URL('dying-compute.js', import.meta.url));
 
-/** A death of the thread that runs a part of a phase: before the work itself, between meetings, or after it. */
+/**
+ * A death of the thread that runs a part of a phase: before the work itself, between meetings, when it has claimed a
+ * piece of work, or after it.
+ */
 interface Death {
   phase: Phase;
-  part: number;
-  when: 'before' | 'between' | 'after';
+  /** Absent: whoever comes first. */
+  part?: number;
+  when: 'before' | 'between' | 'amid' | 'after';
   way:
     | 'exit'
     | 'out of memory'
@@ -108,6 +112,15 @@ describe.each([
     ['after the gradients of the weights', [{ ...death, phase: 'gradients' }]],
     ['after the gradients of the embedding', [{ ...death, phase: 'embedding-gradients' }]],
     ['after the update', [{ ...death, phase: 'update' }]],
+    [
+      'with a piece of work that it has claimed',
+      (['gradients', 'embedding-gradients', 'update'] as const).map((phase): Death => ({
+        phase,
+        when: 'amid',
+        way: 'exit',
+        times: 1,
+      })),
+    ],
     ['while weights are packed', [{ ...death, phase: 'pack', times: 2 }]],
     ['by an error between two tasks', [{ ...death, phase: 'train', way: 'error between tasks' }]],
     ['by an error that it survives', [{ ...death, phase: 'update', way: 'error' }]],

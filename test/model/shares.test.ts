@@ -34,7 +34,7 @@ function countingWork(
     },
   }));
   const claims = new Int32Array((bounds.length - 1) * MOST_PIECES);
-  return { work: new SharedWork(groups, claims, bounds), ran, claims };
+  return { work: new SharedWork(groups, claims, bounds, MOST_PIECES), ran, claims };
 }
 
 const once = (loads: Load[]): number[][] =>
@@ -80,19 +80,33 @@ describe('shared work', () => {
     });
     const rest = work.run(0);
     // The part that is in the midst of its first piece keeps that one alone.
-    expect(rest).toBeCloseTo(1 / 4 / MOST_PIECES, 12);
+    expect(rest).toBeGreaterThan(0.02);
+    expect(rest).toBeLessThan(0.04);
     expect(taken + rest).toBeCloseTo(1, 12);
   });
 
   it('takes over pieces from the ends of the shares of others', () => {
     const begun: number[] = [];
-    const units = 2 * MOST_PIECES * 10;
+    const units = 2 * MOST_PIECES ** 2;
     const { work } = countingWork([{ units, cost: 1 }], even(2), (from) => begun.push(from));
     work.run(0);
-    const own = begun.slice(0, MOST_PIECES);
-    const taken = begun.slice(MOST_PIECES);
-    expect(own).toEqual(own.map((_, i) => 10 * i));
-    expect(taken).toEqual(taken.map((_, i) => units - 10 * (i + 1)));
+    const own = begun.filter((unit) => unit < units / 2);
+    const taken = begun.filter((unit) => unit >= units / 2);
+    expect(begun).toEqual([...own, ...taken]);
+    expect(own).toEqual(own.toSorted((a, b) => a - b));
+    expect(taken).toEqual(taken.toSorted((a, b) => b - a));
+  });
+
+  it('cuts a share into pieces of even numbers of units, the smallest at its end', () => {
+    const sizes: number[] = [];
+    const groups = [
+      { units: 501, cost: 1, run: (from: number, to: number) => void sizes.push(to - from) },
+    ];
+    new SharedWork(groups, new Int32Array(2 * MOST_PIECES), even(2), MOST_PIECES).run(0);
+    // Of the first share alone: 252 of the 501 units, the last piece too small for any.
+    const own = sizes.slice(0, sizes.length / 2);
+    expect(own.every((size) => size % 2 === 0)).toBe(true);
+    expect(own[0]).toBeGreaterThan(5 * own.at(-1)!);
   });
 
   it('does again what a part had claimed when its worker died', () => {

@@ -43,8 +43,18 @@ it('ends at 1, whatever it saw', () => {
   expect([...balance.bounds]).toEqual([...balance.bounds].sort((a, b) => a - b));
 });
 
-it('learns nothing from a step in which a part had no work', () => {
+it('learns nothing from a step in which no part had work', () => {
   const balance = new Balance(2);
   balance.observe(new Float64Array(2 * PANEL));
   expect([...balance.bounds]).toEqual([0, 0.5, 1]);
+});
+
+it('compares the parts that had work when another had none', () => {
+  const balance = new Balance(3);
+  const seconds = new Float64Array(3 * PANEL);
+  seconds[0] = 1;
+  seconds[2 * PANEL] = 3;
+  for (let step = 0; step < 60; step++) balance.observe(seconds);
+  const bounds = [...balance.bounds];
+  [0, 1 / 2, 5 / 6, 1].forEach((bound, part) => expect(bounds[part]).toBeCloseTo(bound, 6));
 });
