@@ -107,7 +107,7 @@ export interface NetworkPlan {
   bounds: BufferSpec[];
   /** [parts, 16]: seconds that each part would have taken for all weight gradients of the latest step. */
   gradientSeconds: BufferSpec;
-  /** [phases, parts · pieces]: which part does which piece of the work (see shares.ts). */
+  /** [phases, parts · pieces]: which part does which piece of the work; zeros before a stage (see shares.ts). */
   claims: BufferSpec;
   settings: BufferSpec;
   /** By thread: scratch of the gradient and update kernels. */

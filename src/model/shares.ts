@@ -29,11 +29,6 @@ export function claimsOf(heap: Heap, plan: NetworkPlan, phase: ClaimedPhase): In
   return all.subarray(begin, begin + length);
 }
 
-/** Forgets all claims: before a stage, and while no part is at work. */
-export function resetClaims(heap: Heap, plan: NetworkPlan): void {
-  heap.flatIndices(plan.claims).fill(0);
-}
-
 /**
  * The work of a phase, shared out among parts. Every part has a contiguous stretch of the whole cost, cut into pieces. It
  * claims and does them one by one; when it has come to the end it takes over pieces that others have not begun, from

@@ -111,8 +111,9 @@ export function createWatchedEngine(
   const backend = watchKernels(createBackend(handle.backend, handle.block, 0, space), observe);
   // Shares as a whole: small pieces, measured again and again, would stay in the caches.
   const network = new Network(backend, heap, plan, 0, SLOT.training, 1);
+  const claims = heap.flatIndices(plan.claims);
   return new Engine(handle, (stage) => {
-    runInTurns(network, stage, heap, plan);
+    runInTurns(network, stage, handle.sizes.parts, claims);
     return Promise.resolve();
   });
 }

@@ -1,7 +1,6 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
 import { isTeamPhase, type Phase } from '../model/network.js';
-import { resetClaims } from '../model/shares.js';
 import { packageFile } from '../package-root.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from './events.js';
@@ -70,6 +69,7 @@ export function createWorkerPool(
   pool.on('error', closeIfEmpty);
   const { heap, plan } = openHeap(handle);
   const owners = heap.flatIndices(plan.threadOwners);
+  const claims = heap.flatIndices(plan.claims);
   const meeting = new Meeting(heap, plan, handle.sizes);
   let failure: TaskFailure | undefined;
 
@@ -122,7 +122,7 @@ export function createWorkerPool(
     async runStage(stage, slot) {
       if (failure) throw failure;
       meeting.reset();
-      resetClaims(heap, plan);
+      claims.fill(0);
       const tasks: Promise<void>[] = [];
       for (let part = 0; part < parts; part++) tasks.push(runTask({ stage, slot, part }));
       // All are waited for, also when one fails: nothing may write to the heap behind our back.

@@ -1,7 +1,6 @@
 import { createBackend } from '../backend/select.js';
 import { isTeamPhase, Network, type Phase } from '../model/network.js';
 import { SLOTS, type NetworkPlan } from '../model/plan.js';
-import { resetClaims } from '../model/shares.js';
 import type { Share } from '../model/teams.js';
 import type { Heap } from '../tensor/heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
@@ -93,10 +92,15 @@ export function claimThreadPlace(
 }
 
 /** Runs all parts of a stage on the calling thread: within a phase, each from one meeting of its team to the next. */
-export function runInTurns(network: Network, stage: Stage, heap: Heap, plan: NetworkPlan): void {
-  resetClaims(heap, plan);
+export function runInTurns(
+  network: Network,
+  stage: Stage,
+  parts: number,
+  claims: Int32Array,
+): void {
+  claims.fill(0);
   for (const phase of STAGES[stage]) {
-    let shares = Array.from({ length: plan.sizes.parts }, (_, part) => network.run(phase, part));
+    let shares = Array.from({ length: parts }, (_, part) => network.run(phase, part));
     while (shares.length > 0) shares = shares.filter((share) => share.next().done !== true);
   }
 }
@@ -105,8 +109,9 @@ export function runInTurns(network: Network, stage: Stage, heap: Heap, plan: Net
 export function createLocalRunner(handle: EngineHandle): StageRunner {
   const { heap, plan } = openHeap(handle);
   const networkOf = bindNetworks(handle, heap, plan, 0);
+  const claims = heap.flatIndices(plan.claims);
   return (stage, slot) => {
-    runInTurns(networkOf(slot), stage, heap, plan);
+    runInTurns(networkOf(slot), stage, handle.sizes.parts, claims);
     return Promise.resolve();
   };
 }

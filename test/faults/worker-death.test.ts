@@ -144,8 +144,12 @@ describe.each([
     ],
     [
       'between two meetings, both, twice',
-      [1, parts === 2 ? 0 : 2].map((part) => ({
-        ...{ ...death, phase: 'train', when: 'between', part, times: 2 },
+      [1, parts === 2 ? 0 : 2].map((part): Death => ({
+        ...death,
+        phase: 'train',
+        when: 'between',
+        part,
+        times: 2,
       })),
     ],
   ];
