@@ -25,6 +25,8 @@ INLINE size_t vector_offset(int vector, size_t stride) {
 INLINE void tile(const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
                  size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][TILE_VECTORS]) {
   for (size_t panel = 0; panel < k_panels; panel++) {
+    /* The next panel of A: a team's other members may have written it just now, then it is in their caches. */
+    UNROLL for (int i = 0; i < rows; i++) PREFETCH_NEAR(a + a_stride + i * PANEL);
     for (int k = 0; k < PANEL; k++) {
       vf column[TILE_VECTORS];
       /* Once for each cache line, however many vectors it has. */
