@@ -61,31 +61,40 @@ INLINE void locate_tokens(char *base, const sequence_args *x, size_t row0, size_
   for (size_t r = 0; r < rows; r++) token[r] = places[row_start[ranked[r]] + (int32_t)t];
 }
 
+/* One panel of units: places by token, sums and work buffers by rank. */
 typedef struct {
-  float *gate, *cell, *hidden; /* the token's place */
+  float *gate, *cell, *hidden;
   size_t gate_stride;
   const float *sum; /* four sums of products */
   size_t sum_stride;
   float *work_cell, *work_hidden;
 } cell_forward;
 
-INLINE void activate(const cell_forward *x) {
+/* The gates and the cell state of one row. */
+INLINE void activate(const cell_forward *x, size_t place, size_t rank) {
   UNROLL for (int v = 0; v < PV; v++) {
-    const size_t lane = (size_t)v * VL;
-    const vf i = vsigmoid(vload(x->sum + lane));
-    const vf f = vsigmoid(vload(x->sum + x->sum_stride + lane));
-    const vf g = vtanh(vload(x->sum + 2 * x->sum_stride + lane));
-    const vf o = vsigmoid(vload(x->sum + 3 * x->sum_stride + lane));
-    const vf c = vfma(f, vload(x->work_cell + lane), vmul(i, g));
-    const vf h = vmul(o, vtanh(c));
-    vstore(x->gate + lane, i);
-    vstore(x->gate + x->gate_stride + lane, f);
-    vstore(x->gate + 2 * x->gate_stride + lane, g);
-    vstore(x->gate + 3 * x->gate_stride + lane, o);
-    vstore(x->cell + lane, c);
-    vstore(x->work_cell + lane, c);
-    vstore(x->hidden + lane, h);
-    vstore(x->work_hidden + lane, h);
+    const size_t from = rank + (size_t)v * VL, to = place + (size_t)v * VL;
+    const vf i = vsigmoid(vload(x->sum + from));
+    const vf f = vsigmoid(vload(x->sum + x->sum_stride + from));
+    const vf g = vtanh(vload(x->sum + 2 * x->sum_stride + from));
+    const vf o = vsigmoid(vload(x->sum + 3 * x->sum_stride + from));
+    const vf c = vfma(f, vload(x->work_cell + from), vmul(i, g));
+    vstore(x->gate + to, i);
+    vstore(x->gate + x->gate_stride + to, f);
+    vstore(x->gate + 2 * x->gate_stride + to, g);
+    vstore(x->gate + 3 * x->gate_stride + to, o);
+    vstore(x->cell + to, c);
+    vstore(x->work_cell + from, c);
+  }
+}
+
+/* The hidden state of one row. */
+INLINE void expose(const cell_forward *x, size_t place, size_t rank) {
+  UNROLL for (int v = 0; v < PV; v++) {
+    const size_t from = rank + (size_t)v * VL, to = place + (size_t)v * VL;
+    const vf h = vmul(vload(x->gate + 3 * x->gate_stride + to), vtanh(vload(x->work_cell + from)));
+    vstore(x->hidden + to, h);
+    vstore(x->work_hidden + from, h);
   }
 }
 
@@ -156,19 +165,19 @@ void KERNEL(lstm_forward)(char *base, const double *args) {
       p.c_panel = 4 * u;
       p.next = p.b + 4 * (n + 1 == unit1 ? u : t % 2 == 0 ? u + 1 : u - 1) * p.b_stride;
       KERNEL(multiply)(&p, 0, rows, 4 * u, 4 * u + 4);
-      for (size_t r = 0; r < rows; r++) {
-        const size_t place = (size_t)token[r] * PANEL, rank = u * work_stride + r * PANEL;
-        activate(&(cell_forward){
-            .gate = gates + 4 * u * gates_stride + place,
-            .gate_stride = gates_stride,
-            .cell = cell + u * state_stride + place,
-            .hidden = hidden + u * state_stride + place,
-            .sum = work_gates + r * PANEL,
-            .sum_stride = work_stride,
-            .work_cell = work_cell + rank,
-            .work_hidden = current + rank,
-        });
-      }
+      const cell_forward panel = {
+          .gate = gates + 4 * u * gates_stride,
+          .gate_stride = gates_stride,
+          .cell = cell + u * state_stride,
+          .hidden = hidden + u * state_stride,
+          .sum = work_gates,
+          .sum_stride = work_stride,
+          .work_cell = work_cell + u * work_stride,
+          .work_hidden = current + u * work_stride,
+      };
+      /* In two passes: tanh(c) waits for the gates before it, and the gates of the next row would wait behind it. */
+      for (size_t r = 0; r < rows; r++) activate(&panel, (size_t)token[r] * PANEL, r * PANEL);
+      for (size_t r = 0; r < rows; r++) expose(&panel, (size_t)token[r] * PANEL, r * PANEL);
       for (size_t r = next_rows; r < rows; r++) {
         float *final = F32(base, x->state_out) + u * carried + (size_t)ranked[r] * PANEL;
         copy_row(final, current + u * work_stride + r * PANEL);
@@ -219,12 +228,15 @@ INLINE void differentiate(const cell_backward *x) {
 }
 
 /* Fetches what `differentiate` will read of a panel: its lines are far apart, no hardware prefetcher sees them. */
-INLINE void fetch_ahead(char *base, const backward_args *x, size_t u, const int32_t *token, size_t rows) {
+INLINE void fetch_ahead(char *base, const backward_args *x, size_t u, const int32_t *token, const int32_t *before,
+                        size_t rows) {
   const size_t gates_stride = (size_t)x->s.gates_stride;
+  const float *cell = F32(base, x->s.cell) + u * (size_t)x->s.state_stride;
   for (size_t r = 0; r < rows; r++) {
     const size_t place = (size_t)token[r] * PANEL;
     for (size_t gate = 0; gate < 4; gate++) PREFETCH(F32(base, x->s.gates) + (4 * u + gate) * gates_stride + place);
-    PREFETCH(F32(base, x->s.cell) + u * (size_t)x->s.state_stride + place);
+    PREFETCH(cell + place);
+    PREFETCH(cell + (size_t)before[r] * PANEL);
     if (x->d_hidden != 0) PREFETCH(F32(base, x->d_hidden) + u * (size_t)x->d_hidden_stride + place);
   }
 }
@@ -249,7 +261,10 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
     const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
     float *current = work_gates + t % 2 * 4 * units * work_stride;
     locate_tokens(base, &x->s, row0, rows, t, token);
-    if (t > 0) locate_tokens(base, &x->s, row0, rows, t - 1, before);
+    if (t > 0)
+      locate_tokens(base, &x->s, row0, rows, t - 1, before);
+    else
+      for (size_t r = 0; r < rows; r++) before[r] = (int32_t)x->s.tokens + ranked[r];
     product p = {
         .a = work_gates + (t + 1) % 2 * 4 * units * work_stride,
         .a_stride = work_stride,
@@ -270,7 +285,7 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
       const size_t last = min_size(unit1, first + 2);
       p.c_panel = first;
       p.next = p.b + (n + 1 == pairs ? first : t % 2 == 0 ? first + 2 : first - 2) * p.b_stride;
-      for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, token, rows);
+      for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, token, before, rows);
       if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
       for (size_t u = first; u < last; u++) {
         float *d_hidden = work_hidden + (u - first) * work_stride;
@@ -287,12 +302,11 @@ void KERNEL(lstm_backward)(char *base, const double *args) {
         }
         for (size_t r = 0; r < rows; r++) {
           const size_t place = (size_t)token[r] * PANEL;
-          const size_t previous = (t > 0 ? (size_t)before[r] : (size_t)x->s.tokens + (size_t)ranked[r]) * PANEL;
           differentiate(&(cell_backward){
               .gate = gates + 4 * u * gates_stride + place,
               .gate_stride = gates_stride,
               .cell = cell + u * state_stride + place,
-              .previous_cell = cell + u * state_stride + previous,
+              .previous_cell = cell + u * state_stride + (size_t)before[r] * PANEL,
               .d_hidden = d_hidden + r * PANEL,
               .work_cell = work_cell + u * work_stride + r * PANEL,
               .work_gate = current + 4 * u * work_stride + r * PANEL,

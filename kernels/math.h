@@ -9,46 +9,50 @@
 #include "simd.h"
 
 /*
- * Range reduction x = n ln2 + r with |r| <= ln2/2, and the polynomial e^r - 1 = r + r^2 q(r).
+ * (e^y - 1) / f for y = f x reduced to its remainder r = y - n ln2, |r| <= ln2/2, and 2^n as `scale`. The polynomial
+ * is e^r - 1 = r + r^2 q(r), in s = r / f: a factor of 1, -1 or 2 goes into the constants, where it changes no rounding.
  * Coefficients: Taylor up to r^7, whose remainder at ln2/2 is 2^-27.3 of the result.
  */
-INLINE vf expm1_reduced(vf x, vf *scale) {
-  const vf magic = vset(12582912.0f); /* 1.5 * 2^23: adding it rounds to a whole number */
-  const vf shifted = vfma(x, vset(1.44269504088896341f), magic);
+INLINE vf expm1_reduced(vf x, const float f, vf *scale) {
+  /* 1.5 * 2^23: adding it rounds to a whole number; and the exponent's bias. */
+  const vf magic = vset(12582912.0f + 127.0f);
+  const vf shifted = vfma(x, vset(f * 1.44269504088896341f), magic);
   const vf n = vsub(shifted, magic);
-  vf r = vfnma(n, vset(0.693145751953125f), x);
-  r = vfnma(n, vset(1.42860682030941723212e-6f), r);
-  *scale = vfrombits(vishl23(viadd(vbits(shifted), viset(127))));
-  vf q = vset(1.9841270e-4f);
-  q = vfma(q, r, vset(1.3888889e-3f));
-  q = vfma(q, r, vset(8.3333333e-3f));
-  q = vfma(q, r, vset(4.1666667e-2f));
-  q = vfma(q, r, vset(1.6666667e-1f));
-  q = vfma(q, r, vset(0.5f));
-  return vfma(vmul(r, r), q, r);
+  vf s = vfnma(n, vset(0.693145751953125f / f), x);
+  s = vfnma(n, vset(1.42860682030941723212e-6f / f), s);
+  *scale = vfrombits(vishl23(vbits(shifted)));
+  vf q = vset(1.9841270e-4f * f * f * f * f * f * f);
+  q = vfma(q, s, vset(1.3888889e-3f * f * f * f * f * f));
+  q = vfma(q, s, vset(8.3333333e-3f * f * f * f * f));
+  q = vfma(q, s, vset(4.1666667e-2f * f * f * f));
+  q = vfma(q, s, vset(1.6666667e-1f * f * f));
+  q = vfma(q, s, vset(0.5f * f));
+  return vfma(vmul(s, s), q, s);
 }
 
 /* e^x for x in [-87, 88]; arguments outside are taken to the border. */
 INLINE vf vexp(vf x) {
   vf scale;
   x = vmin(vset(88.0f), vmax(vset(-87.0f), x));
-  const vf e = expm1_reduced(x, &scale);
+  const vf e = expm1_reduced(x, 1.0f, &scale);
   return vfma(scale, e, scale);
 }
 
 /* 1 / (1 + e^-x) */
 INLINE vf vsigmoid(vf x) {
-  const vf e = vexp(vsub(vzero(), x));
-  return vdiv(vset(1.0f), vadd(vset(1.0f), e));
+  vf scale;
+  x = vmin(vset(87.0f), vmax(vset(-88.0f), x));
+  const vf e = expm1_reduced(x, -1.0f, &scale);
+  return vdiv(vset(1.0f), vadd(vset(1.0f), vfnma(scale, e, scale)));
 }
 
-/* (e^2x - 1) / (e^2x + 1), with e^2x - 1 formed without cancellation; beyond |x| = 10 it is +-1 in float32 */
+/* h / (h + 1) with h = (e^2x - 1) / 2, formed without cancellation; beyond |x| = 10 it is +-1 in float32 */
 INLINE vf vtanh(vf x) {
   vf scale;
-  const vf y = vmin(vset(20.0f), vmax(vset(-20.0f), vadd(x, x)));
-  const vf e = expm1_reduced(y, &scale);
-  const vf em1 = vfma(scale, e, vsub(scale, vset(1.0f)));
-  return vdiv(em1, vadd(em1, vset(2.0f)));
+  x = vmin(vset(10.0f), vmax(vset(-10.0f), x));
+  const vf e = expm1_reduced(x, 2.0f, &scale);
+  const vf h = vfma(scale, e, vfma(scale, vset(0.5f), vset(-0.5f)));
+  return vdiv(h, vadd(h, vset(1.0f)));
 }
 
 #endif

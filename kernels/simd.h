@@ -52,7 +52,6 @@ INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
 INLINE vi vbits(vf a) { return _mm512_castps_si512(a); }
 INLINE vf vfrombits(vi a) { return _mm512_castsi512_ps(a); }
 INLINE vi viset(int32_t a) { return _mm512_set1_epi32(a); }
-INLINE vi viadd(vi a, vi b) { return _mm512_add_epi32(a, b); }
 INLINE vi vishl23(vi a) { return _mm512_slli_epi32(a, 23); }
 INLINE vf vlow(vf a, vf b) {
   return _mm512_permutex2var_ps(
@@ -91,7 +90,6 @@ INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
 INLINE vi vbits(vf a) { return _mm256_castps_si256(a); }
 INLINE vf vfrombits(vi a) { return _mm256_castsi256_ps(a); }
 INLINE vi viset(int32_t a) { return _mm256_set1_epi32(a); }
-INLINE vi viadd(vi a, vi b) { return _mm256_add_epi32(a, b); }
 INLINE vi vishl23(vi a) { return _mm256_slli_epi32(a, 23); }
 INLINE vf vlow(vf a, vf b) {
   return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
@@ -132,7 +130,6 @@ INLINE vf vmin(vf a, vf b) { return _mm_min_ps(a, b); }
 INLINE vi vbits(vf a) { return _mm_castps_si128(a); }
 INLINE vf vfrombits(vi a) { return _mm_castsi128_ps(a); }
 INLINE vi viset(int32_t a) { return _mm_set1_epi32(a); }
-INLINE vi viadd(vi a, vi b) { return _mm_add_epi32(a, b); }
 INLINE vi vishl23(vi a) { return _mm_slli_epi32(a, 23); }
 INLINE vf vlow(vf a, vf b) { return _mm_unpacklo_ps(a, b); }
 INLINE vf vhigh(vf a, vf b) { return _mm_unpackhi_ps(a, b); }
@@ -164,7 +161,6 @@ INLINE vf vmin(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
 INLINE vi vbits(vf a) { return vreinterpretq_s32_f32(a); }
 INLINE vf vfrombits(vi a) { return vreinterpretq_f32_s32(a); }
 INLINE vi viset(int32_t a) { return vdupq_n_s32(a); }
-INLINE vi viadd(vi a, vi b) { return vaddq_s32(a, b); }
 INLINE vi vishl23(vi a) { return vshlq_n_s32(a, 23); }
 INLINE vf vlow(vf a, vf b) { return vzip1q_f32(a, b); }
 INLINE vf vhigh(vf a, vf b) { return vzip2q_f32(a, b); }
@@ -207,7 +203,6 @@ INLINE vf vmin(vf a, vf b) { return wasm_f32x4_pmin(b, a); }
 INLINE vi vbits(vf a) { return a; }
 INLINE vf vfrombits(vi a) { return a; }
 INLINE vi viset(int32_t a) { return wasm_i32x4_splat(a); }
-INLINE vi viadd(vi a, vi b) { return wasm_i32x4_add(a, b); }
 INLINE vi vishl23(vi a) { return wasm_i32x4_shl(a, 23); }
 INLINE vf vlow(vf a, vf b) { return wasm_i32x4_shuffle(a, b, 0, 4, 1, 5); }
 INLINE vf vhigh(vf a, vf b) { return wasm_i32x4_shuffle(a, b, 2, 6, 3, 7); }
