@@ -70,6 +70,7 @@ function describe({ checkpoint, weights, state, config, history, parameters }: I
     ['seed', String(state.seed)],
     ['numbers', state.profile],
     ['corpus', `sha256 ${state.corpus}`],
+    ['vocabulary', `sha256 ${state.vocabulary}`],
     ...(best
       ? [
           [

@@ -53,7 +53,7 @@ export async function openModel(run: string, options: OpenOptions = {}): Promise
     ...(options.backend === undefined ? [] : [`backend=${options.backend}`]),
   ];
   const config = await found.run.readConfig(overrides);
-  const vocabulary = await found.run.readVocabulary();
+  const vocabulary = await found.run.readVocabulary(state);
   return new TrainedModel(config, vocabulary, state.step, found.checkpoint);
 }
 

@@ -15,7 +15,7 @@ import { compareConfigs, describeChanges, type ConfigChange } from './config-cha
 import { explainDisk, readText, replaceText, type RunFileSystem } from './disk.js';
 import { formatHistory, parseHistory, type RunStart } from './history.js';
 import { verifyCheckpoint, type RunState } from './run-state.js';
-import { formatVocabulary, parseVocabulary, type Vocabulary } from './vocabulary-file.js';
+import { parseVocabulary, type Vocabulary } from './vocabulary-file.js';
 
 /**
  * The directory of a run: config.yaml, vocabulary.json, history.json, metrics.jsonl, checkpoints/, and the files
@@ -151,19 +151,19 @@ export class RunDirectory {
     await this.#replace(CONFIG_FILE, formatConfig(config));
   }
 
-  async writeVocabulary(vocabulary: Vocabulary): Promise<void> {
-    await this.#replace(VOCABULARY_FILE, formatVocabulary(vocabulary));
+  /** @param text what `formatVocabulary` gives */
+  async writeVocabulary(text: string): Promise<void> {
+    await this.#replace(VOCABULARY_FILE, text);
   }
 
-  /** Whether the vocabulary on disk is this one; also true where there is none yet. */
-  async hasVocabulary(vocabulary: Vocabulary): Promise<boolean> {
-    const text = await this.#readIfThere(VOCABULARY_FILE, MAX_VOCABULARY_BYTES);
-    return text === undefined || text === formatVocabulary(vocabulary);
-  }
-
-  async readVocabulary(): Promise<Vocabulary> {
+  /**
+   * @param state of the checkpoint that the vocabulary is for
+   * @throws UserError naming the file when it is missing, damaged, or not the one that the checkpoint was trained with
+   */
+  async readVocabulary(state: RunState): Promise<Vocabulary> {
     const file = path.join(this.directory, VOCABULARY_FILE);
-    return parseVocabulary(file, await this.#read(VOCABULARY_FILE, MAX_VOCABULARY_BYTES));
+    const text = await this.#read(VOCABULARY_FILE, MAX_VOCABULARY_BYTES);
+    return parseVocabulary(file, text, state.vocabulary);
   }
 
   async readConfig(overrides: readonly string[] = []): Promise<NamedConfig> {

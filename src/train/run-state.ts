@@ -28,6 +28,8 @@ const stateSchema = z.strictObject({
   profile: z.string(),
   /** SHA-256 of the corpus's sources and options. */
   corpus: z.string(),
+  /** SHA-256 of the run's vocabulary.json: what token ids and classes mean. */
+  vocabulary: z.string(),
   /** The step last evaluated after, evaluations since the best result, and that result. */
   validation: z.strictObject({
     step: count,

@@ -22,6 +22,7 @@ import type { RunState } from './run-state.js';
 import { networkShape, networkSizes } from './sizes.js';
 import { runSteps } from './steps.js';
 import { Validation } from './validation.js';
+import { digestVocabulary, formatVocabulary } from './vocabulary-file.js';
 
 export interface TrainOptions {
   /** Where config, checkpoints and logs go. */
@@ -90,8 +91,10 @@ class TrainingRun {
         'train.earlyStopping: expected a validation split to tell when to stop, but data.validation gives none',
       );
     }
-    if (resumed) await this.#acceptCorpus(corpus, resumed);
-    await this.#directory.writeVocabulary(corpus);
+    const vocabulary = formatVocabulary(corpus);
+    const vocabularyDigest = digestVocabulary(vocabulary);
+    if (resumed) await this.#acceptCorpus(corpus, vocabularyDigest, resumed);
+    await this.#directory.writeVocabulary(vocabulary);
 
     const state = resumed?.found?.state;
     const setting = this.#createEngine(corpus);
@@ -127,6 +130,7 @@ class TrainingRun {
     const outcome = await runSteps({
       config,
       corpus,
+      vocabularyDigest,
       engine,
       source,
       profile: choice.profile,
@@ -160,7 +164,11 @@ class TrainingRun {
   readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
 
   /** Takes the corpus of a resumed run if it is still the same, or the user overrides that it is not. */
-  async #acceptCorpus(corpus: Corpus, { found, overridden }: Resumption): Promise<void> {
+  async #acceptCorpus(
+    corpus: Corpus,
+    vocabularyDigest: string,
+    { found, overridden }: Resumption,
+  ): Promise<void> {
     if (found && found.state.corpus !== corpus.fingerprint) {
       if (!this.options.override) {
         throw new UserError(
@@ -169,7 +177,7 @@ class TrainingRun {
             'or add --override to go on with the changed corpus',
         );
       }
-      if (!(await this.#directory.hasVocabulary(corpus))) {
+      if (found.state.vocabulary !== vocabularyDigest) {
         throw new UserError(
           `${found.checkpoint}: the changed corpus has another vocabulary or other classes, ` +
             'so that the weights would mean other words: start a new run with another --run-dir',

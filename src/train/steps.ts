@@ -17,6 +17,8 @@ import type { Validation } from './validation.js';
 export interface PreparedRun {
   config: Config;
   corpus: Corpus;
+  /** SHA-256 of vocabulary.json. */
+  vocabularyDigest: string;
   engine: Engine;
   source: BatchSource;
   profile: string;
@@ -71,7 +73,7 @@ export async function runSteps(
 }
 
 function describeProgress(
-  { config, corpus, profile, source, validation }: PreparedRun,
+  { config, corpus, vocabularyDigest, profile, source, validation }: PreparedRun,
   step: number,
 ): Progress {
   const { stepsPerEpoch } = source;
@@ -85,6 +87,7 @@ function describeProgress(
     seed: config.train.seed,
     profile,
     corpus: corpus.fingerprint,
+    vocabulary: vocabularyDigest,
     validation: validation.state,
   };
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { tokenizerFromJson } from '../data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../data/tokenizers/serialized.js';
@@ -21,8 +22,21 @@ export function formatVocabulary({ tokenizer, classes }: Vocabulary): string {
   return `${JSON.stringify({ tokenizer: tokenizer.toJSON(), classes })}\n`;
 }
 
-/** @throws UserError naming the file when the text is no vocabulary */
-export function parseVocabulary(file: string, text: string): Vocabulary {
+/** SHA-256 of the text of a vocabulary. */
+export function digestVocabulary(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/**
+ * @param digest SHA-256 that the text is to have
+ * @throws UserError naming the file when the text is no vocabulary, or another one
+ */
+export function parseVocabulary(file: string, text: string, digest: string): Vocabulary {
+  if (digestVocabulary(text) !== digest) {
+    throw new UserError(
+      `${file}: damaged or of another run: its SHA-256 is not the one in the checkpoint's state.json`,
+    );
+  }
   try {
     const { tokenizer, classes } = vocabularySchema.parse(JSON.parse(text));
     return { tokenizer: tokenizerFromJson(tokenizer), classes };

@@ -266,6 +266,7 @@ describe('inspect', () => {
       seed: 3,
       profile: 'fma-float32',
       corpus: 'abc',
+      vocabulary: 'def',
       validation: {
         step: 5,
         withoutImprovement: 0,
@@ -285,6 +286,7 @@ describe('inspect', () => {
       'seed        3',
       'numbers     fma-float32',
       'corpus      sha256 abc',
+      'vocabulary  sha256 def',
       'best        validation loss 0.5000, accuracy 75.0 %, after step 5; 0 evaluations since',
       '',
       'Starts',

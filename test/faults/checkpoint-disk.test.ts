@@ -49,6 +49,7 @@ function progressAt(step: number): Progress {
     seed: 1,
     profile: 'fma-float32',
     corpus: 'abc',
+    vocabulary: 'def',
     validation: { step, withoutImprovement: 0, best: { step, loss: 1, accuracy: 0.5 } },
   };
 }

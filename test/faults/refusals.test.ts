@@ -152,6 +152,23 @@ describe('a checkpoint', () => {
     expect(readLog(copy.run).filter(({ type }) => type === 'step')).toHaveLength(20);
   });
 
+  it('is not used with another vocabulary than it was trained with, which a resume mends', async () => {
+    const copy = copyRun('other-vocabulary');
+    const file = join(copy.run, 'vocabulary.json');
+    const text = readFileSync(file, 'utf8');
+    const { classes } = JSON.parse(text) as { classes: string[] };
+    const names = JSON.stringify(classes);
+    writeFileSync(file, text.replace(names, JSON.stringify(classes.toReversed())));
+    expect(readFileSync(file, 'utf8')).not.toBe(text);
+    for (const command of ['evaluate', 'predict']) {
+      expect(await refusalOf([command, copy.run], copy.run)).toBe(
+        `${file}: damaged or of another run: its SHA-256 is not the one in the checkpoint's state.json`,
+      );
+    }
+    await succeed(cwd, [...train, '--resume', '--run-dir', copy.run]);
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
   it('is refused when none is whole', async () => {
     const copy = copyRun('none-whole');
     for (const name of readdirSync(join(copy.run, 'checkpoints'))) {

@@ -77,6 +77,7 @@ async function forge(name: string, content: Buffer): Promise<void> {
     seed,
     profile,
     corpus,
+    vocabulary,
     validation,
     files: listed,
   } = await readState(newest);
@@ -85,7 +86,7 @@ async function forge(name: string, content: Buffer): Promise<void> {
   const forged = { ...listed, [name]: { bytes: content.length, sha256 } };
   writeFileSync(
     join(newest, 'state.json'),
-    formatState({ step, position, seed, profile, corpus, validation }, forged),
+    formatState({ step, position, seed, profile, corpus, vocabulary, validation }, forged),
   );
 }
 
