@@ -18,7 +18,7 @@ const STATUS_BUG = 70;
 
 /**
  * Runs one command line and gives the exit status: 0 done, 1 an error that the user can mend,
- * 130 or 143 a run that SIGINT or SIGTERM stopped, 70 a bug.
+ * 129, 130 or 143 a run that SIGHUP, SIGINT or SIGTERM stopped, 70 a bug.
  * @param argv without node and the script's name
  */
 export async function run(argv: readonly string[], context: Context): Promise<number> {
@@ -113,15 +113,22 @@ function describeError(error: unknown, verbose: boolean): string {
 }
 
 function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EPIPE';
+  return codeOf(error) === 'EPIPE';
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
 /** The program: runs the command line in this process and sets its exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on('error', (error) => {
-    if (!isBrokenPipe(error)) throw error;
-    process.exit(0);
+    if (isBrokenPipe(error)) process.exit(0);
+    process.stderr.write(`Standard output cannot be written (${codeOf(error)})\n`);
+    process.exit(1);
   });
+  // Nobody sees progress any more, once a terminal is closed; the work goes on.
+  process.stderr.on('error', () => undefined);
   process.on('uncaughtException', (error) => {
     process.stderr.write(describeError(error, argv.includes('--verbose')));
     process.exit(error instanceof UserError ? 1 : STATUS_BUG);
@@ -136,24 +143,26 @@ export async function main(argv: readonly string[]): Promise<void> {
   });
 }
 
-const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 } as const;
+const SIGNAL_STATUS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
-function catchSignals(onFirst: () => void): CaughtSignals {
+function catchSignals(onFirst: () => boolean): CaughtSignals {
   const abort = new AbortController();
   let status: number | undefined;
   const receive = (name: NodeJS.Signals) => {
     const number = SIGNAL_STATUS[name as keyof typeof SIGNAL_STATUS];
     if (status !== undefined) process.exit(number);
     status = number;
-    onFirst();
+    if (!onFirst()) process.exit(number);
     abort.abort();
   };
-  process.on('SIGINT', receive).on('SIGTERM', receive);
+  for (const name of Object.keys(SIGNAL_STATUS)) process.on(name, receive);
   return {
     signal: abort.signal,
     get status() {
       return status;
     },
-    release: () => process.off('SIGINT', receive).off('SIGTERM', receive),
+    release: () => {
+      for (const name of Object.keys(SIGNAL_STATUS)) process.off(name, receive);
+    },
   };
 }

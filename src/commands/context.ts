@@ -9,10 +9,12 @@ export interface Context {
   readonly stderr: Writable & { isTTY?: boolean };
   loadLibrary(): Promise<Library>;
   /**
-   * From now on the first SIGINT or SIGTERM does not end the process but aborts `signal`; the
+   * From now on the first SIGINT, SIGTERM or SIGHUP does not end the process but aborts `signal`; the
    * second one ends it at once.
+   *
+   * @param onFirst says false when the first one is to end it at once, too
    */
-  catchSignals(onFirst: () => void): CaughtSignals;
+  catchSignals(onFirst: () => boolean): CaughtSignals;
   /** Exit status of the process; a command changes it where it ends well but not as planned. */
   status: number;
 }

@@ -62,6 +62,13 @@ async function evaluateSplit(
   try {
     const corpus = await prepareCorpus(model.config, progress.observe);
     try {
+      // Other data may have another vocabulary and other classes than the weights know.
+      if (corpus.fingerprint !== model.corpus) {
+        throw new UserError(
+          `${model.checkpoint}: the corpus has changed since this checkpoint was written, and its splits with it: ` +
+            'restore the files that data names, or name files to measure on with --data',
+        );
+      }
       const store = corpus[split];
       if (store === undefined) {
         throw new UserError(

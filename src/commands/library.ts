@@ -40,6 +40,8 @@ export interface TrainedModel {
   readonly tokenizer: Tokenizer;
   readonly step: number;
   readonly checkpoint: string;
+  /** Fingerprint of the corpus that it was trained on. */
+  readonly corpus: string;
   /** Class probabilities of each text, in the order of `classes`. */
   classify(texts: readonly string[]): Promise<Float32Array[]>;
   evaluate(store: TokenStore): Promise<Evaluation>;

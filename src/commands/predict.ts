@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -67,13 +67,14 @@ export const predictCommand = (context: Context) =>
         }
         const isPiped = files.length === 0;
         const { header, delimiter, encoding, textUnit, ...data } = model.config.data;
-        const examples = library.readExamples(isPiped ? ['-'] : files, {
+        const read = library.readExamples(isPiped ? ['-'] : files, {
           format: format ?? (isPiped ? 'text' : undefined),
           text: text ?? data.text,
           ...{ header, delimiter, encoding },
           // Whoever pipes text into a model sends a row a line.
           textUnit: isPiped ? 'line' : textUnit,
         });
+        const examples = out === undefined ? read : sparing(out, read);
         const rows = Readable.from(predict(model, examples, batchSize));
         const writer = layout === 'csv' ? csvWriter(model.classes) : jsonlWriter(model.classes);
         await (out === undefined
@@ -108,6 +109,25 @@ async function* predict(
         probabilities: Array.from(probabilities, (value) => Number(value.toPrecision(7))),
       };
     }
+  }
+}
+
+/** Passes examples on, unless they come from the file that the predictions would replace. */
+async function* sparing(
+  out: string,
+  examples: AsyncIterable<Example>,
+): AsyncGenerator<Example, void, undefined> {
+  const target = await stat(out).catch(() => undefined);
+  let checked: string | undefined;
+  for await (const example of examples) {
+    if (target !== undefined && example.source !== checked) {
+      checked = example.source;
+      const source = await stat(checked).catch(() => undefined);
+      if (source?.ino === target.ino && source.dev === target.dev) {
+        throw new UserError(`--out: ${out} is read as input, and would be lost: name another file`);
+      }
+    }
+    yield example;
   }
 }
 
@@ -149,7 +169,7 @@ async function writeWhole(path: string, write: (file: Writable) => Promise<void>
   } catch (error) {
     await rm(partial, { force: true });
     const { code, syscall } = error as NodeJS.ErrnoException;
-    if (syscall !== 'open' && syscall !== 'rename') throw error;
+    if (syscall !== 'open' && syscall !== 'rename' && syscall !== 'write') throw error;
     throw new UserError(`--out: ${path} cannot be written (${code ?? String(error)})`, {
       cause: error,
     });

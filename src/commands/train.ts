@@ -10,6 +10,7 @@ import { showProgress } from '../observe/progress.js';
 import { type MetricsServer, serveMetrics } from '../observe/server.js';
 import { trackStatus } from '../observe/status.js';
 import { type EndEvent } from '../train/events.js';
+import { CONFIG_FILE } from '../train/run-directory.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
 import { computeOptions, configOptions, wholeNumber } from './options.js';
@@ -46,13 +47,16 @@ export const trainCommand = (context: Context) =>
     },
     async run({ config: file, set, workers, backend, resume, override, runDir, metricsPort }) {
       if (override && !resume) throw new UserError('--override: expected with --resume only');
+      if (runDir === '') throw new UserError('--run-dir: expected the name of a directory, got ""');
       const config = await loadConfig(file, [
         ...listOverrides({ workers, backend, 'metrics.port': metricsPort }),
         ...set,
       ]);
       const directory = runDir ?? join('runs', config.name);
       const end = await trainObserved(config, { runDir: directory, resume, override }, context);
-      context.stdout.write(`${summarize(end, config, directory, file).join('\n')}\n`);
+      // What --set changed stands in the run's own config only.
+      const resumable = set.length === 0 ? file : join(directory, CONFIG_FILE);
+      context.stdout.write(`${summarize(end, config, directory, resumable).join('\n')}\n`);
     },
   });
 
@@ -71,9 +75,18 @@ async function trainObserved(
   const progress = showProgress(context.stderr);
   const notify = (message: string) => progress.observe({ type: 'notice', message });
   const observers: Observer[] = [progress, logMetrics(notify), memoryKeeper];
-  const signals = context.catchSignals(() =>
-    notify('Stopping: this step is finished and a checkpoint written; once more ends at once.'),
-  );
+  let hasBegun = false;
+  observers.push({
+    observe: ({ type }) => (hasBegun ||= type === 'start'),
+    close: () => undefined,
+  });
+  const signals = context.catchSignals(() => {
+    // What is prepared is kept, and there is no step to finish yet.
+    if (!hasBegun) notify('Stopped before the first step.');
+    else
+      notify('Stopping: this step is finished and a checkpoint written; once more ends at once.');
+    return hasBegun;
+  });
   let server: MetricsServer | undefined;
   try {
     const { port, host } = config.metrics;

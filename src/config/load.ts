@@ -10,6 +10,7 @@ import {
   type Pair,
   parseDocument,
   stringify,
+  visit,
 } from 'yaml';
 import { UserError } from '../errors.js';
 import { formatPath, type KeyPath } from './expectation.js';
@@ -65,7 +66,7 @@ export function parseConfig(
   }
 
   const given = overrides.map(parseOverride);
-  const value = given.reduce(applyOverride, readValue(document, fileName) ?? {});
+  const value = given.reduce(applyOverride, readValue(document, fileName, locate) ?? {});
   const parsed = configSchema.safeParse(value);
   const problems = parsed.success
     ? checkTogether(parsed.data)
@@ -82,7 +83,20 @@ export function formatConfig(config: Config): string {
   return stringify(config, { aliasDuplicateObjects: false });
 }
 
-function readValue(document: Document.Parsed, fileName: string): unknown {
+function readValue(
+  document: Document.Parsed,
+  fileName: string,
+  locate: (offset: number) => string,
+): unknown {
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      throw new UserError(
+        `${locate(alias.range![0])}: *${alias.source}: expected an anchor &${alias.source} before it; ` +
+          'a text that begins with * needs quotation marks',
+      );
+    },
+  });
   try {
     return document.toJS() as unknown;
   } catch (error) {

@@ -19,13 +19,23 @@ export function parseOverride(text: string): Override {
   if (equals <= 0) {
     throw new UserError(`--set ${text}: expected key=value, for example train.batchSize=64`);
   }
-  const document = parseDocument(text.slice(equals + 1), { prettyErrors: false });
+  const given = text.slice(equals + 1);
+  // A glob such as *.csv: an alias has no meaning where no anchor can be.
+  const source = given.startsWith('*') ? JSON.stringify(given) : given;
+  const document = parseDocument(source, { prettyErrors: false });
   const [error] = document.errors;
   if (error !== undefined) {
     throw new UserError(`--set ${text}: the value is not valid YAML: ${error.message}`);
   }
   const path = text.slice(0, equals).split('.').map(parsePart);
-  return { text, path, value: document.toJS() as unknown };
+  try {
+    return { text, path, value: document.toJS() as unknown };
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new UserError(`--set ${text}: ${error.message}; quote what begins with *`, {
+      cause: error,
+    });
+  }
 }
 
 function parsePart(part: string): string | number {

@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import type { AdamSettings } from '../backend/kernels.js';
 import { ADAM_SETTINGS } from '../backend/kernels.js';
 import {
@@ -6,6 +7,7 @@ import {
   type BackendKind,
   type SharedBlock,
 } from '../backend/select.js';
+import { UserError } from '../errors.js';
 import { BatchLayouter, HEADER, type BatchLayout, type RawBatch } from '../model/batch-layout.js';
 import { BatchSums, type BatchResult } from '../model/batch-sums.js';
 import {
@@ -42,9 +44,21 @@ export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block
   return { heap: new Heap(handle.block.bytes, traits.floatBytes), plan };
 }
 
-/** Plans and allocates the memory of a network. */
+/**
+ * Plans and allocates the memory of a network.
+ *
+ * @throws UserError when the machine or the backend has less
+ */
 export function allocateEngine(backend: BackendKind, sizes: NetworkSizes): EngineHandle {
-  return { backend, sizes, block: allocateBlock(backend, plannedBytes(backend, sizes)) };
+  const bytes = plannedBytes(backend, sizes);
+  if (bytes > totalmem()) {
+    const [needed, present] = [bytes, totalmem()].map((each) => (each / 2 ** 30).toFixed(1));
+    throw new UserError(
+      `this model and batch need ${needed!} GiB of memory, and the machine has ${present!} GiB: ` +
+        'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength',
+    );
+  }
+  return { backend, sizes, block: allocateBlock(backend, bytes) };
 }
 
 /** Bytes of memory that a network will take. */

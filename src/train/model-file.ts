@@ -13,7 +13,7 @@ import { loadModel } from './checkpoint.js';
 import { allocateEngine, Engine } from './engine.js';
 import { evaluate, evaluationBatches, type Evaluation } from './evaluation.js';
 import { createWorkerPool, type WorkerPool } from './pool.js';
-import { verifyCheckpoint } from './run-state.js';
+import { verifyCheckpoint, type RunState } from './run-state.js';
 import { findCheckpoint } from './find-checkpoint.js';
 import { networkShape, networkSizes } from './sizes.js';
 import type { Vocabulary } from './vocabulary-file.js';
@@ -54,23 +54,28 @@ export async function openModel(run: string, options: OpenOptions = {}): Promise
   ];
   const config = await found.run.readConfig(overrides);
   const vocabulary = await found.run.readVocabulary(state);
-  return new TrainedModel(config, vocabulary, state.step, found.checkpoint);
+  return new TrainedModel(config, vocabulary, state, found.checkpoint);
 }
 
 /** A model for use: every call spreads its work over the workers. Calls must not overlap. */
 export class TrainedModel {
   readonly tokenizer: Tokenizer;
   readonly classes: readonly string[];
+  readonly step: number;
+  /** Fingerprint of the corpus that it was trained on. */
+  readonly corpus: string;
   #engine: { engine: Engine; pool: WorkerPool } | undefined;
 
   constructor(
     readonly config: NamedConfig,
     vocabulary: Vocabulary,
-    readonly step: number,
+    state: RunState,
     readonly checkpoint: string,
   ) {
     this.tokenizer = vocabulary.tokenizer;
     this.classes = vocabulary.classes;
+    this.step = state.step;
+    this.corpus = state.corpus;
   }
 
   /** Class probabilities of each text, in the order of `classes`. */
@@ -188,7 +193,9 @@ function draw(
   ids.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
   if (temperature === 0) return ids[0]!;
   const kept = topK > 0 ? ids.slice(0, topK) : ids;
-  const weights = kept.map((id) => probabilities[id]! ** (1 / temperature));
+  // By the likeliest: powers of small probabilities would all be 0.
+  const highest = probabilities[kept[0]!]!;
+  const weights = kept.map((id) => (probabilities[id]! / highest) ** (1 / temperature));
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let rest = uniform(seed, PURPOSE.sampling, 0, index) * total;
   for (const [place, weight] of weights.entries()) {

@@ -22,9 +22,10 @@ import { parseVocabulary, type Vocabulary } from './vocabulary-file.js';
  * `latest` and `best` that name a checkpoint each.
  */
 
-const CONFIG_FILE = 'config.yaml';
+export const CONFIG_FILE = 'config.yaml';
 const VOCABULARY_FILE = 'vocabulary.json';
 const HISTORY_FILE = 'history.json';
+const OWN_FILES = [CONFIG_FILE, VOCABULARY_FILE, HISTORY_FILE, 'metrics.jsonl'];
 
 /** Beyond these sizes a file is not what its name says. */
 const MAX_SMALL_BYTES = 2 ** 24;
@@ -59,9 +60,10 @@ export class RunDirectory {
    * Starts a run here. A directory without a checkpoint holds nothing that could be lost: whoever mends a
    * mistake in the config may start again.
    *
-   * @throws UserError when the directory holds a run already
+   * @throws UserError when the directory holds a run already, or files of such names that are no run's
    */
   async create(config: NamedConfig): Promise<void> {
+    await this.#expectNoOthersFiles();
     await this.#tidy();
     const held = await this.listCheckpoints();
     if (held.length > 0) {
@@ -121,6 +123,18 @@ export class RunDirectory {
     };
   }
 
+  /** Files with a run's names where no run is would be somebody's own. */
+  async #expectNoOthersFiles(): Promise<void> {
+    const names = await this.#list(this.directory);
+    if (names.includes(path.basename(this.checkpoints))) return;
+    const other = OWN_FILES.find((name) => names.includes(name));
+    if (other === undefined) return;
+    throw new UserError(
+      `${path.join(this.directory, other)}: expected no such file, since ${this.directory} holds no run: ` +
+        'it would be overwritten; name another directory with --run-dir',
+    );
+  }
+
   async #findWhole(
     notice: (message: string) => void,
   ): Promise<{ checkpoint: string; state: RunState } | undefined> {
@@ -138,7 +152,10 @@ export class RunDirectory {
       await this.#repoint(name, state, names);
       return { checkpoint, state };
     }
-    if (names.length === 0) return undefined;
+    if (names.length === 0) {
+      notice(`${this.directory} holds no checkpoint: beginning at the first step.`);
+      return undefined;
+    }
     throw new UserError(
       `${this.directory}: ${names.length === 1 ? 'its only checkpoint is not' : `none of its ${names.length} checkpoints is`} whole`,
     );
@@ -249,10 +266,14 @@ export class RunDirectory {
     });
   }
 
-  async #listAll(): Promise<string[]> {
-    return explainDisk(`${this.checkpoints}: cannot be read`, async () => {
+  #listAll(): Promise<string[]> {
+    return this.#list(this.checkpoints);
+  }
+
+  async #list(directory: string): Promise<string[]> {
+    return explainDisk(`${directory}: cannot be read`, async () => {
       try {
-        return await this.fs.readdir(this.checkpoints);
+        return await this.fs.readdir(directory);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
         throw error;

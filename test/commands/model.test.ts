@@ -76,7 +76,7 @@ describe('evaluate', () => {
   });
 
   test('measures a split of the data, and says when there is none', async () => {
-    const corpus = { validation: 'the store', close: () => Promise.resolve() };
+    const corpus = { validation: 'the store', fingerprint: '', close: () => Promise.resolve() };
     const library = {
       openModel: () =>
         Promise.resolve({

@@ -93,6 +93,7 @@ function stubModel(config: Config): TrainedModel {
     tokenizer: tokenizerFromJson({ kind: 'byte' }),
     step: 7,
     checkpoint: 'runs/x/checkpoints/step-00000007',
+    corpus: '',
     classify: refuse,
     evaluate: refuse,
     generate: refuse,

@@ -99,23 +99,27 @@ test('a run is shown, logged, served, and summed up with what to do next', async
   ]);
 });
 
-test.each([130, 143])('a signal aborts the run, is told, and gives status %i', async (number) => {
-  const { status, stdout, stderr } = await runWith(
-    ['train', '--config', file, '--run-dir', folder],
-    {
-      train: (_, { signal }) =>
-        new Promise((resolve) => {
-          signal!.addEventListener('abort', () => resolve({ ...end, reason: 'stopped' }));
-        }),
-    },
-    { signalStatus: number },
-  );
-  expect(status).toBe(number);
-  expect(stderr).toContain('Stopping: this step is finished and a checkpoint written');
-  expect(stdout).toContain(
-    `To go on: lockstep train --config ${file} --run-dir ${folder} --resume`,
-  );
-});
+test.each([129, 130, 143])(
+  'a signal aborts the run, is told, and gives status %i',
+  async (number) => {
+    const { status, stdout, stderr } = await runWith(
+      ['train', '--config', file, '--run-dir', folder],
+      {
+        train: (_, { signal, listener }) =>
+          new Promise((resolve) => {
+            listener(startEvent({ runDir: folder }));
+            signal!.addEventListener('abort', () => resolve({ ...end, reason: 'stopped' }));
+          }),
+      },
+      { signalStatus: number },
+    );
+    expect(status).toBe(number);
+    expect(stderr).toContain('Stopping: this step is finished and a checkpoint written');
+    expect(stdout).toContain(
+      `To go on: lockstep train --config ${file} --run-dir ${folder} --resume`,
+    );
+  },
+);
 
 test('a signal that comes when all is done changes nothing', async () => {
   const train: Library['train'] = () => Promise.resolve(end);

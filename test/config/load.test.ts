@@ -35,7 +35,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an alias without anchor',
       `${minimal}train: *nowhere\n`,
-      'configs/x.yaml: Unresolved alias (the anchor must be set before the alias): nowhere',
+      'configs/x.yaml:4:8: *nowhere: expected an anchor &nowhere before it; a text that begins with * needs quotation marks',
     ],
     [
       'a missing key in a group',

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -113,11 +120,52 @@ describe('the run directory', () => {
     expect(sentence).toMatch(/model\.dropout: 0\.2 → 0\.5\b/);
   });
 
+  it('that holds files of others by the names of a run is left alone', async () => {
+    const own = mkdtempSync(join(cwd, 'own-'));
+    const config = join(own, 'config.yaml');
+    writeFileSync(config, `# Mine.\n${readFileSync(join(cwd, 'classifier.yaml'), 'utf8')}`);
+    const sentence = await refusalOf(['train', '--config', config, '--run-dir', own], own);
+    expect(sentence).toBe(
+      `${config}: expected no such file, since ${own} holds no run: ` +
+        'it would be overwritten; name another directory with --run-dir',
+    );
+    const nameless = await refusalOf([...train, '--run-dir', '']);
+    expect(nameless).toBe('--run-dir: expected the name of a directory, got ""');
+  });
+
   it('that holds no run cannot be resumed, and is not made', async () => {
     const absent = join(cwd, 'runs/absent');
     const sentence = await refusalOf([...train, '--resume', '--run-dir', absent], cwd);
     expect(sentence).toMatch(/^\S+runs\/absent holds no run to resume/);
   });
+});
+
+it('predictions do not replace the file that they are made from', async () => {
+  const file = write('judged.csv', 'text,label\nthe sea is,red\n');
+  const sentence = await refusalOf(['predict', whole, file, '--out', `./${file}`]);
+  expect(sentence).toBe(`--out: ./${file} is read as input, and would be lost: name another file`);
+  expect(readFileSync(join(cwd, file), 'utf8')).toContain('the sea is,red');
+});
+
+it('a split is not measured when the data has changed since', async () => {
+  const run = join(cwd, 'runs/changing');
+  const rows = readFileSync(join(cwd, 'colours.csv'), 'utf8');
+  write('changing.csv', rows);
+  await succeed(cwd, [...train, 'data.train=changing.csv', '--run-dir', run]);
+  write('changing.csv', `${rows}ruby ruby ruby,blue\n`);
+  const { status, stdout, stderr } = await lockstep(cwd, ['evaluate', run]);
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+  expect(stderr).toContain('the corpus has changed since this checkpoint was written');
+});
+
+it('a network larger than the memory is refused with both sizes', async () => {
+  const sizes = 'model.layers=[{cell: lstm, hiddenSize: 200000}]';
+  const args = [...train, sizes, '--run-dir', join(cwd, 'runs/huge')];
+  const { status, stderr } = await lockstep(cwd, args);
+  expect(status).toBe(1);
+  expect(stderr).toMatch(
+    /\nthis model and batch need [\d.]+ GiB of memory, and the machine has [\d.]+ GiB: /,
+  );
 });
 
 describe('a checkpoint', () => {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -9,6 +9,7 @@ import {
   start,
   type Started,
   stepsTo,
+  succeed,
   until,
   untilStep,
 } from '../e2e/cli.js';
@@ -100,6 +101,23 @@ describe.each(['classifier', 'language-model'])('a %s', (config) => {
     }
     await finish(runDir, '--workers', '2');
   });
+});
+
+it('a run stopped while it prepares ends at once, and can be started again', async () => {
+  const runDir = join(cwd, 'runs/preparing');
+  writeFileSync(
+    join(cwd, 'long.csv'),
+    `text,label\n${'the sea is blue,blue\na leaf,green\n'.repeat(200_000)}`,
+  );
+  const options = ['--workers', '1', '--set', 'data.train=long.csv', 'train.maxSteps=2'];
+  const args = ['train', '--config', 'classifier.yaml', '--run-dir', runDir, ...options];
+  const run = start(cwd, args);
+  await until(run, () => existsSync(join(runDir, 'lock')));
+  const outcome = await end(run, 'SIGINT');
+  expect(outcome.status).toBe(130);
+  expect(outcome.stderr).toContain('Stopped before the first step.');
+  expect(listCheckpoints(runDir)).toEqual([]);
+  await succeed(cwd, args);
 });
 
 it('a run killed before its first checkpoint starts again from the beginning', async () => {

@@ -164,7 +164,8 @@ function take(
     const source = plan.sources[job.pieces[index]!.source]!;
     throw new UserError(
       `${namePlace(source, linesBefore[index]! + outcome.line)}: the class ${JSON.stringify(outcome.label)} ` +
-        `has no row in the training split, which has ${listNames(job.classes)}.`,
+        `has no row in the training split, which has ${listNames(job.classes)}: ` +
+        'add rows of that class, or change data.validation (a fraction draws rows out of data.train by chance)',
     );
   }
   for (const name of splitNames) {
