@@ -304,7 +304,8 @@ describe('a corpus that cannot be used', () => {
     const files = { 'a.csv': 'text,label\na,x\nb,y\n', 'b.csv': 'text,label\na,x\n"b\n",z\n' };
     const data = ({ path }: Scratch) => ({ train: path('a.csv'), validation: [path('b.csv')] });
     expect(await refuse(files, data)).toBe(
-      'b.csv, line 3: the class "z" has no row in the training split, which has "x", "y".',
+      'b.csv, line 3: the class "z" has no row in the training split, which has "x", "y": ' +
+        'add rows of that class, or change data.validation (a fraction draws rows out of data.train by chance)',
     );
   });
 
