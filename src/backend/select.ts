@@ -1,3 +1,4 @@
+import { totalmem } from 'node:os';
 import { UserError } from '../errors.js';
 import type { DoubleTensor } from '../tensor/heap.js';
 import type { Backend, NumericProfile } from './kernels.js';
@@ -81,14 +82,25 @@ export function heapTraits(
   return { floatBytes: 4, reserved: kind === 'wasm' ? wasmReservedBytes(threads) : 64 };
 }
 
-/** Allocates the block that a heap plan asked for. */
+/**
+ * Allocates the block that a heap plan asked for.
+ *
+ * @throws UserError when the machine or the backend has less
+ */
 export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
+  const gib = (size: number): string => `${(size / 2 ** 30).toFixed(1)} GiB`;
+  const needed = `this model and batch need ${gib(bytes)} of memory`;
+  if (bytes > totalmem()) {
+    throw new UserError(
+      `${needed}, and the machine has ${gib(totalmem())}: ` +
+        'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength',
+    );
+  }
   if (kind === 'native') return { bytes: createNativeMemory(bytes) };
   if (kind === 'reference') return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)) };
   if (bytes > WASM_HEAP_LIMIT) {
-    const gib = (bytes / 2 ** 30).toFixed(1);
     throw new UserError(
-      `this model and batch need ${gib} GiB of memory, and the wasm backend can address 4 GiB: ` +
+      `${needed}, and the wasm backend can address 4 GiB: ` +
         'use the native backend (a C compiler at install time), or lower train.batchSize or the model size',
     );
   }

@@ -81,10 +81,11 @@ async function trainObserved(
     close: () => undefined,
   });
   const signals = context.catchSignals(() => {
-    // What is prepared is kept, and there is no step to finish yet.
-    if (!hasBegun) notify('Stopped before the first step.');
-    else
-      notify('Stopping: this step is finished and a checkpoint written; once more ends at once.');
+    notify(
+      hasBegun
+        ? 'Stopping: this step is finished and a checkpoint written; once more ends at once.'
+        : 'Stopped before the first step.',
+    );
     return hasBegun;
   });
   let server: MetricsServer | undefined;

@@ -1,4 +1,3 @@
-import { totalmem } from 'node:os';
 import type { AdamSettings } from '../backend/kernels.js';
 import { ADAM_SETTINGS } from '../backend/kernels.js';
 import {
@@ -7,7 +6,6 @@ import {
   type BackendKind,
   type SharedBlock,
 } from '../backend/select.js';
-import { UserError } from '../errors.js';
 import { BatchLayouter, HEADER, type BatchLayout, type RawBatch } from '../model/batch-layout.js';
 import { BatchSums, type BatchResult } from '../model/batch-sums.js';
 import {
@@ -50,15 +48,7 @@ export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block
  * @throws UserError when the machine or the backend has less
  */
 export function allocateEngine(backend: BackendKind, sizes: NetworkSizes): EngineHandle {
-  const bytes = plannedBytes(backend, sizes);
-  if (bytes > totalmem()) {
-    const [needed, present] = [bytes, totalmem()].map((each) => (each / 2 ** 30).toFixed(1));
-    throw new UserError(
-      `this model and batch need ${needed!} GiB of memory, and the machine has ${present!} GiB: ` +
-        'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength',
-    );
-  }
-  return { backend, sizes, block: allocateBlock(backend, bytes) };
+  return { backend, sizes, block: allocateBlock(backend, plannedBytes(backend, sizes)) };
 }
 
 /** Bytes of memory that a network will take. */

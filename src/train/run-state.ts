@@ -82,7 +82,8 @@ export async function readState(checkpoint: string, fs: RunFileSystem = nodeFs):
   return state;
 }
 
-function digestText(text: string): string {
+/** SHA-256 of a text, as 64 hexadecimal digits. */
+export function digestText(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 

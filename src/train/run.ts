@@ -18,11 +18,11 @@ import type { EndEvent, TrainListener } from './events.js';
 import { createWorkerPool, type WorkerPool } from './pool.js';
 import { RunDirectory, type Resumption } from './run-directory.js';
 import { lockRun, type RunLock } from './run-lock.js';
-import type { RunState } from './run-state.js';
+import { digestText, type RunState } from './run-state.js';
 import { networkShape, networkSizes } from './sizes.js';
 import { runSteps } from './steps.js';
 import { Validation } from './validation.js';
-import { digestVocabulary, formatVocabulary } from './vocabulary-file.js';
+import { formatVocabulary } from './vocabulary-file.js';
 
 export interface TrainOptions {
   /** Where config, checkpoints and logs go. */
@@ -92,7 +92,7 @@ class TrainingRun {
       );
     }
     const vocabulary = formatVocabulary(corpus);
-    const vocabularyDigest = digestVocabulary(vocabulary);
+    const vocabularyDigest = digestText(vocabulary);
     if (resumed) await this.#acceptCorpus(corpus, vocabularyDigest, resumed);
     await this.#directory.writeVocabulary(vocabulary);
 

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { tokenizerFromJson } from '../data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../data/tokenizers/serialized.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
+import { digestText } from './run-state.js';
 
 /** `vocabulary.json` of a run: what its token ids and classes mean. */
 
@@ -22,17 +22,12 @@ export function formatVocabulary({ tokenizer, classes }: Vocabulary): string {
   return `${JSON.stringify({ tokenizer: tokenizer.toJSON(), classes })}\n`;
 }
 
-/** SHA-256 of the text of a vocabulary. */
-export function digestVocabulary(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
-}
-
 /**
  * @param digest SHA-256 that the text is to have
  * @throws UserError naming the file when the text is no vocabulary, or another one
  */
 export function parseVocabulary(file: string, text: string, digest: string): Vocabulary {
-  if (digestVocabulary(text) !== digest) {
+  if (digestText(text) !== digest) {
     throw new UserError(
       `${file}: damaged or of another run: its SHA-256 is not the one in the checkpoint's state.json`,
     );

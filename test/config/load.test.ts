@@ -205,6 +205,10 @@ describe('--set', () => {
     expect(config.model.layers.map((layer) => layer.hiddenSize)).toEqual([3, 5]);
   });
 
+  test('takes a glob that begins with an asterisk as it is', () => {
+    expect(parseConfig(minimal, 'x.yaml', ['data.train=*.csv']).data.train).toEqual(['*.csv']);
+  });
+
   test.each(['data.train.0=b.csv', 'data.train=[b.csv]'])(
     'changes one place only where the file shares a value by an anchor: %s',
     (override) => {
@@ -218,6 +222,7 @@ describe('--set', () => {
     ['x', '--set x: expected key=value, for example train.batchSize=64'],
     ['=3', '--set =3: expected key=value, for example train.batchSize=64'],
     ['train.seed=[', '--set train.seed=[: the value is not valid YAML: '],
+    ['data.train=[*.csv]', '--set data.train=[*.csv]: Unresolved alias'],
     [
       'train.batchsize=64',
       '--set train.batchsize=64: train.batchsize: unknown key; did you mean train.batchSize?',
