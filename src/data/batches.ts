@@ -93,7 +93,7 @@ export function languageModelBatches(
     into: Int32Array,
     at: number,
   ): Promise<void> => {
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const { start, count } = streams.stretch(place + done, epoch);
       const taken = Math.min(count, length - done);
       await store.readTokens(start, taken, into, at + done);

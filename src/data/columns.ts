@@ -23,7 +23,10 @@ export function findColumn(header: readonly string[], column: string, name: stri
 /** ` (did you mean "x"?)`, or nothing when no name is near. */
 export function suggest(names: readonly string[], wrong: string): string {
   if (names.length === 0) return '';
-  const nearest = closest(wrong.toLowerCase(), names.map((name) => name.toLowerCase()));
+  const nearest = closest(
+    wrong.toLowerCase(),
+    names.map((name) => name.toLowerCase()),
+  );
   const name = names.find((each) => each.toLowerCase() === nearest)!;
   const near = distance(wrong.toLowerCase(), nearest) <= Math.max(1, Math.floor(wrong.length / 2));
   return near ? ` (did you mean ${JSON.stringify(name)}?)` : '';

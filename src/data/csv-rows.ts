@@ -30,7 +30,11 @@ export async function* readCsvRows(
   let columns = extent && (await readColumns(source, options, extent.start));
   const goesOn = extent !== undefined && extent.end < (await stat(source.path)).size;
   const pieces = readText(source, options, extent, observe);
-  for await (const batch of parseCsv(pieces, { delimiter: chooseDelimiter(source, options), source, goesOn })) {
+  for await (const batch of parseCsv(pieces, {
+    delimiter: chooseDelimiter(source, options),
+    source,
+    goesOn,
+  })) {
     const isStart = columns === undefined && batch.rows.length > 0;
     if (isStart) columns = placeColumns(batch.rows[0]!.cells, source, options);
     const from = isStart && hasHeader(options) ? 1 : 0;
@@ -47,7 +51,10 @@ async function readColumns(
 ): Promise<Columns | undefined> {
   if (end === 0) return undefined;
   const pieces = readText(source, options, { start: 0, end });
-  for await (const { rows } of parseCsv(pieces, { delimiter: chooseDelimiter(source, options), source })) {
+  for await (const { rows } of parseCsv(pieces, {
+    delimiter: chooseDelimiter(source, options),
+    source,
+  })) {
     if (rows.length > 0) return placeColumns(rows[0]!.cells, source, options);
   }
   return undefined;

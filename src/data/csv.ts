@@ -165,7 +165,7 @@ async function findFault(text: string, line: number, delimiter: string): Promise
   const lines = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
   let good = 0;
   let found = number([], text, line);
-  for (let bad = lines.length; bad - good > 1; ) {
+  for (let bad = lines.length; bad - good > 1;) {
     const middle = Math.floor((good + bad) / 2);
     const rows = await parseStart(lines.slice(0, middle).join(''), delimiter);
     if (rows === undefined) {

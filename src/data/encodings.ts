@@ -88,8 +88,7 @@ function view({ buffer, byteOffset, length }: Uint8Array): Buffer {
  * What windows-1252 has in the place of Latin-1's unused control characters. (The TextDecoder of
  * Node 20 leaves them as control characters.)
  */
-const windows1252 =
-  '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
+const windows1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
 function decodeWindows1252(bytes: Buffer): string {
   return bytes

@@ -88,7 +88,9 @@ export async function* readSource(
         // Spelt out: copying an object takes several times as long.
         const { text, label, line } = each;
         rows.push(
-          label === undefined ? { text, source: path, line, row } : { text, label, source: path, line, row },
+          label === undefined
+            ? { text, source: path, line, row }
+            : { text, label, source: path, line, row },
         );
       } else if (collects) {
         const raw = each.raw.slice(0, longestRaw);

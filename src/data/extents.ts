@@ -89,7 +89,7 @@ async function findMatches(
   pattern: RegExp,
 ): Promise<number[]> {
   const ends: number[] = [];
-  for (let from = targetBytes; from < size; ) {
+  for (let from = targetBytes; from < size;) {
     const window = (await readAt(file, from, 1 << 16)).toString('latin1');
     if (window === '') break;
     const match = pattern.exec(window);
@@ -111,7 +111,7 @@ async function findRowEnds(file: FileHandle, size: number, targetBytes: number):
   const ends: number[] = [];
   let next = targetBytes;
   let quoted = 0;
-  for (let from = 0; from < size; ) {
+  for (let from = 0; from < size;) {
     const window = await readAt(file, from, windowBytes);
     if (window.length === 0) break;
     for (let i = 0; i < window.length; i++) {

@@ -113,7 +113,7 @@ export function checkRuns(
 ): void {
   if (bitWidth > 32) throw new DamagedParquet(`a page has numbers of ${bitWidth} bits`);
   const cursor = new Cursor(bytes, start, end);
-  for (let left = count; left > 0; ) {
+  for (let left = count; left > 0;) {
     const header = cursor.varint();
     const size = Math.floor(header / 2);
     const isPacked = header % 2 === 1;
@@ -142,7 +142,7 @@ export function checkDeltas(bytes: Uint8Array, start: number, count: number): nu
     throw new DamagedParquet('a page has differences in blocks of an impossible size');
   }
   if (total !== count) throw new DamagedParquet('a page has not the values that its header says');
-  for (let left = count - 1; left > 0; ) {
+  for (let left = count - 1; left > 0;) {
     cursor.varint();
     const widths = cursor.at;
     cursor.skip(miniblocks);
@@ -163,5 +163,7 @@ export function requireCount(value: unknown, most: number, what: string): number
   if (typeof count === 'number' && Number.isInteger(count) && count >= 0 && count <= most) {
     return count;
   }
-  throw new DamagedParquet(`${what} is said to be ${String(value)}, which is not from 0 to ${most}`);
+  throw new DamagedParquet(
+    `${what} is said to be ${String(value)}, which is not from 0 to ${most}`,
+  );
 }

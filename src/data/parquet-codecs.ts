@@ -73,12 +73,18 @@ function joinLz4(bytes: Uint8Array, length: number): Uint8Array {
   let total = 0;
   for (let at = 0; at < bytes.length; at = blocks.at(-1)!.end) {
     if (at + 8 > bytes.length) return compressors.LZ4_RAW!(bytes, length);
-    const block = { start: at + 8, end: at + 8 + view.getUint32(at + 4), length: view.getUint32(at) };
+    const block = {
+      start: at + 8,
+      end: at + 8 + view.getUint32(at + 4),
+      length: view.getUint32(at),
+    };
     total += block.length;
     if (block.end > bytes.length || total > length) return compressors.LZ4_RAW!(bytes, length);
     blocks.push(block);
   }
   return Buffer.concat(
-    blocks.map((block) => compressors.LZ4_RAW!(bytes.subarray(block.start, block.end), block.length)),
+    blocks.map((block) =>
+      compressors.LZ4_RAW!(bytes.subarray(block.start, block.end), block.length),
+    ),
   );
 }

@@ -35,7 +35,7 @@ export async function* readPages(
   { start, end, codec }: Chunk,
   observe?: BytesObserver,
 ): AsyncGenerator<Page, void, undefined> {
-  for (let at = start; at < end; ) {
+  for (let at = start; at < end;) {
     const { header, length } = await readHeader(file, at, end);
     at += length;
     const size = requireCount(header.compressed_page_size, end - at, 'the size of a page');
@@ -74,7 +74,11 @@ async function decodePage(
   const size = requireCount(header.uncompressed_page_size, largestPage, 'the size of a page');
   const { dictionary_page_header: dictionary, data_page_header: data } = header;
   if (header.type === 'DICTIONARY_PAGE' && dictionary !== undefined) {
-    const values = requireCount(dictionary.num_values, mostValues, 'the number of values of a page');
+    const values = requireCount(
+      dictionary.num_values,
+      mostValues,
+      'the number of values of a page',
+    );
     const page = await decompressPage(bytes, codec, size);
     return { kind: 'dictionary', values, encoding: 'PLAIN', bytes: page };
   }
@@ -99,11 +103,19 @@ async function decodeSecondVersion(
   const values = requireCount(data.num_values, mostValues, 'the number of values of a page');
   const most = Math.min(size, bytes.length);
   const start = requireCount(data.repetition_levels_byte_length, most, 'the size of levels');
-  const length = requireCount(data.definition_levels_byte_length, most - start, 'the size of levels');
+  const length = requireCount(
+    data.definition_levels_byte_length,
+    most - start,
+    'the size of levels',
+  );
   const end = start + length;
   const content = bytes.subarray(end);
   const isCompressed = data.is_compressed !== false;
-  const decompressed = await decompressPage(content, isCompressed ? codec : 'UNCOMPRESSED', size - end);
+  const decompressed = await decompressPage(
+    content,
+    isCompressed ? codec : 'UNCOMPRESSED',
+    size - end,
+  );
   return {
     kind: 'data',
     values,
@@ -116,7 +128,7 @@ async function decodeSecondVersion(
 /** Reads bytes by position. @throws DamagedParquet when the file ends before. */
 export async function readRange(file: FileHandle, start: number, length: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
+  for (let done = 0; done < length;) {
     const { bytesRead } = await file.read(bytes, done, length - done, start + done);
     if (bytesRead === 0) throw new DamagedParquet('the file ends too early');
     done += bytesRead;

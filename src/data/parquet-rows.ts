@@ -100,7 +100,9 @@ function nameClass(value: unknown): string | undefined {
       return String(value);
     default:
       if (value === null) return '';
-      return value instanceof Date && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined;
+      return value instanceof Date && !Number.isNaN(value.getTime())
+        ? value.toISOString()
+        : undefined;
   }
 }
 

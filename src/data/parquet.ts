@@ -50,7 +50,8 @@ export class ParquetFile {
    * @throws UserError when there is none, or one that has not one value for each row.
    */
   findColumn(name: string): ParquetColumn {
-    const leaf = this.#columns.find(({ path }) => path.length === 1 && path[0] === name) ??
+    const leaf =
+      this.#columns.find(({ path }) => path.length === 1 && path[0] === name) ??
       this.#columns.find(({ path }) => path.join('.') === name);
     const names = this.#columns.map(({ path }) => path.join('.'));
     if (leaf === undefined) {
@@ -103,7 +104,11 @@ export class ParquetFile {
       if (left > 0) throw new DamagedParquet('it has fewer values than the row group has rows');
     } catch (error) {
       const name = JSON.stringify(column.path.join('.'));
-      throw explain(error, this.path, `${this.path}, row group ${group + 1}, column ${name} is damaged`);
+      throw explain(
+        error,
+        this.path,
+        `${this.path}, row group ${group + 1}, column ${name} is damaged`,
+      );
     }
   }
 
@@ -118,7 +123,11 @@ export class ParquetFile {
     if (found.type !== column.element.type) throw new DamagedParquet('its type is contradictory');
     const most = Number.MAX_SAFE_INTEGER;
     const data = requireCount(found.data_page_offset, most, 'the place of its pages');
-    const dictionary = requireCount(found.dictionary_page_offset ?? 0n, most, 'the place of its pages');
+    const dictionary = requireCount(
+      found.dictionary_page_offset ?? 0n,
+      most,
+      'the place of its pages',
+    );
     const start = dictionary > 0 ? Math.min(data, dictionary) : data;
     const length = requireCount(found.total_compressed_size, most, 'its size');
     return { start, end: start + length, codec: found.codec };

@@ -110,8 +110,7 @@ async function planSources(
   }
   return Promise.all(
     Array.from(listed.values(), async (each) => {
-      const path =
-        each.path === standardInput ? await keepStandardInput(data.storeDir) : each.path;
+      const path = each.path === standardInput ? await keepStandardInput(data.storeDir) : each.path;
       const source = { ...each, path };
       return { ...source, from, name: splitName(source), stamp: await stampSource(source) };
     }),

@@ -8,7 +8,13 @@ import { errorCode } from './error-code.js';
 import { type Manifest, manifestName, quarantineName } from './manifest.js';
 import { type CorpusPlan, planCorpus } from './plan.js';
 import { buildStore, type PartSizes } from './prepare/build.js';
-import { explainDiskError, ownMark, removeLeftovers, syncDirectory, writeJson } from './prepare/leftovers.js';
+import {
+  explainDiskError,
+  ownMark,
+  removeLeftovers,
+  syncDirectory,
+  writeJson,
+} from './prepare/leftovers.js';
 import { hashContent } from './prepare/survey.js';
 import { PrepareProgress } from './progress.js';
 

@@ -84,7 +84,8 @@ function openFile(path: string, bytes: number): OpenFile {
   try {
     descriptor = openSync(path, 'r');
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') throw new UserError(`The token store lacks its file ${path}.`);
+    if (errorCode(error) === 'ENOENT')
+      throw new UserError(`The token store lacks its file ${path}.`);
     throw error;
   }
   const { size } = fstatSync(descriptor);
@@ -177,7 +178,9 @@ export class FileTokenStore implements TokenStore {
 
   #readTokens(start: number, count: number, into: Int32Array, at: number): void {
     if (start < 0 || start + count > this.tokens || at + count > into.length) {
-      throw new RangeError(`tokens ${start} to ${start + count} are not in the store or do not fit`);
+      throw new RangeError(
+        `tokens ${start} to ${start + count} are not in the store or do not fit`,
+      );
     }
     const { idBytes, tokensFile } = this.files;
     const bytes = count * idBytes;
@@ -198,7 +201,7 @@ function settle<T>(run: () => T): Promise<T> {
 }
 
 function readFully({ path, descriptor }: OpenFile, into: Uint8Array, position: number): void {
-  for (let done = 0; done < into.length; ) {
+  for (let done = 0; done < into.length;) {
     const count = readSync(descriptor, into, done, into.length - done, position + done);
     if (count === 0) {
       throw new UserError(

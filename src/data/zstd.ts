@@ -33,7 +33,8 @@ export async function* decompressZstd(
       const magic = await input.take(4);
       const number = magic.readUInt32LE();
       if (number === frameMagic) yield* decompressFrame(magic, input);
-      else if ((number & ~15) === skippableMagic) await input.skip((await input.take(4)).readUInt32LE());
+      else if ((number & ~15) === skippableMagic)
+        await input.skip((await input.take(4)).readUInt32LE());
       else throw new DamagedZstd('is damaged: expected the start of a frame');
     } while (await input.hasMore());
   } finally {
@@ -57,7 +58,7 @@ async function* decompressFrame(
   };
   const { header, hasChecksum } = await readFrameHeader(input);
   yield* push(Buffer.concat([magic, header]), false);
-  for (let isLast = false; !isLast; ) {
+  for (let isLast = false; !isLast;) {
     const blockHeader = await input.take(3);
     const bits = blockHeader.readUIntLE(0, 3);
     const size = bits >> 3;
@@ -123,7 +124,7 @@ class ByteReader {
 
   async take(length: number): Promise<Buffer> {
     const parts: Buffer[] = [];
-    for (let left = length; left > 0; ) {
+    for (let left = length; left > 0;) {
       const part = await this.#takeSome(left);
       parts.push(part);
       left -= part.length;
@@ -132,7 +133,7 @@ class ByteReader {
   }
 
   async skip(length: number): Promise<void> {
-    for (let left = length; left > 0; ) left -= (await this.#takeSome(left)).length;
+    for (let left = length; left > 0;) left -= (await this.#takeSome(left)).length;
   }
 
   async close(): Promise<void> {

@@ -41,7 +41,8 @@ describe('bad rows', () => {
   });
 
   it('of a JSONL are given apart', async () => {
-    const jsonl = '{"text":"a","label":1}\n{"text"\n\n{"text":1,"label":2}\n{"text":"b","label":" "}\n';
+    const jsonl =
+      '{"text":"a","label":1}\n{"text"\n\n{"text":1,"label":2}\n{"text":"b","label":" "}\n';
     const { rows, bad, reasons } = await readBoth('a.jsonl', jsonl);
     expect(rows).toEqual([['a', 1, 1]]);
     expect(bad).toEqual([
@@ -73,9 +74,10 @@ describe('bad rows', () => {
   it('are errors with their place unless they are asked for', async () => {
     const { path } = await scratch({ 'a.csv': 'text,label\na,x\nonly\n' });
     const source = { path: path('a.csv'), format: 'csv' } as const;
-    const error: unknown = await collect(readSource(source, columns)).catch((thrown: unknown) => thrown);
+    const error: unknown = await collect(readSource(source, columns)).catch(
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(RowError);
     expect(error).toMatchObject({ line: 3, reason: 'expected 2 cells as in the header, found 1.' });
   });
 });
-

@@ -97,9 +97,7 @@ describe('the rows of batches', () => {
           );
           const sizes = (await readSteps(batches, 0, batches.stepsPerEpoch)).map((b) => b.length);
           const odd = sizes.filter((size) => size !== batchSize);
-          expect(odd).toEqual(
-            lengths.length % batchSize === 0 ? [] : [lengths.length % batchSize],
-          );
+          expect(odd).toEqual(lengths.length % batchSize === 0 ? [] : [lengths.length % batchSize]);
         },
       ),
     );

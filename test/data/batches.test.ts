@@ -85,8 +85,16 @@ describe('batches of a stream', () => {
     const batches = await readEpoch(source, 2);
     expect(batches.map(rowsOf)).toEqual([
       [[0], [5], [10]],
-      [[1, 2], [6, 7], [11, 12]],
-      [[3, 4], [8, 9], [13, 14]],
+      [
+        [1, 2],
+        [6, 7],
+        [11, 12],
+      ],
+      [
+        [3, 4],
+        [8, 9],
+        [13, 14],
+      ],
     ]);
     expect(batches.map(({ startsFresh }) => startsFresh)).toEqual([true, false, false]);
   });

@@ -8,7 +8,23 @@ const source = { path: 'a.csv', format: 'csv' } as const;
 
 describe('rows that are scanned', () => {
   it('are those that fast-csv finds, whatever the text and however it is cut', async () => {
-    const characters = ['a', 'b', ',', ',', '"', '"', '""', '\n', '\n', '\r\n', '\r', ' ', '\t', 'é', '\u00a0'];
+    const characters = [
+      'a',
+      'b',
+      ',',
+      ',',
+      '"',
+      '"',
+      '""',
+      '\n',
+      '\n',
+      '\r\n',
+      '\r',
+      ' ',
+      '\t',
+      'é',
+      '\u00a0',
+    ];
     const text = fc.string({ unit: fc.constantFrom(...characters), maxLength: 40 });
     const cuts = fc.array(fc.nat(40), { maxLength: 4 });
     await fc.assert(

@@ -175,7 +175,8 @@ describe('JSONL', () => {
 
   it('gives places in arrays, and prefers a name with dots to a path', async () => {
     const jsonl = '{"a":{"b":["x",{"c":"y"}]},"a.b.0":"z"}';
-    const text = async (path: string) => (await read({ 'a.jsonl': jsonl }, { text: path }))[0]?.text;
+    const text = async (path: string) =>
+      (await read({ 'a.jsonl': jsonl }, { text: path }))[0]?.text;
     expect(await text('a.b.1.c')).toBe('y');
     expect(await text('a.b.0')).toBe('z');
     expect(await refuse({ 'a.jsonl': jsonl }, { text: 'a.b.length' })).toMatch(/there is no field/);
@@ -206,7 +207,12 @@ describe('JSONL', () => {
 
 describe('files', () => {
   it('come in the order of patterns, those of a glob sorted, each once', async () => {
-    const files = { 'b.csv': 'text\nb\n', 'a.csv': 'text\na\n', 'B.csv': 'text\nB\n', 'c.txt': 'c' };
+    const files = {
+      'b.csv': 'text\nb\n',
+      'a.csv': 'text\na\n',
+      'B.csv': 'text\nB\n',
+      'c.txt': 'c',
+    };
     const examples = await read(files, { text: 'text' }, ['c.txt', '*.csv', 'a.csv']);
     expect(examples.map(({ text }) => text)).toEqual(['c', 'B', 'a', 'b']);
   });

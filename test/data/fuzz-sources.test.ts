@@ -36,13 +36,18 @@ const csv = Buffer.from(
     ).join(''),
 );
 const jsonl = Buffer.from(
-  Array.from({ length: 60 }, (_, i) => `${JSON.stringify({ text: `naïve "${i}"`, label: i % 3 })}\n`).join(''),
+  Array.from(
+    { length: 60 },
+    (_, i) => `${JSON.stringify({ text: `naïve "${i}"`, label: i % 3 })}\n`,
+  ).join(''),
 );
 const inCsv = /, line \d+: |has no column|names the column/;
 const inJsonl = /, line \d+: /;
-const inParquet = /, row group \d+, column "|, row \d+: |damaged|has no column|is a list|expected strings/;
+const inParquet =
+  /, row group \d+, column "|, row \d+: |damaged|has no column|is a list|expected strings/;
 const packed = /data is (damaged|cut off)|data asks for a window/;
-const or = (...patterns: RegExp[]): RegExp => new RegExp(patterns.map(({ source }) => source).join('|'));
+const or = (...patterns: RegExp[]): RegExp =>
+  new RegExp(patterns.map(({ source }) => source).join('|'));
 
 const seeds: Seed[] = [
   { name: 'CSV', source: { format: 'csv' }, options: columns, bytes: csv, place: inCsv },
@@ -157,13 +162,23 @@ function mutate(bytes: Buffer, random: Random): Buffer {
         changed[at] = changed[at]! ^ (1 << random(8));
         break;
       case 2:
-        changed.fill([0, 0xff, 0x80, 0x22, 0x0a][random(5)]!, at, Math.min(changed.length, at + length));
+        changed.fill(
+          [0, 0xff, 0x80, 0x22, 0x0a][random(5)]!,
+          at,
+          Math.min(changed.length, at + length),
+        );
         break;
       case 3:
-        changed = Buffer.from(random(4) === 0 ? before : Buffer.concat([before, after.subarray(length)]));
+        changed = Buffer.from(
+          random(4) === 0 ? before : Buffer.concat([before, after.subarray(length)]),
+        );
         break;
       case 4:
-        changed = Buffer.concat([before, Buffer.from(Array.from({ length }, () => random(256))), after]);
+        changed = Buffer.concat([
+          before,
+          Buffer.from(Array.from({ length }, () => random(256))),
+          after,
+        ]);
         break;
       case 5:
         changed = Buffer.concat([before, changed.subarray(Math.max(0, at - length)), after]);

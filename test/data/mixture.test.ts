@@ -99,7 +99,7 @@ describe('sources with weights', () => {
         const mixture = new Mixture(parts, 0);
         const weights = weightsOf(parts);
         const counts = weights.map(() => 0);
-        for (let index = 0; index < mixture.size; ) {
+        for (let index = 0; index < mixture.size;) {
           const { start, count } = mixture.stretch(index, epoch);
           expect(count).toBeGreaterThan(0);
           for (let item = start; item < start + count; item++) counts[item]!++;
@@ -147,7 +147,8 @@ describe('batches of sources with weights', () => {
   });
 
   it('read a text twice, or the half of it whose turn it is', async () => {
-    const text = (first: number, count: number) => Array.from({ length: count }, (_, i) => first + i);
+    const text = (first: number, count: number) =>
+      Array.from({ length: count }, (_, i) => first + i);
     const store = storeOf([text(0, 5), text(100, 8)]);
     const source = languageModelBatches(store, {
       ...{ batchSize: 2, sequenceLength: 3 },

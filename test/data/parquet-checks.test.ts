@@ -27,7 +27,9 @@ describe('structs of Thrift', () => {
   });
 
   it('with a list, a text or a struct longer than the bytes do not end', () => {
-    expect(measureStruct(Uint8Array.from([0x19, 0xfc, ...varint(2 ** 31), 0, 0, 0]))).toBeUndefined();
+    expect(
+      measureStruct(Uint8Array.from([0x19, 0xfc, ...varint(2 ** 31), 0, 0, 0])),
+    ).toBeUndefined();
     expect(measureStruct(Uint8Array.from([0x18, ...varint(2 ** 32), 0]))).toBeUndefined();
   });
 
@@ -78,9 +80,14 @@ describe('differences', () => {
     ['parts of none', 128, 0],
     ['parts of a broken number', 128, 3],
     ['far too many', 2 ** 31, 4],
-  ])('in blocks of an impossible size, which would never end, are refused: %s', (_, size, parts) => {
-    expect(() => checkDeltas(bytes(size, parts, 33, 0, 0, 0, 0, 0, 0), 0, 33)).toThrow(DamagedParquet);
-  });
+  ])(
+    'in blocks of an impossible size, which would never end, are refused: %s',
+    (_, size, parts) => {
+      expect(() => checkDeltas(bytes(size, parts, 33, 0, 0, 0, 0, 0, 0), 0, 33)).toThrow(
+        DamagedParquet,
+      );
+    },
+  );
 });
 
 it('numbers of a file are taken in their range only', () => {

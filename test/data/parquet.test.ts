@@ -43,7 +43,8 @@ describe('Parquet files', () => {
     for (const [text, expectedTexts] of Object.entries(textColumns)) {
       for (const [label, expectedLabels] of Object.entries(labelColumns)) {
         const { rows, bad } = await read(fixture(variant), { text, label });
-        const isGood = (i: number): boolean => expectedTexts[i] !== null && expectedLabels[i] !== null;
+        const isGood = (i: number): boolean =>
+          expectedTexts[i] !== null && expectedLabels[i] !== null;
         expect(rows).toEqual(
           numbers.filter(isGood).map((i) => [i + 1, expectedTexts[i], expectedLabels[i]]),
         );
@@ -110,7 +111,10 @@ describe('Parquet files', () => {
   it.each([
     ['nothing', Buffer.alloc(0)],
     ['something else', Buffer.from('text,label\na,b\n')],
-    ['a size of its metadata that it has not', Buffer.from('PAR1abcd\xff\xff\xff\x7fPAR1', 'latin1')],
+    [
+      'a size of its metadata that it has not',
+      Buffer.from('PAR1abcd\xff\xff\xff\x7fPAR1', 'latin1'),
+    ],
     ['metadata that do not end', Buffer.from('PAR1\x19\x19\x19\x19\x04\x00\x00\x00PAR1', 'latin1')],
   ])('are refused when they hold %s', async (_, content) => {
     const { path } = await scratch({ 'a.parquet': content });

@@ -54,7 +54,10 @@ async function readAll(store: TokenStore) {
     rowStart: new Int32Array(store.rows + 1),
     labels: new Int32Array(store.rows),
   };
-  await store.readRows(Int32Array.from({ length: store.rows }, (_, i) => i), into);
+  await store.readRows(
+    Int32Array.from({ length: store.rows }, (_, i) => i),
+    into,
+  );
   const rows = Array.from(into.labels, (label, i) => ({
     label,
     ids: [...into.tokens.subarray(into.rowStart[i], into.rowStart[i + 1])],
@@ -116,7 +119,12 @@ describe('preparing a corpus of rows', () => {
     const numbered = (from: number, to: number): string =>
       Array.from({ length: to - from }, (_, i) => `n${from + i},${i % 2 ? 'x' : 'y'}\n`).join('');
     const place = await scratch({ 'b.csv': `text,label\n${numbered(0, 200)}` });
-    const data = { train: place.path('*.csv*'), validation: 0.2, test: 0.2, tokenizer: { kind: 'char' } };
+    const data = {
+      train: place.path('*.csv*'),
+      validation: 0.2,
+      test: 0.2,
+      tokenizer: { kind: 'char' },
+    };
     const before = (await prepare(place, data)).corpus;
     await appendFile(place.path('b.csv'), numbered(200, 300));
     await writeFile(place.path('a.csv.gz'), gzipSync(`text,label\n${numbered(300, 400)}`));
@@ -148,7 +156,11 @@ describe('preparing a corpus of rows', () => {
       maxLength: 100_000,
       tokenizer: { kind: 'word', minCount: 1, vocabularySize: 1e6 },
     });
-    const into = { tokens: new Int32Array(9), rowStart: new Int32Array(2), labels: new Int32Array(1) };
+    const into = {
+      tokens: new Int32Array(9),
+      rowStart: new Int32Array(2),
+      labels: new Int32Array(1),
+    };
     await corpus.train.readRows([1], into);
     expect(corpus.tokenizer.decode(into.tokens.subarray(0, 2))).toBe('w5 w69999');
   });
@@ -254,15 +266,19 @@ describe('the token store', () => {
     await mkdir(dead);
     await mkdir(running);
     await prepare(place, data);
-    expect((await readdir(place.path('stores'))).map((name) => place.path(`stores/${name}`))).toEqual(
-      [key, running, place.path('stores/pieces')],
-    );
+    expect(
+      (await readdir(place.path('stores'))).map((name) => place.path(`stores/${name}`)),
+    ).toEqual([key, running, place.path('stores/pieces')]);
   });
 
   it('refuses reads outside of it', async () => {
     const place = await scratch({ 'a.csv': mails });
     const { train } = (await prepare(place, { train: place.path('a.csv') })).corpus;
-    const into = { tokens: new Int32Array(4), rowStart: new Int32Array(2), labels: new Int32Array(1) };
+    const into = {
+      tokens: new Int32Array(4),
+      rowStart: new Int32Array(2),
+      labels: new Int32Array(1),
+    };
     await expect(train.readRows([train.rows], into)).rejects.toThrow(RangeError);
     await expect(train.readRows([0, 1], into)).rejects.toThrow(RangeError);
     await expect(train.readTokens(train.tokens - 1, 2, into.tokens, 0)).rejects.toThrow(RangeError);

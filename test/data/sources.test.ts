@@ -1,7 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { type Example, readExamples, type ExampleOptions, readSource } from '../../src/data/examples.js';
+import {
+  type Example,
+  readExamples,
+  type ExampleOptions,
+  readSource,
+} from '../../src/data/examples.js';
 import { BrokenExtent, type Extent, listExtents } from '../../src/data/extents.js';
 import { readContent } from '../../src/data/source-text.js';
 import type { Source } from '../../src/data/sources.js';
@@ -20,7 +25,12 @@ describe('extents', () => {
     ['CSV', 'csv', `text,label\r\n${rows.join('\r\n')}`, columns],
     ['CSV without a header', 'csv', rows.join('\n'), { text: 1, label: 2, header: false }],
     ['TSV', 'tsv', `label\ttext\n${'a\t"b\n\tc"\n\n'.repeat(300)}`, columns],
-    ['JSONL', 'jsonl', rows.map((text) => `${JSON.stringify({ text })}\n\n`).join(''), { text: 'text' }],
+    [
+      'JSONL',
+      'jsonl',
+      rows.map((text) => `${JSON.stringify({ text })}\n\n`).join(''),
+      { text: 'text' },
+    ],
     ['text', 'text', `\uFEFF${rows.join('\r\n')}`, { text: '' }],
     [
       'paragraphs of text',
@@ -31,19 +41,22 @@ describe('extents', () => {
     ['Latin-1', 'text', 'x\u0080\n'.repeat(999), { text: '', encoding: 'latin1' }],
   ];
 
-  it.each(sources)('of %s hold together the rows of the file, with their lines', async (_, format, text, options) => {
-    const { path } = await scratch({ file: text });
-    const source = { path: path('file'), format };
-    const whole = await readAll(source, options);
-    expect(whole.rows.length).toBeGreaterThan(99);
-    const { size } = await stat(source.path);
-    for (const targetBytes of [100, 1000, 4096, 1 << 20]) {
-      const extents = await listExtents(source, targetBytes, options);
-      expect(extents.length).toBeGreaterThan(Math.floor(size / targetBytes / 4));
-      expect(extents.at(-1)?.end).toBe(size);
-      expect(await readByExtents(source, options, extents)).toEqual(whole);
-    }
-  });
+  it.each(sources)(
+    'of %s hold together the rows of the file, with their lines',
+    async (_, format, text, options) => {
+      const { path } = await scratch({ file: text });
+      const source = { path: path('file'), format };
+      const whole = await readAll(source, options);
+      expect(whole.rows.length).toBeGreaterThan(99);
+      const { size } = await stat(source.path);
+      for (const targetBytes of [100, 1000, 4096, 1 << 20]) {
+        const extents = await listExtents(source, targetBytes, options);
+        expect(extents.length).toBeGreaterThan(Math.floor(size / targetBytes / 4));
+        expect(extents.at(-1)?.end).toBe(size);
+        expect(await readByExtents(source, options, extents)).toEqual(whole);
+      }
+    },
+  );
 
   it('of a CSV whose quotation marks mislead are found to be broken', async () => {
     const { path } = await scratch({
@@ -67,7 +80,11 @@ describe('extents', () => {
       'd.txt': '',
     });
     const list = (name: string, options = {}, compression?: 'gzip') =>
-      listExtents({ path: path(name), format: 'text', ...(compression && { compression }) }, 10, options);
+      listExtents(
+        { path: path(name), format: 'text', ...(compression && { compression }) },
+        10,
+        options,
+      );
     expect(await list('a.txt.gz', {}, 'gzip')).toHaveLength(1);
     expect(await list('b.txt')).toHaveLength(1);
     expect(await list('c.txt', { encoding: 'utf-16be' })).toHaveLength(1);
@@ -106,11 +123,14 @@ describe('encodings', () => {
     expect(found.map((each) => each.text)).toEqual(expected);
   });
 
-  it.each(['latin1', 'windows-1252'] as const)('of %s give the characters of Windows', async (encoding) => {
-    const { path } = await scratch({ 'a.txt': Buffer.from([0x80, 0x93, 0xe9, 0x81, 0x0a]) });
-    const [row] = await collect(readExamples([path('a.txt')], { text: '', encoding }));
-    expect(row?.text).toBe('€“é\u0081');
-  });
+  it.each(['latin1', 'windows-1252'] as const)(
+    'of %s give the characters of Windows',
+    async (encoding) => {
+      const { path } = await scratch({ 'a.txt': Buffer.from([0x80, 0x93, 0xe9, 0x81, 0x0a]) });
+      const [row] = await collect(readExamples([path('a.txt')], { text: '', encoding }));
+      expect(row?.text).toBe('€“é\u0081');
+    },
+  );
 
   it('may be wrong, which gives replacement characters and no error', async () => {
     const { path } = await scratch({ 'a.txt': Buffer.from([0x61, 0xff, 0xc3, 0x0a, 0xe2, 0x82]) });
@@ -138,7 +158,9 @@ describe('compressed files', () => {
         /a\.jsonl\.zst: the zstd data is cut off\.$/,
       );
     }
-    await expect(collect(readExamples([path('gone.jsonl.zst')], columns))).rejects.toThrow(UserError);
+    await expect(collect(readExamples([path('gone.jsonl.zst')], columns))).rejects.toThrow(
+      UserError,
+    );
   });
 
   it('of zstd are refused when they ask for more memory than is sensible', async () => {
@@ -154,17 +176,21 @@ describe('compressed files', () => {
     );
   });
 
-  it.each(['gzip', 'zstd'] as const)('of %s that stand for far more are read piece by piece', async (compression) => {
-    const bytes = compression === 'gzip' ? gzipSync(Buffer.alloc(1 << 26)) : repeatedByte(1 << 26);
-    expect(bytes.length).toBeLessThan(1 << 17);
-    const { path } = await scratch({ bomb: bytes });
-    let total = 0;
-    for await (const piece of readContent({ path: path('bomb'), format: 'text', compression })) {
-      expect(piece.length).toBeLessThanOrEqual(1 << 17);
-      total += piece.length;
-    }
-    expect(total).toBe(1 << 26);
-  });
+  it.each(['gzip', 'zstd'] as const)(
+    'of %s that stand for far more are read piece by piece',
+    async (compression) => {
+      const bytes =
+        compression === 'gzip' ? gzipSync(Buffer.alloc(1 << 26)) : repeatedByte(1 << 26);
+      expect(bytes.length).toBeLessThan(1 << 17);
+      const { path } = await scratch({ bomb: bytes });
+      let total = 0;
+      for await (const piece of readContent({ path: path('bomb'), format: 'text', compression })) {
+        expect(piece.length).toBeLessThanOrEqual(1 << 17);
+        total += piece.length;
+      }
+      expect(total).toBe(1 << 26);
+    },
+  );
 
   it('of gzip may have several members', async () => {
     const { path } = await scratch({
@@ -201,7 +227,8 @@ async function readByExtents(source: Source, options: ExampleOptions, extents: r
 
 /** A text of the fixture, which was made of rows like this one. */
 function lastText(row: number, from: number): string {
-  const words = 'the of whale and a ship to in that sea his it captain was for as with he is on boat';
+  const words =
+    'the of whale and a ship to in that sea his it captain was for as with he is on boat';
   const list = words.split(' ');
   return Array.from(
     { length: 5 + ((row * 7 + from) % 23) },
@@ -215,7 +242,7 @@ function repeatedByte(length: number): Buffer {
   const blocks = Array.from({ length: length >> 17 }, (_, i) => {
     const isLast = i + 1 === length >> 17 ? 1 : 0;
     const block = Buffer.alloc(4);
-    block.writeUIntLE((1 << 17 << 3) | 2 | isLast, 0, 3);
+    block.writeUIntLE(((1 << 17) << 3) | 2 | isLast, 0, 3);
     return block;
   });
   return Buffer.concat([header, ...blocks]);

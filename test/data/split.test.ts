@@ -15,7 +15,8 @@ describe('the split of a row', () => {
 
   it('differs from file to file', () => {
     const fractions = { validation: 0.5, test: 0 };
-    const deal = (name: string) => Array.from({ length: 64 }, (_, i) => dealRows(name, fractions)(i));
+    const deal = (name: string) =>
+      Array.from({ length: 64 }, (_, i) => dealRows(name, fractions)(i));
     expect(deal('a.csv')).not.toEqual(deal('b.csv'));
   });
 
@@ -32,7 +33,9 @@ describe('the split of a row', () => {
 
   it('stays the same from version to version', () => {
     const deal = dealRows('mails.csv', { validation: 0.3, test: 0.3 });
-    expect(Array.from({ length: 24 }, (_, i) => deal(i + 1)[0]).join('')).toMatchInlineSnapshot(`"vvvvttttttttttvvttvvttvt"`);
+    expect(Array.from({ length: 24 }, (_, i) => deal(i + 1)[0]).join('')).toMatchInlineSnapshot(
+      `"vvvvttttttttttvvttvvttvt"`,
+    );
   });
 
   it('is refused when nothing is left to train on', () => {

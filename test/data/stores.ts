@@ -1,7 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { recordBytes, writeRecord } from '../../src/data/row-record.js';
 import type { SplitManifest } from '../../src/data/manifest.js';
-import { type FileTokenStore, openTokenStore, type TokenStore } from '../../src/data/token-store.js';
+import {
+  type FileTokenStore,
+  openTokenStore,
+  type TokenStore,
+} from '../../src/data/token-store.js';
 import type { Scratch } from './scratch.js';
 
 /** A store in memory; row r has the label 100 + r. */
@@ -43,7 +47,9 @@ export async function writeStore(
   idBytes: 2 | 4 = 2,
 ): Promise<FileTokenStore> {
   const ids = rows.flat();
-  const tokens = Buffer.from((idBytes === 2 ? Uint16Array.from(ids) : Uint32Array.from(ids)).buffer);
+  const tokens = Buffer.from(
+    (idBytes === 2 ? Uint16Array.from(ids) : Uint32Array.from(ids)).buffer,
+  );
   const records = Buffer.alloc((rows.length + 1) * recordBytes);
   let start = 0;
   rows.forEach((row, index) => {

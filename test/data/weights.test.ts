@@ -70,17 +70,31 @@ describe('the weights of sources', () => {
       path('b2.csv'),
     ]);
     const corpus = await prepare(plain);
-    const other = await prepare({ ...weighted, data: { ...weighted.data, train: weighted.data.train.slice(0, 2) } });
+    const other = await prepare({
+      ...weighted,
+      data: { ...weighted.data, train: weighted.data.train.slice(0, 2) },
+    });
     expect(other.storeDir).toBe(corpus.storeDir);
     expect(other.fingerprint).toBe(corpus.fingerprint);
-    expect(await countWords(plain, corpus, 0)).toEqual({ a: 1, b: 1, c: 1, d: 1, e: 1, f: 1, g: 1 });
+    expect(await countWords(plain, corpus, 0)).toEqual({
+      a: 1,
+      b: 1,
+      c: 1,
+      d: 1,
+      e: 1,
+      f: 1,
+      g: 1,
+    });
     const again = await prepare(weighted);
     expect(again.trainSources).toEqual([
       { rows: 3, tokens: 3, weight: 2 },
       { rows: 2, tokens: 2, weight: 0.5 },
       { rows: 2, tokens: 2, weight: 0.5 },
     ]);
-    const [first, second] = [await countWords(weighted, again, 0), await countWords(weighted, again, 1)];
+    const [first, second] = [
+      await countWords(weighted, again, 0),
+      await countWords(weighted, again, 1),
+    ];
     expect(first).toMatchObject({ a: 2, b: 2, c: 2 });
     for (const word of ['d', 'e', 'f', 'g']) {
       expect((first[word] ?? 0) + (second[word] ?? 0)).toBe(1);

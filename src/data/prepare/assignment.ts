@@ -18,7 +18,10 @@ export interface PlacedPiece {
 }
 
 /** From the number of a row in its source, from 1, to its split. */
-export function assignRows({ from, name }: PlacedPiece, fractions: Fractions): (row: number) => SplitName {
+export function assignRows(
+  { from, name }: PlacedPiece,
+  fractions: Fractions,
+): (row: number) => SplitName {
   return from === 'train' ? dealRows(name, fractions) : () => from;
 }
 

@@ -7,7 +7,11 @@ import { type Manifest, type ManifestSource, quarantineName, storeVersion } from
 import { type CorpusPlan, hash, type PlannedSource } from '../plan.js';
 import type { PrepareProgress } from '../progress.js';
 import { tokenizerFromJson } from '../tokenizers/kinds.js';
-import { createLocalCutter, type CuttingOptions, cuttingOptions } from '../tokenizers/local-cutter.js';
+import {
+  createLocalCutter,
+  type CuttingOptions,
+  cuttingOptions,
+} from '../tokenizers/local-cutter.js';
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
 import type { ExtentRecord } from './records.js';
 import { cutSources, type CutSource } from './cutting.js';
@@ -29,7 +33,6 @@ export interface PartSizes {
 }
 
 const usualSizes: PartSizes = { extentBytes: 32 << 20, pieceLength: 16 << 20 };
-
 
 /** Where a store is built. */
 export interface Workplace {
@@ -84,7 +87,10 @@ async function chooseCutting(
   const { tokenizer } = config.data;
   if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
   const sources = plan.sources.map(({ path, from, stamp }) => [path, from, stamp]);
-  const path = join(cacheDir, `bpe-${hash([pieceVersion, plan.options, sources]).slice(0, 16)}.json`);
+  const path = join(
+    cacheDir,
+    `bpe-${hash([pieceVersion, plan.options, sources]).slice(0, 16)}.json`,
+  );
   const known = await readJson(path, serializedTokenizerSchema);
   if (known?.kind === 'bpe') return known;
   progress.begin('survey', totalBytes(plan.sources));
@@ -245,7 +251,10 @@ function countTokens({ pieces }: ExtentRecord): number {
   return pieces.reduce((sum, { tokens }) => sum + tokens, 0);
 }
 
-function describeSource({ path, name, from, stamp }: PlannedSource, cut: CutSource): ManifestSource {
+function describeSource(
+  { path, name, from, stamp }: PlannedSource,
+  cut: CutSource,
+): ManifestSource {
   const pieces = cut.extents.flatMap((extent) => extent.pieces);
   return {
     path,

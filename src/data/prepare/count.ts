@@ -112,7 +112,7 @@ class WordCounts {
     visit: (window: Uint32Array, length: number, position: number) => void,
   ): void {
     if (this.#reader === undefined) return;
-    for (let left = tokens; left > 0; ) {
+    for (let left = tokens; left > 0;) {
       const length = Math.min(left, windowTokens);
       this.#reader.read(this.#window, length);
       visit(this.#window, length, this.#position);

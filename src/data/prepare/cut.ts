@@ -3,7 +3,11 @@ import { BrokenExtent, type Extent } from '../extents.js';
 import { RowError } from '../row-error.js';
 import { type BytesObserver, readContent, readText } from '../source-text.js';
 import type { Source } from '../sources.js';
-import { type CuttingOptions, createLocalCutter, type LocalCutter } from '../tokenizers/local-cutter.js';
+import {
+  type CuttingOptions,
+  createLocalCutter,
+  type LocalCutter,
+} from '../tokenizers/local-cutter.js';
 import { count, type Tally } from './tally.js';
 import type { PlacedRow } from './piece.js';
 import { PieceBuilder } from './piece-builder.js';

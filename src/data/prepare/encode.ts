@@ -39,7 +39,11 @@ export function measurePiece(job: EncodeJob, index: number): BySplit<PieceShare>
         add(split, 1, Math.min(Math.max(kept, 1), job.maxLength));
       });
     } else {
-      for (const { split, start, end } of assignTokens(placed, placed.record.tokens, job.fractions)) {
+      for (const { split, start, end } of assignTokens(
+        placed,
+        placed.record.tokens,
+        job.fractions,
+      )) {
         if (reader === undefined) add(split, 0, end - start);
         else eachWindow(end - start, (length) => add(split, 0, reader.read(length)));
       }

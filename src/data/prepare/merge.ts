@@ -107,7 +107,12 @@ function addPart(
     const ends = piece.readWords('wordEnds', first, length);
     const begin = first === 0 ? 0 : piece.readWords('wordEnds', first - 1, 1)[0]!;
     const letters = piece.read('letters', begin, ends[length - 1]! - begin);
-    const [counts, firsts] = readCounts(join(job.scratch, countsName(index)), record.words, first, length);
+    const [counts, firsts] = readCounts(
+      join(job.scratch, countsName(index)),
+      record.words,
+      first,
+      length,
+    );
     let start = 0;
     for (let i = 0; i < length; i++) {
       const end = ends[i]! - begin;

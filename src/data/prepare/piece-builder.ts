@@ -128,7 +128,7 @@ async function writeSections(
   let at = 0;
   for (const section of sections) {
     const bytes = content[section];
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       done += writeSync(handle.fd, bytes, done, bytes.length - done, at + done);
     }
     places.push([at, bytes.length]);
@@ -154,7 +154,8 @@ function sortWords({ dictionary }: LocalCutter) {
   const numbers = new Uint32Array(count);
   const ends = new Uint32Array(count);
   if (dictionary === undefined) return { starts, numbers, ends, letters: Buffer.alloc(0) };
-  for (let number = 0; number < count; number++) starts[bucketOf(dictionary.hash(number)) + 1]! += 1;
+  for (let number = 0; number < count; number++)
+    starts[bucketOf(dictionary.hash(number)) + 1]! += 1;
   for (let bucket = 0; bucket < buckets; bucket++) starts[bucket + 1]! += starts[bucket]!;
   const next = starts.slice();
   let length = 0;
@@ -185,4 +186,3 @@ function findBuckets(hashes: BigUint64Array): Uint32Array {
 function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | BigUint64Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength);
 }
-

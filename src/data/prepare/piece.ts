@@ -64,7 +64,7 @@ export class PieceFile {
     // An ArrayBuffer of its own, which wider arrays can look at.
     const bytes = Buffer.from(new ArrayBuffer(length));
     const [at] = this.#place(section);
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const count = readSync(this.#file, bytes, done, length - done, at + start + done);
       if (count === 0) throw new Error(`${this.record.file} was cut off while it was read`);
       done += count;

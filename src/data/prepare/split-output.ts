@@ -26,13 +26,14 @@ export class SplitOutput {
   ) {
     this.#token = place.token;
     this.#row = place.row;
-    this.#tokens = idBytes === 2 ? new Uint16Array(tokensBuffered) : new Uint32Array(tokensBuffered);
+    this.#tokens =
+      idBytes === 2 ? new Uint16Array(tokensBuffered) : new Uint32Array(tokensBuffered);
     this.#tokensFile = openSync(join(dir, `${split}.tokens`), 'r+');
     this.#rowsFile = openSync(join(dir, `${split}.rows`), 'r+');
   }
 
   addTokens(ids: Uint32Array, start: number, end: number): void {
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       if (this.#tokenCount === tokensBuffered) this.#flushTokens();
       const length = Math.min(end - at, tokensBuffered - this.#tokenCount);
       const [tokens, base] = [this.#tokens, this.#tokenCount];
@@ -59,7 +60,11 @@ export class SplitOutput {
 
   #flushTokens(): void {
     const { BYTES_PER_ELEMENT: width, buffer } = this.#tokens;
-    writeAll(this.#tokensFile, new Uint8Array(buffer, 0, width * this.#tokenCount), width * this.#token);
+    writeAll(
+      this.#tokensFile,
+      new Uint8Array(buffer, 0, width * this.#tokenCount),
+      width * this.#token,
+    );
     this.#token += this.#tokenCount;
     this.#tokenCount = 0;
   }
@@ -73,7 +78,7 @@ export class SplitOutput {
 }
 
 function writeAll(file: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     done += writeSync(file, bytes, done, bytes.length - done, position + done);
   }
 }

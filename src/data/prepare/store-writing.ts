@@ -125,7 +125,11 @@ function requireText(plan: CorpusPlan, splits: ReadonlyMap<SplitName, SplitPlan>
   }
 }
 
-async function allocate({ dir, idBytes, task }: EncodeJob, name: string, split: SplitPlan): Promise<void> {
+async function allocate(
+  { dir, idBytes, task }: EncodeJob,
+  name: string,
+  split: SplitPlan,
+): Promise<void> {
   const tokens = await open(join(dir, `${name}.tokens`), 'wx');
   await tokens.truncate(split.tokens * idBytes);
   await tokens.close();

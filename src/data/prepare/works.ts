@@ -17,8 +17,7 @@ const works = {
   cut: cutExtent,
   count: ({ job, index }: { job: string; index: number }, tally: Tally) =>
     countPiece(readBuildJob(job), index, tally),
-  merge: ({ job, ...input }: MergeInput & { job: string }) =>
-    mergeWords(readBuildJob(job), input),
+  merge: ({ job, ...input }: MergeInput & { job: string }) => mergeWords(readBuildJob(job), input),
   countDuplicates: ({ job, buckets }: { job: string; buckets: readonly [number, number] }) =>
     countDuplicates(readBuildJob(job), buckets),
   measure: ({ job, index }: { job: string; index: number }) =>
@@ -40,8 +39,7 @@ export interface Work<N extends WorkName = WorkName> {
 
 /** A result, or what a UserError says: errors lose their class on their way between threads. */
 export type WorkReply<N extends WorkName = WorkName> =
-  | { readonly result: WorkResult<N> }
-  | { readonly refusal: string };
+  { readonly result: WorkResult<N> } | { readonly refusal: string };
 
 /** What a prepare worker is given when it starts. */
 export interface PrepareHandle {
@@ -51,7 +49,10 @@ export interface PrepareHandle {
 }
 
 /** Makes a worker's entry. */
-export function joinPreparation({ tally, storeDir }: PrepareHandle): (work: Work) => Promise<WorkReply> {
+export function joinPreparation({
+  tally,
+  storeDir,
+}: PrepareHandle): (work: Work) => Promise<WorkReply> {
   return async ({ name, input }) => {
     const run = works[name] as (input: unknown, tally: Tally) => unknown;
     try {

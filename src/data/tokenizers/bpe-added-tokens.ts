@@ -1,9 +1,7 @@
 import type { AddedToken } from './bpe-json.js';
 import { classes, space } from './character-classes.js';
 
-export type Section =
-  | { readonly text: string; readonly id?: undefined }
-  | { readonly id: number };
+export type Section = { readonly text: string; readonly id?: undefined } | { readonly id: number };
 
 const wordCharacter = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
 

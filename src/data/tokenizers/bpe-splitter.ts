@@ -17,7 +17,7 @@ const lastAscii = 0x7f;
  * @param text UTF-8, without errors.
  */
 export function splitByGpt2(text: Uint8Array, visit: Visit): void {
-  for (let start = 0; start < text.length; ) {
+  for (let start = 0; start < text.length;) {
     const end = endOfWord(text, start);
     visit(text, start, end);
     start = end;
@@ -84,7 +84,8 @@ function startOfCharacter(text: Uint8Array, at: number): number {
  */
 export function cutBeforeSpace(text: string, blanks: boolean): number {
   for (let i = text.length - 1; i > 0; i--) {
-    if (classes[text.charCodeAt(i)] !== space || classes[text.charCodeAt(i - 1)] === space) continue;
+    if (classes[text.charCodeAt(i)] !== space || classes[text.charCodeAt(i - 1)] === space)
+      continue;
     if (!blanks || text.charCodeAt(i) === blank) return i;
   }
   return 0;

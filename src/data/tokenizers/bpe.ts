@@ -144,7 +144,12 @@ function findIn(
 function trainingSteps({ lowerCase }: BpeConfig) {
   return {
     normalizer: lowerCase ? { type: 'Lowercase' } : null,
-    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    pre_tokenizer: {
+      type: 'ByteLevel',
+      add_prefix_space: false,
+      trim_offsets: true,
+      use_regex: true,
+    },
   };
 }
 

@@ -28,7 +28,10 @@ export class ByteTokenizer implements Tokenizer {
 
   /** The bytes themselves. */
   decodeBytes(ids: ArrayLike<number>): Uint8Array {
-    return Uint8Array.from(Array.from(ids).filter((id) => id > 0), (id) => id - 1);
+    return Uint8Array.from(
+      Array.from(ids).filter((id) => id > 0),
+      (id) => id - 1,
+    );
   }
 
   cut(text: string): number {

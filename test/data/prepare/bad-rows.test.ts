@@ -48,7 +48,11 @@ describe('a bad row', () => {
   it('is left out and counted when it is to be skipped, and moves no other row', async () => {
     const place = await scratch({ ...files, 'whole.jsonl': good });
     const prepareOne = async (name: string, onBadRow: string) => {
-      const data = { train: place.path(name), validation: 0, storeDir: place.path(`stores-${name}`) };
+      const data = {
+        train: place.path(name),
+        validation: 0,
+        storeDir: place.path(`stores-${name}`),
+      };
       return prepare(configure('classify', { ...data, onBadRow }));
     };
     const { corpus, events } = await prepareOne('b.jsonl', 'skip');
@@ -75,7 +79,10 @@ describe('a bad row', () => {
     const data = { train, onBadRow: 'quarantine', storeDir: place.path('stores') };
     const { corpus } = await prepare(configure('classify', data));
     const lines = await readFile(join(corpus.storeDir, 'quarantine.jsonl'), 'utf8');
-    const rows = lines.trimEnd().split('\n').map((line) => JSON.parse(line) as object);
+    const rows = lines
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object);
     expect(rows).toHaveLength(faults.b.length + faults.c);
     expect(rows[0]).toEqual({
       source: place.path('b.jsonl'),
@@ -148,7 +155,9 @@ describe('a place that cannot be written', () => {
     );
     const { reply } = await fail(data.storeDir);
     expect(reply).toMatchObject({
-      refusal: expect.stringContaining(`The token store cannot be made in ${data.storeDir}: `) as string,
+      refusal: expect.stringContaining(
+        `The token store cannot be made in ${data.storeDir}: `,
+      ) as string,
     });
   });
 

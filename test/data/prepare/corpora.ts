@@ -64,7 +64,11 @@ export const textFiles = {
     .map(({ text }) => `${text}\n`)
     .join(''),
   'b.jsonl': toJsonLines(makeRows(50, 2)),
-  'c.txt.gz': gzipSync(makeRows(60, 3).map(({ text }) => text).join('. ')),
+  'c.txt.gz': gzipSync(
+    makeRows(60, 3)
+      .map(({ text }) => text)
+      .join('. '),
+  ),
 };
 
 export interface Preparation {

@@ -79,7 +79,9 @@ const byValue = (a: bigint, b: bigint): number => (a < b ? -1 : Number(a > b));
 describe('the hash of a text', () => {
   it('is another one for another text, and spreads over all buckets', () => {
     const hasher = new TextHasher();
-    const texts = Array.from({ length: 20_000 }, (_, i) => (i % 2 ? `row ${i}` : 'x'.repeat(i / 8)));
+    const texts = Array.from({ length: 20_000 }, (_, i) =>
+      i % 2 ? `row ${i}` : 'x'.repeat(i / 8),
+    );
     const hashes = new Set(texts.map((text) => hasher.hash(text)));
     expect(hashes.size).toBe(new Set(texts).size);
     expect(new Set(Array.from(hashes, (hash) => hash >> 56n)).size).toBe(256);

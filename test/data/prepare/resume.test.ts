@@ -141,7 +141,9 @@ describe('a corpus whose files change', () => {
       await expectKept(before, data.storeDir);
       expect((await listCut(data.storeDir)).size).toBe(before.size);
     }
-    await prepare(configure('classify', { ...data, tokenizer: { kind: 'word', lowerCase: false } }));
+    await prepare(
+      configure('classify', { ...data, tokenizer: { kind: 'word', lowerCase: false } }),
+    );
     expect((await listCut(data.storeDir)).size).toBe(2 * before.size);
   });
 
@@ -154,7 +156,9 @@ describe('a corpus whose files change', () => {
     const names = await readdir(join(data.storeDir, 'pieces'), { recursive: true });
     const piece = names.find((name) => name.endsWith('.piece'))!;
     await writeFile(join(data.storeDir, 'pieces', piece), 'short');
-    const record = names.find((name) => name.endsWith('.json') && !name.includes(piece.slice(0, 20)));
+    const record = names.find(
+      (name) => name.endsWith('.json') && !name.includes(piece.slice(0, 20)),
+    );
     await writeFile(join(data.storeDir, 'pieces', record!), '{');
     const again = await prepare(configure('classify', data));
     expect(await digest(again.corpus.storeDir)).toBe(bytes);

@@ -29,17 +29,20 @@ const models: Record<string, Record<string, unknown>> = {
 };
 
 describe('the bytes of a store', () => {
-  it.each(Object.keys(classifiers))('are the same for 1, 2 and 5 workers: rows, %s', async (name) => {
-    const place = await scratch(rowFiles);
-    const digests = [];
-    for (const workers of [1, 2, 5]) {
-      const storeDir = place.path(`stores-${workers}`);
-      const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name], storeDir };
-      const { corpus } = await prepare(configure('classify', data, workers));
-      digests.push(await digest(corpus.storeDir));
-    }
-    expect(new Set(digests).size).toBe(1);
-  });
+  it.each(Object.keys(classifiers))(
+    'are the same for 1, 2 and 5 workers: rows, %s',
+    async (name) => {
+      const place = await scratch(rowFiles);
+      const digests = [];
+      for (const workers of [1, 2, 5]) {
+        const storeDir = place.path(`stores-${workers}`);
+        const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name], storeDir };
+        const { corpus } = await prepare(configure('classify', data, workers));
+        digests.push(await digest(corpus.storeDir));
+      }
+      expect(new Set(digests).size).toBe(1);
+    },
+  );
 
   it.each(Object.keys(models))('are the same for 1, 2 and 5 workers: text, %s', async (name) => {
     const place = await scratch(textFiles);
@@ -81,7 +84,10 @@ async function readAll(store: TokenStore) {
     rowStart: new Int32Array(store.rows + 1),
     labels: new Int32Array(store.rows),
   };
-  await store.readRows(Int32Array.from({ length: store.rows }, (_, i) => i), into);
+  await store.readRows(
+    Int32Array.from({ length: store.rows }, (_, i) => i),
+    into,
+  );
   return Array.from(into.labels, (label, i) => ({
     label,
     ids: [...into.tokens.subarray(into.rowStart[i], into.rowStart[i + 1])],
@@ -92,7 +98,10 @@ async function readAll(store: TokenStore) {
 async function readTraining({ data }: Config, files: string[], test: number): Promise<Example[]> {
   const rows: Example[] = [];
   for (const file of files) {
-    const splitOf = dealRows(file.replace(/.*\//, '').replace(/\.gz$/, ''), { validation: 0, test });
+    const splitOf = dealRows(file.replace(/.*\//, '').replace(/\.gz$/, ''), {
+      validation: 0,
+      test,
+    });
     const read = readExamples([file], { text: data.text, label: data.label });
     rows.push(...(await collect(read)).filter(({ row }) => splitOf(row) === 'train'));
   }
@@ -150,7 +159,10 @@ describe('a corpus in many parts', () => {
       corpus.classes.map((name) => rows.filter(({ label }) => label === name).length),
     );
     expect(train.longest.map(({ tokens }) => tokens)).toEqual(
-      full.map(({ length }) => length).sort((a, b) => b - a).slice(0, 5),
+      full
+        .map(({ length }) => length)
+        .sort((a, b) => b - a)
+        .slice(0, 5),
     );
     const everything = await collect(readExamples(files, config.data));
     const texts = everything.map(({ text }) => text);
@@ -175,7 +187,9 @@ describe('a corpus in many parts', () => {
       await store.readTokens(0, tokens.length, tokens, 0);
       return Array.from(tokens, (id) => id - 1);
     };
-    expect([...(await read(corpus.train)), ...(await read(corpus.validation!))]).toEqual([...bytes]);
+    expect([...(await read(corpus.train)), ...(await read(corpus.validation!))]).toEqual([
+      ...bytes,
+    ]);
     expect(corpus.train.tokens).toBe(4500);
   });
 });

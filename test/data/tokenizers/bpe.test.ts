@@ -61,9 +61,48 @@ const texts = fc.sample(
     fc
       .array(
         fc.constantFrom(
-          ...[' ', '  ', '\n', '\r\n', '\t', '\u00a0', '\u2003', '\u0085', '\ufeff', "'", "'s", "'re"],
-          ...["'LL", 'the', 'The', 'Σίσυφος', 'ΟΔΟΣ', '12', '½', '٣', '...', '!', '👩‍👩‍👧', '🇩🇪', 'e\u0301'],
-          ...['\u00e9', 'ﬁ', '\ud800', '<|end|>', '<mask>', '<pad>', 'zqt', 'İ', '\u{1f600}', '中文', 'ａ'],
+          ...[
+            ' ',
+            '  ',
+            '\n',
+            '\r\n',
+            '\t',
+            '\u00a0',
+            '\u2003',
+            '\u0085',
+            '\ufeff',
+            "'",
+            "'s",
+            "'re",
+          ],
+          ...[
+            "'LL",
+            'the',
+            'The',
+            'Σίσυφος',
+            'ΟΔΟΣ',
+            '12',
+            '½',
+            '٣',
+            '...',
+            '!',
+            '👩‍👩‍👧',
+            '🇩🇪',
+            'e\u0301',
+          ],
+          ...[
+            '\u00e9',
+            'ﬁ',
+            '\ud800',
+            '<|end|>',
+            '<mask>',
+            '<pad>',
+            'zqt',
+            'İ',
+            '\u{1f600}',
+            '中文',
+            'ａ',
+          ],
         ),
         { maxLength: 12 },
       )
@@ -86,11 +125,16 @@ describe('the ids are those of the tokenizers package', () => {
   it.each([
     ['trained here', {}],
     ['in lower case', { normalizer: { type: 'Lowercase' } }],
-    ['with a blank before the first word', { pre_tokenizer: { ...byteLevel, add_prefix_space: true } }],
+    [
+      'with a blank before the first word',
+      { pre_tokenizer: { ...byteLevel, add_prefix_space: true } },
+    ],
     ['normalized to NFC', { normalizer: { type: 'NFC' } }],
     [
       'normalized in two steps',
-      { normalizer: { type: 'Sequence', normalizers: [{ type: 'NFKD' }, { type: 'StripAccents' }] } },
+      {
+        normalizer: { type: 'Sequence', normalizers: [{ type: 'NFKD' }, { type: 'StripAccents' }] },
+      },
     ],
     [
       'cut by a pattern of its own',
@@ -212,7 +256,9 @@ describe('a text that goes on', () => {
         for (let end = 0; end <= Math.min(text.length, 40); end += 4) {
           const at = tokenizer.cut(text.slice(0, end));
           const pieces = [text.slice(0, at), text.slice(at)];
-          expect(pieces.flatMap((piece) => tokenizer.encode(piece))).toEqual(tokenizer.encode(text));
+          expect(pieces.flatMap((piece) => tokenizer.encode(piece))).toEqual(
+            tokenizer.encode(text),
+          );
         }
       }
       expect(tokenizer.cut('the cat. sa')).toBe(8);
@@ -240,7 +286,11 @@ describe('a file', () => {
     ['no vocabulary', { model: { vocab: [] } }, /model\.vocab: expected an object of ids/],
     ['an id that is none', { model: { vocab: { a: -1 } } }, /model\.vocab: expected an id for "a"/],
     ['a stranger in a merge', { model: { merges: [['a', '猫']] } }, /merge 1 \("a 猫"\)/],
-    ['characters for bytes', { pre_tokenizer: { type: 'Whitespace' } }, /pre_tokenizer: .*ByteLevel/],
+    [
+      'characters for bytes',
+      { pre_tokenizer: { type: 'Whitespace' } },
+      /pre_tokenizer: .*ByteLevel/,
+    ],
     ['an unknown normalizer', { normalizer: { type: 'Nothing' } }, /normalizer: /],
     ['an added token out of order', { added_tokens: [addedToken(5000, 'x!')] }, /id 1499 for "x!"/],
     ['chance', { model: { dropout: 0.1 } }, /model\.dropout: .*random/],

@@ -11,7 +11,10 @@ const corpus = [...Object.values(scripts), mixedText];
 function fit(kind: string): Tokenizer {
   const { data } = configSchema.parse({
     task: 'language-model',
-    data: { train: 'x.txt', tokenizer: kind === 'byte' ? { kind } : { kind, vocabularySize: 2000 } },
+    data: {
+      train: 'x.txt',
+      tokenizer: kind === 'byte' ? { kind } : { kind, vocabularySize: 2000 },
+    },
   });
   return fitTokenizer(data.tokenizer, corpus);
 }
