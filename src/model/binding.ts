@@ -68,7 +68,7 @@ export function bindAdam(
   });
 }
 
-/** Seconds spent by one part on each kind of work, summed on the heap since the coordinator last read them. */
+/** Seconds spent by one part on each kind of work, summed on the heap since the coordinator last set them to zero. */
 export class Clock {
   #last = 0;
   #row = 0;

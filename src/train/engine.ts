@@ -198,6 +198,8 @@ export class Engine {
     meanwhile?: () => void,
   ): Promise<StepResult> {
     this.#writeSettings(step, optimizer);
+    // The evaluations since the last step have left their time there.
+    this.#clocks.fill(0);
     const training = this.runStage('train', slot);
     meanwhile?.();
     await training;
@@ -244,14 +246,13 @@ export class Engine {
     return this.#slots[slot]!;
   }
 
-  /** Seconds that the parts spent on each kind of work since the last call, summed over parts. */
-  takeClocks(): Record<string, number> {
+  /** Seconds that the parts spent on each kind of work in the last training step, summed over parts. */
+  readClocks(): Record<string, number> {
     const sums: Record<string, number> = {};
     CLOCKS.forEach((name, kind) => {
       let sum = 0;
       for (let part = 0; part < this.handle.sizes.parts; part++) {
         sum += this.#clocks[part * PANEL + kind]!;
-        this.#clocks[part * PANEL + kind] = 0;
       }
       sums[name] = sum;
     });

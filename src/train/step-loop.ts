@@ -46,7 +46,7 @@ export class StepLoop {
     const { parts } = this.engine.handle.sizes;
     const phases: Record<string, number> = {};
     let worked = 0;
-    for (const [name, seconds] of Object.entries(this.engine.takeClocks())) {
+    for (const [name, seconds] of Object.entries(this.engine.readClocks())) {
       phases[name] = seconds / parts;
       worked += seconds / parts;
     }
