@@ -5,6 +5,7 @@ import type { BatchSource } from '../data/batches.js';
 import type { Corpus } from '../data/corpus.js';
 import { prepareCorpus } from '../data/prepare.js';
 import { UserError } from '../errors.js';
+import type { FileLock } from '../file-lock.js';
 import { countParameters } from '../model/parameters.js';
 import { SLOT } from '../model/plan.js';
 import { packageVersion } from '../package-root.js';
@@ -17,7 +18,7 @@ import { evaluationBatches, trainingBatches } from './evaluation.js';
 import type { EndEvent, TrainListener } from './events.js';
 import { createWorkerPool, type WorkerPool } from './pool.js';
 import { RunDirectory, type Resumption } from './run-directory.js';
-import { lockRun, type RunLock } from './run-lock.js';
+import { lockRun } from './run-lock.js';
 import { digestText, type RunState } from './run-state.js';
 import { networkShape, networkSizes } from './sizes.js';
 import { runSteps } from './steps.js';
@@ -62,7 +63,7 @@ interface Setting {
 
 class TrainingRun {
   readonly #directory: RunDirectory;
-  #lock: RunLock | undefined;
+  #lock: FileLock | undefined;
   #corpus: Corpus | undefined;
   #pool: WorkerPool | undefined;
   #writer: CheckpointWriter | undefined;

@@ -1,14 +1,22 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { lockRun, type LockTiming } from '../../src/train/run-lock.js';
+import type { LockTiming } from '../../src/file-lock.js';
+import { lockRun } from '../../src/train/run-lock.js';
 import { useScratch } from '../data/scratch.js';
 
 const makeScratch = useScratch();
-const timing: LockTiming = { beatMs: 20, patienceMs: 300, settleMs: 20 };
+const timing: LockTiming = { beatMs: 20, patienceMs: 300, pollMs: 5 };
 
 const children: ChildProcess[] = [];
 afterEach(() => {
@@ -103,6 +111,21 @@ it('lets one only of many take over from the dead', async () => {
   const quiet = () => lockRun(dir, () => undefined, timing);
   const tries = await Promise.allSettled(Array.from({ length: 8 }, quiet));
   expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+});
+
+it('takes over also where another died while it took over', async () => {
+  const { dir, path } = await makeScratch();
+  const content = await ownContent(dir);
+  for (const name of ['lock', 'lock.takeover']) {
+    writeFileSync(path(name), JSON.stringify({ ...content, started: name }));
+  }
+  const quiet = () => lockRun(dir, () => undefined, timing);
+  const tries = await Promise.allSettled(Array.from({ length: 8 }, quiet));
+  const held = tries.filter((each) => each.status === 'fulfilled');
+  expect(held).toHaveLength(1);
+  expect(readdirSync(dir)).toEqual(['lock']);
+  held[0]!.value.release();
+  expect(readdirSync(dir)).toEqual([]);
 });
 
 const strange: [string, (content: LockContent) => string][] = [
