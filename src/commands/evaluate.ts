@@ -1,11 +1,10 @@
 import { UserError } from '../errors.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
-import { inBatches } from './batching.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
-import { holdTokens } from './held-tokens.js';
 import { type Evaluation, type Library, type TrainedModel } from './library.js';
+import { type TrainListener } from '../train/events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
 import { formatTable } from './table.js';
 
@@ -35,11 +34,12 @@ export const evaluateCommand = (context: Context) =>
       }
       const library = await context.loadLibrary();
       const model = await library.openModel(run, toOpenOptions(args));
+      const progress = showProgress(context.stderr);
       try {
         const result =
           data === undefined
-            ? await evaluateSplit(model, split ?? 'validation', library, context)
-            : await evaluateFiles(model, data, library);
+            ? await evaluateSplit(model, split ?? 'validation', library, progress.observe)
+            : await evaluateFiles(model, data, library, progress.observe);
         const on = data?.join(' ') ?? split ?? 'validation';
         context.stdout.write(
           json
@@ -47,6 +47,7 @@ export const evaluateCommand = (context: Context) =>
             : `${describe(result, model, on).join('\n')}\n`,
         );
       } finally {
+        progress.close();
         await model.close();
       }
     },
@@ -56,70 +57,45 @@ async function evaluateSplit(
   model: TrainedModel,
   split: 'validation' | 'test',
   { prepareCorpus }: Library,
-  { stderr }: Context,
+  observe: TrainListener,
 ): Promise<Evaluation> {
-  const progress = showProgress(stderr);
+  const corpus = await prepareCorpus(model.config, observe);
   try {
-    const corpus = await prepareCorpus(model.config, progress.observe);
-    try {
-      // Other data may have another vocabulary and other classes than the weights know.
-      if (corpus.fingerprint !== model.corpus) {
-        throw new UserError(
-          `${model.checkpoint}: the corpus has changed since this checkpoint was written, and its splits with it: ` +
-            'restore the files that data names, or name files to measure on with --data',
-        );
-      }
-      const store = corpus[split];
-      if (store === undefined) {
-        throw new UserError(
-          `The run has no ${split} split; name files with --data, or set data.${split} in its config`,
-        );
-      }
-      return await model.evaluate(store);
-    } finally {
-      await corpus.close();
+    // Other data may have another vocabulary and other classes than the weights know.
+    if (corpus.fingerprint !== model.corpus) {
+      throw new UserError(
+        `${model.checkpoint}: the corpus has changed since this checkpoint was written, and its splits with it: ` +
+          'restore the files that data names, or name files to measure on with --data',
+      );
     }
+    const store = corpus[split];
+    if (store === undefined) {
+      throw new UserError(
+        `The run has no ${split} split; name files with --data, or set data.${split} in its config`,
+      );
+    }
+    return await model.evaluate(store);
   } finally {
-    progress.close();
+    await corpus.close();
   }
 }
 
 async function evaluateFiles(
   model: TrainedModel,
   paths: readonly string[],
-  { readExamples }: Library,
+  { prepareHeldOut }: Library,
+  observe: TrainListener,
 ): Promise<Evaluation> {
-  const { task, data } = model.config;
-  // A figure over most of the rows would be no figure of the file.
-  const { label, ...reading } = { ...data, onBadRow: 'error' as const };
-  if (task === 'language-model') {
-    return model.evaluate(await holdTokens(readExamples(paths, reading), model.tokenizer));
-  }
-  const { classes } = model;
-  const confusion = classes.map(() => classes.map(() => 0));
-  const ids = new Map(classes.map((name, id) => [name, id]));
-  let loss = 0;
-  let targets = 0;
-  const examples = readExamples(paths, { ...reading, label });
-  for await (const batch of inBatches(examples, 256)) {
-    const predictions = await model.classify(batch.map(({ text }) => text));
-    for (const [index, { label = '', source, line }] of batch.entries()) {
-      const truth = ids.get(label);
-      if (truth === undefined) {
-        throw new UserError(
-          `${source}, line ${line}: expected one of the model's classes (${classes.join(', ')}), got ${JSON.stringify(label)}`,
-        );
-      }
-      const probabilities = predictions[index]!;
-      // A probability that is too small for a float32 counts as the smallest one there is.
-      loss -= Math.log(Math.max(probabilities[truth]!, 2 ** -149));
-      confusion[truth]![indexOfLargest(probabilities)]!++;
-      targets++;
+  const heldOut = await prepareHeldOut(model, paths, '--data', observe);
+  try {
+    if (heldOut.badRows > 0) {
+      const message = `${formatCount(heldOut.badRows)} rows were left out, because they cannot be used (data.onBadRow)`;
+      observe({ type: 'notice', message });
     }
+    return await model.evaluate(heldOut.store);
+  } finally {
+    await heldOut.close();
   }
-  if (targets === 0) throw new UserError(`${paths.join(', ')}: expected rows, found none`);
-  const right = confusion.reduce((sum, row, truth) => sum + row[truth]!, 0);
-  return { loss: loss / targets, accuracy: right / targets, targets, confusion };
 }
 
 export function indexOfLargest(values: ArrayLike<number>): number {

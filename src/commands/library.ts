@@ -1,6 +1,7 @@
 import { type Config } from '../config/schema.js';
 import { type Corpus } from '../data/corpus.js';
 import { type Example, type ExampleOptions } from '../data/examples.js';
+import { type HeldOut, type HeldOutModel } from '../data/held-out.js';
 import { type TokenStore } from '../data/token-store.js';
 import { type Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { type Evaluation } from '../train/evaluation.js';
@@ -24,6 +25,12 @@ export interface Library {
   /** `run` is a run's directory or a checkpoint's. */
   openModel: (run: string, options?: OpenOptions) => Promise<TrainedModel>;
   prepareCorpus: (config: Config, listener: TrainListener) => Promise<Corpus>;
+  prepareHeldOut: (
+    model: HeldOutModel,
+    paths: readonly string[],
+    named: string,
+    listener: TrainListener,
+  ) => Promise<HeldOut>;
   readExamples: (paths: readonly string[], options: ExampleOptions) => AsyncIterable<Example>;
   describeBackends: () => readonly { name: string; available: boolean; reason: string }[];
 }

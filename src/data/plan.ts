@@ -16,6 +16,7 @@ import {
   standardInput,
 } from './sources.js';
 import { checkFractions, type Fractions, type SplitName } from './split.js';
+import type { SerializedTokenizer } from './tokenizers/serialized.js';
 
 /** What preparing a corpus will read, and under which name it will be kept. */
 export interface CorpusPlan {
@@ -28,7 +29,19 @@ export interface CorpusPlan {
   readonly options: Record<string, unknown>;
   /** Name of the store's directory: a hash of the options and of the files as they were asked for. */
   readonly key: string;
+  /** What names the files of each split, for messages. */
+  readonly named: Readonly<Record<SplitName, string>>;
+  /** What token ids and classes mean, where that is known already: nothing is learned then. */
+  readonly vocabulary?: KnownVocabulary;
 }
+
+/** What was learned from another corpus. */
+export interface KnownVocabulary {
+  readonly tokenizer: SerializedTokenizer;
+  readonly classes: readonly string[];
+}
+
+const configKeys = { train: 'data.train', validation: 'data.validation', test: 'data.test' };
 
 export interface PlannedSource extends Source {
   /** The option that names the file. */
@@ -47,6 +60,27 @@ export interface PlannedSource extends Source {
  * @throws UserError for missing files and impossible options.
  */
 export async function planCorpus(config: Config): Promise<CorpusPlan> {
+  return plan(config, configKeys);
+}
+
+/**
+ * As `planCorpus`, for files that are measured with a model: `data.train` names them.
+ *
+ * @param named The option that does, for messages.
+ */
+export async function planHeldOut(
+  config: Config,
+  named: string,
+  vocabulary: KnownVocabulary,
+): Promise<CorpusPlan> {
+  return plan(config, { train: named, validation: named, test: named }, vocabulary);
+}
+
+async function plan(
+  config: Config,
+  named: CorpusPlan['named'],
+  vocabulary?: KnownVocabulary,
+): Promise<CorpusPlan> {
   const { data, task } = config;
   const fractions = {
     validation: typeof data.validation === 'number' ? data.validation : 0,
@@ -61,9 +95,9 @@ export async function planCorpus(config: Config): Promise<CorpusPlan> {
   };
   requireOneInput(Object.values(patterns).flat());
   const sources = [
-    ...(await planSources(config, 'train', data.train)),
-    ...(await planSources(config, 'validation', patterns.validation)),
-    ...(await planSources(config, 'test', patterns.test)),
+    ...(await planSources(config, 'train', data.train, named.train)),
+    ...(await planSources(config, 'validation', patterns.validation, named.validation)),
+    ...(await planSources(config, 'test', patterns.test, named.test)),
   ];
   const { text, label, header, delimiter, encoding } = data;
   const reading = { text, header, delimiter, encoding, ...(task === 'classify' && { label }) };
@@ -71,13 +105,13 @@ export async function planCorpus(config: Config): Promise<CorpusPlan> {
     task,
     fractions,
     reading,
-    tokenizer: await describeTokenizer(data.tokenizer),
+    tokenizer: vocabulary?.tokenizer ?? (await describeTokenizer(data.tokenizer)),
     ...(task === 'classify' && { maxLength: data.maxLength, truncate: data.truncate }),
   };
   const { format, onBadRow, maxBadRows } = data;
   const asked = { patterns, format, onBadRow, maxBadRows };
   const key = hash({ storeVersion, options, asked }).slice(0, 16);
-  return { sources, fractions, reading, options, key };
+  return { sources, fractions, reading, options, key, named, ...(vocabulary && { vocabulary }) };
 }
 
 function requireOneInput(patterns: readonly string[]): void {
@@ -89,13 +123,14 @@ async function planSources(
   { data, task }: Config,
   from: SplitName,
   entries: Config['data']['train'],
+  named: string,
 ): Promise<PlannedSource[]> {
   // A file belongs to the first entry that names it.
   const listed = new Map<string, Source & { weight: number }>();
   for (const entry of entries) {
     const { path: pattern, weight } =
       typeof entry === 'string' ? { path: entry, weight: 1 } : entry;
-    for (const source of await listSources([pattern], data.format, `data.${from}`)) {
+    for (const source of await listSources([pattern], data.format, named)) {
       const place = resolve(source.path);
       if (!listed.has(place)) listed.set(place, { ...source, weight });
     }
@@ -103,7 +138,7 @@ async function planSources(
   for (const { path, format } of listed.values()) {
     if (task === 'classify' && format === 'text') {
       throw new UserError(
-        `data.${from}: ${path === standardInput ? 'standard input' : path} is plain text, which has no labels: ` +
+        `${named}: ${path === standardInput ? 'standard input' : path} is plain text, which has no labels: ` +
           'task classify expects CSV, TSV, JSONL or Parquet.',
       );
     }

@@ -9,6 +9,7 @@ import { type Corpus } from '../../src/data/corpus.js';
 import { type TokenStore } from '../../src/data/token-store.js';
 import { formatState } from '../../src/train/run-state.js';
 import { writeSafetensors } from '../../src/train/safetensors.js';
+import { type Library } from '../../src/commands/library.js';
 import { runWith, stubClassifier, stubLanguageModel } from './stub.js';
 
 let folder: string;
@@ -26,17 +27,44 @@ const classifier = { openModel: () => Promise.resolve(stubClassifier()) };
 const languageModel = { openModel: () => Promise.resolve(stubLanguageModel()) };
 
 describe('evaluate', () => {
+  /** A classifier whose files have these rows of each class, and those that it takes for them. */
+  function measuring(confusion: number[][], badRows = 0) {
+    let closed = 0;
+    const library: Partial<Library> = {
+      openModel: () =>
+        Promise.resolve({
+          ...stubClassifier(),
+          evaluate: (store: unknown) => {
+            expect(store).toBe('the files');
+            return Promise.resolve({ loss: 0.5, accuracy: 0.75, targets: 4, confusion });
+          },
+        }),
+      prepareHeldOut: (model, paths, named) => {
+        expect([model.classes, paths, named]).toEqual([['ham', 'spam'], ['a.csv'], '--data']);
+        const close = () => Promise.resolve(void (closed += 1));
+        return Promise.resolve({ store: 'the files' as unknown as TokenStore, badRows, close });
+      },
+    };
+    return { library, closed: () => closed };
+  }
+
   test('measures files: loss, accuracy and a table of the classes', async () => {
-    const file = await write(
-      'held-out.csv',
-      'label,body\nspam,money\nspam,hello\nham,hello\nham,bye\n',
+    const { library, closed } = measuring(
+      [
+        [2, 0],
+        [1, 1],
+      ],
+      3,
     );
-    const { status, stdout } = await runWith(['evaluate', 'runs/x', '--data', file], classifier);
-    expect(status).toBe(0);
-    const loss = -(3 * Math.log(0.75) + Math.log(0.25)) / 4;
-    expect(stdout.split('\n')).toEqual([
-      `runs/x/checkpoints/step-00000007 on ${file}: 4 rows`,
-      `loss ${loss.toFixed(4)}  accuracy 75.0 %`,
+    const outcome = await runWith(['evaluate', 'runs/x', '--data', 'a.csv'], library);
+    expect(outcome.stderr).toBe(
+      '3 rows were left out, because they cannot be used (data.onBadRow)\n',
+    );
+    expect(outcome.status).toBe(0);
+    expect(closed()).toBe(1);
+    expect(outcome.stdout.split('\n')).toEqual([
+      'runs/x/checkpoints/step-00000007 on a.csv: 4 rows',
+      'loss 0.5000  accuracy 75.0 %',
       '',
       'class  precision  recall     F1  support',
       'ham        0.667   1.000  0.800        2',
@@ -46,33 +74,21 @@ describe('evaluate', () => {
   });
 
   test('prints one JSON object with --json', async () => {
-    const file = await write('held-out.csv', 'label,body\nspam,money\n');
-    const { stdout } = await runWith(['evaluate', 'runs/x', '--data', file, '--json'], classifier);
-    expect(JSON.parse(stdout)).toMatchObject({
+    const { library } = measuring([
+      [0, 0],
+      [0, 1],
+    ]);
+    const argv = ['evaluate', 'runs/x', '--data', 'a.csv', '--json'];
+    expect(JSON.parse((await runWith(argv, library)).stdout)).toMatchObject({
       step: 7,
-      targets: 1,
-      accuracy: 1,
+      targets: 4,
+      accuracy: 0.75,
       classes: ['ham', 'spam'],
       confusion: [
         [0, 0],
         [0, 1],
       ],
     });
-  });
-
-  test.each([
-    [
-      'a class that the model does not know',
-      'label,body\nspma,x\n',
-      `line 2: expected one of the model's classes (ham, spam), got "spma"`,
-    ],
-    ['no rows', 'label,body\n', 'expected rows, found none'],
-    ['no column of that name', 'label,bdy\nham,x\n', 'has no column "body"'],
-  ])('refuses a file with %s', async (_, text, sentence) => {
-    const file = await write('held-out.csv', text);
-    const outcome = await runWith(['evaluate', 'runs/x', '--data', file], classifier);
-    expect(outcome).toMatchObject({ status: 1, stdout: '' });
-    expect(outcome.stderr).toContain(sentence);
   });
 
   test('measures a split of the data, and says when there is none', async () => {
@@ -93,24 +109,6 @@ describe('evaluate', () => {
     const missing = await runWith(['evaluate', 'runs/x', '--split', 'test'], library);
     expect(missing).toMatchObject({ status: 1, stdout: '' });
     expect(missing.stderr).toContain('The run has no test split');
-  });
-
-  test("gives a language model the files' tokens as one stream", async () => {
-    const file = await write('held-out.txt', 'ab\nc\n');
-    const seen = new Int32Array(5);
-    const library = {
-      openModel: () =>
-        Promise.resolve({
-          ...stubLanguageModel(),
-          async evaluate(store: TokenStore) {
-            await store.readTokens(0, store.tokens, seen, 0);
-            return { loss: 1, accuracy: 0.5, perplexity: Math.E, targets: store.tokens - 1 };
-          },
-        }),
-    };
-    const { stdout } = await runWith(['evaluate', 'runs/x', '--data', file], library);
-    expect(stdout).toContain('4 tokens\nloss 1.0000  accuracy 50.0 %  perplexity 2.718\n');
-    expect(stubLanguageModel().tokenizer.decode(seen)).toBe('ab\nc\n');
   });
 
   test('a class without rows or predictions counts 0, not NaN', () => {

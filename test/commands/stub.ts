@@ -57,6 +57,7 @@ const nothing: Library = {
   train: refuse,
   openModel: refuse,
   prepareCorpus: refuse,
+  prepareHeldOut: refuse,
   readExamples,
   describeBackends: refuse,
 };

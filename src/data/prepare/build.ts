@@ -6,7 +6,6 @@ import type { TrainListener } from '../../train/events.js';
 import { type Manifest, type ManifestSource, quarantineName, storeVersion } from '../manifest.js';
 import { type CorpusPlan, hash, type PlannedSource } from '../plan.js';
 import type { PrepareProgress } from '../progress.js';
-import { tokenizerFromJson } from '../tokenizers/kinds.js';
 import {
   createLocalCutter,
   type CuttingOptions,
@@ -22,7 +21,7 @@ import { createPreparePool, inOrder, type PreparePool } from './pool.js';
 import { writeQuarantine } from './quarantine.js';
 import { CachedSource, removeGone, type Surveyor } from './source-cache.js';
 import { writeStore } from './store-writing.js';
-import { countDuplicates, learnVocabulary } from './vocabulary.js';
+import { countDuplicates, learnVocabulary, recallVocabulary } from './vocabulary.js';
 
 /** How large the parts are into which a corpus is divided. */
 export interface PartSizes {
@@ -84,6 +83,7 @@ async function chooseCutting(
   progress: PrepareProgress,
   createPool: (size: number) => PreparePool,
 ): Promise<CuttingOptions> {
+  if (plan.vocabulary !== undefined) return cuttingOptions(plan.vocabulary.tokenizer);
   const { tokenizer } = config.data;
   if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
   const sources = plan.sources.map(({ path, from, stamp }) => [path, from, stamp]);
@@ -172,14 +172,10 @@ async function writeCorpus(
   await writeFile(path, JSON.stringify(job));
 
   progress.begin('vocabulary', bytes);
-  const given = cutting.kind === 'bpe' ? tokenizerFromJson(cutting) : undefined;
-  const { tokenizer, classes, distinctTokens } = await learnVocabulary(
-    config,
-    job,
-    path,
-    pool,
-    given,
-  );
+  const { tokenizer, classes, distinctTokens } =
+    plan.vocabulary === undefined
+      ? await learnVocabulary(config, job, path, pool, cutting)
+      : recallVocabulary(plan.vocabulary);
   const duplicateRows = await countDuplicates(job, path, pool);
 
   progress.begin('write', bytes);
@@ -213,7 +209,7 @@ async function writeCorpus(
     options: plan.options,
     sources,
     tokenizer: tokenizer.toJSON(),
-    classes,
+    classes: [...classes],
     idBytes,
     distinctTokens,
     duplicateRows,

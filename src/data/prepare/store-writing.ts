@@ -120,7 +120,7 @@ function requireText(plan: CorpusPlan, splits: ReadonlyMap<SplitName, SplitPlan>
     if (splits.has(name)) continue;
     // A fraction of a small corpus may be nothing; files that hold nothing are a mistake.
     if (name === 'train' || plan.sources.some(({ from }) => from === name)) {
-      throw new UserError(`data.${name} has no text: the files are empty.`);
+      throw new UserError(`${plan.named[name]} has no text: the files are empty.`);
     }
   }
 }
@@ -166,8 +166,14 @@ function take(
 ): void {
   if (outcome.kind === 'unknown class') {
     const source = plan.sources[job.pieces[index]!.source]!;
+    const place = namePlace(source, linesBefore[index]! + outcome.line);
+    if (plan.vocabulary !== undefined) {
+      throw new UserError(
+        `${place}: expected one of the model's classes (${listNames(job.classes)}), got ${JSON.stringify(outcome.label)}`,
+      );
+    }
     throw new UserError(
-      `${namePlace(source, linesBefore[index]! + outcome.line)}: the class ${JSON.stringify(outcome.label)} ` +
+      `${place}: the class ${JSON.stringify(outcome.label)} ` +
         `has no row in the training split, which has ${listNames(job.classes)}: ` +
         'add rows of that class, or change data.validation (a fraction draws rows out of data.train by chance)',
     );

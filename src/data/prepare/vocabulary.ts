@@ -1,6 +1,8 @@
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
-import { trainTokenizer } from '../tokenizers/kinds.js';
+import type { KnownVocabulary } from '../plan.js';
+import { tokenizerFromJson, trainTokenizer } from '../tokenizers/kinds.js';
+import type { CuttingOptions } from '../tokenizers/local-cutter.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import type { BuildJob } from './job.js';
 import { byFrequency, byPlace, type MergedWord } from './merge.js';
@@ -12,7 +14,7 @@ import { inOrder, type PreparePool } from './pool.js';
 export interface Vocabulary {
   readonly tokenizer: Tokenizer;
   /** Names in the order of their ids, which is by code units; empty for language models. */
-  readonly classes: string[];
+  readonly classes: readonly string[];
   /** Different words or characters in the training split; null where none were counted. */
   readonly distinctTokens: number | null;
 }
@@ -24,7 +26,7 @@ const mergedAtOnce = 1 << 20;
  * Counts the training split and makes the vocabulary and the list of classes.
  *
  * @param path Of the job's file.
- * @param given A tokenizer that has its vocabulary already.
+ * @param cutting How texts were cut; of `bpe` that is the vocabulary.
  * @throws UserError where there is nothing to learn from.
  */
 export async function learnVocabulary(
@@ -32,7 +34,7 @@ export async function learnVocabulary(
   job: BuildJob,
   path: string,
   pool: PreparePool,
-  given?: Tokenizer,
+  cutting: CuttingOptions,
 ): Promise<Vocabulary> {
   const classes = new Set<string>();
   const hasWords = job.pieces.some(({ record }) => record.words > 0);
@@ -52,10 +54,18 @@ export async function learnVocabulary(
   const { words, distinct } = hasWords ? await mergeWords(config, job, path, pool) : nothing;
   const counts = new Map(words.sort(byPlace).map(({ word, count }) => [word, count]));
   return {
-    tokenizer: given ?? trainTokenizer(config.data.tokenizer, counts),
+    tokenizer:
+      cutting.kind === 'bpe'
+        ? tokenizerFromJson(cutting)
+        : trainTokenizer(config.data.tokenizer, counts),
     classes: Array.from(classes).sort(),
     distinctTokens: hasWords ? distinct : null,
   };
+}
+
+/** What was learned from another corpus. */
+export function recallVocabulary({ tokenizer, classes }: KnownVocabulary): Vocabulary {
+  return { tokenizer: tokenizerFromJson(tokenizer), classes, distinctTokens: null };
 }
 
 const nothing: { words: MergedWord[]; distinct: number } = { words: [], distinct: 0 };

@@ -1,6 +1,6 @@
 import type { TokenizerConfig } from '../../config/schema.js';
 import { BpeTokenizer } from './bpe.js';
-import type { SerializedBpe } from './serialized.js';
+import type { SerializedBpe, SerializedTokenizer } from './serialized.js';
 import { TextBytes } from './text-bytes.js';
 import type { VarintWriter } from './varints.js';
 import { splitOptions } from './word.js';
@@ -33,14 +33,19 @@ export type CuttingOptions =
   | { readonly kind: 'byte' }
   | SerializedBpe;
 
-export function cuttingOptions(config: Exclude<TokenizerConfig, { kind: 'bpe' }>): CuttingOptions {
-  switch (config.kind) {
+/** Of a configuration's tokenizer, or of one that has its vocabulary already. */
+export function cuttingOptions(
+  tokenizer: Exclude<TokenizerConfig, { kind: 'bpe' }> | SerializedTokenizer,
+): CuttingOptions {
+  switch (tokenizer.kind) {
     case 'word':
-      return { kind: 'word', ...splitOptions(config) };
+      return { kind: 'word', ...splitOptions(tokenizer) };
     case 'char':
-      return { kind: 'char', lowerCase: config.lowerCase };
+      return { kind: 'char', lowerCase: tokenizer.lowerCase };
     case 'byte':
       return { kind: 'byte' };
+    case 'bpe':
+      return tokenizer;
   }
 }
 

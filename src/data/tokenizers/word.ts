@@ -90,6 +90,10 @@ export function trainWordTokenizer(config: WordConfig, counts: TokenCounts): Wor
 }
 
 /** What decides where a text is cut into words. */
-export function splitOptions({ filters, lowerCase, split }: WordConfig): SplitOptions {
+export function splitOptions({
+  filters,
+  lowerCase,
+  split,
+}: Pick<WordConfig, 'filters' | 'lowerCase' | 'split'>): SplitOptions {
   return { filters: filters ?? kerasFilters, lowerCase, split };
 }

@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../config/schema.js';
+import { UserError } from '../errors.js';
+import type { TrainListener } from '../train/events.js';
+import { openCorpus } from './corpus.js';
+import { planHeldOut } from './plan.js';
+import { buildStore, type PartSizes } from './prepare/build.js';
+import { explainDiskError, ownMark, removeLeftovers } from './prepare/leftovers.js';
+import { PrepareProgress } from './progress.js';
+import type { TokenStore } from './token-store.js';
+import type { Tokenizer } from './tokenizers/tokenizer.js';
+
+/** Files that are measured with a model that has been trained on others. */
+export interface HeldOut {
+  readonly store: TokenStore;
+  /** Rows that were left out, as `data.onBadRow` has it. */
+  readonly badRows: number;
+  close(): Promise<void>;
+}
+
+/** What files have to be read like and with: see `TrainedModel`. */
+export interface HeldOutModel {
+  readonly config: Config;
+  readonly tokenizer: Tokenizer;
+  readonly classes: readonly string[];
+}
+
+const leftoverName = 'lockstep-held-out';
+
+/**
+ * Prepares files as a validation split of the model's corpus is prepared, and by the same code, so
+ * that the same file gives the same numbers. The store is kept in the directory for temporary files
+ * until it is closed.
+ *
+ * @param named The option that names the files, for messages.
+ * @param listener Hears `prepare` events and workers that die.
+ * @throws UserError that names file and line of what cannot be used.
+ */
+export async function prepareHeldOut(
+  { config, tokenizer, classes }: HeldOutModel,
+  paths: readonly string[],
+  named: string,
+  listener: TrainListener,
+  sizes?: PartSizes,
+): Promise<HeldOut> {
+  // Of ours alone: what others left in a directory for everybody is not ours to remove.
+  await removeLeftovers(tmpdir(), leftoverName).catch(() => undefined);
+  const dir = await mkdtemp(join(tmpdir(), `${leftoverName}.${ownMark()}-`));
+  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
+  try {
+    const place = { cacheDir: join(dir, 'pieces'), dir: join(dir, 'store'), scratch: dir };
+    await mkdir(place.cacheDir);
+    await mkdir(place.dir);
+    const data = { ...config.data, train: [...paths], validation: 0, test: 0, storeDir: dir };
+    const measured: Config = { ...config, data };
+    const plan = await planHeldOut(measured, named, { tokenizer: tokenizer.toJSON(), classes });
+    const progress = new PrepareProgress(listener, dir);
+    const manifest = await buildStore(measured, plan, place, progress, listener, sizes);
+    const weights = plan.sources.map(() => 1);
+    const corpus = await openCorpus(place.dir, manifest, weights);
+    return {
+      store: corpus.train,
+      badRows: manifest.sources.reduce((rows, source) => rows + source.badRows, 0),
+      close: async () => {
+        await corpus.close();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    const message = explainDiskError(error, dir);
+    throw message === undefined ? error : new UserError(message, { cause: error });
+  }
+}
