@@ -145,7 +145,7 @@ export class TrainedModel {
     };
     const prompt = this.tokenizer.encode(options.prompt);
     await read(prompt.length > 0 ? prompt : [this.tokenizer.emptyToken]);
-    const textOf = streamText(this.tokenizer);
+    const textOf = streamText(this.tokenizer, options.prompt);
     for (let index = 0; index < options.length; index++) {
       const token = draw(probabilities, options, index);
       yield textOf(token);

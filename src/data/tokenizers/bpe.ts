@@ -28,6 +28,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
  */
 export class BpeTokenizer implements Tokenizer {
   readonly kind = 'bpe';
+  readonly separator = '';
   readonly vocabularySize: number;
   readonly emptyToken = 0;
   readonly #json: SerializedBpe;

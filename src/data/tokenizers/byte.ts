@@ -7,6 +7,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 /** The bytes of the text's UTF-8, each plus one, so that 0 stays padding: 257 ids for any text. */
 export class ByteTokenizer implements Tokenizer {
   readonly kind = 'byte';
+  readonly separator = '';
   readonly vocabularySize = 257;
   readonly emptyToken = 0;
 

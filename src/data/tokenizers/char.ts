@@ -15,6 +15,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 /** One id for each character (code point): 0 padding, 1 unknown, then the vocabulary. */
 export class CharTokenizer implements Tokenizer {
   readonly kind = 'char';
+  readonly separator = '';
   readonly vocabularySize: number;
   readonly emptyToken = unknown;
   readonly #lowerCase: boolean;

@@ -8,19 +8,25 @@ const INCOMPLETE = '\uFFFD';
 /**
  * Turns tokens that come one by one into text. A character is given when all of its bytes are there.
  *
+ * @param prompt what stands before the first token; between them comes what separates two tokens
  * @returns a function of the next token that gives the text it adds; empty while a character is incomplete
  */
-export function streamText(tokenizer: Tokenizer): (token: number) => string {
+export function streamText(tokenizer: Tokenizer, prompt = ''): (token: number) => string {
   const read = (tokens: readonly number[]): string => {
     const text = tokenizer.decode(tokens);
     return text.endsWith(INCOMPLETE) ? text.slice(0, -1) : text;
   };
+  let separator = prompt === '' || /\s$/.test(prompt) ? '' : tokenizer.separator;
   let context: number[] = [];
   return (token) => {
     const before = read(context);
     context.push(token);
     const after = read(context);
     context = context.slice(-CONTEXT);
-    return after.slice(before.length);
+    const added = after.slice(before.length);
+    if (added === '' || separator === '') return added;
+    const text = /^\s/.test(added) ? added : `${separator}${added}`;
+    separator = '';
+    return text;
   };
 }

@@ -7,6 +7,8 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /** Stands in a row whose text has no token at all: the unknown token or, without one, padding. */
   readonly emptyToken: number;
+  /** What `decode` puts between two tokens; nothing where tokens have their white space themselves. */
+  readonly separator: string;
   /** Token ids of a text; empty where the text has no token. */
   encode(text: string): number[];
   /** Text of token ids; padding gives nothing. */

@@ -14,6 +14,7 @@ export class WordTokenizer implements Tokenizer {
   readonly kind = 'word';
   readonly vocabularySize: number;
   readonly emptyToken: number;
+  readonly separator: string;
   readonly #json: SerializedWord;
   readonly #splitter: WordSplitter;
   readonly #known = new WordTable();
@@ -25,6 +26,7 @@ export class WordTokenizer implements Tokenizer {
   constructor(json: Omit<SerializedWord, 'kind'>) {
     this.#json = { kind: 'word', ...json };
     this.#splitter = new WordSplitter(json);
+    this.separator = json.split;
     // A text that holds the unknown token as a word makes it stand twice; as in Keras, the last wins.
     this.#ids = new Uint32Array(json.words.length);
     json.words.forEach((word, i) => {
@@ -53,14 +55,14 @@ export class WordTokenizer implements Tokenizer {
     return index < 0 ? this.#unknown : this.#ids[index]!;
   }
 
-  /** The words with a blank between them. */
+  /** The words with what splits them between them. */
   decode(ids: ArrayLike<number>): string {
     const words: string[] = [];
     for (let i = 0; i < ids.length; i++) {
       const word = this.#json.words[ids[i]! - 1];
       if (word !== undefined) words.push(word);
     }
-    return words.join(' ');
+    return words.join(this.separator);
   }
 
   cut(text: string): number {
