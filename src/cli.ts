@@ -12,6 +12,7 @@ import { trainCommand } from './commands/train.js';
 import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
 import { packageVersion } from './package-root.js';
+import { asUserError } from './system-errors.js';
 
 /** Exit status after an error that is nobody's fault but ours (EX_SOFTWARE of sysexits.h). */
 const STATUS_BUG = 70;
@@ -28,8 +29,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
   } catch (error) {
     // The reader of our output has gone; nothing is wrong and nobody would read about it.
     if (isBrokenPipe(error)) return 0;
-    context.stderr.write(describeError(error, argv.includes('--verbose')));
-    return error instanceof UserError ? 1 : STATUS_BUG;
+    return report(error, argv, context.stderr);
   }
 }
 
@@ -103,8 +103,14 @@ function describeMisuse(
   return message.trim().replaceAll(/\s+/g, ' ');
 }
 
-function describeError(error: unknown, verbose: boolean): string {
-  if (error instanceof UserError) return `${error.message}\n`;
+/** Prints what went wrong and gives the exit status. */
+function report(error: unknown, argv: readonly string[], stderr: Context['stderr']): number {
+  const known = error instanceof UserError ? error : asUserError(error);
+  stderr.write(known ? `${known.message}\n` : describeBug(error, argv.includes('--verbose')));
+  return known ? 1 : STATUS_BUG;
+}
+
+function describeBug(error: unknown, verbose: boolean): string {
   const [line, stack] =
     error instanceof Error ? [error.message, error.stack ?? ''] : [String(error), ''];
   return verbose
@@ -130,8 +136,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   // Nobody sees progress any more, once a terminal is closed; the work goes on.
   process.stderr.on('error', () => undefined);
   process.on('uncaughtException', (error) => {
-    process.stderr.write(describeError(error, argv.includes('--verbose')));
-    process.exit(error instanceof UserError ? 1 : STATUS_BUG);
+    process.exit(report(error, argv, process.stderr));
   });
   // Not process.exit: what is still in the pipe to our reader must get there.
   process.exitCode = await run(argv, {

@@ -31,7 +31,11 @@ export interface Library {
     named: string,
     listener: TrainListener,
   ) => Promise<HeldOut>;
-  readExamples: (paths: readonly string[], options: ExampleOptions) => AsyncIterable<Example>;
+  readExamples: (
+    paths: readonly string[],
+    options: ExampleOptions,
+    notify?: (message: string) => void,
+  ) => AsyncIterable<Example>;
   describeBackends: () => readonly { name: string; available: boolean; reason: string }[];
 }
 

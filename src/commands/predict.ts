@@ -67,13 +67,16 @@ export const predictCommand = (context: Context) =>
         }
         const isPiped = files.length === 0;
         const { header, delimiter, encoding, textUnit, ...data } = model.config.data;
-        const read = library.readExamples(isPiped ? ['-'] : files, {
-          format: format ?? (isPiped ? 'text' : undefined),
+        const reading = {
+          format: format ?? (isPiped ? ('text' as const) : undefined),
           text: text ?? data.text,
           ...{ header, delimiter, encoding },
           // Whoever pipes text into a model sends a row a line.
-          textUnit: isPiped ? 'line' : textUnit,
-        });
+          textUnit: isPiped ? ('line' as const) : textUnit,
+        };
+        const read = library.readExamples(isPiped ? ['-'] : files, reading, (message) =>
+          context.stderr.write(`${message}\n`),
+        );
         const examples = out === undefined ? read : sparing(out, read);
         const rows = Readable.from(predict(model, examples, batchSize));
         const writer = layout === 'csv' ? csvWriter(model.classes) : jsonlWriter(model.classes);

@@ -22,14 +22,19 @@ export function findColumn(header: readonly string[], column: string, name: stri
 
 /** ` (did you mean "x"?)`, or nothing when no name is near. */
 export function suggest(names: readonly string[], wrong: string): string {
-  if (names.length === 0) return '';
+  const name = nearestName(names, wrong);
+  return name === undefined ? '' : ` (did you mean ${JSON.stringify(name)}?)`;
+}
+
+/** The name that a mistyped one most likely means, its case aside; undefined when none is near. */
+export function nearestName(names: readonly string[], wrong: string): string | undefined {
+  if (names.length === 0) return undefined;
   const nearest = closest(
     wrong.toLowerCase(),
     names.map((name) => name.toLowerCase()),
   );
-  const name = names.find((each) => each.toLowerCase() === nearest)!;
   const near = distance(wrong.toLowerCase(), nearest) <= Math.max(1, Math.floor(wrong.length / 2));
-  return near ? ` (did you mean ${JSON.stringify(name)}?)` : '';
+  return near ? names.find((each) => each.toLowerCase() === nearest) : undefined;
 }
 
 /** Names in quotation marks, the first twenty of them. */

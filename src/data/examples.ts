@@ -6,7 +6,7 @@ import { readParquetRows } from './parquet-rows.js';
 import { RowError } from './row-error.js';
 import type { ParsedBatch, RowOptions } from './rows.js';
 import { type BytesObserver, readText } from './source-text.js';
-import { type Format, listSources, type Source } from './sources.js';
+import { type Format, listSources, type Notify, type Source } from './sources.js';
 import { readTextRows } from './text-rows.js';
 
 /** One row of a corpus, and where it stands. */
@@ -51,13 +51,16 @@ export interface ExampleOptions extends RowOptions {
  * Streams the rows of files, globs or standard input (`-`), one example for each: a row of a CSV or
  * Parquet file, an object of a JSONL, a line of a plain text. Bad rows are errors, or left out.
  *
+ * @param notify Hears of files that are named more than once, and are read once.
  * @throws UserError that names file, line and column at fault.
  */
 export async function* readExamples(
   paths: readonly string[],
   options: ExampleOptions,
+  notify: Notify = () => undefined,
 ): AsyncGenerator<Example, void, undefined> {
-  for (const source of await listSources(paths, options.format, 'input')) {
+  const request = { patterns: paths, format: options.format, key: 'input' };
+  for (const { source } of await listSources(request, notify)) {
     for await (const { rows } of readSource(source, options)) yield* rows;
   }
 }

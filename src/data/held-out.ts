@@ -55,7 +55,12 @@ export async function prepareHeldOut(
     await mkdir(place.dir);
     const data = { ...config.data, train: [...paths], validation: 0, test: 0, storeDir: dir };
     const measured: Config = { ...config, data };
-    const plan = await planHeldOut(measured, named, { tokenizer: tokenizer.toJSON(), classes });
+    const plan = await planHeldOut(
+      measured,
+      named,
+      { tokenizer: tokenizer.toJSON(), classes },
+      (message) => listener({ type: 'notice', message }),
+    );
     const progress = new PrepareProgress(listener, dir);
     const manifest = await buildStore(measured, plan, place, progress, listener, sizes);
     const weights = plan.sources.map(() => 1);

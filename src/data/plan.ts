@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { errorCode } from './error-code.js';
@@ -9,7 +8,9 @@ import { keepStandardInput } from './kept-input.js';
 import { storeVersion } from './manifest.js';
 import {
   type FileStamp,
+  type ListedSource,
   listSources,
+  type Notify,
   type Source,
   splitName,
   stampSource,
@@ -57,10 +58,11 @@ export interface PlannedSource extends Source {
  * Looks up the files and decides where the store lies; reads none of them, but standard input,
  * which becomes one.
  *
- * @throws UserError for missing files and impossible options.
+ * @param notify Hears of files that are named more than once.
+ * @throws UserError for missing files, files that two splits name, and impossible options.
  */
-export async function planCorpus(config: Config): Promise<CorpusPlan> {
-  return plan(config, configKeys);
+export async function planCorpus(config: Config, notify: Notify): Promise<CorpusPlan> {
+  return plan(config, configKeys, notify);
 }
 
 /**
@@ -72,13 +74,15 @@ export async function planHeldOut(
   config: Config,
   named: string,
   vocabulary: KnownVocabulary,
+  notify: Notify,
 ): Promise<CorpusPlan> {
-  return plan(config, { train: named, validation: named, test: named }, vocabulary);
+  return plan(config, { train: named, validation: named, test: named }, notify, vocabulary);
 }
 
 async function plan(
   config: Config,
   named: CorpusPlan['named'],
+  notify: Notify,
   vocabulary?: KnownVocabulary,
 ): Promise<CorpusPlan> {
   const { data, task } = config;
@@ -87,18 +91,15 @@ async function plan(
     test: typeof data.test === 'number' ? data.test : 0,
   };
   checkFractions(fractions);
-  const patterns = {
-    // Without weights: they change what training reads of a store, not what is in it.
-    train: data.train.map((entry) => (typeof entry === 'string' ? entry : entry.path)),
+  const entries = {
+    train: data.train,
     validation: typeof data.validation === 'number' ? [] : data.validation,
     test: typeof data.test === 'number' ? [] : (data.test ?? []),
   };
+  // Without weights: they change what training reads of a store, not what is in it.
+  const patterns = { ...entries, train: pathsOf(entries.train) };
   requireOneInput(Object.values(patterns).flat());
-  const sources = [
-    ...(await planSources(config, 'train', data.train, named.train)),
-    ...(await planSources(config, 'validation', patterns.validation, named.validation)),
-    ...(await planSources(config, 'test', patterns.test, named.test)),
-  ];
+  const sources = await planSources(config, entries, named, notify);
   const { text, label, header, delimiter, encoding } = data;
   const reading = { text, header, delimiter, encoding, ...(task === 'classify' && { label }) };
   const options = {
@@ -121,35 +122,62 @@ function requireOneInput(patterns: readonly string[]): void {
 
 async function planSources(
   { data, task }: Config,
-  from: SplitName,
-  entries: Config['data']['train'],
-  named: string,
+  entries: Record<SplitName, Config['data']['train']>,
+  named: CorpusPlan['named'],
+  notify: Notify,
 ): Promise<PlannedSource[]> {
-  // A file belongs to the first entry that names it.
-  const listed = new Map<string, Source & { weight: number }>();
-  for (const entry of entries) {
-    const { path: pattern, weight } =
-      typeof entry === 'string' ? { path: entry, weight: 1 } : entry;
-    for (const source of await listSources([pattern], data.format, named)) {
-      const place = resolve(source.path);
-      if (!listed.has(place)) listed.set(place, { ...source, weight });
-    }
+  const listed: NamedSource[] = [];
+  for (const from of ['train', 'validation', 'test'] as const) {
+    const patterns = pathsOf(entries[from]);
+    const request = { patterns, format: data.format, key: named[from] };
+    for (const found of await listSources(request, notify)) listed.push({ ...found, from });
   }
-  for (const { path, format } of listed.values()) {
-    if (task === 'classify' && format === 'text') {
+  refuseShared(listed, entries, named);
+  for (const { source, from } of listed) {
+    if (task === 'classify' && source.format === 'text') {
       throw new UserError(
-        `${named}: ${path === standardInput ? 'standard input' : path} is plain text, which has no labels: ` +
+        `${named[from]}: ${source.path === standardInput ? 'standard input' : source.path} is plain text, which has no labels: ` +
           'task classify expects CSV, TSV, JSONL or Parquet.',
       );
     }
   }
   return Promise.all(
-    Array.from(listed.values(), async (each) => {
+    listed.map(async ({ source: each, from, pattern }) => {
       const path = each.path === standardInput ? await keepStandardInput(data.storeDir) : each.path;
       const source = { ...each, path };
-      return { ...source, from, name: splitName(source), stamp: await stampSource(source) };
+      const entry = entries[from][pattern]!;
+      const weight = typeof entry === 'string' ? 1 : entry.weight;
+      return { ...source, from, weight, name: splitName(source), stamp: await stampSource(source) };
     }),
   );
+}
+
+type NamedSource = ListedSource & { readonly from: SplitName };
+
+/** What is trained on measures nothing, nor does what chooses the checkpoint to be tested. */
+function refuseShared(
+  listed: readonly NamedSource[],
+  entries: Record<SplitName, Config['data']['train']>,
+  named: CorpusPlan['named'],
+): void {
+  const known = new Map<string, NamedSource>();
+  for (const { source, from, identity, pattern } of listed) {
+    const first = known.get(identity);
+    if (first === undefined) {
+      known.set(identity, { source, from, identity, pattern });
+    } else if (first.from !== from) {
+      const other = pathsOf(entries[first.from])[first.pattern]!;
+      const as = other === source.path ? '' : ` (as ${JSON.stringify(other)})`;
+      throw new UserError(
+        `${named[from]}: ${JSON.stringify(source.path)} is in both ${named[first.from]}${as} and ${named[from]}: ` +
+          'expected every file in one split only.',
+      );
+    }
+  }
+}
+
+function pathsOf(entries: Config['data']['train']): string[] {
+  return entries.map((entry) => (typeof entry === 'string' ? entry : entry.path));
 }
 
 /** A tokenizer's options, with the content of its file in the place of the name. */

@@ -35,7 +35,7 @@ export async function prepareCorpus(
   listener: TrainListener,
   sizes?: PartSizes,
 ): Promise<Corpus> {
-  const plan = await planCorpus(config);
+  const plan = await planCorpus(config, (message) => listener({ type: 'notice', message }));
   const dir = join(config.data.storeDir, plan.key);
   const progress = new PrepareProgress(listener, dir);
   let corpus = await openCurrent(plan, dir).catch((error: unknown) => {

@@ -1,8 +1,7 @@
 import { stat } from 'node:fs/promises';
-import { basename, isAbsolute, resolve } from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
+import { basename, resolve } from 'node:path';
 import { UserError } from '../errors.js';
-import { errorCode } from './error-code.js';
+import { findFiles, type FoundFile } from './find-files.js';
 
 /** Where raw text comes from: files, globs and standard input, before a byte of them is read. */
 
@@ -41,27 +40,65 @@ const formatOfExtension: Record<string, Format> = {
 
 const compressed = /\.(gz|zst)$/i;
 
+/** Hears what is worth telling the user, a sentence at a time. */
+export type Notify = (message: string) => void;
+
+/** Paths, globs or `-`, relative to the working directory. */
+export interface SourceRequest {
+  readonly patterns: readonly string[];
+  /** Of all the files; told from each file's extension when absent. */
+  readonly format: Format | undefined;
+  /** Names the option in messages (`data.train`). */
+  readonly key: string;
+}
+
+export interface ListedSource {
+  readonly source: Source;
+  /** The same for two names of one file; of standard input, its name. */
+  readonly identity: string;
+  /** Index of the pattern that named it first. */
+  readonly pattern: number;
+}
+
 /**
  * Lists the files that paths and globs name, each once: patterns in the given order, the files of
  * a glob by code units, so that every machine sees the same order.
  *
- * @param patterns Paths, globs or `-`, relative to the working directory.
- * @param format Of all the files; told from each file's extension when absent.
- * @param key Names the option in messages (`data.train`).
- * @throws UserError for a missing file, a glob without a match and an extension that tells nothing.
+ * @param notify Hears of files that are named more than once, also by links.
+ * @throws UserError for a missing file, a glob without a match, what is no regular file and an
+ *   extension that tells nothing.
  */
 export async function listSources(
-  patterns: readonly string[],
-  format: Format | undefined,
-  key: string,
-): Promise<Source[]> {
-  const paths = new Map<string, string>();
-  for (const pattern of patterns) {
-    for (const path of await expand(pattern, key)) {
-      if (!paths.has(resolve(path))) paths.set(resolve(path), path);
+  { patterns, format, key }: SourceRequest,
+  notify: Notify,
+): Promise<ListedSource[]> {
+  const listed = new Map<string, ListedSource>();
+  const again: [name: string, first: string][] = [];
+  for (const [pattern, name] of patterns.entries()) {
+    for (const { path, identity } of await expand(name, key)) {
+      const known = listed.get(identity);
+      if (known !== undefined) again.push([path, known.source.path]);
+      else listed.set(identity, { source: describeSource(path, format, key), identity, pattern });
     }
   }
-  return Array.from(paths.values(), (path) => describeSource(path, format, key));
+  if (again.length > 0) notify(`${key} ${describeRepeated(again)}`);
+  return Array.from(listed.values());
+}
+
+function describeRepeated(again: readonly [name: string, first: string][]): string {
+  const [name, first] = again[0]!;
+  const how =
+    resolve(name) === resolve(first)
+      ? `names ${JSON.stringify(first)} more than once`
+      : `names one file as ${JSON.stringify(first)} and ${JSON.stringify(name)}`;
+  return again.length === 1
+    ? `${how}: it is read once.`
+    : `${how}, and ${again.length - 1} more such: each file is read once.`;
+}
+
+async function expand(pattern: string, key: string): Promise<FoundFile[]> {
+  if (pattern === standardInput) return [{ path: pattern, identity: standardInput }];
+  return findFiles(pattern, key);
 }
 
 function describeSource(path: string, given: Format | undefined, key: string): Source {
@@ -74,35 +111,6 @@ function describeSource(path: string, given: Format | undefined, key: string): S
   }
   if (ending === undefined) return { path, format };
   return { path, format, compression: ending === 'gz' ? 'gzip' : 'zstd' };
-}
-
-async function expand(pattern: string, key: string): Promise<string[]> {
-  // A file whose name happens to look like a glob is meant as the file.
-  if (pattern === standardInput || (await isFile(pattern))) return [pattern];
-  if (!isDynamicPattern(pattern)) {
-    throw new UserError(`${key}: there is no file ${JSON.stringify(pattern)}.`);
-  }
-  const found = await glob(pattern, { expandDirectories: false, absolute: isAbsolute(pattern) });
-  if (found.length === 0) {
-    throw new UserError(`${key}: no file matches ${JSON.stringify(pattern)}.`);
-  }
-  return found.sort();
-}
-
-/** A glob may also be too long for a name. */
-const missing = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG']);
-
-async function isFile(path: string): Promise<boolean> {
-  const found = await stat(path).catch((error: unknown) => {
-    if (missing.has(errorCode(error))) return undefined;
-    throw error;
-  });
-  if (found?.isDirectory()) {
-    throw new UserError(
-      `${path} is a directory: name its files, for example ${JSON.stringify(`${path}/*.csv`)}.`,
-    );
-  }
-  return found !== undefined;
 }
 
 function guessFormat(path: string, key: string): Format {

@@ -1,7 +1,8 @@
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
-import { getSystemErrorMap } from 'node:util';
+import { errorCode } from '../data/error-code.js';
 import { UserError } from '../errors.js';
+import { describeSystemError } from '../system-errors.js';
 
 /** Files that survive a power cut, written and read through a file system that tests can make fail. */
 
@@ -82,13 +83,7 @@ class DiskRefusal extends Error {
 /** "no space left on device (ENOSPC)"; undefined for errors that are not the disk's. */
 export function describeDiskError(error: unknown): string | undefined {
   if (error instanceof DiskRefusal) return error.message;
-  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) {
-    return undefined;
-  }
-  const { code } = error;
-  const entries = [...getSystemErrorMap().values()];
-  const found = entries.find(([name]) => name === code);
-  return found === undefined ? code : `${found[1]} (${code})`;
+  return describeSystemError(error) ?? (errorCode(error) || undefined);
 }
 
 /** Runs `work`; what the disk refuses becomes a sentence that begins with `sentence`. */

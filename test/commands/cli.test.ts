@@ -87,6 +87,27 @@ describe('an error', () => {
     expect(outcome).toEqual({ status: 1, stdout: '', stderr: 'x.csv: no such file\n' });
   });
 
+  test('of the operating system is one sentence that names the file, and no bug', async () => {
+    const refusals = [
+      'EACCES',
+      'EROFS',
+      'ENOSPC',
+      'EMFILE',
+      'EIO',
+      'ELOOP',
+      'ENAMETOOLONG',
+      'EPERM',
+    ];
+    for (const code of refusals) {
+      const error = Object.assign(new Error(code), { code, syscall: 'open', path: 'a\u001b.csv' });
+      const { status, stderr } = await runWith(['doctor'], failWith(error));
+      expect(stderr).toMatch(
+        new RegExp(`^"a.u001b.csv": [a-z/ -]+ \\(${code}\\), when asked to open\\.\n$`),
+      );
+      expect(status).toBe(1);
+    }
+  });
+
   test('of the program is one line, named a bug, and status 70', async () => {
     const outcome = await runWith(['doctor'], failWith(new TypeError('x is not a function\nat y')));
     expect(outcome).toEqual({

@@ -11,8 +11,11 @@ const collected: ExampleOptions = { ...columns, onBadRow: 'quarantine' };
 describe('bad rows', () => {
   async function readBoth(name: string, content: string | Uint8Array) {
     const { path } = await scratch({ [name]: content });
-    const [source] = await listSources([path(name)], undefined, 'input');
-    const batches = await collect(readSource(source!, collected));
+    const [listed] = await listSources(
+      { patterns: [path(name)], format: undefined, key: 'input' },
+      () => undefined,
+    );
+    const batches = await collect(readSource(listed!.source, collected));
     return {
       rows: batches.flatMap(({ rows }) => rows.map(({ text, line, row }) => [text, line, row])),
       bad: batches.flatMap(({ bad }) => bad.map(({ line, row, raw }) => [line, row, raw])),

@@ -125,7 +125,8 @@ describe('Parquet files', () => {
 
   it('cannot be compressed as a whole', async () => {
     const { path } = await scratch({ 'a.parquet.gz': '' });
-    await expect(listSources([path('a.parquet.gz')], undefined, 'data.train')).rejects.toThrow(
+    const request = { patterns: [path('a.parquet.gz')], format: undefined, key: 'data.train' };
+    await expect(listSources(request, () => undefined)).rejects.toThrow(
       /^data\.train: .*expected an uncompressed \.parquet file\.$/,
     );
   });
