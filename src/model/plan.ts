@@ -27,9 +27,10 @@ export interface NetworkSizes {
 /**
  * Batches that can be laid out at the same time. The two of a pair alternate, so that one is filled while the
  * other is computed, and carried state is read from one's buffers and written to the other's. Evaluation has
- * a pair of its own: it must not disturb the state that training carries.
+ * a pair of its own: it must not disturb the state that training carries. Predictions, which nobody asks for while
+ * training goes on, take its pair, and can so stand between two batches of an evaluation.
  */
-export const SLOT = { training: 0, evaluation: 2 } as const;
+export const SLOT = { training: 0, prediction: 0, evaluation: 2 } as const;
 export const SLOTS = 4;
 
 /** Where the time of a task goes. */

@@ -54,8 +54,16 @@ export function evaluationBatches(config: Config, store: TokenStore): BatchSourc
   return createBatches(store, { task, batchSize: streams, sequenceLength });
 }
 
-/** Loss and accuracy over every batch of a source; leaves training's batches and carried state alone. */
-export async function evaluate(engine: Engine, source: BatchSource): Promise<Evaluation> {
+/**
+ * Loss and accuracy over every batch of a source; leaves training's batches and carried state alone.
+ *
+ * @param take runs one batch's work on the engine; where others use it, too, in turn with theirs
+ */
+export async function evaluate(
+  engine: Engine,
+  source: BatchSource,
+  take: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
+): Promise<Evaluation> {
   const { shape } = engine.handle.sizes;
   const classify = shape.task === 'classify';
   const confusion = classify
@@ -65,13 +73,15 @@ export async function evaluate(engine: Engine, source: BatchSource): Promise<Eva
   let [lossSum, correct, targets] = [0, 0, 0];
   for (let step = 0; step < source.stepsPerEpoch; step++) {
     const slot = await feed.take(step);
-    const result = await engine.evaluate(slot, () => {
-      if (step + 1 < source.stepsPerEpoch) feed.prefetch(step + 1);
+    await take(async () => {
+      const result = await engine.evaluate(slot, () => {
+        if (step + 1 < source.stepsPerEpoch) feed.prefetch(step + 1);
+      });
+      lossSum += result.lossSum;
+      correct += result.correct;
+      targets += result.targets;
+      if (confusion) engine.addConfusion(slot, confusion);
     });
-    lossSum += result.lossSum;
-    correct += result.correct;
-    targets += result.targets;
-    if (confusion) engine.addConfusion(slot, confusion);
   }
   const loss = lossSum / targets;
   return {

@@ -1,4 +1,4 @@
-import { chooseBackend } from '../backend/select.js';
+import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import { encodeRow } from '../data/encode-row.js';
@@ -6,16 +6,16 @@ import type { TokenStore } from '../data/token-store.js';
 import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
-import { SLOT } from '../model/plan.js';
 import { PURPOSE, uniform } from '../tensor/random.js';
-import { createHostBatch } from './batch-feed.js';
-import { loadModel } from './checkpoint.js';
-import { allocateEngine, Engine } from './engine.js';
+import { Calls } from './calls.js';
+import { createState } from './carried-state.js';
 import { evaluate, evaluationBatches, type Evaluation } from './evaluation.js';
-import { createWorkerPool, type WorkerPool } from './pool.js';
-import { verifyCheckpoint, type RunState } from './run-state.js';
 import { findCheckpoint } from './find-checkpoint.js';
-import { networkShape, networkSizes } from './sizes.js';
+import { ModelEngine } from './model-engine.js';
+import { RowBatches } from './row-batches.js';
+import { verifyCheckpoint, type RunState } from './run-state.js';
+import { networkShape } from './sizes.js';
+import { Turns } from './turns.js';
 import type { Vocabulary } from './vocabulary-file.js';
 
 export interface OpenOptions {
@@ -36,16 +36,18 @@ export interface GenerateOptions {
   seed: number;
 }
 
-/** Rows that are classified together. */
-const ROWS_AT_ONCE = 64;
-
 /**
  * Opens a trained model.
  *
  * @param run directory of a run, or of one of its checkpoints
+ * @param workerFile entry of the threads; tests bring one whose workers die
  * @throws UserError when there is no whole checkpoint
  */
-export async function openModel(run: string, options: OpenOptions = {}): Promise<TrainedModel> {
+export async function openModel(
+  run: string,
+  options: OpenOptions = {},
+  workerFile?: string,
+): Promise<TrainedModel> {
   const found = await findCheckpoint(run, options.checkpoint);
   const state = await verifyCheckpoint(found.checkpoint);
   const overrides = [
@@ -54,133 +56,134 @@ export async function openModel(run: string, options: OpenOptions = {}): Promise
   ];
   const config = await found.run.readConfig(overrides);
   const vocabulary = await found.run.readVocabulary(state);
-  return new TrainedModel(config, vocabulary, state, found.checkpoint);
+  return new TrainedModel(config, vocabulary, state, found.checkpoint, workerFile);
 }
 
-/** A model for use: every call spreads its work over the workers. Calls must not overlap. */
+/**
+ * A model for use. Calls may come at any time and overlap: they take turns, share batches and spread them over the workers,
+ * and what each gives depends on its own arguments alone. A model that is not closed does not keep the process alive.
+ */
 export class TrainedModel {
   readonly tokenizer: Tokenizer;
   readonly classes: readonly string[];
   readonly step: number;
   /** Fingerprint of the corpus that it was trained on. */
   readonly corpus: string;
-  #engine: { engine: Engine; pool: WorkerPool } | undefined;
+  readonly #calls: Calls;
+  readonly #engine: ModelEngine;
+  readonly #rows: RowBatches;
+  readonly #evaluations = new Turns();
+  #closed: Promise<void> | undefined;
 
   constructor(
     readonly config: NamedConfig,
     vocabulary: Vocabulary,
     state: RunState,
     readonly checkpoint: string,
+    workerFile?: string,
   ) {
     this.tokenizer = vocabulary.tokenizer;
     this.classes = vocabulary.classes;
     this.step = state.step;
     this.corpus = state.corpus;
+    this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
+    const shape = networkShape(config, this.tokenizer.vocabularySize, this.classes);
+    this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
+    this.#rows = new RowBatches(this.#engine);
   }
 
   /** Class probabilities of each text, in the order of `classes`. */
-  async classify(texts: readonly string[]): Promise<Float32Array[]> {
-    if (this.config.task !== 'classify') {
-      throw new UserError(
-        `${this.checkpoint} is a language model: it generates, it does not classify`,
-      );
-    }
-    const { maxLength } = this.config.data;
-    const engine = await this.#fit(ROWS_AT_ONCE, ROWS_AT_ONCE * maxLength, maxLength);
-    const batch = createHostBatch(engine.handle.sizes);
-    const results: Float32Array[] = [];
-    for (let first = 0; first < texts.length; first += ROWS_AT_ONCE) {
-      const rows = texts.slice(first, first + ROWS_AT_ONCE);
-      batch.rows = rows.length;
-      rows.forEach((text, row) => {
-        const tokens = encodeRow(this.tokenizer, text, this.config.data);
-        const start = batch.rowStart[row]!;
-        batch.tokens.set(tokens, start);
-        batch.rowStart[row + 1] = start + tokens.length;
-      });
-      engine.load(SLOT.evaluation, batch);
-      await engine.predict(SLOT.evaluation);
-      const { rowSource } = engine.layout(SLOT.evaluation);
-      for (let k = 0; k < rows.length; k++) {
-        const probabilities = new Float32Array(this.classes.length);
-        engine.probabilities(k, probabilities);
-        results[first + rowSource[k]!] = probabilities;
+  classify(texts: readonly string[]): Promise<Float32Array[]> {
+    return this.#calls.run(async () => {
+      if (this.config.task !== 'classify') {
+        throw new UserError(
+          `${this.checkpoint} is a language model: it generates, it does not classify`,
+        );
       }
-    }
-    return results;
+      // A copy: the caller's list may change before its turn comes.
+      const given = copyTexts(texts);
+      const results = new Array<Float32Array>(given.length);
+      await this.#rows.compute({
+        count: given.length,
+        tokensOf: (row) => encodeRow(this.tokenizer, given[row]!, this.config.data),
+        placeFor: (row) => (results[row] = new Float32Array(this.classes.length)),
+      });
+      return results;
+    });
   }
 
   /** Loss and accuracy over a token store that was prepared with this model's vocabulary. */
-  async evaluate(store: TokenStore): Promise<Evaluation> {
-    const source = evaluationBatches(this.config, store);
-    const engine = await this.#fit(source.maxRows, source.maxTokens, source.maxSteps);
-    return evaluate(engine, source);
+  evaluate(store: TokenStore): Promise<Evaluation> {
+    return this.#calls.run(() =>
+      // One after the other: each goes over its store in order and may need a larger engine than the one before.
+      this.#evaluations.take(async () => {
+        const source = evaluationBatches(this.config, store);
+        const engine = await this.#engine.fit(source);
+        return evaluate(engine, source, (work) => this.#engine.take(work, engine));
+      }),
+    );
   }
 
   /** Draws tokens one after the other and yields their text; the same seed draws the same text. */
   async *generate(options: GenerateOptions): AsyncGenerator<string, void, undefined> {
-    if (this.config.task !== 'language-model') {
-      throw new UserError(
-        `${this.checkpoint} is a classifier: it predicts classes, it does not generate`,
-      );
-    }
-    const { sequenceLength } = this.config.train;
-    const engine = await this.#fit(1, sequenceLength, sequenceLength);
-    const batch = createHostBatch(engine.handle.sizes);
-    const probabilities = new Float32Array(engine.handle.sizes.shape.outputs);
-    let slot: number = SLOT.evaluation;
-    engine.clearState(slot);
-    const read = async (tokens: readonly number[]): Promise<void> => {
-      for (let at = 0; at < tokens.length; at += sequenceLength) {
-        const chunk = tokens.slice(at, at + sequenceLength);
-        batch.rows = 1;
-        batch.tokens.set(chunk);
-        batch.rowStart[1] = chunk.length;
-        engine.load(slot, batch);
-        await engine.predict(slot);
-        engine.probabilities(chunk.length - 1, probabilities);
-        // The other slot's batch starts from the state that this one's leaves.
-        slot ^= 1;
+    const call = this.#calls.begin();
+    try {
+      if (this.config.task !== 'language-model') {
+        throw new UserError(
+          `${this.checkpoint} is a classifier: it predicts classes, it does not generate`,
+        );
       }
-    };
-    const prompt = this.tokenizer.encode(options.prompt);
-    await read(prompt.length > 0 ? prompt : [this.tokenizer.emptyToken]);
-    const textOf = streamText(this.tokenizer, options.prompt);
-    for (let index = 0; index < options.length; index++) {
-      const token = draw(probabilities, options, index);
-      yield textOf(token);
-      if (index + 1 < options.length) await read([token]);
+      const given = { ...options };
+      const { sequenceLength } = this.config.train;
+      const { shape } = this.#engine;
+      const state = createState(shape);
+      const probabilities = new Float32Array(shape.outputs);
+      const read = async (tokens: readonly number[]): Promise<void> => {
+        for (let at = 0; at < tokens.length; at += sequenceLength) {
+          const chunk = tokens.slice(at, at + sequenceLength);
+          await this.#rows.compute({
+            count: 1,
+            tokensOf: () => chunk,
+            state,
+            placeFor: () => probabilities,
+          });
+        }
+      };
+      const prompt = this.tokenizer.encode(given.prompt);
+      await read(prompt.length > 0 ? prompt : [this.tokenizer.emptyToken]);
+      const textOf = streamText(this.tokenizer, given.prompt);
+      for (let index = 0; index < given.length; index++) {
+        const token = draw(probabilities, given, index);
+        call.pause();
+        yield textOf(token);
+        call.resume();
+        if (index + 1 < given.length) await read([token]);
+      }
+    } finally {
+      call.end();
     }
   }
 
-  async close(): Promise<void> {
-    await this.#engine?.pool.close();
-    this.#engine = undefined;
+  /**
+   * Refuses calls from now on, waits for those under way and ends the threads. A text that nobody goes on reading does not
+   * count as under way.
+   */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#calls.close().then(() => this.#engine.close()));
   }
+}
 
-  /** An engine that holds batches of these sizes: the one there is, or a larger one. */
-  async #fit(maxRows: number, maxTokens: number, maxSteps: number): Promise<Engine> {
-    const has = this.#engine?.engine.handle.sizes;
-    if (
-      this.#engine &&
-      has &&
-      has.maxRows >= maxRows &&
-      has.maxTokens >= maxTokens &&
-      has.maxSteps >= maxSteps
-    ) {
-      return this.#engine.engine;
-    }
-    await this.close();
-    const shape = networkShape(this.config, this.tokenizer.vocabularySize, this.classes);
-    const sizes = networkSizes(this.config, shape, [{ maxRows, maxTokens, maxSteps }], false);
-    const handle = allocateEngine(chooseBackend(this.config.backend).kind, sizes);
-    const pool = createWorkerPool(handle, () => undefined);
-    const engine = new Engine(handle, pool.runStage);
-    this.#engine = { engine, pool };
-    await loadModel(engine, this.checkpoint);
-    await engine.packWeights();
-    return engine;
+/** @throws UserError for what is no list of texts: callers in JavaScript have no compiler to tell them */
+function copyTexts(texts: readonly unknown[]): string[] {
+  if (!Array.isArray(texts)) {
+    throw new UserError(`classify: expected a list of texts, got ${describeValue(texts)}`);
   }
+  return Array.from(texts, (text: unknown, index) => {
+    if (typeof text === 'string') return text;
+    throw new UserError(
+      `classify: expected text ${index} to be a string, got ${describeValue(text)}`,
+    );
+  });
 }
 
 /** Draws a token id; id 0, padding, is never drawn. */

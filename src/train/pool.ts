@@ -56,8 +56,10 @@ export function createWorkerPool(
     recordTiming: false,
     resourceLimits: WORKER_MEMORY,
   });
-  // Idle workers do not keep the process alive; while a replacement starts up there may be none but idle ones.
+  // Idle workers do not keep the process alive, a stage under way does; while a replacement starts up there may be none
+  // but idle ones.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
+  keepAlive.unref();
   // Errors within tasks reach us as rejections; others hit threads that start or are idle. The pool does not
   // replace threads that fail while they start: when nobody is left, tasks would wait forever.
   let startFailure: unknown;
@@ -124,9 +126,11 @@ export function createWorkerPool(
       meeting.reset();
       claims.fill(0);
       const tasks: Promise<void>[] = [];
+      keepAlive.ref();
       for (let part = 0; part < parts; part++) tasks.push(runTask({ stage, slot, part }));
       // All are waited for, also when one fails: nothing may write to the heap behind our back.
       const results = await Promise.allSettled(tasks);
+      keepAlive.unref();
       for (const result of results) if (result.status === 'rejected') throw result.reason;
     },
     async close() {
