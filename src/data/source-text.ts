@@ -1,11 +1,10 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
 import { UserError } from '../errors.js';
 import { decodeText, type Encoding } from './encodings.js';
 import { errorCode } from './error-code.js';
 import type { Extent } from './extents.js';
+import { DamagedGzip, decompressGzip } from './gzip.js';
 import { type Source, standardInput } from './sources.js';
 import { DamagedZstd, decompressZstd } from './zstd.js';
 
@@ -80,19 +79,12 @@ function openFile(source: Source, extent: Extent | undefined): Readable | Buffer
 function decompress(source: Source, bytes: AsyncIterable<Buffer>): AsyncIterable<Uint8Array> {
   if (source.compression === undefined) return bytes;
   if (source.compression === 'zstd') return decompressZstd(bytes);
-  const gunzip = createGunzip({ chunkSize: pieceBytes });
-  // A failure reaches the reader of `gunzip`, which the pipeline destroys with it.
-  pipeline(bytes, gunzip).catch((error: unknown) => gunzip.destroy(asError(error)));
-  return gunzip as AsyncIterable<Buffer>;
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
+  return decompressGzip(bytes, pieceBytes);
 }
 
 function explain(error: unknown, { path }: Source): unknown {
-  if (errorCode(error).startsWith('Z_')) {
-    return new UserError(`${path}: the gzip data is damaged or cut off.`);
+  if (error instanceof DamagedGzip) {
+    return new UserError(`${path}: the gzip data ${error.message}.`);
   }
   if (error instanceof DamagedZstd) {
     return new UserError(`${path}: the zstd data ${error.message}.`);
