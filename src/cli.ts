@@ -12,6 +12,7 @@ import { trainCommand } from './commands/train.js';
 import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
 import { packageVersion } from './package-root.js';
+import { printable } from './printable.js';
 import { asUserError } from './system-errors.js';
 
 /** Exit status after an error that is nobody's fault but ours (EX_SOFTWARE of sysexits.h). */
@@ -106,7 +107,8 @@ function describeMisuse(
 /** Prints what went wrong and gives the exit status. */
 function report(error: unknown, argv: readonly string[], stderr: Context['stderr']): number {
   const known = error instanceof UserError ? error : asUserError(error);
-  stderr.write(known ? `${known.message}\n` : describeBug(error, argv.includes('--verbose')));
+  const text = known ? `${known.message}\n` : describeBug(error, argv.includes('--verbose'));
+  stderr.write(printable(text));
   return known ? 1 : STATUS_BUG;
 }
 

@@ -10,7 +10,7 @@ import { runBenchCase, type BenchResult } from '../train/bench.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
 import { wholeNumber } from './options.js';
-import { formatTable } from './table.js';
+import { formatTable, printLines } from './table.js';
 
 /** As in training, by default. */
 const SHARDS = 16;
@@ -85,7 +85,7 @@ export const benchCommand = (context: Context) =>
             const lines = json
               ? results.map((result) => JSON.stringify(result))
               : describeKernels(results);
-            context.stdout.write(`${lines.join('\n')}\n`);
+            printLines(context.stdout, lines);
           }
         }
         return;
@@ -104,7 +104,7 @@ export const benchCommand = (context: Context) =>
           const lines = json
             ? [JSON.stringify({ ...result, ...(peerResult && { peer: peerResult, ratio }) })]
             : describe(result, peerResult);
-          context.stdout.write(`${lines.join('\n')}\n`);
+          printLines(context.stdout, lines);
         }
       }
     },

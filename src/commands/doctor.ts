@@ -3,7 +3,7 @@ import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'n
 import { formatBytes } from '../observe/figures.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
-import { formatTable } from './table.js';
+import { formatTable, printLines } from './table.js';
 
 export const doctorCommand = (context: Context) =>
   defineCommand({
@@ -30,7 +30,7 @@ export const doctorCommand = (context: Context) =>
           ? 'No backend can compute here.'
           : `Training would use the ${used.name} backend: ${used.reason}.`,
       ];
-      context.stdout.write(`${lines.join('\n')}\n`);
+      printLines(context.stdout, lines);
     },
   });
 

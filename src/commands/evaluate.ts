@@ -6,7 +6,7 @@ import { defineCommand } from './define.js';
 import { type Evaluation, type Library, type TrainedModel } from './library.js';
 import { type TrainListener } from '../train/events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
-import { formatTable } from './table.js';
+import { formatTable, printLines } from './table.js';
 
 export const evaluateCommand = (context: Context) =>
   defineCommand({
@@ -41,11 +41,15 @@ export const evaluateCommand = (context: Context) =>
             ? await evaluateSplit(model, split ?? 'validation', library, progress.observe)
             : await evaluateFiles(model, data, library, progress.observe);
         const on = data?.join(' ') ?? split ?? 'validation';
-        context.stdout.write(
-          json
-            ? `${JSON.stringify({ checkpoint: model.checkpoint, step: model.step, data: on, ...result, ...(result.confusion && { classes: model.classes }) })}\n`
-            : `${describe(result, model, on).join('\n')}\n`,
-        );
+        const { checkpoint, step, classes } = model;
+        const report = {
+          checkpoint,
+          step,
+          data: on,
+          ...result,
+          ...(result.confusion && { classes }),
+        };
+        printLines(context.stdout, json ? [JSON.stringify(report)] : describe(result, model, on));
       } finally {
         progress.close();
         await model.close();

@@ -9,7 +9,7 @@ import { readSafetensorsHeader } from '../train/safetensors.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
 import { modelOptions, runPositional } from './options.js';
-import { formatTable } from './table.js';
+import { formatTable, printLines } from './table.js';
 
 interface Inspection {
   checkpoint: string;
@@ -32,9 +32,7 @@ export const inspectCommand = (context: Context) =>
     },
     async run({ run, checkpoint, json }) {
       const inspection = await inspect(run, checkpoint);
-      context.stdout.write(
-        json ? `${JSON.stringify(inspection)}\n` : `${describe(inspection).join('\n')}\n`,
-      );
+      printLines(context.stdout, json ? [JSON.stringify(inspection)] : describe(inspection));
     },
   });
 

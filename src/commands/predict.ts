@@ -12,6 +12,7 @@ import { defineCommand } from './define.js';
 import { indexOfLargest } from './evaluate.js';
 import { type TrainedModel } from './library.js';
 import { modelOptions, runPositional, toOpenOptions, wholeNumber } from './options.js';
+import { printLines } from './table.js';
 
 export const predictCommand = (context: Context) =>
   defineCommand({
@@ -75,7 +76,7 @@ export const predictCommand = (context: Context) =>
           textUnit: isPiped ? ('line' as const) : textUnit,
         };
         const read = library.readExamples(isPiped ? ['-'] : files, reading, (message) =>
-          context.stderr.write(`${message}\n`),
+          printLines(context.stderr, [message]),
         );
         const examples = out === undefined ? read : sparing(out, read);
         const rows = Readable.from(predict(model, examples, batchSize));

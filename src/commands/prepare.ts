@@ -4,6 +4,7 @@ import { type Context } from './context.js';
 import { defineCommand } from './define.js';
 import { configOptions } from './options.js';
 import { describeStore } from './prepare-summary.js';
+import { printLines } from './table.js';
 
 export const prepareCommand = (context: Context) =>
   defineCommand({
@@ -19,7 +20,7 @@ export const prepareCommand = (context: Context) =>
         const corpus = await prepareCorpus(config, progress.observe);
         const lines = describeStore(corpus.manifest, corpus.storeDir);
         await corpus.close();
-        context.stdout.write(`${lines.join('\n')}\n`);
+        printLines(context.stdout, lines);
       } finally {
         progress.close();
       }

@@ -14,6 +14,7 @@ import { CONFIG_FILE } from '../train/run-directory.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
 import { computeOptions, configOptions, wholeNumber } from './options.js';
+import { printLines } from './table.js';
 
 export const trainCommand = (context: Context) =>
   defineCommand({
@@ -56,7 +57,7 @@ export const trainCommand = (context: Context) =>
       const end = await trainObserved(config, { runDir: directory, resume, override }, context);
       // What --set changed stands in the run's own config only.
       const resumable = set.length === 0 ? file : join(directory, CONFIG_FILE);
-      context.stdout.write(`${summarize(end, config, directory, resumable).join('\n')}\n`);
+      printLines(context.stdout, summarize(end, config, directory, resumable));
     },
   });
 

@@ -5,9 +5,11 @@ import { type SchemaNode } from './json-schema.js';
 /** A key's place: names of groups and indices of lists, outermost first. */
 export type KeyPath = readonly (string | number)[];
 
-/** The path as `--set` takes it: `model.layers.0.hiddenSize`. */
+/** The path as `--set` takes it: `model.layers.0.hiddenSize`; unlikely names in quotation marks. */
 export function formatPath(path: KeyPath): string {
-  return path.join('.');
+  return path
+    .map((part) => (/^[\w-]+$/.test(String(part)) ? String(part) : JSON.stringify(part)))
+    .join('.');
 }
 
 /** The value at `path` inside nested groups and lists; undefined where there is none. */

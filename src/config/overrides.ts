@@ -20,10 +20,9 @@ export function parseOverride(text: string): Override {
     throw new UserError(`--set ${text}: expected key=value, for example train.batchSize=64`);
   }
   const given = text.slice(equals + 1);
-  // A glob such as *.csv: an alias has no meaning where no anchor can be.
-  const source = given.startsWith('*') ? JSON.stringify(given) : given;
-  const document = parseDocument(source, { prettyErrors: false });
-  const [error] = document.errors;
+  const source = meansItself(given) ? JSON.stringify(given) : given;
+  const document = parseDocument(source, { prettyErrors: false, logLevel: 'error' });
+  const [error] = [...document.errors, ...document.warnings];
   if (error !== undefined) {
     throw new UserError(`--set ${text}: the value is not valid YAML: ${error.message}`);
   }
@@ -36,6 +35,14 @@ export function parseOverride(text: string): Override {
       cause: error,
     });
   }
+}
+
+/**
+ * Whether a value is text though YAML would see the start of something else in it, which nobody writes
+ * into a command line: a glob (`*.csv`, `{a,b}.csv`), standard input (`-`), a delimiter (`|`, a tab).
+ */
+function meansItself(given: string): boolean {
+  return /^(?:-$|\t|[*&!|>@`%#,]|\[.*[^\]\s]\s*$|\{.*[^}\s]\s*$)/s.test(given);
 }
 
 function parsePart(part: string): string | number {

@@ -56,9 +56,25 @@ function describeWrongValue(issue: z.core.$ZodIssue, path: KeyPath, value: unkno
     issue.code === 'custom' || (issue.code === 'invalid_format' && issue.format === 'regex')
       ? issue.message
       : `expected ${describeSchema(schemaAt(configJsonSchema, path, value) ?? {})}`;
-  return actual === undefined
-    ? `missing; ${expected}`
-    : `${expected}, got ${describeValue(actual)}`;
+  if (actual === undefined) return `missing; ${expected}`;
+  return `${expected}, got ${describeValue(actual)}${explainQuotes(issue, actual, path, value)}`;
+}
+
+/** Where quotation marks, or their lack, are the likely mistake. */
+function explainQuotes(
+  issue: z.core.$ZodIssue,
+  actual: unknown,
+  path: KeyPath,
+  value: unknown,
+): string {
+  const isNumber = typeof actual === 'string' && /^\s*[-+.\d][-+.\deE]*\s*$/.test(actual);
+  const { type } = schemaAt(configJsonSchema, path, value) ?? {};
+  if (isNumber && (type === 'integer' || type === 'number'))
+    return ', which quotation marks make text';
+  const isList = typeof path.at(-1) === 'number' && issue.code !== 'custom';
+  // A dash alone begins a list.
+  if (actual === null && isList && path[0] === 'data') return '; standard input is written "-"';
+  return '';
 }
 
 function describeUnknownKey(group: KeyPath, key: string, value: unknown): string {

@@ -7,6 +7,16 @@ import { z } from 'zod';
 
 const count = z.int().positive();
 
+/** For numbers that the kernels take as float32. */
+const fitsFloat32 = (value: number): boolean => {
+  const rounded = Math.fround(value);
+  return Number.isFinite(rounded) && (rounded === 0) === (value === 0) && rounded < 1 === value < 1;
+};
+
+const misfit = {
+  error: 'expected a number that rounding to float32 turns into neither 0 nor 1 nor infinity',
+};
+
 const wordTokenizerSchema = z.strictObject({
   kind: z.literal('word'),
   vocabularySize: z
@@ -195,6 +205,7 @@ const modelSchema = z.strictObject({
     .number()
     .min(0)
     .lt(1)
+    .refine(fitsFloat32, misfit)
     .default(0)
     .describe("Share of every LSTM layer's outputs that is dropped in training."),
 });
@@ -215,21 +226,28 @@ const scheduleSchema = z.strictObject({
 
 const optimizerSchema = z.strictObject({
   kind: z.enum(['adam']).default('adam'),
-  learningRate: z.number().positive().max(10).default(0.001),
+  learningRate: z.number().positive().max(10).refine(fitsFloat32, misfit).default(0.001),
   schedule: scheduleSchema.prefault({}),
   beta1: z
     .number()
     .min(0)
     .lt(1)
+    .refine(fitsFloat32, misfit)
     .default(0.9)
     .describe("Decay of the gradients' running mean, per step."),
   beta2: z
     .number()
     .min(0)
     .lt(1)
+    .refine(fitsFloat32, misfit)
     .default(0.999)
     .describe('Decay of the running mean of their squares, per step.'),
-  epsilon: z.number().positive().default(1e-8).describe("Added to the update's denominator."),
+  epsilon: z
+    .number()
+    .positive()
+    .refine(fitsFloat32, misfit)
+    .default(1e-8)
+    .describe("Added to the update's denominator."),
 });
 
 const checkpointSchema = z.strictObject({
@@ -278,6 +296,7 @@ const trainSchema = z.strictObject({
   clipNorm: z
     .number()
     .positive()
+    .refine(fitsFloat32, misfit)
     .nullable()
     .default(5)
     .describe(

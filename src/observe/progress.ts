@@ -1,5 +1,6 @@
 import { type Writable } from 'node:stream';
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import { printableLine } from '../printable.js';
 import { type PrepareEvent, type TrainEvent } from '../train/events.js';
 import { type Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
@@ -34,7 +35,12 @@ interface Display {
  * a line for each evaluation, checkpoint, lost worker and notice.
  */
 export function showProgress(stream: Writable & { isTTY?: boolean }): Observer {
-  const display = stream.isTTY === true ? drawBar(stream) : writeLines(stream);
+  const drawn = stream.isTTY === true ? drawBar(stream) : writeLines(stream);
+  const display: Display = {
+    ...drawn,
+    print: (line) => drawn.print(printableLine(line)),
+    showPrepare: (event, text) => drawn.showPrepare(event, printableLine(text)),
+  };
   let pace: Pace | undefined;
   let preparedAt = performance.now();
   const measure = measurePrepare();

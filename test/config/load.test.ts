@@ -19,11 +19,16 @@ function refusalOf(text: string, overrides: string[] = []): string {
 
 describe('a config that cannot be right is refused with file, line, column, key and expectation', () => {
   test.each([
-    ['nothing', '', 'configs/x.yaml:1:1: task: missing; expected "classify" or "language-model"'],
+    [
+      'nothing',
+      '# empty\n',
+      'configs/x.yaml: expected a config with at least the keys task and data, but',
+    ],
+    ['no task', 'data: { train: a }', 'configs/x.yaml:1:1: task: missing; expected "classify" or'],
     [
       'a list',
       '- a\n',
-      'configs/x.yaml:1:1: expected a group of keys (name, task, data, model, train, workers, teams, backend, metrics), got a list',
+      'configs/x.yaml:1:1: expected a config, that is a group of keys such as task, data and train, got a list',
     ],
     ['broken YAML', `${minimal}model: {\n`, 'configs/x.yaml:5:1: '],
     ['a tab', 'task: classify\ndata:\n\ttrain: a\n', 'configs/x.yaml:3:1: Tabs are not allowed'],
