@@ -1,6 +1,7 @@
 import { Worker, type MessagePort } from 'node:worker_threads';
 import { UserError } from '../errors.js';
 import { packageFile } from '../package-root.js';
+import { heapLimits, watchHeaps, type HeapAllowance } from '../thread-heap.js';
 import { type BatchOptions, type BatchSource, createBatches, type HostBatch } from './batches.js';
 import { FileTokenStore, type StoreFiles, type TokenStore } from './token-store.js';
 
@@ -15,7 +16,7 @@ const fewestSlots = 2;
 const mostSlots = 16;
 
 /** Little room for garbage: memory stays what it was at the start. */
-const THREAD_MEMORY = { maxYoungGenerationSizeMb: 2 };
+const READER_HEAP: HeapAllowance = { young: 2 };
 
 /** State of a slot: its batch lies there; the thread is to read it; and somebody waits for it. */
 const READY = 0;
@@ -77,6 +78,7 @@ class ReadAhead implements BatchSource {
 class ReaderThread {
   readonly #ring: Ring;
   readonly #worker: Worker;
+  readonly #stopWatching: () => void;
   /** Slot of the batch that is next in line. */
   #next = 0;
   #failure: Error | undefined;
@@ -90,8 +92,9 @@ class ReaderThread {
     const handle: ReaderHandle = { files, options, memory, slots };
     this.#worker = new Worker(packageFile('dist/workers/read.js'), {
       workerData: handle,
-      resourceLimits: THREAD_MEMORY,
+      resourceLimits: heapLimits(READER_HEAP),
     });
+    this.#stopWatching = watchHeaps(() => [this.#worker], READER_HEAP);
     // Only a batch that is waited for keeps the process alive.
     this.#worker.unref();
     this.#worker.on('message', () => this.#waiting?.resolve());
@@ -141,6 +144,7 @@ class ReaderThread {
   }
 
   async close(): Promise<void> {
+    this.#stopWatching();
     await this.#worker.terminate();
   }
 
@@ -148,6 +152,7 @@ class ReaderThread {
   #fail(error: unknown): void {
     // An error loses its class on the way from the other thread.
     const cause = error instanceof Error ? error : new Error(String(error));
+    this.#stopWatching();
     this.#failure ??= cause.name === 'UserError' ? new UserError(cause.message, { cause }) : cause;
     this.#waiting?.reject(this.#failure);
   }

@@ -2,6 +2,7 @@ import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
 import { isTeamPhase, type Phase } from '../model/network.js';
 import { packageFile } from '../package-root.js';
+import { heapLimits, watchHeaps, type HeapAllowance } from '../thread-heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from './events.js';
 import { STAGES, type Task } from './messages.js';
@@ -14,7 +15,7 @@ const DEATHS_ALLOWED = 3;
  * What a thread may hold besides the shared heap: some 10 MiB of code and views. With little room for garbage, memory
  * stays what it was at the start.
  */
-const WORKER_MEMORY = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 64 };
+const WORKER_HEAP: HeapAllowance = { young: 2, total: 64 };
 
 /** Tells that a task took every worker with it that tried. */
 export class TaskFailure extends UserError {
@@ -54,8 +55,9 @@ export function createWorkerPool(
     idleTimeout: Infinity,
     workerData: handle,
     recordTiming: false,
-    resourceLimits: WORKER_MEMORY,
+    resourceLimits: heapLimits(WORKER_HEAP),
   });
+  const stopWatching = watchHeaps(() => pool.threads, WORKER_HEAP, handle.block.bytes.byteLength);
   // Idle workers do not keep the process alive, a stage under way does; while a replacement starts up there may be none
   // but idle ones.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
@@ -135,6 +137,7 @@ export function createWorkerPool(
     },
     async close() {
       clearInterval(keepAlive);
+      stopWatching();
       await pool.destroy();
     },
   };

@@ -16,9 +16,8 @@ function fail() {
 const suddenly = {
   exit: () => process.exit(3),
   'out of memory': () => {
-    const kept = [];
-    // Piece by piece: one that is larger than all that is left would end the whole process.
-    for (;;) kept.push(new Array(1000).fill(kept.length));
+    // Piece by piece: one that is larger than all that is left may end the whole process.
+    for (let kept; ;) kept = { kept, more: [1, 2, 3] };
   },
 };
 

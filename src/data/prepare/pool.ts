@@ -1,17 +1,15 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
+import { heapLimits, watchHeaps, type HeapAllowance } from '../../thread-heap.js';
 import type { TrainListener } from '../../train/events.js';
 import type { PrepareHandle, Work, WorkInput, WorkName, WorkReply, WorkResult } from './works.js';
 
 /** Work that has taken this many workers down with it is not given to another. */
 const deathsAllowed = 3;
 
-/**
- * Of the space for new objects, of which V8 keeps three: with the usual 16 MiB a worker's memory is
- * mostly that.
- */
-const youngSpaceMiB = 4;
+/** With the usual 16 MiB for new objects a worker's memory is mostly that. */
+const workerHeap: HeapAllowance = { young: 4 };
 
 export interface PreparePool {
   readonly workers: number;
@@ -37,9 +35,10 @@ export function createPreparePool(
     maxThreads: workers,
     idleTimeout: Infinity,
     workerData: handle,
-    resourceLimits: { maxYoungGenerationSizeMb: youngSpaceMiB },
+    resourceLimits: heapLimits(workerHeap),
     recordTiming: false,
   });
+  const stopWatching = watchHeaps(() => pool.threads, workerHeap);
   // Idle workers do not keep the process alive; while a replacement starts there may be no other.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
   // The pool does not replace threads that fail while they start: when nobody is left, work would
@@ -76,6 +75,7 @@ export function createPreparePool(
     },
     async close() {
       clearInterval(keepAlive);
+      stopWatching();
       await pool.destroy();
     },
   };
