@@ -7,7 +7,8 @@ import { logMetrics } from '../observe/metrics-log.js';
 import { collectMetrics } from '../observe/metrics.js';
 import { type Observer } from '../observe/observer.js';
 import { showProgress } from '../observe/progress.js';
-import { type MetricsServer, serveMetrics } from '../observe/server.js';
+import { type MetricsServer, serveMetrics } from '../observe/server/serve.js';
+import { readToken } from '../observe/server/token.js';
 import { trackStatus } from '../observe/status.js';
 import { type EndEvent } from '../train/events.js';
 import { CONFIG_FILE } from '../train/run-directory.js';
@@ -54,10 +55,11 @@ export const trainCommand = (context: Context) =>
         ...set,
       ]);
       const directory = runDir ?? join('runs', config.name);
-      const end = await trainObserved(config, { runDir: directory, resume, override }, context);
       // What --set changed stands in the run's own config only.
       const resumable = set.length === 0 ? file : join(directory, CONFIG_FILE);
-      printLines(context.stdout, summarize(end, config, directory, resumable));
+      await trainObserved(config, { runDir: directory, resume, override }, context, (end) => {
+        printLines(context.stdout, summarize(end, config, directory, resumable));
+      });
     },
   });
 
@@ -72,7 +74,8 @@ async function trainObserved(
   config: NamedConfig,
   options: { runDir: string; resume: boolean; override: boolean },
   context: Context,
-): Promise<EndEvent> {
+  report: (end: EndEvent) => void,
+): Promise<void> {
   const progress = showProgress(context.stderr);
   const notify = (message: string) => progress.observe({ type: 'notice', message });
   const observers: Observer[] = [progress, logMetrics(notify), memoryKeeper];
@@ -90,8 +93,9 @@ async function trainObserved(
     return hasBegun;
   });
   let server: MetricsServer | undefined;
+  let end: EndEvent | undefined;
   try {
-    const { port, host } = config.metrics;
+    const { port, host, hosts, tokenFile } = config.metrics;
     if (port !== null) {
       const metrics = collectMetrics();
       const status = trackStatus();
@@ -99,23 +103,27 @@ async function trainObserved(
       server = await serveMetrics({
         host,
         port,
+        hosts,
+        token: tokenFile === null ? null : await readToken(tokenFile),
         registry: metrics.registry,
         readStatus: status.read,
+        notify,
       });
       notify(`Live page at ${server.url}, metrics at ${server.url}metrics`);
     }
     const { train } = await context.loadLibrary();
-    const end = await train(config, {
+    end = await train(config, {
       ...options,
       listener: (event) => observers.forEach((observer) => observer.observe(event)),
       signal: signals.signal,
     });
     // A run that was stopped is not done: `train … && evaluate …` must not go on.
     if (end.reason === 'stopped') context.status = signals.status ?? 1;
-    return end;
+    await server?.finish(1000 * config.metrics.lastScrapeSeconds);
   } finally {
     signals.release();
     observers.forEach((observer) => observer.close());
+    if (end !== undefined) report(end);
     await server?.close();
   }
 }

@@ -346,6 +346,28 @@ const metricsSchema = z.strictObject({
     .default(null)
     .describe('Port of the metrics server; 0 picks a free one; null turns the server off.'),
   host: z.string().min(1).default('127.0.0.1').describe('Address that the server listens on.'),
+  hosts: z
+    .array(z.string().regex(/^[\w.-]+$/, { error: 'expected a name, such as trainer.example.org' }))
+    .default([])
+    .describe(
+      'Names by which clients know the server, beside localhost, `host` and addresses; requests for other names are refused.',
+    ),
+  tokenFile: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'File with a token that clients have to show: as a bearer token, or as the password of any user; null asks for none.',
+    ),
+  lastScrapeSeconds: z
+    .number()
+    .min(0)
+    .max(3600)
+    .default(60)
+    .describe(
+      'How long a run that has ended waits at most for a Prometheus that has read its metrics to read how it ended; 0 does not wait.',
+    ),
 });
 
 export const configSchema = z.strictObject({

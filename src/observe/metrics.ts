@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type TrainEvent } from '../train/events.js';
 import { type Observer } from './observer.js';
+import { RUN_STATES, type Status } from './status.js';
 
 /** Watches a run for Prometheus. Every metric is explained in docs/metrics.md. */
 export interface MetricsObserver extends Observer {
@@ -13,19 +14,29 @@ export function collectMetrics(): MetricsObserver {
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
+  /** Has no value before the first one is set: a loss of 0 that nobody has measured would tell a lie. */
+  const measured = (name: string, help: string) => {
+    const metric = gauge(name, help);
+    metric.remove();
+    return metric;
+  };
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
 
-  const loss = gauge('lockstep_train_loss', 'Mean loss of the last step in nats per target.');
-  const accuracy = gauge(
+  const loss = measured('lockstep_train_loss', 'Mean loss of the last step in nats per target.');
+  const accuracy = measured(
     'lockstep_train_accuracy',
     'Share of targets that the last step predicted rightly.',
   );
-  const gradientNorm = gauge(
+  const gradientNorm = measured(
     'lockstep_gradient_norm',
     'Global norm of the last gradient, before clipping.',
   );
-  const learningRate = gauge('lockstep_learning_rate', 'Learning rate of the last step.');
-  const steps = counter('lockstep_steps_total', 'Optimizer updates done by this process.');
+  const learningRate = measured('lockstep_learning_rate', 'Learning rate of the last step.');
+  const steps = counter('lockstep_steps_total', 'Steps done by this process.');
+  const badSteps = counter(
+    'lockstep_bad_steps_total',
+    'Steps that were not applied, because their loss or gradient was not finite.',
+  );
   const rows = counter('lockstep_rows_total', 'Rows trained on by this process.');
   const tokens = counter('lockstep_tokens_total', 'Tokens trained on by this process.');
   const stepDuration = new Histogram({
@@ -40,17 +51,17 @@ export function collectMetrics(): MetricsObserver {
     labelNames: ['phase'],
     registers,
   });
-  const busy = gauge(
+  const busy = measured(
     'lockstep_worker_busy_ratio',
     'Share of the last step that the workers spent computing; 1 when none ever waited.',
   );
-  const workers = gauge('lockstep_workers', 'Threads that compute.');
+  const workers = measured('lockstep_workers', 'Threads that compute.');
   const deaths = counter('lockstep_worker_deaths_total', 'Workers that died and were replaced.');
-  const validationLoss = gauge(
+  const validationLoss = measured(
     'lockstep_validation_loss',
     'Loss of the last evaluation on the validation split in nats per target.',
   );
-  const validationAccuracy = gauge(
+  const validationAccuracy = measured(
     'lockstep_validation_accuracy',
     'Share of the validation targets that the last evaluation predicted rightly.',
   );
@@ -65,9 +76,33 @@ export function collectMetrics(): MetricsObserver {
     buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
     registers,
   });
-  const heap = gauge('lockstep_heap_bytes', 'Memory shared by all workers, planned at the start.');
-  const epoch = gauge('lockstep_epoch', 'Passes over the training split done, with the fraction.');
-  const progress = gauge('lockstep_progress_ratio', 'Share of all steps of the run that are done.');
+  const heap = measured(
+    'lockstep_heap_bytes',
+    'Memory shared by all workers, planned at the start.',
+  );
+  const epoch = measured(
+    'lockstep_epoch',
+    'Passes over the training split done, with the fraction.',
+  );
+  const progress = measured(
+    'lockstep_progress_ratio',
+    'Share of all steps of the run that are done.',
+  );
+
+  const preparedBytes = measured(
+    'lockstep_prepared_bytes',
+    'Bytes that the present stage of preparing the data has done.',
+  );
+  const runState = new Gauge({
+    name: 'lockstep_run_state',
+    help: 'What the run is doing: 1 for the state that it is in, 0 for the others.',
+    labelNames: ['state'],
+    registers,
+  });
+  const enter = (state: Status['state']) => {
+    for (const each of RUN_STATES) runState.set({ state: each }, each === state ? 1 : 0);
+  };
+  enter('preparing');
 
   let stepsPerEpoch = 1;
   let totalSteps = 1;
@@ -83,6 +118,7 @@ export function collectMetrics(): MetricsObserver {
         workers.set(event.workers);
         heap.set(event.heapBytes);
         showStep(event.fromStep);
+        enter('training');
         break;
       case 'step':
         loss.set(event.loss);
@@ -90,6 +126,7 @@ export function collectMetrics(): MetricsObserver {
         gradientNorm.set(event.gradNorm);
         learningRate.set(event.learningRate);
         steps.inc();
+        if (!Number.isFinite(event.loss) || !Number.isFinite(event.gradNorm)) badSteps.inc();
         rows.inc(event.rows);
         tokens.inc(event.tokens);
         stepDuration.observe(event.duration);
@@ -113,8 +150,12 @@ export function collectMetrics(): MetricsObserver {
         deaths.inc();
         break;
       case 'prepare':
-      case 'notice':
+        preparedBytes.set(event.bytesDone);
+        break;
       case 'end':
+        enter(event.reason);
+        break;
+      case 'notice':
         break;
     }
   };

@@ -150,6 +150,7 @@ function drawBar(stream: Writable): Display {
       // The lines still waiting are written by a last redraw.
       if (bar !== undefined) bars.update();
       bars.stop();
+      bar = undefined;
     },
   };
 }

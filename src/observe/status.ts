@@ -3,9 +3,12 @@ import { type Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { describeCheckpointFailure } from './sentences.js';
 
+/** What a run can be doing, in this order. A run that fails or dies is in neither of the last two. */
+export const RUN_STATES = ['preparing', 'training', 'finished', 'stopped'] as const;
+
 /** What the live page shows; the answer to `/status.json`. */
 export interface Status {
-  state: 'preparing' | 'training' | 'finished' | 'stopped';
+  state: (typeof RUN_STATES)[number];
   run?: Pick<
     StartEvent,
     'runDir' | 'task' | 'workers' | 'parameters' | 'heapBytes' | 'totalSteps'

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { collectMetrics, type MetricsObserver } from '../../src/observe/metrics.js';
+import { RUN_STATES } from '../../src/observe/status.js';
 import { startEvent, stepEvent } from './events.js';
 
 const root = new URL('../../', import.meta.url);
@@ -81,7 +82,51 @@ describe('Prometheus sees', () => {
     expect(await read(metrics, 'lockstep_checkpoints_total')).toBe('1');
     expect(await read(metrics, 'lockstep_checkpoint_duration_seconds_sum')).toBe('0.2');
     expect(await read(metrics, 'lockstep_worker_deaths_total')).toBe('1');
+    metrics.observe({ type: 'checkpoint-failed', step: 2, reason: 'no space' });
+    expect(await read(metrics, 'lockstep_checkpoint_failures_total')).toBe('1');
     expect(Number(await read(metrics, 'process_resident_memory_bytes'))).toBeGreaterThan(1e6);
+  });
+
+  test('steps that were not applied', async () => {
+    const metrics = collectMetrics();
+    metrics.observe(stepEvent(1, { loss: NaN }));
+    metrics.observe(stepEvent(2, { gradNorm: Infinity }));
+    metrics.observe(stepEvent(3));
+    expect(await read(metrics, 'lockstep_bad_steps_total')).toBe('2');
+  });
+
+  test('what the run is doing: in a single state at any time', async () => {
+    const metrics = collectMetrics();
+    const states = async () => {
+      const values = RUN_STATES.map(async (state) => [
+        state,
+        await read(metrics, `lockstep_run_state{state="${state}"}`),
+      ]);
+      return (await Promise.all(values)).filter(([, value]) => value === '1').flatMap(([s]) => s);
+    };
+    expect(await states()).toEqual(['preparing']);
+    metrics.observe({
+      ...{ type: 'prepare', phase: 'tokenize', bytesDone: 5, bytesTotal: 9 },
+      ...{ rows: 1, tokens: 1, storeDir: 's' },
+    });
+    expect(await read(metrics, 'lockstep_prepared_bytes')).toBe('5');
+    expect(await states()).toEqual(['preparing']);
+    metrics.observe(startEvent());
+    metrics.observe(stepEvent(1));
+    expect(await states()).toEqual(['training']);
+    for (const reason of ['stopped', 'finished'] as const) {
+      metrics.observe({ type: 'end', reason, step: 1, duration: 1, checkpoint: 'c' });
+      expect(await states()).toEqual([reason]);
+    }
+  });
+
+  test('no value of what has not been measured', async () => {
+    const text = await collectMetrics().registry.metrics();
+    const names = text.matchAll(/^(lockstep_\w+)(?:\{[^}]*\})? /gm);
+    const gauges = [...new Set([...names].map(([, name]) => name!))].filter(
+      (name) => !/_(total|bucket|sum|count)$/.test(name),
+    );
+    expect(gauges).toEqual(['lockstep_run_state']);
   });
 
   test('each run by itself', async () => {

@@ -1,0 +1,139 @@
+import { type Socket } from 'node:net';
+import { formatAnswer, type Answer } from './answer.js';
+import { MOST_HEAD_BYTES, parseRequest, type Refusal, type Request } from './request.js';
+
+/** What clients may take up. */
+export interface Limits {
+  /** More at once: the one that has been silent for longest is closed. */
+  connections: number;
+  /** Until the whole head of the request has come, and until the whole answer has been taken. */
+  headMs: number;
+  wholeMs: number;
+  /** Of what a client sends behind its request. */
+  discardedBytes: number;
+}
+
+export const LIMITS: Limits = {
+  connections: 64,
+  headMs: 5000,
+  wholeMs: 10_000,
+  discardedBytes: 65_536,
+};
+
+/**
+ * Serves one request on each connection and closes it: there is never more than one answer on its way, nothing waits for
+ * a client that does not read, and what is kept of a request is its head.
+ */
+export class Connections {
+  readonly #open = new Set<Connection>();
+
+  /**
+   * @param answer gives the answer to a request; never rejects
+   * @param spend is called with every piece of work
+   */
+  constructor(
+    private readonly answer: (request: Request | Refusal) => Promise<Answer>,
+    private readonly spend: () => void,
+    private readonly limits: Limits = LIMITS,
+  ) {}
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** @param socket one that may be open in one direction alone */
+  accept(socket: Socket): void {
+    if (this.#open.size >= this.limits.connections) this.#makeRoom();
+    const connection = new Connection(socket, this.answer, this.spend, this.limits);
+    this.#open.add(connection);
+    socket.on('close', () => {
+      this.#open.delete(connection);
+      this.spend();
+    });
+    this.spend();
+  }
+
+  /** Who has asked is served rather than who has not. */
+  #makeRoom(): void {
+    const [oldest] = this.#open;
+    const silent = [...this.#open].find(({ hasAsked }) => !hasAsked) ?? oldest;
+    silent?.close();
+    if (silent !== undefined) this.#open.delete(silent);
+  }
+}
+
+class Connection {
+  #head = Buffer.alloc(0);
+  #asked = false;
+  #discarded = 0;
+  #deadline: NodeJS.Timeout;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly answer: (request: Request | Refusal) => Promise<Answer>,
+    private readonly spend: () => void,
+    private readonly limits: Limits,
+  ) {
+    this.#deadline = setTimeout(
+      () => void this.#reply({ status: 408, reason: 'the request did not come in time' }),
+      limits.headMs,
+    );
+    socket.on('data', (bytes) => this.#receive(bytes));
+    socket.on('end', () => this.#asked || this.close());
+    // A client that has gone is nobody's fault.
+    socket.on('error', () => this.close());
+    socket.on('close', () => clearTimeout(this.#deadline));
+  }
+
+  get hasAsked(): boolean {
+    return this.#asked;
+  }
+
+  close(): void {
+    clearTimeout(this.#deadline);
+    this.socket.destroy();
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#asked) this.#discard(bytes.length);
+    else this.#read(bytes);
+    this.spend();
+  }
+
+  #read(bytes: Buffer): void {
+    // Only so far as a head may reach; what is kept is a copy, not the whole block that was read.
+    const room = MOST_HEAD_BYTES - this.#head.length;
+    this.#head = Buffer.concat([this.#head, bytes.subarray(0, room)]);
+    const end = this.#head.indexOf('\r\n\r\n');
+    if (end !== -1) {
+      const behind = this.#head.length - (end + 4) + Math.max(0, bytes.length - room);
+      void this.#reply(parseRequest(this.#head.toString('latin1', 0, end)));
+      this.#discard(behind);
+    } else if (this.#head.length === MOST_HEAD_BYTES) {
+      void this.#reply({
+        status: 431,
+        reason: `the headers are longer than ${MOST_HEAD_BYTES} bytes`,
+      });
+    }
+  }
+
+  /** A body, or further requests: let pass, since closing on it could cost the client its answer; but not for ever. */
+  #discard(bytes: number): void {
+    this.#discarded += bytes;
+    if (this.#discarded > this.limits.discardedBytes) this.close();
+  }
+
+  async #reply(request: Request | Refusal): Promise<void> {
+    if (this.#asked) return;
+    this.#asked = true;
+    this.#head = Buffer.alloc(0);
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.close(), this.limits.wholeMs);
+    const answer = await this.answer(request);
+    if (this.socket.destroyed) return;
+    for (const part of formatAnswer(answer, 'method' in request && request.method === 'HEAD')) {
+      this.socket.write(part);
+    }
+    this.socket.end();
+  }
+}

@@ -1,0 +1,42 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { WorkBudget } from '../../../src/observe/server/budget.js';
+
+test('whatever a thread is asked to do, it computes for its share of the time and what it has saved up', () => {
+  const work = fc.record({ pause: fc.nat({ max: 300 }), work: fc.nat({ max: 20 }) });
+  fc.assert(
+    fc.property(fc.array(work, { minLength: 1, maxLength: 200 }), (days) => {
+      let [now, computed] = [0, 0];
+      const clock = { now: () => now, computed: () => computed };
+      const budget = new WorkBudget(0.1, 50, clock, (milliseconds) => (now += milliseconds));
+      for (const day of days) {
+        now += day.pause + day.work;
+        computed += day.work;
+        budget.spend();
+        expect(computed).toBeLessThanOrEqual(0.1 * now + 50 + 1e-6);
+      }
+    }),
+  );
+});
+
+test('within the budget it never sleeps', () => {
+  let [now, computed] = [0, 0];
+  const clock = { now: () => now, computed: () => computed };
+  const budget = new WorkBudget(0.1, 50, clock, () => expect.unreachable());
+  for (let i = 0; i < 1000; i++) {
+    now += 100;
+    computed += 10;
+    budget.spend();
+  }
+});
+
+test('the time that a thread has computed for is told from the time that has gone by', async () => {
+  const slept: number[] = [];
+  const budget = new WorkBudget(0.5, 0, undefined, (milliseconds) => slept.push(milliseconds));
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  budget.spend();
+  slept.length = 0;
+  for (const start = performance.now(); performance.now() - start < 60;);
+  budget.spend();
+  if (process.platform === 'linux') expect(slept[0]).toBeGreaterThan(0);
+});
