@@ -3,6 +3,8 @@ import * as nodeFs from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { UserError } from './errors.js';
+import { describeSystemError } from './system-errors.js';
 
 /**
  * Locks that processes hold against each other, and that no crash leaves stuck.
@@ -39,6 +41,8 @@ export const usualTiming: LockTiming = { beatMs: 2000, patienceMs: 15_000, pollM
 
 /** A lock that is held. */
 export interface FileLock {
+  /** Undefined as long as it is ours, else what has become of it. One that somebody removed is put back. */
+  describeLoss(): string | undefined;
   /** Lets others in. */
   release(): void;
 }
@@ -71,6 +75,12 @@ export async function takeLock(
     // Released in between: try again.
     if (found === undefined) continue;
     const holder = parseHolder(found);
+    if (holder === undefined && !isCutShort(found)) {
+      throw new UserError(
+        `${file}: expected no such file, or a lock as lockstep writes it, found something else: ` +
+          'move it, or name another directory',
+      );
+    }
     if (await isAlive(file, found, holder, watch, timing)) {
       onHeld(describeHolder(holder));
       await sleep(timing.pollMs);
@@ -79,11 +89,24 @@ export async function takeLock(
   const beat = setInterval(() => touch(file), timing.beatMs);
   beat.unref();
   return {
+    describeLoss: () => describeLoss(file, own),
     release() {
       clearInterval(beat);
       if (readIfThere(file) === own) nodeFs.rmSync(file, { force: true });
     },
   };
+}
+
+function describeLoss(file: string, own: string): string | undefined {
+  try {
+    const found = readIfThere(file);
+    if (found === own || (found === undefined && createLock(file, own))) return undefined;
+    return `its lock was taken by another process (${describeHolder(parseHolder(found ?? ''))})`;
+  } catch (error) {
+    const reason = describeSystemError(error);
+    if (reason === undefined) throw error;
+    return `its lock cannot be held any more (${reason})`;
+  }
 }
 
 /**
@@ -179,6 +202,12 @@ function parseHolder(content: string): Holder | undefined {
     // Whoever wrote it shows by touching it whether they live.
     return undefined;
   }
+}
+
+/** Whether a text that names no holder is the beginning of one that does, as a crash leaves it. */
+function isCutShort(content: string): boolean {
+  const start = '{"pid":';
+  return start.startsWith(content.slice(0, start.length));
 }
 
 function describeHolder(holder: Holder | undefined): string {

@@ -33,7 +33,7 @@ export const evaluateCommand = (context: Context) =>
         throw new UserError('Expected either --split or --data, got both');
       }
       const library = await context.loadLibrary();
-      const model = await library.openModel(run, toOpenOptions(args));
+      const model = await library.openModel(run, toOpenOptions(args, context));
       const progress = showProgress(context.stderr);
       try {
         const result =

@@ -49,7 +49,7 @@ export const generateCommand = (context: Context) =>
     },
     async run({ run, prompt, length, temperature, topK, seed, ...args }) {
       const { openModel } = await context.loadLibrary();
-      const model = await openModel(run, toOpenOptions(args));
+      const model = await openModel(run, toOpenOptions(args, context));
       try {
         if (model.config.task !== 'language-model') {
           throw new UserError(

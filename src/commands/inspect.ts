@@ -6,6 +6,7 @@ import { findCheckpoint } from '../train/find-checkpoint.js';
 import type { RunStart } from '../train/history.js';
 import { MODEL_FILE, OPTIMIZER_FILE, verifyCheckpoint, type RunState } from '../train/run-state.js';
 import { readSafetensorsHeader } from '../train/safetensors.js';
+import { readTrainedConfig } from '../train/trained-config.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
 import { modelOptions, runPositional } from './options.js';
@@ -31,13 +32,19 @@ export const inspectCommand = (context: Context) =>
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object' },
     },
     async run({ run, checkpoint, json }) {
-      const inspection = await inspect(run, checkpoint);
+      const inspection = await inspect(run, checkpoint, (message) =>
+        context.stderr.write(`${message}\n`),
+      );
       printLines(context.stdout, json ? [JSON.stringify(inspection)] : describe(inspection));
     },
   });
 
 /** Reads and checks a checkpoint and what its run's directory says. */
-async function inspect(run: string, which: string): Promise<Inspection> {
+async function inspect(
+  run: string,
+  which: string,
+  notify: (message: string) => void,
+): Promise<Inspection> {
   const { run: directory, checkpoint } = await findCheckpoint(run, which);
   const state = await verifyCheckpoint(checkpoint);
   const tensors = await readSafetensorsHeader(join(checkpoint, MODEL_FILE));
@@ -45,7 +52,7 @@ async function inspect(run: string, which: string): Promise<Inspection> {
     checkpoint,
     weights: state.files[MODEL_FILE]!.sha256,
     state,
-    config: await directory.readConfig(),
+    config: await readTrainedConfig(directory, checkpoint, state, notify),
     history: await directory.readHistory(),
     parameters: tensors.map(({ name, shape, dtype, begin, end }) => {
       return { name, dtype, shape, bytes: end - begin };

@@ -43,6 +43,7 @@ export interface OpenOptions {
   checkpoint?: string;
   workers?: number;
   backend?: Config['backend'];
+  notify?: (message: string) => void;
 }
 
 export interface TrainedModel {

@@ -1,5 +1,7 @@
 import { type Options } from 'yargs';
 import { UserError } from '../errors.js';
+import { type Context } from './context.js';
+import { type OpenOptions } from './library.js';
 
 /** Options that several commands share, and the checks of options' values. */
 
@@ -47,17 +49,21 @@ export const runPositional = {
   run: { type: 'string', demandOption: true, describe: 'Directory of a run or of a checkpoint' },
 } as const;
 
-/** Options for `openModel`. */
-export function toOpenOptions(args: {
-  checkpoint: string;
-  workers: number | undefined;
-  backend: 'auto' | 'native' | 'wasm' | 'reference' | undefined;
-}): { checkpoint: string; workers?: number; backend?: 'auto' | 'native' | 'wasm' | 'reference' } {
+/** Options for `openModel`; what it has to tell goes where errors go. */
+export function toOpenOptions(
+  args: {
+    checkpoint: string;
+    workers: number | undefined;
+    backend: 'auto' | 'native' | 'wasm' | 'reference' | undefined;
+  },
+  { stderr }: Pick<Context, 'stderr'>,
+): OpenOptions {
   const { checkpoint, workers, backend } = args;
   return {
     checkpoint,
     ...(workers !== undefined && { workers }),
     ...(backend !== undefined && { backend }),
+    notify: (message) => stderr.write(`${message}\n`),
   };
 }
 

@@ -61,7 +61,7 @@ export const predictCommand = (context: Context) =>
     async run({ run, files, format, text, out, to, batchSize, ...args }) {
       const layout = to ?? layoutOf(out);
       const library = await context.loadLibrary();
-      const model = await library.openModel(run, toOpenOptions(args));
+      const model = await library.openModel(run, toOpenOptions(args, context));
       try {
         if (model.config.task !== 'classify') {
           throw new UserError(`${run}: expected a classifier, got a ${model.config.task}`);

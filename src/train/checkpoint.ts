@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import type { NetworkPlan } from '../model/plan.js';
 import type { FloatArray } from '../tensor/heap.js';
 import { hiddenName } from './checkpoint-names.js';
-import { describeDiskError, syncDirectory, writeText, type RunFileSystem } from './disk.js';
+import { removeUnlessRefused, syncDirectory, writeText, type RunFileSystem } from './disk.js';
 import type { Engine } from './engine.js';
 import { formatState, MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, type Progress } from './run-state.js';
 import { readSafetensors, writeSafetensors, type Tensor } from './safetensors.js';
@@ -91,7 +91,8 @@ export class Snapshot {
       await this.#writeFiles(partial, progress, fs);
       await moveIntoPlace(directory, name, fs);
     } catch (error) {
-      await removeUnlessRefused(partial, fs);
+      // Gives its space free; what cannot be removed, the next one written clears away.
+      await removeUnlessRefused(fs, partial);
       throw error;
     }
     return path.join(directory, name);
@@ -99,7 +100,7 @@ export class Snapshot {
 
   async #writeFiles(directory: string, progress: Progress, fs: RunFileSystem): Promise<void> {
     await fs.rm(directory, { recursive: true, force: true });
-    await fs.mkdir(directory, { recursive: true });
+    await makeBelowRun(directory, fs);
     const model = await writeSafetensors(path.join(directory, MODEL_FILE), this.#model, { fs });
     const optimizer = await writeSafetensors(
       path.join(directory, OPTIMIZER_FILE),
@@ -110,6 +111,17 @@ export class Snapshot {
     // Last: a directory with it has everything else.
     await writeText(fs, path.join(directory, STATE_FILE), formatState(progress, files));
     await syncDirectory(fs, directory);
+  }
+}
+
+/** Never makes the run's directory itself: where that has gone, whoever moved it is to find no new one in its place. */
+async function makeBelowRun(directory: string, fs: RunFileSystem): Promise<void> {
+  try {
+    await fs.mkdir(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    await fs.mkdir(path.dirname(directory));
+    await fs.mkdir(directory);
   }
 }
 
@@ -140,15 +152,6 @@ async function renameIfThere(from: string, to: string, fs: RunFileSystem): Promi
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
     throw error;
-  }
-}
-
-/** Gives the space of a failed checkpoint free; what cannot be removed, the next one written clears away. */
-async function removeUnlessRefused(directory: string, fs: RunFileSystem): Promise<void> {
-  try {
-    await fs.rm(directory, { recursive: true, force: true });
-  } catch (error) {
-    if (describeDiskError(error) === undefined) throw error;
   }
 }
 

@@ -11,7 +11,7 @@ export interface ConfigChange {
 }
 
 /** Keys that do not change what the steps compute, with all that lies below them. */
-const HARMLESS = [
+export const HARMLESS = [
   'name',
   'workers',
   'teams',
@@ -37,12 +37,15 @@ export function compareConfigs(
   const changes = [...new Set([...former.keys(), ...latter.keys()])]
     .map((key): ConfigChange => ({ key, from: former.get(key), to: latter.get(key) }))
     .filter(({ from, to }) => !isDeepStrictEqual(from, to));
-  const isHarmless = ({ key }: ConfigChange): boolean =>
-    free.some((prefix) => key === prefix || key.startsWith(`${prefix}.`));
   return {
-    harmless: changes.filter(isHarmless),
-    weighty: changes.filter((change) => !isHarmless(change)),
+    harmless: changes.filter(({ key }) => isBelow(key, free)),
+    weighty: changes.filter(({ key }) => !isBelow(key, free)),
   };
+}
+
+/** Whether a key is one of `prefixes` or lies below one. */
+export function isBelow(key: string, prefixes: readonly string[]): boolean {
+  return prefixes.some((prefix) => key === prefix || key.startsWith(`${prefix}.`));
 }
 
 /** "train.batchSize: 32 → 64, workers: null → 2" */
@@ -57,7 +60,7 @@ function describeValue(value: unknown): string {
 }
 
 /** Leaves of a config by their dotted paths. */
-function flatten(
+export function flatten(
   value: unknown,
   prefix = '',
   into = new Map<string, unknown>(),

@@ -42,6 +42,35 @@ export async function replaceText(fs: RunFileSystem, file: string, text: string)
   await syncDirectory(fs, path.dirname(file));
 }
 
+/** Replaces several small files of a directory: all of them, or none where the disk refuses to take one. */
+export async function replaceTexts(
+  fs: RunFileSystem,
+  directory: string,
+  texts: Record<string, string>,
+): Promise<void> {
+  const files = Object.keys(texts).map((name) => path.join(directory, name));
+  try {
+    for (const [index, text] of Object.values(texts).entries()) {
+      await writeText(fs, `${files[index]!}.partial`, text);
+    }
+  } catch (error) {
+    for (const file of files) await removeUnlessRefused(fs, `${file}.partial`);
+    throw error;
+  }
+  // A name takes no room: these do not fail for want of it.
+  for (const file of files) await fs.rename(`${file}.partial`, file);
+  await syncDirectory(fs, directory);
+}
+
+/** Removes what another failure has left; that it cannot be removed is no second one. */
+export async function removeUnlessRefused(fs: RunFileSystem, place: string): Promise<void> {
+  try {
+    await fs.rm(place, { recursive: true, force: true });
+  } catch (error) {
+    if (describeDiskError(error) === undefined) throw error;
+  }
+}
+
 /**
  * Reads a text file.
  *

@@ -15,6 +15,7 @@ import { ModelEngine } from './model-engine.js';
 import { RowBatches } from './row-batches.js';
 import { verifyCheckpoint, type RunState } from './run-state.js';
 import { networkShape } from './sizes.js';
+import { readTrainedConfig } from './trained-config.js';
 import { Turns } from './turns.js';
 import type { Vocabulary } from './vocabulary-file.js';
 
@@ -23,6 +24,8 @@ export interface OpenOptions {
   checkpoint?: string;
   workers?: number;
   backend?: Config['backend'];
+  /** Hears where the run's config.yaml is not what the checkpoint was trained with; a warning of Node by default. */
+  notify?: (message: string) => void;
 }
 
 export interface GenerateOptions {
@@ -54,7 +57,8 @@ export async function openModel(
     ...(options.workers === undefined ? [] : [`workers=${options.workers}`]),
     ...(options.backend === undefined ? [] : [`backend=${options.backend}`]),
   ];
-  const config = await found.run.readConfig(overrides);
+  const notify = options.notify ?? ((message) => process.emitWarning(message));
+  const config = await readTrainedConfig(found.run, found.checkpoint, state, notify, overrides);
   const vocabulary = await found.run.readVocabulary(state);
   return new TrainedModel(config, vocabulary, state, found.checkpoint, workerFile);
 }

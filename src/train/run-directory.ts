@@ -2,8 +2,8 @@ import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import { formatConfig, parseConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
+import { makeDirectory, unmakeDirectories } from '../make-directory.js';
 import {
-  checkpointName,
   chooseRemoved,
   hiddenName,
   isCheckpointName,
@@ -11,33 +11,42 @@ import {
   stepOf,
   type Retention,
 } from './checkpoint-names.js';
-import { compareConfigs, describeChanges, type ConfigChange } from './config-changes.js';
-import { explainDisk, readText, replaceText, type RunFileSystem } from './disk.js';
+import { explainDisk, readText, replaceText, replaceTexts, type RunFileSystem } from './disk.js';
 import { formatHistory, parseHistory, type RunStart } from './history.js';
-import { verifyCheckpoint, type RunState } from './run-state.js';
+import type { RunState } from './run-state.js';
 import { parseVocabulary, type Vocabulary } from './vocabulary-file.js';
 
 /**
  * The directory of a run: config.yaml, vocabulary.json, history.json, metrics.jsonl, checkpoints/, and the files
- * `latest` and `best` that name a checkpoint each.
+ * `latest` and `best` that name a checkpoint each. What may be started there is told by `admission.ts`.
  */
 
 export const CONFIG_FILE = 'config.yaml';
 const VOCABULARY_FILE = 'vocabulary.json';
 const HISTORY_FILE = 'history.json';
-const OWN_FILES = [CONFIG_FILE, VOCABULARY_FILE, HISTORY_FILE, 'metrics.jsonl'];
+/** Files by these names are a run's where there are checkpoints, or a place for them. */
+export const OWN_FILES = [CONFIG_FILE, VOCABULARY_FILE, HISTORY_FILE, 'metrics.jsonl'];
 
 /** Beyond these sizes a file is not what its name says. */
 const MAX_SMALL_BYTES = 2 ** 24;
 const MAX_VOCABULARY_BYTES = 2 ** 30;
 
-/** Where a resumed run goes on, and what is different about it. */
-export interface Resumption {
-  /** Undefined when the run has no checkpoint yet. */
-  found: { checkpoint: string; state: RunState } | undefined;
-  changes: ConfigChange[];
-  /** Changed keys that make other weights, taken because the user said so. */
-  overridden: string[];
+/** A checkpoint, and where it lies: one that a kill left put aside has another name until the run goes on. */
+export interface StoredCheckpoint {
+  name: string;
+  path: string;
+}
+
+/** What a start of a run writes, all of it together. */
+export interface StartFiles {
+  config: NamedConfig;
+  /** What `formatVocabulary` gives. */
+  vocabulary: string;
+  /** Every start of the run, this one last. */
+  history: readonly RunStart[];
+  /** Checkpoints that the pointers are to name. */
+  latest?: string;
+  best?: string;
 }
 
 export class RunDirectory {
@@ -52,125 +61,62 @@ export class RunDirectory {
 
   /** Names of the checkpoints there are, oldest first. */
   async listCheckpoints(): Promise<string[]> {
-    const names = await this.#listAll();
+    const names = await this.list(this.checkpoints);
     return names.filter(isCheckpointName).sort((a, b) => stepOf(a) - stepOf(b));
   }
 
-  /**
-   * Starts a run here. A directory without a checkpoint holds nothing that could be lost: whoever mends a
-   * mistake in the config may start again.
-   *
-   * @throws UserError when the directory holds a run already, or files of such names that are no run's
-   */
-  async create(config: NamedConfig): Promise<void> {
-    await this.#expectNoOthersFiles();
-    await this.#tidy();
-    const held = await this.listCheckpoints();
-    if (held.length > 0) {
-      throw new UserError(
-        `${this.directory} already holds a run (newest checkpoint ${held.at(-1)!}): ` +
-          'add --resume to go on with it, or name another directory with --run-dir',
-      );
+  /** The same, with those that a kill left put aside while they were replaced. */
+  async listStored(): Promise<StoredCheckpoint[]> {
+    const all = await this.list(this.checkpoints);
+    const stored = all
+      .filter(isCheckpointName)
+      .map((name) => ({ name, path: path.join(this.checkpoints, name) }));
+    for (const hidden of all) {
+      const found = parseHiddenName(hidden);
+      if (found?.kind !== 'former' || all.includes(found.name)) continue;
+      stored.push({ name: found.name, path: path.join(this.checkpoints, hidden) });
     }
-    await this.writeConfig(config);
+    return stored.sort((a, b) => stepOf(a.name) - stepOf(b.name));
   }
 
-  /**
-   * Reads the config of the run that lies here, as text.
-   *
-   * @throws UserError when there is none
-   */
-  async expectRun(): Promise<string> {
-    const text = await this.#readIfThere(CONFIG_FILE, MAX_SMALL_BYTES);
-    if (text !== undefined) return text;
-    throw new UserError(
-      `${this.directory} holds no run to resume (no ${CONFIG_FILE}): leave out --resume to start one`,
-    );
-  }
-
-  /**
-   * Compares the config with the run's and finds the newest whole checkpoint to go on from. The config
-   * is not written yet: there may be other reasons to refuse it.
-   *
-   * @param override takes every change of the config
-   * @param notice hears what was changed, and why a newer checkpoint was passed over
-   * @throws UserError when the directory holds no run, a run of another config, or damaged checkpoints only
-   */
-  async resume(
-    config: NamedConfig,
-    override: boolean,
-    notice: (message: string) => void,
-  ): Promise<Resumption> {
-    const former = parseConfig(await this.expectRun(), path.join(this.directory, CONFIG_FILE));
-    const { harmless, weighty } = compareConfigs(former, config);
-    if (weighty.length > 0 && !override) {
-      throw new UserError(
-        `${this.directory} holds a run of another config (${describeChanges(weighty)}): ` +
-          'use that config or another --run-dir, or add --override to go on with the changed one',
-      );
-    }
-    if (weighty.length > 0) {
-      notice(
-        `Overriding the run's config, so that its weights follow from no one config: ${describeChanges(weighty)}.`,
-      );
-    }
-    if (harmless.length > 0) notice(`Changed since the last start: ${describeChanges(harmless)}.`);
-    await this.#tidy();
-    return {
-      found: await this.#findWhole(notice),
-      changes: [...weighty, ...harmless],
-      overridden: weighty.map(({ key }) => key),
-    };
-  }
-
-  /** Files with a run's names where no run is would be somebody's own. */
-  async #expectNoOthersFiles(): Promise<void> {
-    const names = await this.#list(this.directory);
-    if (names.includes(path.basename(this.checkpoints))) return;
-    const other = OWN_FILES.find((name) => names.includes(name));
-    if (other === undefined) return;
-    throw new UserError(
-      `${path.join(this.directory, other)}: expected no such file, since ${this.directory} holds no run: ` +
-        'it would be overwritten; name another directory with --run-dir',
-    );
-  }
-
-  async #findWhole(
-    notice: (message: string) => void,
-  ): Promise<{ checkpoint: string; state: RunState } | undefined> {
-    const names = await this.listCheckpoints();
-    for (const name of names.toReversed()) {
-      const checkpoint = path.join(this.checkpoints, name);
-      let state: RunState;
+  /** Names in a directory; none where it is missing. */
+  async list(directory = this.directory): Promise<string[]> {
+    return explainDisk(`${directory}: cannot be read`, async () => {
       try {
-        state = await verifyCheckpoint(checkpoint, this.fs);
+        return await this.fs.readdir(directory);
       } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        notice(`${error.message}; looking for an earlier checkpoint.`);
-        continue;
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+        throw error;
       }
-      await this.#repoint(name, state, names);
-      return { checkpoint, state };
-    }
-    if (names.length === 0) {
-      notice(`${this.directory} holds no checkpoint: beginning at the first step.`);
-      return undefined;
-    }
-    throw new UserError(
-      `${this.directory}: ${names.length === 1 ? 'its only checkpoint is not' : `none of its ${names.length} checkpoints is`} whole`,
-    );
+    });
   }
 
-  async writeConfig(config: NamedConfig): Promise<void> {
-    await explainDisk(`${this.checkpoints}: cannot be made`, () =>
-      this.fs.mkdir(this.checkpoints, { recursive: true }),
+  /**
+   * Writes what a start of a run leaves: either all of it or, when the disk refuses, nothing. Then clears away what a
+   * kill left half-done.
+   *
+   * @throws UserError naming what cannot be written
+   */
+  async begin({ config, vocabulary, history, latest, best }: StartFiles): Promise<void> {
+    const made = await explainDisk(`${this.checkpoints}: cannot be made`, () =>
+      makeDirectory(this.checkpoints, this.fs),
     );
-    await this.#replace(CONFIG_FILE, formatConfig(config));
-  }
-
-  /** @param text what `formatVocabulary` gives */
-  async writeVocabulary(text: string): Promise<void> {
-    await this.#replace(VOCABULARY_FILE, text);
+    const texts: Record<string, string> = {
+      [CONFIG_FILE]: formatConfig(config),
+      [VOCABULARY_FILE]: vocabulary,
+      [HISTORY_FILE]: formatHistory(history),
+      ...(latest !== undefined && { latest: `${latest}\n` }),
+      ...(best !== undefined && { best: `${best}\n` }),
+    };
+    try {
+      await explainDisk(`${this.directory}: cannot be written`, () =>
+        replaceTexts(this.fs, this.directory, texts),
+      );
+    } catch (error) {
+      unmakeDirectories(made);
+      throw error;
+    }
+    await this.#tidy();
   }
 
   /**
@@ -188,6 +134,14 @@ export class RunDirectory {
     return parseConfig(text, path.join(this.directory, CONFIG_FILE), overrides);
   }
 
+  /** Undefined where there is none. */
+  async readConfigIfThere(): Promise<NamedConfig | undefined> {
+    const text = await this.#readIfThere(CONFIG_FILE, MAX_SMALL_BYTES);
+    return text === undefined
+      ? undefined
+      : parseConfig(text, path.join(this.directory, CONFIG_FILE));
+  }
+
   /** Every start of the run, the first one first; none where the history is missing. */
   async readHistory(): Promise<RunStart[]> {
     const text = await this.#readIfThere(HISTORY_FILE, MAX_SMALL_BYTES);
@@ -197,25 +151,6 @@ export class RunDirectory {
     throw new UserError(
       `${path.join(this.directory, HISTORY_FILE)}: damaged: expected the starts of a run as lockstep writes them`,
     );
-  }
-
-  /**
-   * Adds a start to the history. A new run begins a new one, and so does one whose history is damaged: it is for
-   * the reader, and no reason not to go on.
-   */
-  async recordStart(
-    start: RunStart,
-    resumed: boolean,
-    notice: (message: string) => void,
-  ): Promise<void> {
-    let former: RunStart[] = [];
-    try {
-      if (resumed) former = await this.readHistory();
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      notice(`${error.message}; beginning a new one.`);
-    }
-    await this.#replace(HISTORY_FILE, formatHistory([...former, start]));
   }
 
   /** Points `latest` or `best` to a checkpoint. */
@@ -234,17 +169,20 @@ export class RunDirectory {
    */
   async prune(step: number, retention: Retention, spared: readonly string[]): Promise<void> {
     const names = await this.listCheckpoints();
-    for (const name of chooseRemoved(names, step, retention, spared)) {
-      // Renamed first: half a checkpoint must not look like one.
-      const removed = path.join(this.checkpoints, hiddenName(name, 'removed'));
-      await this.fs.rename(path.join(this.checkpoints, name), removed);
-      await this.fs.rm(removed, { recursive: true, force: true });
-    }
+    for (const name of chooseRemoved(names, step, retention, spared)) await this.remove(name);
+  }
+
+  /** @throws the file system's error */
+  async remove(name: string): Promise<void> {
+    // Renamed first: half a checkpoint must not look like one.
+    const removed = path.join(this.checkpoints, hiddenName(name, 'removed'));
+    await this.fs.rename(path.join(this.checkpoints, name), removed);
+    await this.fs.rm(removed, { recursive: true, force: true });
   }
 
   /** Clears away what a kill left half-done: see `hiddenName`. */
   async #tidy(): Promise<void> {
-    const names = await this.#listAll();
+    const names = await this.list(this.checkpoints);
     for (const hidden of names) {
       const found = parseHiddenName(hidden);
       if (!found) continue;
@@ -255,35 +193,6 @@ export class RunDirectory {
           : this.fs.rm(from, { recursive: true, force: true }),
       );
     }
-  }
-
-  /** A kill may have come between a checkpoint and its pointers, and damage undoes what they said. */
-  async #repoint(latest: string, state: RunState, names: readonly string[]): Promise<void> {
-    const best = state.validation.best && checkpointName(state.validation.best.step);
-    await explainDisk(`${this.directory}: cannot be written`, async () => {
-      await this.point('latest', latest);
-      if (best !== undefined && names.includes(best)) await this.point('best', best);
-    });
-  }
-
-  #listAll(): Promise<string[]> {
-    return this.#list(this.checkpoints);
-  }
-
-  async #list(directory: string): Promise<string[]> {
-    return explainDisk(`${directory}: cannot be read`, async () => {
-      try {
-        return await this.fs.readdir(directory);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-        throw error;
-      }
-    });
-  }
-
-  async #replace(name: string, text: string): Promise<void> {
-    const file = path.join(this.directory, name);
-    await explainDisk(`${file}: cannot be written`, () => replaceText(this.fs, file, text));
   }
 
   async #read(name: string, maxBytes: number): Promise<string> {

@@ -1,13 +1,15 @@
-import * as nodeFs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../errors.js';
 import { type FileLock, type LockTiming, takeLock } from '../file-lock.js';
+import { makeDirectory, unmakeDirectories } from '../make-directory.js';
+import { explainDisk } from './disk.js';
 
 /** Keeps a second process out of a run's directory. */
 const LOCK_FILE = 'lock';
 
 /**
- * Takes the lock of a run's directory, making the directory where there is none.
+ * Takes the lock of a run's directory, making the directory where there is none; one that was made goes with the lock
+ * when nothing else came to lie in it.
  *
  * @param notice hears why it takes long, where it does
  * @throws UserError naming the process that holds the lock
@@ -24,12 +26,23 @@ export async function lockRun(
         'wait until it has ended, or name another directory with --run-dir',
     );
   };
+  const made = await explainDisk(`${directory}: cannot be made`, () => makeDirectory(directory));
+  let lock: FileLock;
   try {
-    nodeFs.mkdirSync(directory, { recursive: true });
-    return await takeLock(file, { notice, onHeld, timing });
+    lock = await explainDisk(`${file}: cannot be written`, () =>
+      takeLock(file, { notice, onHeld, timing }),
+    );
   } catch (error) {
-    if (error instanceof UserError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new UserError(`${file}: cannot be written (${code ?? String(error)})`, { cause: error });
+    unmakeDirectories(made);
+    throw error;
   }
+  const release = (): void => {
+    process.off('exit', release);
+    const isOurs = lock.describeLoss() === undefined;
+    lock.release();
+    if (isOurs) unmakeDirectories(made);
+  };
+  // Also when a signal ends the process at once: nobody is to wonder whether we still live.
+  process.on('exit', release);
+  return { describeLoss: () => lock.describeLoss(), release };
 }

@@ -30,6 +30,8 @@ const stateSchema = z.strictObject({
   corpus: z.string(),
   /** SHA-256 of the run's vocabulary.json: what token ids and classes mean. */
   vocabulary: z.string(),
+  /** See `signConfig`; absent in checkpoints of early versions. */
+  config: z.record(z.string(), z.unknown()).optional(),
   /** The step last evaluated after, evaluations since the best result, and that result. */
   validation: z.strictObject({
     step: count,

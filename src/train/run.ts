@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { chooseBackend } from '../backend/select.js';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
@@ -5,10 +6,16 @@ import type { BatchSource } from '../data/batches.js';
 import type { Corpus } from '../data/corpus.js';
 import { prepareCorpus } from '../data/prepare.js';
 import { UserError } from '../errors.js';
-import type { FileLock } from '../file-lock.js';
 import { countParameters } from '../model/parameters.js';
 import { SLOT } from '../model/plan.js';
 import { packageVersion } from '../package-root.js';
+import {
+  admitNew,
+  admitResume,
+  expectRun,
+  type FoundCheckpoint,
+  type Resumption,
+} from './admission.js';
 import { loadModel, loadOptimizer, Snapshot } from './checkpoint.js';
 import { checkpointName } from './checkpoint-names.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
@@ -16,10 +23,12 @@ import type { RunFileSystem } from './disk.js';
 import { allocateEngine, Engine } from './engine.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
 import type { EndEvent, TrainListener } from './events.js';
+import type { RunStart } from './history.js';
 import { createWorkerPool, type WorkerPool } from './pool.js';
-import { RunDirectory, type Resumption } from './run-directory.js';
+import { RunDirectory } from './run-directory.js';
+import { RunHold } from './run-hold.js';
 import { lockRun } from './run-lock.js';
-import { digestText, type RunState } from './run-state.js';
+import { digestText } from './run-state.js';
 import { networkShape, networkSizes } from './sizes.js';
 import { runSteps } from './steps.js';
 import { Validation } from './validation.js';
@@ -63,7 +72,7 @@ interface Setting {
 
 class TrainingRun {
   readonly #directory: RunDirectory;
-  #lock: FileLock | undefined;
+  #hold: RunHold | undefined;
   #corpus: Corpus | undefined;
   #pool: WorkerPool | undefined;
   #writer: CheckpointWriter | undefined;
@@ -80,12 +89,12 @@ class TrainingRun {
     const { runDir, resume, override = false, listener, signal } = this.options;
     const start = performance.now();
     // Not even a lock file goes where a run was expected and is none.
-    if (resume) await this.#directory.expectRun();
-    this.#lock = await lockRun(runDir, this.#notice);
+    if (resume) await expectRun(this.#directory);
+    this.#hold = new RunHold(runDir, await lockRun(runDir, this.#notice));
     const resumed = resume
-      ? await this.#directory.resume(config, override, this.#notice)
+      ? await admitResume(this.#directory, config, override, this.#notice)
       : undefined;
-    if (!resume) await this.#directory.create(config);
+    if (!resume) await admitNew(this.#directory);
     const corpus = (this.#corpus = await prepareCorpus(config, listener));
     if (config.train.earlyStopping && !corpus.validation) {
       throw new UserError(
@@ -94,19 +103,20 @@ class TrainingRun {
     }
     const vocabulary = formatVocabulary(corpus);
     const vocabularyDigest = digestText(vocabulary);
-    if (resumed) await this.#acceptCorpus(corpus, vocabularyDigest, resumed);
-    await this.#directory.writeVocabulary(vocabulary);
+    if (resumed) this.#acceptCorpus(corpus, vocabularyDigest, resumed);
 
     const state = resumed?.found?.state;
     const setting = this.#createEngine(corpus);
     const { engine, source, choice } = setting;
     if (resumed?.found) await this.#restore(engine, resumed.found, choice.profile);
     else await engine.initialize(config.train.seed);
+    // Nothing is left that could be refused: from here on the directory is written.
+    await this.#begin(setting, vocabulary, resumed);
     const totalSteps = Math.min(
       source.stepsPerEpoch * config.train.epochs,
       config.train.maxSteps ?? Infinity,
     );
-    await this.#announce(setting, totalSteps, resumed);
+    this.#announce(setting, totalSteps, state?.step ?? 0);
 
     const everyEpoch = (steps: number): number => (steps === 0 ? source.stepsPerEpoch : steps);
     const { checkpoint, earlyStopping, evaluateEverySteps } = config.train;
@@ -116,6 +126,7 @@ class TrainingRun {
       checkpoint,
       listener,
       state && { step: state.step, validation: state.validation },
+      this.#hold,
     );
     const validation = new Validation(
       engine,
@@ -159,35 +170,30 @@ class TrainingRun {
     await this.#corpus?.close();
     // When something else failed, a checkpoint may still be on its way to the disk.
     await this.#writer?.settle();
-    this.#lock?.release();
+    this.#hold?.release();
   }
 
   readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
 
   /** Takes the corpus of a resumed run if it is still the same, or the user overrides that it is not. */
-  async #acceptCorpus(
-    corpus: Corpus,
-    vocabularyDigest: string,
-    { found, overridden }: Resumption,
-  ): Promise<void> {
+  #acceptCorpus(corpus: Corpus, vocabularyDigest: string, { found, overridden }: Resumption): void {
     if (found && found.state.corpus !== corpus.fingerprint) {
       if (!this.options.override) {
         throw new UserError(
-          `${found.checkpoint}: the corpus has changed since this checkpoint was written: ` +
+          `${found.path}: the corpus has changed since this checkpoint was written: ` +
             'restore the files that data names, or start a new run with another --run-dir, ' +
             'or add --override to go on with the changed corpus',
         );
       }
       if (found.state.vocabulary !== vocabularyDigest) {
         throw new UserError(
-          `${found.checkpoint}: the changed corpus has another vocabulary or other classes, ` +
+          `${found.path}: the changed corpus has another vocabulary or other classes, ` +
             'so that the weights would mean other words: start a new run with another --run-dir',
         );
       }
       overridden.push('corpus');
       this.#notice('Overriding: the corpus has changed since the last checkpoint.');
     }
-    await this.#directory.writeConfig(this.config);
   }
 
   #createEngine(corpus: Corpus): Setting {
@@ -205,7 +211,7 @@ class TrainingRun {
 
   async #restore(
     engine: Engine,
-    { checkpoint, state }: { checkpoint: string; state: RunState },
+    { name, path, state }: FoundCheckpoint,
     profile: string,
   ): Promise<void> {
     if (state.profile !== profile) {
@@ -214,34 +220,57 @@ class TrainingRun {
       );
     }
     const { fs } = this.options;
-    await loadModel(engine, checkpoint, fs);
-    await loadOptimizer(engine, checkpoint, SLOT.training + (state.step % 2), fs);
+    await loadModel(engine, path, fs);
+    await loadOptimizer(engine, path, SLOT.training + (state.step % 2), fs);
     await engine.packWeights();
-    this.#notice(`Going on from ${checkpoint}.`);
+    this.#notice(`Going on from ${join(this.#directory.checkpoints, name)}.`);
   }
 
-  /** Tells listener and history that the run begins, or goes on. */
-  async #announce(
-    { corpus, engine, choice, source }: Setting,
-    totalSteps: number,
+  /** Writes the run's config, vocabulary and history, or what has changed of them. */
+  async #begin(
+    { engine, choice }: Setting,
+    vocabulary: string,
     resumed: Resumption | undefined,
   ): Promise<void> {
+    const found = resumed?.found;
+    const start: RunStart = {
+      time: new Date().toISOString(),
+      version: packageVersion(),
+      backend: choice.kind,
+      profile: choice.profile,
+      workers: engine.handle.sizes.parts,
+      fromStep: found?.state.step ?? 0,
+      changes: resumed?.changes ?? [],
+      overridden: resumed?.overridden ?? [],
+    };
+    this.#hold!.expectStillHeld();
+    await this.#directory.begin({
+      config: this.config,
+      vocabulary,
+      history: [...(resumed ? await this.#formerStarts() : []), start],
+      ...(found && { latest: found.name }),
+      ...(found?.best !== undefined && { best: found.best }),
+    });
+  }
+
+  /** A history that is damaged is for the reader, and no reason not to go on. */
+  async #formerStarts(): Promise<RunStart[]> {
+    try {
+      return await this.#directory.readHistory();
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.#notice(`${error.message}; beginning a new one.`);
+      return [];
+    }
+  }
+
+  /** Tells the listener that the run begins, or goes on. */
+  #announce(
+    { corpus, engine, choice, source }: Setting,
+    totalSteps: number,
+    fromStep: number,
+  ): void {
     const { sizes } = engine.handle;
-    const fromStep = resumed?.found?.state.step ?? 0;
-    await this.#directory.recordStart(
-      {
-        time: new Date().toISOString(),
-        version: packageVersion(),
-        backend: choice.kind,
-        profile: choice.profile,
-        workers: sizes.parts,
-        fromStep,
-        changes: resumed?.changes ?? [],
-        overridden: resumed?.overridden ?? [],
-      },
-      resumed !== undefined,
-      this.#notice,
-    );
     this.options.listener({
       type: 'start',
       runDir: this.options.runDir,

@@ -10,6 +10,7 @@ import type { Engine } from './engine.js';
 import type { TrainListener } from './events.js';
 import { TaskFailure } from './pool.js';
 import type { Progress } from './run-state.js';
+import { signConfig } from './signed-config.js';
 import { StepLoop } from './step-loop.js';
 import type { Validation } from './validation.js';
 
@@ -36,7 +37,8 @@ export interface PreparedRun {
  * Trains, evaluates and writes checkpoints until the run is finished, hopeless or stopped; then the last checkpoint
  * is on the disk.
  *
- * @throws UserError when the numbers or the workers fail, or the last checkpoint cannot be written
+ * @throws UserError when the numbers or the workers fail, the run's directory is lost, or the last checkpoint cannot be
+ *   written
  */
 export async function runSteps(
   run: PreparedRun,
@@ -48,6 +50,7 @@ export async function runSteps(
   let step = run.fromStep;
   try {
     for (;;) {
+      writer.expectUsable();
       const improved = validation.isDue(step) && (await validation.evaluate(step));
       if (step >= totalSteps || validation.isHopeless || run.isStopped()) break;
       if (improved || (step > run.fromStep && step % run.checkpointEvery === 0)) {
@@ -88,6 +91,7 @@ function describeProgress(
     profile,
     corpus: corpus.fingerprint,
     vocabulary: vocabularyDigest,
+    config: signConfig(config),
     validation: validation.state,
   };
 }

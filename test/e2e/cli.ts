@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach } from 'vitest';
 import { packageFile } from '../../src/package-root.js';
+import { compareTrees, readTree } from './tree.js';
 
 /** The real program in processes of its own, and what its runs leave on disk. */
 
@@ -50,8 +51,19 @@ export function start(cwd: string, args: readonly string[], input?: string): Sta
   return { child, ended, stderr: () => stderr };
 }
 
+/** Runs a command to its end. One that is refused must have changed nothing below its directory. */
 export async function lockstep(cwd: string, args: readonly string[], input?: string) {
-  return start(cwd, args, input).ended;
+  const before = readTree(cwd);
+  const outcome = await start(cwd, args, input).ended;
+  if (outcome.status === 1) {
+    const changed = compareTrees(before, readTree(cwd));
+    if (changed.length > 0) {
+      throw new Error(
+        `lockstep ${args.join(' ')} was refused and changed ${changed.join(', ')}:\n${outcome.stderr}`,
+      );
+    }
+  }
+  return outcome;
 }
 
 /** Runs a command that must end well; gives what it printed. */

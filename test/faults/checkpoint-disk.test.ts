@@ -8,6 +8,7 @@ import { UserError } from '../../src/errors.js';
 import { Snapshot } from '../../src/train/checkpoint.js';
 import { CheckpointWriter } from '../../src/train/checkpoint-writer.js';
 import type { RunFileSystem } from '../../src/train/disk.js';
+import { admitResume } from '../../src/train/admission.js';
 import { allocateEngine, Engine } from '../../src/train/engine.js';
 import type { TrainEvent } from '../../src/train/events.js';
 import { RunDirectory } from '../../src/train/run-directory.js';
@@ -58,11 +59,8 @@ function progressAt(step: number): Progress {
 async function resumableStep(): Promise<number | undefined> {
   const copy = mkdtempSync(path.join(scratch, 'killed-'));
   cpSync(directory, copy, { recursive: true });
-  const { found } = await new RunDirectory(copy, soundDisk()).resume(
-    config,
-    false,
-    () => undefined,
-  );
+  const run = new RunDirectory(copy, soundDisk());
+  const { found } = await admitResume(run, config, false, () => undefined);
   rmSync(copy, { recursive: true });
   return found?.state.step;
 }
@@ -76,7 +74,7 @@ beforeAll(async () => {
   const engine = new Engine(handle, createLocalRunner(handle));
   await engine.initialize(1);
   snapshot = new Snapshot(engine);
-  await new RunDirectory(directory).create(config);
+  await new RunDirectory(directory).begin({ config, vocabulary: '', history: [] });
   await createWriter().writeLast(0, progressAt(1));
   cpSync(directory, prepared, { recursive: true });
 });
@@ -182,7 +180,7 @@ it.each(['EIO', 'short'] as const)(
   async (fault) => {
     await createWriter().writeLast(0, progressAt(2));
     const resume = (fs: RunFileSystem, said: string[]) =>
-      new RunDirectory(directory, fs).resume(config, false, (message) => said.push(message));
+      admitResume(new RunDirectory(directory, fs), config, false, (message) => said.push(message));
     const untouched = soundDisk();
     await resume(untouched, []);
     for (const { index, ...failing } of untouched.operations) {

@@ -224,7 +224,7 @@ describe('a checkpoint', () => {
     }
     const { status, stderr } = await lockstep(cwd, [...train, '--resume', '--run-dir', copy.run]);
     expect(status).toBe(1);
-    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/none of its \d checkpoints is whole$/);
+    expect(stderr.trimEnd().split('\n').at(-1)).toMatch(/none of its \d checkpoints is whole: start a new run with another --run-dir$/);
   });
 
   it('there is none of that name', async () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.js';
+import { compareTrees, readTree } from '../e2e/tree.js';
 import type { EndEvent, TrainEvent } from '../../src/train/events.js';
 import { train, type TrainOptions } from '../../src/train/run.js';
 
@@ -35,10 +36,16 @@ export async function trainSmall(
     events.push(event);
     listener?.(event);
   };
+  const before = readTree(cwd);
   try {
     const end = await train(config, { resume: false, ...options, listener: hear });
     return { end, error: undefined, events };
   } catch (error) {
+    // Refused before the first step, it must have changed nothing.
+    if (!events.some(({ type }) => type === 'start')) {
+      const changed = compareTrees(before, readTree(cwd));
+      if (changed.length > 0) throw new Error(`${String(error)}, and changed ${changed.join(', ')}`);
+    }
     return { end: undefined, error, events };
   }
 }

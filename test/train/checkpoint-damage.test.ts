@@ -78,6 +78,7 @@ async function forge(name: string, content: Buffer): Promise<void> {
     profile,
     corpus,
     vocabulary,
+    config,
     validation,
     files: listed,
   } = await readState(newest);
@@ -86,7 +87,7 @@ async function forge(name: string, content: Buffer): Promise<void> {
   const forged = { ...listed, [name]: { bytes: content.length, sha256 } };
   writeFileSync(
     join(newest, 'state.json'),
-    formatState({ step, position, seed, profile, corpus, vocabulary, validation }, forged),
+    formatState({ step, position, seed, profile, corpus, vocabulary, config, validation }, forged),
   );
 }
 
@@ -171,6 +172,8 @@ it('a resume with no whole checkpoint left is refused with the reasons', async (
     rmSync(join(runDir, 'checkpoints', `step-000000${step}`, 'model.safetensors'));
   }
   const resumed = await trainSmall(cwd, 'language-model', { runDir, resume: true });
-  expect(resumed.error).toEqual(new UserError(`${runDir}: none of its 3 checkpoints is whole`));
+  expect(resumed.error).toEqual(new UserError(
+      `${runDir}: none of its 3 checkpoints is whole: start a new run with another --run-dir`,
+    ));
   expect(noticesOf(resumed)).toHaveLength(3);
 });

@@ -1,0 +1,29 @@
+import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+/**
+ * What lies below a directory: every name, and of a file its time, size and content. A command that is refused
+ * leaves it as it was.
+ */
+export function readTree(folder: string): Record<string, string> {
+  const tree: Record<string, string> = {};
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    const place = join(entry.parentPath, entry.name);
+    tree[relative(folder, place)] = entry.isFile()
+      ? `${lstatSync(place, { bigint: true }).mtimeNs} ${readFileSync(place, 'latin1')}`
+      : entry.isSymbolicLink()
+        ? `-> ${readlinkSync(place)}`
+        : 'a directory';
+  }
+  return tree;
+}
+
+/** Names of what was added, removed or changed. */
+export function compareTrees(
+  before: Record<string, string>,
+  after: Record<string, string>,
+): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names].filter((name) => before[name] !== after[name]).sort();
+}
