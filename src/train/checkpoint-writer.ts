@@ -4,6 +4,7 @@ import { errorCode } from '../data/error-code.js';
 import { UserError } from '../errors.js';
 import type { Snapshot } from './checkpoint.js';
 import { checkpointName, stepOf, type Retention } from './checkpoint-names.js';
+import { makeDirectory } from '../make-directory.js';
 import { describeDiskError } from './disk.js';
 import type { TrainListener } from './events.js';
 import type { RunDirectory } from './run-directory.js';
@@ -98,12 +99,13 @@ export class CheckpointWriter {
     const name = checkpointName(step);
     try {
       const path = await this.#writeFiles(name, progress);
+      this.hold.expectStillHeld();
       await this.directory.point('latest', name);
       if (validation.best?.step === step) {
         await this.directory.point('best', name);
         this.#best = name;
       }
-      // Moved away meanwhile, it may lie where the run no longer is.
+      // Moved away meanwhile, it lies where the run no longer is.
       this.hold.expectStillHeld();
       this.written = { step, validation };
       this.listener({
@@ -128,11 +130,18 @@ export class CheckpointWriter {
   /** Writes the files, removing old checkpoints first where there is no room for them all. */
   async #writeFiles(name: string, progress: Progress): Promise<string> {
     const { checkpoints, fs } = this.directory;
-    for (;;) {
+    for (let remade = false; ;) {
       this.hold.expectStillHeld();
       try {
         return await this.snapshot.write(checkpoints, name, progress, fs);
       } catch (error) {
+        this.hold.expectStillHeld();
+        if (errorCode(error) === 'ENOENT' && !remade) {
+          // Somebody removed all checkpoints.
+          await makeDirectory(checkpoints, fs);
+          remade = true;
+          continue;
+        }
         if (!['ENOSPC', 'EDQUOT'].includes(errorCode(error))) throw error;
         const removed = await this.#chooseForRoom(progress);
         if (removed === undefined) throw error;

@@ -100,7 +100,8 @@ export class Snapshot {
 
   async #writeFiles(directory: string, progress: Progress, fs: RunFileSystem): Promise<void> {
     await fs.rm(directory, { recursive: true, force: true });
-    await makeBelowRun(directory, fs);
+    // Not those above it: where the run's directory has gone, nobody is to find a new one in its place.
+    await fs.mkdir(directory);
     const model = await writeSafetensors(path.join(directory, MODEL_FILE), this.#model, { fs });
     const optimizer = await writeSafetensors(
       path.join(directory, OPTIMIZER_FILE),
@@ -111,17 +112,6 @@ export class Snapshot {
     // Last: a directory with it has everything else.
     await writeText(fs, path.join(directory, STATE_FILE), formatState(progress, files));
     await syncDirectory(fs, directory);
-  }
-}
-
-/** Never makes the run's directory itself: where that has gone, whoever moved it is to find no new one in its place. */
-async function makeBelowRun(directory: string, fs: RunFileSystem): Promise<void> {
-  try {
-    await fs.mkdir(directory);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    await fs.mkdir(path.dirname(directory));
-    await fs.mkdir(directory);
   }
 }
 

@@ -26,12 +26,22 @@ export async function lockRun(
         'wait until it has ended, or name another directory with --run-dir',
     );
   };
-  const made = await explainDisk(`${directory}: cannot be made`, () => makeDirectory(directory));
+  const made: string[] = [];
+  const take = async (): Promise<FileLock> => {
+    made.push(...(await makeDirectory(directory)));
+    return takeLock(file, { notice, onHeld, timing });
+  };
   let lock: FileLock;
   try {
-    lock = await explainDisk(`${file}: cannot be written`, () =>
-      takeLock(file, { notice, onHeld, timing }),
-    );
+    lock = await explainDisk(`${file}: cannot be written`, async () => {
+      try {
+        return await take();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+        // The directory went with the lock of whoever had made it.
+        return take();
+      }
+    });
   } catch (error) {
     unmakeDirectories(made);
     throw error;

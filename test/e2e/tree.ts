@@ -19,11 +19,14 @@ export function readTree(folder: string): Record<string, string> {
   return tree;
 }
 
-/** Names of what was added, removed or changed. */
+/** Stores of tokens and what they are made of: kept for the next command, whatever becomes of this one. */
+const isStore = (name: string) => /^(data|(data\/)?stores(\/.*)?)$/.test(name);
+
+/** Names of what was added, removed or changed besides stores of tokens. */
 export function compareTrees(
   before: Record<string, string>,
   after: Record<string, string>,
 ): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => before[name] !== after[name]).sort();
+  return [...names].filter((name) => !isStore(name) && before[name] !== after[name]).sort();
 }

@@ -44,7 +44,9 @@ export async function trainSmall(
     // Refused before the first step, it must have changed nothing.
     if (!events.some(({ type }) => type === 'start')) {
       const changed = compareTrees(before, readTree(cwd));
-      if (changed.length > 0) throw new Error(`${String(error)}, and changed ${changed.join(', ')}`);
+      if (changed.length > 0) {
+        throw new Error(`refused, and changed ${changed.join(', ')}`, { cause: error });
+      }
     }
     return { end: undefined, error, events };
   }

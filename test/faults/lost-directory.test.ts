@@ -1,0 +1,143 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../../src/errors.js';
+import { openModel } from '../../src/train/model-file.js';
+import { verifyCheckpoint } from '../../src/train/run-state.js';
+import { makeWorkplace } from '../e2e/corpus.js';
+import { trainSmall } from './small-run.js';
+
+const cwd = makeWorkplace();
+
+/** Trains, and does something to the run's directory when its first checkpoint is there; others are due every 10 steps. */
+async function trainAndDisturb(name: string, disturb: (runDir: string) => void) {
+  const runDir = join(cwd, 'runs', name);
+  let written = false;
+  let done = false;
+  const outcome = await trainSmall(cwd, 'language-model', {
+    ...{ runDir, set: ['train.maxSteps=80'] },
+    listener: (event) => {
+      written ||= event.type === 'checkpoint';
+      if (!written || done || event.type !== 'step') return;
+      done = true;
+      disturb(runDir);
+    },
+  });
+  return { runDir, ...outcome };
+}
+
+function expectSentence(error: unknown, words: RegExp): void {
+  expect(error).toBeInstanceOf(UserError);
+  expect((error as UserError).message).not.toContain('\n');
+  expect((error as UserError).message).toMatch(words);
+}
+
+describe('a run ends, with a sentence and nothing more written, when its directory', () => {
+  it('is removed', async () => {
+    const { runDir, error } = await trainAndDisturb('removed', (dir) =>
+      rmSync(dir, { recursive: true }),
+    );
+    expectSentence(error, /removed: the directory was removed or moved away while the run went on/);
+    expect(existsSync(runDir)).toBe(false);
+  });
+
+  it('is moved: there it is gone on with', async () => {
+    const moved = join(cwd, 'runs', 'moved-away');
+    const { runDir, error } = await trainAndDisturb('moved', (dir) => renameSync(dir, moved));
+    expectSentence(error, /the directory was removed or moved away while the run went on/);
+    expect(existsSync(runDir)).toBe(false);
+    // It names this process, which still lives.
+    rmSync(join(moved, 'lock'));
+    const set = ['train.maxSteps=80'];
+    const resumed = await trainSmall(cwd, 'language-model', { runDir: moved, set, resume: true });
+    expect(resumed.end).toMatchObject({ reason: 'finished', step: 80 });
+  });
+
+  it('is replaced by another of the same name', async () => {
+    const { runDir, error } = await trainAndDisturb('replaced', (dir) => {
+      renameSync(dir, `${dir}-former`);
+      mkdirSync(dir);
+      writeFileSync(join(dir, 'mine'), 'mine');
+    });
+    expectSentence(error, /another directory has taken its place while the run went on/);
+    expect(readdirSync(runDir)).toEqual(['mine']);
+  });
+
+  it('is locked by another process', async () => {
+    let theirs = '';
+    const { runDir, error } = await trainAndDisturb('taken', (dir) => {
+      const lock = JSON.parse(readFileSync(join(dir, 'lock'), 'utf8')) as object;
+      theirs = JSON.stringify({ ...lock, token: 'theirs' });
+      writeFileSync(join(dir, 'lock'), theirs);
+    });
+    expectSentence(
+      error,
+      /its lock was taken by another process \(pid \d+\) while the run went on/,
+    );
+    expect(readFileSync(join(runDir, 'lock'), 'utf8')).toBe(theirs);
+  });
+
+  it('takes no more checkpoints', async () => {
+    const { error, events } = await trainAndDisturb('blocked', (dir) => {
+      renameSync(join(dir, 'checkpoints'), join(dir, 'former'));
+      writeFileSync(join(dir, 'checkpoints'), 'a file');
+    });
+    expectSentence(
+      error,
+      /checkpoints: the checkpoint after step \d+ could not be written \(.*\(ENOTDIR\)\); the one after step \d+ is kept/,
+    );
+    expect(events.some((event) => event.type === 'step' && event.step === 80)).toBe(false);
+  });
+
+  it('has lost its best checkpoint', async () => {
+    const runDir = join(cwd, 'runs', 'best-lost');
+    const set = ['train.evaluateEverySteps=5', 'train.optimizer.learningRate=10'];
+    let best = '';
+    const { error } = await trainSmall(cwd, 'classifier', {
+      ...{ runDir, set },
+      listener: (event) => {
+        if (event.type !== 'step' || event.step !== 39) return;
+        best = readFileSync(join(runDir, 'best'), 'utf8').trim();
+        rmSync(join(runDir, 'checkpoints', best), { recursive: true });
+      },
+    });
+    expectSentence(
+      error,
+      /the best checkpoint was removed while the run went on; the last one is whole/,
+    );
+    const model = await openModel(runDir, { checkpoint: 'latest' });
+    expect(model.step).toBe(40);
+    await model.close();
+  });
+});
+
+it('a lock that is removed is put back', async () => {
+  let seen = false;
+  const { end } = await trainSmall(cwd, 'language-model', {
+    runDir: join(cwd, 'runs', 'unlocked'),
+    listener: (event) => {
+      const lock = join(cwd, 'runs', 'unlocked', 'lock');
+      if (event.type === 'step' && event.step === 12) rmSync(lock);
+      if (event.type === 'checkpoint' && event.step > 12) seen = existsSync(lock);
+    },
+  });
+  expect(end?.reason).toBe('finished');
+  expect(seen).toBe(true);
+});
+
+it('removed checkpoints leave a run that ends with a whole one', async () => {
+  const { runDir, end } = await trainAndDisturb('emptied', (dir) =>
+    rmSync(join(dir, 'checkpoints'), { recursive: true }),
+  );
+  expect(end?.reason).toBe('finished');
+  expect((await verifyCheckpoint(end!.checkpoint)).step).toBe(80);
+  expect(readFileSync(join(runDir, 'latest'), 'utf8')).toBe('step-00000080\n');
+});
