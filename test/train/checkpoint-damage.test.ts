@@ -172,8 +172,10 @@ it('a resume with no whole checkpoint left is refused with the reasons', async (
     rmSync(join(runDir, 'checkpoints', `step-000000${step}`, 'model.safetensors'));
   }
   const resumed = await trainSmall(cwd, 'language-model', { runDir, resume: true });
-  expect(resumed.error).toEqual(new UserError(
+  expect(resumed.error).toEqual(
+    new UserError(
       `${runDir}: none of its 3 checkpoints is whole: start a new run with another --run-dir`,
-    ));
+    ),
+  );
   expect(noticesOf(resumed)).toHaveLength(3);
 });
