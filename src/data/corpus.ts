@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
-import { errorCode } from './error-code.js';
-import { type Manifest, manifestName, manifestSchema } from './manifest.js';
+import { type Manifest, manifestName, manifestSchema, quarantineName } from './manifest.js';
+import { missingAsUndefined, unseal } from './sealed-json.js';
 import { openTokenStore, type TokenStore } from './token-store.js';
 import { tokenizerFromJson } from './tokenizers/kinds.js';
 import type { Tokenizer } from './tokenizers/tokenizer.js';
@@ -37,13 +39,16 @@ export interface TrainSource {
  * Opens the store in `dir`.
  *
  * @param weights Of the manifest's sources.
+ * @param finalDir Where the store will be: the directory in messages.
  * @throws UserError when a file is missing or damaged.
  */
 export async function openCorpus(
   dir: string,
   manifest: Manifest,
   weights: readonly number[],
+  finalDir = dir,
 ): Promise<Corpus> {
+  await requireQuarantine(dir, finalDir, manifest);
   const opened: TokenStore[] = [];
   const close = async (): Promise<void> => {
     for (const store of opened) await store.close();
@@ -51,7 +56,7 @@ export async function openCorpus(
   const openSplit = (name: keyof Manifest['splits']): TokenStore | undefined => {
     const split = manifest.splits[name];
     if (split === undefined) return undefined;
-    const store = openTokenStore(dir, name, split, manifest.idBytes);
+    const store = openTokenStore(dir, name, split, manifest.idBytes, finalDir);
     opened.push(store);
     return store;
   };
@@ -66,7 +71,7 @@ export async function openCorpus(
       ...(validation && { validation }),
       ...(test && { test }),
       fingerprint: manifest.fingerprint,
-      storeDir: dir,
+      storeDir: finalDir,
       sources: manifest.sources.map((source) => source.path),
       trainSources: manifest.splits.train.sources.map(({ source, rows, tokens }) => ({
         rows,
@@ -90,23 +95,41 @@ export async function openCorpus(
  */
 export async function readManifest(dir: string): Promise<Manifest | undefined> {
   const path = join(dir, manifestName);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(errorCode(error))) return undefined;
-    throw error;
-  }
-  const manifest = manifestSchema.safeParse(parseJson(text));
+  const text = await readFile(path, 'utf8').catch(missingAsUndefined);
+  if (text === undefined) return undefined;
+  const manifest = manifestSchema.safeParse(unseal(text));
   if (manifest.success) return manifest.data;
   throw new UserError(`${path} is damaged: expected the manifest of a token store.`);
 }
 
-function parseJson(text: string): unknown {
+/** It is read by people alone: so it is looked at once, when the store is opened. */
+async function requireQuarantine(
+  dir: string,
+  finalDir: string,
+  { quarantine }: Manifest,
+): Promise<void> {
+  if (quarantine === null) return;
+  const path = join(finalDir, quarantineName);
+  const found = await describeFile(join(dir, quarantineName));
+  if (found === undefined) throw new UserError(`The token store lacks its file ${path}.`);
+  if (found.bytes === quarantine.bytes && found.sha256 === quarantine.sha256) return;
+  throw new UserError(`${path} is damaged: it is not what the manifest says.`);
+}
+
+/** What the manifest says of a file that is not read by position; undefined where there is none. */
+export async function describeFile(
+  path: string,
+): Promise<{ bytes: number; sha256: string } | undefined> {
+  const hash = createHash('sha256');
+  let bytes = 0;
   try {
-    return JSON.parse(text);
+    for await (const part of createReadStream(path) as AsyncIterable<Buffer>) {
+      hash.update(part);
+      bytes += part.length;
+    }
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
+    missingAsUndefined(error);
+    return undefined;
   }
+  return { bytes, sha256: hash.digest('hex') };
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/schema.js';
@@ -7,7 +7,8 @@ import type { TrainListener } from '../train/events.js';
 import { openCorpus } from './corpus.js';
 import { planHeldOut } from './plan.js';
 import { buildStore, type PartSizes } from './prepare/build.js';
-import { explainDiskError, ownMark, removeLeftovers } from './prepare/leftovers.js';
+import { explainDiskError } from './prepare/disk-errors.js';
+import { openWorkplace } from './prepare/workplace.js';
 import { PrepareProgress } from './progress.js';
 import type { TokenStore } from './token-store.js';
 import type { Tokenizer } from './tokenizers/tokenizer.js';
@@ -27,7 +28,7 @@ export interface HeldOutModel {
   readonly classes: readonly string[];
 }
 
-const leftoverName = 'lockstep-held-out';
+const workplaceName = 'lockstep-held-out';
 
 /**
  * Prepares files as a validation split of the model's corpus is prepared, and by the same code, so
@@ -46,13 +47,15 @@ export async function prepareHeldOut(
   sizes?: PartSizes,
 ): Promise<HeldOut> {
   // Of ours alone: what others left in a directory for everybody is not ours to remove.
-  await removeLeftovers(tmpdir(), leftoverName).catch(() => undefined);
-  const dir = await mkdtemp(join(tmpdir(), `${leftoverName}.${ownMark()}-`));
-  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
+  const workplace = await openWorkplace(tmpdir(), workplaceName, workplaceName);
+  const { dir } = workplace;
   try {
-    const place = { cacheDir: join(dir, 'pieces'), dir: join(dir, 'store'), scratch: dir };
-    await mkdir(place.cacheDir);
-    await mkdir(place.dir);
+    const place = {
+      cacheDir: join(dir, 'pieces'),
+      dir: join(dir, 'store'),
+      scratch: join(dir, 'scratch'),
+    };
+    for (const each of Object.values(place)) await mkdir(each);
     const data = { ...config.data, train: [...paths], validation: 0, test: 0, storeDir: dir };
     const measured: Config = { ...config, data };
     const plan = await planHeldOut(
@@ -70,11 +73,11 @@ export async function prepareHeldOut(
       badRows: manifest.sources.reduce((rows, source) => rows + source.badRows, 0),
       close: async () => {
         await corpus.close();
-        await remove();
+        await workplace.close();
       },
     };
   } catch (error) {
-    await remove();
+    await workplace.close();
     const message = explainDiskError(error, dir);
     throw message === undefined ? error : new UserError(message, { cause: error });
   }

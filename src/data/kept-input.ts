@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { ownMark } from './prepare/leftovers.js';
+import { UserError } from '../errors.js';
+import { explainDiskError } from './prepare/disk-errors.js';
+import { openWorkplace, type Workplace } from './prepare/workplace.js';
 
 /**
  * Copies standard input into a file, because a corpus is read more than once.
@@ -11,10 +13,11 @@ import { ownMark } from './prepare/leftovers.js';
  * @returns The file, whose name tells its content: the same input gives the same corpus.
  */
 export async function keepStandardInput(storeDir: string): Promise<string> {
-  await mkdir(storeDir, { recursive: true });
-  const partial = join(storeDir, `stdin.${ownMark()}`);
+  let workplace: Workplace | undefined;
   const content = createHash('sha256');
   try {
+    workplace = await openWorkplace(storeDir, 'stdin');
+    const partial = join(workplace.dir, 'content');
     await pipeline(
       process.stdin,
       async function* (bytes: AsyncIterable<Buffer>) {
@@ -28,7 +31,10 @@ export async function keepStandardInput(storeDir: string): Promise<string> {
     const path = join(storeDir, `stdin-${content.digest('hex')}`);
     await rename(partial, path);
     return path;
+  } catch (error) {
+    const message = explainDiskError(error, storeDir);
+    throw message === undefined ? error : new UserError(message, { cause: error });
   } finally {
-    await rm(partial, { force: true });
+    await workplace?.close();
   }
 }

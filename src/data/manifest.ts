@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { serializedTokenizerSchema } from './tokenizers/serialized.js';
 
-/** What `manifest.json` of a token store says. */
+/** What `manifest.json` of a token store says; see `sealed-json.ts`. */
 
 /** Raised whenever the layout of a store or the ids it holds for the same text change. */
-export const storeVersion = 2;
+export const storeVersion = 3;
 
 export const manifestName = 'manifest.json';
 
@@ -13,7 +13,8 @@ export const quarantineName = 'quarantine.jsonl';
 
 const size = z.int().min(0);
 
-const fileSchema = z.strictObject({ bytes: size, sha256: z.string() });
+/** A file that is read by position, and the SHA-256 of the file with the checksums of its blocks. */
+const fileSchema = z.strictObject({ bytes: size, checksums: z.string() });
 
 const splitSchema = z.strictObject({
   rows: size,
@@ -51,7 +52,9 @@ const sourceSchema = z.strictObject({
   /** The option that named it. */
   from: z.enum(['train', 'validation', 'test']),
   bytes: size,
+  /** When content and when anything else was changed last, in nanoseconds. */
   modified: z.string(),
+  changed: z.string(),
   sha256: z.string(),
   /** Rows that can be used, in all splits; of a plain text for a language model 0. */
   rows: size,
@@ -80,9 +83,12 @@ export const manifestSchema = z.strictObject({
   duplicateRows: size,
   splits: bySplit(splitSchema),
   statistics: bySplit(statisticsSchema),
+  /** Of `quarantine.jsonl`; null where there is none. */
+  quarantine: z.strictObject({ bytes: size, sha256: z.string() }).nullable(),
 });
 
 export type Manifest = z.output<typeof manifestSchema>;
 export type ManifestSource = z.output<typeof sourceSchema>;
 export type Statistics = z.output<typeof statisticsSchema>;
 export type SplitManifest = z.output<typeof splitSchema>;
+export type FileManifest = z.output<typeof fileSchema>;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { errorCode } from './error-code.js';
@@ -28,7 +29,9 @@ export interface CorpusPlan {
   readonly reading: ExampleOptions;
   /** Whatever in the configuration changes the store's content. */
   readonly options: Record<string, unknown>;
-  /** Name of the store's directory: a hash of the options and of the files as they were asked for. */
+  /** What the names of the stores begin with that may hold the corpus: a hash of all that is asked for. */
+  readonly kind: string;
+  /** Name of the store's directory: another one for each place that files are asked for from. */
   readonly key: string;
   /** What names the files of each split, for messages. */
   readonly named: Readonly<Record<SplitName, string>>;
@@ -111,8 +114,19 @@ async function plan(
   };
   const { format, onBadRow, maxBadRows } = data;
   const asked = { patterns, format, onBadRow, maxBadRows };
-  const key = hash({ storeVersion, options, asked }).slice(0, 16);
-  return { sources, fractions, reading, options, key, named, ...(vocabulary && { vocabulary }) };
+  const kind = hash({ storeVersion, options, asked }).slice(0, 16);
+  const place = hash(Object.values(patterns).map((each) => each.map((path) => resolve(path))));
+  const key = `${kind}-${place.slice(0, 8)}`;
+  return {
+    sources,
+    fractions,
+    reading,
+    options,
+    kind,
+    key,
+    named,
+    ...(vocabulary && { vocabulary }),
+  };
 }
 
 function requireOneInput(patterns: readonly string[]): void {
@@ -181,7 +195,7 @@ function pathsOf(entries: Config['data']['train']): string[] {
 }
 
 /** A tokenizer's options, with the content of its file in the place of the name. */
-async function describeTokenizer(options: Config['data']['tokenizer']): Promise<unknown> {
+export async function describeTokenizer(options: Config['data']['tokenizer']): Promise<unknown> {
   if (options.kind !== 'bpe' || options.file === undefined) return options;
   const content = await readFile(options.file).catch((error: unknown) => {
     throw new UserError(

@@ -1,22 +1,21 @@
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
+import { type FileLock, takeLock } from '../file-lock.js';
 import type { TrainListener } from '../train/events.js';
 import { type Corpus, openCorpus, readManifest } from './corpus.js';
 import { errorCode } from './error-code.js';
-import { type Manifest, manifestName, quarantineName } from './manifest.js';
-import { type CorpusPlan, planCorpus } from './plan.js';
+import { manifestName, quarantineName } from './manifest.js';
+import { type CorpusPlan, hash, planCorpus } from './plan.js';
 import { buildStore, type PartSizes } from './prepare/build.js';
-import {
-  explainDiskError,
-  ownMark,
-  removeLeftovers,
-  syncDirectory,
-  writeJson,
-} from './prepare/leftovers.js';
+import { explainDiskError } from './prepare/disk-errors.js';
+import { requireUnchanged } from './prepare/source-cache.js';
 import { hashContent } from './prepare/survey.js';
+import { lockEnding, openWorkplace, type Workplace } from './prepare/workplace.js';
 import { PrepareProgress } from './progress.js';
+import { missingAsUndefined, syncDirectory, writeSealed } from './sealed-json.js';
+import { sameStamp } from './sources.js';
 
 /** In `data.storeDir`, where what has been cut is kept for the next time. */
 const cacheName = 'pieces';
@@ -36,20 +35,13 @@ export async function prepareCorpus(
   sizes?: PartSizes,
 ): Promise<Corpus> {
   const plan = await planCorpus(config, (message) => listener({ type: 'notice', message }));
-  const dir = join(config.data.storeDir, plan.key);
-  const progress = new PrepareProgress(listener, dir);
-  let corpus = await openCurrent(plan, dir).catch((error: unknown) => {
-    if (!(error instanceof UserError)) throw error;
-    listener({ type: 'notice', message: `${error.message} The token store is made anew.` });
-    return undefined;
-  });
-  const phase = corpus === undefined ? 'done' : 'reused';
-  if (corpus === undefined) {
-    const manifest = await makeStore(config, plan, dir, progress, listener, sizes);
-    corpus = await openCorpus(dir, manifest, weightsOf(plan));
-  }
+  const progress = new PrepareProgress(listener, join(config.data.storeDir, plan.key));
+  const found = await findStore(config, plan);
+  const { corpus, phase } = found.corpus
+    ? { corpus: found.corpus, phase: 'reused' as const }
+    : await makeOrAwait(config, plan, found.damage, progress, listener, sizes);
   const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
-  progress.done(phase, {
+  progress.done(phase, corpus.storeDir, {
     rows: stores.reduce((rows, store) => rows + store.rows, 0),
     tokens: stores.reduce((tokens, store) => tokens + store.tokens, 0),
   });
@@ -76,68 +68,163 @@ function* describeLosses(
   yield `${rows} left out, because they cannot be used${where}.`;
 }
 
+/** What is found of a corpus's store: itself, or why it cannot be used. */
+interface Found {
+  readonly corpus?: Corpus;
+  readonly damage?: string;
+}
+
+/** Looks for a store of these contents: at its own place, or at that of a project that was moved. */
+async function findStore({ data: { storeDir } }: Config, plan: CorpusPlan): Promise<Found> {
+  const names = await readdir(storeDir).catch(missingAsUndefined);
+  const others = names?.filter((name) => name !== plan.key && isStoreOf(plan, name)) ?? [];
+  let damage: string | undefined;
+  for (const name of [plan.key, ...others.sort()]) {
+    try {
+      const corpus = await openCurrent(plan, join(storeDir, name));
+      if (corpus !== undefined) return { corpus };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (name === plan.key) damage = error.message;
+    }
+  }
+  return { ...(damage !== undefined && { damage }) };
+}
+
+function isStoreOf({ kind }: CorpusPlan, name: string): boolean {
+  return name.startsWith(`${kind}-`) && !name.includes('.');
+}
+
 async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | undefined> {
   const manifest = await readManifest(dir);
   if (manifest?.sources.length !== plan.sources.length) return undefined;
+  const known = plan.sources.map((source, i) => ({ source, known: manifest.sources[i]! }));
+  for (const { source, known: each } of known) {
+    if (each.path !== source.path || each.from !== source.from) return undefined;
+    if (each.bytes !== source.stamp.bytes) return undefined;
+  }
   let touched = false;
-  for (const [i, source] of plan.sources.entries()) {
-    const known = manifest.sources[i]!;
-    if (known.path !== source.path || known.from !== source.from) return undefined;
-    if (known.bytes !== source.stamp.bytes) return undefined;
-    if (known.modified === source.stamp.modified) continue;
+  for (const { source, known: each } of known) {
+    if (sameStamp(each, source.stamp)) continue;
     // A fresh clone or a copy has new times; the content decides.
-    if (known.sha256 !== (await hashContent(source))) return undefined;
-    known.modified = source.stamp.modified;
+    if (each.sha256 !== (await hashContent(source))) return undefined;
+    await requireUnchanged(source);
+    Object.assign(each, source.stamp);
     touched = true;
   }
   const corpus = await openCorpus(dir, manifest, weightsOf(plan));
-  if (touched) await writeJson(join(dir, manifestName), manifest);
+  // Where nothing can be written, contents are compared again the next time.
+  if (touched) await writeSealed(join(dir, manifestName), manifest).catch(ignoreDiskError);
   return corpus;
+}
+
+function ignoreDiskError(error: unknown): void {
+  if (errorCode(error) === '') throw error;
 }
 
 function weightsOf({ sources }: CorpusPlan): number[] {
   return sources.map(({ weight }) => weight);
 }
 
-/** Builds beside the final place and moves there when all is on disk, so that a kill leaves no half. */
-async function makeStore(
+interface Made {
+  readonly corpus: Corpus;
+  readonly phase: 'done' | 'reused';
+}
+
+/** Makes the store; where another process is about to make the same one, waits for it and uses that. */
+async function makeOrAwait(
   config: Config,
   plan: CorpusPlan,
-  dir: string,
+  damage: string | undefined,
   progress: PrepareProgress,
   listener: TrainListener,
   sizes?: PartSizes,
-): Promise<Manifest> {
+): Promise<Made> {
   const { storeDir } = config.data;
-  const cacheDir = join(storeDir, cacheName);
-  let partial = '';
+  const notice = (message: string): void => listener({ type: 'notice', message });
+  let workplace: Workplace | undefined;
+  let lock: FileLock | undefined;
   try {
-    await mkdir(cacheDir, { recursive: true });
-    await removeLeftovers(storeDir);
-    partial = await mkdtemp(`${dir}.${ownMark()}-`);
-    const store = join(partial, 'store');
-    const scratch = join(partial, 'scratch');
-    await mkdir(store);
-    await mkdir(scratch);
-    const place = { cacheDir, dir: store, scratch };
-    const manifest = await buildStore(config, plan, place, progress, listener, sizes);
-    await writeJson(join(store, manifestName), manifest);
-    await replaceDirectory(store, dir, join(partial, 'old'));
-    await syncDirectory(storeDir);
-    return manifest;
+    await mkdir(storeDir, { recursive: true });
+    lock = await lockMaking(storeDir, plan, notice);
+    const found = await findStore(config, plan);
+    if (found.corpus) return { corpus: found.corpus, phase: 'reused' };
+    if (found.damage !== undefined) notice(`${found.damage} The token store is made anew.`);
+    workplace = await openWorkplace(storeDir, plan.key);
+    const corpus = await makeStore(config, plan, workplace, progress, listener, sizes);
+    return { corpus, phase: 'done' };
   } catch (error) {
     const message = explainDiskError(error, storeDir);
-    throw message === undefined ? error : new UserError(message, { cause: error });
+    if (message === undefined) throw error;
+    const why = damage === undefined ? '' : `${damage} `;
+    throw new UserError(`${why}${message}`, { cause: error });
   } finally {
-    if (partial !== '') await rm(partial, { recursive: true, force: true });
+    await workplace?.close();
+    lock?.release();
   }
 }
 
-async function replaceDirectory(from: string, to: string, old: string): Promise<void> {
+/**
+ * Waits until nobody else makes a store of the same files as they are now. It saves work and nothing else depends
+ * on it: who has other files, or the same ones at another time, waits for nobody.
+ */
+async function lockMaking(
+  storeDir: string,
+  { key, sources }: CorpusPlan,
+  notice: (message: string) => void,
+): Promise<FileLock> {
+  const files = hash(sources.map(({ path, from, stamp }) => [resolve(path), from, stamp]));
+  let told = false;
+  return takeLock(join(storeDir, `${key}-${files.slice(0, 8)}${lockEnding}`), {
+    notice,
+    onHeld: (holder) => {
+      if (!told) notice(`Waiting for another process that prepares the same data (${holder}).`);
+      told = true;
+    },
+  });
+}
+
+/** Builds in the workplace and moves there when all is on disk, so that a kill leaves no half. */
+async function makeStore(
+  config: Config,
+  plan: CorpusPlan,
+  workplace: Workplace,
+  progress: PrepareProgress,
+  listener: TrainListener,
+  sizes?: PartSizes,
+): Promise<Corpus> {
+  const { storeDir } = config.data;
+  const place = {
+    cacheDir: join(storeDir, cacheName),
+    dir: join(workplace.dir, 'store'),
+    scratch: join(workplace.dir, 'scratch'),
+  };
+  for (const dir of Object.values(place)) await mkdir(dir, { recursive: true });
+  const manifest = await buildStore(config, plan, place, progress, listener, sizes);
+  await writeSealed(join(place.dir, manifestName), manifest);
+  const dir = join(storeDir, plan.key);
+  // Opened before others can replace it in turn.
+  const corpus = await openCorpus(place.dir, manifest, weightsOf(plan), dir);
   try {
-    await rename(to, old);
+    await replaceDirectory(place.dir, dir, workplace.dir);
+    await syncDirectory(storeDir);
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+    await corpus.close();
+    throw error;
   }
-  await rename(from, to);
+  return corpus;
+}
+
+/** @param aside Where what stood there goes. */
+async function replaceDirectory(from: string, to: string, aside: string): Promise<void> {
+  for (let former = 0; ; former++) {
+    try {
+      await rename(from, to);
+      return;
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error))) throw error;
+    }
+    // Another process may do the same at this moment.
+    await rename(to, join(aside, `former-${former}`)).catch(missingAsUndefined);
+  }
 }

@@ -11,7 +11,7 @@ export class PrepareProgress {
   #bytesTotal = 0;
   #timer: NodeJS.Timeout | undefined;
   readonly #listener: TrainListener;
-  readonly #storeDir: string;
+  #storeDir: string;
 
   constructor(listener: TrainListener, storeDir: string) {
     this.#listener = listener;
@@ -33,9 +33,10 @@ export class PrepareProgress {
     this.#timer = undefined;
   }
 
-  /** Tells that there is a store. */
-  done(phase: 'done' | 'reused', totals: { rows: number; tokens: number }): void {
+  /** Tells that there is a store, and where. */
+  done(phase: 'done' | 'reused', storeDir: string, totals: { rows: number; tokens: number }): void {
     this.#phase = phase;
+    this.#storeDir = storeDir;
     this.#emit({ ...totals, bytes: this.#bytesTotal });
   }
 

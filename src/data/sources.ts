@@ -22,8 +22,10 @@ export interface Source {
 /** What tells whether a file is the one that was read before. */
 export interface FileStamp {
   readonly bytes: number;
-  /** Modification time in nanoseconds, as a decimal number. */
+  /** When its content was changed, in nanoseconds, as a decimal number: can be set at will. */
   readonly modified: string;
+  /** When anything of it was changed, its name or times too: cannot be set. */
+  readonly changed: string;
 }
 
 const formatOfExtension: Record<string, Format> = {
@@ -131,9 +133,13 @@ export function splitName(source: Source): string {
   return basename(source.path).replace(compressed, '');
 }
 
-/** Size and time of a source; of standard input, zeros. */
+/** Size and times of a source; of standard input, zeros. */
 export async function stampSource(source: Source): Promise<FileStamp> {
-  if (source.path === standardInput) return { bytes: 0, modified: '0' };
-  const { size, mtimeNs } = await stat(resolve(source.path), { bigint: true });
-  return { bytes: Number(size), modified: mtimeNs.toString() };
+  if (source.path === standardInput) return { bytes: 0, modified: '0', changed: '0' };
+  const { size, mtimeNs, ctimeNs } = await stat(resolve(source.path), { bigint: true });
+  return { bytes: Number(size), modified: mtimeNs.toString(), changed: ctimeNs.toString() };
+}
+
+export function sameStamp(a: FileStamp, b: FileStamp): boolean {
+  return a.bytes === b.bytes && a.modified === b.modified && a.changed === b.changed;
 }

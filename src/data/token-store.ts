@@ -1,9 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
-import { errorCode } from './error-code.js';
-import type { SplitManifest } from './manifest.js';
+import { CheckedFile, closeChecked, openChecked, type OpenFile } from './checked-file.js';
+import type { FileManifest, SplitManifest } from './manifest.js';
 import { readRecord, recordBytes, type RowRecord } from './row-record.js';
 
 /** One split of a prepared corpus, read by position. */
@@ -43,12 +42,6 @@ export interface RowArrays {
   readonly labels: Int32Array;
 }
 
-/** An open file; descriptors are good on every thread of the process. */
-interface OpenFile {
-  readonly path: string;
-  readonly descriptor: number;
-}
-
 /** What another thread needs to read the same store. */
 export interface StoreFiles {
   readonly manifest: SplitManifest;
@@ -60,6 +53,7 @@ export interface StoreFiles {
 /**
  * Opens a split of the store in `dir`.
  *
+ * @param finalDir Where the store will be: the directory in messages.
  * @throws UserError when a file is missing or not as long as the manifest says.
  */
 export function openTokenStore(
@@ -67,35 +61,23 @@ export function openTokenStore(
   split: string,
   manifest: SplitManifest,
   idBytes: 2 | 4,
+  finalDir = dir,
 ): FileTokenStore {
   if (endianness() !== 'LE') throw new UserError('Token stores need a little-endian machine.');
-  const tokensFile = openFile(join(dir, `${split}.tokens`), manifest.tokensFile.bytes);
+  const openPart = (name: string, part: FileManifest): OpenFile =>
+    openChecked(join(dir, name), part, join(finalDir, name));
+  const tokensFile = openPart(`${split}.tokens`, manifest.tokensFile);
   try {
-    const rowsFile = openFile(join(dir, `${split}.rows`), manifest.rowsFile.bytes);
+    const rowsFile = openPart(`${split}.rows`, manifest.rowsFile);
     return new FileTokenStore({ manifest, idBytes, tokensFile, rowsFile });
   } catch (error) {
-    closeSync(tokensFile.descriptor);
+    closeChecked(tokensFile);
     throw error;
   }
-}
-
-function openFile(path: string, bytes: number): OpenFile {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, 'r');
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT')
-      throw new UserError(`The token store lacks its file ${path}.`);
-    throw error;
-  }
-  const { size } = fstatSync(descriptor);
-  if (size === bytes) return { path, descriptor };
-  closeSync(descriptor);
-  throw new UserError(`${path}: expected ${bytes} bytes as in the manifest, found ${size}.`);
 }
 
 /**
- * A store on disk; nothing of it is kept in memory.
+ * A store on disk; a few blocks of it are kept in memory.
  *
  * Reads block the calling thread: one from the page cache takes about a microsecond, where an asynchronous one
  * takes ten of processor time. Whoever must not wait for the disk reads on a thread of its own (`readAhead`).
@@ -107,8 +89,12 @@ export class FileTokenStore implements TokenStore {
   readonly #readers = new Set<{ close(): Promise<void> }>();
   // A row's own record and the next one, whose start is the row's end.
   readonly #records = Buffer.alloc(2 * recordBytes);
+  readonly #tokensFile: CheckedFile;
+  readonly #rowsFile: CheckedFile;
 
   constructor(readonly files: StoreFiles) {
+    this.#tokensFile = new CheckedFile(files.tokensFile);
+    this.#rowsFile = new CheckedFile(files.rowsFile);
     this.rows = files.manifest.rows;
     this.tokens = files.manifest.tokens;
     this.longestRow = files.manifest.longestRow;
@@ -158,22 +144,15 @@ export class FileTokenStore implements TokenStore {
 
   async close(): Promise<void> {
     for (const reader of this.#readers) await reader.close();
-    closeSync(this.files.tokensFile.descriptor);
-    closeSync(this.files.rowsFile.descriptor);
+    closeChecked(this.files.tokensFile);
+    closeChecked(this.files.rowsFile);
   }
 
   #readRecord(row: number): RowRecord & { end: number } {
     if (!(row >= 0 && row < this.rows)) throw new RangeError(`there is no row ${row}`);
-    const { rowsFile } = this.files;
-    readFully(rowsFile, this.#records, row * recordBytes);
+    this.#rowsFile.read(this.#records, row * recordBytes);
     const record = readRecord(this.#records, 0);
-    const end = readRecord(this.#records, recordBytes).start;
-    const length = end - record.start;
-    if (length >= 0 && length <= this.longestRow && end <= this.tokens) return { ...record, end };
-    throw new UserError(
-      `${rowsFile.path} is damaged: expected row ${row} to have 0 to ${this.longestRow} of the store's ${this.tokens} tokens, ` +
-        `found it to go from ${record.start} to ${end}; prepare the corpus again.`,
-    );
+    return { ...record, end: readRecord(this.#records, recordBytes).start };
   }
 
   #readTokens(start: number, count: number, into: Int32Array, at: number): void {
@@ -182,13 +161,13 @@ export class FileTokenStore implements TokenStore {
         `tokens ${start} to ${start + count} are not in the store or do not fit`,
       );
     }
-    const { idBytes, tokensFile } = this.files;
+    const { idBytes } = this.files;
     const bytes = count * idBytes;
     // Short ids are read into the upper half of their place and widened forwards from there: each
     // is read before its own place is written.
     const end = into.byteOffset + 4 * (at + count);
     const target = new Uint8Array(into.buffer, end - bytes, bytes);
-    readFully(tokensFile, target, start * idBytes);
+    this.#tokensFile.read(target, start * idBytes);
     if (idBytes === 4) return;
     const short = new Uint16Array(into.buffer, end - bytes, count);
     for (let i = 0; i < count; i++) into[at + i] = short[i]!;
@@ -198,16 +177,4 @@ export class FileTokenStore implements TokenStore {
 /** What a function returns or throws, as a promise that is settled already. */
 function settle<T>(run: () => T): Promise<T> {
   return new Promise((resolve) => resolve(run()));
-}
-
-function readFully({ path, descriptor }: OpenFile, into: Uint8Array, position: number): void {
-  for (let done = 0; done < into.length;) {
-    const count = readSync(descriptor, into, done, into.length - done, position + done);
-    if (count === 0) {
-      throw new UserError(
-        `${path} was cut off while it was read: expected at least ${position + into.length} bytes; prepare the corpus again.`,
-      );
-    }
-    done += count;
-  }
 }

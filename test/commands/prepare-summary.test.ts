@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { describeStore } from '../../src/commands/prepare-summary.js';
 import type { Manifest, SplitManifest, Statistics } from '../../src/data/manifest.js';
 
-const file = { bytes: 0, sha256: '' };
+const file = { bytes: 0, checksums: '' };
 
 function split(rows: number, tokens: number): SplitManifest {
   return { rows, tokens, longestRow: 100, sources: [], tokensFile: file, rowsFile: file };
@@ -19,7 +19,7 @@ const told: Statistics = {
 };
 
 const manifest: Manifest = {
-  version: 2,
+  version: 3,
   fingerprint: '',
   options: {},
   sources: [
@@ -29,6 +29,7 @@ const manifest: Manifest = {
       from: 'train',
       bytes: 1,
       modified: '0',
+      changed: '0',
       sha256: '',
       rows: 50,
       badRows: 2,
@@ -47,6 +48,7 @@ const manifest: Manifest = {
   distinctTokens: 1500,
   duplicateRows: 5,
   splits: { train: split(40, 1234), validation: split(10, 300) },
+  quarantine: null,
   statistics: { train: told, validation: { ...told, labels: [8, 2] } },
 };
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Config, configSchema } from '../../src/config/schema.js';
 import type { Corpus } from '../../src/data/corpus.js';
 import { prepareCorpus } from '../../src/data/prepare.js';
+import { openWorkplace } from '../../src/data/prepare/workplace.js';
 import type { TokenStore } from '../../src/data/token-store.js';
 import { UserError } from '../../src/errors.js';
 import type { TrainEvent } from '../../src/train/events.js';
@@ -261,14 +261,22 @@ describe('the token store', () => {
     const data = { train: place.path('a.csv') };
     const key = (await prepare(place, data)).corpus.storeDir;
     await rm(key, { recursive: true });
-    const dead = `${key}.partial-${hostname()}-999999999-abc`;
-    const running = `${key}.partial-${hostname()}-${process.pid}-abc`;
-    await mkdir(dead);
-    await mkdir(running);
+    const running = await openWorkplace(place.path('stores'), 'x');
+    const holder = await readFile(join(running.dir, 'holder'), 'utf8');
+    const leave = async (name: string, change: Record<string, unknown>): Promise<string> => {
+      await mkdir(place.path(`stores/${name}`));
+      const path = place.path(`stores/${name}/holder`);
+      await writeFile(path, JSON.stringify({ ...(JSON.parse(holder) as object), ...change }));
+      return path;
+    };
+    await leave('dead.partial-1', { started: '1' });
+    await leave('elsewhere.partial-1', { machine: 'another' });
+    await utimes(await leave('silent.partial-1', { machine: 'another' }), 1, 1);
     await prepare(place, data);
-    expect(
-      (await readdir(place.path('stores'))).map((name) => place.path(`stores/${name}`)),
-    ).toEqual([key, running, place.path('stores/pieces')]);
+    expect((await readdir(place.path('stores'))).sort()).toEqual(
+      [basename(key), 'elsewhere.partial-1', 'pieces', basename(running.dir)].sort(),
+    );
+    await running.close();
   });
 
   it('refuses reads outside of it', async () => {

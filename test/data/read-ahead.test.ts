@@ -106,7 +106,7 @@ describe('reading ahead', () => {
     };
     const error: unknown = await readOn().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(UserError);
-    expect((error as Error).message).toContain('train.tokens was cut off while it was read');
+    expect((error as Error).message).toContain('train.tokens is damaged: it lacks bytes from');
     await expect(readOn()).rejects.toThrow(UserError);
   });
 

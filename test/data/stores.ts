@@ -1,4 +1,5 @@
 import { writeFile } from 'node:fs/promises';
+import { writeChecksums } from '../../src/data/checked-file.js';
 import { recordBytes, writeRecord } from '../../src/data/row-record.js';
 import type { SplitManifest } from '../../src/data/manifest.js';
 import {
@@ -60,21 +61,21 @@ export async function writeStore(
   writeRecord(records, rows.length * recordBytes, { start, label: 0, source: 0, row: 0 });
   await writeFile(path('train.tokens'), tokens);
   await writeFile(path('train.rows'), records);
-  return openTokenStore(dir, 'train', describeStore(rows, idBytes), idBytes);
+  return openTokenStore(dir, 'train', await describeStore(path, rows), idBytes);
 }
 
-/** What the manifest says of a store that `writeStore` wrote. */
-export function describeStore(
+/** Writes the checksums of the store's files as they are; gives what the manifest says of them. */
+export async function describeStore(
+  path: Scratch['path'],
   rows: readonly (readonly number[])[],
-  idBytes: 2 | 4 = 2,
-): SplitManifest {
+): Promise<SplitManifest> {
   const tokens = rows.flat().length;
   return {
     rows: rows.length,
     tokens,
     longestRow: Math.max(...rows.map((row) => row.length)),
     sources: [{ source: 0, rows: rows.length, tokens }],
-    tokensFile: { bytes: tokens * idBytes, sha256: '' },
-    rowsFile: { bytes: (rows.length + 1) * recordBytes, sha256: '' },
+    tokensFile: await writeChecksums(path('train.tokens')),
+    rowsFile: await writeChecksums(path('train.rows')),
   };
 }

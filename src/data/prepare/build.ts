@@ -1,11 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
+import { UserError } from '../../errors.js';
 import type { TrainListener } from '../../train/events.js';
+import { describeFile } from '../corpus.js';
 import { type Manifest, type ManifestSource, quarantineName, storeVersion } from '../manifest.js';
-import { type CorpusPlan, hash, type PlannedSource } from '../plan.js';
+import { type CorpusPlan, describeTokenizer, hash, type PlannedSource } from '../plan.js';
 import type { PrepareProgress } from '../progress.js';
+import { readSealed, writeSealed } from '../sealed-json.js';
 import {
   createLocalCutter,
   type CuttingOptions,
@@ -14,12 +17,12 @@ import {
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
 import type { ExtentRecord } from './records.js';
 import { cutSources, type CutSource } from './cutting.js';
+import { withSoundPieces } from './damaged-piece.js';
 import type { BuildJob, EncodeJob } from './job.js';
-import { readJson, writeJson } from './leftovers.js';
 import { pieceVersion } from './piece.js';
 import { createPreparePool, inOrder, type PreparePool } from './pool.js';
 import { writeQuarantine } from './quarantine.js';
-import { CachedSource, removeGone, type Surveyor } from './source-cache.js';
+import { CachedSource, removeGone, requireUnchanged, type Surveyor } from './source-cache.js';
 import { writeStore } from './store-writing.js';
 import { countDuplicates, learnVocabulary, recallVocabulary } from './vocabulary.js';
 
@@ -34,7 +37,7 @@ export interface PartSizes {
 const usualSizes: PartSizes = { extentBytes: 32 << 20, pieceLength: 16 << 20 };
 
 /** Where a store is built. */
-export interface Workplace {
+export interface BuildPlace {
   /** Where what has been cut is kept for the next time. */
   readonly cacheDir: string;
   /** An empty directory for the store. */
@@ -52,7 +55,7 @@ export interface Workplace {
 export async function buildStore(
   config: Config,
   plan: CorpusPlan,
-  place: Workplace,
+  place: BuildPlace,
   progress: PrepareProgress,
   listener: TrainListener,
   sizes: PartSizes = usualSizes,
@@ -67,8 +70,10 @@ export async function buildStore(
   const tokenizer = await chooseCutting(config, plan, place, progress, createPool);
   const pool = createPool(workers);
   try {
-    const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes);
-    return await writeCorpus(config, plan, tokenizer, cut, place, progress, pool);
+    return await withSoundPieces([place.dir, place.scratch], listener, async () => {
+      const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes);
+      return writeCorpus(config, plan, tokenizer, cut, place, progress, pool);
+    });
   } finally {
     progress.stop();
     await pool.close();
@@ -79,26 +84,31 @@ export async function buildStore(
 async function chooseCutting(
   config: Config,
   plan: CorpusPlan,
-  { cacheDir }: Workplace,
+  { cacheDir }: BuildPlace,
   progress: PrepareProgress,
   createPool: (size: number) => PreparePool,
 ): Promise<CuttingOptions> {
   if (plan.vocabulary !== undefined) return cuttingOptions(plan.vocabulary.tokenizer);
   const { tokenizer } = config.data;
   if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
-  const sources = plan.sources.map(({ path, from, stamp }) => [path, from, stamp]);
+  const sources = plan.sources.map(({ path, from, stamp }) => [resolve(path), from, stamp]);
   const path = join(
     cacheDir,
     `bpe-${hash([pieceVersion, plan.options, sources]).slice(0, 16)}.json`,
   );
-  const known = await readJson(path, serializedTokenizerSchema);
+  const known = await readSealed(path, serializedTokenizerSchema);
   if (known?.kind === 'bpe') return known;
   progress.begin('survey', totalBytes(plan.sources));
   // On a thread of its own, whose memory is free when it has ended.
   const pool = createPool(1);
   try {
-    const learned = await pool.run('learnBpe', { task: config.task, plan, tokenizer });
-    await writeJson(path, learned);
+    const learned = await pool
+      .run('learnBpe', { task: config.task, plan, tokenizer })
+      .finally(() => Promise.all(plan.sources.map(requireUnchanged)));
+    if (hash(await describeTokenizer(tokenizer)) !== hash(plan.options['tokenizer'])) {
+      throw new UserError(`${tokenizer.file!} changed while it was read: start again.`);
+    }
+    await writeSealed(path, learned);
     return learned;
   } finally {
     progress.stop();
@@ -111,7 +121,7 @@ async function cutCorpus(
   { task, data }: Config,
   plan: CorpusPlan,
   tokenizer: CuttingOptions,
-  place: Workplace,
+  place: BuildPlace,
   progress: PrepareProgress,
   pool: PreparePool,
   sizes: PartSizes,
@@ -125,14 +135,15 @@ async function cutCorpus(
   const bytes = totalBytes(sources);
   const divisible = createLocalCutter(tokenizer).cutsAtLineFeeds;
   const surveyor: Surveyor = {
-    hash: (source) => pool.run('hash', { path: source.path }),
     survey: (source) =>
-      pool.run('survey', {
-        source,
-        extentBytes:
-          divisible || task === 'classify' || source.format !== 'text' ? sizes.extentBytes : null,
-        options: plan.reading,
-      }),
+      pool
+        .run('survey', {
+          source,
+          extentBytes:
+            divisible || task === 'classify' || source.format !== 'text' ? sizes.extentBytes : null,
+          options: plan.reading,
+        })
+        .finally(() => requireUnchanged(source)),
   };
   progress.begin('survey', bytes);
   const cached: CachedSource[] = [];
@@ -143,8 +154,8 @@ async function cutCorpus(
     (source) => cached.push(source),
   );
   progress.begin('tokenize', bytes);
-  const cut = await cutSources(cached, cutting, data, pool, progress.tally);
-  await removeGone(dir);
+  const cut = await cutSources(cached, cutting, data, place.scratch, pool, progress.tally);
+  await removeGone(dir, place.scratch);
   const byPath = new Map(cut.map((each) => [each.cached.source.path, each]));
   return plan.sources.map(({ path }) => byPath.get(path)!);
 }
@@ -159,7 +170,7 @@ async function writeCorpus(
   plan: CorpusPlan,
   cutting: CuttingOptions,
   cut: readonly CutSource[],
-  { dir, scratch }: Workplace,
+  { dir, scratch }: BuildPlace,
   progress: PrepareProgress,
   pool: PreparePool,
 ): Promise<Manifest> {
@@ -194,8 +205,9 @@ async function writeCorpus(
   await writeFile(encodePath, JSON.stringify(encodeJob));
   const { splits, statistics } = await writeStore(plan, encodeJob, encodePath, linesBefore, pool);
   if (data.onBadRow === 'quarantine') {
-    await writeQuarantine(join(dir, quarantineName), pieces, linesBefore);
+    await writeQuarantine(join(dir, quarantineName), pieces, linesBefore, plan.sources);
   }
+  await Promise.all(plan.sources.map(requireUnchanged));
   const sources = plan.sources.map((source, i) => describeSource(source, cut[i]!));
   const contents = sources.map(({ name, from, sha256 }, i) => [
     name,
@@ -215,6 +227,7 @@ async function writeCorpus(
     duplicateRows,
     splits: { ...splits, train: splits.train! },
     statistics: { ...statistics, train: statistics.train! },
+    quarantine: (await describeFile(join(dir, quarantineName))) ?? null,
   };
 }
 

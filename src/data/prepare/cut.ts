@@ -9,6 +9,7 @@ import {
   type LocalCutter,
 } from '../tokenizers/local-cutter.js';
 import { count, type Tally } from './tally.js';
+import { pieceName } from './damaged-piece.js';
 import type { PlacedRow } from './piece.js';
 import { PieceBuilder } from './piece-builder.js';
 import type { ExtentRecord } from './records.js';
@@ -29,7 +30,8 @@ export interface CutInput {
   readonly cutting: CorpusCutting;
   readonly source: Source;
   readonly extent: Extent;
-  /** Where pieces go, and what their names begin with. */
+  /** Where pieces are written first, where they go, and what their names begin with. */
+  readonly scratch: string;
   readonly dir: string;
   readonly name: string;
   /** Whether a bad row ends the reading. */
@@ -88,7 +90,12 @@ class ExtentCutting {
     await Promise.all(this.#syncs);
     return {
       kind: 'cut',
-      record: { rows: this.#rows, lines: this.#lines, pieces: this.#pieces },
+      record: {
+        extent: this.input.extent,
+        rows: this.#rows,
+        lines: this.#lines,
+        pieces: this.#pieces,
+      },
     };
   }
 
@@ -155,9 +162,9 @@ class ExtentCutting {
 
   async #roll(): Promise<void> {
     if (this.#piece.isEmpty) return;
-    const { dir, name } = this.input;
-    const file = `${name}-${this.#pieces.length}.piece`;
-    const { record, synced } = await this.#piece.finish(dir, file);
+    const { dir, name, scratch } = this.input;
+    const file = pieceName(name, this.#pieces.length);
+    const { record, synced } = await this.#piece.finish(dir, file, scratch);
     this.#pieces.push(record);
     this.#syncs.push(synced);
   }

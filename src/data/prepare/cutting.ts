@@ -1,13 +1,11 @@
 import { UserError } from '../../errors.js';
 import type { Extent } from '../extents.js';
-import type { PlannedSource } from '../plan.js';
 import { namePlace } from '../row-error.js';
-import { stampSource } from '../sources.js';
 import type { CorpusCutting, CutOutcome } from './cut.js';
 import type { ExtentRecord } from './records.js';
-import { PieceFile } from './piece.js';
+import { readBadRows } from './piece.js';
 import { inOrder, type PreparePool } from './pool.js';
-import type { CachedSource } from './source-cache.js';
+import { type CachedSource, requireUnchanged } from './source-cache.js';
 import { count, type Tally } from './tally.js';
 
 /** The coordinator's side of the first stage: every extent that is missing is cut by the pool. */
@@ -25,16 +23,21 @@ export interface CutSource {
   readonly extents: readonly ExtentRecord[];
 }
 
-/** @throws UserError for the first row, in the order of the sources, that cannot be used. */
+/**
+ * @param scratch Where pieces are written before they are complete.
+ * @throws UserError for the first row, in the order of the sources, that cannot be used, and for a source that
+ *   changes; DamagedPiece.
+ */
 export async function cutSources(
   sources: readonly CachedSource[],
   cutting: CorpusCutting,
   policy: BadRowPolicy,
+  scratch: string,
   pool: PreparePool,
   tally: Tally,
 ): Promise<CutSource[]> {
   for (;;) {
-    const work = new CorpusWork(sources, cutting, policy, pool, tally);
+    const work = new CorpusWork(sources, cutting, policy, scratch, pool, tally);
     try {
       return await work.run();
     } catch (error) {
@@ -66,6 +69,7 @@ class CorpusWork {
     sources: readonly CachedSource[],
     private readonly cutting: CorpusCutting,
     private readonly policy: BadRowPolicy,
+    private readonly scratch: string,
     private readonly pool: PreparePool,
     private readonly tally: Tally,
   ) {
@@ -92,15 +96,18 @@ class CorpusWork {
       count(this.tally, 'bytes', cached.bytesOf(extent));
       return { kind: 'cut', record: finished };
     }
-    const outcome = await this.pool.run('cut', {
-      cutting: this.cutting,
-      source,
-      extent,
-      dir,
-      name: cached.nameExtent(index),
-      refusesBadRows: this.policy.onBadRow === 'error',
-    });
-    await requireUnchanged(source);
+    const outcome = await this.pool
+      .run('cut', {
+        cutting: this.cutting,
+        source,
+        extent,
+        scratch: this.scratch,
+        dir,
+        name: cached.nameExtent(index),
+        refusesBadRows: this.policy.onBadRow === 'error',
+      })
+      // Also what cannot be read may be so because the source changed.
+      .finally(() => requireUnchanged(source));
     if (outcome.kind === 'cut') await cached.finishExtent(index, outcome.record);
     return outcome;
   }
@@ -123,9 +130,7 @@ class CorpusWork {
     for (const piece of record.pieces) {
       if (piece.badRows === 0) continue;
       if (this.#badRows === 0) {
-        const file = new PieceFile(dir, piece);
-        const [first] = file.badRows();
-        file.close();
+        const [first] = readBadRows(dir, piece);
         this.#firstBad = `${namePlace(source, lines + first!.line)}: ${first!.reason}`;
       }
       this.#badRows += piece.badRows;
@@ -138,11 +143,4 @@ class CorpusWork {
       );
     }
   }
-}
-
-/** @throws UserError when a source is not what it was when it was planned. */
-async function requireUnchanged(source: PlannedSource): Promise<void> {
-  const { bytes, modified } = await stampSource(source);
-  if (bytes === source.stamp.bytes && modified === source.stamp.modified) return;
-  throw new UserError(`${source.path} changed while it was read: start again when it is complete.`);
 }

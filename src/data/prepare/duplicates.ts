@@ -14,7 +14,8 @@ export function countDuplicates(job: BuildJob, buckets: readonly [number, number
     try {
       const starts = piece.readWords('rowBuckets');
       const [first, last] = [starts[buckets[0]]!, starts[buckets[1]]!];
-      return new BigUint64Array(piece.read('rowHashes', 8 * first, 8 * (last - first)).buffer);
+      const bytes = piece.read('rowHashes', 8 * first, 8 * (last - first));
+      return new BigUint64Array(bytes.buffer, bytes.byteOffset, last - first);
     } finally {
       piece.close();
     }

@@ -1,11 +1,22 @@
+import { randomUUID } from 'node:crypto';
 import { writeSync } from 'node:fs';
-import { type FileHandle, open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { BlockSums } from '../checksums.js';
 import type { BadRow } from '../examples.js';
 import type { LocalCutter } from '../tokenizers/local-cutter.js';
 import { VarintWriter } from '../tokenizers/varints.js';
-import { ownMark } from './leftovers.js';
-import { bucketBits, buckets, type PlacedRow, type Section, sections } from './piece.js';
+import {
+  bucketBits,
+  buckets,
+  padded,
+  type PieceBadRow,
+  pieceBlockBytes,
+  type PlacedRow,
+  type Section,
+  sections,
+} from './piece.js';
 import type { PieceRecord } from './records.js';
 
 /** Gathers the tokens of a piece in memory. */
@@ -70,14 +81,24 @@ export class PieceBuilder {
     this.#rowCount += 1;
   }
 
-  addBad(bad: BadRow): void {
+  addBad({ line, row, reason, raw }: BadRow): void {
+    // Without the file's name: others may have the same content.
+    const bad: PieceBadRow = { line, row, reason, raw };
     const json = JSON.stringify(bad);
     this.#bad.push(json);
     this.textLength += json.length;
   }
 
-  /** Writes the piece under its name, on disk when the promise in `synced` is done, and begins anew. */
-  async finish(dir: string, file: string): Promise<{ record: PieceRecord; synced: Promise<void> }> {
+  /**
+   * Writes the piece under its name, on disk when the promise in `synced` is done, and begins anew.
+   *
+   * @param scratch Where it is written first.
+   */
+  async finish(
+    dir: string,
+    file: string,
+    scratch: string,
+  ): Promise<{ record: PieceRecord; synced: Promise<void> }> {
     const words = sortWords(this.#cutter);
     const hashes = this.#hashes.subarray(0, this.#hashCount).sort();
     const content: Record<Section, Uint8Array> = {
@@ -91,7 +112,7 @@ export class PieceBuilder {
       tokens: this.#tokens.bytes,
       bad: Buffer.from(this.#bad.map((each) => `${each}\n`).join('')),
     };
-    const written = await writeSections(dir, file, content);
+    const written = await writeSections(join(dir, file), scratch, content);
     const record: PieceRecord = {
       file,
       rows: this.#rowCount,
@@ -101,6 +122,7 @@ export class PieceBuilder {
       labels: [...this.#labels.keys()],
       sections: written.places,
       bytes: written.bytes,
+      sums: written.sums,
     };
     this.#clear();
     return { record, synced: written.synced };
@@ -118,26 +140,41 @@ export class PieceBuilder {
 }
 
 async function writeSections(
-  dir: string,
-  file: string,
+  path: string,
+  scratch: string,
   content: Record<Section, Uint8Array>,
-): Promise<{ places: [number, number][]; bytes: number; synced: Promise<void> }> {
-  const path = join(dir, `${file}.${ownMark()}`);
-  const handle = await open(path, 'w');
-  const places: [number, number][] = [];
+): Promise<Pick<PieceRecord, 'bytes' | 'sums'> & { places: Places; synced: Promise<void> }> {
+  const partial = join(scratch, randomUUID());
+  const handle = await open(partial, 'wx');
+  const places: Places = [];
+  const blocks = new BlockSums(pieceBlockBytes);
   let at = 0;
-  for (const section of sections) {
-    const bytes = content[section];
+  const write = (bytes: Uint8Array): void => {
     for (let done = 0; done < bytes.length;) {
       done += writeSync(handle.fd, bytes, done, bytes.length - done, at + done);
     }
-    places.push([at, bytes.length]);
-    at = 8 * Math.ceil((at + bytes.length) / 8);
+    at += bytes.length;
+  };
+  for (const section of sections) {
+    const bytes = content[section];
+    const place: [number, number] = [at, bytes.length];
+    places.push(place);
+    const padding = padding8.subarray(0, padded(place) - at - bytes.length);
+    for (const each of [bytes, padding]) {
+      write(each);
+      blocks.add(each);
+    }
   }
-  await handle.truncate(at);
-  await rename(path, join(dir, file));
-  return { places, bytes: at, synced: syncAndClose(handle) };
+  const sums = blocks.finish();
+  write(sums);
+  await mkdir(dirname(path), { recursive: true });
+  await rename(partial, path);
+  return { places, bytes: at, sums: crc32(sums), synced: syncAndClose(handle) };
 }
+
+type Places = [number, number][];
+
+const padding8 = new Uint8Array(8);
 
 async function syncAndClose(handle: FileHandle): Promise<void> {
   try {

@@ -3,6 +3,7 @@ import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../../thread-heap.js';
 import type { TrainListener } from '../../train/events.js';
+import { DamagedPiece } from './damaged-piece.js';
 import type { PrepareHandle, Work, WorkInput, WorkName, WorkReply, WorkResult } from './works.js';
 
 /** Work that has taken this many workers down with it is not given to another. */
@@ -16,7 +17,7 @@ export interface PreparePool {
   /**
    * Has a worker do something, and another one again if that worker dies.
    *
-   * @throws UserError where the work refuses, or every worker dies of it.
+   * @throws UserError where the work refuses, or every worker dies of it; DamagedPiece.
    */
   run<N extends WorkName>(name: N, input: WorkInput<N>): Promise<WorkResult<N>>;
   close(): Promise<void>;
@@ -70,6 +71,7 @@ export function createPreparePool(
           );
         }
         if ('refusal' in reply) throw new UserError(reply.refusal);
+        if ('damaged' in reply) throw new DamagedPiece(reply.damaged);
         return reply.result;
       }
     },

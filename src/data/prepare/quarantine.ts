@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import type { BuildJob } from './job.js';
-import { PieceFile } from './piece.js';
+import { readBadRows } from './piece.js';
 
 /**
  * Writes all bad rows with their true places, one JSON object a line; no file where there are none.
@@ -11,19 +11,19 @@ export async function writeQuarantine(
   path: string,
   pieces: BuildJob['pieces'],
   linesBefore: readonly number[],
+  sources: readonly { readonly path: string }[],
 ): Promise<void> {
   if (pieces.every(({ record }) => record.badRows === 0)) return;
   const file = await open(path, 'wx');
   try {
-    for (const [i, { dir, record, rowsBefore }] of pieces.entries()) {
+    for (const [i, { dir, record, rowsBefore, source }] of pieces.entries()) {
       if (record.badRows === 0) continue;
-      const piece = new PieceFile(dir, record);
-      const rows = piece.badRows().map((bad) => ({
+      const rows = readBadRows(dir, record).map((bad) => ({
+        source: sources[source]!.path,
         ...bad,
         line: linesBefore[i]! + bad.line,
         row: rowsBefore + bad.row,
       }));
-      piece.close();
       await file.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     }
     await file.sync();

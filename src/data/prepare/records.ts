@@ -20,13 +20,18 @@ export const pieceRecordSchema = z.strictObject({
   labels: z.array(z.string()),
   /** Offset and length of each section in the order of the file, in bytes. */
   sections: z.array(z.tuple([size, size])),
+  /** Of the whole file, and the CRC-32 of its checksums. */
   bytes: size,
+  sums: size,
 });
 
 export type PieceRecord = z.output<typeof pieceRecordSchema>;
 
+const extent = z.strictObject({ start: size, end: size });
+
 /** What was cut of an extent. */
 export const extentRecordSchema = z.strictObject({
+  extent,
   /** Rows and lines of the extent, bad rows included. */
   rows: size,
   lines: size,
@@ -35,14 +40,24 @@ export const extentRecordSchema = z.strictObject({
 
 export type ExtentRecord = z.output<typeof extentRecordSchema>;
 
-/** Of which file pieces are, as it was when they were cut. */
-export const sourceRecordSchema = z.strictObject({
+/** What is known of a file at a place, as long as it is what it was when it was read. */
+export const placeRecordSchema = z.strictObject({
+  /** The whole path, and the directory in which was said that the file is to be read. */
   path: z.string(),
+  asked: z.string(),
   bytes: size,
   /** In nanoseconds. */
   modified: z.string(),
+  changed: z.string(),
   sha256: z.string(),
-  extents: z.array(z.strictObject({ start: size, end: size })).min(1),
 });
 
-export type SourceRecord = z.output<typeof sourceRecordSchema>;
+export type PlaceRecord = z.output<typeof placeRecordSchema>;
+
+/** How the files of one content are divided. */
+export const contentRecordSchema = z.strictObject({
+  sha256: z.string(),
+  extents: z.array(extent).min(1),
+});
+
+export type ContentRecord = z.output<typeof contentRecordSchema>;

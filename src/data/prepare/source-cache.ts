@@ -1,61 +1,69 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { UserError } from '../../errors.js';
 import type { Extent } from '../extents.js';
 import { hash, type PlannedSource } from '../plan.js';
-import { missingAsUndefined, readJson, removeLeftovers, writeJson } from './leftovers.js';
+import { missingAsUndefined, readSealed, writeSealed } from '../sealed-json.js';
+import { sameStamp, stampSource } from '../sources.js';
+import { recordName } from './damaged-piece.js';
 import {
+  type ContentRecord,
+  contentRecordSchema,
   type ExtentRecord,
   extentRecordSchema,
-  type SourceRecord,
-  sourceRecordSchema,
+  placeRecordSchema,
 } from './records.js';
 import type { Survey } from './survey.js';
 
 /**
- * What has been cut of a source, kept from one preparation to the next: a directory for each source
- * with `source.json` and, for each extent that is finished, a record and its pieces.
+ * What has been cut of a source, kept from one preparation to the next. It belongs to a content, whatever files have
+ * it: a directory with `content.json` and, for each extent that is finished, a record and its pieces. Beside these
+ * directories there is a record for each file, of its content when it was read last.
+ *
+ * Processes that cut the same content at once write the same files, each under its name in one go. Nobody waits, and
+ * what one removes another cuts again.
  */
 
-const sourceRecordName = 'source.json';
+const contentRecordName = 'content.json';
 
-/** Looks at a source's content, as far as it is asked for. */
 export interface Surveyor {
+  /** @throws UserError when the source is not what it was when it was planned. */
   survey(source: PlannedSource): Promise<Survey>;
-  hash(source: PlannedSource): Promise<string>;
 }
 
 export class CachedSource {
   private constructor(
     readonly source: PlannedSource,
     readonly dir: string,
-    private record: SourceRecord,
+    private record: ContentRecord,
   ) {}
 
   /**
-   * Opens what is kept of a source; begins anew where its content is another one. A fresh clone or
-   * a copy has new times: the content decides.
+   * Opens what is kept of a source's content, which is read if it may be another one than it was. A fresh
+   * clone or a copy has new times and the same content.
    *
    * @param dir Of all sources that are cut the same way.
    */
   static async open(dir: string, source: PlannedSource, surveyor: Surveyor): Promise<CachedSource> {
-    const { path, format, compression, stamp } = source;
-    const own = join(dir, hash([path, format, compression]).slice(0, 16));
-    await mkdir(own, { recursive: true });
-    await removeLeftovers(own);
-    const known = await readJson(join(own, sourceRecordName), sourceRecordSchema);
-    if (known?.bytes === stamp.bytes) {
-      const cached = new CachedSource(source, own, known);
-      if (known.modified === stamp.modified) return cached;
-      if (known.sha256 === (await surveyor.hash(source))) {
-        await cached.#write({ ...known, ...stamp });
-        return cached;
-      }
+    const { format, compression, stamp } = source;
+    const path = resolve(source.path);
+    const place = join(dir, `${hash([path, format, compression]).slice(0, 16)}.json`);
+    const dirOf = (sha256: string): string =>
+      join(dir, hash([sha256, format, compression]).slice(0, 16));
+    const known = await readSealed(place, placeRecordSchema);
+    if (known !== undefined && sameStamp(known, stamp)) {
+      const content = await readContent(dirOf(known.sha256), known.sha256);
+      if (content !== undefined) return new CachedSource(source, dirOf(known.sha256), content);
     }
-    await rm(own, { recursive: true });
-    await mkdir(own);
-    const cached = new CachedSource(source, own, { path, ...stamp, sha256: '', extents: [] });
-    await cached.#write({ path, ...stamp, ...(await surveyor.survey(source)) });
-    return cached;
+    const { sha256, extents } = await surveyor.survey(source);
+    await writeSealed(place, { path, asked: process.cwd(), ...stamp, sha256 });
+    const own = dirOf(sha256);
+    let content = await readContent(own, sha256);
+    if (content === undefined) {
+      content = { sha256, extents };
+      await writeSealed(join(own, contentRecordName), content);
+    }
+    return new CachedSource(source, own, content);
   }
 
   get extents(): readonly Extent[] {
@@ -69,7 +77,7 @@ export class CachedSource {
   /** Bytes of the file that an extent stands for; extents of a Parquet file count row groups. */
   bytesOf({ start, end }: Extent): number {
     const last = this.extents.at(-1)!.end;
-    return last === 0 ? 0 : Math.round((this.record.bytes * (end - start)) / last);
+    return last === 0 ? 0 : Math.round((this.source.stamp.bytes * (end - start)) / last);
   }
 
   /** What the files of an extent are called, but for what follows. */
@@ -79,9 +87,11 @@ export class CachedSource {
 
   /** The record of a finished extent; undefined where there is none, or not all of its pieces. */
   async readExtent(index: number): Promise<ExtentRecord | undefined> {
-    const path = join(this.dir, `${this.nameExtent(index)}.json`);
-    const record = await readJson(path, extentRecordSchema);
-    for (const { file, bytes } of record?.pieces ?? []) {
+    const path = join(this.dir, recordName(this.nameExtent(index)));
+    const record = await readSealed(path, extentRecordSchema);
+    const { start, end } = this.extents[index]!;
+    if (record?.extent.start !== start || record.extent.end !== end) return undefined;
+    for (const { file, bytes } of record.pieces) {
       const found = await stat(join(this.dir, file)).catch(missingAsUndefined);
       if (found?.size !== bytes) return undefined;
     }
@@ -90,29 +100,52 @@ export class CachedSource {
 
   /** Says that an extent is finished; its pieces are on disk. */
   async finishExtent(index: number, record: ExtentRecord): Promise<void> {
-    await writeJson(join(this.dir, `${this.nameExtent(index)}.json`), record);
+    await writeSealed(join(this.dir, recordName(this.nameExtent(index))), record);
   }
 
   /** Begins anew with the whole source as one extent. */
   async joinExtents(): Promise<void> {
-    const { record } = this;
-    await rm(this.dir, { recursive: true });
-    await mkdir(this.dir);
-    await this.#write({ ...record, extents: [{ start: 0, end: this.extents.at(-1)!.end }] });
-  }
-
-  async #write(record: SourceRecord): Promise<void> {
-    this.record = record;
-    await writeJson(join(this.dir, sourceRecordName), record);
+    const extents = [{ start: 0, end: this.extents.at(-1)!.end }];
+    this.record = { ...this.record, extents };
+    await writeSealed(join(this.dir, contentRecordName), this.record);
+    for (const name of await readdir(this.dir)) {
+      if (name !== contentRecordName) await rm(join(this.dir, name), { force: true });
+    }
   }
 }
 
-/** Removes what is kept of files that are not there any more. */
-export async function removeGone(dir: string): Promise<void> {
-  for (const name of await readdir(dir)) {
-    const record = await readJson(join(dir, name, sourceRecordName), sourceRecordSchema);
-    if (record === undefined) continue;
-    if ((await stat(record.path).catch(missingAsUndefined)) !== undefined) continue;
-    await rm(join(dir, name), { recursive: true, force: true });
+async function readContent(dir: string, sha256: string): Promise<ContentRecord | undefined> {
+  const content = await readSealed(join(dir, contentRecordName), contentRecordSchema);
+  return content?.sha256 === sha256 ? content : undefined;
+}
+
+/** @throws UserError when a source is not what it was when it was planned. */
+export async function requireUnchanged(source: PlannedSource): Promise<void> {
+  const stamp = await stampSource(source).catch(missingAsUndefined);
+  if (stamp !== undefined && sameStamp(stamp, source.stamp)) return;
+  throw new UserError(`${source.path} changed while it was read: start again when it is complete.`);
+}
+
+/**
+ * Removes what is kept of files that are gone, and contents that no file has any more. What is said of files is
+ * heeded where this process stands in the same directory: elsewhere, in another container, they may be there.
+ *
+ * @param scratch Where things go that are removed: they are gone for all at the same time.
+ */
+export async function removeGone(dir: string, scratch: string): Promise<void> {
+  const names = await readdir(dir);
+  const wanted = new Set<string>();
+  for (const name of names.filter((each) => each.endsWith('.json'))) {
+    const path = join(dir, name);
+    const place = await readSealed(path, placeRecordSchema);
+    const isHere = place?.asked === process.cwd();
+    if (isHere && (await stat(place.path).catch(missingAsUndefined)) === undefined) {
+      await rm(path, { force: true });
+    } else if (place !== undefined) wanted.add(place.sha256);
+  }
+  for (const name of names.filter((each) => !each.includes('.'))) {
+    const content = await readSealed(join(dir, name, contentRecordName), contentRecordSchema);
+    if (content === undefined || wanted.has(content.sha256)) continue;
+    await rename(join(dir, name), join(scratch, `gone-${name}`)).catch(missingAsUndefined);
   }
 }

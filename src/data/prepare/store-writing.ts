@@ -186,25 +186,22 @@ function take(
 }
 
 async function finish(
-  { dir, idBytes, task, maxLength }: EncodeJob,
+  { dir, task, maxLength }: EncodeJob,
   name: SplitName,
   { rows, tokens, sources, statistics }: SplitPlan,
   pool: PreparePool,
 ): Promise<SplitManifest> {
-  const describe = async (kind: 'tokens' | 'rows', bytes: number) => {
+  const describe = async (kind: 'tokens' | 'rows') => {
     const path = join(dir, `${name}.${kind}`);
     // A file of gigabytes takes seconds for either.
-    const [sha256] = await Promise.all([pool.run('hash', { path }), sync(path)]);
-    return { bytes, sha256 };
+    const [file] = await Promise.all([pool.run('checksums', { path }), sync(path)]);
+    return file;
   };
   const longestRow =
     task === 'classify'
       ? Math.min(Math.max(statistics.longest[0]!.tokens, 1), maxLength)
       : sources.reduce((most, each) => Math.max(most, each.tokens), 0);
-  const [tokensFile, rowsFile] = await Promise.all([
-    describe('tokens', tokens * idBytes),
-    describe('rows', (rows + 1) * recordBytes),
-  ]);
+  const [tokensFile, rowsFile] = await Promise.all([describe('tokens'), describe('rows')]);
   return { rows, tokens, longestRow, sources, tokensFile, rowsFile };
 }
 

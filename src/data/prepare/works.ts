@@ -1,13 +1,15 @@
 import { UserError } from '../../errors.js';
+import { writeChecksums } from '../checked-file.js';
 import { cutExtent } from './cut.js';
 import { countPiece } from './count.js';
 import { countDuplicates } from './duplicates.js';
-import { explainDiskError } from './leftovers.js';
+import { DamagedPiece } from './damaged-piece.js';
+import { explainDiskError } from './disk-errors.js';
 import { encodePiece, type EncodeInput, measurePiece } from './encode.js';
 import { readBuildJob, readEncodeJob } from './job.js';
 import { learnBpe } from './learn-bpe.js';
 import { type MergeInput, mergeWords } from './merge.js';
-import { hashContent, surveySource } from './survey.js';
+import { surveySource } from './survey.js';
 import type { Tally } from './tally.js';
 
 /** What a prepare worker can be asked to do, by name. `job` is the path of a job's file. */
@@ -24,7 +26,7 @@ const works = {
     measurePiece(readEncodeJob(job), index),
   encode: ({ job, ...input }: EncodeInput & { job: string }, tally: Tally) =>
     encodePiece(readEncodeJob(job), input, tally),
-  hash: ({ path }: { path: string }) => hashContent({ path, format: 'text' }),
+  checksums: ({ path }: { path: string }) => writeChecksums(path),
 };
 
 type Works = typeof works;
@@ -37,9 +39,12 @@ export interface Work<N extends WorkName = WorkName> {
   readonly input: WorkInput<N>;
 }
 
-/** A result, or what a UserError says: errors lose their class on their way between threads. */
+/**
+ * A result, or what a UserError says, or the path of a damaged piece: errors lose their class on their way between
+ * threads.
+ */
 export type WorkReply<N extends WorkName = WorkName> =
-  { readonly result: WorkResult<N> } | { readonly refusal: string };
+  { readonly result: WorkResult<N> } | { readonly refusal: string } | { readonly damaged: string };
 
 /** What a prepare worker is given when it starts. */
 export interface PrepareHandle {
@@ -59,6 +64,7 @@ export function joinPreparation({
       return { result: await run(input, tally) } as WorkReply;
     } catch (error) {
       if (error instanceof UserError) return { refusal: error.message };
+      if (error instanceof DamagedPiece) return { damaged: error.path };
       const message = explainDiskError(error, storeDir);
       if (message === undefined) throw error;
       return { refusal: message };

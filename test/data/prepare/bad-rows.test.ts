@@ -173,7 +173,7 @@ describe('a place that cannot be written', () => {
     const place = await scratch({ 'a.jsonl': good });
     const source = { path: place.path('a.jsonl'), format: 'jsonl' } as const;
     const extent = { start: 0, end: good.length };
-    const input = { cutting, source, extent, dir, name: 'x', refusesBadRows: true };
+    const input = { cutting, source, extent, scratch: dir, dir, name: 'x', refusesBadRows: true };
     return { reply: await run({ name: 'cut', input }) };
   }
 });

@@ -16,7 +16,7 @@ describe('a pool whose workers die', () => {
     const input = { source: { path: 'x' }, extentBytes: null, options: {} };
     await expect(pool.run('survey', input as never)).resolves.toEqual(input);
     expect(events).toMatchObject([{ type: 'worker', kind: 'died' }]);
-    const refused = pool.run('hash', { path: 'x' });
+    const refused = pool.run('checksums', { path: 'x' });
     await expect(refused).rejects.toThrow(UserError);
     await expect(refused).rejects.toThrow(/3 workers in a row failed on the same part of the data/);
     expect(events).toHaveLength(4);
