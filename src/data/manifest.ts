@@ -81,6 +81,8 @@ export const manifestSchema = z.strictObject({
   distinctTokens: size.nullable(),
   /** Rows with the same text as an earlier one, over all splits. */
   duplicateRows: size,
+  /** Rows of files of their own whose text a row of `data.train` has. */
+  sharedRows: z.strictObject({ validation: size, test: size }),
   splits: bySplit(splitSchema),
   statistics: bySplit(statisticsSchema),
   /** Of `quarantine.jsonl`; null where there is none. */

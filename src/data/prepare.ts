@@ -7,6 +7,7 @@ import type { TrainListener } from '../train/events.js';
 import { type Corpus, openCorpus, readManifest } from './corpus.js';
 import { errorCode } from './error-code.js';
 import { manifestName, quarantineName } from './manifest.js';
+import { describeOddities } from './oddities.js';
 import { type CorpusPlan, hash, planCorpus } from './plan.js';
 import { buildStore, type PartSizes } from './prepare/build.js';
 import { explainDiskError } from './prepare/disk-errors.js';
@@ -61,6 +62,7 @@ function* describeLosses(
     if (fractions[split] === 0 || corpus[split] !== undefined) continue;
     yield `The corpus is so small that data.${split} (${fractions[split]}) takes no row of it.`;
   }
+  yield* describeOddities(corpus.manifest);
   const left = corpus.manifest.sources.reduce((rows, { badRows }) => rows + badRows, 0);
   if (left === 0 || phase === 'reused') return;
   const rows = left === 1 ? '1 row was' : `${left} rows were`;

@@ -19,9 +19,24 @@ export function describeStart(event: StartEvent): string[] {
   return [
     `Run ${event.runDir}: ${event.task}, ${formatCount(event.parameters)} parameters, ${output}vocabulary of ${formatCount(event.vocabulary)}`,
     `Data: ${formatCount(event.trainRows)} rows with ${formatCount(event.trainTokens)} tokens to train on, ${formatCount(event.validationRows)} rows to validate on`,
+    ...(classes.length === 0 ? [] : [describeClasses(event)]),
     `Computing with ${formatCount(event.workers)} workers on the ${backend.name} backend (${backend.reason}), ${formatBytes(event.heapBytes)} of shared memory`,
     `${formatCount(event.totalSteps)} steps, ${formatCount(event.stepsPerEpoch)} an epoch${resumed}`,
   ];
+}
+
+/** How many classes are named. */
+const classesNamed = 12;
+
+/** "Rows to train on by class: ham 1,200 (80.0 %), spam 300 (20.0 %)". */
+function describeClasses({ classes, classRows, trainRows }: StartEvent): string {
+  const named = classes.slice(0, classesNamed).map((name, id) => {
+    const rows = classRows[id]!;
+    return `${name} ${formatCount(rows)} (${formatShare(rows / trainRows)})`;
+  });
+  const rest = classes.length - named.length;
+  const more = rest > 0 ? ` and ${formatCount(rest)} more` : '';
+  return `Rows to train on by class: ${named.join(', ')}${more}`;
 }
 
 export function describePrepare(event: PrepareEvent, pace?: PreparePace): string {

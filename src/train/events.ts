@@ -31,6 +31,8 @@ export interface StartEvent {
   /** Size of the vocabulary and, for `classify`, the names of the classes in id order. */
   vocabulary: number;
   classes: string[];
+  /** Rows of each class to train on, in the same order. */
+  classRows: readonly number[];
 }
 
 export interface PrepareEvent {

@@ -287,6 +287,7 @@ class TrainingRun {
       validationRows: corpus.validation?.rows ?? 0,
       vocabulary: corpus.tokenizer.vocabularySize,
       classes: corpus.classes,
+      classRows: corpus.manifest.statistics.train.labels,
     });
   }
 }

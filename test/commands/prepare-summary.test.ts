@@ -47,6 +47,7 @@ const manifest: Manifest = {
   idBytes: 2,
   distinctTokens: 1500,
   duplicateRows: 5,
+  sharedRows: { validation: 0, test: 0 },
   splits: { train: split(40, 1234), validation: split(10, 300) },
   quarantine: null,
   statistics: { train: told, validation: { ...told, labels: [8, 2] } },

@@ -19,6 +19,7 @@ export function startEvent(changes: Partial<StartEvent> = {}): StartEvent {
     validationRows: 128,
     vocabulary: 500,
     classes: ['ham', 'spam'],
+    classRows: [1000, 280],
     ...changes,
   };
 }

@@ -24,7 +24,7 @@ import { createPreparePool, inOrder, type PreparePool } from './pool.js';
 import { writeQuarantine } from './quarantine.js';
 import { CachedSource, removeGone, requireUnchanged, type Surveyor } from './source-cache.js';
 import { writeStore } from './store-writing.js';
-import { countDuplicates, learnVocabulary, recallVocabulary } from './vocabulary.js';
+import { countRepeats, learnVocabulary, recallVocabulary } from './vocabulary.js';
 
 /** How large the parts are into which a corpus is divided. */
 export interface PartSizes {
@@ -187,7 +187,7 @@ async function writeCorpus(
     plan.vocabulary === undefined
       ? await learnVocabulary(config, job, path, pool, cutting)
       : recallVocabulary(plan.vocabulary);
-  const duplicateRows = await countDuplicates(job, path, pool);
+  const { duplicates, ...sharedRows } = await countRepeats(job, path, pool);
 
   progress.begin('write', bytes);
   const idBytes = tokenizer.vocabularySize <= 2 ** 16 ? 2 : 4;
@@ -224,7 +224,8 @@ async function writeCorpus(
     classes: [...classes],
     idBytes,
     distinctTokens,
-    duplicateRows,
+    duplicateRows: duplicates,
+    sharedRows,
     splits: { ...splits, train: splits.train! },
     statistics: { ...statistics, train: statistics.train! },
     quarantine: (await describeFile(join(dir, quarantineName))) ?? null,

@@ -4,6 +4,7 @@ import type { KnownVocabulary } from '../plan.js';
 import { tokenizerFromJson, trainTokenizer } from '../tokenizers/kinds.js';
 import type { CuttingOptions } from '../tokenizers/local-cutter.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
+import type { Repeats } from './duplicates.js';
 import type { BuildJob } from './job.js';
 import { byFrequency, byPlace, type MergedWord } from './merge.js';
 import { buckets } from './piece.js';
@@ -113,22 +114,26 @@ async function mergeWords(
   return { words: words.sort(byFrequency).slice(0, limit), distinct };
 }
 
-/** How many rows have the text of an earlier one, over all pieces. */
-export async function countDuplicates(
+/** How many rows have the text of others, over all pieces. */
+export async function countRepeats(
   job: BuildJob,
   path: string,
   pool: PreparePool,
-): Promise<number> {
+): Promise<Repeats> {
   const rows = job.pieces.reduce((sum, { record }) => sum + record.rows, 0);
-  let duplicates = 0;
-  if (rows === 0) return 0;
+  const repeats = { duplicates: 0, validation: 0, test: 0 };
+  if (rows === 0) return repeats;
   await inOrder(
     divideBuckets(rows),
     pool.workers,
-    (range) => pool.run('countDuplicates', { job: path, buckets: range }),
-    (found) => (duplicates += found),
+    (range) => pool.run('countRepeats', { job: path, buckets: range }),
+    (found) => {
+      repeats.duplicates += found.duplicates;
+      repeats.validation += found.validation;
+      repeats.test += found.test;
+    },
   );
-  return duplicates;
+  return repeats;
 }
 
 /** Ranges of buckets that hold about `mergedAtOnce` of `entries` each. */

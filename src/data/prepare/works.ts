@@ -2,9 +2,9 @@ import { UserError } from '../../errors.js';
 import { writeChecksums } from '../checked-file.js';
 import { cutExtent } from './cut.js';
 import { countPiece } from './count.js';
-import { countDuplicates } from './duplicates.js';
 import { DamagedPiece } from './damaged-piece.js';
 import { explainDiskError } from './disk-errors.js';
+import { countRepeats } from './duplicates.js';
 import { encodePiece, type EncodeInput, measurePiece } from './encode.js';
 import { readBuildJob, readEncodeJob } from './job.js';
 import { learnBpe } from './learn-bpe.js';
@@ -20,8 +20,8 @@ const works = {
   count: ({ job, index }: { job: string; index: number }, tally: Tally) =>
     countPiece(readBuildJob(job), index, tally),
   merge: ({ job, ...input }: MergeInput & { job: string }) => mergeWords(readBuildJob(job), input),
-  countDuplicates: ({ job, buckets }: { job: string; buckets: readonly [number, number] }) =>
-    countDuplicates(readBuildJob(job), buckets),
+  countRepeats: ({ job, buckets }: { job: string; buckets: readonly [number, number] }) =>
+    countRepeats(readBuildJob(job), buckets),
   measure: ({ job, index }: { job: string; index: number }) =>
     measurePiece(readEncodeJob(job), index),
   encode: ({ job, ...input }: EncodeInput & { job: string }, tally: Tally) =>
