@@ -61,9 +61,9 @@ const predictions = node(['bin/lockstep.js', 'predict', run, '--to', 'jsonl'], {
   stdio: ['pipe', 'pipe', 'inherit'],
 });
 for (const line of predictions.trim().split('\n')) {
-  const { text, label, probabilities } = JSON.parse(line);
-  const share = `${(100 * probabilities[label]).toFixed(1)} %`;
-  say(`  ${label.padEnd(4)} ${share.padStart(7)}  ${text.slice(0, 70)}…`);
+  const { text, predicted, probabilities } = JSON.parse(line);
+  const share = `${(100 * probabilities[predicted]).toFixed(1)} %`;
+  say(`  ${predicted.padEnd(4)} ${share.padStart(7)}  ${text.slice(0, 70)}…`);
 }
 
 say(

@@ -102,12 +102,6 @@ async function evaluateFiles(
   }
 }
 
-export function indexOfLargest(values: ArrayLike<number>): number {
-  let largest = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[largest]!) largest = i;
-  return largest;
-}
-
 function describe(result: Evaluation, model: TrainedModel, on: string): string[] {
   const { loss, accuracy, perplexity, targets, confusion } = result;
   const what = model.config.task === 'classify' ? 'rows' : 'tokens';

@@ -1,6 +1,6 @@
 import { type Config } from '../config/schema.js';
 import { type Corpus } from '../data/corpus.js';
-import { type Example, type ExampleOptions } from '../data/examples.js';
+import { type ExampleOptions, type RowBatch } from '../data/examples.js';
 import { type HeldOut, type HeldOutModel } from '../data/held-out.js';
 import { type TokenStore } from '../data/token-store.js';
 import { type Tokenizer } from '../data/tokenizers/tokenizer.js';
@@ -31,11 +31,11 @@ export interface Library {
     named: string,
     listener: TrainListener,
   ) => Promise<HeldOut>;
-  readExamples: (
+  readBatches: (
     paths: readonly string[],
     options: ExampleOptions,
     notify?: (message: string) => void,
-  ) => AsyncIterable<Example>;
+  ) => AsyncIterable<RowBatch>;
   describeBackends: () => readonly { name: string; available: boolean; reason: string }[];
 }
 

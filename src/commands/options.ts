@@ -1,4 +1,5 @@
 import { type Options } from 'yargs';
+import { encodings } from '../data/encodings.js';
 import { UserError } from '../errors.js';
 import { type Context } from './context.js';
 import { type OpenOptions } from './library.js';
@@ -43,6 +44,32 @@ export const modelOptions = {
     describe: "Which of the run's checkpoints: best, latest or a name such as step-00001200",
   },
   ...computeOptions,
+} satisfies Record<string, Options>;
+
+/** How files are read that a trained model is used on; by default as its config says. */
+export const readingOptions = {
+  format: {
+    choices: ['csv', 'tsv', 'jsonl', 'text', 'parquet'] as const,
+    requiresArg: true,
+    describe: "Layout of the files; by default that of the config, else told from each name's end",
+  },
+  encoding: {
+    choices: encodings,
+    requiresArg: true,
+    describe: 'How characters are written; that of the config by default',
+  },
+  text: {
+    type: 'string',
+    coerce: toColumn,
+    requiresArg: true,
+    describe: 'Column or field that holds the text, or its number; that of the config by default',
+  },
+  label: {
+    type: 'string',
+    coerce: toColumn,
+    requiresArg: true,
+    describe: 'Column or field that holds the class, or its number; that of the config by default',
+  },
 } satisfies Record<string, Options>;
 
 export const runPositional = {
@@ -91,6 +118,12 @@ export function numberFrom(name: string, minimum: number): (given: unknown) => n
     }
     return value;
   };
+}
+
+/** The name of a column, or its number, as config files have them. */
+function toColumn(given: unknown): string | number | undefined {
+  if (typeof given !== 'string') return undefined;
+  return /^[1-9]\d{0,8}$/.test(given) ? Number(given) : given;
 }
 
 /** NaN for all that is not the plain text of a number; defaults come as numbers already. */

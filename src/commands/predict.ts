@@ -1,23 +1,30 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { type Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { extname, resolve } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { format as formatCsv } from 'fast-csv';
-import { type Example } from '../data/examples.js';
+import { type ExampleOptions, type RowBatch } from '../data/examples.js';
 import { UserError } from '../errors.js';
-import { inBatches } from './batching.js';
+import { type AnswerWriter, type Layout, openAnswerWriter } from './answer-layouts.js';
+import { answerRows } from './answers.js';
 import { type Context } from './context.js';
 import { defineCommand } from './define.js';
-import { indexOfLargest } from './evaluate.js';
+import { KnownLabels } from './known-labels.js';
 import { type TrainedModel } from './library.js';
-import { modelOptions, runPositional, toOpenOptions, wholeNumber } from './options.js';
+import {
+  modelOptions,
+  readingOptions,
+  runPositional,
+  toOpenOptions,
+  wholeNumber,
+} from './options.js';
+import { writePredictionFile } from './prediction-file.js';
 import { printLines } from './table.js';
 
 export const predictCommand = (context: Context) =>
   defineCommand({
     command: 'predict <run> [files..]',
-    describe: 'Tells the class of texts: rows of CSV or JSONL files, or lines of standard input',
+    describe: 'Tells the class of texts: rows of files, or lines of standard input',
     positionals: {
       ...runPositional,
       files: {
@@ -29,153 +36,175 @@ export const predictCommand = (context: Context) =>
     },
     options: {
       ...modelOptions,
-      format: {
-        choices: ['csv', 'tsv', 'jsonl', 'text', 'parquet'] as const,
+      ...readingOptions,
+      'on-bad-row': {
+        choices: ['error', 'skip'] as const,
         requiresArg: true,
         describe:
-          "Layout of the input; by default told from each file's extension, else lines of text",
-      },
-      text: {
-        type: 'string',
-        requiresArg: true,
-        describe: 'Column or field that holds the text; the one of the config by default',
+          'What becomes of a row that cannot be used: it ends the prediction, or its answer is empty; as in the config by default',
       },
       out: {
         type: 'string',
         requiresArg: true,
         describe: 'File to write (.csv or .jsonl); standard output by default',
       },
+      overwrite: {
+        type: 'boolean',
+        default: false,
+        describe: 'Lets --out replace a file that predict did not write',
+      },
       to: {
         choices: ['csv', 'jsonl'] as const,
         requiresArg: true,
         describe: 'Layout of the output; by default that of --out, else csv',
+      },
+      prefix: {
+        type: 'string',
+        default: '',
+        requiresArg: true,
+        describe: 'Stands before the names of the columns that are added to those of the input',
       },
       'batch-size': {
         type: 'string',
         coerce: wholeNumber('batch-size', 1),
         default: 256,
         requiresArg: true,
-        describe: 'Rows at a time; 1 answers each line of standard input at once',
+        describe: 'Rows at a time, at most; what has arrived does not wait for more',
       },
     },
-    async run({ run, files, format, text, out, to, batchSize, ...args }) {
+    async run({ run, files, out, overwrite, to, prefix, batchSize, ...args }) {
       const layout = to ?? layoutOf(out);
-      const library = await context.loadLibrary();
-      const model = await library.openModel(run, toOpenOptions(args, context));
-      try {
-        if (model.config.task !== 'classify') {
-          throw new UserError(`${run}: expected a classifier, got a ${model.config.task}`);
+      const predict = async (output: Writable, isOutput: (file: Stats) => boolean) => {
+        const { openModel, readBatches } = await context.loadLibrary();
+        const model = await openModel(run, toOpenOptions(args, context));
+        try {
+          if (model.config.task !== 'classify') {
+            throw new UserError(`${run}: expected a classifier, got a ${model.config.task}`);
+          }
+          const { paths, reading } = planReading(model, files, args);
+          const notify = (message: string) => printLines(context.stderr, [message]);
+          const batches = sparing(readBatches(paths, reading, notify), out ?? '', isOutput);
+          const known = new KnownLabels(model.classes);
+          const writer = openAnswerWriter(layout, model.classes, prefix);
+          const lines = answer(model, batches, batchSize, known, writer);
+          try {
+            const isWhole = await writeAnswers(lines, output, context);
+            printLines(context.stderr, known.describe());
+            return isWhole;
+          } finally {
+            // A reader that still waits for the next line would keep the process.
+            if (files.length === 0) process.stdin.destroy();
+            await lines.return().catch(() => undefined);
+          }
+        } finally {
+          await model.close();
         }
-        const isPiped = files.length === 0;
-        const { header, delimiter, encoding, textUnit, ...data } = model.config.data;
-        const reading = {
-          format: format ?? (isPiped ? ('text' as const) : undefined),
-          text: text ?? data.text,
-          ...{ header, delimiter, encoding },
-          // Whoever pipes text into a model sends a row a line.
-          textUnit: isPiped ? ('line' as const) : textUnit,
-        };
-        const read = library.readExamples(isPiped ? ['-'] : files, reading, (message) =>
-          printLines(context.stderr, [message]),
-        );
-        const examples = out === undefined ? read : sparing(out, read);
-        const rows = Readable.from(predict(model, examples, batchSize));
-        const writer = layout === 'csv' ? csvWriter(model.classes) : jsonlWriter(model.classes);
-        await (out === undefined
-          ? pipeline(rows, writer, context.stdout, { end: false })
-          : writeWhole(out, (file) => pipeline(rows, writer, file)));
-      } finally {
-        await model.close();
-      }
+      };
+      // To itself: nothing can be moved there.
+      await (out === undefined || resolve(out) === '/dev/stdout'
+        ? predict(context.stdout, () => false)
+        : writePredictionFile(out, overwrite, ({ stream, isSame }) => predict(stream, isSame)));
     },
   });
 
-interface Prediction {
-  text: string;
-  label: string;
-  /** In the order of the model's classes. */
-  probabilities: number[];
+interface ReadingArguments {
+  format?: ExampleOptions['format'];
+  encoding?: ExampleOptions['encoding'];
+  text?: string | number | undefined;
+  label?: string | number | undefined;
+  onBadRow?: 'error' | 'skip' | undefined;
 }
 
-async function* predict(
+/** What is read, and how: as the model's data was read, but for what is asked for. */
+function planReading(
+  { config: { data } }: Pick<TrainedModel, 'config'>,
+  files: readonly string[],
+  { format, encoding, text, label, onBadRow }: ReadingArguments,
+): { paths: readonly string[]; reading: ExampleOptions } {
+  const isPiped = files.length === 0;
+  // Where columns have no names, another one for the text is another layout.
+  const knowsLabel = data.header || text === undefined;
+  return {
+    paths: isPiped ? ['-'] : files,
+    reading: {
+      ...{ header: data.header, delimiter: data.delimiter },
+      // Whoever pipes text into a model sends a row a line, in the encoding of terminals.
+      format: format ?? (isPiped ? 'text' : data.format),
+      encoding: encoding ?? (isPiped ? undefined : data.encoding),
+      textUnit: isPiped ? 'line' : data.textUnit,
+      text: text ?? data.text,
+      label: label ?? (knowsLabel ? data.label : undefined),
+      mayLackLabel: label === undefined,
+      onBadRow: onBadRow ?? data.onBadRow,
+      keep: true,
+    },
+  };
+}
+
+/** Answers rows, line by line as text. */
+async function* answer(
   model: TrainedModel,
-  examples: AsyncIterable<Example>,
+  batches: AsyncIterable<RowBatch>,
   batchSize: number,
-): AsyncGenerator<Prediction, void, undefined> {
-  for await (const batch of inBatches(examples, batchSize)) {
-    const predictions = await model.classify(batch.map(({ text }) => text));
-    for (const [index, { text }] of batch.entries()) {
-      const probabilities = predictions[index]!;
-      yield {
-        text,
-        label: model.classes[indexOfLargest(probabilities)]!,
-        // Seven digits are what a float32 holds.
-        probabilities: Array.from(probabilities, (value) => Number(value.toPrecision(7))),
-      };
-    }
+  known: KnownLabels,
+  writer: AnswerWriter,
+): AsyncGenerator<string, void, undefined> {
+  let isEmpty = true;
+  for await (const answers of answerRows(model, batches, batchSize)) {
+    isEmpty = false;
+    known.add(answers);
+    yield writer.write(answers);
+  }
+  if (isEmpty) yield writer.empty;
+}
+
+/** @returns Whether all answers were written: a signal may come before. */
+async function writeAnswers(
+  lines: AsyncIterable<string>,
+  output: Writable,
+  context: Context,
+): Promise<boolean> {
+  const source = Readable.from(lines);
+  if (output === context.stdout) {
+    await pipeline(source, output, { end: false });
+    return true;
+  }
+  const caught = context.catchSignals(() => true);
+  try {
+    await pipeline(source, output, { signal: caught.signal });
+    return true;
+  } catch (error) {
+    if (caught.status === undefined) throw error;
+    context.status = caught.status;
+    return false;
+  } finally {
+    caught.release();
   }
 }
 
-/** Passes examples on, unless they come from the file that the predictions would replace. */
+/** Passes rows on, unless they come from the file that the predictions would replace. */
 async function* sparing(
+  batches: AsyncIterable<RowBatch>,
   out: string,
-  examples: AsyncIterable<Example>,
-): AsyncGenerator<Example, void, undefined> {
-  const target = await stat(out).catch(() => undefined);
+  isOutput: (file: Stats) => boolean,
+): AsyncGenerator<RowBatch, void, undefined> {
   let checked: string | undefined;
-  for await (const example of examples) {
-    if (target !== undefined && example.source !== checked) {
-      checked = example.source;
-      const source = await stat(checked).catch(() => undefined);
-      if (source?.ino === target.ino && source.dev === target.dev) {
+  for await (const batch of batches) {
+    const source = (batch.rows[0] ?? batch.bad[0])?.source;
+    if (source !== undefined && source !== checked) {
+      checked = source;
+      const file = await stat(source).catch(() => undefined);
+      if (file !== undefined && isOutput(file)) {
         throw new UserError(`--out: ${out} is read as input, and would be lost: name another file`);
       }
     }
-    yield example;
+    yield batch;
   }
 }
 
-function layoutOf(out: string | undefined): 'csv' | 'jsonl' {
+function layoutOf(out: string | undefined): Layout {
   const extension = out === undefined ? '.csv' : extname(out);
   if (extension === '.csv') return 'csv';
   if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
   throw new UserError(`--out: expected a name that ends in .csv or .jsonl, or --to, got ${out!}`);
-}
-
-function csvWriter(classes: readonly string[]): NodeJS.ReadWriteStream {
-  const writer = formatCsv<Prediction, (string | number)[]>({
-    headers: ['text', 'label', ...classes.map((name) => `probability_${name}`)],
-    alwaysWriteHeaders: true,
-    includeEndRowDelimiter: true,
-  });
-  return writer.transform(({ text, label, probabilities }: Prediction) => [
-    text,
-    label,
-    ...probabilities,
-  ]);
-}
-
-function jsonlWriter(classes: readonly string[]) {
-  return async function* (rows: AsyncIterable<Prediction>): AsyncGenerator<string> {
-    for await (const { text, label, probabilities } of rows) {
-      const byClass = classes.map((name, id): [string, number] => [name, probabilities[id]!]);
-      yield `${JSON.stringify({ text, label, probabilities: Object.fromEntries(byClass) })}\n`;
-    }
-  };
-}
-
-/** Writes beside the final place and moves there when all is well: a failure leaves what was there. */
-async function writeWhole(path: string, write: (file: Writable) => Promise<void>): Promise<void> {
-  const partial = `${path}.partial`;
-  try {
-    await write(createWriteStream(partial));
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    const { code, syscall } = error as NodeJS.ErrnoException;
-    if (syscall !== 'open' && syscall !== 'rename' && syscall !== 'write') throw error;
-    throw new UserError(`--out: ${path} cannot be written (${code ?? String(error)})`, {
-      cause: error,
-    });
-  }
 }

@@ -13,6 +13,8 @@ interface Columns {
   readonly width: number;
   readonly text: number;
   readonly label?: number;
+  /** As the header writes them, or made of their numbers. */
+  readonly names: readonly string[];
 }
 
 /**
@@ -70,7 +72,8 @@ function hasHeader({ header = true }: RowOptions): boolean {
 
 function placeColumns(cells: readonly string[], source: Source, options: RowOptions): Columns {
   const names = cells.map((name) => name.trim());
-  const place = (column: string | number): number => {
+  const place = (given: string | number): number => {
+    const column = hasHeader(options) ? given : toNumber(given);
     if (typeof column === 'number') {
       if (column >= 1 && column <= names.length) return column - 1;
       throw new UserError(
@@ -82,27 +85,49 @@ function placeColumns(cells: readonly string[], source: Source, options: RowOpti
       `${source.path} is read without a header: expected the number of a column, got ${JSON.stringify(column)}.`,
     );
   };
+  const text = place(options.text);
+  const label = options.label !== undefined && placeLabel(options.label);
   return {
     width: names.length,
-    text: place(options.text),
-    ...(options.label !== undefined && { label: place(options.label) }),
+    text,
+    ...(typeof label === 'number' && { label }),
+    names: hasHeader(options) ? cells : cells.map((_, i) => `column_${i + 1}`),
   };
+
+  function placeLabel(given: string | number): number | undefined {
+    if (options.mayLackLabel !== true) return place(given);
+    const column = hasHeader(options) ? given : toNumber(given);
+    const isThere = typeof column === 'number' ? column <= names.length : names.includes(column);
+    const found = isThere ? place(column) : undefined;
+    return found === text ? undefined : found;
+  }
+}
+
+/** Without a header a column is a number, in whatever way that is written. */
+function toNumber(column: string | number): string | number {
+  return typeof column === 'string' && /^[1-9]\d{0,8}$/.test(column) ? Number(column) : column;
 }
 
 function readBatch(
   batch: CsvBatch,
   from: number,
-  { width, text, label }: Columns,
+  { width, text, label, names }: Columns,
   options: RowOptions,
 ): ParsedRow[] {
   const rows: ParsedRow[] = [];
+  const keep = options.keep === true;
   let rowText: ((row: number) => string) | undefined;
   for (let i = from; i < batch.rows.length; i++) {
     const { cells, line } = batch.rows[i]!;
     const reason = findFault(cells);
     if (reason !== undefined) {
       rowText ??= openRowTexts(batch);
-      rows.push({ line, reason, raw: rowText(i) });
+      const fields = keep && { columns: names, cells: fitCells(cells, width) };
+      rows.push({ line, reason, raw: rowText(i), ...(fields && { fields }) });
+    } else if (keep) {
+      const found = label === undefined || isBlank(cells[label]!) ? undefined : cells[label];
+      const fields = { columns: names, cells };
+      rows.push({ line, text: cells[text]!, ...(found !== undefined && { label: found }), fields });
     } else if (label === undefined) {
       rows.push({ line, text: cells[text]! });
     } else {
@@ -116,7 +141,13 @@ function readBatch(
       const like = hasHeader(options) ? 'in the header' : 'in the first row';
       return `expected ${width} cells as ${like}, found ${cells.length}.`;
     }
-    if (label !== undefined && isBlank(cells[label]!)) return explainNoClass(options.label!);
+    if (label !== undefined && !keep && isBlank(cells[label]!))
+      return explainNoClass(options.label!);
     return undefined;
   }
+}
+
+/** Of a row that has too few or too many. */
+function fitCells(cells: readonly string[], width: number): string[] {
+  return Array.from({ length: width }, (_, i) => cells[i] ?? '');
 }

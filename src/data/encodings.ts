@@ -43,9 +43,20 @@ export async function* decodeText(
   if (rest !== '') yield rest;
 }
 
-const markBytes = 3;
+const marks = [
+  [0xef, 0xbb, 0xbf],
+  [0xff, 0xfe],
+  [0xfe, 0xff],
+];
 
-/** Joins the first pieces until they hold a byte order mark: a pipe may give single bytes. */
+/** Whether more bytes could make a byte order mark of these. */
+function mayBeMark(start: Uint8Array): boolean {
+  return marks.some(
+    (mark) => start.length < mark.length && start.every((byte, i) => byte === mark[i]),
+  );
+}
+
+/** Joins the first pieces while they may begin a byte order mark: a pipe may give single bytes. */
 async function* gatherStart(
   pieces: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
@@ -53,7 +64,7 @@ async function* gatherStart(
   for await (const piece of pieces) {
     if (start !== undefined) {
       start = start.length === 0 ? piece : Buffer.concat([start, piece]);
-      if (start.length < markBytes) continue;
+      if (mayBeMark(start)) continue;
     }
     yield start ?? piece;
     start = undefined;

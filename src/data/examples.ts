@@ -4,7 +4,7 @@ import type { Extent } from './extents.js';
 import { readJsonRows } from './jsonl.js';
 import { readParquetRows } from './parquet-rows.js';
 import { RowError } from './row-error.js';
-import type { ParsedBatch, RowOptions } from './rows.js';
+import type { ParsedBatch, RowFields, RowOptions } from './rows.js';
 import { type BytesObserver, readText } from './source-text.js';
 import { type Format, listSources, type Notify, type Source } from './sources.js';
 import { readTextRows } from './text-rows.js';
@@ -20,6 +20,8 @@ export interface Example {
   readonly line: number;
   /** Rows of the file or extent up to this one, itself included; bad ones count too. */
   readonly row: number;
+  /** All that the row holds, when that was asked for. */
+  readonly fields?: RowFields;
 }
 
 /** A row that cannot be used. */
@@ -31,6 +33,7 @@ export interface BadRow {
   readonly reason: string;
   /** The row's text, its first 4096 characters. */
   readonly raw: string;
+  readonly fields?: RowFields;
 }
 
 export interface RowBatch {
@@ -59,9 +62,18 @@ export async function* readExamples(
   options: ExampleOptions,
   notify: Notify = () => undefined,
 ): AsyncGenerator<Example, void, undefined> {
+  for await (const { rows } of readBatches(paths, options, notify)) yield* rows;
+}
+
+/** As `readExamples`, in batches as the rows arrive, with the bad ones. */
+export async function* readBatches(
+  paths: readonly string[],
+  options: ExampleOptions,
+  notify: Notify = () => undefined,
+): AsyncGenerator<RowBatch, void, undefined> {
   const request = { patterns: paths, format: options.format, key: 'input' };
   for (const { source } of await listSources(request, notify)) {
-    for await (const { rows } of readSource(source, options)) yield* rows;
+    yield* readSource(source, options);
   }
 }
 
@@ -89,15 +101,27 @@ export async function* readSource(
       row += 1;
       if (!('reason' in each)) {
         // Spelt out: copying an object takes several times as long.
-        const { text, label, line } = each;
-        rows.push(
-          label === undefined
-            ? { text, source: path, line, row }
-            : { text, label, source: path, line, row },
-        );
+        const { text, label, line, fields } = each;
+        if (fields !== undefined) {
+          rows.push({
+            text,
+            ...(label !== undefined && { label }),
+            source: path,
+            line,
+            row,
+            fields,
+          });
+        } else {
+          rows.push(
+            label === undefined
+              ? { text, source: path, line, row }
+              : { text, label, source: path, line, row },
+          );
+        }
       } else if (collects) {
         const raw = each.raw.slice(0, longestRaw);
-        bad.push({ source: path, line: each.line, row, reason: each.reason, raw });
+        const { line, reason, fields } = each;
+        bad.push({ source: path, line, row, reason, raw, ...(fields && { fields }) });
       } else {
         throw new RowError(source, each.line, each.reason);
       }
@@ -121,7 +145,8 @@ function parseSource(
     case 'jsonl':
       return readJsonRows(readText(source, options, extent, observe), source, options);
     case 'text':
-      if (options.label !== undefined) throw explainNoLabels(source);
+      if (options.label !== undefined && options.mayLackLabel !== true)
+        throw explainNoLabels(source);
       return readTextRows(readText(source, options, extent, observe), source, options);
     case 'parquet':
       return readParquetRows(source, options, extent, observe);

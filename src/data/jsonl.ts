@@ -17,15 +17,30 @@ export async function* readJsonRows(
   const label = options.label === undefined ? undefined : String(options.label);
   for await (const { lines, linesDone } of splitLines(pieces, source)) {
     const rows: ParsedRow[] = [];
-    for (const line of lines) if (!isBlank(line.text)) rows.push(parseRow(line, text, label));
+    for (const line of lines) {
+      if (!isBlank(line.text)) rows.push(parseRow(line, text, label, options.keep === true));
+    }
     yield { rows, linesDone };
   }
 }
 
-function parseRow({ text: raw, line }: Line, text: string, label: string | undefined): ParsedRow {
+function parseRow(
+  { text: raw, line }: Line,
+  text: string,
+  label: string | undefined,
+  keep: boolean,
+): ParsedRow {
   const value = parseJson(raw);
-  const found = readRow(value, text, label);
-  return typeof found === 'string' ? { line, reason: found, raw } : { line, ...found };
+  if (!keep) {
+    const found = readRow(value, text, label);
+    return typeof found === 'string' ? { line, reason: found, raw } : { line, ...found };
+  }
+  const found = readRow(value, text, undefined);
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const fields = isObject && { fields: { json: raw.trim() } };
+  if (typeof found === 'string') return { line, reason: found, raw, ...fields };
+  const labelled = label === undefined ? found : readRow(value, text, label);
+  return { line, ...(typeof labelled === 'string' ? found : labelled), ...fields };
 }
 
 /** Stands for what is no JSON. */

@@ -26,27 +26,42 @@ export async function* readParquetRows(
   try {
     const text = findColumn(file, options.text);
     requireStrings(text, file.path);
-    const label = options.label === undefined ? undefined : findColumn(file, options.label);
+    const label = findLabel(file, options);
+    const others = options.keep === true ? file.plainColumns : [];
     const { start, end } = extent ?? { start: 0, end: file.groups };
     let done = 0;
     for (let group = start; group < end; group++) {
       const texts = new ColumnReader(file.readColumn(group, text, observe));
       const labels = label && new ColumnReader(file.readColumn(group, label, observe));
+      const kept = others.map(
+        (column) => new ColumnReader(file.readColumn(group, column, observe)),
+      );
       try {
         for (let left = file.rowsOf(group); left > 0; left -= batchRows) {
           const count = Math.min(left, batchRows);
           const textValues = await texts.take(count);
           const labelValues = await labels?.take(count);
+          const keptValues: unknown[][] = [];
+          for (const each of kept) keptValues.push(await each.take(count));
           const first = done + 1;
           done += count;
-          const rows = textValues.map((value, i) =>
-            parseRow(first + i, value, options, labelValues && { value: labelValues[i] }),
-          );
+          const rows = textValues.map((value, i) => {
+            const row = parseRow(
+              first + i,
+              value,
+              options,
+              labelValues && { value: labelValues[i] },
+            );
+            if (options.keep !== true) return row;
+            const json = formatObject(others, (column) => keptValues[column]![i]);
+            return { ...row, fields: { json } };
+          });
           yield { rows, linesDone: done };
         }
       } finally {
         await texts.close();
         await labels?.close();
+        for (const each of kept) await each.close();
       }
     }
   } finally {
@@ -57,6 +72,33 @@ export async function* readParquetRows(
 function findColumn(file: ParquetFile, column: string | number): ParquetColumn {
   if (typeof column === 'string') return file.findColumn(column);
   throw new UserError(`${file.path}: expected the name of a column, got the number ${column}.`);
+}
+
+function findLabel(
+  file: ParquetFile,
+  { label, mayLackLabel = false }: RowOptions,
+): ParquetColumn | undefined {
+  if (label === undefined) return undefined;
+  const isThere = file.plainColumns.some(({ path }) => path.join('.') === label);
+  return mayLackLabel && !isThere ? undefined : findColumn(file, label);
+}
+
+/** A row as the text of a JSON object. */
+function formatObject(
+  columns: readonly ParquetColumn[],
+  valueOf: (column: number) => unknown,
+): string {
+  const members = columns.map(
+    ({ path }, i) => `${JSON.stringify(path.join('.'))}:${formatValue(valueOf(i))}`,
+  );
+  return `{${members.join(',')}}`;
+}
+
+/** A value as JSON; numbers of any size with all their digits. */
+function formatValue(value: unknown): string {
+  if (typeof value === 'bigint') return String(value);
+  if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
+  return value === undefined ? 'null' : JSON.stringify(value);
 }
 
 function requireStrings({ path, element }: ParquetColumn, file: string): void {
@@ -81,6 +123,7 @@ function parseRow(
   }
   if (label === undefined) return { line, text };
   const name = nameClass(label.value);
+  if (options.keep === true && (name === undefined || isBlank(name))) return { line, text };
   if (name === undefined) {
     return fault(
       `expected a string, a number or a boolean as the class in the column ${JSON.stringify(options.label)}.`,

@@ -67,6 +67,11 @@ export class ParquetFile {
     return leaf;
   }
 
+  /** The columns that have one value for each row. */
+  get plainColumns(): readonly ParquetColumn[] {
+    return this.#columns.filter(({ isList }) => !isList);
+  }
+
   /** Number of row groups. */
   get groups(): number {
     return this.#metadata.row_groups.length;

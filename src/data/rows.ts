@@ -16,6 +16,26 @@ export interface RowOptions {
   readonly encoding?: Encoding | undefined;
   /** What a row of a plain text is; a line by default. */
   readonly textUnit?: 'line' | 'paragraph' | 'whole' | undefined;
+  /**
+   * Whether each row comes with all that it holds, for those who hand it on. Every line of a text is a
+   * row then, and a row may be without a label.
+   */
+  readonly keep?: boolean | undefined;
+  /** Whether the files may be without the label's column. */
+  readonly mayLackLabel?: boolean | undefined;
+}
+
+/** All that a row holds: cells under columns, or an object as it stands in a JSONL. */
+export type RowFields = TableFields | ObjectFields;
+
+export interface TableFields {
+  /** The same array for all rows of a file. */
+  readonly columns: readonly string[];
+  readonly cells: readonly string[];
+}
+
+export interface ObjectFields {
+  readonly json: string;
 }
 
 /** A row, or why it is none. */
@@ -26,6 +46,7 @@ export interface GoodRow {
   readonly line: number;
   readonly text: string;
   readonly label?: string;
+  readonly fields?: RowFields;
 }
 
 export interface FaultyRow {
@@ -34,6 +55,8 @@ export interface FaultyRow {
   readonly reason: string;
   /** The row's text. */
   readonly raw: string;
+  /** As far as they can be told. */
+  readonly fields?: RowFields;
 }
 
 export interface ParsedBatch {

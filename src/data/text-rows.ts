@@ -12,31 +12,49 @@ import type { Source } from './sources.js';
 export function readTextRows(
   pieces: AsyncIterable<string>,
   source: Source,
-  { textUnit = 'line' }: RowOptions,
+  { textUnit = 'line', keep = false }: RowOptions,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   switch (textUnit) {
     case 'line':
-      return readLines(pieces, source);
+      return keep ? withFields(readLines(pieces, source, true)) : readLines(pieces, source, false);
     case 'paragraph':
-      return readParagraphs(pieces, source);
+      return keep ? withFields(readParagraphs(pieces, source)) : readParagraphs(pieces, source);
     case 'whole':
-      return readWhole(pieces, source);
+      return keep ? withFields(readWhole(pieces, source)) : readWhole(pieces, source);
   }
+}
+
+const columns = ['text'];
+
+async function* withFields(
+  batches: AsyncIterable<TextBatch>,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  for await (const { rows, linesDone } of batches) {
+    yield {
+      rows: rows.map((row) => ({ ...row, fields: { columns, cells: [row.text] } })),
+      linesDone,
+    };
+  }
+}
+
+interface TextBatch extends ParsedBatch {
+  readonly rows: readonly { readonly text: string; readonly line: number }[];
 }
 
 async function* readLines(
   pieces: AsyncIterable<string>,
   source: Source,
-): AsyncGenerator<ParsedBatch, void, undefined> {
+  keepsBlank: boolean,
+): AsyncGenerator<TextBatch, void, undefined> {
   for await (const { lines, linesDone } of splitLines(pieces, source)) {
-    yield { rows: lines.filter(({ text }) => !isBlank(text)), linesDone };
+    yield { rows: keepsBlank ? lines : lines.filter(({ text }) => !isBlank(text)), linesDone };
   }
 }
 
 async function* readParagraphs(
   pieces: AsyncIterable<string>,
   source: Source,
-): AsyncGenerator<ParsedBatch, void, undefined> {
+): AsyncGenerator<TextBatch, void, undefined> {
   const paragraph = new OpenRow(source, 'paragraph');
   let linesDone = 0;
   for await (const batch of splitLines(pieces, source)) {
@@ -54,7 +72,7 @@ async function* readParagraphs(
 async function* readWhole(
   pieces: AsyncIterable<string>,
   source: Source,
-): AsyncGenerator<ParsedBatch, void, undefined> {
+): AsyncGenerator<TextBatch, void, undefined> {
   const whole = new OpenRow(source, 'text');
   let linesDone = 0;
   for await (const batch of splitLines(pieces, source)) {

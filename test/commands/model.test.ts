@@ -1,8 +1,6 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
-import { setImmediate, setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { measureClasses } from '../../src/commands/evaluate.js';
 import { type Corpus } from '../../src/data/corpus.js';
@@ -121,84 +119,6 @@ describe('evaluate', () => {
       { precision: 0, recall: 0, f1: 0, support: 0 },
       { precision: 1, recall: 0.6, f1: 0.75, support: 5 },
     ]);
-  });
-});
-
-describe('predict', () => {
-  test('writes CSV with text, label and probabilities', async () => {
-    const file = await write('mails.csv', 'body\n"free, money"\nhello\n');
-    const { status, stdout } = await runWith(['predict', 'runs/x', file], classifier);
-    expect(status).toBe(0);
-    expect(stdout).toBe(
-      'text,label,probability_ham,probability_spam\n"free, money",spam,0.25,0.75\nhello,ham,0.75,0.25\n',
-    );
-  });
-
-  test('writes a JSONL file, whole or not at all', async () => {
-    const file = await write('mails.jsonl', '{"subject":"money"}\n{"subject":"x"}\n');
-    const out = join(folder, 'labels.jsonl');
-    const argv = ['predict', 'runs/x', file, '--out', out, '--text', 'subject'];
-    expect(await runWith([...argv, '--batch-size', '1'], classifier)).toMatchObject({
-      status: 0,
-      stdout: '',
-    });
-    const lines = (await readFile(out, 'utf8')).trim().split('\n');
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
-      { text: 'money', label: 'spam', probabilities: { ham: 0.25, spam: 0.75 } },
-      { text: 'x', label: 'ham', probabilities: { ham: 0.75, spam: 0.25 } },
-    ]);
-
-    await write('mails.jsonl', '{"subject":"x"}\nnonsense\n');
-    const failed = await runWith(argv, classifier);
-    expect(failed.status).toBe(1);
-    expect(failed.stderr).toContain('line 2');
-    expect((await readFile(out, 'utf8')).trim().split('\n')).toEqual(lines);
-    expect((await readdir(folder)).sort()).toEqual(['labels.jsonl', 'mails.jsonl']);
-  });
-
-  test('reads no further than the output is taken, and ends quietly when nobody takes it', async () => {
-    let read = 0;
-    const library = {
-      ...classifier,
-      async *readExamples() {
-        for (let row = 1; ; row++) {
-          read = row;
-          // Leaves time to other work, as reading a file does.
-          await setImmediate();
-          yield { text: 'x'.repeat(1000), source: 's', line: row, row };
-        }
-      },
-    };
-    const stdout = new PassThrough();
-    const outcome = runWith(['predict', 'runs/x', '--batch-size', '10'], library, { stdout });
-    let before: number;
-    do {
-      before = read;
-      await setTimeout(100);
-    } while (read === 0 || read > before);
-    expect(read).toBeLessThan(1000);
-    stdout.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
-    expect(await outcome).toMatchObject({ status: 0, stderr: '' });
-  });
-
-  test.each([
-    [
-      ['--out', 'labels.txt'],
-      '--out: expected a name that ends in .csv or .jsonl, or --to, got labels.txt\n',
-    ],
-    [['--out', 'no/such/folder.csv'], '--out: no/such/folder.csv cannot be written (ENOENT)\n'],
-  ])('refuses %j', async (options, sentence) => {
-    const file = await write('mails.csv', 'body\nx\n');
-    const outcome = await runWith(['predict', 'runs/x', file, ...options], classifier);
-    expect(outcome).toEqual({ status: 1, stdout: '', stderr: sentence });
-  });
-
-  test('refuses a language model', async () => {
-    expect(await runWith(['predict', 'runs/x'], languageModel)).toEqual({
-      status: 1,
-      stdout: '',
-      stderr: 'runs/x: expected a classifier, got a language-model\n',
-    });
   });
 });
 

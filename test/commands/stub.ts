@@ -3,7 +3,7 @@ import { parseConfig } from '../../src/config/load.js';
 import { type Config } from '../../src/config/schema.js';
 import { type Context } from '../../src/commands/context.js';
 import { type Library, type TrainedModel } from '../../src/commands/library.js';
-import { readExamples } from '../../src/data/examples.js';
+import { readBatches } from '../../src/data/examples.js';
 import { tokenizerFromJson } from '../../src/data/tokenizers/kinds.js';
 import { run } from '../../src/cli.js';
 
@@ -58,7 +58,7 @@ const nothing: Library = {
   openModel: refuse,
   prepareCorpus: refuse,
   prepareHeldOut: refuse,
-  readExamples,
+  readBatches,
   describeBackends: refuse,
 };
 

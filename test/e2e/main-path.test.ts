@@ -19,7 +19,7 @@ const train = (config: string, ...options: string[]) =>
 
 interface Prediction {
   text: string;
-  label: string;
+  predicted: string;
   probabilities: Record<string, number>;
 }
 
@@ -81,7 +81,10 @@ describe('a classifier', () => {
 
   it('predicts the same for rows of CSV, objects of JSONL and lines of standard input', async () => {
     const rows = colourRows();
-    const fromCsv = await predict(['colours.csv', '--to', 'jsonl']);
+    const { stdout, stderr } = await succeed(cwd, ['predict', run, 'colours.csv', '--to', 'jsonl']);
+    const labelled = stdout.trimEnd().split('\n');
+    const fromCsv = labelled.map((line, i) => line.replace(`"label":"${rows[i]!.label}",`, ''));
+    expect(fromCsv).not.toEqual(labelled);
     writeFileSync(
       join(cwd, 'texts.jsonl'),
       rows.map(({ text }) => `${JSON.stringify({ text })}\n`).join(''),
@@ -92,19 +95,20 @@ describe('a classifier', () => {
 
     const predictions = fromCsv.map((line) => JSON.parse(line) as Prediction);
     expect(predictions.map(({ text }) => text)).toEqual(rows.map(({ text }) => text));
-    const right = predictions.filter(({ label }, i) => label === rows[i]!.label);
+    const right = predictions.filter(({ predicted }, i) => predicted === rows[i]!.label);
     expect(right.length / rows.length).toBeGreaterThan(0.9);
-    for (const { label, probabilities } of predictions) {
+    expect(stderr).toContain(`${right.length} of ${rows.length} rows with a known label`);
+    for (const { predicted, probabilities } of predictions) {
       expect(Object.keys(probabilities)).toEqual(['blue', 'green', 'red']);
       const values = Object.values(probabilities);
       expect(values.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
-      expect(probabilities[label]).toBe(Math.max(...values));
+      expect(probabilities[predicted]).toBe(Math.max(...values));
     }
   });
 
   it('predicts into a table for spreadsheets', async () => {
     const [header, ...rows] = await predict([], 'sky and sea\nfrog "and" moss, leaf\n');
-    expect(header).toBe('text,label,probability_blue,probability_green,probability_red');
+    expect(header).toBe('text,predicted,probability_blue,probability_green,probability_red');
     expect(rows[0]).toMatch(/^sky and sea,blue,0\.\d+,/);
     expect(rows[1]).toMatch(/^"frog ""and"" moss, leaf",green,/);
   });

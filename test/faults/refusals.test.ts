@@ -144,7 +144,11 @@ describe('the run directory', () => {
 
 it('predictions do not replace the file that they are made from', async () => {
   const file = write('judged.csv', 'text,label\nthe sea is,red\n');
-  const sentence = await refusalOf(['predict', whole, file, '--out', `./${file}`]);
+  const args = ['predict', whole, file, '--out', `./${file}`];
+  expect(await refusalOf(args)).toMatch(
+    /^--out: \S+judged\.csv is there, and predict did not write it/,
+  );
+  const sentence = await refusalOf([...args, '--overwrite']);
   expect(sentence).toBe(`--out: ./${file} is read as input, and would be lost: name another file`);
   expect(readFileSync(join(cwd, file), 'utf8')).toContain('the sea is,red');
 });

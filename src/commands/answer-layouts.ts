@@ -1,0 +1,211 @@
+import { type BadRow, type Example } from '../data/examples.js';
+import { readMembers, textOfValue } from '../data/json-members.js';
+import { type RowFields } from '../data/rows.js';
+import { UserError } from '../errors.js';
+import { type Answer, type Prediction } from './answers.js';
+
+/** How answers are written: joined to all that the input's rows hold. */
+
+export type Layout = 'csv' | 'jsonl';
+
+/** Gives the lines of some answers, each with its line feed. */
+export interface AnswerWriter {
+  write(answers: readonly Answer[]): string;
+  /** What stands in a file without rows. */
+  readonly empty: string;
+}
+
+/** What is added to a row: names of the class and of the probabilities in the order of the classes. */
+interface Added {
+  readonly predicted: string;
+  readonly probabilities: readonly string[];
+}
+
+/** @param prefix Stands before the name of everything that is added. */
+export function openAnswerWriter(
+  layout: Layout,
+  classes: readonly string[],
+  prefix: string,
+): AnswerWriter {
+  return layout === 'csv' ? new CsvAnswers(classes, prefix) : new JsonAnswers(classes, prefix);
+}
+
+function refuseTaken(name: string, row: Example | BadRow): never {
+  throw new UserError(
+    `${row.source} has a column ${JSON.stringify(name)} already: give the columns that are added another name with --prefix`,
+  );
+}
+
+class CsvAnswers implements AnswerWriter {
+  readonly #added: Added;
+  /** Of the output, but for those that are added. */
+  #columns: readonly string[] | undefined;
+  /** Of the rows that came last, and where each of the output's columns stands in them. */
+  #last: { columns: readonly string[]; places: readonly number[] } | undefined;
+
+  constructor(classes: readonly string[], prefix: string) {
+    this.#added = {
+      predicted: `${prefix}predicted`,
+      probabilities: classes.map((name) => `${prefix}probability_${name}`),
+    };
+  }
+
+  get empty(): string {
+    return this.#header(['text']);
+  }
+
+  write(answers: readonly Answer[]): string {
+    let lines = '';
+    for (const { row, prediction } of answers) {
+      const table = toTable(row.fields);
+      if (this.#columns === undefined) {
+        // Of a row that is no object nothing is known.
+        if (table === undefined) throw new UserError(`${explainUnknown(row)}: expected --to jsonl`);
+        this.#columns = table.columns;
+        this.#refuseTaken(row, table.columns);
+        lines += this.#header(table.columns);
+      }
+      const cells = table === undefined ? this.#columns.map(() => '') : this.#align(row, table);
+      lines += formatLine([...cells, ...this.#answer(prediction)]);
+    }
+    return lines;
+  }
+
+  #header(columns: readonly string[]): string {
+    return formatLine([...columns, this.#added.predicted, ...this.#added.probabilities]);
+  }
+
+  #refuseTaken(row: Example | BadRow, columns: readonly string[]): void {
+    const taken = [this.#added.predicted, ...this.#added.probabilities];
+    const name = taken.find((each) => columns.some((column) => column.trim() === each));
+    if (name !== undefined) refuseTaken(name, row);
+  }
+
+  #answer(prediction: Prediction | undefined): string[] {
+    if (prediction === undefined) return ['', ...this.#added.probabilities.map(() => '')];
+    return [prediction.label, ...prediction.probabilities.map(String)];
+  }
+
+  /** Cells in the order of the output's columns. */
+  #align(row: Example | BadRow, { columns, cells }: Table): string[] {
+    if (this.#last?.columns !== columns)
+      this.#last = { columns, places: this.#place(row, columns) };
+    return this.#last.places.map((place) => cells[place] ?? '');
+  }
+
+  #place(row: Example | BadRow, columns: readonly string[]): number[] {
+    const expected = this.#columns!;
+    if (columns.length === expected.length && columns.every((name, i) => name === expected[i])) {
+      return columns.map((_, i) => i);
+    }
+    const isObject = row.fields !== undefined && 'json' in row.fields;
+    const extra = columns.find((name) => !expected.includes(name));
+    const missing = isObject ? undefined : expected.find((name) => !columns.includes(name));
+    const odd = extra ?? missing;
+    if (odd !== undefined) {
+      throw new UserError(
+        `${row.source}, line ${row.line}: ${extra === undefined ? 'there is no' : 'there is a'} column ${JSON.stringify(odd)}, ` +
+          `${extra === undefined ? 'which the first row has' : 'which the first row has not'}: a table has the same columns in all rows; --to jsonl keeps any`,
+      );
+    }
+    return expected.map((name) => columns.indexOf(name));
+  }
+}
+
+interface Table {
+  readonly columns: readonly string[];
+  readonly cells: readonly string[];
+}
+
+function toTable(fields: RowFields | undefined): Table | undefined {
+  if (fields === undefined || 'cells' in fields) return fields;
+  // Of members with one name the last counts, as in JavaScript.
+  const members = new Map(readMembers(fields.json));
+  return { columns: [...members.keys()], cells: Array.from(members.values(), textOfValue) };
+}
+
+function explainUnknown({ source, line }: Example | BadRow): string {
+  return `${source}, line ${line}: the first row does not tell which columns there are`;
+}
+
+/** A line of a CSV that every reader takes for these cells. */
+function formatLine(cells: readonly string[]): string {
+  const quoted = cells.map((cell) =>
+    /^\s|\s$|[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell,
+  );
+  return `${quoted.join(',')}\n`;
+}
+
+class JsonAnswers implements AnswerWriter {
+  readonly empty = '';
+  readonly #classes: readonly string[];
+  readonly #prefix: string;
+  /** Columns that need no further look. */
+  #checked: readonly string[] | undefined;
+
+  constructor(classes: readonly string[], prefix: string) {
+    this.#classes = classes;
+    this.#prefix = prefix;
+  }
+
+  write(answers: readonly Answer[]): string {
+    return answers
+      .map((answer) => {
+        const members = [...this.#keep(answer.row), ...this.#answer(answer)];
+        return `{${members.join(',')}}\n`;
+      })
+      .join('');
+  }
+
+  /** What the row holds, as the inside of an object; an object of the input stays as it is written. */
+  #keep(row: Example | BadRow): string[] {
+    const { fields } = row;
+    if (fields === undefined) return 'raw' in row ? [`"raw":${JSON.stringify(row.raw)}`] : [];
+    if ('json' in fields) {
+      this.#refuseTaken(
+        row,
+        readMembers(fields.json).map(([name]) => name),
+      );
+      const inside = fields.json.slice(1, -1).trim();
+      return inside === '' ? [] : [inside];
+    }
+    const { columns, cells } = fields;
+    if (this.#checked !== columns) {
+      this.#refuseTaken(row, columns);
+      const twice = columns.find((name, i) => columns.indexOf(name) < i);
+      if (twice !== undefined) {
+        throw new UserError(
+          `${row.source}: its header names the column ${JSON.stringify(twice)} twice, which an object cannot: expected --to csv`,
+        );
+      }
+      this.#checked = columns;
+    }
+    return columns.map((name, i) => `${JSON.stringify(name)}:${JSON.stringify(cells[i])}`);
+  }
+
+  #answer({ row, prediction }: Answer): string[] {
+    const name = (each: string): string => JSON.stringify(`${this.#prefix}${each}`);
+    if (prediction === undefined) {
+      const reason = 'reason' in row ? row.reason : '';
+      return [
+        `${name('predicted')}:null`,
+        `${name('probabilities')}:null`,
+        `${name('error')}:${JSON.stringify(reason)}`,
+      ];
+    }
+    // Not an object of our own: a class may be called __proto__, and digits would come first.
+    const byClass = this.#classes.map(
+      (each, id) => `${JSON.stringify(each)}:${prediction.probabilities[id]!}`,
+    );
+    return [
+      `${name('predicted')}:${JSON.stringify(prediction.label)}`,
+      `${name('probabilities')}:{${byClass.join(',')}}`,
+    ];
+  }
+
+  #refuseTaken(row: Example | BadRow, names: readonly string[]): void {
+    const taken = ['predicted', 'probabilities', 'error'].map((each) => `${this.#prefix}${each}`);
+    const name = taken.slice(0, 'reason' in row ? 3 : 2).find((each) => names.includes(each));
+    if (name !== undefined) refuseTaken(name, row);
+  }
+}

@@ -1,0 +1,66 @@
+import { formatCount, formatShare } from '../observe/figures.js';
+import { type BadRow, type Example } from '../data/examples.js';
+import { type Answer } from './answers.js';
+
+/** Counts answers that can be told right or wrong, and rows that cannot be used. */
+export class KnownLabels {
+  readonly #classes: ReadonlySet<string>;
+  #labelled = 0;
+  #right = 0;
+  #foreign = 0;
+  #firstForeign = '';
+  #bad = 0;
+  #firstBad = '';
+
+  constructor(classes: readonly string[]) {
+    this.#classes = new Set(classes);
+  }
+
+  add(answers: readonly Answer[]): void {
+    for (const { row, prediction } of answers) {
+      if ('reason' in row) {
+        this.#bad += 1;
+        if (this.#bad === 1) this.#firstBad = `${namePlace(row)}: ${row.reason}`;
+      } else if (row.label === undefined) {
+        continue;
+      } else if (this.#classes.has(row.label)) {
+        this.#labelled += 1;
+        if (prediction?.label === row.label) this.#right += 1;
+      } else {
+        this.#foreign += 1;
+        const label = JSON.stringify(row.label);
+        if (this.#foreign === 1) this.#firstForeign = `${namePlace(row)}: ${label}`;
+      }
+    }
+  }
+
+  /** Sentences, as many as there is something to tell. */
+  describe(): string[] {
+    const sentences: string[] = [];
+    if (this.#labelled > 0) {
+      const share = formatShare(this.#right / this.#labelled);
+      sentences.push(
+        `Accuracy ${share}: ${formatCount(this.#right)} of ${countRows(this.#labelled)} with a known label`,
+      );
+    }
+    if (this.#foreign > 0) {
+      sentences.push(
+        `${countRows(this.#foreign)} with a label that is no class of the model; the first is ${this.#firstForeign}`,
+      );
+    }
+    if (this.#bad > 0) {
+      sentences.push(
+        `${countRows(this.#bad)} without a prediction, because they cannot be used; the first is ${this.#firstBad}`,
+      );
+    }
+    return sentences;
+  }
+}
+
+function countRows(rows: number): string {
+  return rows === 1 ? '1 row' : `${formatCount(rows)} rows`;
+}
+
+function namePlace({ source, line }: Example | BadRow): string {
+  return `${source}, line ${line}`;
+}

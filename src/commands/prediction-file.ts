@@ -1,0 +1,166 @@
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { type Writable } from 'node:stream';
+import { errorCode } from '../data/error-code.js';
+import { missingAsUndefined, ownMark, removeLeftovers } from '../data/prepare/leftovers.js';
+import { UserError } from '../errors.js';
+
+/** The file that `--out` names. */
+
+export interface PredictionFile {
+  readonly stream: Writable;
+  /** Whether a file that is read is the one that would be replaced. */
+  readonly isSame: (file: Stats) => boolean;
+}
+
+interface OpenedFile extends PredictionFile {
+  /** What was written takes its place. */
+  finish(): Promise<void>;
+  /** Nothing has happened. */
+  discard(): Promise<void>;
+}
+
+/**
+ * Opens the file, before anything else is done that could be in vain. It is written beside its final
+ * place and moves there when all is well: a failure leaves what was there.
+ *
+ * @param overwrite Whether a file that is no output of `predict` may be replaced.
+ * @param write Writes it, and says whether all of it is there.
+ * @throws UserError when the file cannot be written, or is somebody else's.
+ */
+export async function writePredictionFile(
+  path: string,
+  overwrite: boolean,
+  write: (file: PredictionFile) => Promise<boolean>,
+): Promise<void> {
+  const file = await openFile(path, overwrite).catch((error: unknown) => {
+    throw explain(error, path);
+  });
+  let failure: unknown;
+  file.stream.once('error', (error) => (failure = error));
+  let isWhole = false;
+  try {
+    isWhole = await write(file);
+    if (isWhole) await finish(file, path);
+  } catch (error) {
+    isWhole = false;
+    throw error === failure ? explain(error, path) : error;
+  } finally {
+    if (!isWhole) await file.discard();
+  }
+}
+
+async function finish(file: OpenedFile, path: string): Promise<void> {
+  try {
+    await file.finish();
+  } catch (error) {
+    throw explain(error, path);
+  }
+}
+
+async function openFile(path: string, overwrite: boolean): Promise<OpenedFile> {
+  const there = await statIfAny(path);
+  if (there === undefined) return openBeside(path, undefined, overwrite);
+  if (there.isDirectory()) throw new UserError(`--out: ${path} is a directory: expected a file`);
+  // What a link leads to is replaced, not the link.
+  if (there.isFile()) return openBeside(await realpath(path), there, overwrite);
+  return openStream(path, there);
+}
+
+async function openBeside(
+  path: string,
+  there: Stats | undefined,
+  overwrite: boolean,
+): Promise<OpenedFile> {
+  const check = async (): Promise<void> => {
+    if (overwrite || (await isReplaceable(path))) return;
+    throw new UserError(
+      `--out: ${path} is there, and predict did not write it: name another file, or add --overwrite`,
+    );
+  };
+  await check();
+  await removeLeftovers(dirname(path), `${basename(path)}.`);
+  const partial = `${path}.${ownMark()}`;
+  const stream = (await open(partial, 'w')).createWriteStream({ flush: true });
+  return {
+    stream,
+    isSame: (file) => there?.ino === file.ino && there.dev === file.dev,
+    finish: async () => {
+      // It may have come into being meanwhile.
+      await check();
+      await rename(partial, path);
+    },
+    discard: async () => {
+      stream.destroy();
+      await rm(partial, { force: true });
+    },
+  };
+}
+
+/** A device or a pipe takes what is written at once. */
+async function openStream(path: string, there: Stats): Promise<OpenedFile> {
+  const handle = there.isFIFO() ? await openPipe(path) : await open(path, 'w');
+  const stream = handle.createWriteStream();
+  return {
+    stream,
+    isSame: () => false,
+    finish: () => Promise.resolve(),
+    discard: () => Promise.resolve(void stream.destroy()),
+  };
+}
+
+/** Without a reader, opening a pipe would wait for one. */
+async function openPipe(path: string): Promise<FileHandle> {
+  const probe = await open(path, constants.O_WRONLY | constants.O_NONBLOCK).catch(
+    (error: unknown) => {
+      if (errorCode(error) !== 'ENXIO') throw error;
+      throw new UserError(`--out: ${path} is a pipe that nobody reads`);
+    },
+  );
+  try {
+    return await open(path, 'w');
+  } finally {
+    await probe.close();
+  }
+}
+
+async function statIfAny(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(missingAsUndefined);
+}
+
+const longestHeader = 1 << 16;
+
+/** Whether a file holds nothing, or what `predict` wrote, or is not there. */
+async function isReplaceable(path: string): Promise<boolean> {
+  const file = await open(path).catch(missingAsUndefined);
+  if (file === undefined) return true;
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(longestHeader), 0, longestHeader, 0);
+    const start = buffer.toString('utf8', 0, bytesRead);
+    return start === '' || isAnswers(start);
+  } finally {
+    await file.close();
+  }
+}
+
+/** By what every line of ours ends in, or the header of all. */
+function isAnswers(start: string): boolean {
+  const [line] = start.split('\n', 1);
+  return (
+    /(?:^|,)"?[^",]*predicted"?(?:,(?:[^",]*probability_[^",]*|"[^"]*probability_(?:[^"]|"")*"))+$/.test(
+      line!,
+    ) ||
+    /"[^"]*predicted":(?:null|"(?:[^"\\]|\\.)*"),"[^"]*probabilities":(?:null,"[^"]*error":.*|\{.*\})\}$/.test(
+      line!,
+    )
+  );
+}
+
+function explain(error: unknown, path: string): unknown {
+  if (error instanceof UserError || !(error instanceof Error) || !('syscall' in error))
+    return error;
+  const code = errorCode(error);
+  const reason = code === 'ENOENT' ? `there is no folder ${JSON.stringify(dirname(path))}` : code;
+  return new UserError(`--out: ${path} cannot be written (${reason})`, { cause: error });
+}
