@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { dirname } from 'node:path';
 import { type Writable } from 'node:stream';
 import { errorCode } from '../data/error-code.js';
-import { missingAsUndefined, ownMark, removeLeftovers } from '../data/prepare/leftovers.js';
+import { missingAsUndefined } from '../data/sealed-json.js';
 import { UserError } from '../errors.js';
 
 /** The file that `--out` names. */
@@ -80,9 +81,9 @@ async function openBeside(
     );
   };
   await check();
-  await removeLeftovers(dirname(path), `${basename(path)}.`);
-  const partial = `${path}.${ownMark()}`;
-  const stream = (await open(partial, 'w')).createWriteStream({ flush: true });
+  // Another prediction may be on its way to the same place.
+  const partial = `${path}.${randomBytes(4).toString('hex')}.partial`;
+  const stream = (await open(partial, 'wx')).createWriteStream({ flush: true });
   return {
     stream,
     isSame: (file) => there?.ino === file.ino && there.dev === file.dev,
