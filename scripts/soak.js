@@ -14,6 +14,7 @@ const modes = {
   refusals: { describe: 'Damaged and hostile checkpoints against every command that reads one' },
   'resume-times': { describe: 'How long a resume takes at step 10 and at step 100,000' },
   pauses: { describe: 'How long training stands still for a checkpoint of 20 million weights' },
+  clients: { describe: 'Whether clients of the metrics server can slow a training' },
   memory: { describe: 'Whether memory grows in 20,000 steps' },
 };
 const counts = ['minutes', 'deaths', 'kills', 'stops'];
@@ -50,6 +51,9 @@ const { seed } = options;
 if (options.memory) {
   const { measureMemory } = await import('./soak/memory.js');
   await measureMemory();
+} else if (options.clients) {
+  const { measureClients } = await import('./soak/clients.js');
+  await measureClients();
 } else if (options.pauses) {
   const { measurePauses } = await import('./soak/pauses.js');
   await measurePauses();

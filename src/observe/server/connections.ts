@@ -9,7 +9,7 @@ export interface Limits {
   /** Until the whole head of the request has come, and until the whole answer has been taken. */
   headMs: number;
   wholeMs: number;
-  /** Of what a client sends behind its request. */
+  /** Of what a client sends behind its request; more is not read. */
   discardedBytes: number;
 }
 
@@ -117,10 +117,13 @@ class Connection {
     }
   }
 
-  /** A body, or further requests: let pass, since closing on it could cost the client its answer; but not for ever. */
+  /**
+   * A body, or further requests: let pass, since closing on it could cost the client its answer. Whoever sends more and
+   * more has to wait, until the time for the whole is over.
+   */
   #discard(bytes: number): void {
     this.#discarded += bytes;
-    if (this.#discarded > this.limits.discardedBytes) this.close();
+    if (this.#discarded > this.limits.discardedBytes) this.socket.pause();
   }
 
   async #reply(request: Request | Refusal): Promise<void> {

@@ -84,8 +84,10 @@ describe('a connection', () => {
     expect(received()).toContain('200 OK');
   });
 
-  test('is closed when a body does not end', async () => {
-    await open({ discardedBytes: 10_000 });
+  test('reads no more of what does not end, and is closed in time', async () => {
+    await open({ discardedBytes: 10_000, wholeMs: 200 });
+    let read = 0;
+    server.on('connection', (socket) => socket.on('data', (bytes) => (read += bytes.length)));
     const { socket, closed } = await dial();
     socket.write('POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n');
     for (let sent = 0; !socket.closed && sent < 1000; sent++) {
@@ -94,6 +96,8 @@ describe('a connection', () => {
     }
     await closed;
     await expect.poll(() => connections.size, { interval: 5 }).toBe(0);
+    // One block more than the limit at most.
+    expect(read).toBeLessThan(10_000 + 2 ** 17);
   });
 
   test('is closed when the headers do not end', async () => {
