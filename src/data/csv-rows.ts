@@ -5,8 +5,9 @@ import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
 import type { Extent } from './extents.js';
 import { isBlank } from './lines.js';
 import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from './rows.js';
-import { type BytesObserver, readText } from './source-text.js';
+import { type BytesObserver, readMarkedText } from './source-text.js';
 import type { Source } from './sources.js';
+import type { Decoding } from './utf8.js';
 
 /** Where the columns stand in every row. */
 interface Columns {
@@ -26,12 +27,13 @@ interface Columns {
 export async function* readCsvRows(
   source: Source,
   options: RowOptions,
+  decoding: Decoding,
   extent?: Extent,
   observe?: BytesObserver,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   let columns = extent && (await readColumns(source, options, extent.start));
   const goesOn = extent !== undefined && extent.end < (await stat(source.path)).size;
-  const pieces = readText(source, options, extent, observe);
+  const pieces = readMarkedText(source, options, decoding, extent, observe);
   for await (const batch of parseCsv(pieces, {
     delimiter: chooseDelimiter(source, options),
     source,
@@ -52,7 +54,7 @@ async function readColumns(
   end: number,
 ): Promise<Columns | undefined> {
   if (end === 0) return undefined;
-  const pieces = readText(source, options, { start: 0, end });
+  const pieces = readMarkedText(source, options, { isMalformed: false }, { start: 0, end });
   for await (const { rows } of parseCsv(pieces, {
     delimiter: chooseDelimiter(source, options),
     source,

@@ -1,4 +1,4 @@
-import { StringDecoder } from 'node:string_decoder';
+import { type Decoding, decodeUtf8, isMarked, measureOpenEnd } from './utf8.js';
 
 /** From bytes to text. */
 
@@ -16,8 +16,8 @@ export function detectEncoding(start: Uint8Array): Encoding | undefined {
 }
 
 /**
- * Decodes bytes that arrive in pieces, never cutting a character in two; what is no text becomes
- * U+FFFD.
+ * Decodes bytes that arrive in pieces, never cutting a character in two; bytes that are no text
+ * become lone surrogates, which `decoding` tells.
  *
  * @param encoding That of the byte order mark, else UTF-8, when absent.
  * @param atStart Whether the bytes begin where the file does: there a byte order mark is dropped.
@@ -26,6 +26,7 @@ export async function* decodeText(
   pieces: AsyncIterable<Uint8Array>,
   encoding: Encoding | undefined,
   atStart: boolean,
+  decoding: Decoding,
 ): AsyncGenerator<string, void, undefined> {
   let decode: ((bytes: Uint8Array | undefined) => string) | undefined;
   let dropMark = atStart;
@@ -35,7 +36,10 @@ export async function* decodeText(
     return text.startsWith('\uFEFF') ? text.slice(1) : text;
   };
   for await (const piece of gatherStart(pieces)) {
-    decode ??= openDecoder(encoding ?? (atStart ? detectEncoding(piece) : undefined) ?? 'utf-8');
+    decode ??= openDecoder(
+      encoding ?? (atStart ? detectEncoding(piece) : undefined) ?? 'utf-8',
+      decoding,
+    );
     const text = finish(decode(piece));
     if (text !== '') yield text;
   }
@@ -73,22 +77,55 @@ async function* gatherStart(
 }
 
 /** @returns Decodes the next bytes, and the rest when there are none. */
-function openDecoder(encoding: Encoding): (bytes: Uint8Array | undefined) => string {
+function openDecoder(
+  encoding: Encoding,
+  decoding: Decoding,
+): (bytes: Uint8Array | undefined) => string {
   switch (encoding) {
-    case 'utf-8': {
-      // Several times as fast as a TextDecoder that streams.
-      const decoder = new StringDecoder('utf8');
-      return (bytes) => (bytes === undefined ? decoder.end() : decoder.write(view(bytes)));
-    }
+    case 'utf-8':
+      return joinCharacters(measureOpenEnd, (bytes) => decodeUtf8(bytes, decoding));
     case 'utf-16le':
     case 'utf-16be': {
-      const decoder = new TextDecoder(encoding, { ignoreBOM: true });
-      return (bytes) => decoder.decode(bytes, { stream: bytes !== undefined });
+      const isSwapped = encoding === 'utf-16be';
+      return joinCharacters(
+        (bytes) => measureOpenPair(bytes, isSwapped),
+        (bytes) => decodeUtf16(bytes, isSwapped, decoding),
+      );
     }
     case 'latin1':
     case 'windows-1252':
       return (bytes) => (bytes === undefined ? '' : decodeWindows1252(view(bytes)));
   }
+}
+
+/** Keeps the start of a character until the next bytes come. */
+function joinCharacters(
+  measureOpen: (bytes: Buffer) => number,
+  decode: (bytes: Buffer) => string,
+): (bytes: Uint8Array | undefined) => string {
+  let open = Buffer.alloc(0);
+  return (bytes) => {
+    if (bytes === undefined) return decode(open);
+    const joined = open.length === 0 ? view(bytes) : Buffer.concat([open, bytes]);
+    const end = joined.length - measureOpen(joined);
+    open = Buffer.from(joined.subarray(end));
+    return decode(joined.subarray(0, end));
+  };
+}
+
+/** Bytes at the end that may be the start of a character of UTF-16. */
+function measureOpenPair(bytes: Buffer, isSwapped: boolean): number {
+  const odd = bytes.length % 2;
+  const high = bytes[bytes.length - odd - (isSwapped ? 2 : 1)] ?? 0;
+  return high >= 0xd8 && high < 0xdc ? odd + 2 : odd;
+}
+
+function decodeUtf16(bytes: Buffer, isSwapped: boolean, decoding: Decoding): string {
+  const whole = Buffer.from(bytes.subarray(0, bytes.length & ~1));
+  const text = (isSwapped ? whole.swap16() : whole).toString('utf16le');
+  const rest = bytes.length % 2 === 0 ? '' : '\udc00';
+  if (rest !== '' || isMarked(text)) decoding.isMalformed = true;
+  return text + rest;
 }
 
 function view({ buffer, byteOffset, length }: Uint8Array): Buffer {
@@ -101,7 +138,8 @@ function view({ buffer, byteOffset, length }: Uint8Array): Buffer {
  */
 const windows1252 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
-function decodeWindows1252(bytes: Buffer): string {
+/** As browsers do. */
+export function decodeWindows1252(bytes: Buffer): string {
   return bytes
     .toString('latin1')
     .replace(/[\u0080-\u009f]/g, (control) => windows1252[control.charCodeAt(0) - 0x80]!);

@@ -1,13 +1,15 @@
 import { UserError } from '../errors.js';
 import { readCsvRows } from './csv-rows.js';
+import { decodeWindows1252 } from './encodings.js';
 import type { Extent } from './extents.js';
 import { readJsonRows } from './jsonl.js';
 import { readParquetRows } from './parquet-rows.js';
 import { RowError } from './row-error.js';
-import type { ParsedBatch, RowFields, RowOptions } from './rows.js';
-import { type BytesObserver, readText } from './source-text.js';
-import { type Format, listSources, type Notify, type Source } from './sources.js';
+import type { FaultyRow, ParsedBatch, ParsedRow, RowFields, RowOptions } from './rows.js';
+import { type BytesObserver, explainEncoding, readMarkedText } from './source-text.js';
+import { type Format, listSources, type Notify, type Source, standardInput } from './sources.js';
 import { readTextRows } from './text-rows.js';
+import { type Decoding, dropMarks, explainMarks, isMarked } from './utf8.js';
 
 /** One row of a corpus, and where it stands. */
 export interface Example {
@@ -27,6 +29,7 @@ export interface Example {
 /** A row that cannot be used. */
 export interface BadRow {
   readonly source: string;
+  /** As of an example; 0 for a line of a text that is read as one stream, and so is the row. */
   readonly line: number;
   readonly row: number;
   /** A sentence that says what was expected, its first letter small; see RowError. */
@@ -93,12 +96,14 @@ export async function* readSource(
 ): AsyncGenerator<RowBatch, void, undefined> {
   const collects = options.onBadRow === 'skip' || options.onBadRow === 'quarantine';
   const { path } = source;
+  const decoding = { isMalformed: false };
   let row = 0;
-  for await (const parsed of parseSource(source, options, extent, observe)) {
+  for await (const parsed of parseSource(source, options, decoding, extent, observe)) {
     const rows: Example[] = [];
     const bad: BadRow[] = [];
-    for (const each of parsed.rows) {
+    for (const found of parsed.rows) {
       row += 1;
+      const each = decoding.isMalformed ? refuseMarks(found) : found;
       if (!('reason' in each)) {
         // Spelt out: copying an object takes several times as long.
         const { text, label, line, fields } = each;
@@ -123,7 +128,7 @@ export async function* readSource(
         const { line, reason, fields } = each;
         bad.push({ source: path, line, row, reason, raw, ...(fields && { fields }) });
       } else {
-        throw new RowError(source, each.line, each.reason);
+        throw await explainFault(source, options, each);
       }
     }
     yield { rows, bad, linesDone: parsed.linesDone };
@@ -132,24 +137,53 @@ export async function* readSource(
 
 const longestRaw = 4096;
 
+/** A row of which bytes were no text is none. */
+function refuseMarks(row: ParsedRow): ParsedRow {
+  if ('reason' in row) return { ...row, reason: dropMarks(row.reason), raw: dropMarks(row.raw) };
+  const marked = [row.text, row.label ?? ''].find(isMarked);
+  if (marked === undefined) return row;
+  const reason = `${explainMarks(marked, decodeWindows1252)}.`;
+  const raw = dropMarks(row.text);
+  return {
+    line: row.line,
+    reason,
+    raw,
+    isMalformed: true,
+    ...(row.fields && { fields: row.fields }),
+  };
+}
+
+/** Of bytes that are no text the whole file tells more than the row. */
+async function explainFault(
+  source: Source,
+  options: RowOptions,
+  { line, reason, isMalformed = false }: FaultyRow,
+): Promise<UserError> {
+  const isReadAgain = isMalformed && source.format !== 'parquet' && source.path !== standardInput;
+  return isReadAgain ? explainEncoding(source, options) : new RowError(source, line, reason);
+}
+
 function parseSource(
   source: Source,
   options: RowOptions,
+  decoding: Decoding,
   extent?: Extent,
   observe?: BytesObserver,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
+  const readPieces = (): AsyncGenerator<string, void, undefined> =>
+    readMarkedText(source, options, decoding, extent, observe);
   switch (source.format) {
     case 'csv':
     case 'tsv':
-      return readCsvRows(source, options, extent, observe);
+      return readCsvRows(source, options, decoding, extent, observe);
     case 'jsonl':
-      return readJsonRows(readText(source, options, extent, observe), source, options);
+      return readJsonRows(readPieces(), source, options);
     case 'text':
       if (options.label !== undefined && options.mayLackLabel !== true)
         throw explainNoLabels(source);
-      return readTextRows(readText(source, options, extent, observe), source, options);
+      return readTextRows(readPieces(), source, options);
     case 'parquet':
-      return readParquetRows(source, options, extent, observe);
+      return readParquetRows(source, options, decoding, extent, observe);
   }
 }
 

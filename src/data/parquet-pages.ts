@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import type { PageHeader } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { DamagedParquet, measureStruct, requireCount } from './parquet-checks.js';
@@ -11,6 +12,8 @@ export interface Page {
   readonly kind: 'dictionary' | 'data';
   /** Of a data page the nulls included. */
   readonly values: number;
+  /** How many of them, where the page's header says so. */
+  readonly nulls?: number;
   readonly encoding: string;
   /** Decompressed, with the levels. */
   readonly bytes: Uint8Array;
@@ -42,6 +45,12 @@ export async function* readPages(
     const bytes = await readRange(file, at, size);
     at += size;
     observe?.(bytes);
+    // A signed number in the header.
+    if (header.crc !== undefined && header.crc !== (crc32(bytes) | 0)) {
+      throw new DamagedParquet(
+        `the checksum of the page at byte ${at - size - length} does not fit`,
+      );
+    }
     const page = await decodePage(header, bytes, codec);
     if (page !== undefined) yield page;
   }
@@ -101,6 +110,8 @@ async function decodeSecondVersion(
 ): Promise<Page> {
   if (data === undefined) throw new DamagedParquet('a page has no header of its type');
   const values = requireCount(data.num_values, mostValues, 'the number of values of a page');
+  const nulls = requireCount(data.num_nulls, values, 'the number of nulls of a page');
+  if (data.num_rows !== values) throw new DamagedParquet('a page has not one value in each row');
   const most = Math.min(size, bytes.length);
   const start = requireCount(data.repetition_levels_byte_length, most, 'the size of levels');
   const length = requireCount(
@@ -119,6 +130,7 @@ async function decodeSecondVersion(
   return {
     kind: 'data',
     values,
+    nulls,
     encoding: data.encoding,
     bytes: content === decompressed ? bytes : Buffer.concat([bytes.subarray(0, end), decompressed]),
     levels: { start, end },

@@ -2,10 +2,12 @@ import { UserError } from '../errors.js';
 import type { Extent } from './extents.js';
 import { isBlank } from './lines.js';
 import { ParquetFile } from './parquet.js';
+import { chooseText, isNumber, isText, type ToText } from './parquet-text.js';
 import type { ParquetColumn } from './parquet-values.js';
 import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from './rows.js';
 import type { BytesObserver } from './source-text.js';
 import type { Source } from './sources.js';
+import { type Decoding, dropMarks } from './utf8.js';
 
 /** Of a batch: a page may have millions. */
 const batchRows = 4096;
@@ -19,29 +21,33 @@ const batchRows = 4096;
 export async function* readParquetRows(
   source: Source,
   options: RowOptions,
+  decoding: Decoding,
   extent?: Extent,
   observe?: BytesObserver,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   const file = await ParquetFile.open(source.path);
   try {
     const text = findColumn(file, options.text);
-    requireStrings(text, file.path);
+    const toText = requireText(text, file.path, 'strings', isText, decoding);
     const label = findLabel(file, options);
+    const toLabel = label && requireText(label, file.path, labelTypes, () => true, decoding);
     const others = options.keep === true ? file.plainColumns : [];
     const { start, end } = extent ?? { start: 0, end: file.groups };
     let done = 0;
     for (let group = start; group < end; group++) {
-      const texts = new ColumnReader(file.readColumn(group, text, observe));
-      const labels = label && new ColumnReader(file.readColumn(group, label, observe));
-      const kept = others.map(
-        (column) => new ColumnReader(file.readColumn(group, column, observe)),
-      );
+      const texts = new ColumnReader(file.readColumn(group, text, toText, observe));
+      const labels =
+        label && toLabel && new ColumnReader(file.readColumn(group, label, toLabel, observe));
+      const kept = others.map((column) => {
+        const toKept = chooseText(column.element, decoding) ?? writeBase64;
+        return new ColumnReader(file.readColumn(group, column, toKept, observe));
+      });
       try {
         for (let left = file.rowsOf(group); left > 0; left -= batchRows) {
           const count = Math.min(left, batchRows);
           const textValues = await texts.take(count);
           const labelValues = await labels?.take(count);
-          const keptValues: unknown[][] = [];
+          const keptValues: (string | null)[][] = [];
           for (const each of kept) keptValues.push(await each.take(count));
           const first = done + 1;
           done += count;
@@ -86,82 +92,74 @@ function findLabel(
 /** A row as the text of a JSON object. */
 function formatObject(
   columns: readonly ParquetColumn[],
-  valueOf: (column: number) => unknown,
+  valueOf: (column: number) => string | null | undefined,
 ): string {
   const members = columns.map(
-    ({ path }, i) => `${JSON.stringify(path.join('.'))}:${formatValue(valueOf(i))}`,
+    (column, i) => `${JSON.stringify(column.path.join('.'))}:${formatValue(column, valueOf(i))}`,
   );
   return `{${members.join(',')}}`;
 }
 
 /** A value as JSON; numbers of any size with all their digits. */
-function formatValue(value: unknown): string {
-  if (typeof value === 'bigint') return String(value);
-  if (value instanceof Uint8Array) return JSON.stringify(Buffer.from(value).toString('base64'));
-  return value === undefined ? 'null' : JSON.stringify(value);
+function formatValue({ element }: ParquetColumn, text: string | null | undefined): string {
+  if (text === null || text === undefined) return 'null';
+  const isPlain = element.type === 'BOOLEAN' || (isNumber(element) && /\d/.test(text));
+  return isPlain ? text : JSON.stringify(dropMarks(text));
 }
 
-function requireStrings({ path, element }: ParquetColumn, file: string): void {
-  if (element.type === 'BYTE_ARRAY' && element.converted_type !== 'DECIMAL') return;
+function writeBase64(value: unknown): string {
+  return Buffer.from(value as Uint8Array).toString('base64');
+}
+
+const labelTypes = 'strings, numbers, booleans or times';
+
+/** @throws UserError for a column whose values are not what is wanted. */
+function requireText(
+  { path, element }: ParquetColumn,
+  file: string,
+  wanted: string,
+  isWanted: (element: ParquetColumn['element']) => boolean,
+  decoding: Decoding,
+): ToText {
+  const toText = isWanted(element) ? chooseText(element, decoding) : undefined;
+  if (toText !== undefined) return toText;
   const kind = element.logical_type?.type ?? element.converted_type ?? element.type ?? 'struct';
   throw new UserError(
-    `${file}: expected strings in the column ${JSON.stringify(path.join('.'))}, which is of type ${kind}.`,
+    `${file}: expected ${wanted} in the column ${JSON.stringify(path.join('.'))}, which is of type ${kind}.`,
   );
 }
 
 function parseRow(
   line: number,
-  text: unknown,
+  text: string | null | undefined,
   options: RowOptions,
-  label: { value: unknown } | undefined,
+  label: { value: string | null | undefined } | undefined,
 ): ParsedRow {
   const fault = (reason: string): ParsedRow => {
-    return { line, reason, raw: JSON.stringify({ text, label: label && String(label.value) }) };
+    return { line, reason, raw: JSON.stringify({ text, label: label?.value }) };
   };
   if (typeof text !== 'string') {
     return fault(`expected a string in the column ${JSON.stringify(options.text)}, found nothing.`);
   }
   if (label === undefined) return { line, text };
-  const name = nameClass(label.value);
-  if (options.keep === true && (name === undefined || isBlank(name))) return { line, text };
-  if (name === undefined) {
-    return fault(
-      `expected a string, a number or a boolean as the class in the column ${JSON.stringify(options.label)}.`,
-    );
-  }
+  const name = label.value ?? '';
+  if (options.keep === true && isBlank(name)) return { line, text };
   return isBlank(name) ? fault(explainNoClass(options.label!)) : { line, text, label: name };
-}
-
-/** @returns undefined for what is no name. */
-function nameClass(value: unknown): string | undefined {
-  switch (typeof value) {
-    case 'string':
-      return value;
-    case 'number':
-    case 'bigint':
-    case 'boolean':
-      return String(value);
-    default:
-      if (value === null) return '';
-      return value instanceof Date && !Number.isNaN(value.getTime())
-        ? value.toISOString()
-        : undefined;
-  }
 }
 
 /** Takes exact numbers of values from pages of any size. */
 class ColumnReader {
-  readonly #pages: AsyncGenerator<unknown[], void, undefined>;
-  #page: unknown[] = [];
+  readonly #pages: AsyncGenerator<(string | null)[], void, undefined>;
+  #page: (string | null)[] = [];
   #next = 0;
 
-  constructor(pages: AsyncGenerator<unknown[], void, undefined>) {
+  constructor(pages: AsyncGenerator<(string | null)[], void, undefined>) {
     this.#pages = pages;
   }
 
   /** @throws UserError when there are fewer. */
-  async take(count: number): Promise<unknown[]> {
-    const taken: unknown[] = [];
+  async take(count: number): Promise<(string | null)[]> {
+    const taken: (string | null)[] = [];
     while (taken.length < count) {
       if (this.#next === this.#page.length) {
         const page = await this.#pages.next();
@@ -171,7 +169,7 @@ class ColumnReader {
         this.#next = 0;
       }
       const end = Math.min(this.#page.length, this.#next + count - taken.length);
-      for (; this.#next < end; this.#next++) taken.push(this.#page[this.#next]);
+      for (; this.#next < end; this.#next++) taken.push(this.#page[this.#next]!);
     }
     return taken;
   }

@@ -1,13 +1,14 @@
-import type { DecodedArray, SchemaElement } from 'hyparquet';
-import { convert, convertWithDictionary, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
+import type { SchemaElement } from 'hyparquet';
+import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { readDataPage } from 'hyparquet/src/datapage.js';
 import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
 import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
 import { checkDeltas, checkRuns, DamagedParquet } from './parquet-checks.js';
 import type { Page } from './parquet-pages.js';
+import type { ToText } from './parquet-text.js';
 
-/** From a page's bytes to values, by hyparquet, once the bytes are known to be sound. */
+/** From a page's bytes to values, by hyparquet, once the bytes are known to be sound, and to texts. */
 
 /** A column of a table, at any depth of structs, but not within a list. */
 export interface ParquetColumn {
@@ -17,14 +18,19 @@ export interface ParquetColumn {
   readonly maxDefinition: number;
 }
 
+/** What hyparquet is to know of a column. */
+type Decoder = Parameters<typeof readDataPage>[2];
+
 /** Decodes the pages of one column chunk, in their order. */
 export class PageDecoder {
   readonly #column: ParquetColumn;
-  readonly #decoder: Parameters<typeof convert>[1];
-  #dictionary: DecodedArray | undefined;
+  readonly #toText: ToText;
+  readonly #decoder: Decoder;
+  #dictionary: readonly string[] | undefined;
 
-  constructor(column: ParquetColumn) {
+  constructor(column: ParquetColumn, toText: ToText) {
     this.#column = column;
+    this.#toText = toText;
     const { type } = column.element;
     if (type === undefined) throw new DamagedParquet('a column has no type');
     this.#decoder = {
@@ -34,45 +40,57 @@ export class PageDecoder {
       // Levels are read here, so that to hyparquet every value seems to be required.
       schemaPath: [],
       codec: 'UNCOMPRESSED',
-      parsers: { ...DEFAULT_PARSERS, stringFromBytes: decodeUtf8, jsonFromBytes: decodeUtf8 },
+      parsers: DEFAULT_PARSERS,
     };
   }
 
-  /** @returns A value for each row, null where there is none; nothing for a dictionary. */
-  decode(page: Page): unknown[] {
+  /** @returns The text of the value of each row, null where there is none; nothing for a dictionary. */
+  decode(page: Page): (string | null)[] {
     if (page.kind === 'data') return this.#decodeData(page);
     const { type, element } = this.#decoder;
+    checkPlain(page.bytes, type, page.values, element.type_length);
     const values = readPlain(openReader(page.bytes), type, page.values, element.type_length);
-    this.#dictionary = convert(values, this.#decoder);
+    this.#dictionary = Array.from(values, this.#toText);
     return [];
   }
 
-  #decodeData(page: Page): unknown[] {
+  #decodeData(page: Page): (string | null)[] {
     const { present, start } = readPresence(page, this.#column.maxDefinition);
     const count = present === undefined ? page.values : present.filter(Boolean).length;
-    const values = count === 0 ? [] : this.#decodeValues(page, page.bytes.subarray(start), count);
-    if (values.length !== count || Array.prototype.includes.call(values, undefined)) {
-      throw new DamagedParquet('a page has fewer values than its header says');
+    if (page.nulls !== undefined && page.nulls !== page.values - count) {
+      throw new DamagedParquet('a page has not the number of nulls that its header says');
     }
-    if (present === undefined) return Array.from(values);
+    const values = count === 0 ? [] : this.#decodeValues(page, page.bytes.subarray(start), count);
+    if (present === undefined) return values;
     let next = 0;
-    return present.map((isPresent) => (isPresent ? values[next++] : null));
+    return present.map((isPresent) => (isPresent ? values[next++]! : null));
   }
 
-  #decodeValues(page: Page, bytes: Uint8Array, count: number): ArrayLike<unknown> {
-    const isDictionary = page.encoding.endsWith('_DICTIONARY');
+  #decodeValues({ encoding }: Page, bytes: Uint8Array, count: number): string[] {
+    const isDictionary = encoding.endsWith('_DICTIONARY');
     if (isDictionary && this.#dictionary === undefined) {
       throw new DamagedParquet('a page has no dictionary');
     }
-    checkValues(bytes, page.encoding, count, this.#decoder.type);
+    const { type, element } = this.#decoder;
+    checkValues(bytes, encoding, count, type, element.type_length);
     const header = {
       num_values: count,
-      encoding: page.encoding as Parameters<typeof convertWithDictionary>[2],
+      encoding: encoding as Parameters<typeof readDataPage>[1]['encoding'],
       definition_level_encoding: 'RLE',
       repetition_level_encoding: 'RLE',
     } as const;
     const { dataPage } = readDataPage(bytes, header, this.#decoder);
-    return convertWithDictionary(dataPage, this.#dictionary, header.encoding, this.#decoder);
+    const dictionary = this.#dictionary;
+    const texts =
+      isDictionary && dictionary !== undefined
+        ? Array.from(dataPage as ArrayLike<number>, (place) => dictionary[place])
+        : Array.from(dataPage as ArrayLike<unknown>, (value) =>
+            value === undefined ? undefined : this.#toText(value),
+          );
+    if (texts.length !== count || texts.includes(undefined)) {
+      throw new DamagedParquet('a page has fewer values than its header says');
+    }
+    return texts as string[];
   }
 }
 
@@ -92,8 +110,20 @@ function readPresence(
   return { present: found.map((level) => level === maxDefinition), start: end };
 }
 
-function checkValues(bytes: Uint8Array, encoding: string, count: number, type: string): void {
+function checkValues(
+  bytes: Uint8Array,
+  encoding: string,
+  count: number,
+  type: string,
+  fixedLength: number | undefined,
+): void {
   switch (encoding) {
+    case 'PLAIN':
+      checkPlain(bytes, type, count, fixedLength);
+      return;
+    case 'BYTE_STREAM_SPLIT':
+      requireLength(bytes, count * widthOf(type, fixedLength));
+      return;
     case 'PLAIN_DICTIONARY':
     case 'RLE_DICTIONARY':
       checkRuns(bytes, 1, bytes.length, openReader(bytes).view.getUint8(0), count);
@@ -110,9 +140,37 @@ function checkValues(bytes: Uint8Array, encoding: string, count: number, type: s
       checkPrefixes(bytes, count);
       return;
     default:
-      // The others take a fixed number of bytes or a length before each value.
-      return;
+      throw new DamagedParquet(`a page is encoded by ${encoding}`);
   }
+}
+
+/** hyparquet reads values from wherever they would lie, also behind the page. */
+function checkPlain(
+  bytes: Uint8Array,
+  type: string,
+  count: number,
+  fixedLength: number | undefined,
+): void {
+  if (type === 'BOOLEAN') {
+    requireLength(bytes, Math.ceil(count / 8));
+  } else if (type === 'BYTE_ARRAY') {
+    const { view } = openReader(bytes);
+    let at = 0;
+    for (let i = 0; i < count && at <= bytes.length - 4; i++) at += 4 + view.getUint32(at, true);
+    requireLength(bytes, at);
+  } else {
+    requireLength(bytes, count * widthOf(type, fixedLength));
+  }
+}
+
+function widthOf(type: string, fixedLength: number | undefined): number {
+  if (type === 'FIXED_LEN_BYTE_ARRAY') return fixedLength ?? 0;
+  return type === 'INT96' ? 12 : type === 'INT64' || type === 'DOUBLE' ? 8 : 4;
+}
+
+function requireLength(bytes: Uint8Array, length: number): void {
+  if (bytes.length === length) return;
+  throw new DamagedParquet('a page has not the values that its header says');
 }
 
 const longestPage = 2 ** 27;
@@ -140,8 +198,4 @@ function checkPrefixes(bytes: Uint8Array, count: number): void {
 function openReader(bytes: Uint8Array): { view: DataView<ArrayBuffer>; offset: number } {
   const view = new DataView(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
   return { view, offset: 0 };
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }

@@ -4,6 +4,7 @@ import { UserError } from '../errors.js';
 import { listNames, suggest } from './columns.js';
 import { DamagedParquet, measureStruct, requireCount } from './parquet-checks.js';
 import { type Chunk, readPages, readRange } from './parquet-pages.js';
+import type { ToText } from './parquet-text.js';
 import { PageDecoder, type ParquetColumn } from './parquet-values.js';
 import { type BytesObserver, explainReading } from './source-text.js';
 
@@ -88,18 +89,19 @@ export class ParquetFile {
   }
 
   /**
-   * Reads a column of a row group, the values of one page at a time.
+   * Reads the texts of a column of a row group, those of one page at a time.
    *
    * @throws UserError that names file, row group and column when the data is damaged.
    */
   async *readColumn(
     group: number,
     column: ParquetColumn,
+    toText: ToText,
     observe?: BytesObserver,
-  ): AsyncGenerator<unknown[], void, undefined> {
+  ): AsyncGenerator<(string | null)[], void, undefined> {
     try {
       let left = this.rowsOf(group);
-      const decoder = new PageDecoder(column);
+      const decoder = new PageDecoder(column, toText);
       for await (const page of readPages(this.#file, this.#findChunk(group, column), observe)) {
         const values = decoder.decode(page);
         left -= values.length;
@@ -126,6 +128,10 @@ export class ParquetFile {
     if (found === undefined) throw new DamagedParquet('it is not there, or it is encrypted');
     if (chunk?.file_path !== undefined) throw new DamagedParquet('it lies in another file');
     if (found.type !== column.element.type) throw new DamagedParquet('its type is contradictory');
+    const rows = this.#metadata.row_groups[group]!.num_rows;
+    if (found.num_values !== rows) {
+      throw new DamagedParquet(`it says that it has ${found.num_values} values in ${rows} rows`);
+    }
     const most = Number.MAX_SAFE_INTEGER;
     const data = requireCount(found.data_page_offset, most, 'the place of its pages');
     const dictionary = requireCount(
@@ -151,8 +157,14 @@ async function readMetadata(file: FileHandle): Promise<FileMetaData> {
     throw new DamagedParquet('its metadata are cut off');
   }
   const metadata = parquetMetadata(bytes, { geoparquet: false });
+  const mostRows = Number.MAX_SAFE_INTEGER;
+  let rows = 0;
   for (const group of metadata.row_groups) {
-    requireCount(group.num_rows, Number.MAX_SAFE_INTEGER, 'the number of rows of a row group');
+    rows += requireCount(group.num_rows, mostRows, 'the number of rows of a row group');
+  }
+  const total = requireCount(metadata.num_rows, mostRows, 'the number of rows');
+  if (total !== rows) {
+    throw new DamagedParquet(`it says that it has ${total} rows, but its row groups have ${rows}`);
   }
   return metadata;
 }

@@ -57,6 +57,8 @@ export interface FaultyRow {
   readonly raw: string;
   /** As far as they can be told. */
   readonly fields?: RowFields;
+  /** Whether the reason are bytes that are no text. */
+  readonly isMalformed?: boolean;
 }
 
 export interface ParsedBatch {

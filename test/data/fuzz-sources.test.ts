@@ -41,8 +41,8 @@ const jsonl = Buffer.from(
     (_, i) => `${JSON.stringify({ text: `naïve "${i}"`, label: i % 3 })}\n`,
   ).join(''),
 );
-const inCsv = /, line \d+: |has no column|names the column/;
-const inJsonl = /, line \d+: /;
+const inCsv = /, line \d+: |has no column|names the column|is binary data|seems to be UTF-16/;
+const inJsonl = /, line \d+: |is binary data|seems to be UTF-16/;
 const inParquet =
   /, row group \d+, column "|, row \d+: |damaged|has no column|is a list|expected strings/;
 const packed = /data is (damaged|cut off)|data asks for a window/;

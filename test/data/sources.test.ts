@@ -132,10 +132,41 @@ describe('encodings', () => {
     },
   );
 
-  it('may be wrong, which gives replacement characters and no error', async () => {
-    const { path } = await scratch({ 'a.txt': Buffer.from([0x61, 0xff, 0xc3, 0x0a, 0xe2, 0x82]) });
-    const rows = await collect(readExamples([path('a.txt')], { text: '' }));
-    expect(rows.map((each) => each.text)).toEqual(['a\uFFFD\uFFFD', '\uFFFD']);
+  it('may be wrong, which is refused by the first place, how often, and the likely encoding', async () => {
+    const { path } = await scratch({
+      'a.txt': Buffer.from('good\r\nna\u00efve entr\u00e9e\nplat\n', 'latin1'),
+      'b.csv': Buffer.from('text,label\nfine,x\n"a\nb",entr\xe9e\nc,entr\xe8e\n', 'latin1'),
+      'c.csv': 'text,label\n\ufffd,x\n',
+    });
+    await expect(collect(readExamples([path('a.txt')], { text: '' }))).rejects.toThrow(
+      /a\.txt, line 2: expected UTF-8, found the byte 0xef in "na\\xefve entr\\xe9e" \(read as windows-1252: "naïve entrée"\); the file has 2 such bytes\. Set data\.encoding/,
+    );
+    await expect(collect(readExamples([path('b.csv')], columns))).rejects.toThrow(
+      /b\.csv, line 4: expected UTF-8, found the byte 0xe9 in "b\\",entr\\xe9e" .* 2 such bytes/,
+    );
+    expect(await collect(readExamples([path('c.csv')], columns))).toMatchObject([
+      { text: '\ufffd' },
+    ]);
+  });
+
+  it('may be wrong in some rows, which are bad rows', async () => {
+    const { path } = await scratch({
+      'a.csv': Buffer.from('text,label\na,x\nb,entr\xe9e\n\xe9,y\nc,z\n', 'latin1'),
+    });
+    const [batch] = await collect(
+      readSource({ path: path('a.csv'), format: 'csv' }, { ...columns, onBadRow: 'quarantine' }),
+    );
+    expect(batch!.rows.map(({ text, row }) => [text, row])).toEqual([
+      ['a', 1],
+      ['c', 4],
+    ]);
+    expect(batch!.bad).toMatchObject([
+      { line: 3, row: 2, raw: 'b' },
+      { line: 4, row: 3, raw: '\ufffd' },
+    ]);
+    expect(batch!.bad[0]!.reason).toBe(
+      'expected UTF-8, found the byte 0xe9 in "entr\\xe9e" (read as windows-1252: "entrée").',
+    );
   });
 });
 

@@ -1,8 +1,9 @@
-import { type BadRow, type ExampleOptions, readSource } from '../examples.js';
+import { type ExampleOptions, readSource } from '../examples.js';
 import { BrokenExtent, type Extent } from '../extents.js';
 import { RowError } from '../row-error.js';
 import { type BytesObserver, readContent, readText } from '../source-text.js';
 import type { Source } from '../sources.js';
+import { type BadLine, readStreamText } from '../stream-text.js';
 import {
   type CuttingOptions,
   createLocalCutter,
@@ -83,8 +84,7 @@ class ExtentCutting {
     if (cutting.task === 'language-model' && source.format === 'text') {
       await (this.#cutter.plainBytes ? this.#cutBytes() : this.#cutStream());
     } else {
-      const bad = await this.#cutRows();
-      if (bad !== undefined) return { kind: 'bad', line: bad.line, reason: bad.reason };
+      await this.#cutRows();
     }
     await this.#roll();
     await Promise.all(this.#syncs);
@@ -99,14 +99,13 @@ class ExtentCutting {
     };
   }
 
-  /** @returns The row that ends the reading, if there is one. */
-  async #cutRows(): Promise<BadRow | undefined> {
+  async #cutRows(): Promise<void> {
     const { cutting, source, extent, refusesBadRows } = this.input;
     const labelled = cutting.task === 'classify';
-    // They are always collected: pieces do not depend on what becomes of bad rows.
-    const options = { ...cutting.reading, onBadRow: 'quarantine' as const };
+    // Or they are collected: pieces do not depend on what becomes of bad rows.
+    const onBadRow = refusesBadRows ? 'error' : 'quarantine';
+    const options = { ...cutting.reading, onBadRow } as const;
     for await (const batch of readSource(source, options, extent, this.#observe)) {
-      if (refusesBadRows && batch.bad[0] !== undefined) return batch.bad[0];
       const texts = batch.rows.map(({ text }) => (labelled ? text : `${text}\n`));
       const counts = this.#piece.addTexts(texts);
       let tokens = 0;
@@ -121,7 +120,6 @@ class ExtentCutting {
       this.#countWork(batch.rows.length, tokens);
       await this.#rollWhenFull();
     }
-    return undefined;
   }
 
   async #cutBytes(): Promise<void> {
@@ -134,14 +132,13 @@ class ExtentCutting {
   }
 
   async #cutStream(): Promise<void> {
-    const { cutting, source, extent } = this.input;
     let rest = '';
     const add = async (text: string): Promise<void> => {
       const [tokens] = this.#piece.addTexts([text]);
       this.#countWork(0, tokens!);
       await this.#rollWhenFull();
     };
-    for await (const text of readText(source, cutting.reading, extent, this.#observe)) {
+    for await (const text of this.#readStream()) {
       const joined = rest + text;
       const found = this.#cutter.findCut(joined);
       const index = found === 0 && joined.length > longestUncut ? joined.length : found;
@@ -149,6 +146,15 @@ class ExtentCutting {
       rest = joined.slice(index);
     }
     if (rest !== '') await add(rest);
+  }
+
+  #readStream(): AsyncGenerator<string, void, undefined> {
+    const { cutting, source, extent, refusesBadRows } = this.input;
+    if (refusesBadRows) return readText(source, cutting.reading, extent, this.#observe);
+    // Lines of a stream are not counted.
+    const place = { source: source.path, line: 0, row: 0 };
+    const onBadLine = (bad: BadLine): void => this.#piece.addBad({ ...place, ...bad });
+    return readStreamText(source, cutting.reading, onBadLine, extent, this.#observe);
   }
 
   #countWork(rows: number, tokens: number): void {

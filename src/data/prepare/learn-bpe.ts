@@ -2,7 +2,8 @@ import type { Config } from '../../config/schema.js';
 import { readSource } from '../examples.js';
 import type { CorpusPlan, PlannedSource } from '../plan.js';
 import { dealRows, type Fractions } from '../split.js';
-import { type BytesObserver, readText } from '../source-text.js';
+import type { BytesObserver } from '../source-text.js';
+import { readStreamText } from '../stream-text.js';
 import { trainBpe } from '../tokenizers/bpe.js';
 import type { SerializedBpe } from '../tokenizers/serialized.js';
 import { count, type Tally } from './tally.js';
@@ -87,7 +88,7 @@ async function* readStream(
   observe?: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   if (source.format === 'text') {
-    yield* readText(source, reading, undefined, observe);
+    yield* readStreamText(source, reading, () => undefined, undefined, observe);
     return;
   }
   const options = { ...reading, onBadRow: 'skip' } as const;

@@ -21,8 +21,8 @@ export async function writeQuarantine(
       const rows = readBadRows(dir, record).map((bad) => ({
         source: sources[source]!.path,
         ...bad,
-        line: linesBefore[i]! + bad.line,
-        row: rowsBefore + bad.row,
+        line: bad.line === 0 ? 0 : linesBefore[i]! + bad.line,
+        row: bad.row === 0 ? 0 : rowsBefore + bad.row,
       }));
       await file.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     }
