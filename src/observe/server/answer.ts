@@ -74,7 +74,8 @@ export async function answerRequest(
 }
 
 function explain({ status, reason }: Refusal): Answer {
-  const challenge = { 'WWW-Authenticate': 'Bearer, Basic realm="lockstep"' };
+  // Has browsers ask for it; what sends bearer tokens need not be told.
+  const challenge = { 'WWW-Authenticate': 'Basic realm="lockstep"' };
   return say(status, `This request is refused: ${reason}.`, status === 401 ? challenge : {});
 }
 

@@ -188,7 +188,7 @@ describe('where other machines can reach it', () => {
     expect(statusOf(await get('/healthz'))).toBe(200);
     const refused = await get('/metrics');
     expect(statusOf(refused)).toBe(401);
-    expect(refused).toMatch(/\r\nWWW-Authenticate: Bearer, Basic realm="lockstep"\r\n/);
+    expect(refused).toMatch(/\r\nWWW-Authenticate: Basic realm="lockstep"\r\n/);
     const show = (value: string) => get('/metrics', 'localhost', `Authorization: ${value}\r\n`);
     expect(statusOf(await show('Bearer a-very-long-tokem'))).toBe(401);
     expect(statusOf(await show('Bearer a-very-long-token'))).toBe(200);
