@@ -32,11 +32,15 @@ const HEADROOM_MIB = 448;
 /** Of V8's own limit, where no other is given. */
 const SHARE_OF_LIMIT = 0.8;
 
-/**
- * When a thread is given up: it has not answered for so long, while the process grew by more than anybody had reason to.
- * It runs in a loop in which V8 neither answers nor ends it. A kernel, too, may keep a thread from answering.
- */
-const SILENCE = { ms: 10_000, growthMiB: 1024 };
+/** When a thread may be a runaway: no kernel and no disk should keep it from answering for so long. */
+const SILENT_MS = 10_000;
+
+/** A thread that runs away: it has not answered for some time, in which the process has grown by more than so much. */
+export interface Runaway {
+  readonly silentMs?: number;
+  /** More than all threads together, but for the present one, may come to hold meanwhile. */
+  readonly grownBytes: number;
+}
 
 /** Limits for V8 with which threads are to be started that `watchHeaps` watches. */
 export function heapLimits({ young, total }: HeapAllowance): ResourceLimits {
@@ -53,20 +57,17 @@ export function heapLimits({ young, total }: HeapAllowance): ResourceLimits {
  * event, as when V8 ends it. Does not keep the process alive.
  *
  * @param threads the threads that there are at present
- * @param untouched bytes of memory outside the heaps that may be touched for the first time meanwhile
- * @param silence when the process is ended because one of its threads cannot be
+ * @param runaway ends the whole process, because V8 does not end such a thread; absent: it is left alone
  * @returns stops watching
  */
 export function watchHeaps(
   threads: () => readonly Worker[],
   allowance: HeapAllowance,
-  untouched = 0,
-  silence = SILENCE,
+  runaway?: Runaway,
 ): () => void {
   if (!isAskable) return () => undefined;
-  const pending = new WeakMap<Worker, { since: number; resident: number }>();
+  const pending = new WeakMap<Worker, { since: number; heldBefore: number }>();
   const ask = async (thread: AskableThread): Promise<void> => {
-    pending.set(thread, { since: performance.now(), resident: process.memoryUsage.rss() });
     try {
       const held = await thread.getHeapStatistics();
       if (held.used_heap_size > allowedBytes(allowance, held)) await end(thread, held);
@@ -77,17 +78,27 @@ export function watchHeaps(
     }
   };
   const timer = setInterval(() => {
+    const now = performance.now();
+    const heldNow = runaway ? bytesOfThreads() : 0;
     for (const thread of threads() as readonly AskableThread[]) {
       const question = pending.get(thread);
-      if (question === undefined) void ask(thread);
-      else if (performance.now() - question.since > silence.ms) {
-        const grown = process.memoryUsage.rss() - question.resident - untouched;
-        if (grown > silence.growthMiB * 2 ** 20) endProcess(grown);
+      if (question === undefined) {
+        pending.set(thread, { since: now, heldBefore: heldNow });
+        void ask(thread);
+      } else if (runaway && now - question.since > (runaway.silentMs ?? SILENT_MS)) {
+        const grown = heldNow - question.heldBefore;
+        if (grown > runaway.grownBytes) endProcess(grown);
       }
     }
   }, ASK_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);
+}
+
+/** Resident memory of the process but for what the present thread holds. */
+function bytesOfThreads(): number {
+  const { rss, heapTotal, external } = process.memoryUsage();
+  return rss - heapTotal - external;
 }
 
 function allowedBytes({ total }: HeapAllowance, { heap_size_limit }: HeapInfo): number {

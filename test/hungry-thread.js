@@ -1,5 +1,4 @@
 /** A thread that takes memory in the way that it is told, or only makes garbage: entry for the tests of thread-heap. */
-import { spawnSync } from 'node:child_process';
 import { setInterval } from 'node:timers';
 import { workerData } from 'node:worker_threads';
 
@@ -22,8 +21,6 @@ const ways = {
   'only garbage': () => {
     for (let i = 0; i < 500_000; i++) ({ i, more: [i, i, i] }).more.push(`${i}`);
   },
-  // Neither answers nor ends while it waits for the other program.
-  'outside V8': () => spawnSync('sleep', ['1.5']),
 };
 
 ways[workerData]();

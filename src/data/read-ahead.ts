@@ -78,7 +78,6 @@ class ReadAhead implements BatchSource {
 class ReaderThread {
   readonly #ring: Ring;
   readonly #worker: Worker;
-  readonly #stopWatching: () => void;
   /** Slot of the batch that is next in line. */
   #next = 0;
   #failure: Error | undefined;
@@ -94,7 +93,10 @@ class ReaderThread {
       workerData: handle,
       resourceLimits: heapLimits(READER_HEAP),
     });
-    this.#stopWatching = watchHeaps(() => [this.#worker], READER_HEAP);
+    this.#worker.once(
+      'exit',
+      watchHeaps(() => [this.#worker], READER_HEAP),
+    );
     // Only a batch that is waited for keeps the process alive.
     this.#worker.unref();
     this.#worker.on('message', () => this.#waiting?.resolve());
@@ -144,7 +146,6 @@ class ReaderThread {
   }
 
   async close(): Promise<void> {
-    this.#stopWatching();
     await this.#worker.terminate();
   }
 
@@ -152,7 +153,6 @@ class ReaderThread {
   #fail(error: unknown): void {
     // An error loses its class on the way from the other thread.
     const cause = error instanceof Error ? error : new Error(String(error));
-    this.#stopWatching();
     this.#failure ??= cause.name === 'UserError' ? new UserError(cause.message, { cause }) : cause;
     this.#waiting?.reject(this.#failure);
   }

@@ -57,7 +57,10 @@ export function createWorkerPool(
     recordTiming: false,
     resourceLimits: heapLimits(WORKER_HEAP),
   });
-  const stopWatching = watchHeaps(() => pool.threads, WORKER_HEAP, handle.block.bytes.byteLength);
+  const stopWatching = watchHeaps(() => pool.threads, WORKER_HEAP, {
+    // The shared heap is touched bit by bit, and what has been set aside for other threads besides.
+    grownBytes: handle.block.bytes.byteLength + 2 ** 30,
+  });
   // Idle workers do not keep the process alive, a stage under way does; while a replacement starts up there may be none
   // but idle ones.
   const keepAlive = setInterval(() => undefined, 2 ** 30);

@@ -39,7 +39,9 @@ export function createPreparePool(
     resourceLimits: heapLimits(workerHeap),
     recordTiming: false,
   });
-  const stopWatching = watchHeaps(() => pool.threads, workerHeap);
+  const stopWatching = watchHeaps(() => pool.threads, workerHeap, {
+    grownBytes: workers * 2 ** 31,
+  });
   // Idle workers do not keep the process alive; while a replacement starts there may be no other.
   const keepAlive = setInterval(() => undefined, 2 ** 30);
   // The pool does not replace threads that fail while they start: when nobody is left, work would

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { type Registry } from 'prom-client';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
+import { heapLimits, watchHeaps, type HeapAllowance } from '../../thread-heap.js';
 import { formatDuration } from '../figures.js';
 import { type Status } from '../status.js';
 import { inUrl, isLoopback } from './access.js';
@@ -49,7 +50,7 @@ export async function serveMetrics(options: MetricsServerOptions): Promise<Metri
 }
 
 /** The thread needs few objects, and no more for many clients. */
-const THREAD_MEMORY = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 32 };
+const THREAD_HEAP: HeapAllowance = { young: 2, total: 32 };
 
 /** Time before a thread that has died is replaced; twice as long each time. */
 const FIRST_PAUSE_MS = 250;
@@ -83,8 +84,12 @@ class ServerThread implements MetricsServer {
     };
     const worker = new Worker(threadFile ?? packageFile('dist/workers/metrics.js'), {
       workerData: handle,
-      resourceLimits: THREAD_MEMORY,
+      resourceLimits: heapLimits(THREAD_HEAP),
     });
+    worker.once(
+      'exit',
+      watchHeaps(() => [worker], THREAD_HEAP),
+    );
     this.#worker = worker;
     await new Promise<void>((resolve, reject) => {
       let reason: unknown = 'it exited';
