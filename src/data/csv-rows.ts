@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '../errors.js';
-import { findColumn } from './columns.js';
+import { adviseDelimiter, type ColumnKey, findColumn } from './columns.js';
 import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
 import type { Extent } from './extents.js';
 import { isBlank } from './lines.js';
@@ -64,7 +64,8 @@ async function readColumns(
   return undefined;
 }
 
-function chooseDelimiter({ format }: Source, { delimiter }: RowOptions): string {
+/** What stands between the cells of a source. */
+export function chooseDelimiter({ format }: Source, { delimiter }: RowOptions): string {
   return delimiter ?? (format === 'tsv' ? '\t' : ',');
 }
 
@@ -74,20 +75,22 @@ function hasHeader({ header = true }: RowOptions): boolean {
 
 function placeColumns(cells: readonly string[], source: Source, options: RowOptions): Columns {
   const names = cells.map((name) => name.trim());
-  const place = (given: string | number): number => {
+  const place = (given: string | number, key: ColumnKey): number => {
     const column = hasHeader(options) ? given : toNumber(given);
     if (typeof column === 'number') {
       if (column >= 1 && column <= names.length) return column - 1;
+      const advice = adviseDelimiter(names);
       throw new UserError(
-        `${source.path} has ${names.length} columns: expected a number from 1 to ${names.length}, got ${column}.`,
+        `${source.path} has ${names.length} columns: expected a number from 1 to ${names.length} as ${key}, got ${column}` +
+          `${advice === undefined ? '' : `; ${advice}`}.`,
       );
     }
-    if (hasHeader(options)) return findColumn(names, column, source.path);
+    if (hasHeader(options)) return findColumn(names, column, source.path, key);
     throw new UserError(
-      `${source.path} is read without a header: expected the number of a column, got ${JSON.stringify(column)}.`,
+      `${source.path} is read without a header: expected the number of a column as ${key}, got ${JSON.stringify(column)}.`,
     );
   };
-  const text = place(options.text);
+  const text = place(options.text, 'data.text');
   const label = options.label !== undefined && placeLabel(options.label);
   return {
     width: names.length,
@@ -97,10 +100,10 @@ function placeColumns(cells: readonly string[], source: Source, options: RowOpti
   };
 
   function placeLabel(given: string | number): number | undefined {
-    if (options.mayLackLabel !== true) return place(given);
+    if (options.mayLackLabel !== true) return place(given, 'data.label');
     const column = hasHeader(options) ? given : toNumber(given);
     const isThere = typeof column === 'number' ? column <= names.length : names.includes(column);
-    const found = isThere ? place(column) : undefined;
+    const found = isThere ? place(column, 'data.label') : undefined;
     return found === text ? undefined : found;
   }
 }

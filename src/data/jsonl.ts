@@ -1,4 +1,4 @@
-import { listNames, suggest } from './columns.js';
+import { type ColumnKey, listNames, suggest } from './columns.js';
 import { isBlank, type Line, splitLines } from './lines.js';
 import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from './rows.js';
 import type { Source } from './sources.js';
@@ -66,13 +66,13 @@ function readRow(
     return `expected a JSON object, found ${describe(value)}.`;
   }
   const text = readField(value, textField);
-  if (text === undefined) return explainNoField(value, textField);
+  if (text === undefined) return explainNoField(value, textField, 'data.text');
   if (typeof text !== 'string') {
     return `expected a string in the field ${JSON.stringify(textField)}, found ${describe(text)}.`;
   }
   if (labelField === undefined) return { text };
   const label = readField(value, labelField);
-  if (label === undefined) return explainNoField(value, labelField);
+  if (label === undefined) return explainNoField(value, labelField, 'data.label');
   if (typeof label !== 'string' && typeof label !== 'number' && typeof label !== 'boolean') {
     return (
       'expected a string, a number or a boolean as the class in the field ' +
@@ -100,11 +100,11 @@ export function readField(value: object, path: string): unknown {
   return found;
 }
 
-function explainNoField(value: object, field: string): string {
+function explainNoField(value: object, field: string, key: ColumnKey): string {
   const names = Object.keys(value);
   return (
     `there is no field ${JSON.stringify(field)}${suggest(names, field)}; ` +
-    `the object has ${names.length === 0 ? 'no fields' : listNames(names)}.`
+    `the object has ${names.length === 0 ? 'no fields' : listNames(names)}: set ${key} to the one that is meant.`
   );
 }
 

@@ -5,6 +5,7 @@ import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { errorCode } from './error-code.js';
 import type { ExampleOptions } from './examples.js';
+import { checkHeaders } from './header-check.js';
 import { keepStandardInput } from './kept-input.js';
 import { storeVersion } from './manifest.js';
 import {
@@ -58,10 +59,10 @@ export interface PlannedSource extends Source {
 }
 
 /**
- * Looks up the files and decides where the store lies; reads none of them, but standard input,
- * which becomes one.
+ * Looks up the files and decides where the store lies; reads at most the first rows of them, and
+ * standard input, which becomes one.
  *
- * @param notify Hears of files that are named more than once.
+ * @param notify Hears of files that are named more than once, and of first rows that may be data.
  * @throws UserError for missing files, files that two splits name, and impossible options.
  */
 export async function planCorpus(config: Config, notify: Notify): Promise<CorpusPlan> {
@@ -105,6 +106,7 @@ async function plan(
   const sources = await planSources(config, entries, named, notify);
   const { text, label, header, delimiter, encoding } = data;
   const reading = { text, header, delimiter, encoding, ...(task === 'classify' && { label }) };
+  await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
   const options = {
     task,
     fractions,

@@ -81,7 +81,7 @@ describe('CSV', () => {
 
   it('names the columns that exist when one is missing, and the nearest', async () => {
     expect(await refuse({ 'a.csv': 'id,Body,class\n' }, { text: 'body' })).toBe(
-      'a.csv has no column "body" (did you mean "Body"?); its header names "id", "Body", "class".',
+      'a.csv has no column "body" (did you mean "Body"?); its header names "id", "Body", "class": set data.text to the one that is meant.',
     );
   });
 
@@ -139,7 +139,7 @@ describe('CSV laid out otherwise', () => {
     const rows = await read(files, { text: 2, label: 1, delimiter: ';' });
     expect(rows).toEqual([{ text: 'a, b', label: 'x', source: 'a.csv', line: 2, row: 1 }]);
     expect(await refuse(files, { text: 3, delimiter: ';' })).toBe(
-      'a.csv has 2 columns: expected a number from 1 to 2, got 3.',
+      'a.csv has 2 columns: expected a number from 1 to 2 as data.text, got 3.',
     );
   });
 
@@ -151,7 +151,7 @@ describe('CSV laid out otherwise', () => {
       ['b', 'y', 3],
     ]);
     expect(await refuse(files, { text: 'text', header: false })).toBe(
-      'a.csv is read without a header: expected the number of a column, got "text".',
+      'a.csv is read without a header: expected the number of a column as data.text, got "text".',
     );
     expect(await refuse({ 'a.csv': 'a,x\nb\n' }, { text: 1, header: false })).toBe(
       'a.csv, line 2: expected 2 cells as in the first row, found 1.',
@@ -187,7 +187,7 @@ describe('JSONL', () => {
     expect(await line('{"text":')).toMatch(/^a.jsonl, line 2: expected a JSON object, found text/);
     expect(await line('[1]')).toBe('a.jsonl, line 2: expected a JSON object, found an array.');
     expect(await line('{"txt":"a","label":"b"}')).toBe(
-      'a.jsonl, line 2: there is no field "text" (did you mean "txt"?); the object has "txt", "label".',
+      'a.jsonl, line 2: there is no field "text" (did you mean "txt"?); the object has "txt", "label": set data.text to the one that is meant.',
     );
     expect(await line('{"text":5,"label":"b"}')).toBe(
       'a.jsonl, line 2: expected a string in the field "text", found a number.',
