@@ -10,6 +10,7 @@ import {
 } from './expectation.js';
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
 import { findNearest } from './nearest.js';
+import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
 import { type Config } from './schema.js';
 
 /** Something wrong with a configuration: where, and one sentence about it. */
@@ -122,5 +123,27 @@ export function checkTogether(config: Config): Problem[] {
       });
     }
   }
+  if (data.tokenizer.kind === 'word') problems.push(...checkWords(data.tokenizer));
   return problems;
+}
+
+function* checkWords(tokenizer: WordConfig): Generator<Problem> {
+  const { unknownToken, lineEnd, outOfVocabulary } = tokenizer;
+  if (unknownToken !== undefined) {
+    const words = splitWords(unknownToken, tokenizer);
+    if (words.length !== 1 || words[0] !== unknownToken) {
+      yield {
+        path: ['data', 'tokenizer', 'unknownToken'],
+        message:
+          `expected a word as the tokenizer leaves it, but it makes ${JSON.stringify(words)} of ${JSON.stringify(unknownToken)}: ` +
+          'change data.tokenizer.filters (to "", for example), split or lowerCase',
+      };
+    }
+  }
+  if (lineEnd !== undefined && lineEnd === (unknownToken ?? outOfVocabulary)) {
+    yield {
+      path: ['data', 'tokenizer', 'lineEnd'],
+      message: `expected another token than the unknown one, got ${JSON.stringify(lineEnd)}`,
+    };
+  }
 }

@@ -39,6 +39,20 @@ const wordTokenizerSchema = z.strictObject({
     .describe(
       'Token for words outside the vocabulary (id 1); null drops such words, as Keras does without `oov_token`.',
     ),
+  unknownToken: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A word of the text that is the unknown token itself, as `<unk>` is in the files of the Penn Treebank; words outside the vocabulary join it, whatever `outOfVocabulary` says.',
+    ),
+  lineEnd: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Token that every line end becomes, such as `<eos>`; without it line ends are characters like others, which `filters` may drop.',
+    ),
   minCount: count
     .default(2)
     .describe('Words seen fewer times than this in the training split are out of vocabulary.'),

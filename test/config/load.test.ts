@@ -162,6 +162,16 @@ describe('a config that cannot be right is refused with file, line, column, key 
       `${minimal}  validation: 0.5\n  test: 0.5\n`,
       'configs/x.yaml:5:3: data.test: expected data.validation and data.test to leave at least a tenth of the rows to train on, got 0.5 and 0.5',
     ],
+    [
+      'an unknown token that the filters cut',
+      `${minimal}  tokenizer: { kind: word, unknownToken: <unk> }\n`,
+      'data.tokenizer.unknownToken: expected a word as the tokenizer leaves it, but it makes ["unk"] of "<unk>": change data.tokenizer.filters',
+    ],
+    [
+      'a line end that is the unknown token',
+      `${minimal}  tokenizer: { kind: word, lineEnd: <unk> }\n`,
+      'data.tokenizer.lineEnd: expected another token than the unknown one, got "<unk>"',
+    ],
   ])('%s', (_, text, sentence) => {
     expect(refusalOf(text).split('\n')[0]).toContain(sentence);
   });

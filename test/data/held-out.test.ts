@@ -40,6 +40,7 @@ const encodings: Record<string, { encoding?: string; encode: Encode }> = {
 const tokenizers = [
   { kind: 'word', minCount: 1, vocabularySize: 9 },
   { kind: 'word', minCount: 1, outOfVocabulary: null, vocabularySize: 7, filters: '', split: ',' },
+  { kind: 'word', minCount: 1, unknownToken: 'b', lineEnd: '<eos>', vocabularySize: 5 },
   { kind: 'char', minCount: 2 },
   { kind: 'byte' },
   { kind: 'bpe', vocabularySize: 260 },

@@ -8,6 +8,8 @@ const wordSchema = z.strictObject({
   lowerCase: z.boolean(),
   split: z.string().min(1),
   outOfVocabulary: z.string().nullable(),
+  /** One of the words. */
+  lineEnd: z.string().min(1).optional(),
   /** In the order of their ids, from 1. */
   words: z.array(z.string()),
 });

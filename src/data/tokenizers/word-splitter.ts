@@ -8,6 +8,8 @@ export interface SplitOptions {
   readonly filters: string;
   readonly lowerCase: boolean;
   readonly split: string;
+  /** The word that each line end (`\n` or `\r\n`) becomes; without it they are characters like others. */
+  readonly lineEnd?: string | undefined;
 }
 
 /** Gets a word as UTF-8: `bytes[start, end)`. */
@@ -18,21 +20,31 @@ export type HashedVisit = (bytes: Uint8Array, start: number, end: number, code: 
 
 const whiteSpace = /\s/;
 const lastAscii = 0x7f;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+/** What a byte does to the word before it. */
+const endsWord = 1;
+const endsLine = 2;
 
 export class WordSplitter {
   readonly #options: SplitOptions;
-  /** 1 where a byte ends a word; absent when a separator is longer than one byte. */
+  /** By byte; 0 where it belongs to the word. Absent when a separator is longer than one byte. */
   readonly #ends: Uint8Array | undefined;
   /** Where a text may be cut: white space if it separates, else any separator. */
   readonly #cuts: ReadonlySet<string>;
   readonly #text = new TextBytes();
+  readonly #lineEnd: Buffer | undefined;
 
   constructor(options: SplitOptions) {
     this.#options = options;
+    const { lineEnd } = options;
+    this.#lineEnd = lineEnd === undefined ? undefined : Buffer.from(lineEnd);
     const separators = [...Array.from(options.filters), options.split];
+    if (lineEnd !== undefined) separators.push('\n');
     if (separators.every((each) => each.length === 1 && each.charCodeAt(0) <= lastAscii)) {
       this.#ends = new Uint8Array(1 << 8);
-      for (const each of separators) this.#ends[each.charCodeAt(0)] = 1;
+      for (const each of separators) this.#ends[each.charCodeAt(0)] = endsWord;
+      if (lineEnd !== undefined) this.#ends[lineFeed] = endsLine;
     }
     const blanks = separators.filter((each) => whiteSpace.test(each));
     this.#cuts = new Set(blanks.length > 0 ? blanks : separators);
@@ -62,17 +74,47 @@ export class WordSplitter {
         code = takeByte(code, byte);
         continue;
       }
-      if (i > start) visit(bytes, start, i, finishHash(code));
+      if (ends[byte] === endsLine) this.#visitLineEnd(bytes, start, i, code, visit);
+      else if (i > start) visit(bytes, start, i, finishHash(code));
       start = i + 1;
       code = emptyHash;
     }
     if (start < length) visit(bytes, start, length, finishHash(code));
   }
 
+  /** The last word of a line, which began at `start`, and the line's end. */
+  #visitLineEnd(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    code: number,
+    visit: HashedVisit,
+  ): void {
+    if (end > start && bytes[end - 1] === carriageReturn) {
+      if (end - 1 > start) visit(bytes, start, end - 1, hashWord(bytes, start, end - 1));
+    } else if (end > start) {
+      visit(bytes, start, end, finishHash(code));
+    }
+    const word = this.#lineEnd!;
+    visit(word, 0, word.length, hashWord(word, 0, word.length));
+  }
+
   #splitSlowly(text: string, visit: HashedVisit): void {
-    const { filters, lowerCase, split } = this.#options;
+    const source = this.#options.lowerCase ? text.toLowerCase() : text;
+    const word = this.#lineEnd;
+    if (word === undefined) {
+      this.#splitLine(source, visit);
+      return;
+    }
+    for (const [i, line] of source.split(/\r?\n/).entries()) {
+      if (i > 0) visit(word, 0, word.length, hashWord(word, 0, word.length));
+      this.#splitLine(line, visit);
+    }
+  }
+
+  #splitLine(source: string, visit: HashedVisit): void {
+    const { filters, split } = this.#options;
     const filtered = new Set(filters);
-    const source = lowerCase ? text.toLowerCase() : text;
     const replaced = Array.from(source, (each) => (filtered.has(each) ? split : each)).join('');
     for (const word of replaced.split(split)) {
       if (word === '') continue;

@@ -4,7 +4,7 @@ import type { TokenCounts, Tokenizer } from './tokenizer.js';
 import { type SplitOptions, WordSplitter } from './word-splitter.js';
 import { WordTable } from './word-table.js';
 
-type WordConfig = Extract<TokenizerConfig, { kind: 'word' }>;
+export type WordConfig = Extract<TokenizerConfig, { kind: 'word' }>;
 
 /** Keras's default: punctuation, tab and line feed; the apostrophe stays. */
 const kerasFilters = '!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n';
@@ -55,14 +55,20 @@ export class WordTokenizer implements Tokenizer {
     return index < 0 ? this.#unknown : this.#ids[index]!;
   }
 
-  /** The words with what splits them between them. */
+  /** The words with what splits them between them, and lines. */
   decode(ids: ArrayLike<number>): string {
-    const words: string[] = [];
+    const { words, lineEnd } = this.#json;
+    let text = '';
+    let atStart = true;
     for (let i = 0; i < ids.length; i++) {
-      const word = this.#json.words[ids[i]! - 1];
-      if (word !== undefined) words.push(word);
+      const word = words[ids[i]! - 1];
+      if (word === undefined) continue;
+      const endsLine = word === lineEnd;
+      if (!atStart && !endsLine) text += this.separator;
+      text += endsLine ? '\n' : word;
+      atStart = endsLine;
     }
-    return words.join(this.separator);
+    return text;
   }
 
   cut(text: string): number {
@@ -76,19 +82,22 @@ export class WordTokenizer implements Tokenizer {
 
 /**
  * Keeps the most frequent words, equal counts in the order of first appearance, as many as there
- * are ids below `vocabularySize` (Keras's `num_words`).
+ * are ids below `vocabularySize` (Keras's `num_words`). The unknown token comes before them; the line
+ * end is always one of them.
  */
 export function trainWordTokenizer(config: WordConfig, counts: TokenCounts): WordTokenizer {
-  const words = Array.from(counts)
-    .filter(([, count]) => count >= config.minCount)
+  const { minCount, vocabularySize, unknownToken, lineEnd } = config;
+  const unknown = unknownToken ?? config.outOfVocabulary;
+  const ranked = Array.from(counts)
+    .filter(([word, count]) => (count >= minCount || word === lineEnd) && word !== unknownToken)
     .sort(([, a], [, b]) => b - a)
     .map(([word]) => word);
-  if (config.outOfVocabulary !== null) words.unshift(config.outOfVocabulary);
-  return new WordTokenizer({
-    ...splitOptions(config),
-    outOfVocabulary: config.outOfVocabulary,
-    words: words.slice(0, config.vocabularySize - 1),
-  });
+  const words = [...(unknown === null ? [] : [unknown]), ...ranked].slice(0, vocabularySize - 1);
+  if (lineEnd !== undefined && !words.includes(lineEnd)) {
+    if (words.length === vocabularySize - 1) words.pop();
+    words.push(lineEnd);
+  }
+  return new WordTokenizer({ ...splitOptions(config), outOfVocabulary: unknown, words });
 }
 
 /** What decides where a text is cut into words. */
@@ -96,6 +105,17 @@ export function splitOptions({
   filters,
   lowerCase,
   split,
-}: Pick<WordConfig, 'filters' | 'lowerCase' | 'split'>): SplitOptions {
-  return { filters: filters ?? kerasFilters, lowerCase, split };
+  lineEnd,
+}: Pick<WordConfig, 'filters' | 'lowerCase' | 'split' | 'lineEnd'>): SplitOptions {
+  const options = { filters: filters ?? kerasFilters, lowerCase, split };
+  return lineEnd === undefined ? options : { ...options, lineEnd };
+}
+
+/** The words of a text. */
+export function splitWords(text: string, config: WordConfig): string[] {
+  const words: string[] = [];
+  new WordSplitter(splitOptions(config)).split(text, (bytes, start, end) =>
+    words.push(Buffer.from(bytes.subarray(start, end)).toString()),
+  );
+  return words;
 }

@@ -23,6 +23,9 @@ const classifiers: Record<string, Record<string, unknown>> = {
 const models: Record<string, Record<string, unknown>> = {
   word: { tokenizer: { kind: 'word' } },
   'word that drops': { tokenizer: dropping },
+  'word with line ends': {
+    tokenizer: { kind: 'word', unknownToken: 'cat', lineEnd: '<eos>', minCount: 2 },
+  },
   char: { tokenizer: { kind: 'char' } },
   byte: { tokenizer: { kind: 'byte' } },
   bpe: { tokenizer: { kind: 'bpe', vocabularySize: 300 } },

@@ -21,11 +21,15 @@ export function fitTokenizer(config: TokenizerConfig, texts: Iterable<string>): 
 function cutTokens(config: TokenizerConfig, text: string): string[] {
   switch (config.kind) {
     case 'word': {
-      const { filters, lowerCase, split } = splitOptions(config);
+      const { filters, lowerCase, split, lineEnd } = splitOptions(config);
       const separators = new Set(filters);
       const cased = lowerCase ? text.toLowerCase() : text;
-      const spaced = Array.from(cased, (each) => (separators.has(each) ? split : each)).join('');
-      return spaced.split(split).filter((word) => word !== '');
+      const lines = lineEnd === undefined ? [cased] : cased.split(/\r?\n/);
+      return lines.flatMap((line, i) => {
+        const spaced = Array.from(line, (each) => (separators.has(each) ? split : each)).join('');
+        const words = spaced.split(split).filter((word) => word !== '');
+        return i === 0 ? words : [lineEnd!, ...words];
+      });
     }
     case 'char':
       return Array.from(

@@ -1,8 +1,10 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
 import { tokenizerFromJson } from '../../../src/data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../../../src/data/tokenizers/serialized.js';
 import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
+import { streamText } from '../../../src/data/tokenizers/text-stream.js';
 import { fitTokenizer } from './fit.js';
 
 function fit(texts: string[], options: Record<string, unknown> = {}): Tokenizer {
@@ -106,5 +108,61 @@ describe('the word tokenizer, by the rules of Keras', () => {
     const tokenizer = fit([cat]);
     expect(tokenizer.cut('the cat. sa')).toBe(9);
     expect(tokenizer.cut('thecat.sa')).toBe(0);
+  });
+});
+
+describe('words of language models', () => {
+  const ptb = ' a b <unk> N \n b <unk> \n';
+  const options = { filters: '', lowerCase: false, unknownToken: '<unk>', lineEnd: '<eos>' };
+
+  it('has one token for what the text and the vocabulary do not know', () => {
+    const tokenizer = fit([ptb], options);
+    expect(tokenizer.toJSON()).toMatchObject({ words: ['<unk>', 'b', '<eos>', 'a', 'N'] });
+    expect(tokenizer.vocabularySize).toBe(6);
+    expect(tokenizer.emptyToken).toBe(1);
+    expect(tokenizer.encode('a <unk> new\n')).toEqual([4, 1, 1, 3]);
+    const dropped = fit([ptb], { ...options, outOfVocabulary: null });
+    expect(dropped.encode('new')).toEqual([1]);
+  });
+
+  it('ends lines, also those of another system, and writes them', () => {
+    const tokenizer = fit([ptb], options);
+    expect(tokenizer.encode('a b\r\nb\n\n\r\n\rb')).toEqual([4, 2, 3, 2, 3, 3, 3, 1]);
+    expect(tokenizer.decode(tokenizer.encode('a b\n\nN b\n'))).toBe('a b\n\nN b\n');
+    const next = streamText(tokenizer, 'a b');
+    expect([3, 4, 2, 3].map(next)).toEqual(['\n', 'a', ' b', '\n']);
+  });
+
+  it('has the line end in its vocabulary however rare it is', () => {
+    const rare = fit(['a a a b b c c\n'], { ...options, minCount: 2 });
+    expect(rare.toJSON()).toMatchObject({ words: ['<unk>', 'a', 'b', 'c', '<eos>'] });
+    const full = fit(['a a a b b c c\n'], { ...options, vocabularySize: 4 });
+    expect(full.toJSON()).toMatchObject({ words: ['<unk>', 'a', '<eos>'] });
+    expect(full.encode('a b\n')).toEqual([2, 1, 3]);
+  });
+
+  it('cuts and encodes alike whether separators are single bytes or not, in parts as in whole', () => {
+    const text = fc.string({
+      unit: fc.constantFrom('a', 'é', ' ', '\n', '\r', '\r\n', '.'),
+      maxLength: 30,
+    });
+    const fast = fit(['a é .\n'], options);
+    const slow = fit(['a é .\n'], { ...options, filters: '猫' });
+    fc.assert(
+      fc.property(text, (each) => {
+        const ids = fast.encode(each);
+        expect(slow.encode(each)).toEqual(ids);
+        const at = fast.cut(each);
+        expect([...fast.encode(each.slice(0, at)), ...fast.encode(each.slice(at))]).toEqual(ids);
+      }),
+    );
+  });
+
+  it('survives JSON, and a tokenizer without these tokens is written as before', () => {
+    const tokenizer = fit([ptb], options);
+    const json: unknown = JSON.parse(JSON.stringify(tokenizer));
+    const again = tokenizerFromJson(serializedTokenizerSchema.parse(json));
+    expect(again.encode('a\nb')).toEqual(tokenizer.encode('a\nb'));
+    expect(Object.keys(fit([ptb]).toJSON())).not.toContain('lineEnd');
   });
 });
