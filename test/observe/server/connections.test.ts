@@ -91,7 +91,7 @@ describe('a connection', () => {
     const { socket, closed } = await dial();
     socket.write('POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n');
     for (let sent = 0; !socket.closed && sent < 1000; sent++) {
-      socket.write(Buffer.alloc(5000));
+      socket.write(Buffer.alloc(100_000));
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
     await closed;
@@ -165,14 +165,18 @@ describe('among many connections', () => {
   test('those who have asked stay while others are silent', async () => {
     let release = (): void => undefined;
     const ready = new Promise<void>((resolve) => (release = resolve));
-    await open({ connections: 4 }, async (asked) => {
+    let [asked, accepted] = [0, 0];
+    await open({ connections: 4 }, async (request) => {
+      asked++;
       await ready;
-      return answerAll(asked);
+      return answerAll(request);
     });
+    server.on('connection', () => accepted++);
     const asking = await dial();
     asking.socket.write(request);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await expect.poll(() => asked, { interval: 2 }).toBe(1);
     await Promise.all(Array.from({ length: 20 }, dial));
+    await expect.poll(() => accepted, { interval: 2 }).toBe(21);
     release();
     await asking.closed;
     expect(asking.received()).toContain('200 OK');
