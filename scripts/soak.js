@@ -15,9 +15,13 @@ const modes = {
   'resume-times': { describe: 'How long a resume takes at step 10 and at step 100,000' },
   pauses: { describe: 'How long training stands still for a checkpoint of 20 million weights' },
   clients: { describe: 'Whether clients of the metrics server can slow a training' },
+  calls: {
+    describe:
+      'So many calls of one model from 64 callers at once, each compared with its rows alone',
+  },
   memory: { describe: 'Whether memory grows in 20,000 steps' },
 };
-const counts = ['minutes', 'deaths', 'kills', 'stops'];
+const counts = ['minutes', 'deaths', 'kills', 'stops', 'calls'];
 
 const options = await yargs(process.argv.slice(2))
   .scriptName('npm run soak --')
@@ -48,7 +52,10 @@ const options = await yargs(process.argv.slice(2))
   .parseAsync();
 const { seed } = options;
 
-if (options.memory) {
+if (options.calls) {
+  const { overlapCalls } = await import('./soak/calls.js');
+  await overlapCalls(options.calls, seed);
+} else if (options.memory) {
   const { measureMemory } = await import('./soak/memory.js');
   await measureMemory();
 } else if (options.clients) {
