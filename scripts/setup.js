@@ -38,7 +38,8 @@ function isOutdated(target, sources) {
 }
 
 function run(what, command, ...args) {
-  console.log(what);
+  // Standard output is npm pack's, for the name of what it has packed.
+  console.error(what);
   const shell = process.platform === 'win32';
   const { status, error } = spawnSync(command, args, {
     cwd: root,
@@ -52,13 +53,16 @@ function run(what, command, ...args) {
   process.exit(1);
 }
 
-if (needsInstall()) {
+// In an installed package there is nothing to install for it, nor anything to compile.
+const isClone = existsSync(path.join(root, 'package-lock.json'));
+
+if (isClone && needsInstall()) {
   // Development packages too, also where NODE_ENV says production: building needs TypeScript.
   run('Installing packages …', 'npm', 'ci', '--include=dev', '--loglevel=error');
 }
 if (isOutdated('build/native.json', ['kernels', 'scripts/build-native.js'])) {
   run('Building the native kernels …', process.execPath, 'scripts/build-native.js');
 }
-if (isOutdated('dist', ['src', 'workers', 'tsconfig.json'])) {
+if (isClone && isOutdated('dist', ['src', 'workers', 'tsconfig.json'])) {
   run('Compiling …', process.execPath, 'scripts/build.js');
 }

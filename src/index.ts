@@ -1,11 +1,83 @@
-/** The library's public face. */
-export { describeBackends } from './backend/select.js';
-export { formatConfig, loadConfig, parseConfig, type NamedConfig } from './config/load.js';
-export type { Config } from './config/schema.js';
-export { readBatches, readExamples } from './data/examples.js';
-export { prepareHeldOut, type HeldOut } from './data/held-out.js';
-export { prepareCorpus } from './data/prepare.js';
+/**
+ * The library's public face. Its declarations name light types alone: a program that compiles against them needs no types of
+ * packages that the library keeps to itself.
+ */
+import * as backends from './backend/select.js';
+import { resolveConfig } from './config/load.js';
+import type { ConfigInput } from './config/schema.js';
+import type { Corpus } from './data/corpus.js';
+import * as data from './data/prepare.js';
+import { checkTrainOptions } from './train/check-options.js';
+import type { EndEvent, TrainListener } from './train/events.js';
+import * as models from './train/model-file.js';
+import * as runs from './train/run.js';
+import type { TrainOptions } from './train/train-options.js';
+import type { OpenOptions, TrainedModel } from './train/trained-model.js';
+
+export { formatConfig, loadConfig, parseConfig, resolveConfig } from './config/load.js';
+export type { NamedConfig } from './config/load.js';
+export type { Config, ConfigInput } from './config/schema.js';
+export type { Corpus, TrainSource } from './data/corpus.js';
+export { readExamples, type Example, type ExampleOptions } from './data/examples.js';
+export { prepareHeldOut, type HeldOut, type HeldOutModel } from './data/held-out.js';
+export type { Manifest } from './data/manifest.js';
+export type { RowArrays, TokenStore } from './data/token-store.js';
+export type { SerializedTokenizer } from './data/tokenizers/serialized.js';
+export type { Tokenizer } from './data/tokenizers/tokenizer.js';
 export { UserError } from './errors.js';
 export type * from './train/events.js';
-export { openModel, TrainedModel } from './train/model-file.js';
-export { train } from './train/run.js';
+export type { TrainOptions } from './train/train-options.js';
+export type * from './train/trained-model.js';
+
+/** A set of kernels, whether it can compute here, and why or why not. */
+export interface BackendDescription {
+  readonly name: 'native' | 'wasm' | 'reference';
+  readonly available: boolean;
+  readonly reason: string;
+}
+
+/** Every backend there is, the one that is preferred first. */
+export function describeBackends(): BackendDescription[] {
+  return backends.describeBackends();
+}
+
+/**
+ * Trains a model as a config says, from the start or from where a run was left.
+ *
+ * @param config what `loadConfig` gives, or an object with what a config file says: keys that are left out have their
+ *   defaults
+ * @throws UserError when config, data or run directory cannot be used, or the run cannot go on
+ */
+export async function train(config: ConfigInput, options: TrainOptions): Promise<EndEvent> {
+  checkTrainOptions(options);
+  const { resume = false, listener = ignore, ...given } = options;
+  return runs.train(resolveConfig(config), { ...given, resume, listener });
+}
+
+/**
+ * Makes the token store of a config's corpus, or opens the one that is there if its sources and options are the same.
+ *
+ * @param config as for `train`
+ * @param listener hears how it goes
+ * @throws UserError that names file and line of what cannot be used
+ */
+export async function prepareCorpus(
+  config: ConfigInput,
+  listener: TrainListener = ignore,
+): Promise<Corpus> {
+  return data.prepareCorpus(resolveConfig(config), listener);
+}
+
+/**
+ * Opens a trained model.
+ *
+ * @param run directory of a run, or of one of its checkpoints
+ * @throws UserError when there is no whole checkpoint
+ */
+export function openModel(run: string, options: OpenOptions = {}): Promise<TrainedModel> {
+  return models.openModel(run, options);
+}
+
+function ignore(): void {
+  // Nobody asked to hear.
+}

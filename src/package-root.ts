@@ -1,14 +1,16 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UserError } from './errors.js';
 
 /**
  * Absolute path of a file of this package, from the sources (tests) as well as from dist/.
  *
  * @param file path relative to the folder of package.json
+ * @throws UserError where this module has been bundled into another file
  */
 export function packageFile(file: string): string {
-  return path.join(packageRoot, file);
+  return path.join((root ??= findRoot()), file);
 }
 
 /** Version of lockstep, as package.json has it. */
@@ -19,11 +21,16 @@ export function packageVersion(): string {
   return version;
 }
 
-const packageRoot = findRoot(path.dirname(fileURLToPath(import.meta.url)));
+let root: string | undefined;
 
-function findRoot(directory: string): string {
-  if (existsSync(path.join(directory, 'package.json'))) return directory;
-  const parent = path.dirname(directory);
-  if (parent === directory) throw new Error('lockstep is not inside a package');
-  return findRoot(parent);
+function findRoot(): string {
+  // A bundle has its own place, or none where it is CommonJS.
+  const { url } = import.meta as { url?: string };
+  const own = url === undefined ? '' : fileURLToPath(url);
+  const place = /^(.*?)(?:[\\/]dist)?[\\/]src[\\/]package-root\.[jt]s$/.exec(own)?.[1];
+  if (place !== undefined && existsSync(path.join(place, 'package.json'))) return place;
+  throw new UserError(
+    'lockstep cannot be bundled, since its threads and kernels are files of its own: ' +
+      'name it among the packages that your bundler leaves out (with esbuild --external:lockstep)',
+  );
 }

@@ -5,7 +5,7 @@ import { readConfigText } from './config-text.js';
 import { formatPath, type KeyPath } from './expectation.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
 import { checkTogether, describeIssues, type Problem } from './problems.js';
-import { type Config, configSchema } from './schema.js';
+import { type Config, type ConfigInput, configSchema } from './schema.js';
 import { findNode, type Locate, parseConfigText } from './yaml.js';
 
 /** A configuration with its name settled. */
@@ -31,14 +31,39 @@ export function parseConfig(
   const given = overrides.map(parseOverride);
   const { value: written, document, locate } = parseConfigText(text, fileName, given.length > 0);
   const value = given.reduce(applyOverride, written);
+  return complete(value, nameAfter(fileName), (problems) =>
+    reportProblems(problems, document, given, locate),
+  );
+}
+
+/**
+ * Like `parseConfig`, for an object: what a config file would say. One that is complete already stays as it is.
+ *
+ * @throws UserError listing every problem, one a line: `config: key: expected …, got …`.
+ */
+export function resolveConfig(config: ConfigInput): NamedConfig {
+  return complete(config, 'run', (problems) =>
+    problems
+      .map(
+        ({ path, message }) =>
+          `config: ${path.length === 0 ? '' : `${formatPath(path)}: `}${message}`,
+      )
+      .join('\n'),
+  );
+}
+
+/** Checks a configuration and fills in its defaults. */
+function complete(
+  value: unknown,
+  defaultName: string,
+  report: (problems: readonly Problem[]) => string,
+): NamedConfig {
   const parsed = configSchema.safeParse(value);
   const problems = parsed.success
     ? checkTogether(parsed.data)
     : describeIssues(parsed.error.issues, value);
-  if (problems.length > 0 || !parsed.success) {
-    throw new UserError(reportProblems(problems, document, given, locate));
-  }
-  const { name = nameAfter(fileName), ...rest } = parsed.data;
+  if (problems.length > 0 || !parsed.success) throw new UserError(report(problems));
+  const { name = defaultName, ...rest } = parsed.data;
   return freezeDeep({ name, ...rest });
 }
 

@@ -6,17 +6,7 @@ import type { Config } from '../config/schema.js';
 import { SLOT } from '../model/plan.js';
 import { BatchFeed } from './batch-feed.js';
 import type { Engine } from './engine.js';
-
-export interface Evaluation {
-  /** Mean cross-entropy in nats per target. */
-  loss: number;
-  accuracy: number;
-  /** exp(loss); for language models. */
-  perplexity?: number;
-  targets: number;
-  /** `confusion[truth][predicted]` counts rows; for classifiers. */
-  confusion?: number[][];
-}
+import type { Evaluation } from './trained-model.js';
 
 /** The batches that training takes from a corpus. */
 export function trainingBatches(

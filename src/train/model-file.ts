@@ -1,6 +1,5 @@
 import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
-import type { Config } from '../config/schema.js';
 import { encodeRow } from '../data/encode-row.js';
 import type { TokenStore } from '../data/token-store.js';
 import { streamText } from '../data/tokenizers/text-stream.js';
@@ -9,35 +8,16 @@ import { UserError } from '../errors.js';
 import { PURPOSE, uniform } from '../tensor/random.js';
 import { Calls } from './calls.js';
 import { createState } from './carried-state.js';
-import { evaluate, evaluationBatches, type Evaluation } from './evaluation.js';
+import { evaluate, evaluationBatches } from './evaluation.js';
 import { findCheckpoint } from './find-checkpoint.js';
 import { ModelEngine } from './model-engine.js';
 import { RowBatches } from './row-batches.js';
 import { verifyCheckpoint, type RunState } from './run-state.js';
 import { networkShape } from './sizes.js';
 import { readTrainedConfig } from './trained-config.js';
+import type { Evaluation, GenerateOptions, OpenOptions, TrainedModel } from './trained-model.js';
 import { Turns } from './turns.js';
 import type { Vocabulary } from './vocabulary-file.js';
-
-export interface OpenOptions {
-  /** `best` (the default), `latest`, or the name of a checkpoint. */
-  checkpoint?: string;
-  workers?: number;
-  backend?: Config['backend'];
-  /** Hears where the run's config.yaml is not what the checkpoint was trained with; a warning of Node by default. */
-  notify?: (message: string) => void;
-}
-
-export interface GenerateOptions {
-  prompt: string;
-  /** Tokens to draw. */
-  length: number;
-  /** Divides the logits: below 1 bolder towards the likely, 0 always the most likely. */
-  temperature: number;
-  /** Draws among this many most likely tokens; 0 for all. */
-  topK: number;
-  seed: number;
-}
 
 /**
  * Opens a trained model.
@@ -60,18 +40,13 @@ export async function openModel(
   const notify = options.notify ?? ((message) => process.emitWarning(message));
   const config = await readTrainedConfig(found.run, found.checkpoint, state, notify, overrides);
   const vocabulary = await found.run.readVocabulary(state);
-  return new TrainedModel(config, vocabulary, state, found.checkpoint, workerFile);
+  return new SharedModel(config, vocabulary, state, found.checkpoint, workerFile);
 }
 
-/**
- * A model for use. Calls may come at any time and overlap: they take turns, share batches and spread them over the workers,
- * and what each gives depends on its own arguments alone. A model that is not closed does not keep the process alive.
- */
-export class TrainedModel {
+class SharedModel implements TrainedModel {
   readonly tokenizer: Tokenizer;
   readonly classes: readonly string[];
   readonly step: number;
-  /** Fingerprint of the corpus that it was trained on. */
   readonly corpus: string;
   readonly #calls: Calls;
   readonly #engine: ModelEngine;
@@ -96,7 +71,6 @@ export class TrainedModel {
     this.#rows = new RowBatches(this.#engine);
   }
 
-  /** Class probabilities of each text, in the order of `classes`. */
   classify(texts: readonly string[]): Promise<Float32Array[]> {
     return this.#calls.run(async () => {
       if (this.config.task !== 'classify') {
@@ -116,7 +90,6 @@ export class TrainedModel {
     });
   }
 
-  /** Loss and accuracy over a token store that was prepared with this model's vocabulary. */
   evaluate(store: TokenStore): Promise<Evaluation> {
     return this.#calls.run(() =>
       // One after the other: each goes over its store in order and may need a larger engine than the one before.
@@ -128,7 +101,6 @@ export class TrainedModel {
     );
   }
 
-  /** Draws tokens one after the other and yields their text; the same seed draws the same text. */
   async *generate(options: GenerateOptions): AsyncGenerator<string, void, undefined> {
     const call = this.#calls.begin();
     try {
@@ -168,10 +140,6 @@ export class TrainedModel {
     }
   }
 
-  /**
-   * Refuses calls from now on, waits for those under way and ends the threads. A text that nobody goes on reading does not
-   * count as under way.
-   */
   close(): Promise<void> {
     return (this.#closed ??= this.#calls.close().then(() => this.#engine.close()));
   }

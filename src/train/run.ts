@@ -43,7 +43,7 @@ export interface TrainOptions {
   override?: boolean;
   listener: TrainListener;
   /** When it aborts, the step under way is finished, a checkpoint written and the run ended. */
-  signal?: AbortSignal;
+  signal?: { readonly aborted: boolean };
   /** Writes and reads the run's directory, and runs its threads; tests bring ones that fail. */
   fs?: RunFileSystem;
   workerFile?: string;

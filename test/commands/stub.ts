@@ -1,6 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { parseConfig } from '../../src/config/load.js';
-import { type Config } from '../../src/config/schema.js';
+import { type NamedConfig, parseConfig } from '../../src/config/load.js';
 import { type Context } from '../../src/commands/context.js';
 import { type Library, type TrainedModel } from '../../src/commands/library.js';
 import { readBatches } from '../../src/data/examples.js';
@@ -87,7 +86,7 @@ export function stubLanguageModel(): TrainedModel {
   };
 }
 
-function stubModel(config: Config): TrainedModel {
+function stubModel(config: NamedConfig): TrainedModel {
   return {
     config,
     classes: [],

@@ -1,0 +1,15 @@
+import type { TrainListener } from './events.js';
+
+/** How a run goes, beside what its config says. */
+export interface TrainOptions {
+  /** Where config, checkpoints and logs go. */
+  runDir: string;
+  /** Whether to go on with the run that lies there; false when absent. */
+  resume?: boolean;
+  /** Whether to go on also with a config or corpus that makes other weights of the run. */
+  override?: boolean;
+  /** Hears everything that happens. */
+  listener?: TrainListener;
+  /** An AbortSignal: when it aborts, the step under way is finished, a checkpoint written and the run ended. */
+  signal?: { readonly aborted: boolean };
+}

@@ -1,0 +1,63 @@
+import type { NamedConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
+import type { TokenStore } from '../data/token-store.js';
+import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
+
+/** What can be done with a trained model. Types alone: the library's public face names them. */
+
+export interface OpenOptions {
+  /** `best` (the default), `latest`, or the name of a checkpoint. */
+  checkpoint?: string;
+  workers?: number;
+  backend?: Config['backend'];
+  /** Hears where the run's config.yaml is not what the checkpoint was trained with; a warning of Node by default. */
+  notify?: (message: string) => void;
+}
+
+export interface GenerateOptions {
+  prompt: string;
+  /** Tokens to draw. */
+  length: number;
+  /** Divides the logits: below 1 bolder towards the likely, 0 always the most likely. */
+  temperature: number;
+  /** Draws among this many most likely tokens; 0 for all. */
+  topK: number;
+  seed: number;
+}
+
+export interface Evaluation {
+  /** Mean cross-entropy in nats per target. */
+  loss: number;
+  accuracy: number;
+  /** exp(loss); for language models. */
+  perplexity?: number;
+  targets: number;
+  /** `confusion[truth][predicted]` counts rows; for classifiers. */
+  confusion?: number[][];
+}
+
+/**
+ * A model for use. Calls may come at any time and overlap: they take turns, share batches and spread them over the workers,
+ * and what each gives depends on its own arguments alone. A model that is not closed does not keep the process alive.
+ */
+export interface TrainedModel {
+  readonly config: NamedConfig;
+  readonly tokenizer: Tokenizer;
+  /** Names of the classes in the order of their ids; empty for language models. */
+  readonly classes: readonly string[];
+  readonly step: number;
+  readonly checkpoint: string;
+  /** Fingerprint of the corpus that it was trained on. */
+  readonly corpus: string;
+  /** Class probabilities of each text, in the order of `classes`. */
+  classify(texts: readonly string[]): Promise<Float32Array[]>;
+  /** Loss and accuracy over a token store that was prepared with this model's vocabulary. */
+  evaluate(store: TokenStore): Promise<Evaluation>;
+  /** Draws tokens one after the other and yields their text; the same seed draws the same text. */
+  generate(options: GenerateOptions): AsyncGenerator<string, void, undefined>;
+  /**
+   * Refuses calls from now on, waits for those under way and ends the threads. A text that nobody goes on reading does not
+   * count as under way.
+   */
+  close(): Promise<void>;
+}
