@@ -2,10 +2,14 @@
  * The library's public face. Its declarations name light types alone: a program that compiles against them needs no types of
  * packages that the library keeps to itself.
  */
+// First, since a bundle fails in other people's modules otherwise, before this one can say what is wrong.
+import './package-root.js';
 import * as backends from './backend/select.js';
 import { resolveConfig } from './config/load.js';
 import type { ConfigInput } from './config/schema.js';
 import type { Corpus } from './data/corpus.js';
+import * as heldOut from './data/held-out.js';
+import type { HeldOut, HeldOutModel } from './data/held-out.js';
 import * as data from './data/prepare.js';
 import { checkTrainOptions } from './train/check-options.js';
 import type { EndEvent, TrainListener } from './train/events.js';
@@ -19,8 +23,11 @@ export type { NamedConfig } from './config/load.js';
 export type { Config, ConfigInput } from './config/schema.js';
 export type { Corpus, TrainSource } from './data/corpus.js';
 export { readExamples, type Example, type ExampleOptions } from './data/examples.js';
-export { prepareHeldOut, type HeldOut, type HeldOutModel } from './data/held-out.js';
+export type { Encoding } from './data/encodings.js';
+export type { HeldOut, HeldOutModel } from './data/held-out.js';
 export type { Manifest } from './data/manifest.js';
+export type { RowOptions } from './data/rows.js';
+export type { Format, Notify } from './data/sources.js';
 export type { RowArrays, TokenStore } from './data/token-store.js';
 export type { SerializedTokenizer } from './data/tokenizers/serialized.js';
 export type { Tokenizer } from './data/tokenizers/tokenizer.js';
@@ -66,6 +73,22 @@ export async function prepareCorpus(
   listener: TrainListener = ignore,
 ): Promise<Corpus> {
   return data.prepareCorpus(resolveConfig(config), listener);
+}
+
+/**
+ * Prepares files as a validation split of the model's corpus is prepared, so that the same file gives the same numbers:
+ * `model.evaluate(heldOut.store)`.
+ *
+ * @param named what names the files, for messages
+ * @throws UserError that names file and line of what cannot be used
+ */
+export function prepareHeldOut(
+  model: HeldOutModel,
+  paths: readonly string[],
+  named = 'paths',
+  listener: TrainListener = ignore,
+): Promise<HeldOut> {
+  return heldOut.prepareHeldOut(model, paths, named, listener);
 }
 
 /**

@@ -7,10 +7,9 @@ import { UserError } from './errors.js';
  * Absolute path of a file of this package, from the sources (tests) as well as from dist/.
  *
  * @param file path relative to the folder of package.json
- * @throws UserError where this module has been bundled into another file
  */
 export function packageFile(file: string): string {
-  return path.join((root ??= findRoot()), file);
+  return path.join(packageRoot, file);
 }
 
 /** Version of lockstep, as package.json has it. */
@@ -21,8 +20,9 @@ export function packageVersion(): string {
   return version;
 }
 
-let root: string | undefined;
+const packageRoot = findRoot();
 
+/** @throws UserError where this module has been bundled into another file */
 function findRoot(): string {
   // A bundle has its own place, or none where it is CommonJS.
   const { url } = import.meta as { url?: string };

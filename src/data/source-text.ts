@@ -118,7 +118,7 @@ export async function* readBytes(
   source: Source,
   extent?: Extent,
   observe?: BytesObserver,
-): AsyncGenerator<Buffer, void, undefined> {
+): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const bytes of openFile(source, extent) as AsyncIterable<Buffer>) {
     observe?.(bytes);
     yield bytes;
@@ -136,7 +136,7 @@ function openFile(source: Source, extent: Extent | undefined): Readable | Buffer
   return createReadStream(source.path, { ...options, start: extent.start, end: extent.end - 1 });
 }
 
-function decompress(source: Source, bytes: AsyncIterable<Buffer>): AsyncIterable<Uint8Array> {
+function decompress(source: Source, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   if (source.compression === undefined) return bytes;
   if (source.compression === 'zstd') return decompressZstd(bytes);
   return decompressGzip(bytes, pieceBytes);

@@ -1,0 +1,163 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { packageFile } from '../../src/package-root.js';
+import { installPackage, type Installed } from './installed.js';
+
+let installed: Installed;
+beforeAll(() => {
+  installed = installPackage();
+  const rows = Array.from({ length: 60 }, (_, i) =>
+    i % 2 === 0 ? `the ruby is ${i},red\n` : `a sea of ${i},blue\n`,
+  );
+  write('rows.csv', `text,label\n${rows.join('')}`);
+});
+afterAll(() => installed.remove());
+
+function write(name: string, text: string): string {
+  writeFileSync(join(installed.folder, name), text);
+  return name;
+}
+
+const trainAndClassify = `
+const end = await train(
+  { task: 'classify', data: { train: 'rows.csv' }, train: { maxSteps: 4 } },
+  { runDir: process.argv[2] },
+);
+const model = await openModel(end.checkpoint);
+const [answer] = await model.classify(['the ruby']);
+console.log(end.reason, answer.length);
+`;
+
+describe('an installed package', () => {
+  test('trains and classifies from an ES module, with a config that names what has no default', () => {
+    const file = write('a.mjs', `import { train, openModel } from 'lockstep';${trainAndClassify}`);
+    expect(installed.run('node', file, 'runs/esm')).toEqual({
+      status: 0,
+      stdout: 'finished 2\n',
+      stderr: '',
+    });
+  });
+
+  test('and from CommonJS', () => {
+    const file = write(
+      'a.cjs',
+      `const { train, openModel } = require('lockstep'); (async () => {${trainAndClassify}})();`,
+    );
+    const { status, stdout } = installed.run('node', '--no-warnings', file, 'runs/cjs');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'finished 2\n' });
+  });
+
+  test('has programs that run, and says which kernels compute without a compiler', () => {
+    const program = join('node_modules', 'lockstep', 'bin', 'lockstep.js');
+    const { status, stdout } = installed.run('node', program, 'doctor');
+    expect(status).toBe(0);
+    expect(stdout).toContain('the native kernels have not been built (npm rebuild');
+  });
+
+  test('holds every script that it names', () => {
+    const names = new Set<string>();
+    for (const file of installed.files) {
+      if (!/^(README|docs\/|dist\/src\/commands\/.*\.js$|bin\/)/.test(file)) continue;
+      const text = readFileSync(join(installed.folder, 'node_modules/lockstep', file), 'utf8');
+      for (const [name] of text.matchAll(/\bscripts\/[\w-]+\.(?:js|py)\b/g)) names.add(name);
+    }
+    expect(names).toContain('scripts/pytorch_bench.py');
+    expect([...names].filter((name) => !installed.files.includes(name))).toEqual([]);
+  });
+});
+
+const program = `
+import { describeBackends, loadConfig, openModel, prepareCorpus, readExamples, train, UserError } from 'lockstep';
+import type { Config, ConfigInput, TrainEvent, TrainOptions, TrainedModel } from 'lockstep';
+export async function use(stop: AbortSignal): Promise<number> {
+  const input: ConfigInput = { task: 'classify', data: { train: 'rows.csv', tokenizer: { kind: 'char' } } };
+  const options: TrainOptions = { runDir: 'x', signal: stop, listener: (event: TrainEvent) => console.log(event.type) };
+  const end = await train(input, options);
+  const model: TrainedModel = await openModel(end.checkpoint, { workers: 2 });
+  const corpus = await prepareCorpus(await loadConfig('a.yaml'));
+  const { loss } = await model.evaluate(corpus.train);
+  for await (const { text, line } of readExamples(['a.csv'], { text: 'body' })) console.log(text.length + line);
+  const config: Config = model.config;
+  if (describeBackends().some(({ available }) => available)) throw new UserError(config.task);
+  return loss + (await model.classify(['a']))[0]!.length;
+}
+`;
+
+describe('a program in TypeScript that checks its libraries, too, compiles', () => {
+  test.each([
+    ['NodeNext', 'NodeNext', ['use.mts', 'use.cts']],
+    ['ESNext', 'bundler', ['use.ts']],
+  ])('as %s, with resolution %s: %s', (module, moduleResolution, files) => {
+    const types = join(installed.folder, 'node_modules', '@types');
+    mkdirSync(types, { recursive: true });
+    for (const name of ['@types/node', 'undici-types']) {
+      // What a program for Node brings itself.
+      const place = join(installed.folder, 'node_modules', name);
+      symlinkOnce(packageFile(`node_modules/${name}`), place);
+    }
+    for (const file of files) write(file, program);
+    const options = {
+      module,
+      moduleResolution,
+      target: 'ES2023',
+      lib: ['ES2023'],
+      types: ['node'],
+    };
+    const config = {
+      compilerOptions: { ...options, strict: true, exactOptionalPropertyTypes: true, noEmit: true },
+      files,
+    };
+    write('tsconfig.json', JSON.stringify(config));
+    const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+    const { status, stdout } = installed.run('node', tsc, '--project', '.');
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  });
+});
+
+function symlinkOnce(target: string, place: string): void {
+  try {
+    symlinkSync(target, place);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
+describe('a bundle', () => {
+  const esbuild = createRequire(import.meta.url).resolve('esbuild/bin/esbuild');
+  const bundle = (format: string, extension: string, ...options: string[]): string => {
+    const file = write(
+      'bundled.js',
+      `import { openModel } from 'lockstep'; openModel('absent').catch(({ message }) => console.log(message));`,
+    );
+    const out = `bundle.${extension}`;
+    const args = ['--bundle', '--platform=node', `--format=${format}`, `--outfile=${out}`];
+    const { status, stderr } = installed.run('node', esbuild, file, ...args, ...options);
+    expect({ status, errors: /error/i.test(stderr) }).toEqual({ status: 0, errors: false });
+    return out;
+  };
+
+  test.each([
+    ['esm', 'mjs'],
+    ['cjs', 'cjs'],
+  ])('that leaves the package out works (%s)', (format, extension) => {
+    const out = bundle(format, extension, '--external:lockstep');
+    const { status, stdout } = installed.run('node', '--no-warnings', out);
+    expect(status).toBe(0);
+    expect(stdout).toContain('absent: expected the directory of a run');
+  });
+
+  test.each([
+    ['esm', 'mjs'],
+    ['cjs', 'cjs'],
+  ])(
+    'that takes the package in is refused in a sentence that says what to do (%s)',
+    (format, extension) => {
+      const { status, stderr } = installed.run('node', bundle(format, extension));
+      expect(status).toBe(1);
+      expect(stderr).toContain('UserError: lockstep cannot be bundled, since its threads');
+      expect(stderr).toContain('(with esbuild --external:lockstep)');
+    },
+  );
+});
