@@ -22,11 +22,12 @@ export { formatConfig, loadConfig, parseConfig, resolveConfig } from './config/l
 export type { NamedConfig } from './config/load.js';
 export type { Config, ConfigInput } from './config/schema.js';
 export type { Corpus, TrainSource } from './data/corpus.js';
-export { readExamples, type Example, type ExampleOptions } from './data/examples.js';
+export { readBatches, readExamples } from './data/examples.js';
+export type { BadRow, Example, ExampleOptions, RowBatch } from './data/examples.js';
 export type { Encoding } from './data/encodings.js';
 export type { HeldOut, HeldOutModel } from './data/held-out.js';
 export type { Manifest } from './data/manifest.js';
-export type { RowOptions } from './data/rows.js';
+export type { ObjectFields, RowFields, RowOptions, TableFields } from './data/rows.js';
 export type { Format, Notify } from './data/sources.js';
 export type { RowArrays, TokenStore } from './data/token-store.js';
 export type { SerializedTokenizer } from './data/tokenizers/serialized.js';
