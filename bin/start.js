@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import './node-version.js';
+import { existsSync } from 'fs';
 
 const program = new URL('../dist/src/cli.js', import.meta.url);
 

@@ -9,6 +9,7 @@
  * of its own, as logs and mails do, so that there are millions of different words. Files come in turn as gzipped CSV,
  * JSON Lines and Parquet, of about 128 MiB of text each. The same bytes come out on every machine.
  */
+import '../bin/node-version.js';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';

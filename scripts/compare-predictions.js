@@ -7,6 +7,7 @@
  * Prints the largest difference, and fails above 1e-5. The environment variable PYTHON names the interpreter that
  * has PyTorch (python3 unless set).
  */
+import '../bin/node-version.js';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { encodeRow } from '../dist/src/data/encode-row.js';

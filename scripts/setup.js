@@ -3,6 +3,7 @@
  * and compiles TypeScript, each only when it is missing or out of date. Uses Node alone, because it
  * runs before anything is installed.
  */
+import '../bin/node-version.js';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -47,6 +48,10 @@ function run(what, command, ...args) {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   if (status === 0) return;
+  if (error && error.code === 'ENOENT') {
+    console.error(`setup: the program ${command} is needed, and not found: install it`);
+    process.exit(1);
+  }
   console.error(
     `setup: ${[command, ...args].join(' ')} failed${error ? `: ${error.message}` : ''}`,
   );

@@ -4,6 +4,7 @@
  * whose threads die at random, and compares the result, byte for byte, with that of a run that nobody disturbed.
  * Ends with a non-zero status at the first difference, and keeps the runs. `--help` lists other modes.
  */
+import '../bin/node-version.js';
 import yargs from 'yargs';
 
 const modes = {

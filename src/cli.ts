@@ -12,7 +12,9 @@ import { trainCommand } from './commands/train.js';
 import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
 import { packageVersion } from './package-root.js';
+import { followShellOfNpm } from './npm-shell.js';
 import { printable } from './printable.js';
+import { programName } from './program-name.js';
 import { asUserError } from './system-errors.js';
 
 /** Exit status after an error that is nobody's fault but ours (EX_SOFTWARE of sysexits.h). */
@@ -75,7 +77,10 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .fail((message: string | null, error: Error | undefined) => {
       if (error !== undefined && error.name !== 'YError') throw error;
       const sentence = describeMisuse(message ?? error?.message ?? '', argv, command?.optionNames);
-      const help = command === undefined ? 'lockstep --help' : `lockstep ${argv[0]!} --help`;
+      const help =
+        command === undefined
+          ? `${context.program} --help`
+          : `${context.program} ${argv[0]!} --help`;
       throw new UserError(`${sentence}; see ${help}`);
     });
   // With a callback, yargs hands over what it would otherwise print (help and version).
@@ -135,6 +140,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`Standard output cannot be written (${codeOf(error)})\n`);
     process.exit(1);
   });
+  followShellOfNpm();
   // Nobody sees progress any more, once a terminal is closed; the work goes on.
   process.stderr.on('error', () => undefined);
   process.on('uncaughtException', (error) => {
@@ -144,6 +150,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   process.exitCode = await run(argv, {
     stdout: process.stdout,
     stderr: process.stderr,
+    program: programName(process.argv[1] ?? 'lockstep'),
     loadLibrary: () => import('./index.js'),
     catchSignals,
     status: 0,

@@ -88,6 +88,15 @@ export function heapTraits(
  * @throws UserError when the machine or the backend has less
  */
 export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
+  expectMemory(kind, bytes);
+  if (kind === 'native') return { bytes: createNativeMemory(bytes) };
+  if (kind === 'reference') return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)) };
+  const memory = createWasmMemory(bytes);
+  return { bytes: new Uint8Array(memory.buffer), memory };
+}
+
+/** @throws UserError when the machine or the backend has less memory */
+export function expectMemory(kind: BackendKind, bytes: number): void {
   const gib = (size: number): string => `${(size / 2 ** 30).toFixed(1)} GiB`;
   const needed = `this model and batch need ${gib(bytes)} of memory`;
   if (bytes > totalmem()) {
@@ -96,16 +105,12 @@ export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
         'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength',
     );
   }
-  if (kind === 'native') return { bytes: createNativeMemory(bytes) };
-  if (kind === 'reference') return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)) };
-  if (bytes > WASM_HEAP_LIMIT) {
+  if (kind === 'wasm' && bytes > WASM_HEAP_LIMIT) {
     throw new UserError(
       `${needed}, and the wasm backend can address 4 GiB: ` +
         'use the native backend (a C compiler at install time), or lower train.batchSize or the model size',
     );
   }
-  const memory = createWasmMemory(bytes);
-  return { bytes: new Uint8Array(memory.buffer), memory };
 }
 
 /** The kernels on this thread; `thread` is its number, `argumentSpace` its own place for kernel arguments. */

@@ -7,6 +7,8 @@ export interface Context {
   readonly stdout: Writable;
   /** Progress, notices and errors. */
   readonly stderr: Writable & { isTTY?: boolean };
+  /** The command that starts the program where the user stands, for hints. */
+  readonly program: string;
   loadLibrary(): Promise<Library>;
   /**
    * From now on the first SIGINT, SIGTERM or SIGHUP does not end the process but aborts `signal`; the

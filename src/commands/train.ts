@@ -58,7 +58,7 @@ export const trainCommand = (context: Context) =>
       // What --set changed stands in the run's own config only.
       const resumable = set.length === 0 ? file : join(directory, CONFIG_FILE);
       await trainObserved(config, { runDir: directory, resume, override }, context, (end) => {
-        printLines(context.stdout, summarize(end, config, directory, resumable));
+        printLines(context.stdout, summarize(end, config, directory, resumable, context.program));
       });
     },
   });
@@ -139,7 +139,13 @@ const memoryKeeper: Observer = {
   close: () => undefined,
 };
 
-function summarize(end: EndEvent, config: NamedConfig, runDir: string, file: string): string[] {
+function summarize(
+  end: EndEvent,
+  config: NamedConfig,
+  runDir: string,
+  file: string,
+  program: string,
+): string[] {
   const did = end.reason === 'finished' ? 'Finished' : 'Stopped';
   const lines = [`${did} after step ${formatCount(end.step)} in ${formatDuration(end.duration)}.`];
   if (end.best !== undefined) {
@@ -151,10 +157,10 @@ function summarize(end: EndEvent, config: NamedConfig, runDir: string, file: str
   lines.push(`Checkpoint: ${end.checkpoint}`);
   if (end.reason === 'stopped') {
     const option = runDir === join('runs', config.name) ? '' : ` --run-dir ${runDir}`;
-    lines.push(`To go on: lockstep train --config ${file}${option} --resume`);
+    lines.push(`To go on: ${program} train --config ${file}${option} --resume`);
   } else {
     const use = config.task === 'classify' ? 'predict' : 'generate';
-    lines.push(`Next: lockstep evaluate ${runDir}, or lockstep ${use} ${runDir}`);
+    lines.push(`Next: ${program} evaluate ${runDir}, or ${program} ${use} ${runDir}`);
   }
   return lines;
 }

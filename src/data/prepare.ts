@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import { type FileLock, takeLock } from '../file-lock.js';
+import { makeDirectory } from '../make-directory.js';
 import type { TrainListener } from '../train/events.js';
 import { type Corpus, openCorpus, readManifest } from './corpus.js';
 import { errorCode } from './error-code.js';
@@ -147,7 +148,7 @@ async function makeOrAwait(
   let workplace: Workplace | undefined;
   let lock: FileLock | undefined;
   try {
-    await mkdir(storeDir, { recursive: true });
+    await makeDirectory(storeDir);
     lock = await lockMaking(storeDir, plan, notice);
     const found = await findStore(config, plan);
     if (found.corpus) return { corpus: found.corpus, phase: 'reused' };

@@ -5,6 +5,7 @@ import {
   type PrepareEvent,
   type StartEvent,
 } from '../train/events.js';
+import { THREAD_BYTES } from '../train/sizes.js';
 import { formatBytes, formatCount, formatDuration, formatShare } from './figures.js';
 import { type Figures } from './pace.js';
 import { type PreparePace } from './prepare-pace.js';
@@ -20,7 +21,7 @@ export function describeStart(event: StartEvent): string[] {
     `Run ${event.runDir}: ${event.task}, ${formatCount(event.parameters)} parameters, ${output}vocabulary of ${formatCount(event.vocabulary)}`,
     `Data: ${formatCount(event.trainRows)} rows with ${formatCount(event.trainTokens)} tokens to train on, ${formatCount(event.validationRows)} rows to validate on`,
     ...(classes.length === 0 ? [] : [describeClasses(event)]),
-    `Computing with ${formatCount(event.workers)} workers on the ${backend.name} backend (${backend.reason}), ${formatBytes(event.heapBytes)} of shared memory`,
+    `Computing with ${formatCount(event.workers)} workers on the ${backend.name} backend (${backend.reason}), ${formatBytes(event.heapBytes)} of shared memory and about ${formatBytes(event.workers * THREAD_BYTES)} for the threads`,
     `${formatCount(event.totalSteps)} steps, ${formatCount(event.stepsPerEpoch)} an epoch${resumed}`,
   ];
 }

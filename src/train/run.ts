@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { chooseBackend } from '../backend/select.js';
+import { chooseBackend, expectMemory } from '../backend/select.js';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches.js';
@@ -20,7 +20,7 @@ import { loadModel, loadOptimizer, Snapshot } from './checkpoint.js';
 import { checkpointName } from './checkpoint-names.js';
 import { CheckpointWriter } from './checkpoint-writer.js';
 import type { RunFileSystem } from './disk.js';
-import { allocateEngine, Engine } from './engine.js';
+import { allocateEngine, Engine, plannedBytes } from './engine.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
 import type { EndEvent, TrainListener } from './events.js';
 import type { RunStart } from './history.js';
@@ -29,7 +29,7 @@ import { RunDirectory } from './run-directory.js';
 import { RunHold } from './run-hold.js';
 import { lockRun } from './run-lock.js';
 import { digestText } from './run-state.js';
-import { networkShape, networkSizes } from './sizes.js';
+import { describeCrowd, networkShape, networkSizes, THREAD_BYTES, workerCount } from './sizes.js';
 import { runSteps } from './steps.js';
 import { Validation } from './validation.js';
 import { formatVocabulary } from './vocabulary-file.js';
@@ -63,6 +63,12 @@ export async function train(config: Config, options: TrainOptions): Promise<EndE
   }
 }
 
+function nothingToStopBy(): UserError {
+  return new UserError(
+    'train.earlyStopping: expected a validation split to tell when to stop, but data.validation gives none',
+  );
+}
+
 interface Setting {
   corpus: Corpus;
   engine: Engine;
@@ -88,6 +94,7 @@ class TrainingRun {
     const { config } = this;
     const { runDir, resume, override = false, listener, signal } = this.options;
     const start = performance.now();
+    this.#expectFeasible();
     // Not even a lock file goes where a run was expected and is none.
     if (resume) await expectRun(this.#directory);
     this.#hold = new RunHold(runDir, await lockRun(runDir, this.#notice));
@@ -96,11 +103,7 @@ class TrainingRun {
       : undefined;
     if (!resume) await admitNew(this.#directory);
     const corpus = (this.#corpus = await prepareCorpus(config, listener));
-    if (config.train.earlyStopping && !corpus.validation) {
-      throw new UserError(
-        'train.earlyStopping: expected a validation split to tell when to stop, but data.validation gives none',
-      );
-    }
+    if (config.train.earlyStopping && !corpus.validation) throw nothingToStopBy();
     const vocabulary = formatVocabulary(corpus);
     const vocabularyDigest = digestText(vocabulary);
     if (resumed) this.#acceptCorpus(corpus, vocabularyDigest, resumed);
@@ -174,6 +177,19 @@ class TrainingRun {
   }
 
   readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
+
+  /** What can be refused before the data is prepared, which may take an hour, is refused now. */
+  #expectFeasible(): void {
+    const { config } = this;
+    if (config.train.earlyStopping && config.data.validation === 0) throw nothingToStopBy();
+    const crowd = describeCrowd(workerCount(config));
+    if (crowd !== undefined) this.#notice(crowd);
+    // The smallest vocabulary and batch that there could be.
+    const shape = networkShape(config, 3, ['', '']);
+    const sizes = networkSizes(config, shape, [{ maxRows: 1, maxTokens: 1, maxSteps: 1 }], true);
+    const { kind } = chooseBackend(config.backend);
+    expectMemory(kind, plannedBytes(kind, sizes) + sizes.parts * THREAD_BYTES);
+  }
 
   /** Takes the corpus of a resumed run if it is still the same, or the user overrides that it is not. */
   #acceptCorpus(corpus: Corpus, vocabularyDigest: string, { found, overridden }: Resumption): void {

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches.js';
 import type { NetworkShape } from '../model/parameters.js';
 import type { NetworkSizes } from '../model/plan.js';
+import { UserError } from '../errors.js';
 import { chooseTeams } from '../model/teams.js';
 
 /** The network that a config describes, for a vocabulary and classes. */
@@ -20,9 +21,37 @@ export function networkShape(
   };
 }
 
-/** Threads to compute on: every core unless the config says otherwise. */
+/** What a thread takes besides the shared heap: its own heap, code and stack. */
+export const THREAD_BYTES = 10 * 2 ** 20;
+
+/** More threads than cores only wait for each other; with so many more, a step takes minutes to begin. */
+const THREADS_PER_CORE = 16;
+const THREADS_ANYWHERE = 128;
+
+/**
+ * Threads to compute on: every core unless the config says otherwise.
+ *
+ * @throws UserError for far more than the machine has cores
+ */
 export function workerCount(config: Config): number {
-  return config.workers ?? availableParallelism();
+  const cores = availableParallelism();
+  const most = Math.max(THREADS_ANYWHERE, THREADS_PER_CORE * cores);
+  const workers = config.workers ?? cores;
+  if (workers <= most) return workers;
+  throw new UserError(
+    `workers: expected at most ${most} on this machine of ${cores} cores, got ${workers}: ` +
+      'leave it out to use every core',
+  );
+}
+
+/** A sentence where there are far more threads than cores. */
+export function describeCrowd(workers: number): string | undefined {
+  const cores = availableParallelism();
+  if (workers <= 2 * cores) return undefined;
+  return (
+    `${workers} workers share ${cores} cores: they wait for each other, and training is slower than with ` +
+    `--workers ${cores}.`
+  );
 }
 
 /** Fewest tokens of a full batch's shard: shorter sums cost more to combine than they gain in accuracy. */

@@ -32,6 +32,7 @@ export async function runWith(
     stdout,
     stderr,
     status: 0,
+    program: 'lockstep',
     loadLibrary: () => Promise.resolve({ ...nothing, ...library }),
     catchSignals: (onFirst) => {
       const abort = new AbortController();

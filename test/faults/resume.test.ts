@@ -70,7 +70,9 @@ describe.each(['classifier', 'language-model'])('a %s', (config) => {
       const outcome = await end(run, signal);
       expect(outcome.status).toBe(status);
       expect(outcome.signal).toBeNull();
-      expect(outcome.stdout).toMatch(/^Stopped after step \d+ in [^]*\nTo go on: lockstep train /);
+      expect(outcome.stdout).toMatch(
+        /^Stopped after step \d+ in [^]*\nTo go on: node \S+lockstep\.js train /,
+      );
       expect(outcome.stderr).toContain('Stopping: ');
       // The step under way is finished, and nothing that is done is lost.
       last = loggedSteps(runDir).at(-1)!;

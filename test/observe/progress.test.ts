@@ -67,7 +67,7 @@ describe('without a terminal', () => {
       'Run runs/tiny: classify, 1,234,567 parameters, 2 classes, vocabulary of 500',
       'Data: 1,280 rows with 12,800 tokens to train on, 128 rows to validate on',
       'Rows to train on by class: ham 1,000 (78.1 %), spam 280 (21.9 %)',
-      'Computing with 2 workers on the wasm backend (no compiler), 3.0 MiB of shared memory',
+      'Computing with 2 workers on the wasm backend (no compiler), 3.0 MiB of shared memory and about 20.0 MiB for the threads',
       '100 steps, 40 an epoch, continued after step 30',
     ]);
   });

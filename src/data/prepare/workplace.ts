@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FileLock, isAbandoned, takeLock } from '../../file-lock.js';
+import { makeDirectory } from '../../make-directory.js';
 import { errorCode } from '../error-code.js';
 import { missingAsUndefined } from '../sealed-json.js';
 
@@ -37,7 +38,7 @@ export async function openWorkplace(
   purpose: string,
   ours = '',
 ): Promise<Workplace> {
-  await mkdir(storeDir, { recursive: true });
+  await makeDirectory(storeDir);
   const dir = await mkdtemp(join(storeDir, `${purpose}${mark}`));
   const remove = (): Promise<void> => rm(dir, { recursive: true, force: true, maxRetries: 3 });
   let lock: FileLock;
