@@ -200,6 +200,14 @@ const dataSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Bad rows that may be left out, over all files; null leaves out any number.'),
+  maxEmptyShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe(
+      'Share of the training rows that may have no token of their own (classify), beyond which preparation is refused; 1 takes any.',
+    ),
   storeDir: z.string().min(1).default('data/stores').describe('Where the token store is kept.'),
 });
 

@@ -30,6 +30,15 @@ export async function findFiles(pattern: string, key: string): Promise<FoundFile
   return new Search(key).find(pattern);
 }
 
+/**
+ * The one regular file that a path means, as it stands.
+ *
+ * @throws UserError as `findFiles`.
+ */
+export async function findFile(path: string, key: string): Promise<FoundFile> {
+  return new Search(key).file(path);
+}
+
 class Search {
   /** Directories that `**` has been through, with what was sought there: links may lead in circles. */
   readonly #seen = new Set<string>();
@@ -37,17 +46,10 @@ class Search {
   constructor(private readonly key: string) {}
 
   async find(pattern: string): Promise<FoundFile[]> {
-    if (pattern.includes('\0')) throw this.#refuse(pattern, 'has a NUL, as no file name can.');
+    if (!isPattern(pattern)) return [await this.file(pattern)];
     // A pattern may be too long for a name.
-    const literal = await this.#look(pattern, isPattern(pattern));
+    const literal = await this.#look(this.#checkName(pattern), true);
     if (literal !== undefined) return [await this.#take(pattern, literal)];
-    if (!isPattern(pattern)) {
-      const [near, hint] = [await nearestPath(pattern), explainTilde(pattern)];
-      const meant = near === undefined ? '' : ` (did you mean ${JSON.stringify(near)}?)`;
-      throw new UserError(
-        `${this.key}: there is no file ${JSON.stringify(pattern)}${meant}${hint}.`,
-      );
-    }
     const root = pattern.startsWith('/') ? '/' : '';
     const found = new Map<string, FoundFile>();
     for await (const file of this.#walk(root, pattern.slice(root.length))) {
@@ -61,6 +63,19 @@ class Search {
     return Array.from(found.keys())
       .sort()
       .map((path) => found.get(path)!);
+  }
+
+  async file(path: string): Promise<FoundFile> {
+    const found = await this.#look(this.#checkName(path), false);
+    if (found !== undefined) return this.#take(path, found);
+    const [near, hint] = [await nearestPath(path), explainTilde(path)];
+    const meant = near === undefined ? '' : ` (did you mean ${JSON.stringify(near)}?)`;
+    throw new UserError(`${this.key}: there is no file ${JSON.stringify(path)}${meant}${hint}.`);
+  }
+
+  #checkName(path: string): string {
+    if (path.includes('\0')) throw this.#refuse(path, 'has a NUL, as no file name can.');
+    return path;
   }
 
   /** @param at Where the pattern's rest begins; empty for the working directory. */

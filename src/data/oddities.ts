@@ -1,3 +1,5 @@
+import type { Config } from '../config/schema.js';
+import { UserError } from '../errors.js';
 import { listNames } from './columns.js';
 import type { Manifest } from './manifest.js';
 
@@ -13,6 +15,24 @@ export function describeOddities(manifest: Told): string[] {
     ...describeSharedRows(manifest),
     ...describeShifts(manifest),
   ];
+}
+
+/**
+ * Refuses a corpus whose texts are mostly nothing: the column or the tokenizer is hardly the one that
+ * was meant.
+ *
+ * @throws UserError
+ */
+export function refuseEmptyTexts(
+  { maxEmptyShare, text }: Config['data'],
+  { splits, statistics }: Pick<Manifest, 'splits' | 'statistics'>,
+): void {
+  const [rows, empty] = [splits.train.rows, statistics.train.emptyRows];
+  if (rows === 0 || empty / rows <= maxEmptyShare) return;
+  throw new UserError(
+    `data.train: ${empty} of ${rows} texts (${percent(empty / rows)}) have no token: expected at most ` +
+      `${percent(maxEmptyShare)} (data.maxEmptyShare); is ${JSON.stringify(text)} the column that data.text should name?`,
+  );
 }
 
 /** How many groups of classes are named. */

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
-import { errorCode } from './error-code.js';
 import type { ExampleOptions } from './examples.js';
+import { findFile } from './find-files.js';
 import { checkHeaders } from './header-check.js';
 import { keepStandardInput } from './kept-input.js';
 import { storeVersion } from './manifest.js';
@@ -199,12 +199,8 @@ function pathsOf(entries: Config['data']['train']): string[] {
 /** A tokenizer's options, with the content of its file in the place of the name. */
 export async function describeTokenizer(options: Config['data']['tokenizer']): Promise<unknown> {
   if (options.kind !== 'bpe' || options.file === undefined) return options;
-  const content = await readFile(options.file).catch((error: unknown) => {
-    throw new UserError(
-      `data.tokenizer.file: ${options.file} cannot be read (${errorCode(error)}); expected a Hugging Face tokenizer.json.`,
-      { cause: error },
-    );
-  });
+  const { path } = await findFile(options.file, 'data.tokenizer.file');
+  const content = await readFile(path);
   return { kind: options.kind, file: createHash('sha256').update(content).digest('hex') };
 }
 

@@ -8,7 +8,7 @@ import type { TrainListener } from '../train/events.js';
 import { type Corpus, openCorpus, readManifest } from './corpus.js';
 import { errorCode } from './error-code.js';
 import { manifestName, quarantineName } from './manifest.js';
-import { describeOddities } from './oddities.js';
+import { describeOddities, refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, hash, planCorpus } from './plan.js';
 import { buildStore, type PartSizes } from './prepare/build.js';
 import { explainDiskError } from './prepare/disk-errors.js';
@@ -42,6 +42,12 @@ export async function prepareCorpus(
   const { corpus, phase } = found.corpus
     ? { corpus: found.corpus, phase: 'reused' as const }
     : await makeOrAwait(config, plan, found.damage, progress, listener, sizes);
+  try {
+    refuseEmptyTexts(config.data, corpus.manifest);
+  } catch (error) {
+    await corpus.close();
+    throw error;
+  }
   const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
   progress.done(phase, corpus.storeDir, {
     rows: stores.reduce((rows, store) => rows + store.rows, 0),

@@ -18,6 +18,7 @@ export const HARMLESS = [
   'backend',
   'metrics',
   'data.storeDir',
+  'data.maxEmptyShare',
   'train.maxSteps',
   'train.evaluateEverySteps',
   'train.earlyStopping',

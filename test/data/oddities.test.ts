@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
@@ -119,4 +120,20 @@ it('is told when a store is made, and again when it is used', async () => {
     '1 of 2 rows of data.validation (50.0 %) have the text of a training row: figures measured on them promise too much.',
   ]);
   expect(await prepare()).toEqual(first);
+});
+
+it('is refused where most texts are nothing, also on second sight, and leaves no store', async () => {
+  const { path } = await scratch({ 'a.csv': 'text,label\none,a\ntwo,b\n,a\n,b\n!,a\n' });
+  const prepare = async (maxEmptyShare: number) => {
+    const data = { train: path('a.csv'), validation: 0, storeDir: path('stores'), maxEmptyShare };
+    const config = parseConfig(JSON.stringify({ task: 'classify', workers: 1, data }), 'c.yaml');
+    await (await prepareCorpus(config, () => undefined)).close();
+  };
+  const sentence =
+    'data.train: 3 of 5 texts (60.0 %) have no token: expected at most 50.0 % (data.maxEmptyShare); is "text" the column that data.text should name?';
+  await expect(prepare(0.5)).rejects.toThrow(sentence);
+  const stores = (await readdir(path('stores'))).filter((name) => !name.startsWith('pieces'));
+  expect(stores).toEqual([]);
+  await prepare(0.6);
+  await expect(prepare(0.5)).rejects.toThrow(sentence);
 });

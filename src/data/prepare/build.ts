@@ -6,6 +6,7 @@ import { UserError } from '../../errors.js';
 import type { TrainListener } from '../../train/events.js';
 import { describeFile } from '../corpus.js';
 import { type Manifest, type ManifestSource, quarantineName, storeVersion } from '../manifest.js';
+import { refuseEmptyTexts } from '../oddities.js';
 import { type CorpusPlan, describeTokenizer, hash, type PlannedSource } from '../plan.js';
 import type { PrepareProgress } from '../progress.js';
 import { readSealed, writeSealed } from '../sealed-json.js';
@@ -204,6 +205,12 @@ async function writeCorpus(
   const encodePath = join(scratch, 'encode.json');
   await writeFile(encodePath, JSON.stringify(encodeJob));
   const { splits, statistics } = await writeStore(plan, encodeJob, encodePath, linesBefore, pool);
+  const made = {
+    splits: { ...splits, train: splits.train! },
+    statistics: { ...statistics, train: statistics.train! },
+  };
+  // What is only measured is measured as it is.
+  if (plan.vocabulary === undefined) refuseEmptyTexts(data, made);
   if (data.onBadRow === 'quarantine') {
     await writeQuarantine(join(dir, quarantineName), pieces, linesBefore, plan.sources);
   }
@@ -226,8 +233,7 @@ async function writeCorpus(
     distinctTokens,
     duplicateRows: duplicates,
     sharedRows,
-    splits: { ...splits, train: splits.train! },
-    statistics: { ...statistics, train: statistics.train! },
+    ...made,
     quarantine: (await describeFile(join(dir, quarantineName))) ?? null,
   };
 }
