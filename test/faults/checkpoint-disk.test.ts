@@ -200,3 +200,29 @@ it.each(['EIO', 'short'] as const)(
     }
   },
 );
+
+it('on a disk with room for two checkpoints old ones go first, and a whole one always stays', async () => {
+  const checkpoints = path.join(directory, 'checkpoints');
+  const disk = new FailingDisk(({ kind, path: file }) =>
+    kind === 'write' && file.includes('model') && readdirSync(checkpoints).length > 2
+      ? 'ENOSPC'
+      : undefined,
+  );
+  const events: TrainEvent[] = [];
+  const keep = { keep: 3, keepEvery: null };
+  const run = new RunDirectory(directory, disk);
+  const writer = new CheckpointWriter(
+    run,
+    snapshot,
+    keep,
+    (event) => events.push(event),
+    undefined,
+  );
+  for (const step of [2, 3, 4]) {
+    await writer.write(0, progressAt(step));
+    await writer.settle();
+    expect(await resumableStep()).toBe(step);
+  }
+  expect(events.filter(({ type }) => type === 'checkpoint')).toHaveLength(3);
+  expect(readdirSync(checkpoints)).toEqual(['step-00000003', 'step-00000004']);
+});
