@@ -20,9 +20,12 @@ const modes = {
     describe:
       'So many calls of one model from 64 callers at once, each compared with its rows alone',
   },
+  flips: { describe: 'Every byte of small token stores and of what is kept of them is changed' },
+  together: { describe: 'So many times, four processes prepare in one store directory at once' },
+  namespaces: { describe: 'The same, each process in a namespace of its own; needs root' },
   memory: { describe: 'Whether memory grows in 20,000 steps' },
 };
-const counts = ['minutes', 'deaths', 'kills', 'stops', 'calls'];
+const counts = ['minutes', 'deaths', 'kills', 'stops', 'calls', 'together', 'namespaces'];
 
 const options = await yargs(process.argv.slice(2))
   .scriptName('npm run soak --')
@@ -62,6 +65,16 @@ if (options.calls) {
 } else if (options.clients) {
   const { measureClients } = await import('./soak/clients.js');
   await measureClients();
+} else if (options.flips) {
+  const { measureFlips } = await import('./soak/flips.js');
+  await measureFlips();
+} else if (options.together) {
+  const { measureTogether } = await import('./soak/together.js');
+  await measureTogether(options.together, [process.execPath]);
+} else if (options.namespaces) {
+  const { measureTogether } = await import('./soak/together.js');
+  const unshare = ['unshare', '-pf', '--kill-child', '--mount-proc', process.execPath];
+  await measureTogether(options.namespaces, unshare);
 } else if (options.pauses) {
   const { measurePauses } = await import('./soak/pauses.js');
   await measurePauses();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, renameSync } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -233,6 +233,19 @@ describe('the token store', () => {
     expect((await texts(first.corpus, first.corpus.train)).flat()).not.toContain('post 7');
   });
 
+  it('is made anew for another content of the same size and time', async () => {
+    const place = await scratch({ 'a.csv': mails });
+    await utimes(place.path('a.csv'), 1, 1);
+    const data = { train: place.path('a.csv') };
+    const first = await prepare(place, data);
+    await writeFile(place.path('a.csv'), mails.replaceAll('ham', 'sap'));
+    await utimes(place.path('a.csv'), 1, 1);
+    const { corpus, phase } = await prepare(place, data);
+    expect(phase).toBe('done');
+    expect(corpus.classes).toEqual(['sap', 'spam']);
+    expect(corpus.fingerprint).not.toBe(first.corpus.fingerprint);
+  });
+
   it('has the same bytes when it is made again', async () => {
     const place = await scratch({ 'a.csv': mails });
     const data = { train: place.path('a.csv') };
@@ -355,6 +368,25 @@ describe('a corpus that cannot be used', () => {
     };
     await expect(prepareCorpus(config, grow)).rejects.toThrow(/a.csv changed while it was read/);
   });
+
+  it.each(['survey', 'tokenize', 'vocabulary', 'write'])(
+    'is refused when a file is replaced by one of the same size and time while it is prepared (%s)',
+    async (phase) => {
+      const place = await scratch({ 'a.csv': mails, 'new.csv': mails.replaceAll('ham', 'sap') });
+      const config = configure(place, 'classify', { train: place.path('a.csv') });
+      for (const name of ['a.csv', 'new.csv']) await utimes(place.path(name), 1, 1);
+      let replaced = false;
+      const replace = (event: TrainEvent): void => {
+        if (replaced || event.type !== 'prepare' || event.phase !== phase) return;
+        renameSync(place.path('new.csv'), place.path('a.csv'));
+        replaced = true;
+      };
+      await expect(prepareCorpus(config, replace)).rejects.toThrow(
+        `${place.path('a.csv')} changed while it was read: start again when it is complete.`,
+      );
+      expect(await readdir(place.path('stores'))).toEqual(['pieces']);
+    },
+  );
 
   it('is accepted with a notice when a fraction takes no row', async () => {
     const place = await scratch({ 'a.csv': 'text,label\na,x\nb,y\n' });

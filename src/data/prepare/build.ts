@@ -60,6 +60,7 @@ export async function buildStore(
   progress: PrepareProgress,
   listener: TrainListener,
   sizes: PartSizes = usualSizes,
+  startPool = createPreparePool,
 ): Promise<Manifest> {
   const parts = plan.sources.reduce(
     (sum, { stamp }) => sum + Math.max(1, Math.ceil(stamp.bytes / sizes.extentBytes)),
@@ -67,7 +68,7 @@ export async function buildStore(
   );
   const workers = Math.min(config.workers ?? availableParallelism(), parts);
   const handle = { tally: progress.tally, storeDir: config.data.storeDir };
-  const createPool = (size: number): PreparePool => createPreparePool(size, handle, listener);
+  const createPool = (size: number): PreparePool => startPool(size, handle, listener);
   const tokenizer = await chooseCutting(config, plan, place, progress, createPool);
   const pool = createPool(workers);
   try {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { Config } from '../../config/schema.js';
 import type { Fractions } from '../split.js';
 import type { SerializedTokenizer } from '../tokenizers/serialized.js';
@@ -27,11 +27,14 @@ export interface EncodeJob extends BuildJob {
   readonly dir: string;
 }
 
-let last: { path: string; job: unknown } | undefined;
+let last: { file: string; job: unknown } | undefined;
 
 /** Reads a job's file, or remembers the last one. */
 export function readBuildJob(path: string): BuildJob {
-  if (last?.path !== path) last = { path, job: JSON.parse(readFileSync(path, 'utf8')) };
+  // The file may have been written anew, for pieces that were made anew.
+  const { ino, mtimeNs } = statSync(path, { bigint: true });
+  const file = `${path} ${ino} ${mtimeNs}`;
+  if (last?.file !== file) last = { file, job: JSON.parse(readFileSync(path, 'utf8')) };
   return last.job as BuildJob;
 }
 

@@ -72,9 +72,7 @@ export function createPreparePool(
             { cause: error },
           );
         }
-        if ('refusal' in reply) throw new UserError(reply.refusal);
-        if ('damaged' in reply) throw new DamagedPiece(reply.damaged);
-        return reply.result;
+        return readReply(reply);
       }
     },
     async close() {
@@ -83,6 +81,13 @@ export function createPreparePool(
       await pool.destroy();
     },
   };
+}
+
+/** @throws UserError where the work refused; DamagedPiece. */
+export function readReply<N extends WorkName>(reply: WorkReply<N>): WorkResult<N> {
+  if ('refusal' in reply) throw new UserError(reply.refusal);
+  if ('damaged' in reply) throw new DamagedPiece(reply.damaged);
+  return reply.result;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -162,5 +162,30 @@ describe('a corpus whose files change', () => {
     await writeFile(join(data.storeDir, 'pieces', record!), '{');
     const again = await prepare(configure('classify', data));
     expect(await digest(again.corpus.storeDir)).toBe(bytes);
+  });
+
+  it('has a piece cut again of which a byte was changed, and says so', async () => {
+    const place = await scratch(files);
+    const data = { train: place.path('*.csv'), storeDir: place.path('stores') };
+    const { corpus } = await prepare(configure('classify', data));
+    const bytes = await digest(corpus.storeDir);
+    await rm(corpus.storeDir, { recursive: true });
+    const pieces = join(data.storeDir, 'pieces');
+    const names = await readdir(pieces, { recursive: true });
+    const piece = join(
+      pieces,
+      names.find((name) => name.endsWith('.piece'))!,
+    );
+    const content = await readFile(piece);
+    const changed = Buffer.from(content);
+    changed[content.length - 9]! ^= 1;
+    await writeFile(piece, changed);
+    const again = await prepare(configure('classify', data));
+    expect(await digest(again.corpus.storeDir)).toBe(bytes);
+    expect(again.events).toContainEqual({
+      type: 'notice',
+      message: `${piece} is damaged. It is made anew.`,
+    });
+    expect(await readFile(piece)).toEqual(content);
   });
 });
