@@ -151,7 +151,14 @@ export async function main(argv: readonly string[]): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
     program: programName(process.argv[1] ?? 'lockstep'),
-    loadLibrary: () => import('./index.js'),
+    loadLibrary: async () => {
+      const [library, { train }] = await Promise.all([
+        import('./index.js'),
+        import('./train/run.js'),
+      ]);
+      // Without the translation of its messages into the terms of those who call the library.
+      return { ...library, train };
+    },
     catchSignals,
     status: 0,
   });

@@ -11,6 +11,7 @@ import type { Corpus } from './data/corpus.js';
 import * as heldOut from './data/held-out.js';
 import type { HeldOut, HeldOutModel } from './data/held-out.js';
 import * as data from './data/prepare.js';
+import { hearInLibraryTerms, refuseInLibraryTerms } from './library-terms.js';
 import { checkTrainOptions } from './train/check-options.js';
 import type { EndEvent, TrainListener } from './train/events.js';
 import * as models from './train/model-file.js';
@@ -59,7 +60,9 @@ export function describeBackends(): BackendDescription[] {
 export async function train(config: ConfigInput, options: TrainOptions): Promise<EndEvent> {
   checkTrainOptions(options);
   const { resume = false, listener = ignore, ...given } = options;
-  return runs.train(resolveConfig(config), { ...given, resume, listener });
+  return refuseInLibraryTerms(() =>
+    runs.train(resolveConfig(config), { ...given, resume, listener: hearInLibraryTerms(listener) }),
+  );
 }
 
 /**

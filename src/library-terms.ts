@@ -1,0 +1,32 @@
+import { UserError } from './errors.js';
+import type { TrainListener } from './train/events.js';
+
+/** How a run's options are called by those who call the library. */
+const terms: readonly (readonly [RegExp, string])[] = [
+  [/--run-dir\b/g, 'runDir'],
+  [/--resume\b/g, 'resume: true'],
+  [/--override\b/g, 'override: true'],
+];
+
+/** Messages speak of the command line's options; a caller of the library has no command line. */
+function inLibraryTerms(message: string): string {
+  return terms.reduce((text, [option, name]) => text.replaceAll(option, name), message);
+}
+
+/** Runs what may be refused, and tells of it in the library's terms. */
+export async function refuseInLibraryTerms<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(inLibraryTerms(error.message), { cause: error });
+  }
+}
+
+/** A listener that is told notices in the library's terms. */
+export function hearInLibraryTerms(listener: TrainListener): TrainListener {
+  return (event) =>
+    listener(
+      event.type === 'notice' ? { ...event, message: inLibraryTerms(event.message) } : event,
+    );
+}
