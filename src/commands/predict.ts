@@ -127,7 +127,7 @@ function planReading(
   return {
     paths: isPiped ? ['-'] : files,
     reading: {
-      ...{ header: data.header, delimiter: data.delimiter },
+      ...{ header: data.header, delimiter: data.delimiter, quote: data.quote },
       // Whoever pipes text into a model sends a row a line, in the encoding of terminals.
       format: format ?? (isPiped ? 'text' : data.format),
       encoding: encoding ?? (isPiped ? undefined : data.encoding),

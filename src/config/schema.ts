@@ -170,6 +170,12 @@ const dataSchema = z.strictObject({
     .regex(/^[^"\r\n]$/, { error: 'expected one character' })
     .optional()
     .describe('What stands between the cells of a CSV; by default a comma, in a TSV a tab.'),
+  quote: z
+    .enum(['"', 'auto', 'none'])
+    .optional()
+    .describe(
+      'What quotation marks of a CSV stand for: around any cell (`"`, by default in a CSV), around cells that end in their line and hold only doubled ones (`auto`, by default in a TSV), or for themselves (`none`).',
+    ),
   encoding: z
     .enum(['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'windows-1252'])
     .optional()

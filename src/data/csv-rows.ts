@@ -2,8 +2,10 @@ import { stat } from 'node:fs/promises';
 import { UserError } from '../errors.js';
 import { adviseDelimiter, type ColumnKey, findColumn } from './columns.js';
 import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
+import { chooseQuoting, type CsvRow, type Quoting } from './csv-scan.js';
 import type { Extent } from './extents.js';
 import { isBlank } from './lines.js';
+import { RowError } from './row-error.js';
 import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from './rows.js';
 import { type BytesObserver, readMarkedText } from './source-text.js';
 import type { Source } from './sources.js';
@@ -35,12 +37,12 @@ export async function* readCsvRows(
   const goesOn = extent !== undefined && extent.end < (await stat(source.path)).size;
   const pieces = readMarkedText(source, options, decoding, extent, observe);
   for await (const batch of parseCsv(pieces, {
-    delimiter: chooseDelimiter(source, options),
+    ...chooseLayout(source, options),
     source,
     goesOn,
   })) {
     const isStart = columns === undefined && batch.rows.length > 0;
-    if (isStart) columns = placeColumns(batch.rows[0]!.cells, source, options);
+    if (isStart) columns = placeColumns(batch.rows[0]!, source, options);
     const from = isStart && hasHeader(options) ? 1 : 0;
     const rows = columns === undefined ? [] : readBatch(batch, from, columns, options);
     yield { rows, linesDone: batch.nextLine - 1 };
@@ -55,29 +57,43 @@ async function readColumns(
 ): Promise<Columns | undefined> {
   if (end === 0) return undefined;
   const pieces = readMarkedText(source, options, { isMalformed: false }, { start: 0, end });
-  for await (const { rows } of parseCsv(pieces, {
-    delimiter: chooseDelimiter(source, options),
-    source,
-  })) {
-    if (rows.length > 0) return placeColumns(rows[0]!.cells, source, options);
+  for await (const { rows } of parseCsv(pieces, { ...chooseLayout(source, options), source })) {
+    if (rows.length > 0) return placeColumns(rows[0]!, source, options);
   }
   return undefined;
 }
 
 /** What stands between the cells of a source. */
-export function chooseDelimiter({ format }: Source, { delimiter }: RowOptions): string {
+function chooseDelimiter({ format }: Source, { delimiter }: RowOptions): string {
   return delimiter ?? (format === 'tsv' ? '\t' : ',');
+}
+
+/** How the cells of a source are told. */
+export function chooseLayout(
+  source: Source,
+  options: RowOptions,
+): { delimiter: string; quoting: Quoting } {
+  return {
+    delimiter: chooseDelimiter(source, options),
+    quoting: chooseQuoting(source.format, options.quote),
+  };
 }
 
 function hasHeader({ header = true }: RowOptions): boolean {
   return header;
 }
 
-function placeColumns(cells: readonly string[], source: Source, options: RowOptions): Columns {
+function placeColumns(
+  { cells, line, fault }: CsvRow,
+  source: Source,
+  options: RowOptions,
+): Columns {
+  if (fault !== undefined) throw new RowError(source, line, fault);
   const names = cells.map((name) => name.trim());
   const place = (given: string | number, key: ColumnKey): number => {
     const column = hasHeader(options) ? given : toNumber(given);
     if (typeof column === 'number') {
+      if (hasHeader(options)) requireNoName(names, column, source);
       if (column >= 1 && column <= names.length) return column - 1;
       const advice = adviseDelimiter(names);
       throw new UserError(
@@ -108,6 +124,16 @@ function placeColumns(cells: readonly string[], source: Source, options: RowOpti
   }
 }
 
+/** A number may be meant as a name. */
+function requireNoName(names: readonly string[], column: number, { path }: Source): void {
+  const named = names.indexOf(String(column));
+  if (named < 0 || named === column - 1) return;
+  throw new UserError(
+    `${path}: the column ${column} may be the ${column}. one, ${JSON.stringify(names[column - 1] ?? '')}, or the one named "${column}": ` +
+      'name it in quotation marks.',
+  );
+}
+
 /** Without a header a column is a number, in whatever way that is written. */
 function toNumber(column: string | number): string | number {
   return typeof column === 'string' && /^[1-9]\d{0,8}$/.test(column) ? Number(column) : column;
@@ -123,8 +149,8 @@ function readBatch(
   const keep = options.keep === true;
   let rowText: ((row: number) => string) | undefined;
   for (let i = from; i < batch.rows.length; i++) {
-    const { cells, line } = batch.rows[i]!;
-    const reason = findFault(cells);
+    const { cells, line, fault } = batch.rows[i]!;
+    const reason = fault ?? findFault(cells);
     if (reason !== undefined) {
       rowText ??= openRowTexts(batch);
       const fields = keep && { columns: names, cells: fitCells(cells, width) };
@@ -141,10 +167,19 @@ function readBatch(
   }
   return rows;
 
+  /** A single cell may be a text like any other. */
+  function isHeader(cells: readonly string[]): boolean {
+    if (width < 2 || !hasHeader(options) || cells[text] !== names[text]) return false;
+    return cells.every((cell, i) => cell === names[i]);
+  }
+
   function findFault(cells: readonly string[]): string | undefined {
     if (cells.length !== width) {
       const like = hasHeader(options) ? 'in the header' : 'in the first row';
       return `expected ${width} cells as ${like}, found ${cells.length}.`;
+    }
+    if (isHeader(cells)) {
+      return 'this row repeats the header: are several files joined? Each of them is read by itself.';
     }
     if (label !== undefined && !keep && isBlank(cells[label]!))
       return explainNoClass(options.label!);

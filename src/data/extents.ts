@@ -1,6 +1,8 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { detectEncoding, type Encoding } from './encodings.js';
+import { chooseQuoting } from './csv-scan.js';
 import { ParquetFile } from './parquet.js';
+import type { RowOptions } from './rows.js';
 import type { Source } from './sources.js';
 
 /** Parts of a source that can be read apart from each other, each by a task of its own. */
@@ -22,6 +24,7 @@ export class BrokenExtent extends Error {
 export interface ExtentOptions {
   readonly encoding?: Encoding | undefined;
   readonly textUnit?: 'line' | 'paragraph' | 'whole' | undefined;
+  readonly quote?: RowOptions['quote'];
 }
 
 /**
@@ -44,19 +47,22 @@ export async function listExtents(
   try {
     const encoding = options.encoding ?? detectEncoding(await readAt(file, 0, 4));
     if (encoding?.startsWith('utf-16')) return [whole];
-    const ends =
-      source.format === 'csv' || source.format === 'tsv'
-        ? await findRowEnds(file, size, targetBytes)
-        : await findMatches(
-            file,
-            size,
-            targetBytes,
-            source.format === 'text' && options.textUnit === 'paragraph' ? blankLine : lineFeed,
-          );
+    const ends = isQuotedAcrossLines(source, options)
+      ? await findRowEnds(file, size, targetBytes)
+      : await findMatches(
+          file,
+          size,
+          targetBytes,
+          source.format === 'text' && options.textUnit === 'paragraph' ? blankLine : lineFeed,
+        );
     return ends.map((end, i) => ({ start: ends[i - 1] ?? 0, end }));
   } finally {
     await file.close();
   }
+}
+
+function isQuotedAcrossLines({ format }: Source, { quote }: ExtentOptions): boolean {
+  return (format === 'csv' || format === 'tsv') && chooseQuoting(format, quote) === 'full';
 }
 
 async function listRowGroups(path: string, targetBytes: number): Promise<readonly Extent[]> {

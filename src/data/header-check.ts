@@ -1,8 +1,8 @@
 import { UserError } from '../errors.js';
-import { chooseDelimiter } from './csv-rows.js';
+import { chooseLayout } from './csv-rows.js';
 import { type CsvBatch, parseCsv } from './csv.js';
 import type { ExampleOptions } from './examples.js';
-import { readText } from './source-text.js';
+import { readMarkedText } from './source-text.js';
 import type { Notify, Source } from './sources.js';
 
 /**
@@ -55,10 +55,11 @@ export async function checkHeaders(
 async function readStart(source: Source, reading: ExampleOptions): Promise<readonly string[][]> {
   const rows: string[][] = [];
   try {
-    const options = { delimiter: chooseDelimiter(source, reading), source };
-    const batches: AsyncIterable<CsvBatch> = parseCsv(readText(source, reading), options);
+    const options = { ...chooseLayout(source, reading), source };
+    const pieces = readMarkedText(source, reading, { isMalformed: false });
+    const batches: AsyncIterable<CsvBatch> = parseCsv(pieces, options);
     for await (const batch of batches) {
-      for (const { cells } of batch.rows) rows.push([...cells]);
+      for (const { cells, fault } of batch.rows) if (fault === undefined) rows.push([...cells]);
       if (rows.length > rowsCompared) break;
     }
   } catch (error) {

@@ -104,8 +104,15 @@ async function plan(
   const patterns = { ...entries, train: pathsOf(entries.train) };
   requireOneInput(Object.values(patterns).flat());
   const sources = await planSources(config, entries, named, notify);
-  const { text, label, header, delimiter, encoding } = data;
-  const reading = { text, header, delimiter, encoding, ...(task === 'classify' && { label }) };
+  const { text, label, header, delimiter, quote, encoding } = data;
+  const reading = {
+    text,
+    header,
+    delimiter,
+    quote,
+    encoding,
+    ...(task === 'classify' && { label }),
+  };
   await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
   const options = {
     task,

@@ -10,6 +10,11 @@ export interface RowOptions {
   readonly label?: string | number | undefined;
   /** What stands between the cells of a CSV; by default a comma, in a TSV a tab. */
   readonly delimiter?: string | undefined;
+  /**
+   * What quotation marks of a CSV stand for: around any cell (`"`, by default but in a TSV), around
+   * cells that end in their line (`auto`, by default in a TSV), or for themselves (`none`).
+   */
+  readonly quote?: '"' | 'auto' | 'none' | undefined;
   /** Whether the first row of a CSV names its columns, which it does by default. */
   readonly header?: boolean | undefined;
   /** By default what the byte order mark says, else UTF-8. */

@@ -61,17 +61,24 @@ describe('bad rows', () => {
     expect(bad).toEqual([[2, 1, 'x'.repeat(4096)]]);
   });
 
-  it('do not hide text that is no CSV, which is an error behind the good rows', async () => {
-    const { path } = await scratch({ 'a.csv': 'text,label\na,x\nonly\n"q"uote,x\n' });
+  it('are rows that are no CSV, or repeat the header, among others', async () => {
+    const text = 'text,label\na,x\nonly\n"q"uote,x\nb,y\ntext,label\n"open,x\nc,z\n';
+    const { path } = await scratch({ 'a.csv': text });
     const source = { path: path('a.csv'), format: 'csv' } as const;
-    const seen: string[] = [];
-    const reading = async (): Promise<void> => {
-      for await (const { rows } of readSource(source, collected)) {
-        seen.push(...rows.map(({ text }) => text));
-      }
-    };
-    await expect(reading()).rejects.toThrow(/a\.csv, line 4: expected "," or the end of the line/);
-    expect(seen).toEqual(['a']);
+    const batches = await collect(readSource(source, collected));
+    const rows = batches.flatMap((batch) => batch.rows.map((each) => [each.line, each.text]));
+    expect(rows).toEqual([
+      [2, 'a'],
+      [5, 'b'],
+      [8, 'c'],
+    ]);
+    const bad = batches.flatMap((batch) => batch.bad.map(({ line, raw }) => [line, raw]));
+    expect(bad).toEqual([
+      [3, 'only'],
+      [4, '"q"uote,x'],
+      [6, 'text,label'],
+      [7, '"open,x'],
+    ]);
   });
 
   it('are errors with their place unless they are asked for', async () => {

@@ -2,33 +2,17 @@ import { parse } from 'fast-csv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../src/data/csv.js';
-import { scanRows } from '../../src/data/csv-scan.js';
+import { type Quoting, scanRows } from '../../src/data/csv-scan.js';
 
 const source = { path: 'a.csv', format: 'csv' } as const;
 
 describe('rows that are scanned', () => {
   it('are those that fast-csv finds, whatever the text and however it is cut', async () => {
-    const characters = [
-      'a',
-      'b',
-      ',',
-      ',',
-      '"',
-      '"',
-      '""',
-      '\n',
-      '\n',
-      '\r\n',
-      '\r',
-      ' ',
-      '\t',
-      'é',
-      '\u00a0',
-    ];
+    const characters = ['a', 'b', ',', ',', '"', '"', '""', '\n', '\n', '\r\n', '\r', 'é'];
     const text = fc.string({ unit: fc.constantFrom(...characters), maxLength: 40 });
     const cuts = fc.array(fc.nat(40), { maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(text, cuts, fc.constantFrom(',', '\t', ' '), async (csv, at, delimiter) => {
+      fc.asyncProperty(text, cuts, fc.constantFrom(',', ';'), async (csv, at, delimiter) => {
         const expected = await parseByFastCsv(csv, delimiter);
         const found = await parseHere(cut(csv, at), delimiter);
         expect(found.failed).toBe(expected.failed);
@@ -48,12 +32,64 @@ describe('rows that are scanned', () => {
     const quote = (cell: string): string =>
       /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
     const text = rows.map((cells) => `${cells.map(quote).join(',')}\r\n`).join('\n');
-    const scan = scanRows(text, ',', 1);
+    const scan = scanRows(text, 1, { delimiter: ',', quoting: 'full' });
     expect(scan.rows.map(({ cells }) => cells)).toEqual(rows);
     expect(scan.rows.map(({ line }) => line)).toEqual([1, 3, 7]);
-    expect(scan).toMatchObject({ end: text.length, nextLine: 8, isUnusual: false });
+    expect(scan).toMatchObject({ end: text.length, nextLine: 8 });
+  });
+
+  it('keep white space that begins a row or fills a cell', () => {
+    const found = scan('a,b\n ,x\n\t,y\n  z, \n   \n,\n');
+    expect(found).toEqual([
+      ['a', 'b'],
+      [' ', 'x'],
+      ['\t', 'y'],
+      ['  z', ' '],
+      ['', ''],
+    ]);
+  });
+
+  it('end where a quotation mark is malformed, and the next line is read', () => {
+    const text = 'a,b\n"x"y,z\nc,d\n"open,e\nf,g\n"h\ni",j\nk,l\n';
+    const { rows } = scanRows(text, 1, { delimiter: ',', quoting: 'full', isEnd: true });
+    expect(rows.map(({ line, cells, fault }) => [line, fault ?? cells])).toEqual([
+      [1, ['a', 'b']],
+      [2, 'expected "," or the end of the line after a closing quotation mark.'],
+      [3, ['c', 'd']],
+      [4, 'expected "," or the end of the line after a closing quotation mark.'],
+      [5, ['f', 'g']],
+      [6, ['h\ni', 'j']],
+      [8, ['k', 'l']],
+    ]);
+    expect(scan('a\n"open\nb\n')).toEqual([['a'], 'a quotation mark is never closed.', ['b']]);
+    expect(scan('"one\ntwo" x,y\nz\n')).toEqual([
+      'expected "," or the end of the line after a closing quotation mark.',
+      'a quotation mark in a cell, behind a row that is no CSV.',
+      ['z'],
+    ]);
+  });
+
+  it('of a TSV may begin with a quotation mark, and end with one', () => {
+    const text = '"Swing" band\tx\n"open\ty\nend"\tz\n"a ""b"" c"\t"d\te"\n';
+    const rows = ['line', 'none'].map((quoting) =>
+      scanRows(text, 1, { delimiter: '\t', quoting: quoting as Quoting }).rows.map(
+        ({ cells }) => cells,
+      ),
+    );
+    expect(rows[0]).toEqual([
+      ['"Swing" band', 'x'],
+      ['"open', 'y'],
+      ['end"', 'z'],
+      ['a "b" c', 'd\te'],
+    ]);
+    expect(rows[1]![3]).toEqual(['"a ""b"" c"', '"d', 'e"']);
   });
 });
+
+function scan(text: string): (string[] | string)[] {
+  const { rows } = scanRows(text, 1, { delimiter: ',', quoting: 'full', isEnd: true });
+  return rows.map(({ cells, fault }) => fault ?? cells);
+}
 
 interface Parsed {
   rows: string[][];
@@ -62,12 +98,9 @@ interface Parsed {
 
 async function parseHere(pieces: string[], delimiter: string): Promise<Parsed> {
   const rows: string[][] = [];
-  try {
-    for await (const batch of parseCsv(from(pieces), { delimiter, source })) {
-      rows.push(...batch.rows.map(({ cells }) => cells));
-    }
-  } catch {
-    return { rows, failed: true };
+  for await (const batch of parseCsv(from(pieces), { delimiter, source })) {
+    if (batch.rows.some(({ fault }) => fault !== undefined)) return { rows, failed: true };
+    rows.push(...batch.rows.map(({ cells }) => cells));
   }
   return { rows, failed: false };
 }

@@ -114,8 +114,13 @@ describe('CSV', () => {
       'a.csv, line 3: expected "," or the end of the line after a closing quotation mark.',
     );
     const pieces = from(['text\na\n', '"open', ...Array.from(rows.slice(0, 2000))]);
-    await expect(collect(parseCsv(pieces, { ...csv, longestRow: 1000 }))).rejects.toThrow(
-      'a.csv, line 3: this row is longer than 1000 characters; is a quotation mark never closed?',
+    const batches = await collect(parseCsv(pieces, { ...csv, longestRow: 1000 }));
+    const parsed = batches.flatMap((batch) => batch.rows);
+    expect(parsed[2]).toEqual({ line: 3, cells: [], fault: 'a quotation mark is never closed.' });
+    expect(parsed[3]).toEqual({ line: 4, cells: ['some words', 'x'] });
+    const endless = from(['a\n', 'x'.repeat(2000)]);
+    await expect(collect(parseCsv(endless, { ...csv, longestRow: 1000 }))).rejects.toThrow(
+      'a.csv, line 2: this line is longer than 1000 characters.',
     );
   });
 
@@ -141,6 +146,20 @@ describe('CSV laid out otherwise', () => {
     expect(await refuse(files, { text: 3, delimiter: ';' })).toBe(
       'a.csv has 2 columns: expected a number from 1 to 2 as data.text, got 3.',
     );
+  });
+
+  it('may have a column named by a number that is another one, which is asked about', async () => {
+    const files = { 'a.csv': '0,1,2\nx,ham,y\nz,spam,w\n' };
+    expect(await refuse(files, { text: '0', label: 1 })).toBe(
+      'a.csv: the column 1 may be the 1. one, "0", or the one named "1": name it in quotation marks.',
+    );
+    const rows = await read(files, { text: '0', label: '1' });
+    expect(rows.map(({ text, label }) => [text, label])).toEqual([
+      ['x', 'ham'],
+      ['z', 'spam'],
+    ]);
+    const same = await read({ 'a.csv': '1,2\nx,y\n' }, { text: 1, label: 2 });
+    expect(same.map(({ text, label }) => [text, label])).toEqual([['x', 'y']]);
   });
 
   it('may have no header', async () => {

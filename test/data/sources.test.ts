@@ -24,7 +24,13 @@ describe('extents', () => {
   const sources: [string, Source['format'], string, ExampleOptions][] = [
     ['CSV', 'csv', `text,label\r\n${rows.join('\r\n')}`, columns],
     ['CSV without a header', 'csv', rows.join('\n'), { text: 1, label: 2, header: false }],
-    ['TSV', 'tsv', `label\ttext\n${'a\t"b\n\tc"\n\n'.repeat(300)}`, columns],
+    [
+      'TSV with quoted cells',
+      'tsv',
+      `label\ttext\n${'a\t"b\n\tc"\n\n'.repeat(300)}`,
+      { ...columns, quote: '"' },
+    ],
+    ['TSV', 'tsv', `label\ttext\n${'a\t"b\nc\td"\n\n'.repeat(150)}`, columns],
     [
       'JSONL',
       'jsonl',
