@@ -1,4 +1,5 @@
 import { type ColumnKey, listNames, suggest } from './columns.js';
+import { findSource, isTwice } from './json-source.js';
 import { isBlank, type Line, splitLines } from './lines.js';
 import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from './rows.js';
 import type { Source } from './sources.js';
@@ -32,14 +33,14 @@ function parseRow(
 ): ParsedRow {
   const value = parseJson(raw);
   if (!keep) {
-    const found = readRow(value, text, label);
+    const found = readRow(value, raw, text, label);
     return typeof found === 'string' ? { line, reason: found, raw } : { line, ...found };
   }
-  const found = readRow(value, text, undefined);
+  const found = readRow(value, raw, text, undefined);
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   const fields = isObject && { fields: { json: raw.trim() } };
   if (typeof found === 'string') return { line, reason: found, raw, ...fields };
-  const labelled = label === undefined ? found : readRow(value, text, label);
+  const labelled = label === undefined ? found : readRow(value, raw, text, label);
   return { line, ...(typeof labelled === 'string' ? found : labelled), ...fields };
 }
 
@@ -58,6 +59,7 @@ function parseJson(text: string): unknown {
 /** @returns A reason when the value has not what is asked for. */
 function readRow(
   value: unknown,
+  raw: string,
   textField: string,
   labelField: string | undefined,
 ): { text: string; label?: string } | string {
@@ -65,6 +67,8 @@ function readRow(
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return `expected a JSON object, found ${describe(value)}.`;
   }
+  const twice = [textField, labelField].find((name) => name !== undefined && isTwice(raw, name));
+  if (twice !== undefined) return `the object has two fields ${JSON.stringify(twice)}.`;
   const text = readField(value, textField);
   if (text === undefined) return explainNoField(value, textField, 'data.text');
   if (typeof text !== 'string') {
@@ -79,7 +83,8 @@ function readRow(
       `${JSON.stringify(labelField)}, found ${describe(label)}.`
     );
   }
-  const name = String(label);
+  // As it is written: a number may have more digits than it keeps.
+  const name = (typeof label === 'number' && findSource(raw, labelField)) || String(label);
   return isBlank(name) ? explainNoClass(labelField) : { text, label: name };
 }
 

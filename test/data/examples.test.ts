@@ -138,6 +138,48 @@ describe('CSV', () => {
   });
 });
 
+describe('labels of JSONL', () => {
+  it('are numbers as they are written, with all their digits', async () => {
+    const number = fc.oneof(
+      fc.bigInt().map(String),
+      fc.constantFrom(
+        '1',
+        '1.0',
+        '1e0',
+        '12345678901234567890',
+        '12345678901234567891',
+        '-0',
+        '1E+2',
+      ),
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => JSON.stringify(value)),
+    );
+    const other = fc.json({ maxDepth: 2 });
+    const key = fc.constantFrom('label', 'meta.class', 'list.1');
+    await fc.assert(
+      fc.asyncProperty(number, other, key, async (label, value, path) => {
+        const [name, member] = {
+          label: ['label', label],
+          'meta.class': ['meta', `{ "b" : ${value}, "class":${label}}`],
+          'list.1': ['list', `[${value} ,${label}]`],
+        }[path];
+        const row = `{"x": ${value} ,"text":"a \\" \\"label\\":7","${name}" : ${member} }`;
+        const found = await read({ 'a.jsonl': `${row}\n` }, { text: 'text', label: path });
+        expect(found[0]!.label).toBe(label);
+      }),
+      { numRuns: 60, seed: 1 },
+    );
+  });
+
+  it('are of a field that stands once', async () => {
+    const twice = '{"text":"a","label":1,"x":{"label":2},"label":3}\n';
+    expect(await refuse({ 'a.jsonl': twice })).toBe(
+      'a.jsonl, line 1: the object has two fields "label".',
+    );
+    const once = '{"text":"label","label":1,"x":{"label":2}}\n';
+    expect(await read({ 'a.jsonl': once })).toMatchObject([{ label: '1' }]);
+  });
+});
+
 describe('CSV laid out otherwise', () => {
   it('may have another delimiter and columns by number', async () => {
     const files = { 'a.csv': 'label;text\nx;a, b\n' };

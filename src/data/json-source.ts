@@ -1,0 +1,95 @@
+/**
+ * Where values stand in the text of an object of JSON. `JSON.parse` makes one number of several
+ * that are written differently, and keeps the last of two members of one name.
+ */
+
+/** All values of a member of the object that begins at `at`, as [start, end]. */
+function findMembers(json: string, at: number, name: string): [number, number][] {
+  const found: [number, number][] = [];
+  for (let next = skipSpace(json, at + 1); json[next] === '"';) {
+    const nameEnd = skipString(json, next);
+    const start = skipSpace(json, skipSpace(json, nameEnd) + 1);
+    const end = skipValue(json, start);
+    if (JSON.parse(json.slice(next, nameEnd)) === name) found.push([start, end]);
+    next = skipSpace(json, end);
+    if (json[next] === ',') next = skipSpace(json, next + 1);
+  }
+  return found;
+}
+
+/** The values in an array that begins at `at`. */
+function findItems(json: string, at: number): [number, number][] {
+  const found: [number, number][] = [];
+  for (let start = skipSpace(json, at + 1); json[start] !== ']';) {
+    const end = skipValue(json, start);
+    found.push([start, end]);
+    start = skipSpace(json, end);
+    if (json[start] === ',') start = skipSpace(json, start + 1);
+  }
+  return found;
+}
+
+/**
+ * The text of a value in an object: see `readField` for paths.
+ *
+ * @param json An object, and valid.
+ */
+export function findSource(json: string, path: string): string | undefined {
+  const start = skipSpace(json, 0);
+  const whole = findMembers(json, start, path).at(-1);
+  if (whole !== undefined) return json.slice(...whole);
+  let place: [number, number] | undefined = [start, json.length];
+  for (const key of path.split('.')) {
+    const isArray: boolean = json[place[0]] === '[';
+    place = isArray
+      ? findItems(json, place[0])[Number(key)]
+      : findMembers(json, place[0], key).at(-1);
+    if (place === undefined) return undefined;
+  }
+  return json.slice(...place);
+}
+
+/** Whether an object has two members of a name. */
+export function isTwice(json: string, name: string): boolean {
+  const written = JSON.stringify(name);
+  // Most have it once.
+  if (json.indexOf(written) === json.lastIndexOf(written)) return false;
+  return findMembers(json, skipSpace(json, 0), name).length > 1;
+}
+
+const space = /\s*/y;
+const scalar = /[^\s,\]}]*/y;
+
+function skip(pattern: RegExp, json: string, at: number): number {
+  pattern.lastIndex = at;
+  pattern.test(json);
+  return pattern.lastIndex;
+}
+
+function skipSpace(json: string, at: number): number {
+  return skip(space, json, at);
+}
+
+function skipString(json: string, start: number): number {
+  for (let end = json.indexOf('"', start + 1); ; end = json.indexOf('"', end + 1)) {
+    let at = end;
+    while (json[at - 1] === '\\') at -= 1;
+    if ((end - at) % 2 === 0) return end + 1;
+  }
+}
+
+function skipValue(json: string, start: number): number {
+  if (json[start] === '"') return skipString(json, start);
+  if (json[start] !== '{' && json[start] !== '[') return skip(scalar, json, start);
+  let depth = 0;
+  for (let at = start; ;) {
+    const character = json[at];
+    if (character === '"') {
+      at = skipString(json, at);
+      continue;
+    }
+    at += 1;
+    if (character === '{' || character === '[') depth += 1;
+    else if ((character === '}' || character === ']') && --depth === 0) return at;
+  }
+}
