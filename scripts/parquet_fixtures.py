@@ -5,6 +5,7 @@
 All files hold the same rows; they differ in compression, page version and encodings.
 """
 
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -83,3 +84,24 @@ for name, options in VARIANTS.items():
         store_schema=False,
         **options,
     )
+
+# Values that a float, or a time in milliseconds, would make one of several; pages have checksums.
+ID = 161888007138312192
+TYPES = {
+    "decimal": pa.array([Decimal(ID), Decimal(ID + 1), Decimal("5"), Decimal(-ID)], pa.decimal128(18, 0)),
+    "price": pa.array([Decimal("1.50"), Decimal("-0.05"), Decimal("0.00"), Decimal("12345.67")], pa.decimal128(9, 2)),
+    "wide": pa.array([Decimal(f"{10**28 + i}.000000001") for i in range(4)], pa.decimal128(38, 9)),
+    "int64": pa.array([2**53, 2**53 + 1, -(2**63), 2**63 - 1], pa.int64()),
+    "uint64": pa.array([2**64 - 1, 2**64 - 2, 0, 2**63], pa.uint64()),
+    "uint32": pa.array([2**32 - 1, 0, 1, 2**31], pa.uint32()),
+    "float": pa.array([0.1, 1.5, -0.0, 16777216.0], pa.float32()),
+    "double": pa.array([0.1, 0.30000000000000004, 1e300, -2.0], pa.float64()),
+    "flag": pa.array([True, False, True, False]),
+    "date": pa.array([0, -1, 19000, 20000], pa.date32()),
+    "millis": pa.array([0, 1, -1, 1700000000123], pa.timestamp("ms", "UTC")),
+    "micros": pa.array([0, 1, -1, 1700000000123456], pa.timestamp("us")),
+    "nanos": pa.array([0, 1, -1, 1700000000123456789], pa.timestamp("ns", "UTC")),
+    "time": pa.array([0, 1, 86399999999, 3600000000], pa.time64("us")),
+}
+types = pa.table({"text": pa.array([f"row {i}" for i in range(4)]), **TYPES})
+pq.write_table(types, DIR.parent / "parquet-types.parquet", write_page_checksum=True, write_statistics=False, store_schema=False)

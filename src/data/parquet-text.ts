@@ -141,6 +141,7 @@ function writeNumber(value: number): string {
 
 /** With the fewest digits that tell it from all other numbers of its type. */
 function writeFloat(value: number): string {
+  if (value === 0) return writeNumber(value);
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === value) return writeNumber(short);

@@ -150,6 +150,8 @@ async function readMetadata(file: FileHandle): Promise<FileMetaData> {
   if (size < 12) throw new DamagedParquet('it has too few bytes');
   const end = await readRange(file, size - 8, 8);
   if (end.readUInt32LE(4) !== magic) throw new DamagedParquet('it does not end with "PAR1"');
+  const start = await readRange(file, 0, 4);
+  if (start.readUInt32LE(0) !== magic) throw new DamagedParquet('it does not begin with "PAR1"');
   const most = Math.min(size - 8, largestMetadata);
   const length = requireCount(end.readUInt32LE(0), most, 'the size of its metadata');
   const bytes = await readRange(file, size - 8 - length, length + 8);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
@@ -161,3 +162,80 @@ async function refuse(path: string, options: ExampleOptions): Promise<string> {
   expect(error).toBeInstanceOf(UserError);
   return (error as Error).message.replace(/^\S*\/(?=[\w-]+\.parquet)/, '');
 }
+
+describe('labels of Parquet files', () => {
+  const types = fileURLToPath(new URL('../fixtures/parquet-types.parquet', import.meta.url));
+  const labels: Record<string, string[]> = {
+    decimal: ['161888007138312192', '161888007138312193', '5', '-161888007138312192'],
+    price: ['1.50', '-0.05', '0.00', '12345.67'],
+    wide: [0, 1, 2, 3].map((i) => `${10n ** 28n + BigInt(i)}.000000001`),
+    int64: ['9007199254740992', '9007199254740993', '-9223372036854775808', '9223372036854775807'],
+    uint64: ['18446744073709551615', '18446744073709551614', '0', '9223372036854775808'],
+    uint32: ['4294967295', '0', '1', '2147483648'],
+    float: ['0.1', '1.5', '-0', '16777216'],
+    double: ['0.1', '0.30000000000000004', '1e+300', '-2'],
+    flag: ['true', 'false', 'true', 'false'],
+    date: ['1970-01-01', '1969-12-31', '2022-01-08', '2024-10-04'],
+    millis: [
+      '1970-01-01T00:00:00.000Z',
+      '1970-01-01T00:00:00.001Z',
+      '1969-12-31T23:59:59.999Z',
+      '2023-11-14T22:13:20.123Z',
+    ],
+    micros: [
+      '1970-01-01T00:00:00.000000',
+      '1970-01-01T00:00:00.000001',
+      '1969-12-31T23:59:59.999999',
+      '2023-11-14T22:13:20.123456',
+    ],
+    nanos: [
+      '1970-01-01T00:00:00.000000000Z',
+      '1970-01-01T00:00:00.000000001Z',
+      '1969-12-31T23:59:59.999999999Z',
+      '2023-11-14T22:13:20.123456789Z',
+    ],
+    time: ['00:00:00.000000', '00:00:00.000001', '23:59:59.999999', '01:00:00.000000'],
+  };
+
+  it.each(Object.entries(labels))(
+    'are the exact text of each value: %s',
+    async (label, expected) => {
+      const { rows } = await read(types, { text: 'text', label });
+      expect(rows.map((row) => row[2])).toEqual(expected);
+    },
+  );
+
+  it('come from pages whose checksums fit', async () => {
+    const bytes = await readFile(types);
+    // A bit of the first page, which holds the texts, behind its header.
+    bytes[50]! ^= 1;
+    const { path } = await scratch({ 'a.parquet': bytes });
+    await expect(read(path('a.parquet'), { text: 'text' })).rejects.toThrow(
+      /a\.parquet, row group 1, column "text" is damaged: the checksum of the page at byte 4 does not fit\.$/,
+    );
+  });
+
+  it('are as many as the file says', async () => {
+    const bytes = await readFile(types);
+    // Of the number of rows in the metadata of the file; the row group says it once more.
+    const end = bytes.length - 8 - bytes.readUInt32LE(bytes.length - 8);
+    const damaged = [];
+    for (let at = end; at < bytes.length - 8; at++) {
+      if (bytes[at] !== 8 || bytes[at - 1] !== 0x16) continue;
+      const copy = Buffer.from(bytes);
+      copy[at] = 6;
+      damaged.push(copy);
+    }
+    expect(damaged.length).toBeGreaterThan(2);
+    for (const copy of damaged) {
+      const { path } = await scratch({ 'a.parquet': copy });
+      const reading = read(path('a.parquet'), { text: 'text' });
+      const found = await reading.then(
+        ({ rows }) => rows.length,
+        (error: unknown) => (error as Error).message,
+      );
+      // Those of other columns are not looked at.
+      expect(found === 4 || /says that it has|fewer|more values/.test(String(found))).toBe(true);
+    }
+  });
+});
