@@ -22,7 +22,8 @@ export function firstSegment(pattern: string): { segment: string; rest?: string 
   for (let i = 0; i < pattern.length; i++) {
     const character = pattern[i];
     if (character === '\\') i += 1;
-    else if (character === '{' && pattern.includes('}', i)) depth += 1;
+    // Braces that nothing closes are part of a name.
+    else if (character === '{' && splitBraces(pattern, i) !== undefined) depth += 1;
     else if (character === '}' && depth > 0) depth -= 1;
     else if (character === '/' && depth === 0) {
       const rest = pattern.slice(i).replace(/^\/+/, '');

@@ -56,12 +56,14 @@ describe('the files that a path means', () => {
   it('are those of the directory with the brackets, not of one that they would match', async () => {
     const { find } = await place(
       ...['d (1)/a.csv', 'd 1/b.csv', '[e]/a.csv', 'e/b.csv', '{f,g}/a.csv', 'f/b.csv'],
-      ...['x/h (1).csv', 'x/h 1.csv', '!k/a.csv', 'k/b.csv'],
+      ...['x/h (1).csv', 'x/h 1.csv', '!k/a.csv', 'k/b.csv', '{{}/a.csv', 'm}{/a.csv'],
     );
     expect(await find('d (1)/*.csv')).toEqual(['d (1)/a.csv']);
     expect(await find('[e]/*.csv')).toEqual(['[e]/a.csv']);
     expect(await find('{f,g}/*.csv')).toEqual(['{f,g}/a.csv']);
     expect(await find('!k/*.csv')).toEqual(['!k/a.csv']);
+    expect(await find('{{}/*.csv')).toEqual(['{{}/a.csv']);
+    expect(await find('m}{/*.csv')).toEqual(['m}{/a.csv']);
     expect(await find('*/h (1).csv')).toEqual(['x/h (1).csv']);
     expect(await find('*/h (*).csv')).toEqual(['x/h (1).csv']);
   });

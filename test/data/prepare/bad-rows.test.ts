@@ -151,7 +151,7 @@ describe('a place that cannot be written', () => {
     const place = await scratch({ ...files, stores: 'no directory' });
     const data = { train: place.path('a.jsonl'), storeDir: place.path('stores') };
     await expect(prepare(configure('classify', data))).rejects.toThrow(
-      `The token store cannot be made in ${data.storeDir}: `,
+      `${data.storeDir}: expected a directory, found something else of that name`,
     );
     const { reply } = await fail(data.storeDir);
     expect(reply).toMatchObject({
