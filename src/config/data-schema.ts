@@ -1,0 +1,205 @@
+import { z } from 'zod';
+
+/** What a config says of its data: files, columns, tokenizer and how rows are chosen. */
+
+const count = z.int().positive();
+
+const wordTokenizerSchema = z.strictObject({
+  kind: z.literal('word'),
+  vocabularySize: z
+    .int()
+    .min(3)
+    .default(10_000)
+    .describe(
+      'How many ids there are, padding and unknown included. As with Keras `num_words`, the most frequent words get the ids 1 … vocabularySize-1.',
+    ),
+  filters: z
+    .string()
+    .optional()
+    .describe("Characters that separate words; the Keras tokenizer's punctuation when absent."),
+  lowerCase: z.boolean().default(true).describe('Whether text is lower-cased first.'),
+  split: z.string().min(1).default(' ').describe('What stands between two words.'),
+  outOfVocabulary: z
+    .string()
+    .nullable()
+    .default('<unk>')
+    .describe(
+      'Token for words outside the vocabulary (id 1); null drops such words, as Keras does without `oov_token`.',
+    ),
+  unknownToken: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A word of the text that is the unknown token itself, as `<unk>` is in the files of the Penn Treebank; words outside the vocabulary join it, whatever `outOfVocabulary` says.',
+    ),
+  lineEnd: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Token that every line end becomes, such as `<eos>`; without it line ends are characters like others, which `filters` may drop.',
+    ),
+  minCount: count
+    .default(2)
+    .describe('Words seen fewer times than this in the training split are out of vocabulary.'),
+});
+
+const charTokenizerSchema = z.strictObject({
+  kind: z.literal('char'),
+  vocabularySize: z
+    .int()
+    .min(3)
+    .default(1024)
+    .describe('At most this many characters; rarer ones become the unknown token.'),
+  lowerCase: z.boolean().default(false).describe('Whether text is lower-cased first.'),
+  minCount: count
+    .default(1)
+    .describe('Characters seen fewer times than this in the training split are unknown.'),
+});
+
+const byteTokenizerSchema = z.strictObject({ kind: z.literal('byte') });
+
+const bpeTokenizerSchema = z.strictObject({
+  kind: z.literal('bpe'),
+  file: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'A Hugging Face tokenizer.json with a byte-level BPE model, which is taken as it is; without it, merges are learned from the training split.',
+    ),
+  vocabularySize: z
+    .int()
+    .min(257)
+    .max(1 << 24)
+    .default(8192)
+    .describe('How many ids are learned, padding and the 256 bytes included.'),
+  lowerCase: z.boolean().default(false).describe('Whether text is lower-cased first.'),
+  trainBytes: count
+    .default(32 << 20)
+    .describe(
+      'Merges are learned from about this many bytes of text at most, taken evenly from the whole training split.',
+    ),
+});
+
+const tokenizerSchema = z.discriminatedUnion('kind', [
+  wordTokenizerSchema,
+  charTokenizerSchema,
+  byteTokenizerSchema,
+  bpeTokenizerSchema,
+]);
+
+const paths = z.union([
+  z
+    .string()
+    .min(1)
+    .transform((path) => [path]),
+  z.array(z.string().min(1)).min(1),
+]);
+
+const weightedPathSchema = z.strictObject({
+  path: z.string().min(1).describe('A file or glob.'),
+  weight: z
+    .number()
+    .positive()
+    .max(1000)
+    .default(1)
+    .describe(
+      'How often an epoch shows the rows of these files: 2 shows each twice, 0.5 half of them, and the other half in the next epoch.',
+    ),
+});
+
+const weightedPaths = z.union([
+  z
+    .string()
+    .min(1)
+    .transform((path) => [path]),
+  z.array(z.union([z.string().min(1), weightedPathSchema])).min(1),
+]);
+
+const column = z.union([z.string().min(1), count]);
+
+export const dataSchema = z.strictObject({
+  train: weightedPaths.describe(
+    'Files or globs, relative to the working directory; `{ path, weight }` shows some more or less often than others.',
+  ),
+  validation: z
+    .union([z.number().min(0).max(0.9), paths])
+    .default(0.1)
+    .describe(
+      "A fraction of the training rows (taken by a fixed hash of each row's place), or files of their own.",
+    ),
+  test: z
+    .union([z.number().min(0).max(0.9), paths])
+    .optional()
+    .describe('Held-out files, or a fraction of the training rows.'),
+  format: z
+    .enum(['csv', 'tsv', 'jsonl', 'text', 'parquet'])
+    .optional()
+    .describe("How the files are laid out; by default told from the file name's extension."),
+  text: column
+    .default('text')
+    .describe(
+      'Column (CSV, Parquet) or field (JSONL) that holds the text. Dots lead into objects and arrays: `mail.parts.0`. Of a CSV also the number of the column, from 1.',
+    ),
+  label: column
+    .default('label')
+    .describe('Column or field that holds the class; for `classify` only.'),
+  header: z
+    .boolean()
+    .default(true)
+    .describe(
+      'Whether the first row of a CSV names its columns; without, `text` and `label` are numbers.',
+    ),
+  delimiter: z
+    .string()
+    .regex(/^[^"\r\n]$/, { error: 'expected one character' })
+    .optional()
+    .describe('What stands between the cells of a CSV; by default a comma, in a TSV a tab.'),
+  quote: z
+    .enum(['"', 'auto', 'none'])
+    .optional()
+    .describe(
+      'What quotation marks of a CSV stand for: around any cell (`"`, by default in a CSV), around cells that end in their line and hold only doubled ones (`auto`, by default in a TSV), or for themselves (`none`).',
+    ),
+  encoding: z
+    .enum(['utf-8', 'utf-16le', 'utf-16be', 'latin1', 'windows-1252'])
+    .optional()
+    .describe(
+      'How the characters of CSV, JSONL and text files are written; by default what the byte order mark says, else UTF-8.',
+    ),
+  textUnit: z
+    .enum(['line', 'paragraph', 'whole'])
+    .default('line')
+    .describe('What a row of a text file is; paragraphs end at a blank line.'),
+  tokenizer: tokenizerSchema.prefault({ kind: 'word' }).describe('How text becomes token ids.'),
+  maxLength: count
+    .default(256)
+    .describe('Longest row in tokens (classify); longer ones are truncated.'),
+  truncate: z
+    .enum(['pre', 'post'])
+    .default('post')
+    .describe('Which end of a longer row is cut away (Keras `truncating`).'),
+  onBadRow: z
+    .enum(['error', 'skip', 'quarantine'])
+    .default('error')
+    .describe(
+      'What becomes of a row that cannot be used: it ends the preparation, is left out, or is left out and written to quarantine.jsonl in the token store.',
+    ),
+  maxBadRows: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe('Bad rows that may be left out, over all files; null leaves out any number.'),
+  maxEmptyShare: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe(
+      'Share of the training rows that may have no token of their own (classify), beyond which preparation is refused; 1 takes any.',
+    ),
+  storeDir: z.string().min(1).default('data/stores').describe('Where the token store is kept.'),
+});
