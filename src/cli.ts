@@ -12,7 +12,6 @@ import { trainCommand } from './commands/train.js';
 import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
 import { packageVersion } from './package-root.js';
-import { followShellOfNpm } from './npm-shell.js';
 import { printable } from './printable.js';
 import { programName } from './program-name.js';
 import { asUserError } from './system-errors.js';
@@ -140,7 +139,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`Standard output cannot be written (${codeOf(error)})\n`);
     process.exit(1);
   });
-  followShellOfNpm();
   // Nobody sees progress any more, once a terminal is closed; the work goes on.
   process.stderr.on('error', () => undefined);
   process.on('uncaughtException', (error) => {

@@ -43,7 +43,7 @@ export const usualTiming: LockTiming = { beatMs: 2000, patienceMs: 15_000, pollM
 export interface FileLock {
   /** Undefined as long as it is ours, else what has become of it. One that somebody removed is put back. */
   describeLoss(): string | undefined;
-  /** Lets others in. */
+  /** Lets others in; where the disk takes no changes any more, they are let in when this process has ended. */
   release(): void;
 }
 
@@ -92,7 +92,12 @@ export async function takeLock(
     describeLoss: () => describeLoss(file, own),
     release() {
       clearInterval(beat);
-      if (readIfThere(file) === own) nodeFs.rmSync(file, { force: true });
+      try {
+        if (readIfThere(file) === own) nodeFs.rmSync(file, { force: true });
+      } catch (error) {
+        // A disk that no longer takes changes: whoever comes next sees that we are dead. Why work ended is told by others.
+        if (describeSystemError(error) === undefined) throw error;
+      }
     },
   };
 }

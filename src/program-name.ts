@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { shellWord } from './shell-word.js';
 
 /**
  * The command that starts this program where the user stands, for hints that can be copied: `lockstep`, `npx lockstep`
@@ -16,7 +17,7 @@ export function programName(
   const isSource = script.endsWith('.js');
   const beside = path.join(folder, isSource ? 'lockstep.js' : 'lockstep');
   const near = path.relative(cwd, beside);
-  const place = near.startsWith('..') ? beside : near;
+  const place = shellWord(near.startsWith('..') ? beside : near);
   if (isSource) return `node ${place}`;
   if (env['npm_lifecycle_event'] !== undefined) return 'npx lockstep';
   const isOnPath = (env['PATH'] ?? '').split(path.delimiter).includes(folder);

@@ -13,6 +13,7 @@ it.each([
     { npm_command: 'run-script', npm_lifecycle_event: 'start' },
   ],
   ['node bin/lockstep.js', '/app/bin/train.js', {}],
+  ["node '/opt/my tools/bin/lockstep.js'", '/opt/my tools/bin/lockstep.js', {}],
   ['node /opt/lockstep/bin/lockstep.js', '/opt/lockstep/bin/lockstep.js', {}],
   ['lockstep', '/usr/local/bin/lockstep', { PATH: '/bin:/usr/local/bin' }],
   ['node_modules/.bin/lockstep', '/app/node_modules/.bin/train', { PATH: '/bin' }],

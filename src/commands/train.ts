@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
+import { isOwnDescriptor } from '../config/config-text.js';
 import { loadConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
 import { formatCount, formatDuration, formatShare } from '../observe/figures.js';
@@ -10,6 +11,7 @@ import { showProgress } from '../observe/progress.js';
 import { type MetricsServer, serveMetrics } from '../observe/server/serve.js';
 import { readToken } from '../observe/server/token.js';
 import { trackStatus } from '../observe/status.js';
+import { shellWord } from '../shell-word.js';
 import { type EndEvent } from '../train/events.js';
 import { CONFIG_FILE } from '../train/run-directory.js';
 import { type Context } from './context.js';
@@ -55,8 +57,9 @@ export const trainCommand = (context: Context) =>
         ...set,
       ]);
       const directory = runDir ?? join('runs', config.name);
-      // What --set changed stands in the run's own config only.
-      const resumable = set.length === 0 ? file : join(directory, CONFIG_FILE);
+      // What --set changed stands in the run's own config only, and a pipe is read once.
+      const isLasting = set.length === 0 && !isOwnDescriptor(file);
+      const resumable = isLasting ? file : join(directory, CONFIG_FILE);
       await trainObserved(config, { runDir: directory, resume, override }, context, (end) => {
         printLines(context.stdout, summarize(end, config, directory, resumable, context.program));
       });
@@ -156,11 +159,12 @@ function summarize(
   }
   lines.push(`Checkpoint: ${end.checkpoint}`);
   if (end.reason === 'stopped') {
-    const option = runDir === join('runs', config.name) ? '' : ` --run-dir ${runDir}`;
-    lines.push(`To go on: ${program} train --config ${file}${option} --resume`);
+    const option = runDir === join('runs', config.name) ? '' : ` --run-dir ${shellWord(runDir)}`;
+    lines.push(`To go on: ${program} train --config ${shellWord(file)}${option} --resume`);
   } else {
     const use = config.task === 'classify' ? 'predict' : 'generate';
-    lines.push(`Next: ${program} evaluate ${runDir}, or ${program} ${use} ${runDir}`);
+    const run = shellWord(runDir);
+    lines.push(`Next: ${program} evaluate ${run}, or ${program} ${use} ${run}`);
   }
   return lines;
 }

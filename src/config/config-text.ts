@@ -8,6 +8,11 @@ const largest = 1 << 20;
 /** What a process was started with, be it a pipe: `--config /dev/stdin`, `--config <(…)`. */
 const ownDescriptor = /^\/(?:dev\/(?:stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
+/** Whether a path is a descriptor of this process, which no other process can read later. */
+export function isOwnDescriptor(path: string): boolean {
+  return ownDescriptor.test(path);
+}
+
 /**
  * The text of a config file.
  * @throws UserError for what is missing, no file, no text or far too large.
@@ -42,7 +47,7 @@ async function readStart(path: string, refuse: (reason: string) => UserError): P
   if (found.isDirectory()) throw refuse('it is a directory');
   const odd = describeOddFile(found);
   // Opening another pipe would wait for somebody to write to it.
-  if (odd !== undefined && !(found.isFIFO() && ownDescriptor.test(path))) {
+  if (odd !== undefined && !(found.isFIFO() && isOwnDescriptor(path))) {
     throw refuse(`it is ${odd}`);
   }
   const file = await open(path);

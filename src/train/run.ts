@@ -194,14 +194,17 @@ class TrainingRun {
   /** Takes the corpus of a resumed run if it is still the same, or the user overrides that it is not. */
   #acceptCorpus(corpus: Corpus, vocabularyDigest: string, { found, overridden }: Resumption): void {
     if (found && found.state.corpus !== corpus.fingerprint) {
+      const isSameVocabulary = found.state.vocabulary === vocabularyDigest;
       if (!this.options.override) {
         throw new UserError(
           `${found.path}: the corpus has changed since this checkpoint was written: ` +
-            'restore the files that data names, or start a new run with another --run-dir, ' +
-            'or add --override to go on with the changed corpus',
+            'restore the files that data names, or start a new run with another --run-dir' +
+            (isSameVocabulary
+              ? ', or add --override to go on with the changed corpus'
+              : ' (the changed corpus has another vocabulary or other classes, so that the weights would mean other words)'),
         );
       }
-      if (found.state.vocabulary !== vocabularyDigest) {
+      if (!isSameVocabulary) {
         throw new UserError(
           `${found.path}: the changed corpus has another vocabulary or other classes, ` +
             'so that the weights would mean other words: start a new run with another --run-dir',

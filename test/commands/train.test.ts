@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { copyFile, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -120,6 +121,36 @@ test.each([129, 130, 143])(
     );
   },
 );
+
+const stopped: Library['train'] = () => Promise.resolve({ ...end, reason: 'stopped' });
+
+/** The words that a shell makes of what a stopped run says to go on with. */
+async function pasteHint(config: string, runDir: string): Promise<string[]> {
+  const args = ['train', '--config', config, '--run-dir', runDir];
+  const { stdout } = await runWith(args, { train: stopped });
+  const hint = /^To go on: lockstep (.*)$/m.exec(stdout)![1]!;
+  const words = execFileSync('sh', ['-c', `printf '%s\\n' ${hint}`], { encoding: 'utf8' });
+  return words.trim().split('\n');
+}
+
+test('the way to go on can be pasted, whatever the names are', async () => {
+  const config = join(folder, "it's (my) first.yaml");
+  const runDir = join(folder, 'run $1 & more');
+  await copyFile(file, config);
+  expect(await pasteHint(config, runDir)).toEqual(
+    ['train', '--config', config, '--run-dir', runDir].concat('--resume'),
+  );
+});
+
+test("the way to go on names the run's own config where another came by a descriptor", async () => {
+  const handle = await open(file);
+  try {
+    const words = await pasteHint(`/proc/self/fd/${handle.fd}`, folder);
+    expect(words).toContain(join(folder, 'config.yaml'));
+  } finally {
+    await handle.close();
+  }
+});
 
 test('a signal that comes when all is done changes nothing', async () => {
   const train: Library['train'] = () => Promise.resolve(end);

@@ -2,8 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -49,6 +51,15 @@ it('makes the directory, and leaves no file behind when released', async () => {
   lock.release();
   expect(existsSync(path('runs/new/lock'))).toBe(false);
   (await lockAtOnce(dir)).release();
+});
+
+it('is released without an error of its own where its file cannot be removed', async () => {
+  const { dir, path } = await makeScratch();
+  const lock = await lockAtOnce(dir);
+  rmSync(path('lock'));
+  mkdirSync(path('lock'));
+  expect(() => lock.release()).not.toThrow();
+  expect(existsSync(path('lock'))).toBe(true);
 });
 
 it('refuses a second holder, naming directory and process, until the first one releases', async () => {
