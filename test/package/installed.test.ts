@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { buildSync, type Format } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { packageFile } from '../../src/package-root.js';
 import { installPackage, type Installed } from './installed.js';
@@ -125,24 +126,31 @@ function symlinkOnce(target: string, place: string): void {
 }
 
 describe('a bundle', () => {
-  const esbuild = createRequire(import.meta.url).resolve('esbuild/bin/esbuild');
-  const bundle = (format: string, extension: string, ...options: string[]): string => {
+  const bundle = (format: Format, extension: string, external: string[] = []): string => {
     const file = write(
       'bundled.js',
       `import { openModel } from 'lockstep'; openModel('absent').catch(({ message }) => console.log(message));`,
     );
-    const out = `bundle.${extension}`;
-    const args = ['--bundle', '--platform=node', `--format=${format}`, `--outfile=${out}`];
-    const { status, stderr } = installed.run('node', esbuild, file, ...args, ...options);
-    expect({ status, errors: /error/i.test(stderr) }).toEqual({ status: 0, errors: false });
-    return out;
+    const outfile = `bundle.${extension}`;
+    const { errors } = buildSync({
+      absWorkingDir: installed.folder,
+      entryPoints: [file],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format,
+      external,
+      logLevel: 'silent',
+    });
+    expect(errors).toEqual([]);
+    return outfile;
   };
 
   test.each([
     ['esm', 'mjs'],
     ['cjs', 'cjs'],
-  ])('that leaves the package out works (%s)', (format, extension) => {
-    const out = bundle(format, extension, '--external:lockstep');
+  ] as const)('that leaves the package out works (%s)', (format, extension) => {
+    const out = bundle(format, extension, ['lockstep']);
     const { status, stdout } = installed.run('node', '--no-warnings', out);
     expect(status).toBe(0);
     expect(stdout).toContain('absent: expected the directory of a run');
@@ -151,7 +159,7 @@ describe('a bundle', () => {
   test.each([
     ['esm', 'mjs'],
     ['cjs', 'cjs'],
-  ])(
+  ] as const)(
     'that takes the package in is refused in a sentence that says what to do (%s)',
     (format, extension) => {
       const { status, stderr } = installed.run('node', bundle(format, extension));
