@@ -16,6 +16,8 @@ export default tseslint.config(
     languageOptions: { parserOptions: { project: './tsconfig.test.json' } },
     rules: {
       '@typescript-eslint/no-explicit-any': 'error',
+      // Such an import would load the module when the program runs, and all that it imports.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       // Indexing typed arrays in numeric code is checked by the loop bounds beside it.
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],

@@ -1,6 +1,6 @@
 import yargs from 'yargs';
 import { benchCommand } from './commands/bench.js';
-import { type CaughtSignals, type Context } from './commands/context.js';
+import type { CaughtSignals, Context } from './commands/context.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';

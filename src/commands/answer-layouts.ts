@@ -1,8 +1,8 @@
-import { type BadRow, type Example } from '../data/examples.js';
+import type { BadRow, Example } from '../data/examples.js';
 import { readMembers, textOfValue } from '../data/json-members.js';
-import { type RowFields } from '../data/rows.js';
+import type { RowFields } from '../data/rows.js';
 import { UserError } from '../errors.js';
-import { type Answer, type Prediction } from './answers.js';
+import type { Answer, Prediction } from './answers.js';
 
 /** How answers are written: joined to all that the input's rows hold. */
 

@@ -1,5 +1,5 @@
-import { type BadRow, type Example, type RowBatch } from '../data/examples.js';
-import { type TrainedModel } from './library.js';
+import type { BadRow, Example, RowBatch } from '../data/examples.js';
+import type { TrainedModel } from './library.js';
 
 /** The rows of an input in their order, each with its answer. */
 

@@ -7,7 +7,7 @@ import { packageFile } from '../package-root.js';
 import { BENCH_CASES, type BenchCase } from '../train/bench-cases.js';
 import { benchKernels, type KernelResult } from '../train/bench-kernels.js';
 import { runBenchCase, type BenchResult } from '../train/bench.js';
-import { type Context } from './context.js';
+import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { wholeNumber } from './options.js';
 import { formatTable, printLines } from './table.js';

@@ -1,5 +1,5 @@
-import { type Writable } from 'node:stream';
-import { type Library } from './library.js';
+import type { Writable } from 'node:stream';
+import type { Library } from './library.js';
 
 /** What a command has to do with the world; tests bring their own. */
 export interface Context {

@@ -1,9 +1,9 @@
-import {
-  type ArgumentsCamelCase,
-  type CommandModule,
-  type InferredOptionTypes,
-  type Options,
-  type PositionalOptions,
+import type {
+  ArgumentsCamelCase,
+  CommandModule,
+  InferredOptionTypes,
+  Options,
+  PositionalOptions,
 } from 'yargs';
 import { UserError } from '../errors.js';
 

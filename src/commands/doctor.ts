@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { arch, availableParallelism, cpus, freemem, platform, totalmem } from 'node:os';
 import { formatBytes } from '../observe/figures.js';
-import { type Context } from './context.js';
+import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { formatTable, printLines } from './table.js';
 

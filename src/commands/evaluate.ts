@@ -1,10 +1,10 @@
 import { UserError } from '../errors.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
-import { type Context } from './context.js';
+import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { type Evaluation, type Library, type TrainedModel } from './library.js';
-import { type TrainListener } from '../train/events.js';
+import type { Evaluation, Library, TrainedModel } from './library.js';
+import type { TrainListener } from '../train/events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
 import { formatTable, printLines } from './table.js';
 

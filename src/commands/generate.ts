@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../errors.js';
-import { type Context } from './context.js';
+import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
 

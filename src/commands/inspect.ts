@@ -7,7 +7,7 @@ import type { RunStart } from '../train/history.js';
 import { MODEL_FILE, OPTIMIZER_FILE, verifyCheckpoint, type RunState } from '../train/run-state.js';
 import { readSafetensorsHeader } from '../train/safetensors.js';
 import { readTrainedConfig } from '../train/trained-config.js';
-import { type Context } from './context.js';
+import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { modelOptions, runPositional } from './options.js';
 import { formatTable, printLines } from './table.js';

@@ -1,6 +1,6 @@
 import { formatCount, formatShare } from '../observe/figures.js';
-import { type BadRow, type Example } from '../data/examples.js';
-import { type Answer } from './answers.js';
+import type { BadRow, Example } from '../data/examples.js';
+import type { Answer } from './answers.js';
 
 /** Counts answers that can be told right or wrong, and rows that cannot be used. */
 export class KnownLabels {

@@ -1,9 +1,9 @@
-import { type Config } from '../config/schema.js';
-import { type Corpus } from '../data/corpus.js';
-import { type ExampleOptions, type RowBatch } from '../data/examples.js';
-import { type HeldOut, type HeldOutModel } from '../data/held-out.js';
-import { type EndEvent, type TrainListener } from '../train/events.js';
-import { type Evaluation, type OpenOptions, type TrainedModel } from '../train/trained-model.js';
+import type { Config } from '../config/schema.js';
+import type { Corpus } from '../data/corpus.js';
+import type { ExampleOptions, RowBatch } from '../data/examples.js';
+import type { HeldOut, HeldOutModel } from '../data/held-out.js';
+import type { EndEvent, TrainListener } from '../train/events.js';
+import type { Evaluation, OpenOptions, TrainedModel } from '../train/trained-model.js';
 
 /**
  * What the commands need of the library. It is loaded when a command first calls it, so that help

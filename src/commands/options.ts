@@ -1,8 +1,8 @@
-import { type Options } from 'yargs';
+import type { Options } from 'yargs';
 import { encodings } from '../data/encodings.js';
 import { UserError } from '../errors.js';
-import { type Context } from './context.js';
-import { type OpenOptions } from './library.js';
+import type { Context } from './context.js';
+import type { OpenOptions } from './library.js';
 
 /** Options that several commands share, and the checks of options' values. */
 

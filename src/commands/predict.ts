@@ -1,16 +1,16 @@
-import { type Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type ExampleOptions, type RowBatch } from '../data/examples.js';
+import type { ExampleOptions, RowBatch } from '../data/examples.js';
 import { UserError } from '../errors.js';
 import { type AnswerWriter, type Layout, openAnswerWriter } from './answer-layouts.js';
 import { answerRows } from './answers.js';
-import { type Context } from './context.js';
+import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { KnownLabels } from './known-labels.js';
-import { type TrainedModel } from './library.js';
+import type { TrainedModel } from './library.js';
 import {
   modelOptions,
   readingOptions,

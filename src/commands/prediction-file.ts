@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { errorCode } from '../data/error-code.js';
 import { missingAsUndefined } from '../data/sealed-json.js';
 import { UserError } from '../errors.js';

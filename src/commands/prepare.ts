@@ -1,6 +1,6 @@
 import { loadConfig } from '../config/load.js';
 import { showProgress } from '../observe/progress.js';
-import { type Context } from './context.js';
+import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { configOptions } from './options.js';
 import { describeStore } from './prepare-summary.js';

@@ -1,5 +1,5 @@
 import { formatJsonSchema } from '../config/json-schema.js';
-import { type Context } from './context.js';
+import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 
 export const schemaCommand = (context: Context) =>

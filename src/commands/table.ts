@@ -1,4 +1,4 @@
-import { type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { printableLine } from '../printable.js';
 
 /** Prints lines for people. */

@@ -1,4 +1,4 @@
-import { type SchemaNode } from './json-schema.js';
+import type { SchemaNode } from './json-schema.js';
 
 /** Puts in words what the schema asks for: "a whole number above 0", `"pre" or "post"`. */
 

@@ -1,4 +1,4 @@
-import { type z } from 'zod';
+import type { z } from 'zod';
 import {
   describeSchema,
   describeValue,
@@ -11,7 +11,7 @@ import {
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
 import { findNearest } from './nearest.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
-import { type Config } from './schema.js';
+import type { Config } from './schema.js';
 
 /** Something wrong with a configuration: where, and one sentence about it. */
 export interface Problem {

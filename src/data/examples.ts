@@ -3,8 +3,8 @@ import { readCsvRows } from './csv-rows.js';
 import { decodeWindows1252 } from './encodings.js';
 import type { Extent } from './extents.js';
 import { readJsonRows } from './jsonl.js';
-import { readParquetRows } from './parquet-rows.js';
 import { RowError } from './row-error.js';
+import type { readParquetRows } from './parquet-rows.js';
 import type { FaultyRow, ParsedBatch, ParsedRow, RowFields, RowOptions } from './rows.js';
 import { type BytesObserver, explainEncoding, readMarkedText } from './source-text.js';
 import { type Format, listSources, type Notify, type Source, standardInput } from './sources.js';
@@ -183,8 +183,16 @@ function parseSource(
         throw explainNoLabels(source);
       return readTextRows(readPieces(), source, options);
     case 'parquet':
-      return readParquetRows(source, options, decoding, extent, observe);
+      return readParquet(source, options, decoding, extent, observe);
   }
+}
+
+/** What reads Parquet is loaded where there is some: most workers start for other files. */
+async function* readParquet(
+  ...args: Parameters<typeof readParquetRows>
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  const { readParquetRows } = await import('./parquet-rows.js');
+  yield* readParquetRows(...args);
 }
 
 function explainNoLabels({ path }: Source): UserError {

@@ -1,7 +1,6 @@
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { detectEncoding, type Encoding } from './encodings.js';
 import { chooseQuoting } from './csv-scan.js';
-import { ParquetFile } from './parquet.js';
 import type { RowOptions } from './rows.js';
 import type { Source } from './sources.js';
 
@@ -66,6 +65,7 @@ function isQuotedAcrossLines({ format }: Source, { quote }: ExtentOptions): bool
 }
 
 async function listRowGroups(path: string, targetBytes: number): Promise<readonly Extent[]> {
+  const { ParquetFile } = await import('./parquet.js');
   const file = await ParquetFile.open(path);
   try {
     const extents: Extent[] = [];

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { type TrainEvent } from '../train/events.js';
-import { type Observer } from './observer.js';
+import type { TrainEvent } from '../train/events.js';
+import type { Observer } from './observer.js';
 import { RUN_STATES, type Status } from './status.js';
 
 /** Watches a run for Prometheus. Every metric is explained in docs/metrics.md. */

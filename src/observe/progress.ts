@@ -1,8 +1,8 @@
-import { type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import { printableLine } from '../printable.js';
-import { type PrepareEvent, type TrainEvent } from '../train/events.js';
-import { type Observer } from './observer.js';
+import type { PrepareEvent, TrainEvent } from '../train/events.js';
+import type { Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { measurePrepare } from './prepare-pace.js';
 import {

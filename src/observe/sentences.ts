@@ -1,14 +1,14 @@
-import {
-  type CheckpointEvent,
-  type CheckpointFailedEvent,
-  type EvaluationEvent,
-  type PrepareEvent,
-  type StartEvent,
+import type {
+  CheckpointEvent,
+  CheckpointFailedEvent,
+  EvaluationEvent,
+  PrepareEvent,
+  StartEvent,
 } from '../train/events.js';
 import { THREAD_BYTES } from '../train/sizes.js';
 import { formatBytes, formatCount, formatDuration, formatShare } from './figures.js';
-import { type Figures } from './pace.js';
-import { type PreparePace } from './prepare-pace.js';
+import type { Figures } from './pace.js';
+import type { PreparePace } from './prepare-pace.js';
 
 /** Events as lines for the terminal. */
 

@@ -1,5 +1,5 @@
-import { type EvaluationEvent, type StartEvent, type TrainEvent } from '../train/events.js';
-import { type Observer } from './observer.js';
+import type { EvaluationEvent, StartEvent, TrainEvent } from '../train/events.js';
+import type { Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { describeCheckpointFailure } from './sentences.js';
 

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { measureClasses } from '../../src/commands/evaluate.js';
-import { type Corpus } from '../../src/data/corpus.js';
-import { type TokenStore } from '../../src/data/token-store.js';
+import type { Corpus } from '../../src/data/corpus.js';
+import type { TokenStore } from '../../src/data/token-store.js';
 import { formatState } from '../../src/train/run-state.js';
 import { writeSafetensors } from '../../src/train/safetensors.js';
-import { type Library } from '../../src/commands/library.js';
+import type { Library } from '../../src/commands/library.js';
 import { runWith, stubClassifier, stubLanguageModel } from './stub.js';
 
 let folder: string;

@@ -3,9 +3,9 @@ import { copyFile, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Config } from '../../src/config/schema.js';
-import { type Library } from '../../src/commands/library.js';
-import { type EndEvent } from '../../src/train/events.js';
+import type { Config } from '../../src/config/schema.js';
+import type { Library } from '../../src/commands/library.js';
+import type { EndEvent } from '../../src/train/events.js';
 import { startEvent, stepEvent } from '../observe/events.js';
 import { runWith } from './stub.js';
 

@@ -5,7 +5,7 @@ import { SLOT } from '../../src/model/plan.js';
 import { createHostBatch } from '../../src/train/batch-feed.js';
 import { randomBatches, sizesOf, type BenchCase } from '../../src/train/bench-cases.js';
 import { benchKernels, createWatchedEngine, measureCall } from '../../src/train/bench-kernels.js';
-import { type watchKernels } from '../../src/train/bench-work.js';
+import type { watchKernels } from '../../src/train/bench-work.js';
 import { allocateEngine, type Engine } from '../../src/train/engine.js';
 
 const languageModel: BenchCase = {

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { isIP, isIPv6 } from 'node:net';
-import { type Refusal, type Request } from './request.js';
+import type { Refusal, Request } from './request.js';
 
 /** Who may ask, and by which name of this server. */
 export interface Access {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { type Access, checkAccess } from './access.js';
 import { page } from './page.js';
-import { type Refusal, type Request } from './request.js';
+import type { Refusal, Request } from './request.js';
 
 export interface Answer {
   status: number;

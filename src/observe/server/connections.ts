@@ -1,4 +1,4 @@
-import { type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { formatAnswer, type Answer } from './answer.js';
 import { MOST_HEAD_BYTES, parseRequest, type Refusal, type Request } from './request.js';
 

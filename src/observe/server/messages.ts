@@ -1,4 +1,4 @@
-import { type Access } from './access.js';
+import type { Access } from './access.js';
 
 /** What the serving thread is started with. */
 export interface ServerHandle {

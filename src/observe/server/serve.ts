@@ -1,12 +1,12 @@
 import { Worker } from 'node:worker_threads';
-import { type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../../thread-heap.js';
 import { formatDuration } from '../figures.js';
-import { type Status } from '../status.js';
+import type { Status } from '../status.js';
 import { inUrl, isLoopback } from './access.js';
-import { type Order, type Report, type ServerHandle, type SnapshotName } from './messages.js';
+import type { Order, Report, ServerHandle, SnapshotName } from './messages.js';
 
 export interface MetricsServer {
   /** Where the page is: `http://127.0.0.1:9464/`. */

@@ -1,10 +1,10 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { setPriority } from 'node:os';
-import { type MessagePort } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
 import { answerRequest, createRoutes } from './answer.js';
 import { WorkBudget } from './budget.js';
 import { Connections } from './connections.js';
-import { type Order, type Report, type ServerHandle, type SnapshotName } from './messages.js';
+import type { Order, Report, ServerHandle, SnapshotName } from './messages.js';
 import { ScrapeWatch } from './scrape-watch.js';
 import { Snapshot } from './snapshot.js';
 
