@@ -10,13 +10,24 @@ const unprintable =
 
 /** With what must not be shown written as an escape of JSON: `\u001b`. Line feeds stay. */
 export function printable(text: string): string {
-  return text.replaceAll(
-    unprintable,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replaceAll(unprintable, escapeUnit);
 }
 
 /** As `printable`, for what has to be one line. */
 export function printableLine(line: string): string {
   return printable(line).replaceAll('\n', '\\n');
+}
+
+/**
+ * The name of a class as it stands in a table or a list: in quotation marks where it is empty, begins
+ * or ends with white space, or looks quoted, so that different names never look the same.
+ */
+export function printableName(name: string): string {
+  const isPlain = name !== '' && name === name.trim() && !name.startsWith('"');
+  const shown = isPlain ? name : JSON.stringify(name);
+  return printableLine(shown.replaceAll(/[^\S \n]/gu, escapeUnit));
+}
+
+function escapeUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

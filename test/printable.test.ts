@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { formatTable, printLines } from '../src/commands/table.js';
 import { showProgress } from '../src/observe/progress.js';
-import { printable } from '../src/printable.js';
+import { printable, printableName } from '../src/printable.js';
 import { runWith } from './commands/stub.js';
 import { UserError } from '../src/errors.js';
 
@@ -41,4 +41,20 @@ it('holds for tables, lines, progress, notices and refusals', async () => {
     expect(text.replaceAll('\n', '')).not.toMatch(dangerous);
     expect(text).toContain('spam\\u001b[2J\\u009b1m\\u202etxt.\\u2066\\u000d\\u0007\\u007f');
   }
+});
+
+it('shows different names of classes differently, however much white space they have', () => {
+  const name = fc.string({
+    unit: fc.constantFrom('a', ' ', '\t', '\n', '\u00a0', '\u3000', '"', '\u202e'),
+  });
+  fc.assert(
+    fc.property(name, name, (one, other) => {
+      const shown = printableName(one);
+      expect(shown).toMatch(/^[ a"\\\w]+$/);
+      expect(shown).toBe(shown.trim());
+      if (one !== other) expect(shown).not.toBe(printableName(other));
+    }),
+  );
+  expect(printableName('ham ')).toBe('"ham "');
+  expect(printableName('two words')).toBe('two words');
 });

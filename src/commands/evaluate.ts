@@ -1,6 +1,7 @@
 import { UserError } from '../errors.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
+import { printableName } from '../printable.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
@@ -111,7 +112,7 @@ function describe(result: Evaluation, model: TrainedModel, on: string): string[]
   ];
   if (confusion === undefined) return lines;
   const rows = measureClasses(confusion).map(({ precision, recall, f1, support }, id) => [
-    model.classes[id]!,
+    printableName(model.classes[id]!),
     precision.toFixed(3),
     recall.toFixed(3),
     f1.toFixed(3),

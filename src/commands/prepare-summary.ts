@@ -1,5 +1,6 @@
 import type { Manifest } from '../data/manifest.js';
 import { formatCount, formatShare } from '../observe/figures.js';
+import { printableName } from '../printable.js';
 import { formatTable } from './table.js';
 
 const splitNames = ['train', 'validation', 'test'] as const;
@@ -78,7 +79,7 @@ function describeClasses(manifest: Manifest): string[] {
   if (classes.length === 0) return [];
   const splits = splitsOf(manifest);
   const rows = classes.slice(0, classesShown).map((name, id) => [
-    name,
+    printableName(name),
     ...splits.flatMap(({ split, told }) => {
       const count = told.labels[id]!;
       return [formatCount(count), formatShare(count / split.rows)];

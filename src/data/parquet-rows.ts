@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import type { ColumnKey } from './columns.js';
 import type { Extent } from './extents.js';
 import { isBlank } from './lines.js';
 import { ParquetFile } from './parquet.js';
@@ -27,7 +28,7 @@ export async function* readParquetRows(
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   const file = await ParquetFile.open(source.path);
   try {
-    const text = findColumn(file, options.text);
+    const text = findColumn(file, options.text, 'data.text');
     const toText = requireText(text, file.path, 'strings', isText, decoding);
     const label = findLabel(file, options);
     const toLabel = label && requireText(label, file.path, labelTypes, () => true, decoding);
@@ -75,9 +76,11 @@ export async function* readParquetRows(
   }
 }
 
-function findColumn(file: ParquetFile, column: string | number): ParquetColumn {
-  if (typeof column === 'string') return file.findColumn(column);
-  throw new UserError(`${file.path}: expected the name of a column, got the number ${column}.`);
+function findColumn(file: ParquetFile, column: string | number, key: ColumnKey): ParquetColumn {
+  if (typeof column === 'string') return file.findColumn(column, key);
+  throw new UserError(
+    `${file.path}: expected the name of a column in ${key}, got the number ${column}.`,
+  );
 }
 
 function findLabel(
@@ -86,7 +89,7 @@ function findLabel(
 ): ParquetColumn | undefined {
   if (label === undefined) return undefined;
   const isThere = file.plainColumns.some(({ path }) => path.join('.') === label);
-  return mayLackLabel && !isThere ? undefined : findColumn(file, label);
+  return mayLackLabel && !isThere ? undefined : findColumn(file, label, 'data.label');
 }
 
 /** A row as the text of a JSON object. */

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type FileMetaData, parquetMetadata, parquetSchema } from 'hyparquet';
 import { UserError } from '../errors.js';
-import { listNames, suggest } from './columns.js';
+import { type ColumnKey, listNames, suggest } from './columns.js';
 import { DamagedParquet, measureStruct, requireCount } from './parquet-checks.js';
 import { type Chunk, readPages, readRange } from './parquet-pages.js';
 import type { ToText } from './parquet-text.js';
@@ -48,16 +48,17 @@ export class ParquetFile {
   /**
    * Looks up a column by its name, or its path through structs, joined by dots.
    *
+   * @param key The option that names it.
    * @throws UserError when there is none, or one that has not one value for each row.
    */
-  findColumn(name: string): ParquetColumn {
+  findColumn(name: string, key: ColumnKey): ParquetColumn {
     const leaf =
       this.#columns.find(({ path }) => path.length === 1 && path[0] === name) ??
       this.#columns.find(({ path }) => path.join('.') === name);
     const names = this.#columns.map(({ path }) => path.join('.'));
     if (leaf === undefined) {
       throw new UserError(
-        `${this.path} has no column ${JSON.stringify(name)}${suggest(names, name)}; its columns are ${listNames(names)}.`,
+        `${this.path} has no column ${JSON.stringify(name)}${suggest(names, name)}; its columns are ${listNames(names)}: set ${key} to the one that is meant.`,
       );
     }
     if (leaf.isList) {

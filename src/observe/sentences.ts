@@ -5,6 +5,7 @@ import type {
   PrepareEvent,
   StartEvent,
 } from '../train/events.js';
+import { printableName } from '../printable.js';
 import { THREAD_BYTES } from '../train/sizes.js';
 import { formatBytes, formatCount, formatDuration, formatShare } from './figures.js';
 import type { Figures } from './pace.js';
@@ -33,7 +34,7 @@ const classesNamed = 12;
 function describeClasses({ classes, classRows, trainRows }: StartEvent): string {
   const named = classes.slice(0, classesNamed).map((name, id) => {
     const rows = classRows[id]!;
-    return `${name} ${formatCount(rows)} (${formatShare(rows / trainRows)})`;
+    return `${printableName(name)} ${formatCount(rows)} (${formatShare(rows / trainRows)})`;
   });
   const rest = classes.length - named.length;
   const more = rest > 0 ? ` and ${formatCount(rest)} more` : '';

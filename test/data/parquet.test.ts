@@ -85,7 +85,10 @@ describe('Parquet files', () => {
   it('are refused when the columns are not there or of another kind', async () => {
     const refusal = (options: ExampleOptions) => refuse(fixture('zstd-plain'), options);
     expect(await refusal({ text: 'Text' })).toMatch(
-      /^zstd-plain.parquet has no column "Text" \(did you mean "text"\?\); its columns are "text", "required", .*"mail\.body"/,
+      /^zstd-plain.parquet has no column "Text" \(did you mean "text"\?\); its columns are "text", "required", .*"mail\.body".*: set data\.text to the one that is meant\.$/,
+    );
+    expect(await refusal({ text: 'text', label: 'Label' })).toMatch(
+      /has no column "Label".*: set data\.label to the one that is meant\.$/,
     );
     expect(await refusal({ text: 'list.list.element' })).toMatch(
       /the column "list\.list\.element" is a list: expected one value in each row\.$/,
@@ -93,7 +96,9 @@ describe('Parquet files', () => {
     expect(await refusal({ text: 'int' })).toBe(
       'zstd-plain.parquet: expected strings in the column "int", which is of type INT32.',
     );
-    expect(await refusal({ text: 2 })).toMatch(/expected the name of a column, got the number 2/);
+    expect(await refusal({ text: 2 })).toMatch(
+      /expected the name of a column in data\.text, got the number 2/,
+    );
     expect(await refusal({ text: 'text' })).toBe(
       'zstd-plain.parquet, row 1: expected a string in the column "text", found nothing.',
     );
