@@ -5,7 +5,7 @@ import type {
   Options,
   PositionalOptions,
 } from 'yargs';
-import { UserError } from '../errors.js';
+import { expectOnce } from './options.js';
 
 /** A command as yargs takes it, together with the names of its options for spelling hints. */
 export interface Command<Arguments> extends CommandModule<object, Arguments> {
@@ -46,11 +46,9 @@ export function defineCommand<
   };
 }
 
-/** yargs makes a list of an option that is given twice; only some options are lists. */
+/** Only some options are lists. */
 function refuseRepeated(args: Record<string, unknown>, options: Record<string, Options>): void {
   for (const [name, option] of Object.entries(options)) {
-    if (option.array !== true && Array.isArray(args[name])) {
-      throw new UserError(`--${name}: expected once, got it ${args[name].length} times`);
-    }
+    if (option.array !== true) expectOnce(name, args[name]);
   }
 }

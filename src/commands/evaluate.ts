@@ -7,6 +7,7 @@ import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
 import type { TrainListener } from '../train/events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
+import { evaluateTerms, refuseInTerms } from './reading-terms.js';
 import { formatTable, printLines } from './table.js';
 
 export const evaluateCommand = (context: Context) =>
@@ -40,7 +41,9 @@ export const evaluateCommand = (context: Context) =>
         const result =
           data === undefined
             ? await evaluateSplit(model, split ?? 'validation', library, progress.observe)
-            : await evaluateFiles(model, data, library, progress.observe);
+            : await refuseInTerms(evaluateTerms, () =>
+                evaluateFiles(model, data, library, progress.observe),
+              );
         const on = data?.join(' ') ?? split ?? 'validation';
         const { checkpoint, step, classes } = model;
         const report = {
@@ -75,9 +78,7 @@ async function evaluateSplit(
     }
     const store = corpus[split];
     if (store === undefined) {
-      throw new UserError(
-        `The run has no ${split} split; name files with --data, or set data.${split} in its config`,
-      );
+      throw new UserError(`The run has no ${split} split; name files to measure on with --data`);
     }
     return await model.evaluate(store);
   } finally {

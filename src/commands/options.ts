@@ -3,6 +3,7 @@ import { encodings } from '../data/encodings.js';
 import { UserError } from '../errors.js';
 import type { Context } from './context.js';
 import type { OpenOptions } from './library.js';
+import { printLines } from './table.js';
 
 /** Options that several commands share, and the checks of options' values. */
 
@@ -60,13 +61,13 @@ export const readingOptions = {
   },
   text: {
     type: 'string',
-    coerce: toColumn,
+    coerce: columnOption('text'),
     requiresArg: true,
     describe: 'Column or field that holds the text, or its number; that of the config by default',
   },
   label: {
     type: 'string',
-    coerce: toColumn,
+    coerce: columnOption('label'),
     requiresArg: true,
     describe: 'Column or field that holds the class, or its number; that of the config by default',
   },
@@ -90,13 +91,14 @@ export function toOpenOptions(
     checkpoint,
     ...(workers !== undefined && { workers }),
     ...(backend !== undefined && { backend }),
-    notify: (message) => stderr.write(`${message}\n`),
+    notify: (message) => printLines(stderr, [message]),
   };
 }
 
 /** A check for `--name`: a whole number of at least `minimum`. */
 export function wholeNumber(name: string, minimum: number): (given: unknown) => number {
   return (given) => {
+    expectOnce(name, given);
     const value = toNumber(given);
     if (!Number.isSafeInteger(value) || value < minimum) {
       throw new UserError(
@@ -110,6 +112,7 @@ export function wholeNumber(name: string, minimum: number): (given: unknown) => 
 /** A check for `--name`: a finite number of at least `minimum`. */
 export function numberFrom(name: string, minimum: number): (given: unknown) => number {
   return (given) => {
+    expectOnce(name, given);
     const value = toNumber(given);
     if (!Number.isFinite(value) || value < minimum) {
       throw new UserError(
@@ -120,10 +123,19 @@ export function numberFrom(name: string, minimum: number): (given: unknown) => n
   };
 }
 
-/** The name of a column, or its number, as config files have them. */
-function toColumn(given: unknown): string | number | undefined {
-  if (typeof given !== 'string') return undefined;
-  return /^[1-9]\d{0,8}$/.test(given) ? Number(given) : given;
+/** Reads `--name` as the name of a column, or its number, as config files have them. */
+function columnOption(name: string): (given: unknown) => string | number | undefined {
+  return (given) => {
+    expectOnce(name, given);
+    if (typeof given !== 'string') return undefined;
+    return /^[1-9]\d{0,8}$/.test(given) ? Number(given) : given;
+  };
+}
+
+/** yargs makes a list of an option that is given twice. */
+export function expectOnce(name: string, given: unknown): void {
+  if (!Array.isArray(given)) return;
+  throw new UserError(`--${name}: expected once, got it ${given.length} times`);
 }
 
 /** NaN for all that is not the plain text of a number; defaults come as numbers already. */

@@ -19,6 +19,7 @@ import {
   wholeNumber,
 } from './options.js';
 import { writePredictionFile } from './prediction-file.js';
+import { inTerms, predictTerms, refuseInTerms } from './reading-terms.js';
 import { printLines } from './table.js';
 
 export const predictCommand = (context: Context) =>
@@ -89,7 +90,11 @@ export const predictCommand = (context: Context) =>
           const lines = answer(model, batches, batchSize, known, writer);
           try {
             const isWhole = await writeAnswers(lines, output, context);
-            printLines(context.stderr, known.describe());
+            const sentences = known.describe();
+            printLines(
+              context.stderr,
+              sentences.map((sentence) => inTerms(predictTerms, sentence)),
+            );
             return isWhole;
           } finally {
             // A reader that still waits for the next line would keep the process.
@@ -101,9 +106,11 @@ export const predictCommand = (context: Context) =>
         }
       };
       // To itself: nothing can be moved there.
-      await (out === undefined || resolve(out) === '/dev/stdout'
-        ? predict(context.stdout, () => false)
-        : writePredictionFile(out, overwrite, ({ stream, isSame }) => predict(stream, isSame)));
+      await refuseInTerms(predictTerms, async () => {
+        await (out === undefined || resolve(out) === '/dev/stdout'
+          ? predict(context.stdout, () => false)
+          : writePredictionFile(out, overwrite, ({ stream, isSame }) => predict(stream, isSame)));
+      });
     },
   });
 

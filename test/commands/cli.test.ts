@@ -28,6 +28,14 @@ describe('a command line that cannot be understood is refused in one sentence', 
     ],
     [['train', '--config', 'x', '--config', 'y'], '--config: expected once, got it 2 times\n'],
     [
+      ['generate', 'runs/x', '--length', '3', '--length', '4'],
+      '--length: expected once, got it 2 times; see lockstep generate --help\n',
+    ],
+    [
+      ['predict', 'runs/x', '--text', 'a', '--text', 'b'],
+      '--text: expected once, got it 2 times; see lockstep predict --help\n',
+    ],
+    [
       ['train', '--config', 'x', '--backend', 'gpu'],
       'Invalid values: Argument: backend, Given: "gpu", Choices: "auto", "native", "wasm", "reference"; see lockstep train --help\n',
     ],

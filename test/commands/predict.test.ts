@@ -234,6 +234,8 @@ describe('known labels', () => {
     expect(named.stderr).toBe('Accuracy 100.0 %: 1 of 1 row with a known label\n');
     const wrong = await runWith(['predict', 'runs/x', csv, '--label', 'klass'], classifier());
     expect(wrong.stderr).toContain('has no column "klass"');
+    // A key of the config, which the checkpoint has signed, would change nothing.
+    expect(wrong.stderr).toContain('name the one that is meant with --label');
     const jsonl = write('a.jsonl', '{"body":"x","label":"ham"}\n{"body":"x"}\n');
     const objects = await runWith(['predict', 'runs/x', jsonl, '--to', 'jsonl'], classifier());
     expect(objects.stderr).toBe('Accuracy 100.0 %: 1 of 1 row with a known label\n');

@@ -1,5 +1,7 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { isOwnDescriptor } from '../../config/config-text.js';
 import { UserError } from '../../errors.js';
+import { describeOddFile } from '../../system-errors.js';
 
 /** Fewer characters could be guessed. */
 const FEWEST_CHARACTERS = 16;
@@ -12,8 +14,14 @@ const FEWEST_CHARACTERS = 16;
 export async function readToken(file: string): Promise<string> {
   let text: string;
   try {
+    const odd = describeOddFile(await stat(file));
+    // Opening another pipe would wait for somebody to write to it.
+    if (odd !== undefined && !isOwnDescriptor(file)) {
+      throw new UserError(`metrics.tokenFile: ${file}: expected a file, found ${odd}`);
+    }
     text = await readFile(file, 'latin1');
   } catch (error) {
+    if (error instanceof UserError) throw error;
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     throw new UserError(`metrics.tokenFile: ${file} cannot be read (${code})`, { cause: error });
   }

@@ -1,0 +1,40 @@
+import { UserError } from '../errors.js';
+
+/**
+ * What can be done about files that do not fit, in the terms of commands that use a trained model: to set a key of its
+ * config, as the messages advise that are meant for training, would change nothing.
+ */
+type Terms = readonly (readonly [RegExp, string])[];
+
+/** `predict` has options for how files are read. */
+export const predictTerms: Terms = [
+  [/\bset data\.(text|label) to the one that is meant/g, 'name the one that is meant with --$1'],
+  [/\bset data\.format\b/g, 'give --format'],
+  [/\bset data\.encoding to (?=\S+\.$)/g, 'give --encoding '],
+  [
+    /\bSet data\.encoding to that of the file, or data\.onBadRow to leave such rows out/g,
+    'Give --encoding, or --on-bad-row skip to leave such rows without an answer',
+  ],
+];
+
+/** `evaluate` has none. */
+export const evaluateTerms: Terms = [
+  [
+    /\bset data\.(text|label) to the one that is meant/g,
+    'the model expects the name that its training data had',
+  ],
+];
+
+export function inTerms(terms: Terms, message: string): string {
+  return terms.reduce((text, [advice, other]) => text.replaceAll(advice, other), message);
+}
+
+/** Runs what may be refused, and tells of it in the command's terms. */
+export async function refuseInTerms<T>(terms: Terms, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(inTerms(terms, error.message), { cause: error });
+  }
+}
