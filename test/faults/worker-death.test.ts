@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import { UserError } from '../../src/errors.js';
 import type { RawBatch } from '../../src/model/batch-layout.js';
@@ -94,10 +94,12 @@ function createDoomed(
   return { engine: new Engine(handle, pool.runStage), heard, deaths };
 }
 
-async function trainUndisturbed(): Promise<Buffer> {
+/** What three steps give that nobody disturbs. */
+let undisturbed: Buffer;
+beforeAll(async () => {
   const handle = allocateEngine(chooseBackend('auto').kind, sizes);
-  return trainSteps(new Engine(handle, createLocalRunner(handle)));
-}
+  undisturbed = await trainSteps(new Engine(handle, createLocalRunner(handle)));
+});
 
 const death = { part: 1, when: 'after', way: 'exit', times: 1 } as const;
 
@@ -161,7 +163,7 @@ describe.each([
     // Between two tasks a thread may die unheard.
     const during = plan.filter(({ way }) => way !== 'error between tasks');
     expect(heard).toHaveLength(during.reduce((sum, { times }) => sum + times, 0));
-    expect(survived.equals(await trainUndisturbed())).toBe(true);
+    expect(survived.equals(undisturbed)).toBe(true);
   });
 });
 

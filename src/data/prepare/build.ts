@@ -135,7 +135,7 @@ async function cutCorpus(
   // A file may be named for two splits; it is cut once.
   const sources = Array.from(new Map(plan.sources.map((each) => [each.path, each])).values());
   const bytes = totalBytes(sources);
-  const divisible = createLocalCutter(tokenizer).cutsAtLineFeeds;
+  const divisible = (await createLocalCutter(tokenizer)).cutsAtLineFeeds;
   const surveyor: Surveyor = {
     survey: (source) =>
       pool

@@ -47,7 +47,8 @@ export type CutOutcome =
   | { readonly kind: 'bad'; readonly line: number; readonly reason: string };
 
 export async function cutExtent(input: CutInput, tally: Tally): Promise<CutOutcome> {
-  const work = new ExtentCutting(input, tally);
+  const cutter = await createLocalCutter(input.cutting.tokenizer);
+  const work = new ExtentCutting(input, tally, cutter);
   try {
     return await work.run();
   } catch (error) {
@@ -61,7 +62,6 @@ export async function cutExtent(input: CutInput, tally: Tally): Promise<CutOutco
 const longestUncut = 1 << 20;
 
 class ExtentCutting {
-  readonly #cutter: LocalCutter;
   readonly #piece: PieceBuilder;
   readonly #hasher = new TextHasher();
   readonly #pieces: ExtentRecord['pieces'] = [];
@@ -73,16 +73,16 @@ class ExtentCutting {
   constructor(
     private readonly input: CutInput,
     private readonly tally: Tally,
+    private readonly cutter: LocalCutter,
   ) {
-    this.#cutter = createLocalCutter(input.cutting.tokenizer);
-    this.#piece = new PieceBuilder(this.#cutter);
+    this.#piece = new PieceBuilder(cutter);
     this.#observe = (bytes) => count(tally, 'bytes', bytes.length);
   }
 
   async run(): Promise<CutOutcome> {
     const { cutting, source } = this.input;
     if (cutting.task === 'language-model' && source.format === 'text') {
-      await (this.#cutter.plainBytes ? this.#cutBytes() : this.#cutStream());
+      await (this.cutter.plainBytes ? this.#cutBytes() : this.#cutStream());
     } else {
       await this.#cutRows();
     }
@@ -140,7 +140,7 @@ class ExtentCutting {
     };
     for await (const text of this.#readStream()) {
       const joined = rest + text;
-      const found = this.#cutter.findCut(joined);
+      const found = this.cutter.findCut(joined);
       const index = found === 0 && joined.length > longestUncut ? joined.length : found;
       if (index > 0) await add(joined.slice(0, index));
       rest = joined.slice(index);

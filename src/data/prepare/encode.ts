@@ -1,5 +1,6 @@
 import type { Statistics } from '../manifest.js';
 import type { SplitName } from '../split.js';
+import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
@@ -19,11 +20,11 @@ export interface PieceShare {
 }
 
 /** Tells how much room a piece needs in each split. For language models rows are not counted. */
-export function measurePiece(job: EncodeJob, index: number): BySplit<PieceShare> {
+export async function measurePiece(job: EncodeJob, index: number): Promise<BySplit<PieceShare>> {
   const placed = job.pieces[index]!;
   const piece = new PieceFile(placed.dir, placed.record);
   try {
-    const tokenizer = recallTokenizer(job.tokenizer);
+    const tokenizer = await recallTokenizer(job.tokenizer);
     const reader = dropsUnknown(tokenizer) ? new IdReader(piece, tokenizer) : undefined;
     const shares: BySplit<PieceShare> = {};
     const add = (split: SplitName, rows: number, tokens: number): void => {
@@ -65,11 +66,12 @@ export type EncodeOutcome =
   /** A row whose class the training split does not have; its line counts from the extent's start. */
   | { readonly kind: 'unknown class'; readonly line: number; readonly label: string };
 
-export function encodePiece(
+export async function encodePiece(
   job: EncodeJob,
   { index, places }: EncodeInput,
   tally: Tally,
-): EncodeOutcome {
+): Promise<EncodeOutcome> {
+  const tokenizer = await recallTokenizer(job.tokenizer);
   const { dir, record } = job.pieces[index]!;
   const piece = new PieceFile(dir, record);
   const outputs = new Map<SplitName, SplitOutput>();
@@ -77,7 +79,7 @@ export function encodePiece(
     for (const [split, place] of places) {
       outputs.set(split, new SplitOutput(job.dir, split, job.idBytes, place));
     }
-    const work = new PieceEncoding(job, index, piece, outputs);
+    const work = new PieceEncoding(job, index, piece, outputs, tokenizer);
     const outcome = job.task === 'classify' ? work.encodeRows() : work.encodeStream();
     count(tally, 'bytes', record.bytes);
     return outcome;
@@ -96,8 +98,9 @@ class PieceEncoding {
     private readonly index: number,
     private readonly piece: PieceFile,
     private readonly outputs: ReadonlyMap<SplitName, SplitOutput>,
+    private readonly tokenizer: Tokenizer,
   ) {
-    this.#reader = new IdReader(piece, recallTokenizer(job.tokenizer));
+    this.#reader = new IdReader(piece, tokenizer);
   }
 
   encodeRows(): EncodeOutcome {
@@ -143,10 +146,10 @@ class PieceEncoding {
 
   /** As `encodeRow` does for prediction. */
   #writeRow(split: SplitName, kept: number): void {
-    const { maxLength, truncate, tokenizer } = this.job;
+    const { maxLength, truncate } = this.job;
     const { ids } = this.#reader;
     const length = Math.min(Math.max(kept, 1), maxLength);
-    if (kept === 0) ids[0] = recallTokenizer(tokenizer).emptyToken;
+    if (kept === 0) ids[0] = this.tokenizer.emptyToken;
     const start = truncate === 'pre' && kept > maxLength ? kept - maxLength : 0;
     this.outputs.get(split)!.addTokens(ids, start, start + length);
   }

@@ -1,5 +1,5 @@
 import { CharTokenizer } from '../tokenizers/char.js';
-import { tokenizerFromJson } from '../tokenizers/kinds.js';
+import { loadTokenizer } from '../tokenizers/load.js';
 import type { SerializedTokenizer } from '../tokenizers/serialized.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { WordTokenizer } from '../tokenizers/word.js';
@@ -69,7 +69,7 @@ export function dropsUnknown(tokenizer: Tokenizer): boolean {
 let last: { json: SerializedTokenizer; tokenizer: Tokenizer } | undefined;
 
 /** Makes a tokenizer, or remembers the one that was made of the same object last. */
-export function recallTokenizer(json: SerializedTokenizer): Tokenizer {
-  if (last?.json !== json) last = { json, tokenizer: tokenizerFromJson(json) };
+export async function recallTokenizer(json: SerializedTokenizer): Promise<Tokenizer> {
+  if (last?.json !== json) last = { json, tokenizer: await loadTokenizer(json) };
   return last.tokenizer;
 }

@@ -7,14 +7,16 @@ import { explainDiskError } from './disk-errors.js';
 import { countRepeats } from './duplicates.js';
 import { encodePiece, type EncodeInput, measurePiece } from './encode.js';
 import { readBuildJob, readEncodeJob } from './job.js';
-import { learnBpe } from './learn-bpe.js';
+import type { BpeInput } from './learn-bpe.js';
 import { type MergeInput, mergeWords } from './merge.js';
 import { surveySource } from './survey.js';
 import type { Tally } from './tally.js';
 
 /** What a prepare worker can be asked to do, by name. `job` is the path of a job's file. */
 const works = {
-  learnBpe,
+  // Loaded by the one thread that is asked for it: all start sooner without.
+  learnBpe: async (input: BpeInput, tally: Tally) =>
+    (await import('./learn-bpe.js')).learnBpe(input, tally),
   survey: surveySource,
   cut: cutExtent,
   count: ({ job, index }: { job: string; index: number }, tally: Tally) =>

@@ -1,10 +1,11 @@
 import type { TokenizerConfig } from '../../config/schema.js';
 import { BpeTokenizer, loadBpeTokenizer, trainBpeTokenizer } from './bpe.js';
 import { ByteTokenizer } from './byte.js';
-import { CharTokenizer, trainCharTokenizer } from './char.js';
+import { trainCharTokenizer } from './char.js';
+import { plainTokenizerFromJson } from './load.js';
 import type { SerializedTokenizer } from './serialized.js';
 import type { TokenCounts, Tokenizer } from './tokenizer.js';
-import { trainWordTokenizer, WordTokenizer } from './word.js';
+import { trainWordTokenizer } from './word.js';
 
 /** The kinds of tokenizers: the one place that knows them all. */
 
@@ -32,14 +33,5 @@ export function trainTokenizer(config: TokenizerConfig, counts: TokenCounts): To
 
 /** The tokenizer that `toJSON` described. */
 export function tokenizerFromJson(json: SerializedTokenizer): Tokenizer {
-  switch (json.kind) {
-    case 'word':
-      return new WordTokenizer(json);
-    case 'char':
-      return new CharTokenizer(json);
-    case 'byte':
-      return new ByteTokenizer();
-    case 'bpe':
-      return new BpeTokenizer(json);
-  }
+  return json.kind === 'bpe' ? new BpeTokenizer(json) : plainTokenizerFromJson(json);
 }

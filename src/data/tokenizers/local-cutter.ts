@@ -1,5 +1,5 @@
 import type { TokenizerConfig } from '../../config/schema.js';
-import { BpeTokenizer } from './bpe.js';
+import type { BpeTokenizer } from './bpe.js';
 import type { SerializedBpe, SerializedTokenizer } from './serialized.js';
 import { TextBytes } from './text-bytes.js';
 import type { VarintWriter } from './varints.js';
@@ -49,7 +49,7 @@ export function cuttingOptions(
   }
 }
 
-export function createLocalCutter(options: CuttingOptions): LocalCutter {
+export async function createLocalCutter(options: CuttingOptions): Promise<LocalCutter> {
   switch (options.kind) {
     case 'word':
       return new WordCutter(options);
@@ -57,8 +57,11 @@ export function createLocalCutter(options: CuttingOptions): LocalCutter {
       return new CharCutter(options.lowerCase);
     case 'byte':
       return new ByteCutter();
-    case 'bpe':
+    case 'bpe': {
+      // Threads start sooner without its code.
+      const { BpeTokenizer } = await import('./bpe.js');
       return new BpeCutter(new BpeTokenizer(options));
+    }
   }
 }
 

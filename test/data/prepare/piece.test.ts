@@ -29,7 +29,7 @@ describe('numbers in few bytes', () => {
 describe('a piece', () => {
   it('gives back rows, words and tokens, and its builder begins anew', async () => {
     const { dir } = await scratch();
-    const cutter = createLocalCutter({
+    const cutter = await createLocalCutter({
       kind: 'word',
       filters: '',
       lowerCase: false,

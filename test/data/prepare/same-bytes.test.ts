@@ -32,25 +32,22 @@ const models: Record<string, Record<string, unknown>> = {
 };
 
 describe('the bytes of a store', () => {
-  it.each(Object.keys(classifiers))(
-    'are the same for 1, 2 and 5 workers: rows, %s',
-    async (name) => {
-      const place = await scratch(rowFiles);
-      const digests = [];
-      for (const workers of [1, 2, 5]) {
-        const storeDir = place.path(`stores-${workers}`);
-        const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name], storeDir };
-        const { corpus } = await prepare(configure('classify', data, workers));
-        digests.push(await digest(corpus.storeDir));
-      }
-      expect(new Set(digests).size).toBe(1);
-    },
-  );
+  it.each(Object.keys(classifiers))('are the same for 1 and 4 workers: rows, %s', async (name) => {
+    const place = await scratch(rowFiles);
+    const digests = [];
+    for (const workers of [1, 4]) {
+      const storeDir = place.path(`stores-${workers}`);
+      const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name], storeDir };
+      const { corpus } = await prepare(configure('classify', data, workers));
+      digests.push(await digest(corpus.storeDir));
+    }
+    expect(new Set(digests).size).toBe(1);
+  });
 
-  it.each(Object.keys(models))('are the same for 1, 2 and 5 workers: text, %s', async (name) => {
+  it.each(Object.keys(models))('are the same for 1 and 4 workers: text, %s', async (name) => {
     const place = await scratch(textFiles);
     const digests = [];
-    for (const workers of [1, 2, 5]) {
+    for (const workers of [1, 4]) {
       const storeDir = place.path(`stores-${workers}`);
       const data = { train: place.path('*.*'), test: 0.2, ...models[name], storeDir };
       const { corpus } = await prepare(configure('language-model', data, workers));
