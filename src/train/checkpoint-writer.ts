@@ -75,7 +75,7 @@ export class CheckpointWriter {
     if (!isWritten || !(await this.#isThere(checkpointName(step)))) {
       this.snapshot.take(slot);
       const reason = await this.#store(progress);
-      if (reason !== undefined) throw this.#explain(step, reason);
+      if (reason !== undefined) throw await this.#explain(step, reason);
     }
     this.hold.expectStillHeld();
     const best = this.#best;
@@ -120,7 +120,7 @@ export class CheckpointWriter {
       if (reason === undefined) throw error;
       this.hold.expectStillHeld();
       this.listener({ type: 'checkpoint-failed', step, reason });
-      if (LASTING.includes(errorCode(error))) this.#failure = this.#explain(step, reason);
+      if (LASTING.includes(errorCode(error))) this.#failure = await this.#explain(step, reason);
       return reason;
     }
     await this.#prune(progress);
@@ -185,14 +185,21 @@ export class CheckpointWriter {
     return (await undefinedIfRefused(verifyCheckpoint(place, this.directory.fs))) !== undefined;
   }
 
-  #explain(step: number, reason: string): UserError {
-    const kept =
-      this.written === undefined
-        ? 'there is none before it'
-        : `the one after step ${this.written.step} is kept: go on from there with --resume`;
+  async #explain(step: number, reason: string): Promise<UserError> {
+    const kept = await this.#describeKept();
     return new UserError(
       `${this.directory.checkpoints}: the checkpoint after step ${step} could not be written (${reason}); ${kept}`,
     );
+  }
+
+  async #describeKept(): Promise<string> {
+    if (this.written !== undefined) {
+      return `the one after step ${this.written.step} is kept: go on from there with --resume`;
+    }
+    // One may be whole though the disk took no more of what is written behind it.
+    const newest = (await this.#list())?.at(-1);
+    if (newest === undefined) return 'there is none before it';
+    return `${newest} is there: --resume goes on from there if it is whole`;
   }
 
   /** Old checkpoints that cannot be removed are no reason to stop. */

@@ -201,6 +201,17 @@ it.each(['EIO', 'short'] as const)(
   },
 );
 
+it('a checkpoint that is whole, though nothing names it, is not passed over in silence', async () => {
+  rmSync(directory, { recursive: true });
+  const disk = new FailingDisk(({ path: file }) =>
+    file.startsWith(path.join(directory, 'latest')) ? 'ENOSPC' : undefined,
+  );
+  const writer = createWriter(disk);
+  await expect(writer.writeLast(0, progressAt(7))).rejects.toThrow(
+    'step-00000007 is there: --resume goes on from there if it is whole',
+  );
+});
+
 it('on a disk with room for two checkpoints old ones go first, and a whole one always stays', async () => {
   const checkpoints = path.join(directory, 'checkpoints');
   const disk = new FailingDisk(({ kind, path: file }) =>
