@@ -10,9 +10,10 @@ import type { ConfigInput } from './config/schema.js';
 import type { Corpus } from './data/corpus.js';
 import * as heldOut from './data/held-out.js';
 import type { HeldOut, HeldOutModel } from './data/held-out.js';
+import { checkPaths } from './data/check-paths.js';
 import * as data from './data/prepare.js';
 import { hearInLibraryTerms, refuseInLibraryTerms } from './library-terms.js';
-import { checkTrainOptions } from './train/check-options.js';
+import { checkListener, checkOpenArguments, checkTrainOptions } from './train/check-options.js';
 import type { EndEvent, TrainListener } from './train/events.js';
 import * as models from './train/model-file.js';
 import * as runs from './train/run.js';
@@ -76,6 +77,7 @@ export async function prepareCorpus(
   config: ConfigInput,
   listener: TrainListener = ignore,
 ): Promise<Corpus> {
+  checkListener('prepareCorpus', listener);
   return data.prepareCorpus(resolveConfig(config), listener);
 }
 
@@ -86,12 +88,14 @@ export async function prepareCorpus(
  * @param named what names the files, for messages
  * @throws UserError that names file and line of what cannot be used
  */
-export function prepareHeldOut(
+export async function prepareHeldOut(
   model: HeldOutModel,
   paths: readonly string[],
   named = 'paths',
   listener: TrainListener = ignore,
 ): Promise<HeldOut> {
+  checkPaths('prepareHeldOut', paths);
+  checkListener('prepareHeldOut', listener);
   return heldOut.prepareHeldOut(model, paths, named, listener);
 }
 
@@ -101,7 +105,8 @@ export function prepareHeldOut(
  * @param run directory of a run, or of one of its checkpoints
  * @throws UserError when there is no whole checkpoint
  */
-export function openModel(run: string, options: OpenOptions = {}): Promise<TrainedModel> {
+export async function openModel(run: string, options: OpenOptions = {}): Promise<TrainedModel> {
+  checkOpenArguments(run, options);
   return models.openModel(run, options);
 }
 

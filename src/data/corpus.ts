@@ -49,6 +49,10 @@ export async function openCorpus(
   finalDir = dir,
 ): Promise<Corpus> {
   await requireQuarantine(dir, finalDir, manifest);
+  const vocabulary = {
+    tokenizer: tokenizerFromJson(manifest.tokenizer),
+    classes: manifest.classes,
+  };
   const opened: TokenStore[] = [];
   const close = async (): Promise<void> => {
     for (const store of opened) await store.close();
@@ -56,7 +60,7 @@ export async function openCorpus(
   const openSplit = (name: keyof Manifest['splits']): TokenStore | undefined => {
     const split = manifest.splits[name];
     if (split === undefined) return undefined;
-    const store = openTokenStore(dir, name, split, manifest.idBytes, finalDir);
+    const store = openTokenStore(dir, name, split, manifest.idBytes, finalDir, vocabulary);
     opened.push(store);
     return store;
   };
@@ -65,8 +69,7 @@ export async function openCorpus(
     const validation = openSplit('validation');
     const test = openSplit('test');
     return {
-      tokenizer: tokenizerFromJson(manifest.tokenizer),
-      classes: manifest.classes,
+      ...vocabulary,
       train: train!,
       ...(validation && { validation }),
       ...(test && { test }),

@@ -1,3 +1,5 @@
+import { describeValue } from '../config/expectation.js';
+import { checkPaths } from './check-paths.js';
 import { UserError } from '../errors.js';
 import { readCsvRows } from './csv-rows.js';
 import { decodeWindows1252 } from './encodings.js';
@@ -74,6 +76,13 @@ export async function* readBatches(
   options: ExampleOptions,
   notify: Notify = () => undefined,
 ): AsyncGenerator<RowBatch, void, undefined> {
+  checkPaths('readExamples', paths);
+  const { text } = (options as Partial<ExampleOptions> | null | undefined) ?? {};
+  if (typeof text !== 'string' && typeof text !== 'number') {
+    throw new UserError(
+      `readExamples: text: expected the name or number of a column, got ${describeValue(text)}`,
+    );
+  }
   const request = { patterns: paths, format: options.format, key: 'input' };
   for (const { source } of await listSources(request, notify)) {
     yield* readSource(source, options);

@@ -68,13 +68,11 @@ export async function prepareHeldOut(
     const manifest = await buildStore(measured, plan, place, progress, listener, sizes);
     const weights = plan.sources.map(() => 1);
     const corpus = await openCorpus(place.dir, manifest, weights);
+    let closed: Promise<void> | undefined;
     return {
       store: corpus.train,
       badRows: manifest.sources.reduce((rows, source) => rows + source.badRows, 0),
-      close: async () => {
-        await corpus.close();
-        await workplace.close();
-      },
+      close: () => (closed ??= corpus.close().then(() => workplace.close())),
     };
   } catch (error) {
     await workplace.close();

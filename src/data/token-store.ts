@@ -1,9 +1,10 @@
 import { endianness } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { CheckedFile, closeChecked, openChecked, type OpenFile } from './checked-file.js';
 import type { FileManifest, SplitManifest } from './manifest.js';
 import { readRecord, recordBytes, type RowRecord } from './row-record.js';
+import type { Tokenizer } from './tokenizers/tokenizer.js';
 
 /** One split of a prepared corpus, read by position. */
 export interface TokenStore {
@@ -11,6 +12,8 @@ export interface TokenStore {
   readonly tokens: number;
   /** Tokens of the longest row. */
   readonly longestRow: number;
+  /** What its token ids and labels mean, where that is known. */
+  readonly vocabulary?: StoreVocabulary | undefined;
   /**
    * Reads rows in the given order: their tokens one after the other, where each begins and, at
    * `rowStart[rows.length]`, where the last ends, and their labels (-1 without).
@@ -33,6 +36,11 @@ export interface TokenStore {
   /** Where a row comes from: its source (index into the manifest's) and its number there, from 1. */
   locate(row: number): Promise<{ source: number; row: number }>;
   close(): Promise<void>;
+}
+
+export interface StoreVocabulary {
+  readonly tokenizer: Tokenizer;
+  readonly classes: readonly string[];
 }
 
 export interface RowArrays {
@@ -62,6 +70,7 @@ export function openTokenStore(
   manifest: SplitManifest,
   idBytes: 2 | 4,
   finalDir = dir,
+  vocabulary?: StoreVocabulary,
 ): FileTokenStore {
   if (endianness() !== 'LE') throw new UserError('Token stores need a little-endian machine.');
   const openPart = (name: string, part: FileManifest): OpenFile =>
@@ -69,7 +78,7 @@ export function openTokenStore(
   const tokensFile = openPart(`${split}.tokens`, manifest.tokensFile);
   try {
     const rowsFile = openPart(`${split}.rows`, manifest.rowsFile);
-    return new FileTokenStore({ manifest, idBytes, tokensFile, rowsFile });
+    return new FileTokenStore({ manifest, idBytes, tokensFile, rowsFile }, vocabulary);
   } catch (error) {
     closeChecked(tokensFile);
     throw error;
@@ -86,13 +95,17 @@ export class FileTokenStore implements TokenStore {
   readonly rows: number;
   readonly tokens: number;
   readonly longestRow: number;
+  #closed: Promise<void> | undefined;
   readonly #readers = new Set<{ close(): Promise<void> }>();
   // A row's own record and the next one, whose start is the row's end.
   readonly #records = Buffer.alloc(2 * recordBytes);
   readonly #tokensFile: CheckedFile;
   readonly #rowsFile: CheckedFile;
 
-  constructor(readonly files: StoreFiles) {
+  constructor(
+    readonly files: StoreFiles,
+    readonly vocabulary?: StoreVocabulary,
+  ) {
     this.#tokensFile = new CheckedFile(files.tokensFile);
     this.#rowsFile = new CheckedFile(files.rowsFile);
     this.rows = files.manifest.rows;
@@ -101,7 +114,7 @@ export class FileTokenStore implements TokenStore {
   }
 
   readRows(rows: ArrayLike<number>, into: RowArrays): Promise<void> {
-    return settle(() => {
+    return this.#read(() => {
       if (into.rowStart.length <= rows.length || into.labels.length < rows.length) {
         throw new RangeError(`${rows.length} rows do not fit into the given arrays`);
       }
@@ -118,7 +131,7 @@ export class FileTokenStore implements TokenStore {
   }
 
   readLengths(rows: ArrayLike<number>, into: Int32Array): Promise<void> {
-    return settle(() => {
+    return this.#read(() => {
       for (let i = 0; i < rows.length; i++) {
         const { start, end } = this.#readRecord(rows[i]!);
         into[i] = end - start;
@@ -127,11 +140,11 @@ export class FileTokenStore implements TokenStore {
   }
 
   readTokens(start: number, count: number, into: Int32Array, at: number): Promise<void> {
-    return settle(() => this.#readTokens(start, count, into, at));
+    return this.#read(() => this.#readTokens(start, count, into, at));
   }
 
   locate(row: number): Promise<{ source: number; row: number }> {
-    return settle(() => {
+    return this.#read(() => {
       const record = this.#readRecord(row);
       return { source: record.source, row: record.row };
     });
@@ -142,7 +155,21 @@ export class FileTokenStore implements TokenStore {
     this.#readers.add(reader);
   }
 
-  async close(): Promise<void> {
+  /** Once: the descriptors may be another file's a moment later. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  /** @throws UserError when the store has been closed */
+  #read<T>(run: () => T): Promise<T> {
+    return settle(() => {
+      if (this.#closed === undefined) return run();
+      const dir = dirname(this.files.tokensFile.path);
+      throw new UserError(`${dir}: the token store has been closed; open it again to read it`);
+    });
+  }
+
+  async #close(): Promise<void> {
     for (const reader of this.#readers) await reader.close();
     closeChecked(this.files.tokensFile);
     closeChecked(this.files.rowsFile);

@@ -7,6 +7,7 @@ import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
 import { PURPOSE, uniform } from '../tensor/random.js';
 import { Calls } from './calls.js';
+import { checkGenerateOptions } from './check-options.js';
 import { createState } from './carried-state.js';
 import { evaluate, evaluationBatches } from './evaluation.js';
 import { findCheckpoint } from './find-checkpoint.js';
@@ -17,7 +18,7 @@ import { networkShape } from './sizes.js';
 import { readTrainedConfig } from './trained-config.js';
 import type { Evaluation, GenerateOptions, OpenOptions, TrainedModel } from './trained-model.js';
 import { Turns } from './turns.js';
-import type { Vocabulary } from './vocabulary-file.js';
+import { formatVocabulary, type Vocabulary } from './vocabulary-file.js';
 
 /**
  * Opens a trained model.
@@ -94,6 +95,7 @@ class SharedModel implements TrainedModel {
     return this.#calls.run(() =>
       // One after the other: each goes over its store in order and may need a larger engine than the one before.
       this.#evaluations.take(async () => {
+        this.#checkStore(store);
         const source = evaluationBatches(this.config, store);
         const engine = await this.#engine.fit(source);
         return evaluate(engine, source, (work) => this.#engine.take(work, engine));
@@ -109,6 +111,7 @@ class SharedModel implements TrainedModel {
           `${this.checkpoint} is a classifier: it predicts classes, it does not generate`,
         );
       }
+      checkGenerateOptions(options);
       const given = { ...options };
       const { sequenceLength } = this.config.train;
       const { shape } = this.#engine;
@@ -140,6 +143,20 @@ class SharedModel implements TrainedModel {
     }
   }
 
+  /** @throws UserError when its token ids or its classes mean something else than this model's */
+  #checkStore(store: unknown): asserts store is TokenStore {
+    if (typeof store !== 'object' || store === null || !('readRows' in store)) {
+      throw new UserError(`evaluate: expected a token store, got ${describeValue(store)}`);
+    }
+    const { vocabulary } = store as TokenStore;
+    if (vocabulary === undefined) return;
+    if (formatVocabulary(vocabulary) === formatVocabulary(this)) return;
+    throw new UserError(
+      `${this.checkpoint}: the token store was prepared with another vocabulary or other classes than this model's: ` +
+        'prepare its files with prepareHeldOut(model, paths)',
+    );
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= this.#calls.close().then(() => this.#engine.close()));
   }
@@ -166,11 +183,13 @@ function draw(
 ): number {
   const ids = Array.from(probabilities.keys()).slice(1);
   ids.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
-  if (temperature === 0) return ids[0]!;
+  const power = 1 / temperature;
+  // Of a temperature of next to nothing as of 0: no number is its power.
+  if (!Number.isFinite(power)) return ids[0]!;
   const kept = topK > 0 ? ids.slice(0, topK) : ids;
   // By the likeliest: powers of small probabilities would all be 0.
   const highest = probabilities[kept[0]!]!;
-  const weights = kept.map((id) => (probabilities[id]! / highest) ** (1 / temperature));
+  const weights = kept.map((id) => (probabilities[id]! / highest) ** power);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let rest = uniform(seed, PURPOSE.sampling, 0, index) * total;
   for (const [place, weight] of weights.entries()) {
