@@ -31,7 +31,7 @@ export type { HeldOut, HeldOutModel } from './data/held-out.js';
 export type { Manifest } from './data/manifest.js';
 export type { ObjectFields, RowFields, RowOptions, TableFields } from './data/rows.js';
 export type { Format, Notify } from './data/sources.js';
-export type { RowArrays, TokenStore } from './data/token-store.js';
+export type { RowArrays, StoreVocabulary, TokenStore } from './data/token-store.js';
 export type { SerializedTokenizer } from './data/tokenizers/serialized.js';
 export type { Tokenizer } from './data/tokenizers/tokenizer.js';
 export { UserError } from './errors.js';
