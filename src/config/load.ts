@@ -4,6 +4,7 @@ import { UserError } from '../errors.js';
 import { readConfigText } from './config-text.js';
 import { formatPath, type KeyPath } from './expectation.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
+import { keepPlaces } from './places.js';
 import { checkTogether, describeIssues, type Problem } from './problems.js';
 import { type Config, type ConfigInput, configSchema } from './schema.js';
 import { findNode, type Locate, parseConfigText } from './yaml.js';
@@ -31,9 +32,10 @@ export function parseConfig(
   const given = overrides.map(parseOverride);
   const { value: written, document, locate } = parseConfigText(text, fileName, given.length > 0);
   const value = given.reduce(applyOverride, written);
-  return complete(value, nameAfter(fileName), (problems) =>
-    reportProblems(problems, document, given, locate),
-  );
+  const find = (path: KeyPath) => findPlace(path, document, given, locate);
+  const config = complete(value, nameAfter(fileName), (problems) => reportProblems(problems, find));
+  keepPlaces(config, (path) => find(path).place);
+  return config;
 }
 
 /**
@@ -75,24 +77,33 @@ export function formatConfig(config: Config): string {
 /** One line a problem, those of the file in its order, then those of the overrides. */
 function reportProblems(
   problems: readonly Problem[],
-  document: Document.Parsed,
-  overrides: readonly Override[],
-  locate: Locate,
+  find: (path: KeyPath) => { order: number; place: string },
 ): string {
   return problems
     .map(({ path, message }) => {
-      const place = findNode(document, path);
-      const override = overrides.findLast(
-        (each) => startsWith(path, each.path) || (!place.exact && startsWith(each.path, path)),
-      );
+      const { order, place } = find(path);
       const key = path.length === 0 ? '' : `${formatPath(path)}: `;
-      return override === undefined
-        ? { order: place.offset, line: `${locate(place.offset)}: ${key}${message}` }
-        : { order: Infinity, line: `--set ${override.text}: ${key}${message}` };
+      return { order, line: `${place}: ${key}${message}` };
     })
     .sort((a, b) => (a.order === b.order ? 0 : a.order - b.order))
     .map(({ line }) => line)
     .join('\n');
+}
+
+/** Where a key was set: in the file, or behind all of it by an override. */
+function findPlace(
+  path: KeyPath,
+  document: Document.Parsed,
+  overrides: readonly Override[],
+  locate: Locate,
+): { order: number; place: string } {
+  const { offset, exact } = findNode(document, path);
+  const override = overrides.findLast(
+    (each) => startsWith(path, each.path) || (!exact && startsWith(each.path, path)),
+  );
+  return override === undefined
+    ? { order: offset, place: locate(offset) }
+    : { order: Infinity, place: `--set ${override.text}` };
 }
 
 function startsWith(path: KeyPath, prefix: KeyPath): boolean {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { introduce } from '../config/places.js';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import type { ExampleOptions } from './examples.js';
@@ -118,7 +119,9 @@ async function plan(
     task,
     fractions,
     reading,
-    tokenizer: vocabulary?.tokenizer ?? (await describeTokenizer(data.tokenizer)),
+    tokenizer:
+      vocabulary?.tokenizer ??
+      (await describeTokenizer(data.tokenizer, introduce(config, ['data', 'tokenizer', 'file']))),
     ...(task === 'classify' && { maxLength: data.maxLength, truncate: data.truncate }),
   };
   const { format, onBadRow, maxBadRows } = data;
@@ -144,15 +147,21 @@ function requireOneInput(patterns: readonly string[]): void {
 }
 
 async function planSources(
-  { data, task }: Config,
+  config: Config,
   entries: Record<SplitName, Config['data']['train']>,
   named: CorpusPlan['named'],
   notify: Notify,
 ): Promise<PlannedSource[]> {
+  const { data, task } = config;
   const listed: NamedSource[] = [];
   for (const from of ['train', 'validation', 'test'] as const) {
     const patterns = pathsOf(entries[from]);
-    const request = { patterns, format: data.format, key: named[from] };
+    const request = {
+      patterns,
+      format: data.format,
+      key: named[from],
+      introduce: (pattern: number) => introduce(config, ['data', from, pattern]),
+    };
     for (const found of await listSources(request, notify)) listed.push({ ...found, from });
   }
   refuseShared(listed, entries, named);
@@ -203,10 +212,17 @@ function pathsOf(entries: Config['data']['train']): string[] {
   return entries.map((entry) => (typeof entry === 'string' ? entry : entry.path));
 }
 
-/** A tokenizer's options, with the content of its file in the place of the name. */
-export async function describeTokenizer(options: Config['data']['tokenizer']): Promise<unknown> {
+/**
+ * A tokenizer's options, with the content of its file in the place of the name.
+ *
+ * @param place Begins messages about the file: where the option names it.
+ */
+export async function describeTokenizer(
+  options: Config['data']['tokenizer'],
+  place = '',
+): Promise<unknown> {
   if (options.kind !== 'bpe' || options.file === undefined) return options;
-  const { path } = await findFile(options.file, 'data.tokenizer.file');
+  const { path } = await findFile(options.file, `${place}data.tokenizer.file`);
   const content = await readFile(path);
   return { kind: options.kind, file: createHash('sha256').update(content).digest('hex') };
 }

@@ -52,6 +52,8 @@ export interface SourceRequest {
   readonly format: Format | undefined;
   /** Names the option in messages (`data.train`). */
   readonly key: string;
+  /** Begins messages about a pattern: where the option names it (`config.yaml:3:10: `). */
+  readonly introduce?: (pattern: number) => string;
 }
 
 export interface ListedSource {
@@ -71,13 +73,13 @@ export interface ListedSource {
  *   extension that tells nothing.
  */
 export async function listSources(
-  { patterns, format, key }: SourceRequest,
+  { patterns, format, key, introduce = () => '' }: SourceRequest,
   notify: Notify,
 ): Promise<ListedSource[]> {
   const listed = new Map<string, ListedSource>();
   const again: [name: string, first: string][] = [];
   for (const [pattern, name] of patterns.entries()) {
-    for (const { path, identity } of await expand(name, key)) {
+    for (const { path, identity } of await expand(name, `${introduce(pattern)}${key}`)) {
       const known = listed.get(identity);
       if (known !== undefined) again.push([path, known.source.path]);
       else listed.set(identity, { source: describeSource(path, format, key), identity, pattern });
