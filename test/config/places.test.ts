@@ -7,7 +7,7 @@ async function refuse(text: string, overrides: string[] = []): Promise<string> {
   // As training does, which settles the name.
   return planCorpus({ ...config }, () => undefined).then(
     () => 'accepted',
-    (error: Error) => error.message,
+    (error: unknown) => (error as Error).message,
   );
 }
 
