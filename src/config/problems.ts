@@ -114,6 +114,12 @@ export function checkTogether(config: Config): Problem[] {
         'expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
     });
   }
+  if (task === 'classify' && String(data.text) === String(data.label)) {
+    problems.push({
+      path: ['data', 'label'],
+      message: `expected another column than that of data.text, got ${JSON.stringify(data.label)}`,
+    });
+  }
   if (typeof data.validation === 'number' && typeof data.test === 'number') {
     const taken = data.validation + data.test;
     if (taken > 0.9) {

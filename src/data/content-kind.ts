@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js';
-import type { Encoding } from './encodings.js';
+import { detectEncoding, type Encoding } from './encodings.js';
 
 /** What a file is by its first bytes, whatever its name says. */
 
@@ -55,7 +55,16 @@ function requireTextStart(start: Buffer, path: string, encoding: Encoding | unde
   if (kind !== undefined && looksBinary(start)) {
     throw new UserError(`${path} is ${kind[1]}, expected text: ${kind[2]}.`);
   }
-  if (encoding?.startsWith('utf-16') ?? /^(fffe|feff)/.test(hex)) return;
+  if (/^(fffe0000|0000feff)/.test(hex)) {
+    throw new UserError(`${path} is UTF-32, expected another encoding: convert it to UTF-8.`);
+  }
+  const marked = detectEncoding(start);
+  if (marked !== undefined && encoding !== undefined && marked !== encoding) {
+    throw new UserError(
+      `${path} begins with the byte order mark of ${marked}, but is to be read as ${encoding}: set data.encoding (or --encoding) to ${marked}.`,
+    );
+  }
+  if ((encoding ?? marked)?.startsWith('utf-16') === true) return;
   const searched = start.subarray(0, searchedBytes);
   const guess = guessUtf16(searched);
   if (guess !== undefined) {

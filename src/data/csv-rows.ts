@@ -167,10 +167,11 @@ function readBatch(
   }
   return rows;
 
-  /** A single cell may be a text like any other. */
+  /** A single cell may be a text like any other. A joined file may begin with a byte order mark, which is white space. */
   function isHeader(cells: readonly string[]): boolean {
-    if (width < 2 || !hasHeader(options) || cells[text] !== names[text]) return false;
-    return cells.every((cell, i) => cell === names[i]);
+    if (width < 2 || !hasHeader(options) || cells[text]!.trim() !== names[text]!.trim())
+      return false;
+    return cells.every((cell, i) => cell.trim() === names[i]!.trim());
   }
 
   function findFault(cells: readonly string[]): string | undefined {

@@ -49,12 +49,27 @@ export function findSource(json: string, path: string): string | undefined {
   return json.slice(...place);
 }
 
-/** Whether an object has two members of a name. */
-export function isTwice(json: string, name: string): boolean {
-  const written = JSON.stringify(name);
-  // Most have it once.
-  if (json.indexOf(written) === json.lastIndexOf(written)) return false;
-  return findMembers(json, skipSpace(json, 0), name).length > 1;
+/** Whether an object has two members of a name, or of one of those on the way: see `readField` for paths. */
+export function isTwice(json: string, path: string): boolean {
+  // Most have each once.
+  const isOnce = (name: string): boolean => {
+    const written = JSON.stringify(name);
+    return json.indexOf(written) === json.lastIndexOf(written);
+  };
+  if (isOnce(path) && (!path.includes('.') || path.split('.').every(isOnce))) return false;
+  let place = skipSpace(json, 0);
+  const whole = findMembers(json, place, path).length;
+  if (whole > 0) return whole > 1;
+  for (const key of path.split('.')) {
+    const isArray = json[place] === '[';
+    if (!isArray && json[place] !== '{') return false;
+    const found = isArray
+      ? findItems(json, place).slice(Number(key), Number(key) + 1)
+      : findMembers(json, place, key);
+    if (found.length !== 1) return found.length > 1;
+    place = found[0]![0];
+  }
+  return false;
 }
 
 const space = /\s*/y;

@@ -158,6 +158,11 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:4:3: data.format: expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
     ],
     [
+      'classes from the column of the texts',
+      `${minimal}  text: body\n  label: body\n`,
+      'configs/x.yaml:5:3: data.label: expected another column than that of data.text, got "body"',
+    ],
+    [
       'splits that leave nothing to train on',
       `${minimal}  validation: 0.5\n  test: 0.5\n`,
       'configs/x.yaml:5:3: data.test: expected data.validation and data.test to leave at least a tenth of the rows to train on, got 0.5 and 0.5',

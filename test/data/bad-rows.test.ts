@@ -81,6 +81,13 @@ describe('bad rows', () => {
     ]);
   });
 
+  it('repeat the header also with other white space or the byte order mark of a joined file', async () => {
+    const text = 'text,label\na,x\n\ufefftext,label\nb,y\n text ,label \n\ufeff"text","label"\n';
+    const { rows, bad } = await readBoth('a.csv', text);
+    expect(rows).toHaveLength(2);
+    expect(bad.map(([line]) => line)).toEqual([3, 5, 6]);
+  });
+
   it('are errors with their place unless they are asked for', async () => {
     const { path } = await scratch({ 'a.csv': 'text,label\na,x\nonly\n' });
     const source = { path: path('a.csv'), format: 'csv' } as const;

@@ -175,6 +175,11 @@ describe('labels of JSONL', () => {
     expect(await refuse({ 'a.jsonl': twice })).toBe(
       'a.jsonl, line 1: the object has two fields "label".',
     );
+    for (const nested of ['"m":{"label":1,"label":2}', '"m":{"label":1},"m":{"label":2}']) {
+      const row = `{"text":"a","label":3,${nested}}\n`;
+      const refusal = await refuse({ 'a.jsonl': row }, { text: 'text', label: 'm.label' });
+      expect(refusal).toBe('a.jsonl, line 1: the object has two fields "m.label".');
+    }
     const once = '{"text":"label","label":1,"x":{"label":2}}\n';
     expect(await read({ 'a.jsonl': once })).toMatchObject([{ label: '1' }]);
   });

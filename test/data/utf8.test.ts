@@ -120,6 +120,29 @@ describe('a file whose name says that it is text', () => {
     await expect(collect(readText(source, {}))).rejects.toThrow(message);
   });
 
+  it('is refused when it is UTF-32', async () => {
+    const bytes = Buffer.from(new Uint32Array([0xfeff, 0x61, 0x62, 0x0a]).buffer);
+    const { path } = await scratch({ 'a.txt': bytes });
+    const source = { path: path('a.txt'), format: 'text' } as const;
+    await expect(collect(readText(source, {}))).rejects.toThrow(/is UTF-32, expected/);
+  });
+
+  it('is refused when its byte order mark is that of another encoding than it is to be read in', async () => {
+    const marked = {
+      'utf-8': Buffer.from(`\ufeff${text}`),
+      'utf-16le': Buffer.from(`\ufeff${text}`, 'utf16le'),
+    };
+    for (const [mark, bytes] of Object.entries(marked)) {
+      const { path } = await scratch({ 'a.txt': bytes });
+      const source = { path: path('a.txt'), format: 'text' } as const;
+      for (const encoding of ['utf-8', 'utf-16le', 'utf-16be', 'latin1'] as const) {
+        const read = collect(readText(source, { encoding }));
+        if (mark === encoding) expect((await read).join('')).toBe(text);
+        else await expect(read).rejects.toThrow(`begins with the byte order mark of ${mark}, but`);
+      }
+    }
+  });
+
   it('is read when it begins as such a file does, but is text', async () => {
     const texts = [
       'PAR1 is how they begin',
