@@ -2,7 +2,7 @@ import './node-version.js';
 import { existsSync } from 'fs';
 
 const program = new URL('../dist/src/cli.js', import.meta.url);
-const npmShell = new URL('../dist/src/npm-shell.js', import.meta.url);
+const npmShell = new URL('../dist/src/system/npm-shell.js', import.meta.url);
 
 /** Runs a command line, or says how to build the program that would. */
 export async function start(argv) {

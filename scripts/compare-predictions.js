@@ -10,7 +10,7 @@
 import '../bin/node-version.js';
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { encodeRow } from '../dist/src/data/encode-row.js';
+import { encodeRow } from '../dist/src/data/batches/encode-row.js';
 import { openModel, readExamples } from '../dist/src/index.js';
 
 const tolerance = 1e-5;

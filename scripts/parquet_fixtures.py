@@ -1,4 +1,4 @@
-"""Writes test/fixtures/parquet by pyarrow, for test/data/parquet.test.ts.
+"""Writes test/fixtures/parquet by pyarrow, for test/data/formats/parquet/parquet.test.ts.
 
     pip install pyarrow && python3 scripts/parquet_fixtures.py
 

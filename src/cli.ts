@@ -12,9 +12,9 @@ import { trainCommand } from './commands/train.js';
 import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
 import { packageVersion } from './package-root.js';
-import { printable } from './printable.js';
-import { programName } from './program-name.js';
-import { asUserError } from './system-errors.js';
+import { printable } from './system/printable.js';
+import { programName } from './system/program-name.js';
+import { asUserError } from './system/system-errors.js';
 
 /** Exit status after an error that is nobody's fault but ours (EX_SOFTWARE of sysexits.h). */
 const STATUS_BUG = 70;

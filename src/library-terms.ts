@@ -1,5 +1,5 @@
 import { UserError } from './errors.js';
-import type { TrainListener } from './train/events.js';
+import type { TrainListener } from './events.js';
 
 /** How a run's options are called by those who call the library. */
 const terms: readonly (readonly [RegExp, string])[] = [

@@ -1,6 +1,6 @@
 import { threadId, workerData } from 'node:worker_threads';
-import type { EngineHandle } from '../src/train/engine.js';
-import { claimThreadPlace, joinEngine } from '../src/train/runner.js';
+import type { EngineHandle } from '../src/compute/engine.js';
+import { claimThreadPlace, joinEngine } from '../src/compute/runner.js';
 
 /** Entry of a compute thread: binds the kernels to the shared heap once, then runs tasks. */
 const handle = workerData as EngineHandle;

@@ -1,4 +1,4 @@
-import { measurePeak } from '../src/train/peak.js';
+import { measurePeak } from '../src/bench/peak.js';
 
 /** Entry of a thread that measures how fast its core can go. */
 export default measurePeak;

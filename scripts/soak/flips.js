@@ -13,14 +13,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { configSchema } from '../../dist/src/config/schema.js';
-import { createBatches } from '../../dist/src/data/batches.js';
-import { openCorpus, readManifest } from '../../dist/src/data/corpus.js';
-import { planCorpus } from '../../dist/src/data/plan.js';
-import { prepareCorpus } from '../../dist/src/data/prepare.js';
+import { createBatches } from '../../dist/src/data/batches/batches.js';
+import { openCorpus, readManifest } from '../../dist/src/data/store/corpus.js';
+import { planCorpus } from '../../dist/src/data/prepare/plan.js';
+import { prepareCorpus } from '../../dist/src/data/prepare/prepare.js';
 import { buildStore } from '../../dist/src/data/prepare/build.js';
 import { readReply } from '../../dist/src/data/prepare/pool.js';
-import { joinPreparation } from '../../dist/src/data/prepare/works.js';
-import { PrepareProgress } from '../../dist/src/data/progress.js';
+import { joinPreparation } from '../../dist/src/data/prepare/work/works.js';
+import { PrepareProgress } from '../../dist/src/data/prepare/progress.js';
 import { UserError } from '../../dist/src/errors.js';
 
 /** So small that the corpora below are many extents, and those several pieces. */

@@ -1,6 +1,6 @@
 /** A process that prepares a corpus whenever it is told to. */
 import { configSchema } from '../../dist/src/config/schema.js';
-import { prepareCorpus } from '../../dist/src/data/prepare.js';
+import { prepareCorpus } from '../../dist/src/data/prepare/prepare.js';
 
 process.on('message', async (config) => {
   try {

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { formatState, readState } from '../../dist/src/train/run-state.js';
+import { formatState, readState } from '../../dist/src/checkpoint/run-state.js';
 import {
   configOf,
   clear,

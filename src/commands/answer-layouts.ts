@@ -1,6 +1,6 @@
-import type { BadRow, Example } from '../data/examples.js';
-import { readMembers, textOfValue } from '../data/json-members.js';
-import type { RowFields } from '../data/rows.js';
+import type { BadRow, Example } from '../data/formats/examples.js';
+import { readMembers, textOfValue } from '../data/formats/json/json-members.js';
+import type { RowFields } from '../data/formats/rows.js';
 import { UserError } from '../errors.js';
 import type { Answer, Prediction } from './answers.js';
 

@@ -1,4 +1,4 @@
-import type { BadRow, Example, RowBatch } from '../data/examples.js';
+import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
 import type { TrainedModel } from './library.js';
 
 /** The rows of an input in their order, each with its answer. */

@@ -1,11 +1,11 @@
 import { UserError } from '../errors.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
-import { printableName } from '../printable.js';
+import { printableName } from '../system/printable.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
-import type { TrainListener } from '../train/events.js';
+import type { TrainListener } from '../events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
 import { evaluateTerms, refuseInTerms } from './reading-terms.js';
 import { formatTable, printLines } from './table.js';

@@ -1,12 +1,17 @@
 import { basename, join } from 'node:path';
 import { formatConfig, type NamedConfig } from '../config/load.js';
 import { formatBytes, formatCount, formatShare } from '../observe/figures.js';
-import { describeChanges } from '../train/config-changes.js';
-import { findCheckpoint } from '../train/find-checkpoint.js';
-import type { RunStart } from '../train/history.js';
-import { MODEL_FILE, OPTIMIZER_FILE, verifyCheckpoint, type RunState } from '../train/run-state.js';
-import { readSafetensorsHeader } from '../train/safetensors.js';
-import { readTrainedConfig } from '../train/trained-config.js';
+import { describeChanges } from '../run/config-changes.js';
+import { findCheckpoint } from '../run/find-checkpoint.js';
+import type { RunStart } from '../run/history.js';
+import {
+  MODEL_FILE,
+  OPTIMIZER_FILE,
+  verifyCheckpoint,
+  type RunState,
+} from '../checkpoint/run-state.js';
+import { readSafetensorsHeader } from '../checkpoint/safetensors.js';
+import { readTrainedConfig } from '../run/trained-config.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { modelOptions, runPositional } from './options.js';

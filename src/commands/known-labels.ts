@@ -1,5 +1,5 @@
 import { formatCount, formatShare } from '../observe/figures.js';
-import type { BadRow, Example } from '../data/examples.js';
+import type { BadRow, Example } from '../data/formats/examples.js';
 import type { Answer } from './answers.js';
 
 /** Counts answers that can be told right or wrong, and rows that cannot be used. */

@@ -1,8 +1,8 @@
 import type { Config } from '../config/schema.js';
-import type { Corpus } from '../data/corpus.js';
-import type { ExampleOptions, RowBatch } from '../data/examples.js';
-import type { HeldOut, HeldOutModel } from '../data/held-out.js';
-import type { EndEvent, TrainListener } from '../train/events.js';
+import type { Corpus } from '../data/store/corpus.js';
+import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
+import type { HeldOut, HeldOutModel } from '../data/prepare/held-out.js';
+import type { EndEvent, TrainListener } from '../events.js';
 import type { Evaluation, OpenOptions, TrainedModel } from '../train/trained-model.js';
 
 /**

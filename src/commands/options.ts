@@ -1,5 +1,5 @@
 import type { Options } from 'yargs';
-import { encodings } from '../data/encodings.js';
+import { encodings } from '../data/input/encodings.js';
 import { UserError } from '../errors.js';
 import type { Context } from './context.js';
 import type { OpenOptions } from './library.js';

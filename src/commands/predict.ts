@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ExampleOptions, RowBatch } from '../data/examples.js';
+import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
 import { type AnswerWriter, type Layout, openAnswerWriter } from './answer-layouts.js';
 import { answerRows } from './answers.js';

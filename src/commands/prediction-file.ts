@@ -3,8 +3,8 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
-import { errorCode } from '../data/error-code.js';
-import { missingAsUndefined } from '../data/sealed-json.js';
+import { errorCode } from '../system/error-code.js';
+import { missingAsUndefined } from '../data/store/sealed-json.js';
 import { UserError } from '../errors.js';
 
 /** The file that `--out` names. */

@@ -1,6 +1,6 @@
-import type { Manifest } from '../data/manifest.js';
+import type { Manifest } from '../data/store/manifest.js';
 import { formatCount, formatShare } from '../observe/figures.js';
-import { printableName } from '../printable.js';
+import { printableName } from '../system/printable.js';
 import { formatTable } from './table.js';
 
 const splitNames = ['train', 'validation', 'test'] as const;

@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { printableLine } from '../printable.js';
+import { printableLine } from '../system/printable.js';
 
 /** Prints lines for people. */
 export function printLines(stream: Writable, lines: readonly string[]): void {

@@ -1,6 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import { UserError } from '../errors.js';
-import { describeOddFile, describeSystemError } from '../system-errors.js';
+import { describeOddFile, describeSystemError } from '../system/system-errors.js';
 
 /** More bytes than any config has: whoever gives a larger file has mistaken it. */
 const largest = 1 << 20;

@@ -241,4 +241,3 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 /** What a config file says: every key that has a default may be left out. */
 export type ConfigInput = z.input<typeof configSchema>;
-export type TokenizerConfig = Config['data']['tokenizer'];

@@ -91,7 +91,7 @@ export class Network {
     const share = (phase: ClaimedPhase, groups: WorkGroup[], most = MOST_PIECES): SharedWork =>
       new SharedWork(
         groups,
-        claimsOf(heap, plan, phase),
+        claimsOf(heap, plan.claims, phase),
         this.#view.bounds,
         Math.min(most, mostPieces),
       );

@@ -1,5 +1,4 @@
-import type { Heap } from '../tensor/heap.js';
-import type { NetworkPlan } from './plan.js';
+import type { BufferSpec, Heap } from '../tensor/heap.js';
 
 /** Independent units of work: which thread does which makes no difference to the result. */
 export interface WorkGroup {
@@ -21,9 +20,9 @@ const GRAIN = 2;
 export const CLAIMED_PHASES = ['pack', 'gradients', 'embedding-gradients', 'update'] as const;
 export type ClaimedPhase = (typeof CLAIMED_PHASES)[number];
 
-/** The claims of a phase. */
-export function claimsOf(heap: Heap, plan: NetworkPlan, phase: ClaimedPhase): Int32Array {
-  const all = heap.flatIndices(plan.claims);
+/** The claims of a phase, a row of those of all. */
+export function claimsOf(heap: Heap, claims: BufferSpec, phase: ClaimedPhase): Int32Array {
+  const all = heap.flatIndices(claims);
   const length = all.length / CLAIMED_PHASES.length;
   const begin = CLAIMED_PHASES.indexOf(phase) * length;
   return all.subarray(begin, begin + length);

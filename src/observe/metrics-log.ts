@@ -1,8 +1,8 @@
 import * as nodeFs from 'node:fs';
 import { join } from 'node:path';
 import { UserError } from '../errors.js';
-import { describeDiskError } from '../train/disk.js';
-import type { TrainEvent } from '../train/events.js';
+import { describeDiskError } from '../system/disk.js';
+import type { TrainEvent } from '../events.js';
 import type { Observer } from './observer.js';
 
 /** The part of `node:fs` that the log is written with; tests bring one that fails. */

@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { TrainEvent } from '../train/events.js';
+import type { TrainEvent } from '../events.js';
 import type { Observer } from './observer.js';
 import { RUN_STATES, type Status } from './status.js';
 

@@ -1,4 +1,4 @@
-import type { TrainListener } from '../train/events.js';
+import type { TrainListener } from '../events.js';
 
 /** Someone who watches a run. `observe` is called for every event and must be cheap. */
 export interface Observer {

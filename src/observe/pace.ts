@@ -1,4 +1,4 @@
-import type { StartEvent, StepEvent } from '../train/events.js';
+import type { StartEvent, StepEvent } from '../events.js';
 
 /** Where a run stands: means over the steps since the last time it was asked. */
 export interface Figures {

@@ -1,4 +1,4 @@
-import type { PrepareEvent } from '../train/events.js';
+import type { PrepareEvent } from '../events.js';
 
 /** How fast a phase of preparing the data goes. */
 export interface PreparePace {

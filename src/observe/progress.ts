@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream';
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
-import { printableLine } from '../printable.js';
-import type { PrepareEvent, TrainEvent } from '../train/events.js';
+import { printableLine } from '../system/printable.js';
+import type { PrepareEvent, TrainEvent } from '../events.js';
 import type { Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { measurePrepare } from './prepare-pace.js';

@@ -4,9 +4,9 @@ import type {
   EvaluationEvent,
   PrepareEvent,
   StartEvent,
-} from '../train/events.js';
-import { printableName } from '../printable.js';
-import { THREAD_BYTES } from '../train/sizes.js';
+} from '../events.js';
+import { printableName } from '../system/printable.js';
+import { THREAD_BYTES } from '../compute/sizes.js';
 import { formatBytes, formatCount, formatDuration, formatShare } from './figures.js';
 import type { Figures } from './pace.js';
 import type { PreparePace } from './prepare-pace.js';

@@ -1,4 +1,4 @@
-import type { EvaluationEvent, StartEvent, TrainEvent } from '../train/events.js';
+import type { EvaluationEvent, StartEvent, TrainEvent } from '../events.js';
 import type { Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { describeCheckpointFailure } from './sentences.js';

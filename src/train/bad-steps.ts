@@ -1,13 +1,13 @@
 import type { Config } from '../config/schema.js';
-import { BatchRows } from '../data/batch-rows.js';
-import { BatchStreams } from '../data/batch-streams.js';
-import type { Corpus } from '../data/corpus.js';
+import { BatchRows } from '../data/batches/batch-rows.js';
+import { BatchStreams } from '../data/batches/batch-streams.js';
+import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
 import { HEADER } from '../model/batch-layout.js';
 import { panelsOf } from '../tensor/heap.js';
-import type { Engine, StepResult } from './engine.js';
+import type { Engine, StepResult } from '../compute/engine.js';
 import { trainingOptions } from './evaluation.js';
-import type { TrainListener } from './events.js';
+import type { TrainListener } from '../events.js';
 
 /** Rows of a batch that a message names. */
 const ROWS_NAMED = 3;

@@ -1,11 +1,11 @@
-import { createBatches, type BatchOptions, type BatchSource } from '../data/batches.js';
-import type { Corpus } from '../data/corpus.js';
-import { readAhead } from '../data/read-ahead.js';
-import type { TokenStore } from '../data/token-store.js';
+import { createBatches, type BatchOptions, type BatchSource } from '../data/batches/batches.js';
+import type { Corpus } from '../data/store/corpus.js';
+import { readAhead } from '../data/batches/read-ahead.js';
+import type { TokenStore } from '../data/store/token-store.js';
 import type { Config } from '../config/schema.js';
 import { SLOT } from '../model/plan.js';
-import { BatchFeed } from './batch-feed.js';
-import type { Engine } from './engine.js';
+import { BatchFeed } from '../compute/batch-feed.js';
+import type { Engine } from '../compute/engine.js';
 import type { Evaluation } from './trained-model.js';
 
 /** The batches that training takes from a corpus. */

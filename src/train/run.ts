@@ -2,9 +2,9 @@ import { join } from 'node:path';
 import { chooseBackend, expectMemory } from '../backend/select.js';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import type { BatchSource } from '../data/batches.js';
-import type { Corpus } from '../data/corpus.js';
-import { prepareCorpus } from '../data/prepare.js';
+import type { BatchSource } from '../data/batches/batches.js';
+import type { Corpus } from '../data/store/corpus.js';
+import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
 import { countParameters } from '../model/parameters.js';
 import { SLOT } from '../model/plan.js';
@@ -15,24 +15,30 @@ import {
   expectRun,
   type FoundCheckpoint,
   type Resumption,
-} from './admission.js';
-import { loadModel, loadOptimizer, Snapshot } from './checkpoint.js';
-import { checkpointName } from './checkpoint-names.js';
-import { CheckpointWriter } from './checkpoint-writer.js';
-import type { RunFileSystem } from './disk.js';
-import { allocateEngine, Engine, plannedBytes } from './engine.js';
+} from '../run/admission.js';
+import { loadModel, loadOptimizer, Snapshot } from '../checkpoint/checkpoint.js';
+import { checkpointName } from '../checkpoint/checkpoint-names.js';
+import { CheckpointWriter } from '../run/checkpoint-writer.js';
+import type { RunFileSystem } from '../system/disk.js';
+import { allocateEngine, Engine, plannedBytes } from '../compute/engine.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
-import type { EndEvent, TrainListener } from './events.js';
-import type { RunStart } from './history.js';
-import { createWorkerPool, type WorkerPool } from './pool.js';
-import { RunDirectory } from './run-directory.js';
-import { RunHold } from './run-hold.js';
-import { lockRun } from './run-lock.js';
-import { digestText } from './run-state.js';
-import { describeCrowd, networkShape, networkSizes, THREAD_BYTES, workerCount } from './sizes.js';
+import type { EndEvent, TrainListener } from '../events.js';
+import type { RunStart } from '../run/history.js';
+import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
+import { RunDirectory } from '../run/run-directory.js';
+import { RunHold } from '../run/run-hold.js';
+import { lockRun } from '../run/run-lock.js';
+import { digestText } from '../checkpoint/run-state.js';
+import {
+  describeCrowd,
+  networkShape,
+  networkSizes,
+  THREAD_BYTES,
+  workerCount,
+} from '../compute/sizes.js';
 import { runSteps } from './steps.js';
 import { Validation } from './validation.js';
-import { formatVocabulary } from './vocabulary-file.js';
+import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 
 export interface TrainOptions {
   /** Where config, checkpoints and logs go. */

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js';
-import type { BatchFeed } from './batch-feed.js';
-import type { Engine, StepResult } from './engine.js';
-import type { StepEvent, TrainListener } from './events.js';
+import type { BatchFeed } from '../compute/batch-feed.js';
+import type { Engine, StepResult } from '../compute/engine.js';
+import type { StepEvent, TrainListener } from '../events.js';
 import { learningRateAt } from './schedule.js';
 
 /** One step after the other, each told to the listener. */

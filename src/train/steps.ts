@@ -1,16 +1,16 @@
 import type { Config } from '../config/schema.js';
-import type { BatchSource } from '../data/batches.js';
-import type { Corpus } from '../data/corpus.js';
+import type { BatchSource } from '../data/batches/batches.js';
+import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
 import { SLOT } from '../model/plan.js';
 import { BadSteps } from './bad-steps.js';
-import { BatchFeed } from './batch-feed.js';
-import type { CheckpointWriter } from './checkpoint-writer.js';
-import type { Engine } from './engine.js';
-import type { TrainListener } from './events.js';
-import { TaskFailure } from './pool.js';
-import type { Progress } from './run-state.js';
-import { signConfig } from './signed-config.js';
+import { BatchFeed } from '../compute/batch-feed.js';
+import type { CheckpointWriter } from '../run/checkpoint-writer.js';
+import type { Engine } from '../compute/engine.js';
+import type { TrainListener } from '../events.js';
+import { TaskFailure } from '../compute/pool.js';
+import type { Progress } from '../checkpoint/run-state.js';
+import { signConfig } from '../run/signed-config.js';
 import { StepLoop } from './step-loop.js';
 import type { Validation } from './validation.js';
 

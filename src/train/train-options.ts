@@ -1,4 +1,4 @@
-import type { TrainListener } from './events.js';
+import type { TrainListener } from '../events.js';
 
 /** How a run goes, beside what its config says. */
 export interface TrainOptions {

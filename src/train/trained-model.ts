@@ -1,6 +1,6 @@
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import type { TokenStore } from '../data/token-store.js';
+import type { TokenStore } from '../data/store/token-store.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 
 /** What can be done with a trained model. Types alone: the library's public face names them. */

@@ -1,8 +1,8 @@
-import type { BatchSource } from '../data/batches.js';
-import type { Engine } from './engine.js';
+import type { BatchSource } from '../data/batches/batches.js';
+import type { Engine } from '../compute/engine.js';
 import { evaluate } from './evaluation.js';
-import type { TrainListener } from './events.js';
-import type { BestResult, ValidationState } from './run-state.js';
+import type { TrainListener } from '../events.js';
+import type { BestResult, ValidationState } from '../checkpoint/run-state.js';
 
 export interface ValidationOptions {
   /** Batches of the validation split, where there is one. */

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { measureClasses } from '../../src/commands/evaluate.js';
-import type { Corpus } from '../../src/data/corpus.js';
-import type { TokenStore } from '../../src/data/token-store.js';
-import { formatState } from '../../src/train/run-state.js';
-import { writeSafetensors } from '../../src/train/safetensors.js';
+import type { Corpus } from '../../src/data/store/corpus.js';
+import type { TokenStore } from '../../src/data/store/token-store.js';
+import { formatState } from '../../src/checkpoint/run-state.js';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import type { Library } from '../../src/commands/library.js';
 import { runWith, stubClassifier, stubLanguageModel } from './stub.js';
 

@@ -18,9 +18,9 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
-import { readMembers, textOfValue } from '../../src/data/json-members.js';
+import { readMembers, textOfValue } from '../../src/data/formats/json/json-members.js';
 import { collect } from '../data/scratch.js';
-import { readExamples } from '../../src/data/examples.js';
+import { readExamples } from '../../src/data/formats/examples.js';
 import { runWith, stubClassifier, stubLanguageModel } from './stub.js';
 
 let folder: string;

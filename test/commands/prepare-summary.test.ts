@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { describeStore } from '../../src/commands/prepare-summary.js';
-import type { Manifest, SplitManifest, Statistics } from '../../src/data/manifest.js';
+import type { Manifest, SplitManifest, Statistics } from '../../src/data/store/manifest.js';
 
 const file = { bytes: 0, checksums: '' };
 

@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { type NamedConfig, parseConfig } from '../../src/config/load.js';
 import type { Context } from '../../src/commands/context.js';
 import type { Library, TrainedModel } from '../../src/commands/library.js';
-import { readBatches } from '../../src/data/examples.js';
+import { readBatches } from '../../src/data/formats/examples.js';
 import { tokenizerFromJson } from '../../src/data/tokenizers/kinds.js';
 import { run } from '../../src/cli.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Config } from '../../src/config/schema.js';
 import type { Library } from '../../src/commands/library.js';
-import type { EndEvent } from '../../src/train/events.js';
+import type { EndEvent } from '../../src/events.js';
 import { startEvent, stepEvent } from '../observe/events.js';
 import { runWith } from './stub.js';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
-import { planCorpus } from '../../src/data/plan.js';
+import { planCorpus } from '../../src/data/prepare/plan.js';
 
 async function refuse(text: string, overrides: string[] = []): Promise<string> {
   const config = parseConfig(text, 'mails.yaml', overrides);

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
-import { writeChecksums } from '../../src/data/checked-file.js';
-import { recordBytes, writeRecord } from '../../src/data/row-record.js';
-import type { SplitManifest } from '../../src/data/manifest.js';
+import { writeChecksums } from '../../src/data/store/checked-file.js';
+import { recordBytes, writeRecord } from '../../src/data/store/row-record.js';
+import type { SplitManifest } from '../../src/data/store/manifest.js';
 import {
   type FileTokenStore,
   openTokenStore,
   type TokenStore,
-} from '../../src/data/token-store.js';
+} from '../../src/data/store/token-store.js';
 import type { Scratch } from './scratch.js';
 
 /** A store in memory; row r has the label 100 + r. */

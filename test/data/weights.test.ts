@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Config, configSchema } from '../../src/config/schema.js';
-import type { Corpus } from '../../src/data/corpus.js';
-import { prepareCorpus } from '../../src/data/prepare.js';
-import { compareConfigs } from '../../src/train/config-changes.js';
+import type { Corpus } from '../../src/data/store/corpus.js';
+import { prepareCorpus } from '../../src/data/prepare/prepare.js';
+import { compareConfigs } from '../../src/run/config-changes.js';
 import { trainingBatches } from '../../src/train/evaluation.js';
 import { type Scratch, useScratch } from './scratch.js';
 

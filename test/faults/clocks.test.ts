@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { TrainEvent } from '../../src/train/events.js';
+import type { TrainEvent } from '../../src/events.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { planDeaths } from './deaths.js';
 import { trainSmall } from './small-run.js';

@@ -4,9 +4,9 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers';
 import { threadId, workerData } from 'node:worker_threads';
 import { CLAIMED_PHASES } from '../../dist/src/model/shares.js';
-import { openHeap } from '../../dist/src/train/engine.js';
-import { STAGES } from '../../dist/src/train/messages.js';
-import { claimThreadPlace, joinEngine } from '../../dist/src/train/runner.js';
+import { openHeap } from '../../dist/src/compute/engine.js';
+import { STAGES } from '../../dist/src/compute/messages.js';
+import { claimThreadPlace, joinEngine } from '../../dist/src/compute/runner.js';
 
 function fail() {
   throw new Error('struck by the test');

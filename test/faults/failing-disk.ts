@@ -1,5 +1,5 @@
 import * as nodeFs from 'node:fs/promises';
-import type { RunFileSystem } from '../../src/train/disk.js';
+import type { RunFileSystem } from '../../src/system/disk.js';
 
 /** What happens to one operation: it fails, or takes only half of what it was given. */
 export type Fault = 'EIO' | 'ENOSPC' | 'short';

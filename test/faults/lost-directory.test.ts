@@ -10,8 +10,8 @@ import {
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { openModel } from '../../src/train/model-file.js';
-import { verifyCheckpoint } from '../../src/train/run-state.js';
+import { openModel } from '../../src/use/model-file.js';
+import { verifyCheckpoint } from '../../src/checkpoint/run-state.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { trainSmall } from './small-run.js';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.js';
 import { compareTrees, readTree } from '../e2e/tree.js';
-import type { EndEvent, TrainEvent } from '../../src/train/events.js';
+import type { EndEvent, TrainEvent } from '../../src/events.js';
 import { train, type TrainOptions } from '../../src/train/run.js';
 
 /** Whole runs of some steps in this process, with faults of the test's choice. */

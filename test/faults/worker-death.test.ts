@@ -5,9 +5,9 @@ import { UserError } from '../../src/errors.js';
 import type { RawBatch } from '../../src/model/batch-layout.js';
 import type { Phase } from '../../src/model/network.js';
 import type { NetworkSizes } from '../../src/model/plan.js';
-import { allocateEngine, Engine, type EngineHandle } from '../../src/train/engine.js';
-import { createWorkerPool, type WorkerPool } from '../../src/train/pool.js';
-import { createLocalRunner } from '../../src/train/runner.js';
+import { allocateEngine, Engine, type EngineHandle } from '../../src/compute/engine.js';
+import { createWorkerPool, type WorkerPool } from '../../src/compute/pool.js';
+import { createLocalRunner } from '../../src/compute/runner.js';
 
 const entry = fileURLToPath(new URL('dying-compute.js', import.meta.url));
 

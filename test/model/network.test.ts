@@ -3,7 +3,7 @@ import { describeBackends } from '../../src/backend/select.js';
 import type { RawBatch } from '../../src/model/batch-layout.js';
 import type { NetworkShape } from '../../src/model/parameters.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
-import type { Engine } from '../../src/train/engine.js';
+import type { Engine } from '../../src/compute/engine.js';
 import { createEngine, rawBatch } from '../parity/fixture.js';
 
 const optimizer = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 0.5 };

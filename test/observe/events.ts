@@ -1,4 +1,4 @@
-import type { StartEvent, StepEvent } from '../../src/train/events.js';
+import type { StartEvent, StepEvent } from '../../src/events.js';
 
 /** Events as a small run would emit them. */
 

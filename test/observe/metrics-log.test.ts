@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import { type LogFileSystem, logMetrics } from '../../src/observe/metrics-log.js';
-import type { TrainEvent } from '../../src/train/events.js';
+import type { TrainEvent } from '../../src/events.js';
 import { startEvent, stepEvent } from './events.js';
 
 let runDir: string;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { RawBatch } from '../../src/model/batch-layout.js';
 import type { NetworkShape } from '../../src/model/parameters.js';
-import type { Engine } from '../../src/train/engine.js';
+import type { Engine } from '../../src/compute/engine.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
-import { createLocalRunner } from '../../src/train/runner.js';
+import { createLocalRunner } from '../../src/compute/runner.js';
 import { createEngine, gradientOf, rawBatch } from './fixture.js';
 
 /*

@@ -5,9 +5,9 @@ import type { BackendKind } from '../../src/backend/select.js';
 import type { RawBatch } from '../../src/model/batch-layout.js';
 import type { NetworkShape } from '../../src/model/parameters.js';
 import type { NetworkSizes } from '../../src/model/plan.js';
-import { allocateEngine, Engine, type OptimizerSettings } from '../../src/train/engine.js';
-import { createLocalRunner } from '../../src/train/runner.js';
-import { readSafetensors } from '../../src/train/safetensors.js';
+import { allocateEngine, Engine, type OptimizerSettings } from '../../src/compute/engine.js';
+import { createLocalRunner } from '../../src/compute/runner.js';
+import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 
 const folder = fileURLToPath(new URL('../fixtures/pytorch/', import.meta.url));
 

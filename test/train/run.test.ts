@@ -2,8 +2,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { RunDirectory } from '../../src/train/run-directory.js';
-import { verifyCheckpoint } from '../../src/train/run-state.js';
+import { RunDirectory } from '../../src/run/run-directory.js';
+import { verifyCheckpoint } from '../../src/checkpoint/run-state.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { noticesOf, readResult, trainSmall } from '../faults/small-run.js';
 

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
 import { SLOT } from '../../src/model/plan.js';
-import { BatchFeed } from '../../src/train/batch-feed.js';
+import { BatchFeed } from '../../src/compute/batch-feed.js';
 import {
   BENCH_CLIP_NORM,
   BENCH_OPTIMIZER,
   randomBatches,
   sizesOf,
-} from '../../src/train/bench-cases.js';
-import { allocateEngine, Engine } from '../../src/train/engine.js';
+} from '../../src/bench/bench-cases.js';
+import { allocateEngine, Engine } from '../../src/compute/engine.js';
 import { evaluate } from '../../src/train/evaluation.js';
-import type { StepEvent } from '../../src/train/events.js';
-import { createLocalRunner } from '../../src/train/runner.js';
+import type { StepEvent } from '../../src/events.js';
+import { createLocalRunner } from '../../src/compute/runner.js';
 import { StepLoop } from '../../src/train/step-loop.js';
 
 const benchCase = {

@@ -3,24 +3,29 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
-import type { TrainListener } from '../../train/events.js';
-import { describeFile } from '../corpus.js';
-import { type Manifest, type ManifestSource, quarantineName, storeVersion } from '../manifest.js';
-import { refuseEmptyTexts } from '../oddities.js';
-import { type CorpusPlan, describeTokenizer, hash, type PlannedSource } from '../plan.js';
-import type { PrepareProgress } from '../progress.js';
-import { readSealed, writeSealed } from '../sealed-json.js';
+import type { TrainListener } from '../../events.js';
+import { describeFile } from '../store/corpus.js';
+import {
+  type Manifest,
+  type ManifestSource,
+  quarantineName,
+  storeVersion,
+} from '../store/manifest.js';
+import { refuseEmptyTexts } from './oddities.js';
+import { type CorpusPlan, describeTokenizer, hash, type PlannedSource } from './plan.js';
+import type { PrepareProgress } from './progress.js';
+import { readSealed, writeSealed } from '../store/sealed-json.js';
 import {
   createLocalCutter,
   type CuttingOptions,
   cuttingOptions,
 } from '../tokenizers/local-cutter.js';
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
-import type { ExtentRecord } from './records.js';
+import type { ExtentRecord } from './pieces/records.js';
 import { cutSources, type CutSource } from './cutting.js';
-import { withSoundPieces } from './damaged-piece.js';
-import type { BuildJob, EncodeJob } from './job.js';
-import { pieceVersion } from './piece.js';
+import { withSoundPieces } from './pieces/damaged-piece.js';
+import type { BuildJob, EncodeJob } from './work/job.js';
+import { pieceVersion } from './pieces/piece.js';
 import { createPreparePool, inOrder, type PreparePool } from './pool.js';
 import { writeQuarantine } from './quarantine.js';
 import { CachedSource, removeGone, requireUnchanged, type Surveyor } from './source-cache.js';

@@ -1,12 +1,12 @@
 import { UserError } from '../../errors.js';
-import type { Extent } from '../extents.js';
-import { namePlace } from '../row-error.js';
-import type { CorpusCutting, CutOutcome } from './cut.js';
-import type { ExtentRecord } from './records.js';
-import { readBadRows } from './piece.js';
+import { namePlace } from '../formats/row-error.js';
+import type { CorpusCutting, CutOutcome } from './work/cut.js';
+import type { ExtentRecord } from './pieces/records.js';
+import { readBadRows } from './pieces/piece.js';
 import { inOrder, type PreparePool } from './pool.js';
 import { type CachedSource, requireUnchanged } from './source-cache.js';
-import { count, type Tally } from './tally.js';
+import { count, type Tally } from './work/tally.js';
+import type { Extent } from '../input/extent.js';
 
 /** The coordinator's side of the first stage: every extent that is missing is cut by the pool. */
 

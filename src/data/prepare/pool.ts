@@ -1,10 +1,17 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
-import { heapLimits, watchHeaps, type HeapAllowance } from '../../thread-heap.js';
-import type { TrainListener } from '../../train/events.js';
-import { DamagedPiece } from './damaged-piece.js';
-import type { PrepareHandle, Work, WorkInput, WorkName, WorkReply, WorkResult } from './works.js';
+import { heapLimits, watchHeaps, type HeapAllowance } from '../../system/thread-heap.js';
+import type { TrainListener } from '../../events.js';
+import { DamagedPiece } from './pieces/damaged-piece.js';
+import type {
+  PrepareHandle,
+  Work,
+  WorkInput,
+  WorkName,
+  WorkReply,
+  WorkResult,
+} from './work/works.js';
 
 /** Work that has taken this many workers down with it is not given to another. */
 const deathsAllowed = 3;

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
-import type { BuildJob } from './job.js';
-import { readBadRows } from './piece.js';
+import type { BuildJob } from './work/job.js';
+import { readBadRows } from './pieces/piece.js';
 
 /**
  * Writes all bad rows with their true places, one JSON object a line; no file where there are none.

@@ -1,19 +1,19 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../errors.js';
-import type { Extent } from '../extents.js';
-import { hash, type PlannedSource } from '../plan.js';
-import { missingAsUndefined, readSealed, writeSealed } from '../sealed-json.js';
-import { sameStamp, stampSource } from '../sources.js';
-import { recordName } from './damaged-piece.js';
+import { hash, type PlannedSource } from './plan.js';
+import { missingAsUndefined, readSealed, writeSealed } from '../store/sealed-json.js';
+import { sameStamp, stampSource } from '../input/sources.js';
+import { recordName } from './pieces/damaged-piece.js';
 import {
   type ContentRecord,
   contentRecordSchema,
   type ExtentRecord,
   extentRecordSchema,
   placeRecordSchema,
-} from './records.js';
-import type { Survey } from './survey.js';
+} from './pieces/records.js';
+import type { Survey } from './work/survey.js';
+import type { Extent } from '../input/extent.js';
 
 /**
  * What has been cut of a source, kept from one preparation to the next. It belongs to a content, whatever files have

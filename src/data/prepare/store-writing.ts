@@ -1,16 +1,16 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
-import { listNames } from '../columns.js';
-import type { SplitManifest, Statistics } from '../manifest.js';
-import type { CorpusPlan } from '../plan.js';
-import { recordBytes, writeRecord } from '../row-record.js';
-import { namePlace } from '../row-error.js';
-import type { SplitName } from '../split.js';
-import type { BySplit, EncodeInput, EncodeOutcome, PieceShare } from './encode.js';
-import type { EncodeJob } from './job.js';
+import type { SplitManifest, Statistics } from '../store/manifest.js';
+import type { CorpusPlan } from './plan.js';
+import { recordBytes, writeRecord } from '../store/row-record.js';
+import { namePlace } from '../formats/row-error.js';
+import type { SplitName } from './work/split.js';
+import type { BySplit, EncodeInput, EncodeOutcome, PieceShare } from './work/encode.js';
+import type { EncodeJob } from './work/job.js';
 import { inOrder, type PreparePool } from './pool.js';
-import { addStatistics, emptyStatistics } from './statistics.js';
+import { addStatistics, emptyStatistics } from './work/statistics.js';
+import { listNames } from '../input/names.js';
 
 /** The coordinator's side of the third stage: the files of the splits. */
 

@@ -1,13 +1,13 @@
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
-import type { KnownVocabulary } from '../plan.js';
+import type { KnownVocabulary } from './plan.js';
 import { tokenizerFromJson, trainTokenizer } from '../tokenizers/kinds.js';
 import type { CuttingOptions } from '../tokenizers/local-cutter.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
-import type { Repeats } from './duplicates.js';
-import type { BuildJob } from './job.js';
-import { byFrequency, byPlace, type MergedWord } from './merge.js';
-import { buckets } from './piece.js';
+import type { Repeats } from './work/duplicates.js';
+import type { BuildJob } from './work/job.js';
+import { byFrequency, byPlace, type MergedWord } from './work/merge.js';
+import { buckets } from './pieces/piece.js';
 import { inOrder, type PreparePool } from './pool.js';
 
 /** The coordinator's side of the second stage: what is learned from the training split. */

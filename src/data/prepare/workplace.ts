@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FileLock, isAbandoned, takeLock } from '../../file-lock.js';
-import { makeDirectory } from '../../make-directory.js';
-import { errorCode } from '../error-code.js';
-import { missingAsUndefined } from '../sealed-json.js';
+import { type FileLock, isAbandoned, takeLock } from '../../system/file-lock.js';
+import { makeDirectory } from '../../system/make-directory.js';
+import { errorCode } from '../../system/error-code.js';
+import { missingAsUndefined } from '../store/sealed-json.js';
 
 /**
  * Where a process writes before anything of it is seen by others: a directory of its own in the store directory,

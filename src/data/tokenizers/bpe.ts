@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { TokenizerConfig } from '../../config/schema.js';
+import type { TokenizerConfig } from './options.js';
 import { UserError } from '../../errors.js';
 import { AddedTokenFinder } from './bpe-added-tokens.js';
 import { parseTokenizerJson, type ParsedTokenizer } from './bpe-json.js';

@@ -1,4 +1,4 @@
-import type { TokenizerConfig } from '../../config/schema.js';
+import type { TokenizerConfig } from './options.js';
 import type { SerializedChar } from './serialized.js';
 import type { TokenCounts, Tokenizer } from './tokenizer.js';
 

@@ -1,4 +1,4 @@
-import type { TokenizerConfig } from '../../config/schema.js';
+import type { TokenizerConfig } from './options.js';
 import { BpeTokenizer, loadBpeTokenizer, trainBpeTokenizer } from './bpe.js';
 import { ByteTokenizer } from './byte.js';
 import { trainCharTokenizer } from './char.js';

@@ -1,4 +1,4 @@
-import type { TokenizerConfig } from '../../config/schema.js';
+import type { TokenizerConfig } from './options.js';
 import type { BpeTokenizer } from './bpe.js';
 import type { SerializedBpe, SerializedTokenizer } from './serialized.js';
 import { TextBytes } from './text-bytes.js';

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Registry } from 'prom-client';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
-import { heapLimits, watchHeaps, type HeapAllowance } from '../../thread-heap.js';
+import { heapLimits, watchHeaps, type HeapAllowance } from '../../system/thread-heap.js';
 import { formatDuration } from '../figures.js';
 import type { Status } from '../status.js';
 import { inUrl, isLoopback } from './access.js';

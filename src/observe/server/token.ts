@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isOwnDescriptor } from '../../config/config-text.js';
 import { UserError } from '../../errors.js';
-import { describeOddFile } from '../../system-errors.js';
+import { describeOddFile } from '../../system/system-errors.js';
 
 /** Fewer characters could be guessed. */
 const FEWEST_CHARACTERS = 16;

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach } from 'vitest';
 import { type Config, configSchema } from '../../../src/config/schema.js';
-import type { Corpus } from '../../../src/data/corpus.js';
-import { prepareCorpus } from '../../../src/data/prepare.js';
+import type { Corpus } from '../../../src/data/store/corpus.js';
+import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
 import type { PartSizes } from '../../../src/data/prepare/build.js';
-import type { TrainEvent } from '../../../src/train/events.js';
+import type { TrainEvent } from '../../../src/events.js';
 
 /** Small corpora in many parts. */
 

@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { createPreparePool, inOrder } from '../../../src/data/prepare/pool.js';
-import { createTally } from '../../../src/data/prepare/tally.js';
+import { createTally } from '../../../src/data/prepare/work/tally.js';
 import { UserError } from '../../../src/errors.js';
 import { packageFile } from '../../../src/package-root.js';
-import type { TrainEvent } from '../../../src/train/events.js';
+import type { TrainEvent } from '../../../src/events.js';
 
 describe('a pool whose workers die', () => {
   it('has the work done by others, and refuses work that kills them all', async () => {

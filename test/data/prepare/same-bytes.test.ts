@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/schema.js';
-import { encodeRow } from '../../../src/data/encode-row.js';
-import { type Example, readExamples } from '../../../src/data/examples.js';
-import { dealRows } from '../../../src/data/split.js';
-import type { TokenStore } from '../../../src/data/token-store.js';
+import { encodeRow } from '../../../src/data/batches/encode-row.js';
+import { type Example, readExamples } from '../../../src/data/formats/examples.js';
+import { dealRows } from '../../../src/data/prepare/work/split.js';
+import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { fitTokenizer } from '../tokenizers/fit.js';
 import { collect, useScratch } from '../scratch.js';
 import { configure, digest, rowFiles, smallParts, textFiles, usePreparation } from './corpora.js';

@@ -1,4 +1,4 @@
-import type { TokenizerConfig } from '../../../src/config/schema.js';
+import type { TokenizerConfig } from '../../../src/data/tokenizers/options.js';
 import { BpeCounter } from '../../../src/data/tokenizers/bpe.js';
 import { trainTokenizer } from '../../../src/data/tokenizers/kinds.js';
 import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
-import { encodeRow } from '../../../src/data/encode-row.js';
+import { encodeRow } from '../../../src/data/batches/encode-row.js';
 import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
 import { fitTokenizer } from './fit.js';
 

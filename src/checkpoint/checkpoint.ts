@@ -1,0 +1,238 @@
+import * as nodeFs from 'node:fs/promises';
+import path from 'node:path';
+import { UserError } from '../errors.js';
+import type { NetworkPlan } from '../model/plan.js';
+import type { FloatArray } from '../tensor/heap.js';
+import { hiddenName } from './checkpoint-names.js';
+import {
+  removeUnlessRefused,
+  syncDirectory,
+  writeText,
+  type RunFileSystem,
+} from '../system/disk.js';
+import type { Engine } from '../compute/engine.js';
+import { formatState, MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, type Progress } from './run-state.js';
+import { readSafetensors, writeSafetensors, type Tensor } from './safetensors.js';
+
+/**
+ * Checkpoints: a directory with the model's weights, the optimizer's state and `state.json`, written under a
+ * temporary name, flushed and renamed, so that a directory with a checkpoint's name always is a whole one.
+ */
+
+/**
+ * A copy of everything that a checkpoint holds, taken between two steps. Training goes on while the copy is
+ * written, so that it waits only as long as the copying takes.
+ */
+export class Snapshot {
+  readonly #model: (Tensor & { source: FloatArray })[];
+  readonly #optimizer: (Tensor & { source: FloatArray })[];
+  readonly #states: { tensor: Tensor; copy: (slot: number) => void }[];
+
+  /** Allocates the copies once; `take` fills them. */
+  constructor(engine: Engine) {
+    const { plan, heap } = engine;
+    const tensorOf = (name: string, shape: readonly number[], source: FloatArray) => ({
+      name,
+      shape: [...shape],
+      data: new Float32Array(source.length),
+      source,
+    });
+    this.#model = plan.parameters.map((p) => tensorOf(p.name, p.shape, heap.flat(p.value)));
+    this.#optimizer = plan.parameters.flatMap((p) => [
+      tensorOf(`${p.name}.exp_avg`, p.shape, heap.flat(p.moment1!)),
+      tensorOf(`${p.name}.exp_avg_sq`, p.shape, heap.flat(p.moment2!)),
+    ]);
+    this.#states = carriedStates(plan).map(({ name, layer, panel0, hidden }) => {
+      const data = new Float32Array(plan.sizes.maxRows * hidden);
+      return {
+        tensor: { name, shape: [plan.sizes.maxRows, hidden], data },
+        copy: (slot) => {
+          const source = heap.tensor(plan.layers[layer]!.states[slot]!);
+          for (let i = 0; i < data.length; i++) {
+            const column = i % hidden;
+            data[i] = source.get(panel0 + (column >> 4), Math.floor(i / hidden), column & 15);
+          }
+        },
+      };
+    });
+  }
+
+  /**
+   * Copies weights, moments and the state that the next batch, in `slot`, will start from.
+   *
+   * @throws UserError naming the first parameter with a value that is not finite: nobody could go on from it
+   */
+  take(slot: number): void {
+    for (const { name, data, source } of [...this.#model, ...this.#optimizer]) {
+      data.set(source);
+      if (!areFinite(data)) {
+        throw new UserError(
+          `${name} holds values that are not finite, so that no checkpoint is written: ` +
+            'lower train.optimizer.learningRate or set train.clipNorm; the last checkpoint is kept',
+        );
+      }
+    }
+    for (const state of this.#states) state.copy(slot);
+  }
+
+  get bytes(): number {
+    return 4 * [...this.#model, ...this.#optimizer].reduce((sum, { data }) => sum + data.length, 0);
+  }
+
+  /**
+   * Writes what was taken as checkpoint `name` below `directory`.
+   *
+   * @returns the checkpoint's path
+   * @throws the file system's error; then there is what was there before, if need be under its hidden name
+   */
+  async write(
+    directory: string,
+    name: string,
+    progress: Progress,
+    fs: RunFileSystem = nodeFs,
+  ): Promise<string> {
+    const partial = path.join(directory, hiddenName(name, 'partial'));
+    try {
+      await this.#writeFiles(partial, progress, fs);
+      await moveIntoPlace(directory, name, fs);
+    } catch (error) {
+      // Gives its space free; what cannot be removed, the next one written clears away.
+      await removeUnlessRefused(fs, partial);
+      throw error;
+    }
+    return path.join(directory, name);
+  }
+
+  async #writeFiles(directory: string, progress: Progress, fs: RunFileSystem): Promise<void> {
+    await fs.rm(directory, { recursive: true, force: true });
+    // Not those above it: where the run's directory has gone, nobody is to find a new one in its place.
+    await fs.mkdir(directory);
+    const model = await writeSafetensors(path.join(directory, MODEL_FILE), this.#model, { fs });
+    const optimizer = await writeSafetensors(
+      path.join(directory, OPTIMIZER_FILE),
+      [...this.#optimizer, ...this.#states.map(({ tensor }) => tensor)],
+      { fs },
+    );
+    const files = { [MODEL_FILE]: model, [OPTIMIZER_FILE]: optimizer };
+    // Last: a directory with it has everything else.
+    await writeText(fs, path.join(directory, STATE_FILE), formatState(progress, files));
+    await syncDirectory(fs, directory);
+  }
+}
+
+/**
+ * Gives a checkpoint that is written and flushed its name. One of the same step that is there already (left
+ * damaged, or evaluated again) is first put aside and only then removed: should we be killed in between, a
+ * resume brings it back.
+ */
+async function moveIntoPlace(directory: string, name: string, fs: RunFileSystem): Promise<void> {
+  const target = path.join(directory, name);
+  const partial = path.join(directory, hiddenName(name, 'partial'));
+  const former = path.join(directory, hiddenName(name, 'former'));
+  const replaces = await renameIfThere(target, former, fs);
+  try {
+    await fs.rename(partial, target);
+  } catch (error) {
+    if (replaces) await fs.rename(former, target);
+    throw error;
+  }
+  await syncDirectory(fs, directory);
+  if (replaces) await fs.rm(former, { recursive: true, force: true });
+}
+
+async function renameIfThere(from: string, to: string, fs: RunFileSystem): Promise<boolean> {
+  try {
+    await fs.rename(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+interface CarriedState {
+  name: string;
+  layer: number;
+  /** First panel within the [2 U, rows, 16] state: hidden state, then cell state. */
+  panel0: number;
+  hidden: number;
+}
+
+/** State that language models carry from batch to batch. */
+function carriedStates(plan: NetworkPlan): CarriedState[] {
+  const { shape } = plan.sizes;
+  if (shape.task !== 'language-model') return [];
+  return shape.layers.flatMap((hidden, layer) => [
+    { name: `carried.hidden_l${layer}`, layer, panel0: 0, hidden },
+    { name: `carried.cell_l${layer}`, layer, panel0: Math.ceil(hidden / 16), hidden },
+  ]);
+}
+
+/** Loads the weights of a checkpoint; `packWeights` must follow. */
+export async function loadModel(
+  engine: Engine,
+  checkpoint: string,
+  fs: RunFileSystem = nodeFs,
+): Promise<void> {
+  const targets = new Map(engine.plan.parameters.map((p) => [p.name, engine.heap.flat(p.value)]));
+  await loadTensors(path.join(checkpoint, MODEL_FILE), targets, fs);
+}
+
+/** Loads the optimizer's moments, and the state carried into the batch in `slot`. */
+export async function loadOptimizer(
+  engine: Engine,
+  checkpoint: string,
+  slot: number,
+  fs: RunFileSystem = nodeFs,
+): Promise<void> {
+  const { plan, heap } = engine;
+  const targets = new Map<string, FloatArray>();
+  for (const p of plan.parameters) {
+    targets.set(`${p.name}.exp_avg`, heap.flat(p.moment1!));
+    targets.set(`${p.name}.exp_avg_sq`, heap.flat(p.moment2!));
+  }
+  const states = carriedStates(plan);
+  for (const { name, hidden } of states) {
+    targets.set(name, new Float32Array(plan.sizes.maxRows * hidden));
+  }
+  await loadTensors(path.join(checkpoint, OPTIMIZER_FILE), targets, fs);
+  for (const { name, layer, panel0, hidden } of states) {
+    const state = heap.tensor(plan.layers[layer]!.states[slot]!);
+    targets.get(name)!.forEach((value, i) => {
+      const column = i % hidden;
+      state.set(panel0 + (column >> 4), Math.floor(i / hidden), column & 15, value);
+    });
+  }
+}
+
+async function loadTensors(
+  file: string,
+  targets: Map<string, FloatArray>,
+  fs: RunFileSystem,
+): Promise<void> {
+  const read = new Map<string, Float32Array>();
+  const into = (name: string): Float32Array | undefined => {
+    const target = targets.get(name);
+    if (target === undefined) return undefined;
+    // The reference backend computes in float64; the file holds float32.
+    const data = target instanceof Float32Array ? target : new Float32Array(target.length);
+    read.set(name, data);
+    return data;
+  };
+  await readSafetensors(file, into, { fs });
+  for (const [name, target] of targets) {
+    const data = read.get(name);
+    if (data === undefined) throw new UserError(`${file}: expected a tensor named "${name}"`);
+    if (data !== target) target.set(data);
+  }
+}
+
+/** Training stands still meanwhile: a callback for each of millions of numbers would take ten times as long. */
+function areFinite(values: FloatArray): boolean {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    // Infinity − Infinity and NaN − NaN are NaN.
+    if (value - value !== 0) return false;
+  }
+  return true;
+}

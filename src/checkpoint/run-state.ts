@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import * as nodeFs from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { UserError } from '../errors.js';
+import { explainDisk, readText, type RunFileSystem } from '../system/disk.js';
+import { readSafetensorsHeader, type TensorEntry } from './safetensors.js';
+
+/** `state.json` of a checkpoint: where the run stands, and what tells whether the checkpoint is whole. */
+
+export const MODEL_FILE = 'model.safetensors';
+export const OPTIMIZER_FILE = 'optimizer.safetensors';
+export const STATE_FILE = 'state.json';
+
+const MAX_STATE_BYTES = 2 ** 20;
+const CHUNK_BYTES = 4 * 2 ** 20;
+
+const count = z.int().min(0);
+
+const stateSchema = z.strictObject({
+  version: z.literal(1),
+  /** Finished updates; the next batch is number `step` of the run, counted from 0. */
+  step: count,
+  /** Where in the data that is: whole passes done, and batches of the present one. */
+  position: z.strictObject({ epoch: count, batch: count, stepsPerEpoch: count }),
+  seed: count,
+  /** How multiply-adds are rounded: other profiles give other bits from here on. */
+  profile: z.string(),
+  /** SHA-256 of the corpus's sources and options. */
+  corpus: z.string(),
+  /** SHA-256 of the run's vocabulary.json: what token ids and classes mean. */
+  vocabulary: z.string(),
+  /** See `signConfig`; absent in checkpoints of early versions. */
+  config: z.record(z.string(), z.unknown()).optional(),
+  /** The step last evaluated after, evaluations since the best result, and that result. */
+  validation: z.strictObject({
+    step: count,
+    withoutImprovement: count,
+    best: z.strictObject({ step: count, loss: z.number(), accuracy: z.number() }).optional(),
+  }),
+  files: z.record(z.string(), z.strictObject({ bytes: count, sha256: z.string() })),
+  /** SHA-256 of this very file with these 64 digits left out. */
+  sha256: z.string(),
+});
+
+export type RunState = z.output<typeof stateSchema>;
+export type ValidationState = RunState['validation'];
+export type BestResult = NonNullable<ValidationState['best']>;
+
+/** The state of a run besides its tensors. */
+export type Progress = Omit<RunState, 'version' | 'files' | 'sha256'>;
+
+/** The text of `state.json`. It holds nothing that differs between equal runs: no time, host or path. */
+export function formatState(progress: Progress, files: RunState['files']): string {
+  const state: RunState = { version: 1, ...progress, files, sha256: '' };
+  const text = `${JSON.stringify(state, null, 2)}\n`;
+  return text.replace(/""\n\}\n$/, `"${digestText(text)}"\n}\n`);
+}
+
+/**
+ * Reads and checks `state.json` of a checkpoint directory.
+ *
+ * @throws UserError naming the file when it is missing or damaged
+ */
+export async function readState(checkpoint: string, fs: RunFileSystem = nodeFs): Promise<RunState> {
+  const file = path.join(checkpoint, STATE_FILE);
+  const text = await explainDisk(
+    `${file}: expected the state of a checkpoint, but it cannot be read`,
+    () => readText(fs, file, MAX_STATE_BYTES),
+  );
+  let state: RunState;
+  try {
+    state = stateSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new UserError(
+      `${file}: damaged: expected the state of a checkpoint as lockstep writes it`,
+      { cause: error },
+    );
+  }
+  const unsigned = text.replace(/"[0-9a-f]{64}"\n\}\n$/, '""\n}\n');
+  if (digestText(unsigned) !== state.sha256) {
+    throw new UserError(`${file}: damaged: its content does not fit its own SHA-256`);
+  }
+  return state;
+}
+
+/** SHA-256 of a text, as 64 hexadecimal digits. */
+export function digestText(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/**
+ * Reads `state.json` and checks every file that it lists: size, SHA-256, the layout of the tensors, and that
+ * weights and moments are of the same ones.
+ *
+ * @throws UserError naming the first file that is missing, truncated or altered
+ */
+export async function verifyCheckpoint(
+  checkpoint: string,
+  fs: RunFileSystem = nodeFs,
+): Promise<RunState> {
+  const state = await readState(checkpoint, fs);
+  const headers: TensorEntry[][] = [];
+  for (const name of [MODEL_FILE, OPTIMIZER_FILE]) {
+    const expected = state.files[name];
+    if (!expected) {
+      throw new UserError(
+        `${path.join(checkpoint, STATE_FILE)}: damaged: it does not list ${name}`,
+      );
+    }
+    const file = path.join(checkpoint, name);
+    await explainDisk(`${file}: expected a file of a checkpoint, but it cannot be read`, () =>
+      verifyFile(file, expected, fs),
+    );
+    headers.push(await readSafetensorsHeader(file, { fs }));
+  }
+  const [model, optimizer] = headers;
+  checkMoments(checkpoint, model!, optimizer!);
+  return state;
+}
+
+/** Each file is sound in itself; do they belong together? */
+function checkMoments(checkpoint: string, model: TensorEntry[], optimizer: TensorEntry[]): void {
+  const shapes = new Map(optimizer.map(({ name, shape }) => [name, shape.join()]));
+  for (const { name, shape } of model) {
+    const moments = [`${name}.exp_avg`, `${name}.exp_avg_sq`];
+    if (moments.some((moment) => shapes.get(moment) !== shape.join())) {
+      throw new UserError(
+        `${path.join(checkpoint, OPTIMIZER_FILE)}: damaged: expected two moments of each tensor of ` +
+          `${MODEL_FILE}, not found for ${JSON.stringify(name.slice(0, 80))}`,
+      );
+    }
+  }
+}
+
+async function verifyFile(
+  file: string,
+  expected: { bytes: number; sha256: string },
+  fs: RunFileSystem,
+): Promise<void> {
+  const handle = await fs.open(file, 'r');
+  try {
+    // The size first: a file of another one need not be read.
+    const { size } = await handle.stat();
+    if (size !== expected.bytes) {
+      throw new UserError(
+        `${file}: truncated or damaged: expected ${expected.bytes} bytes, found ${size}`,
+      );
+    }
+    const hash = createHash('sha256');
+    const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, size));
+    for (let done = 0; done < size;) {
+      const length = Math.min(chunk.length, size - done);
+      const { bytesRead } = await handle.read(chunk, 0, length, done);
+      if (bytesRead === 0) throw new UserError(`${file}: it was cut off while it was read`);
+      hash.update(chunk.subarray(0, bytesRead));
+      done += bytesRead;
+    }
+    if (hash.digest('hex') !== expected.sha256) {
+      throw new UserError(`${file}: damaged: its SHA-256 is not the one in ${STATE_FILE}`);
+    }
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,64 @@
+import type { BatchSource, HostBatch } from '../data/batches/batches.js';
+import type { NetworkSizes } from '../model/plan.js';
+import type { Engine } from './engine.js';
+
+/** Arrays that a batch is read into before it is laid out. */
+export function createHostBatch(sizes: Pick<NetworkSizes, 'maxRows' | 'maxTokens'>): HostBatch {
+  return {
+    rows: 0,
+    tokens: new Int32Array(sizes.maxTokens),
+    rowStart: new Int32Array(sizes.maxRows + 1),
+    labels: new Int32Array(sizes.maxRows),
+    targets: new Int32Array(sizes.maxTokens),
+    startsFresh: true,
+  };
+}
+
+/**
+ * Reads batches one ahead: while a batch is computed, the next is read and laid out in the other slot of a pair.
+ */
+export class BatchFeed {
+  readonly #batch: HostBatch;
+  #next: { step: number; ready: Promise<boolean> } | undefined;
+
+  /** @param slotPair first slot of the pair to lay batches out in */
+  constructor(
+    private readonly engine: Engine,
+    private readonly source: BatchSource,
+    private readonly slotPair: number,
+  ) {
+    this.#batch = createHostBatch(engine.handle.sizes);
+  }
+
+  /** Slot of a step's batch. */
+  slotOf(step: number): number {
+    return this.slotPair + (step % 2);
+  }
+
+  /**
+   * Resolves when the batch of `step` lies in its slot. Carried state is set to zero where a batch starts afresh,
+   * so the step before must be finished.
+   */
+  async take(step: number): Promise<number> {
+    const ready = this.#next?.step === step ? this.#next.ready : this.#load(step);
+    this.#next = undefined;
+    const startsFresh = await ready;
+    const slot = this.slotOf(step);
+    if (startsFresh) this.engine.clearState(slot);
+    return slot;
+  }
+
+  /** Begins to read the batch of `step`, to be taken next. */
+  prefetch(step: number): void {
+    const ready = this.#load(step);
+    // An error waits until its batch is asked for.
+    ready.catch(() => undefined);
+    this.#next = { step, ready };
+  }
+
+  async #load(step: number): Promise<boolean> {
+    await this.source.read(step, this.#batch);
+    this.engine.load(this.slotOf(step), this.#batch);
+    return this.#batch.startsFresh;
+  }
+}

@@ -1,0 +1,98 @@
+import { availableParallelism } from 'node:os';
+import type { Config } from '../config/schema.js';
+import type { BatchSource } from '../data/batches/batches.js';
+import type { NetworkShape } from '../model/parameters.js';
+import type { NetworkSizes } from '../model/plan.js';
+import { UserError } from '../errors.js';
+import { chooseTeams } from '../model/teams.js';
+
+/** The network that a config describes, for a vocabulary and classes. */
+export function networkShape(
+  config: Config,
+  vocabulary: number,
+  classes: readonly string[],
+): NetworkShape {
+  return {
+    task: config.task,
+    vocabulary,
+    embedding: config.model.embedding,
+    layers: config.model.layers.map((layer) => layer.hiddenSize),
+    outputs: config.task === 'classify' ? classes.length : vocabulary,
+  };
+}
+
+/** What a thread takes besides the shared heap: its own heap, code and stack. */
+export const THREAD_BYTES = 10 * 2 ** 20;
+
+/** More threads than cores only wait for each other; with so many more, a step takes minutes to begin. */
+const THREADS_PER_CORE = 16;
+const THREADS_ANYWHERE = 128;
+
+/**
+ * Threads to compute on: every core unless the config says otherwise.
+ *
+ * @throws UserError for far more than the machine has cores
+ */
+export function workerCount(config: Config): number {
+  const cores = availableParallelism();
+  const most = Math.max(THREADS_ANYWHERE, THREADS_PER_CORE * cores);
+  const workers = config.workers ?? cores;
+  if (workers <= most) return workers;
+  throw new UserError(
+    `workers: expected at most ${most} on this machine of ${cores} cores, got ${workers}: ` +
+      'leave it out to use every core',
+  );
+}
+
+/** A sentence where there are far more threads than cores. */
+export function describeCrowd(workers: number): string | undefined {
+  const cores = availableParallelism();
+  if (workers <= 2 * cores) return undefined;
+  return (
+    `${workers} workers share ${cores} cores: they wait for each other, and training is slower than with ` +
+    `--workers ${cores}.`
+  );
+}
+
+/** Fewest tokens of a full batch's shard: shorter sums cost more to combine than they gain in accuracy. */
+const SHARD_TOKENS = 128;
+
+/**
+ * Shards of batches of at most so many tokens: a power of two.
+ *
+ * @param most train.shards
+ */
+export function shardCount(most: number, tokens: number): number {
+  let shards = most;
+  while (shards > 1 && tokens < shards * SHARD_TOKENS) shards /= 2;
+  return shards;
+}
+
+/** Sizes of a network that can hold every batch of the given sources. */
+export function networkSizes(
+  config: Config,
+  shape: NetworkShape,
+  sources: readonly Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps'>[],
+  training: boolean,
+): NetworkSizes {
+  const largest = (field: 'maxRows' | 'maxTokens' | 'maxSteps'): number =>
+    Math.max(...sources.map((source) => source[field]));
+  const parts = workerCount(config);
+  return {
+    shape,
+    maxRows: largest('maxRows'),
+    maxTokens: largest('maxTokens'),
+    maxSteps: largest('maxSteps'),
+    parts,
+    teams: Math.min(config.teams ?? chooseTeams(shape.layers, largest('maxRows'), parts), parts),
+    // From the config alone: whoever computes with a model sums in the same order.
+    shards: shardCount(config.train.shards, config.train.batchSize * longestRow(config)),
+    dropout: config.model.dropout,
+    seed: config.train.seed,
+    training,
+  };
+}
+
+function longestRow({ task, data, train }: Config): number {
+  return task === 'classify' ? data.maxLength : train.sequenceLength;
+}

@@ -1,0 +1,76 @@
+import { Mixture, type Share } from './mixture.js';
+import { mix, permute } from './order.js';
+import type { TokenStore } from '../store/token-store.js';
+
+export interface ClassifyOptions {
+  /** Rows of a batch; the last of an epoch may have fewer. */
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Whether every epoch has an order of its own; otherwise rows come as they are stored. */
+  readonly shuffle: boolean;
+  /** Batches whose rows are sorted by length together; 1 leaves rows in the epoch's order. */
+  readonly bucketBatches: number;
+  /** The store's sources, in order, with their weights; all rows once an epoch when absent. */
+  readonly shares?: readonly Share[];
+}
+
+/**
+ * Which rows of a store make up which batch. Every epoch is a permutation of the rows, seeded by its number.
+ *
+ * With buckets, a window of consecutive batches of that permutation is sorted by length and cut into batches anew,
+ * and the batches of the window are shuffled, so that rows of a batch are of about the same length while nothing
+ * larger than a window is in memory. Any batch costs the same to find, the first or the last.
+ */
+export class BatchRows {
+  readonly rowsPerEpoch: number;
+  readonly stepsPerEpoch: number;
+  readonly #mixture: Mixture;
+  #window: { index: number; rows: Float64Array } | undefined;
+
+  constructor(
+    private readonly store: Pick<TokenStore, 'rows' | 'readLengths'>,
+    private readonly options: ClassifyOptions,
+  ) {
+    const { seed, shares = [{ size: store.rows, weight: 1 }] } = options;
+    this.#mixture = new Mixture(shares, seed);
+    this.rowsPerEpoch = this.#mixture.size;
+    this.stepsPerEpoch = Math.ceil(this.rowsPerEpoch / options.batchSize);
+  }
+
+  /** The rows of batch `step`; steps count from 0 over all epochs. */
+  async of(step: number): Promise<Float64Array> {
+    const { batchSize, bucketBatches, seed } = this.options;
+    const epoch = Math.floor(step / this.stepsPerEpoch);
+    const batch = step % this.stepsPerEpoch;
+    if (bucketBatches === 1) return this.#list(epoch, batch * batchSize, batchSize);
+    const window = Math.floor(batch / bucketBatches);
+    const firstBatch = window * bucketBatches;
+    const index = epoch * this.stepsPerEpoch + firstBatch;
+    if (this.#window?.index !== index) {
+      const rows = this.#list(epoch, firstBatch * batchSize, bucketBatches * batchSize);
+      this.#window = { index, rows: await this.#sortByLength(rows) };
+    }
+    const { rows } = this.#window;
+    const batches = Math.ceil(rows.length / batchSize);
+    const shuffled = permute(batches, mix(mix(seed, 0xb0c4_e7ed), epoch), window);
+    const first = shuffled(batch - firstBatch) * batchSize;
+    return rows.slice(first, first + batchSize);
+  }
+
+  /** Up to `count` rows from a place of an epoch on. */
+  #list(epoch: number, first: number, count: number): Float64Array {
+    const { seed, shuffle } = this.options;
+    const order = shuffle ? permute(this.rowsPerEpoch, seed, epoch) : (place: number) => place;
+    const length = Math.min(count, this.rowsPerEpoch - first);
+    return Float64Array.from({ length }, (_, i) => this.#mixture.draw(order(first + i), epoch));
+  }
+
+  /** Equal lengths stay in order. */
+  async #sortByLength(rows: Float64Array): Promise<Float64Array> {
+    const lengths = new Int32Array(rows.length);
+    await this.store.readLengths(rows, lengths);
+    const places = Uint32Array.from(rows.keys());
+    places.sort((a, b) => lengths[a]! - lengths[b]! || a - b);
+    return Float64Array.from(places, (place) => rows[place]!);
+  }
+}

@@ -1,0 +1,121 @@
+import { UserError } from '../../errors.js';
+import { BatchRows, type ClassifyOptions } from './batch-rows.js';
+import { BatchStreams, type LanguageModelOptions } from './batch-streams.js';
+import type { TokenStore } from '../store/token-store.js';
+
+/**
+ * Where `read` lays a batch. The caller owns the arrays (views on memory that threads share) and
+ * makes them as large as the source's `maxTokens` and `maxRows` say.
+ */
+export interface HostBatch {
+  /** Rows of this batch. */
+  rows: number;
+  /** Token ids, row after row. [maxTokens] */
+  tokens: Int32Array;
+  /** Where each row begins in `tokens`; `rowStart[rows]` is where the last ends. [maxRows + 1] */
+  rowStart: Int32Array;
+  /** Class of each row; for `classify`. [maxRows] */
+  labels: Int32Array;
+  /** The token that follows each token; for language models. [maxTokens] */
+  targets: Int32Array;
+  /** Whether carried hidden state is zero at the start of this batch. */
+  startsFresh: boolean;
+}
+
+/** Batches by number, so that a resumed run costs no more than a new one. */
+export interface BatchSource {
+  readonly stepsPerEpoch: number;
+  readonly maxTokens: number;
+  readonly maxRows: number;
+  /** Tokens of the longest row of a batch. */
+  readonly maxSteps: number;
+  /** Lays batch `step` into `into`; steps count from 0 over all epochs. Calls must not overlap. */
+  read(step: number, into: HostBatch): Promise<void>;
+}
+
+/** Which batches to make of a store: plain numbers, the same on every thread. */
+export type BatchOptions =
+  | ({ readonly task: 'classify' } & ClassifyOptions)
+  | ({ readonly task: 'language-model' } & LanguageModelOptions);
+
+/**
+ * Batches of a store, read when they are asked for.
+ *
+ * @throws UserError when the corpus is too small for them.
+ */
+export function createBatches(store: TokenStore, options: BatchOptions): BatchSource {
+  return options.task === 'classify'
+    ? classifyBatches(store, options)
+    : languageModelBatches(store, options);
+}
+
+/** Batches of whole rows with their labels. */
+export function classifyBatches(store: TokenStore, options: ClassifyOptions): BatchSource {
+  const batchRows = new BatchRows(store, options);
+  const maxRows = Math.min(options.batchSize, batchRows.rowsPerEpoch);
+  return {
+    stepsPerEpoch: batchRows.stepsPerEpoch,
+    maxRows,
+    maxTokens: maxRows * store.longestRow,
+    maxSteps: store.longestRow,
+    async read(step, into) {
+      const rows = await batchRows.of(step);
+      into.rows = rows.length;
+      into.startsFresh = true;
+      await store.readRows(rows, into);
+    },
+  };
+}
+
+/**
+ * Batches for truncated back-propagation through time: see `BatchStreams`.
+ *
+ * @throws UserError when the corpus has not one token and its successor for each stream.
+ */
+export function languageModelBatches(
+  store: TokenStore,
+  options: LanguageModelOptions,
+): BatchSource {
+  const { batchSize } = options;
+  const streams = new BatchStreams(store.tokens, options);
+  if (streams.streamLength < 1) {
+    throw new UserError(
+      `The corpus has ${streams.tokensPerEpoch} tokens, too few for train.batchSize ${batchSize}: ` +
+        `expected at least ${batchSize + 1}.`,
+    );
+  }
+  const maxSteps = Math.ceil(streams.streamLength / streams.stepsPerEpoch);
+  /** Tokens from a place of an epoch on, wherever in the store they lie. */
+  const readTokens = async (
+    place: number,
+    epoch: number,
+    length: number,
+    into: Int32Array,
+    at: number,
+  ): Promise<void> => {
+    for (let done = 0; done < length;) {
+      const { start, count } = streams.stretch(place + done, epoch);
+      const taken = Math.min(count, length - done);
+      await store.readTokens(start, taken, into, at + done);
+      done += taken;
+    }
+  };
+  return {
+    stepsPerEpoch: streams.stepsPerEpoch,
+    maxRows: batchSize,
+    maxTokens: batchSize * maxSteps,
+    maxSteps,
+    async read(step, into) {
+      const { epoch, first, length } = streams.piece(step);
+      into.rows = batchSize;
+      into.startsFresh = first === 0;
+      for (let row = 0; row < batchSize; row++) {
+        const place = row * streams.streamLength + first;
+        into.rowStart[row] = row * length;
+        await readTokens(place, epoch, length, into.tokens, row * length);
+        await readTokens(place + 1, epoch, length, into.targets, row * length);
+      }
+      into.rowStart[batchSize] = batchSize * length;
+    },
+  };
+}

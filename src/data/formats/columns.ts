@@ -1,0 +1,41 @@
+import { UserError } from '../../errors.js';
+import { listNames, suggest } from '../input/names.js';
+
+/** The option that names a column. */
+export type ColumnKey = 'data.text' | 'data.label';
+
+/**
+ * The place of a named column in a header.
+ *
+ * @throws UserError that lists the columns there are, and the nearest name to a mistyped one.
+ */
+export function findColumn(
+  header: readonly string[],
+  column: string,
+  name: string,
+  key: ColumnKey,
+): number {
+  const index = header.indexOf(column);
+  if (index < 0) {
+    const advice = adviseDelimiter(header) ?? `set ${key} to the one that is meant`;
+    throw new UserError(
+      `${name} has no column ${JSON.stringify(column)}${suggest(header, column)}; ` +
+        `its header names ${listNames(header)}: ${advice}.`,
+    );
+  }
+  if (header.includes(column, index + 1)) {
+    throw new UserError(`${name}: its header names the column ${JSON.stringify(column)} twice.`);
+  }
+  return index;
+}
+
+/** What to do about a header of one cell that another delimiter would divide. */
+export function adviseDelimiter(header: readonly string[]): string | undefined {
+  const counts = [';', '\t', '|', ','].map((delimiter) => ({
+    delimiter,
+    cells: header.length === 1 ? header[0]!.split(delimiter).length : 1,
+  }));
+  const most = counts.reduce((best, each) => (each.cells > best.cells ? each : best));
+  if (most.cells === 1) return undefined;
+  return `it looks divided by ${JSON.stringify(most.delimiter)}, so set data.delimiter to that`;
+}

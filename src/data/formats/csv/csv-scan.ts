@@ -1,0 +1,245 @@
+import type { RowOptions } from '../rows.js';
+import type { Format } from '../../input/sources.js';
+
+/**
+ * Rows of CSV and TSV, cut from a text as far as it holds them whole. What is no CSV is a row with
+ * a fault, and reading goes on with the next line.
+ */
+
+/**
+ * Where quotation marks stand for anything: around cells that may hold delimiters and line breaks
+ * (`full`), around such that end in their line and are otherwise as they should be, so that a text
+ * may begin with one (`line`), or nowhere.
+ */
+export type Quoting = 'full' | 'line' | 'none';
+
+/** Texts of a TSV often begin with a quotation mark that is their own. */
+export function chooseQuoting(format: Format, quote: RowOptions['quote']): Quoting {
+  if (quote === undefined) return format === 'tsv' ? 'line' : 'full';
+  return quote === 'auto' ? 'line' : quote === 'none' ? 'none' : 'full';
+}
+
+export interface CsvRow {
+  readonly cells: string[];
+  /** From 1, on which the row begins; quoted cells may hold line breaks. */
+  readonly line: number;
+  /** Why it is no row: a sentence that begins small. Then there are no cells. */
+  readonly fault?: string;
+}
+
+export interface ScanOptions {
+  readonly delimiter: string;
+  readonly quoting: Quoting;
+  /** Whether nothing follows the text, so that its last row ends with it. */
+  readonly isEnd?: boolean;
+  /** Whether the first row is taken for a quotation mark left open where the text ends in it. */
+  readonly isTooLong?: boolean;
+}
+
+export interface CsvScan {
+  /** Blank lines are no rows. */
+  readonly rows: CsvRow[];
+  /** Where the rows that were cut end. */
+  readonly end: number;
+  /** The line that begins there. */
+  readonly nextLine: number;
+}
+
+const quote = 0x22;
+const lineFeed = 0x0a;
+const carriageReturn = 0x0d;
+
+/** Cuts rows from the start of a text. */
+export function scanRows(text: string, firstLine: number, options: ScanOptions): CsvScan {
+  const rows: CsvRow[] = [];
+  const { delimiter, quoting, isEnd = false } = options;
+  let line = firstLine;
+  let start = 0;
+  let nextQuote = quoting === 'none' ? Infinity : find(text, '"', 0);
+  let nextReturn = find(text, '\r', 0);
+  // Up to here the lines may belong to a cell whose quotation marks are malformed.
+  let suspectEnd = 0;
+  while (start < text.length) {
+    const feed = find(text, '\n', start);
+    const isPlain = nextQuote > feed && nextReturn >= feed - 1 && feed !== Infinity;
+    const isForced = options.isTooLong === true && !isEnd && start === 0;
+    const row = isPlain
+      ? scanPlainRow(text, start, feed, delimiter)
+      : scanRow(text, start, delimiter, quoting, isEnd || isForced);
+    if (row === undefined || (isForced && !('at' in row))) break;
+    const end = 'at' in row ? findLineEnd(text, start, isEnd) : row.end;
+    if (end === undefined) break;
+    if ('at' in row) {
+      rows.push({ cells: [], line, fault: row.fault });
+      suspectEnd = Math.max(suspectEnd, row.at);
+      line += 1;
+    } else {
+      if (start < suspectEnd && row.hasStrayQuote === true) {
+        rows.push({
+          cells: [],
+          line,
+          fault: 'a quotation mark in a cell, behind a row that is no CSV.',
+        });
+      } else if (row.cells.length > 0) {
+        rows.push({ cells: row.cells, line });
+      }
+      line += 1 + row.breaks;
+    }
+    start = end;
+    if (nextQuote < start) nextQuote = find(text, '"', start);
+    if (nextReturn < start) nextReturn = find(text, '\r', start);
+  }
+  return { rows, end: start, nextLine: line };
+}
+
+function find(text: string, character: string, from: number): number {
+  const index = text.indexOf(character, from);
+  return index < 0 ? Infinity : index;
+}
+
+interface ScannedRow {
+  readonly cells: string[];
+  /** Behind its line feed. */
+  readonly end: number;
+  /** Line breaks within its cells. */
+  readonly breaks: number;
+  /** Whether a quotation mark stands within a cell that is not quoted. */
+  readonly hasStrayQuote?: boolean;
+}
+
+interface Fault {
+  readonly fault: string;
+  /** Where it shows. */
+  readonly at: number;
+}
+
+/** A row without quotation marks, up to its line feed. */
+function scanPlainRow(text: string, start: number, feed: number, delimiter: string): ScannedRow {
+  const isReturn = feed > start && text.charCodeAt(feed - 1) === carriageReturn;
+  const rowEnd = isReturn ? feed - 1 : feed;
+  const isBlank = skipSpace(text, start, delimiter) === rowEnd;
+  const cells = isBlank ? [] : text.slice(start, rowEnd).split(delimiter);
+  return { cells, end: feed + 1, breaks: 0 };
+}
+
+/** @returns undefined for a row that the text does not hold whole. */
+function scanRow(
+  text: string,
+  start: number,
+  delimiter: string,
+  quoting: Quoting,
+  isEnd: boolean,
+): ScannedRow | Fault | undefined {
+  const delimiterCode = delimiter.charCodeAt(0);
+  const cells: string[] = [];
+  let breaks = 0;
+  let hasStrayQuote = false;
+  let isBlank = true;
+  for (let at = start; ; at++) {
+    const first = skipSpace(text, at, delimiter);
+    if (first >= text.length && !isEnd) return undefined;
+    const quoted = readQuoted(text, quoting === 'full' ? first : at, delimiter, quoting, isEnd);
+    if (quoted === 'unfinished') return undefined;
+    if (quoted !== undefined && 'fault' in quoted) return quoted;
+    if (quoted !== undefined) {
+      cells.push(quoted.cell);
+      breaks += countBreaks(quoted.cell);
+      at = quoted.end;
+      isBlank = false;
+    } else {
+      const from = at;
+      for (at = first; at < text.length; at++) {
+        const code = text.charCodeAt(at);
+        if (code === delimiterCode || code === lineFeed || code === carriageReturn) break;
+        if (code === quote) hasStrayQuote = true;
+      }
+      if (at > first) isBlank = false;
+      cells.push(text.slice(from, at));
+    }
+    if (at >= text.length && !isEnd) return undefined;
+    const code = text.charCodeAt(at);
+    if (code === delimiterCode) {
+      isBlank = false;
+      continue;
+    }
+    if (code === carriageReturn && at + 1 >= text.length && !isEnd) return undefined;
+    const end = code === carriageReturn && text.charCodeAt(at + 1) === lineFeed ? at + 2 : at + 1;
+    return {
+      cells: isBlank ? [] : cells,
+      end: Math.min(end, text.length),
+      breaks,
+      hasStrayQuote,
+    };
+  }
+}
+
+/** @returns undefined where no quoted cell begins. */
+function readQuoted(
+  text: string,
+  at: number,
+  delimiter: string,
+  quoting: Quoting,
+  isEnd: boolean,
+): { cell: string; end: number } | Fault | 'unfinished' | undefined {
+  if (quoting === 'none' || text.charCodeAt(at) !== quote) return undefined;
+  let close = text.indexOf('"', at + 1);
+  while (close >= 0 && text.charCodeAt(close + 1) === quote) close = text.indexOf('"', close + 2);
+  const inside = close < 0 ? text.slice(at + 1) : text.slice(at + 1, close);
+  if (quoting === 'line' && /[\r\n]/.test(inside)) return undefined;
+  if (close < 0) {
+    if (!isEnd) return 'unfinished';
+    return quoting === 'line'
+      ? undefined
+      : { fault: 'a quotation mark is never closed.', at: text.length };
+  }
+  const end = quoting === 'line' ? close + 1 : skipSpace(text, close + 1, delimiter);
+  // The mark may be the first of two.
+  if (end >= text.length && !isEnd) return 'unfinished';
+  const follows = text.charAt(end);
+  if (follows !== delimiter && follows !== '\n' && follows !== '\r' && follows !== '') {
+    if (quoting === 'line') return undefined;
+    const expected = `expected ${JSON.stringify(delimiter)} or the end of the line`;
+    return { fault: `${expected} after a closing quotation mark.`, at: end };
+  }
+  return { cell: inside.includes('"') ? inside.replaceAll('""', '"') : inside, end };
+}
+
+/** Behind the end of the line that begins at `start`; undefined where the text does not tell. */
+function findLineEnd(text: string, start: number, isEnd: boolean): number | undefined {
+  const end = text.slice(start).search(/[\r\n]/);
+  if (end < 0) return isEnd ? text.length : undefined;
+  const at = start + end;
+  if (text.charCodeAt(at) === lineFeed) return at + 1;
+  if (at + 1 >= text.length && !isEnd) return undefined;
+  return text.charCodeAt(at + 1) === lineFeed ? at + 2 : at + 1;
+}
+
+/** The first place from `start` that is no white space, but for delimiters and ends of lines. */
+function skipSpace(text: string, start: number, delimiter: string): number {
+  let at = start;
+  while (at < text.length && isSpace(text.charCodeAt(at)) && text[at] !== delimiter) at++;
+  return at;
+}
+
+function isSpace(code: number): boolean {
+  if (code === lineFeed || code === carriageReturn) return false;
+  if (code < 128) return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+  return code >= 0xa0 && /\s/.test(String.fromCharCode(code));
+}
+
+const lineBreak = /\r\n|\n|\r/g;
+
+/** Line breaks of any kind. */
+function countBreaks(text: string): number {
+  if (!text.includes('\n') && !text.includes('\r')) return 0;
+  return text.match(lineBreak)?.length ?? 0;
+}
+
+/** Where a line of a text begins, counted from 0; the text's end when it has no more lines. */
+export function findLine(text: string, lines: number): number {
+  const breaks = new RegExp(lineBreak);
+  for (let left = lines; left > 0; left--) {
+    if (breaks.exec(text) === null) return text.length;
+  }
+  return breaks.lastIndex;
+}

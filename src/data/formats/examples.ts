@@ -1,0 +1,217 @@
+import { describeValue } from '../../config/expectation.js';
+import { checkPaths } from '../input/check-paths.js';
+import { UserError } from '../../errors.js';
+import { readCsvRows } from './csv/csv-rows.js';
+import { decodeWindows1252 } from '../input/encodings.js';
+import { readJsonRows } from './json/jsonl.js';
+import { RowError } from './row-error.js';
+import type { readParquetRows } from './parquet/parquet-rows.js';
+import type { FaultyRow, ParsedBatch, ParsedRow, RowFields, RowOptions } from './rows.js';
+import { type BytesObserver, explainEncoding, readMarkedText } from '../input/source-text.js';
+import {
+  type Format,
+  listSources,
+  type Notify,
+  type Source,
+  standardInput,
+} from '../input/sources.js';
+import { readTextRows } from './text-rows.js';
+import { type Decoding, dropMarks, explainMarks, isMarked } from '../input/utf8.js';
+import type { Extent } from '../input/extent.js';
+
+/** One row of a corpus, and where it stands. */
+export interface Example {
+  readonly text: string;
+  /** The name of the class, when a label was asked for. */
+  readonly label?: string;
+  /** The file, as named by the user or found by a glob. */
+  readonly source: string;
+  /** Line of the file or extent, from 1, on which the row begins; of a Parquet file, the row. */
+  readonly line: number;
+  /** Rows of the file or extent up to this one, itself included; bad ones count too. */
+  readonly row: number;
+  /** All that the row holds, when that was asked for. */
+  readonly fields?: RowFields;
+}
+
+/** A row that cannot be used. */
+export interface BadRow {
+  readonly source: string;
+  /** As of an example; 0 for a line of a text that is read as one stream, and so is the row. */
+  readonly line: number;
+  readonly row: number;
+  /** A sentence that says what was expected, its first letter small; see RowError. */
+  readonly reason: string;
+  /** The row's text, its first 4096 characters. */
+  readonly raw: string;
+  readonly fields?: RowFields;
+}
+
+export interface RowBatch {
+  readonly rows: readonly Example[];
+  readonly bad: readonly BadRow[];
+  /** Lines read up to the end of the batch, from the start of the file or extent. */
+  readonly linesDone: number;
+}
+
+export interface ExampleOptions extends RowOptions {
+  /** Of all the files; by default told from each file's extension. */
+  readonly format?: Format | undefined;
+  /** What becomes of a row that cannot be used: it ends the reading, or goes to `RowBatch.bad`. */
+  readonly onBadRow?: 'error' | 'skip' | 'quarantine' | undefined;
+}
+
+/**
+ * Streams the rows of files, globs or standard input (`-`), one example for each: a row of a CSV or
+ * Parquet file, an object of a JSONL, a line of a plain text. Bad rows are errors, or left out.
+ *
+ * @param notify Hears of files that are named more than once, and are read once.
+ * @throws UserError that names file, line and column at fault.
+ */
+export async function* readExamples(
+  paths: readonly string[],
+  options: ExampleOptions,
+  notify: Notify = () => undefined,
+): AsyncGenerator<Example, void, undefined> {
+  for await (const { rows } of readBatches(paths, options, notify)) yield* rows;
+}
+
+/** As `readExamples`, in batches as the rows arrive, with the bad ones. */
+export async function* readBatches(
+  paths: readonly string[],
+  options: ExampleOptions,
+  notify: Notify = () => undefined,
+): AsyncGenerator<RowBatch, void, undefined> {
+  checkPaths('readExamples', paths);
+  const { text } = (options as Partial<ExampleOptions> | null | undefined) ?? {};
+  if (typeof text !== 'string' && typeof text !== 'number') {
+    throw new UserError(
+      `readExamples: text: expected the name or number of a column, got ${describeValue(text)}`,
+    );
+  }
+  const request = { patterns: paths, format: options.format, key: 'input' };
+  for (const { source } of await listSources(request, notify)) {
+    yield* readSource(source, options);
+  }
+}
+
+/**
+ * Streams the rows of one source, or of an extent of it, in batches, one for each piece of the file
+ * that is read. Lines and rows count from the start of the extent.
+ *
+ * @param observe Sees the extent's bytes; of a Parquet file those that are needed.
+ * @throws RowError for a bad row, unless `onBadRow` says otherwise, and for text that is no CSV;
+ *   UserError for what else cannot be read; BrokenExtent.
+ */
+export async function* readSource(
+  source: Source,
+  options: ExampleOptions,
+  extent?: Extent,
+  observe?: BytesObserver,
+): AsyncGenerator<RowBatch, void, undefined> {
+  const collects = options.onBadRow === 'skip' || options.onBadRow === 'quarantine';
+  const { path } = source;
+  const decoding = { isMalformed: false };
+  let row = 0;
+  for await (const parsed of parseSource(source, options, decoding, extent, observe)) {
+    const rows: Example[] = [];
+    const bad: BadRow[] = [];
+    for (const found of parsed.rows) {
+      row += 1;
+      const each = decoding.isMalformed ? refuseMarks(found) : found;
+      if (!('reason' in each)) {
+        // Spelt out: copying an object takes several times as long.
+        const { text, label, line, fields } = each;
+        if (fields !== undefined) {
+          rows.push({
+            text,
+            ...(label !== undefined && { label }),
+            source: path,
+            line,
+            row,
+            fields,
+          });
+        } else {
+          rows.push(
+            label === undefined
+              ? { text, source: path, line, row }
+              : { text, label, source: path, line, row },
+          );
+        }
+      } else if (collects) {
+        const raw = each.raw.slice(0, longestRaw);
+        const { line, reason, fields } = each;
+        bad.push({ source: path, line, row, reason, raw, ...(fields && { fields }) });
+      } else {
+        throw await explainFault(source, options, each);
+      }
+    }
+    yield { rows, bad, linesDone: parsed.linesDone };
+  }
+}
+
+const longestRaw = 4096;
+
+/** A row of which bytes were no text is none. */
+function refuseMarks(row: ParsedRow): ParsedRow {
+  if ('reason' in row) return { ...row, reason: dropMarks(row.reason), raw: dropMarks(row.raw) };
+  const marked = [row.text, row.label ?? ''].find(isMarked);
+  if (marked === undefined) return row;
+  const reason = `${explainMarks(marked, decodeWindows1252)}.`;
+  const raw = dropMarks(row.text);
+  return {
+    line: row.line,
+    reason,
+    raw,
+    isMalformed: true,
+    ...(row.fields && { fields: row.fields }),
+  };
+}
+
+/** Of bytes that are no text the whole file tells more than the row. */
+async function explainFault(
+  source: Source,
+  options: RowOptions,
+  { line, reason, isMalformed = false }: FaultyRow,
+): Promise<UserError> {
+  const isReadAgain = isMalformed && source.format !== 'parquet' && source.path !== standardInput;
+  return isReadAgain ? explainEncoding(source, options) : new RowError(source, line, reason);
+}
+
+function parseSource(
+  source: Source,
+  options: RowOptions,
+  decoding: Decoding,
+  extent?: Extent,
+  observe?: BytesObserver,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  const readPieces = (): AsyncGenerator<string, void, undefined> =>
+    readMarkedText(source, options, decoding, extent, observe);
+  switch (source.format) {
+    case 'csv':
+    case 'tsv':
+      return readCsvRows(source, options, decoding, extent, observe);
+    case 'jsonl':
+      return readJsonRows(readPieces(), source, options);
+    case 'text':
+      if (options.label !== undefined && options.mayLackLabel !== true)
+        throw explainNoLabels(source);
+      return readTextRows(readPieces(), source, options);
+    case 'parquet':
+      return readParquet(source, options, decoding, extent, observe);
+  }
+}
+
+/** What reads Parquet is loaded where there is some: most workers start for other files. */
+async function* readParquet(
+  ...args: Parameters<typeof readParquetRows>
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  const { readParquetRows } = await import('./parquet/parquet-rows.js');
+  yield* readParquetRows(...args);
+}
+
+function explainNoLabels({ path }: Source): UserError {
+  return new UserError(
+    `${path} is plain text, which has no labels: expected a CSV, TSV, JSONL or Parquet file.`,
+  );
+}

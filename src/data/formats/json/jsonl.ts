@@ -1,0 +1,122 @@
+import type { ColumnKey } from '../columns.js';
+import { findSource, isTwice } from './json-source.js';
+import { isBlank, type Line, splitLines } from '../lines.js';
+import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import type { Source } from '../../input/sources.js';
+import { listNames, suggest } from '../../input/names.js';
+
+/**
+ * Reads JSON Lines: one object a line; blank lines are skipped.
+ *
+ * @param pieces The text of the source.
+ */
+export async function* readJsonRows(
+  pieces: AsyncIterable<string>,
+  source: Source,
+  options: RowOptions,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  const text = String(options.text);
+  const label = options.label === undefined ? undefined : String(options.label);
+  for await (const { lines, linesDone } of splitLines(pieces, source)) {
+    const rows: ParsedRow[] = [];
+    for (const line of lines) {
+      if (!isBlank(line.text)) rows.push(parseRow(line, text, label, options.keep === true));
+    }
+    yield { rows, linesDone };
+  }
+}
+
+function parseRow(
+  { text: raw, line }: Line,
+  text: string,
+  label: string | undefined,
+  keep: boolean,
+): ParsedRow {
+  const value = parseJson(raw);
+  if (!keep) {
+    const found = readRow(value, raw, text, label);
+    return typeof found === 'string' ? { line, reason: found, raw } : { line, ...found };
+  }
+  const found = readRow(value, raw, text, undefined);
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const fields = isObject && { fields: { json: raw.trim() } };
+  if (typeof found === 'string') return { line, reason: found, raw, ...fields };
+  const labelled = label === undefined ? found : readRow(value, raw, text, label);
+  return { line, ...(typeof labelled === 'string' ? found : labelled), ...fields };
+}
+
+/** Stands for what is no JSON. */
+const notJson = Symbol();
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof SyntaxError) return notJson;
+    throw error;
+  }
+}
+
+/** @returns A reason when the value has not what is asked for. */
+function readRow(
+  value: unknown,
+  raw: string,
+  textField: string,
+  labelField: string | undefined,
+): { text: string; label?: string } | string {
+  if (value === notJson) return 'expected a JSON object, found text that is not valid JSON.';
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return `expected a JSON object, found ${describe(value)}.`;
+  }
+  const twice = [textField, labelField].find((name) => name !== undefined && isTwice(raw, name));
+  if (twice !== undefined) return `the object has two fields ${JSON.stringify(twice)}.`;
+  const text = readField(value, textField);
+  if (text === undefined) return explainNoField(value, textField, 'data.text');
+  if (typeof text !== 'string') {
+    return `expected a string in the field ${JSON.stringify(textField)}, found ${describe(text)}.`;
+  }
+  if (labelField === undefined) return { text };
+  const label = readField(value, labelField);
+  if (label === undefined) return explainNoField(value, labelField, 'data.label');
+  if (typeof label !== 'string' && typeof label !== 'number' && typeof label !== 'boolean') {
+    return (
+      'expected a string, a number or a boolean as the class in the field ' +
+      `${JSON.stringify(labelField)}, found ${describe(label)}.`
+    );
+  }
+  // As it is written: a number may have more digits than it keeps.
+  const name = (typeof label === 'number' && findSource(raw, labelField)) || String(label);
+  return isBlank(name) ? explainNoClass(labelField) : { text, label: name };
+}
+
+/**
+ * The value of a field, or of a path of fields and places in arrays, from 0, joined by dots when no
+ * field has the whole name.
+ *
+ * @returns undefined where there is none.
+ */
+export function readField(value: object, path: string): unknown {
+  if (Object.hasOwn(value, path)) return (value as Record<string, unknown>)[path];
+  let found: unknown = value;
+  for (const key of path.split('.')) {
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) return undefined;
+    if (Array.isArray(found) && key === 'length') return undefined;
+    found = (found as Record<string, unknown>)[key];
+  }
+  return found;
+}
+
+function explainNoField(value: object, field: string, key: ColumnKey): string {
+  const names = Object.keys(value);
+  return (
+    `there is no field ${JSON.stringify(field)}${suggest(names, field)}; ` +
+    `the object has ${names.length === 0 ? 'no fields' : listNames(names)}: set ${key} to the one that is meant.`
+  );
+}
+
+/** What a JSON value is, in words for a message. */
+function describe(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

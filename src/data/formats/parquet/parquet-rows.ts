@@ -1,0 +1,183 @@
+import { UserError } from '../../../errors.js';
+import type { ColumnKey } from '../columns.js';
+import { isBlank } from '../lines.js';
+import { ParquetFile } from './parquet.js';
+import { chooseText, isNumber, isText, type ToText } from './parquet-text.js';
+import type { ParquetColumn } from './parquet-values.js';
+import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import type { BytesObserver } from '../../input/source-text.js';
+import type { Source } from '../../input/sources.js';
+import { type Decoding, dropMarks } from '../../input/utf8.js';
+import type { Extent } from '../../input/extent.js';
+
+/** Of a batch: a page may have millions. */
+const batchRows = 4096;
+
+/**
+ * Reads the rows of a Parquet file; instead of a line they have the row's number.
+ *
+ * @param extent Row groups.
+ * @throws UserError for a missing column, one of another type and damaged data.
+ */
+export async function* readParquetRows(
+  source: Source,
+  options: RowOptions,
+  decoding: Decoding,
+  extent?: Extent,
+  observe?: BytesObserver,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  const file = await ParquetFile.open(source.path);
+  try {
+    const text = findColumn(file, options.text, 'data.text');
+    const toText = requireText(text, file.path, 'strings', isText, decoding);
+    const label = findLabel(file, options);
+    const toLabel = label && requireText(label, file.path, labelTypes, () => true, decoding);
+    const others = options.keep === true ? file.plainColumns : [];
+    const { start, end } = extent ?? { start: 0, end: file.groups };
+    let done = 0;
+    for (let group = start; group < end; group++) {
+      const texts = new ColumnReader(file.readColumn(group, text, toText, observe));
+      const labels =
+        label && toLabel && new ColumnReader(file.readColumn(group, label, toLabel, observe));
+      const kept = others.map((column) => {
+        const toKept = chooseText(column.element, decoding) ?? writeBase64;
+        return new ColumnReader(file.readColumn(group, column, toKept, observe));
+      });
+      try {
+        for (let left = file.rowsOf(group); left > 0; left -= batchRows) {
+          const count = Math.min(left, batchRows);
+          const textValues = await texts.take(count);
+          const labelValues = await labels?.take(count);
+          const keptValues: (string | null)[][] = [];
+          for (const each of kept) keptValues.push(await each.take(count));
+          const first = done + 1;
+          done += count;
+          const rows = textValues.map((value, i) => {
+            const row = parseRow(
+              first + i,
+              value,
+              options,
+              labelValues && { value: labelValues[i] },
+            );
+            if (options.keep !== true) return row;
+            const json = formatObject(others, (column) => keptValues[column]![i]);
+            return { ...row, fields: { json } };
+          });
+          yield { rows, linesDone: done };
+        }
+      } finally {
+        await texts.close();
+        await labels?.close();
+        for (const each of kept) await each.close();
+      }
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function findColumn(file: ParquetFile, column: string | number, key: ColumnKey): ParquetColumn {
+  if (typeof column === 'string') return file.findColumn(column, key);
+  throw new UserError(
+    `${file.path}: expected the name of a column in ${key}, got the number ${column}.`,
+  );
+}
+
+function findLabel(
+  file: ParquetFile,
+  { label, mayLackLabel = false }: RowOptions,
+): ParquetColumn | undefined {
+  if (label === undefined) return undefined;
+  const isThere = file.plainColumns.some(({ path }) => path.join('.') === label);
+  return mayLackLabel && !isThere ? undefined : findColumn(file, label, 'data.label');
+}
+
+/** A row as the text of a JSON object. */
+function formatObject(
+  columns: readonly ParquetColumn[],
+  valueOf: (column: number) => string | null | undefined,
+): string {
+  const members = columns.map(
+    (column, i) => `${JSON.stringify(column.path.join('.'))}:${formatValue(column, valueOf(i))}`,
+  );
+  return `{${members.join(',')}}`;
+}
+
+/** A value as JSON; numbers of any size with all their digits. */
+function formatValue({ element }: ParquetColumn, text: string | null | undefined): string {
+  if (text === null || text === undefined) return 'null';
+  const isPlain = element.type === 'BOOLEAN' || (isNumber(element) && /\d/.test(text));
+  return isPlain ? text : JSON.stringify(dropMarks(text));
+}
+
+function writeBase64(value: unknown): string {
+  return Buffer.from(value as Uint8Array).toString('base64');
+}
+
+const labelTypes = 'strings, numbers, booleans or times';
+
+/** @throws UserError for a column whose values are not what is wanted. */
+function requireText(
+  { path, element }: ParquetColumn,
+  file: string,
+  wanted: string,
+  isWanted: (element: ParquetColumn['element']) => boolean,
+  decoding: Decoding,
+): ToText {
+  const toText = isWanted(element) ? chooseText(element, decoding) : undefined;
+  if (toText !== undefined) return toText;
+  const kind = element.logical_type?.type ?? element.converted_type ?? element.type ?? 'struct';
+  throw new UserError(
+    `${file}: expected ${wanted} in the column ${JSON.stringify(path.join('.'))}, which is of type ${kind}.`,
+  );
+}
+
+function parseRow(
+  line: number,
+  text: string | null | undefined,
+  options: RowOptions,
+  label: { value: string | null | undefined } | undefined,
+): ParsedRow {
+  const fault = (reason: string): ParsedRow => {
+    return { line, reason, raw: JSON.stringify({ text, label: label?.value }) };
+  };
+  if (typeof text !== 'string') {
+    return fault(`expected a string in the column ${JSON.stringify(options.text)}, found nothing.`);
+  }
+  if (label === undefined) return { line, text };
+  const name = label.value ?? '';
+  if (options.keep === true && isBlank(name)) return { line, text };
+  return isBlank(name) ? fault(explainNoClass(options.label!)) : { line, text, label: name };
+}
+
+/** Takes exact numbers of values from pages of any size. */
+class ColumnReader {
+  readonly #pages: AsyncGenerator<(string | null)[], void, undefined>;
+  #page: (string | null)[] = [];
+  #next = 0;
+
+  constructor(pages: AsyncGenerator<(string | null)[], void, undefined>) {
+    this.#pages = pages;
+  }
+
+  /** @throws UserError when there are fewer. */
+  async take(count: number): Promise<(string | null)[]> {
+    const taken: (string | null)[] = [];
+    while (taken.length < count) {
+      if (this.#next === this.#page.length) {
+        const page = await this.#pages.next();
+        // The pages' end is an error of its own when rows are missing.
+        if (page.done === true) break;
+        this.#page = page.value;
+        this.#next = 0;
+      }
+      const end = Math.min(this.#page.length, this.#next + count - taken.length);
+      for (; this.#next < end; this.#next++) taken.push(this.#page[this.#next]!);
+    }
+    return taken;
+  }
+
+  close(): Promise<unknown> {
+    return this.#pages.return();
+  }
+}

@@ -1,0 +1,25 @@
+import { UserError } from '../../errors.js';
+import type { Source } from '../input/sources.js';
+
+/** Where something stands in a source, for messages: `mails.csv, line 7`. */
+export function namePlace({ path, format }: Pick<Source, 'path' | 'format'>, line: number): string {
+  return `${path}, ${format === 'parquet' ? 'row' : 'line'} ${line}`;
+}
+
+/**
+ * A row that cannot be used. Lines count from the start of the extent that was read: who reads a
+ * later one makes the error anew with the true line.
+ */
+export class RowError extends UserError {
+  /**
+   * @param line From 1; of a Parquet file, the row.
+   * @param reason A sentence that says what was expected, its first letter small.
+   */
+  constructor(
+    source: Pick<Source, 'path' | 'format'>,
+    readonly line: number,
+    readonly reason: string,
+  ) {
+    super(`${namePlace(source, line)}: ${reason}`);
+  }
+}

@@ -1,0 +1,82 @@
+import type { Encoding } from '../input/encodings.js';
+
+/** What all formats' readers give. */
+
+/** How the rows of a source are laid out. */
+export interface RowOptions {
+  /** Column or field that holds the text: its name or path; of a CSV also its number, from 1. */
+  readonly text: string | number;
+  /** Column or field that holds the class; when absent, rows have no label. */
+  readonly label?: string | number | undefined;
+  /** What stands between the cells of a CSV; by default a comma, in a TSV a tab. */
+  readonly delimiter?: string | undefined;
+  /**
+   * What quotation marks of a CSV stand for: around any cell (`"`, by default but in a TSV), around
+   * cells that end in their line (`auto`, by default in a TSV), or for themselves (`none`).
+   */
+  readonly quote?: '"' | 'auto' | 'none' | undefined;
+  /** Whether the first row of a CSV names its columns, which it does by default. */
+  readonly header?: boolean | undefined;
+  /** By default what the byte order mark says, else UTF-8. */
+  readonly encoding?: Encoding | undefined;
+  /** What a row of a plain text is; a line by default. */
+  readonly textUnit?: 'line' | 'paragraph' | 'whole' | undefined;
+  /**
+   * Whether each row comes with all that it holds, for those who hand it on. Every line of a text is a
+   * row then, and a row may be without a label.
+   */
+  readonly keep?: boolean | undefined;
+  /** Whether the files may be without the label's column. */
+  readonly mayLackLabel?: boolean | undefined;
+}
+
+/** All that a row holds: cells under columns, or an object as it stands in a JSONL. */
+export type RowFields = TableFields | ObjectFields;
+
+export interface TableFields {
+  /** The same array for all rows of a file. */
+  readonly columns: readonly string[];
+  readonly cells: readonly string[];
+}
+
+export interface ObjectFields {
+  readonly json: string;
+}
+
+/** A row, or why it is none. */
+export type ParsedRow = GoodRow | FaultyRow;
+
+export interface GoodRow {
+  /** From 1, of the extent; of a Parquet file, the row. */
+  readonly line: number;
+  readonly text: string;
+  readonly label?: string;
+  readonly fields?: RowFields;
+}
+
+export interface FaultyRow {
+  readonly line: number;
+  /** A sentence that says what was expected, its first letter small. */
+  readonly reason: string;
+  /** The row's text. */
+  readonly raw: string;
+  /** As far as they can be told. */
+  readonly fields?: RowFields;
+  /** Whether the reason are bytes that are no text. */
+  readonly isMalformed?: boolean;
+}
+
+export interface ParsedBatch {
+  readonly rows: readonly ParsedRow[];
+  /** Lines read up to the end of the batch, from the start of the extent. */
+  readonly linesDone: number;
+}
+
+/** Why an empty name of a class is none. */
+export function explainNoClass(column: string | number): string {
+  return `expected the name of a class in ${nameColumn(column)}, found nothing.`;
+}
+
+export function nameColumn(column: string | number): string {
+  return typeof column === 'number' ? `column ${column}` : JSON.stringify(column);
+}

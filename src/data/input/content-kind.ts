@@ -1,0 +1,102 @@
+import { UserError } from '../../errors.js';
+import { detectEncoding, type Encoding } from './encodings.js';
+
+/** What a file is by its first bytes, whatever its name says. */
+
+const kinds: readonly (readonly [start: string, what: string, hint: string])[] = [
+  ['1f8b08', 'gzip data', 'let its name end in .gz'],
+  ['28b52ffd', 'zstd data', 'let its name end in .zst'],
+  ['50415231', 'a Parquet file', 'let its name end in .parquet, or set data.format'],
+  ['504b0304', 'a zip archive (as .xlsx and .docx are)', 'unpack it, or export it as text'],
+  ['425a68', 'bzip2 data', 'compress it by gzip or zstd'],
+  ['fd377a585a00', 'xz data', 'compress it by gzip or zstd'],
+  ['4152524f5731', 'an Arrow file', 'convert it to Parquet'],
+  ['25504446', 'a PDF', 'export it as text'],
+];
+
+/** Whatever is not text soon shows. */
+const searchedBytes = 2 ** 13;
+
+/**
+ * Passes on the bytes of a file when they begin as text does.
+ *
+ * @throws UserError that says what the file is.
+ */
+export async function* requireText(
+  pieces: AsyncIterable<Uint8Array>,
+  path: string,
+  encoding: Encoding | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let start = Buffer.alloc(0);
+  let isKnown = false;
+  for await (const piece of pieces) {
+    if (isKnown) {
+      yield piece;
+      continue;
+    }
+    // A pipe may give single bytes.
+    start = Buffer.concat([start, piece]);
+    if (start.length < longestStart) continue;
+    isKnown = true;
+    requireTextStart(start, path, encoding);
+    yield start;
+  }
+  if (isKnown || start.length === 0) return;
+  requireTextStart(start, path, encoding);
+  yield start;
+}
+
+const longestStart = 6;
+
+function requireTextStart(start: Buffer, path: string, encoding: Encoding | undefined): void {
+  const hex = start.toString('hex', 0, longestStart);
+  const kind = kinds.find(([magic]) => hex.startsWith(magic));
+  // "BZh" and "PAR1" may also begin a text.
+  if (kind !== undefined && looksBinary(start)) {
+    throw new UserError(`${path} is ${kind[1]}, expected text: ${kind[2]}.`);
+  }
+  if (/^(fffe0000|0000feff)/.test(hex)) {
+    throw new UserError(`${path} is UTF-32, expected another encoding: convert it to UTF-8.`);
+  }
+  const marked = detectEncoding(start);
+  if (marked !== undefined && encoding !== undefined && marked !== encoding) {
+    throw new UserError(
+      `${path} begins with the byte order mark of ${marked}, but is to be read as ${encoding}: set data.encoding (or --encoding) to ${marked}.`,
+    );
+  }
+  if ((encoding ?? marked)?.startsWith('utf-16') === true) return;
+  const searched = start.subarray(0, searchedBytes);
+  const guess = guessUtf16(searched);
+  if (guess !== undefined) {
+    throw new UserError(
+      `${path} seems to be UTF-16 without a byte order mark: set data.encoding to ${guess}.`,
+    );
+  }
+  if (countControls(searched) > searched.length / 20) {
+    throw new UserError(`${path} is binary data, expected text.`);
+  }
+}
+
+function looksBinary(start: Buffer): boolean {
+  return start.subarray(0, searchedBytes).some((byte) => byte < 9 || byte >= 0x80);
+}
+
+/** Of random bytes a tenth; of a text none, or some stray ones. */
+function countControls(bytes: Buffer): number {
+  let count = 0;
+  for (const byte of bytes) if (byte < 9 || (byte > 13 && byte < 32 && byte !== 27)) count += 1;
+  return count;
+}
+
+/** Of most characters in most languages one of the two bytes is 0. */
+function guessUtf16(bytes: Buffer): Encoding | undefined {
+  const { length } = bytes;
+  let even = 0;
+  let odd = 0;
+  for (let at = bytes.indexOf(0); at >= 0; at = bytes.indexOf(0, at + 1)) {
+    if (at % 2 === 0) even += 1;
+    else odd += 1;
+  }
+  if (odd > length / 8 && even <= odd / 8) return 'utf-16le';
+  return even > length / 8 && odd <= even / 8 ? 'utf-16be' : undefined;
+}

@@ -1,0 +1,147 @@
+import { stat } from 'node:fs/promises';
+import { basename, resolve } from 'node:path';
+import { UserError } from '../../errors.js';
+import { findFiles, type FoundFile } from './find-files.js';
+
+/** Where raw text comes from: files, globs and standard input, before a byte of them is read. */
+
+export type Format = 'csv' | 'tsv' | 'jsonl' | 'text' | 'parquet';
+export type Compression = 'gzip' | 'zstd';
+
+/** The name that stands for standard input. */
+export const standardInput = '-';
+
+export interface Source {
+  /** As the user wrote it or as its glob gave it: the name in messages. `-` is standard input. */
+  readonly path: string;
+  readonly format: Format;
+  /** Of the whole file, by its name's ending; absent where there is none. */
+  readonly compression?: Compression;
+}
+
+/** What tells whether a file is the one that was read before. */
+export interface FileStamp {
+  readonly bytes: number;
+  /** When its content was changed, in nanoseconds, as a decimal number: can be set at will. */
+  readonly modified: string;
+  /** When anything of it was changed, its name or times too: cannot be set. */
+  readonly changed: string;
+}
+
+const formatOfExtension: Record<string, Format> = {
+  csv: 'csv',
+  tsv: 'tsv',
+  tab: 'tsv',
+  jsonl: 'jsonl',
+  ndjson: 'jsonl',
+  txt: 'text',
+  text: 'text',
+  md: 'text',
+  parquet: 'parquet',
+};
+
+const compressed = /\.(gz|zst)$/i;
+
+/** Hears what is worth telling the user, a sentence at a time. */
+export type Notify = (message: string) => void;
+
+/** Paths, globs or `-`, relative to the working directory. */
+export interface SourceRequest {
+  readonly patterns: readonly string[];
+  /** Of all the files; told from each file's extension when absent. */
+  readonly format: Format | undefined;
+  /** Names the option in messages (`data.train`). */
+  readonly key: string;
+  /** Begins messages about a pattern: where the option names it (`config.yaml:3:10: `). */
+  readonly introduce?: (pattern: number) => string;
+}
+
+export interface ListedSource {
+  readonly source: Source;
+  /** The same for two names of one file; of standard input, its name. */
+  readonly identity: string;
+  /** Index of the pattern that named it first. */
+  readonly pattern: number;
+}
+
+/**
+ * Lists the files that paths and globs name, each once: patterns in the given order, the files of
+ * a glob by code units, so that every machine sees the same order.
+ *
+ * @param notify Hears of files that are named more than once, also by links.
+ * @throws UserError for a missing file, a glob without a match, what is no regular file and an
+ *   extension that tells nothing.
+ */
+export async function listSources(
+  { patterns, format, key, introduce = () => '' }: SourceRequest,
+  notify: Notify,
+): Promise<ListedSource[]> {
+  const listed = new Map<string, ListedSource>();
+  const again: [name: string, first: string][] = [];
+  for (const [pattern, name] of patterns.entries()) {
+    for (const { path, identity } of await expand(name, `${introduce(pattern)}${key}`)) {
+      const known = listed.get(identity);
+      if (known !== undefined) again.push([path, known.source.path]);
+      else listed.set(identity, { source: describeSource(path, format, key), identity, pattern });
+    }
+  }
+  if (again.length > 0) notify(`${key} ${describeRepeated(again)}`);
+  return Array.from(listed.values());
+}
+
+function describeRepeated(again: readonly [name: string, first: string][]): string {
+  const [name, first] = again[0]!;
+  const how =
+    resolve(name) === resolve(first)
+      ? `names ${JSON.stringify(first)} more than once`
+      : `names one file as ${JSON.stringify(first)} and ${JSON.stringify(name)}`;
+  return again.length === 1
+    ? `${how}: it is read once.`
+    : `${how}, and ${again.length - 1} more such: each file is read once.`;
+}
+
+async function expand(pattern: string, key: string): Promise<FoundFile[]> {
+  if (pattern === standardInput) return [{ path: pattern, identity: standardInput }];
+  return findFiles(pattern, key);
+}
+
+function describeSource(path: string, given: Format | undefined, key: string): Source {
+  const format = given ?? guessFormat(path, key);
+  const ending = compressed.exec(path)?.[1]?.toLowerCase();
+  if (format === 'parquet' && (ending !== undefined || path === standardInput)) {
+    throw new UserError(
+      `${key}: ${JSON.stringify(path)} is read by position: expected an uncompressed .parquet file.`,
+    );
+  }
+  if (ending === undefined) return { path, format };
+  return { path, format, compression: ending === 'gz' ? 'gzip' : 'zstd' };
+}
+
+function guessFormat(path: string, key: string): Format {
+  if (path === standardInput) return 'text';
+  const extension = /\.([^./\\]+)$/.exec(path.replace(compressed, ''))?.[1]?.toLowerCase() ?? '';
+  if (Object.hasOwn(formatOfExtension, extension)) return formatOfExtension[extension]!;
+  throw new UserError(
+    `${key}: the name ${JSON.stringify(path)} does not tell the file's format: ` +
+      'expected .csv, .tsv, .jsonl, .txt (.gz or .zst may follow) or .parquet, or set data.format.',
+  );
+}
+
+/**
+ * The name by which a file's rows are dealt to splits and by which stores are compared: without
+ * the directory and without the compression, so that moving or compressing a corpus moves no row.
+ */
+export function splitName(source: Source): string {
+  return basename(source.path).replace(compressed, '');
+}
+
+/** Size and times of a source; of standard input, zeros. */
+export async function stampSource(source: Source): Promise<FileStamp> {
+  if (source.path === standardInput) return { bytes: 0, modified: '0', changed: '0' };
+  const { size, mtimeNs, ctimeNs } = await stat(resolve(source.path), { bigint: true });
+  return { bytes: Number(size), modified: mtimeNs.toString(), changed: ctimeNs.toString() };
+}
+
+export function sameStamp(a: FileStamp, b: FileStamp): boolean {
+  return a.bytes === b.bytes && a.modified === b.modified && a.changed === b.changed;
+}

@@ -1,0 +1,82 @@
+import { mkdir } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Config } from '../../config/schema.js';
+import { UserError } from '../../errors.js';
+import type { TrainListener } from '../../events.js';
+import { openCorpus } from '../store/corpus.js';
+import { planHeldOut } from './plan.js';
+import { buildStore, type PartSizes } from './build.js';
+import { explainDiskError } from '../../system/disk-errors.js';
+import { openWorkplace } from './workplace.js';
+import { PrepareProgress } from './progress.js';
+import type { TokenStore } from '../store/token-store.js';
+import type { Tokenizer } from '../tokenizers/tokenizer.js';
+
+/** Files that are measured with a model that has been trained on others. */
+export interface HeldOut {
+  readonly store: TokenStore;
+  /** Rows that were left out, as `data.onBadRow` has it. */
+  readonly badRows: number;
+  close(): Promise<void>;
+}
+
+/** What files have to be read like and with: see `TrainedModel`. */
+export interface HeldOutModel {
+  readonly config: Config;
+  readonly tokenizer: Tokenizer;
+  readonly classes: readonly string[];
+}
+
+const workplaceName = 'lockstep-held-out';
+
+/**
+ * Prepares files as a validation split of the model's corpus is prepared, and by the same code, so
+ * that the same file gives the same numbers. The store is kept in the directory for temporary files
+ * until it is closed.
+ *
+ * @param named The option that names the files, for messages.
+ * @param listener Hears `prepare` events and workers that die.
+ * @throws UserError that names file and line of what cannot be used.
+ */
+export async function prepareHeldOut(
+  { config, tokenizer, classes }: HeldOutModel,
+  paths: readonly string[],
+  named: string,
+  listener: TrainListener,
+  sizes?: PartSizes,
+): Promise<HeldOut> {
+  // Of ours alone: what others left in a directory for everybody is not ours to remove.
+  const workplace = await openWorkplace(tmpdir(), workplaceName, workplaceName);
+  const { dir } = workplace;
+  try {
+    const place = {
+      cacheDir: join(dir, 'pieces'),
+      dir: join(dir, 'store'),
+      scratch: join(dir, 'scratch'),
+    };
+    for (const each of Object.values(place)) await mkdir(each);
+    const data = { ...config.data, train: [...paths], validation: 0, test: 0, storeDir: dir };
+    const measured: Config = { ...config, data };
+    const plan = await planHeldOut(
+      measured,
+      named,
+      { tokenizer: tokenizer.toJSON(), classes },
+      (message) => listener({ type: 'notice', message }),
+    );
+    const progress = new PrepareProgress(listener, dir);
+    const manifest = await buildStore(measured, plan, place, progress, listener, sizes);
+    const weights = plan.sources.map(() => 1);
+    const corpus = await openCorpus(place.dir, manifest, weights);
+    let closed: Promise<void> | undefined;
+    return {
+      store: corpus.train,
+      badRows: manifest.sources.reduce((rows, source) => rows + source.badRows, 0),
+      close: () => (closed ??= corpus.close().then(() => workplace.close())),
+    };
+  } catch (error) {
+    await workplace.close();
+    const message = explainDiskError(error, dir);
+    throw message === undefined ? error : new UserError(message, { cause: error });
+  }
+}

@@ -1,0 +1,152 @@
+import type { Config } from '../../config/schema.js';
+import { UserError } from '../../errors.js';
+import type { Manifest } from '../store/manifest.js';
+import { listNames } from '../input/names.js';
+
+/** What is odd about a corpus that has been prepared: nothing is wrong for certain, but likely so. */
+
+type Told = Pick<Manifest, 'classes' | 'splits' | 'statistics' | 'sharedRows'>;
+
+/** One sentence for each oddity. */
+export function describeOddities(manifest: Told): string[] {
+  return [
+    ...describeAlikeClasses(manifest.classes),
+    ...describeSmallClasses(manifest),
+    ...describeSharedRows(manifest),
+    ...describeShifts(manifest),
+  ];
+}
+
+/**
+ * Refuses a corpus whose texts are mostly nothing: the column or the tokenizer is hardly the one that
+ * was meant.
+ *
+ * @throws UserError
+ */
+export function refuseEmptyTexts(
+  { maxEmptyShare, text }: Config['data'],
+  { splits, statistics }: Pick<Manifest, 'splits' | 'statistics'>,
+): void {
+  const [rows, empty] = [splits.train.rows, statistics.train.emptyRows];
+  if (rows === 0 || empty / rows <= maxEmptyShare) return;
+  throw new UserError(
+    `data.train: ${empty} of ${rows} texts (${percent(empty / rows)}) have no token: expected at most ` +
+      `${percent(maxEmptyShare)} (data.maxEmptyShare); is ${JSON.stringify(text)} the column that data.text should name?`,
+  );
+}
+
+/** How many groups of classes are named. */
+const groupsNamed = 3;
+
+/** Values are what stands in the file, so that classes are not merged here: who wrote them decides. */
+function* describeAlikeClasses(classes: readonly string[]): Generator<string> {
+  const differences = [
+    ['white space', (name: string) => name.replaceAll(/[\s\p{Cf}]+/gu, ' ').trim()],
+    ['case', (name: string) => name.toLowerCase()],
+    ['the form of their characters', (name: string) => name.normalize('NFKC')],
+  ] as const;
+  const plainest = (name: string): string =>
+    differences.reduce((text, [, simplify]) => simplify(text), name);
+  const groups = Array.from(groupBy(classes, plainest).values(), (names) => names.sort());
+  const alike = groups.filter(({ length }) => length > 1);
+  for (const names of alike.slice(0, groupsNamed)) {
+    const one = differences.find(([, simplify]) => groupBy(names, simplify).size === 1);
+    const how = one?.[0] ?? 'case, white space and the form of their characters';
+    yield (
+      `The classes ${listNames(names)} differ in ${how} only, and are learned as ${names.length} classes: ` +
+      'write them alike if they are one.'
+    );
+  }
+  if (alike.length > groupsNamed) {
+    yield `${alike.length - groupsNamed} more groups of classes differ in no more than that.`;
+  }
+}
+
+function groupBy(names: readonly string[], key: (name: string) => string): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const name of names) groups.set(key(name), [...(groups.get(key(name)) ?? []), name]);
+  return groups;
+}
+
+function* describeSmallClasses({ classes, statistics }: Told): Generator<string> {
+  const small = classes.filter((_, id) => statistics.train.labels[id] === 1);
+  if (small.length === 0) return;
+  yield small.length === 1
+    ? `The class ${listNames(small)} has a single row to train on.`
+    : `${small.length} classes have a single row each to train on: ${listNames(small)}.`;
+}
+
+function* describeSharedRows({ splits, sharedRows }: Told): Generator<string> {
+  for (const split of ['validation', 'test'] as const) {
+    const shared = sharedRows[split];
+    const rows = splits[split]?.rows ?? 0;
+    if (shared === 0 || rows === 0) continue;
+    yield (
+      `${shared} of ${rows} rows of data.${split} (${percent(shared / rows)}) ` +
+      'have the text of a training row: figures measured on them promise too much.'
+    );
+  }
+}
+
+/** A share of the rows that another class than expected has, below which nobody minds. */
+const shiftOfNote = 0.1;
+
+function* describeShifts({ classes, statistics }: Told): Generator<string> {
+  const train = statistics.train.labels;
+  for (const split of ['validation', 'test'] as const) {
+    const labels = statistics[split]?.labels ?? [];
+    if (!isShifted(train, labels)) continue;
+    const [all, some] = [sum(train), sum(labels)];
+    const gaps = classes.map((_, id) => labels[id]! / some - train[id]! / all);
+    const id = gaps.reduce((most, gap, i) => (Math.abs(gap) > Math.abs(gaps[most]!) ? i : most), 0);
+    yield (
+      `The classes of data.${split} are distributed otherwise than those of data.train: ` +
+      `${listNames([classes[id]!])} has ${percent(labels[id]! / some)} of its rows, and ${percent(train[id]! / all)} of those to train on.`
+    );
+  }
+}
+
+/**
+ * Whether two counts by class are hardly of one distribution, by a chi-squared test that one in a
+ * million pairs of samples fails by chance, and differ enough to be worth a word.
+ */
+export function isShifted(first: readonly number[], second: readonly number[]): boolean {
+  const [n, m] = [sum(first), sum(second)];
+  if (n === 0 || m === 0) return false;
+  const expected = (id: number): number => ((first[id]! + second[id]!) * Math.min(n, m)) / (n + m);
+  // The test is sound where five or more are expected; rarer classes count as one.
+  const cells: [number, number][] = [];
+  const rest: [number, number] = [0, 0];
+  let restExpected = 0;
+  for (const id of first.keys()) {
+    if (expected(id) >= 5) {
+      cells.push([first[id]!, second[id]!]);
+    } else {
+      rest[0] += first[id]!;
+      rest[1] += second[id]!;
+      restExpected += expected(id);
+    }
+  }
+  if (restExpected >= 5) cells.push(rest);
+  const freedom = cells.length - 1;
+  if (freedom < 1) return false;
+  let chiSquared = 0;
+  let distance = 0;
+  for (const [a, b] of cells) {
+    const share = (a + b) / (n + m);
+    chiSquared += (a - share * n) ** 2 / (share * n) + (b - share * m) ** 2 / (share * m);
+    distance += Math.abs(a / n - b / m) / 2;
+  }
+  // Wilson and Hilferty: the cube root of chi-squared over its degrees of freedom is about normal.
+  const variance = 2 / (9 * freedom);
+  const deviation = (Math.cbrt(chiSquared / freedom) - (1 - variance)) / Math.sqrt(variance);
+  return deviation > 4.75 && distance >= shiftOfNote;
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}

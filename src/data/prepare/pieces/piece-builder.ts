@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { BlockSums } from '../../store/checksums.js';
+import type { BadRow } from '../../formats/examples.js';
+import type { LocalCutter } from '../../tokenizers/local-cutter.js';
+import { VarintWriter } from '../../tokenizers/varints.js';
+import {
+  bucketBits,
+  buckets,
+  padded,
+  type PieceBadRow,
+  pieceBlockBytes,
+  type PlacedRow,
+  type Section,
+  sections,
+} from './piece.js';
+import type { PieceRecord } from './records.js';
+
+/** Gathers the tokens of a piece in memory. */
+export class PieceBuilder {
+  /** Of the rows' or the stream's text, in UTF-16 code units. */
+  textLength = 0;
+  readonly #cutter: LocalCutter;
+  readonly #tokens = new VarintWriter();
+  readonly #rows = new VarintWriter();
+  readonly #bad: string[] = [];
+  #hashes = new BigUint64Array(1 << 10);
+  readonly #labels = new Map<string, number>();
+  #rowCount = 0;
+  #hashCount = 0;
+  #tokenCount = 0;
+  #last: PlacedRow = { row: 0, line: 0 };
+
+  constructor(cutter: LocalCutter) {
+    this.#cutter = cutter;
+  }
+
+  get isEmpty(): boolean {
+    return this.#rowCount === 0 && this.#tokenCount === 0 && this.#bad.length === 0;
+  }
+
+  /** Appends texts; gives how many tokens each has. */
+  addTexts(texts: readonly string[]): number[] {
+    const counts = this.#cutter.cut(texts, this.#tokens);
+    for (const count of counts) this.#tokenCount += count;
+    for (const text of texts) this.textLength += text.length;
+    return counts;
+  }
+
+  /** Appends bytes that are tokens as they are. */
+  addBytes(bytes: Uint8Array): void {
+    this.#tokens.pushBytes(bytes);
+    this.#tokenCount += bytes.length;
+    this.textLength += bytes.length;
+  }
+
+  /** Says which row the next of the texts that were appended is. */
+  addRow({ row, line }: PlacedRow, label: string, tokens: number): void {
+    let number = this.#labels.get(label);
+    if (number === undefined) {
+      number = this.#labels.size;
+      this.#labels.set(label, number);
+    }
+    this.#rows.push(row - this.#last.row);
+    this.#rows.push(line - this.#last.line);
+    this.#rows.push(number);
+    this.#rows.push(tokens);
+    this.#last = { row, line };
+  }
+
+  addHash(hash: bigint): void {
+    if (this.#hashCount === this.#hashes.length) {
+      const larger = new BigUint64Array(2 * this.#hashCount);
+      larger.set(this.#hashes);
+      this.#hashes = larger;
+    }
+    this.#hashes[this.#hashCount++] = hash;
+    this.#rowCount += 1;
+  }
+
+  addBad({ line, row, reason, raw }: BadRow): void {
+    // Without the file's name: others may have the same content.
+    const bad: PieceBadRow = { line, row, reason, raw };
+    const json = JSON.stringify(bad);
+    this.#bad.push(json);
+    this.textLength += json.length;
+  }
+
+  /**
+   * Writes the piece under its name, on disk when the promise in `synced` is done, and begins anew.
+   *
+   * @param scratch Where it is written first.
+   */
+  async finish(
+    dir: string,
+    file: string,
+    scratch: string,
+  ): Promise<{ record: PieceRecord; synced: Promise<void> }> {
+    const words = sortWords(this.#cutter);
+    const hashes = this.#hashes.subarray(0, this.#hashCount).sort();
+    const content: Record<Section, Uint8Array> = {
+      wordBuckets: bytesOf(words.starts),
+      wordNumbers: bytesOf(words.numbers),
+      wordEnds: bytesOf(words.ends),
+      letters: words.letters,
+      rowBuckets: bytesOf(findBuckets(hashes)),
+      rowHashes: bytesOf(hashes),
+      rows: this.#rows.bytes,
+      tokens: this.#tokens.bytes,
+      bad: Buffer.from(this.#bad.map((each) => `${each}\n`).join('')),
+    };
+    const written = await writeSections(join(dir, file), scratch, content);
+    const record: PieceRecord = {
+      file,
+      rows: this.#rowCount,
+      badRows: this.#bad.length,
+      tokens: this.#tokenCount,
+      words: words.numbers.length,
+      labels: [...this.#labels.keys()],
+      sections: written.places,
+      bytes: written.bytes,
+      sums: written.sums,
+    };
+    this.#clear();
+    return { record, synced: written.synced };
+  }
+
+  #clear(): void {
+    this.#cutter.clear();
+    this.#tokens.clear();
+    this.#rows.clear();
+    this.#bad.length = 0;
+    this.#labels.clear();
+    this.#rowCount = this.#hashCount = this.#tokenCount = this.textLength = 0;
+    this.#last = { row: 0, line: 0 };
+  }
+}
+
+async function writeSections(
+  path: string,
+  scratch: string,
+  content: Record<Section, Uint8Array>,
+): Promise<Pick<PieceRecord, 'bytes' | 'sums'> & { places: Places; synced: Promise<void> }> {
+  const partial = join(scratch, randomUUID());
+  const handle = await open(partial, 'wx');
+  const places: Places = [];
+  const blocks = new BlockSums(pieceBlockBytes);
+  let at = 0;
+  const write = (bytes: Uint8Array): void => {
+    for (let done = 0; done < bytes.length;) {
+      done += writeSync(handle.fd, bytes, done, bytes.length - done, at + done);
+    }
+    at += bytes.length;
+  };
+  for (const section of sections) {
+    const bytes = content[section];
+    const place: [number, number] = [at, bytes.length];
+    places.push(place);
+    const padding = padding8.subarray(0, padded(place) - at - bytes.length);
+    for (const each of [bytes, padding]) {
+      write(each);
+      blocks.add(each);
+    }
+  }
+  const sums = blocks.finish();
+  write(sums);
+  await mkdir(dirname(path), { recursive: true });
+  await rename(partial, path);
+  return { places, bytes: at, sums: crc32(sums), synced: syncAndClose(handle) };
+}
+
+type Places = [number, number][];
+
+const padding8 = new Uint8Array(8);
+
+async function syncAndClose(handle: FileHandle): Promise<void> {
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The words of a dictionary by bucket, and within one by number. */
+function sortWords({ dictionary }: LocalCutter) {
+  const count = dictionary?.size ?? 0;
+  const starts = new Uint32Array(buckets + 1);
+  const numbers = new Uint32Array(count);
+  const ends = new Uint32Array(count);
+  if (dictionary === undefined) return { starts, numbers, ends, letters: Buffer.alloc(0) };
+  for (let number = 0; number < count; number++)
+    starts[bucketOf(dictionary.hash(number)) + 1]! += 1;
+  for (let bucket = 0; bucket < buckets; bucket++) starts[bucket + 1]! += starts[bucket]!;
+  const next = starts.slice();
+  let length = 0;
+  for (let number = 0; number < count; number++) {
+    numbers[next[bucketOf(dictionary.hash(number))]!++] = number;
+    length += dictionary.letters(number).length;
+  }
+  const letters = Buffer.allocUnsafe(length);
+  let at = 0;
+  numbers.forEach((number, place) => {
+    at += dictionary.letters(number).copy(letters, at);
+    ends[place] = at;
+  });
+  return { starts, numbers, ends, letters };
+}
+
+const bucketOf = (hash: number): number => hash >>> (32 - bucketBits);
+
+/** Where each bucket begins in ascending hashes. */
+function findBuckets(hashes: BigUint64Array): Uint32Array {
+  const starts = new Uint32Array(buckets + 1);
+  const high = new Uint32Array(hashes.buffer, hashes.byteOffset, 2 * hashes.length);
+  for (let i = 1; i < high.length; i += 2) starts[bucketOf(high[i]!) + 1]! += 1;
+  for (let bucket = 0; bucket < buckets; bucket++) starts[bucket + 1]! += starts[bucket]!;
+  return starts;
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | BigUint64Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}

@@ -1,0 +1,181 @@
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { findDamage, readUpTo } from '../../store/checksums.js';
+import { errorCode } from '../../../system/error-code.js';
+import type { BadRow } from '../../formats/examples.js';
+import { VarintReader } from '../../tokenizers/varints.js';
+import { DamagedPiece } from './damaged-piece.js';
+import type { PieceRecord } from './records.js';
+
+/**
+ * A piece: some MiB of a corpus's text cut into tokens, before there is a vocabulary. A file of
+ * sections, one after the other, each at a multiple of 8 bytes; behind them the checksums of their
+ * blocks.
+ */
+
+/** Raised whenever the layout of a piece or what is cut from the same text changes. */
+export const pieceVersion = 2;
+
+/** Words and rows lie in this many buckets by the top bits of their hashes. */
+export const bucketBits = 10;
+export const buckets = 1 << bucketBits;
+
+export const sections = [
+  /** Where each bucket of words begins, in words. Uint32 [buckets + 1] */
+  'wordBuckets',
+  /** The number of each word in `tokens`. Uint32 [words] */
+  'wordNumbers',
+  /** Where each word ends in `letters`. Uint32 [words] */
+  'wordEnds',
+  /** The words' UTF-8, by bucket and then by number. */
+  'letters',
+  /** Where each bucket of row hashes begins, in rows. Uint32 [buckets + 1] */
+  'rowBuckets',
+  /** Hashes of the rows' texts, ascending. Uint64 [hashes] */
+  'rowHashes',
+  /** For `classify`: of each row how far its number, its line and its label are, and its tokens. */
+  'rows',
+  /** Numbers of the tokens: bytes as they are, or LEB128. */
+  'tokens',
+  /** Bad rows as JSON Lines. */
+  'bad',
+] as const;
+
+export type Section = (typeof sections)[number];
+
+/** Where a row stands in its extent, from 1. */
+export interface PlacedRow {
+  readonly row: number;
+  readonly line: number;
+}
+
+/** A bad row, as it is in any file with the same content. */
+export type PieceBadRow = Omit<BadRow, 'source'>;
+
+/** Where the next section begins behind one. */
+export function padded([start, length]: readonly [number, number]): number {
+  return 8 * Math.ceil((start + length) / 8);
+}
+
+/** Of which a piece's checksums are: large, because sections are read as a whole. */
+export const pieceBlockBytes = 1 << 16;
+
+/** A piece on disk, read section by section; what is read is checked. */
+export class PieceFile {
+  readonly record: PieceRecord;
+  readonly #path: string;
+  readonly #file: number;
+  /** Of the blocks of all sections together, which end where these begin. */
+  readonly #sums: Uint32Array;
+  readonly #sumsStart: number;
+
+  /** @throws DamagedPiece */
+  constructor(dir: string, record: PieceRecord) {
+    this.record = record;
+    this.#path = join(dir, record.file);
+    this.#file = this.#open();
+    try {
+      this.#sumsStart = padded(this.record.sections.at(-1)!);
+      const sums = this.#readBytes(this.#sumsStart, record.bytes);
+      if (crc32(sums) !== record.sums) throw new DamagedPiece(this.#path);
+      this.#sums = new Uint32Array(sums.buffer);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+
+  /**
+   * The bytes of a section, or `length` of them from `start`.
+   *
+   * @throws DamagedPiece
+   */
+  read(section: Section, start = 0, length = this.#place(section)[1] - start): Buffer {
+    if (length === 0) return Buffer.from(new ArrayBuffer(0));
+    const at = this.#place(section)[0] + start;
+    const first = at - (at % pieceBlockBytes);
+    const last = Math.ceil((at + length) / pieceBlockBytes) * pieceBlockBytes;
+    const bytes = this.#readBytes(first, Math.min(last, this.#sumsStart));
+    const damage = findDamage(bytes, pieceBlockBytes, first, (block) => this.#sums[block]!);
+    if (damage !== undefined) throw new DamagedPiece(this.#path);
+    return bytes.subarray(at - first, at - first + length);
+  }
+
+  /** As `read`, for sections of uint32, in such. */
+  readWords(section: Section, start = 0, length?: number): Uint32Array {
+    const bytes = this.read(section, 4 * start, length === undefined ? undefined : 4 * length);
+    return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  }
+
+  /** Calls `visit` for every row of a piece for `classify`. */
+  eachRow(visit: (place: PlacedRow, label: number, tokens: number) => void): void {
+    const rows = new VarintReader(this.read('rows'));
+    let row = 0;
+    let line = 0;
+    while (!rows.done) {
+      row += rows.next();
+      line += rows.next();
+      visit({ row, line }, rows.next(), rows.next());
+    }
+  }
+
+  badRows(): PieceBadRow[] {
+    const lines = this.read('bad').toString().split('\n').slice(0, -1);
+    return lines.map((line) => JSON.parse(line) as PieceBadRow);
+  }
+
+  #open(): number {
+    try {
+      return openSync(this.#path, 'r');
+    } catch (error) {
+      // Whoever finds that a file has changed removes the pieces of what it was.
+      if (errorCode(error) === 'ENOENT') throw new DamagedPiece(this.#path);
+      throw error;
+    }
+  }
+
+  #readBytes(start: number, end: number): Buffer {
+    // An ArrayBuffer of its own, which wider arrays can look at.
+    const bytes = Buffer.from(new ArrayBuffer(end - start));
+    if (readUpTo(this.#file, bytes, start) < bytes.length) throw new DamagedPiece(this.#path);
+    return bytes;
+  }
+
+  #place(section: Section): [number, number] {
+    return this.record.sections[sections.indexOf(section)]!;
+  }
+}
+
+/** @throws DamagedPiece */
+export function readBadRows(dir: string, record: PieceRecord): PieceBadRow[] {
+  const piece = new PieceFile(dir, record);
+  try {
+    return piece.badRows();
+  } finally {
+    piece.close();
+  }
+}
+
+/** Reads the tokens of a piece in order, some at a time. */
+export interface TokenReader {
+  /** Reads the next `count` tokens into the start of an array. */
+  read(into: Uint32Array, count: number): void;
+}
+
+/** @param plainBytes See `LocalCutter`. */
+export function readTokens(piece: PieceFile, plainBytes: boolean): TokenReader {
+  const bytes = piece.read('tokens');
+  if (!plainBytes) return new VarintReader(bytes);
+  let at = 0;
+  return {
+    read(into, count) {
+      for (let i = 0; i < count; i++) into[i] = bytes[at + i]!;
+      at += count;
+    },
+  };
+}

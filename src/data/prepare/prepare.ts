@@ -1,0 +1,239 @@
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Config } from '../../config/schema.js';
+import { UserError } from '../../errors.js';
+import { type FileLock, takeLock } from '../../system/file-lock.js';
+import { makeDirectory } from '../../system/make-directory.js';
+import type { TrainListener } from '../../events.js';
+import { type Corpus, openCorpus, readManifest } from '../store/corpus.js';
+import { errorCode } from '../../system/error-code.js';
+import { manifestName, quarantineName } from '../store/manifest.js';
+import { describeOddities, refuseEmptyTexts } from './oddities.js';
+import { type CorpusPlan, hash, planCorpus } from './plan.js';
+import { buildStore, type PartSizes } from './build.js';
+import { explainDiskError } from '../../system/disk-errors.js';
+import { requireUnchanged } from './source-cache.js';
+import { hashContent } from './work/survey.js';
+import { lockEnding, openWorkplace, type Workplace } from './workplace.js';
+import { PrepareProgress } from './progress.js';
+import { missingAsUndefined, syncDirectory, writeSealed } from '../store/sealed-json.js';
+import { sameStamp } from '../input/sources.js';
+
+/** In `data.storeDir`, where what has been cut is kept for the next time. */
+const cacheName = 'pieces';
+
+/**
+ * Makes the token store of a configuration's corpus, or opens the one that is there if its sources
+ * and options are the same.
+ *
+ * @param listener Hears `prepare` events, workers that die, and a notice when a split is empty, rows
+ *   were left out or a store is damaged.
+ * @param sizes Of the parts into which the corpus is divided; the usual ones when absent.
+ * @throws UserError that names file and line of what cannot be used.
+ */
+export async function prepareCorpus(
+  config: Config,
+  listener: TrainListener,
+  sizes?: PartSizes,
+): Promise<Corpus> {
+  const plan = await planCorpus(config, (message) => listener({ type: 'notice', message }));
+  const progress = new PrepareProgress(listener, join(config.data.storeDir, plan.key));
+  const found = await findStore(config, plan);
+  const { corpus, phase } = found.corpus
+    ? { corpus: found.corpus, phase: 'reused' as const }
+    : await makeOrAwait(config, plan, found.damage, progress, listener, sizes);
+  try {
+    refuseEmptyTexts(config.data, corpus.manifest);
+  } catch (error) {
+    await corpus.close();
+    throw error;
+  }
+  const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
+  progress.done(phase, corpus.storeDir, {
+    rows: stores.reduce((rows, store) => rows + store.rows, 0),
+    tokens: stores.reduce((tokens, store) => tokens + store.tokens, 0),
+  });
+  for (const message of describeLosses(config, plan, corpus, phase)) {
+    listener({ type: 'notice', message });
+  }
+  return corpus;
+}
+
+function* describeLosses(
+  { data: { onBadRow } }: Config,
+  { fractions }: CorpusPlan,
+  corpus: Corpus,
+  phase: 'done' | 'reused',
+): Generator<string> {
+  for (const split of ['validation', 'test'] as const) {
+    if (fractions[split] === 0 || corpus[split] !== undefined) continue;
+    yield `The corpus is so small that data.${split} (${fractions[split]}) takes no row of it.`;
+  }
+  yield* describeOddities(corpus.manifest);
+  const left = corpus.manifest.sources.reduce((rows, { badRows }) => rows + badRows, 0);
+  if (left === 0 || phase === 'reused') return;
+  const rows = left === 1 ? '1 row was' : `${left} rows were`;
+  const where = onBadRow === 'quarantine' ? `, see ${join(corpus.storeDir, quarantineName)}` : '';
+  yield `${rows} left out, because they cannot be used${where}.`;
+}
+
+/** What is found of a corpus's store: itself, or why it cannot be used. */
+interface Found {
+  readonly corpus?: Corpus;
+  readonly damage?: string;
+}
+
+/** Looks for a store of these contents: at its own place, or at that of a project that was moved. */
+async function findStore({ data: { storeDir } }: Config, plan: CorpusPlan): Promise<Found> {
+  const names = await readdir(storeDir).catch(missingAsUndefined);
+  const others = names?.filter((name) => name !== plan.key && isStoreOf(plan, name)) ?? [];
+  let damage: string | undefined;
+  for (const name of [plan.key, ...others.sort()]) {
+    try {
+      const corpus = await openCurrent(plan, join(storeDir, name));
+      if (corpus !== undefined) return { corpus };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (name === plan.key) damage = error.message;
+    }
+  }
+  return { ...(damage !== undefined && { damage }) };
+}
+
+function isStoreOf({ kind }: CorpusPlan, name: string): boolean {
+  return name.startsWith(`${kind}-`) && !name.includes('.');
+}
+
+async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | undefined> {
+  const manifest = await readManifest(dir);
+  if (manifest?.sources.length !== plan.sources.length) return undefined;
+  const known = plan.sources.map((source, i) => ({ source, known: manifest.sources[i]! }));
+  for (const { source, known: each } of known) {
+    if (each.path !== source.path || each.from !== source.from) return undefined;
+    if (each.bytes !== source.stamp.bytes) return undefined;
+  }
+  let touched = false;
+  for (const { source, known: each } of known) {
+    if (sameStamp(each, source.stamp)) continue;
+    // A fresh clone or a copy has new times; the content decides.
+    if (each.sha256 !== (await hashContent(source))) return undefined;
+    await requireUnchanged(source);
+    Object.assign(each, source.stamp);
+    touched = true;
+  }
+  const corpus = await openCorpus(dir, manifest, weightsOf(plan));
+  // Where nothing can be written, contents are compared again the next time.
+  if (touched) await writeSealed(join(dir, manifestName), manifest).catch(ignoreDiskError);
+  return corpus;
+}
+
+function ignoreDiskError(error: unknown): void {
+  if (errorCode(error) === '') throw error;
+}
+
+function weightsOf({ sources }: CorpusPlan): number[] {
+  return sources.map(({ weight }) => weight);
+}
+
+interface Made {
+  readonly corpus: Corpus;
+  readonly phase: 'done' | 'reused';
+}
+
+/** Makes the store; where another process is about to make the same one, waits for it and uses that. */
+async function makeOrAwait(
+  config: Config,
+  plan: CorpusPlan,
+  damage: string | undefined,
+  progress: PrepareProgress,
+  listener: TrainListener,
+  sizes?: PartSizes,
+): Promise<Made> {
+  const { storeDir } = config.data;
+  const notice = (message: string): void => listener({ type: 'notice', message });
+  let workplace: Workplace | undefined;
+  let lock: FileLock | undefined;
+  try {
+    await makeDirectory(storeDir);
+    lock = await lockMaking(storeDir, plan, notice);
+    const found = await findStore(config, plan);
+    if (found.corpus) return { corpus: found.corpus, phase: 'reused' };
+    if (found.damage !== undefined) notice(`${found.damage} The token store is made anew.`);
+    workplace = await openWorkplace(storeDir, plan.key);
+    const corpus = await makeStore(config, plan, workplace, progress, listener, sizes);
+    return { corpus, phase: 'done' };
+  } catch (error) {
+    const message = explainDiskError(error, storeDir);
+    if (message === undefined) throw error;
+    const why = damage === undefined ? '' : `${damage} `;
+    throw new UserError(`${why}${message}`, { cause: error });
+  } finally {
+    await workplace?.close();
+    lock?.release();
+  }
+}
+
+/**
+ * Waits until nobody else makes a store of the same files as they are now. It saves work and nothing else depends
+ * on it: who has other files, or the same ones at another time, waits for nobody.
+ */
+async function lockMaking(
+  storeDir: string,
+  { key, sources }: CorpusPlan,
+  notice: (message: string) => void,
+): Promise<FileLock> {
+  const files = hash(sources.map(({ path, from, stamp }) => [resolve(path), from, stamp]));
+  let told = false;
+  return takeLock(join(storeDir, `${key}-${files.slice(0, 8)}${lockEnding}`), {
+    notice,
+    onHeld: (holder) => {
+      if (!told) notice(`Waiting for another process that prepares the same data (${holder}).`);
+      told = true;
+    },
+  });
+}
+
+/** Builds in the workplace and moves there when all is on disk, so that a kill leaves no half. */
+async function makeStore(
+  config: Config,
+  plan: CorpusPlan,
+  workplace: Workplace,
+  progress: PrepareProgress,
+  listener: TrainListener,
+  sizes?: PartSizes,
+): Promise<Corpus> {
+  const { storeDir } = config.data;
+  const place = {
+    cacheDir: join(storeDir, cacheName),
+    dir: join(workplace.dir, 'store'),
+    scratch: join(workplace.dir, 'scratch'),
+  };
+  for (const dir of Object.values(place)) await mkdir(dir, { recursive: true });
+  const manifest = await buildStore(config, plan, place, progress, listener, sizes);
+  await writeSealed(join(place.dir, manifestName), manifest);
+  const dir = join(storeDir, plan.key);
+  // Opened before others can replace it in turn.
+  const corpus = await openCorpus(place.dir, manifest, weightsOf(plan), dir);
+  try {
+    await replaceDirectory(place.dir, dir, workplace.dir);
+    await syncDirectory(storeDir);
+  } catch (error) {
+    await corpus.close();
+    throw error;
+  }
+  return corpus;
+}
+
+/** @param aside Where what stood there goes. */
+async function replaceDirectory(from: string, to: string, aside: string): Promise<void> {
+  for (let former = 0; ; former++) {
+    try {
+      await rename(from, to);
+      return;
+    } catch (error) {
+      if (!['ENOTEMPTY', 'EEXIST'].includes(errorCode(error))) throw error;
+    }
+    // Another process may do the same at this moment.
+    await rename(to, join(aside, `former-${former}`)).catch(missingAsUndefined);
+  }
+}

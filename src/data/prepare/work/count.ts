@@ -1,0 +1,123 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { assignRows, assignTokens, type PlacedPiece } from './assignment.js';
+import { PieceFile, readTokens, type TokenReader } from '../pieces/piece.js';
+import type { BuildJob } from './job.js';
+import { count, type Tally } from './tally.js';
+
+/** The second stage: how often each word of a piece stands in the training split, and where first. */
+
+/** Stands for "never" where a first position is expected. */
+export const never = 0xffff_ffff;
+
+export interface PieceCounts {
+  /** Rows of the training split with each of the piece's labels; for `classify`. */
+  readonly labels: number[];
+  /** Tokens of the training split. */
+  readonly tokens: number;
+}
+
+/**
+ * Counts the words of a training source's piece, and writes counts and first positions (in tokens
+ * of the piece) of the words in the order of the piece's dictionary. Uint32 [2, words]
+ */
+export function countPiece(job: BuildJob, index: number, tally: Tally): PieceCounts {
+  const placed = job.pieces[index]!;
+  const piece = new PieceFile(placed.dir, placed.record);
+  try {
+    const counter = new WordCounts(piece, job);
+    const labels = new Array<number>(placed.record.labels.length).fill(0);
+    if (job.task === 'classify') countRows(job, placed, piece, counter, labels);
+    else {
+      const [first] = assignTokens(placed, placed.record.tokens, job.fractions);
+      if (first?.split === 'train') counter.count(first.end);
+    }
+    if (placed.record.words > 0) counter.write(join(job.scratch, countsName(index)));
+    count(tally, 'bytes', placed.record.bytes);
+    return { labels, tokens: counter.tokens };
+  } finally {
+    piece.close();
+  }
+}
+
+export const countsName = (index: number): string => `${index}.counts`;
+
+function countRows(
+  job: BuildJob,
+  placed: PlacedPiece,
+  piece: PieceFile,
+  counter: WordCounts,
+  labels: number[],
+): void {
+  const splitOf = assignRows(placed, job.fractions);
+  piece.eachRow(({ row }, label, tokens) => {
+    if (splitOf(placed.rowsBefore + row) !== 'train') {
+      counter.skip(tokens);
+      return;
+    }
+    labels[label]! += 1;
+    counter.count(tokens);
+  });
+}
+
+const windowTokens = 1 << 14;
+
+class WordCounts {
+  tokens = 0;
+  #position = 0;
+  /** By number of the word. */
+  readonly #counts: Uint32Array;
+  readonly #firsts: Uint32Array;
+  readonly #reader: TokenReader | undefined;
+  readonly #window = new Uint32Array(windowTokens);
+
+  constructor(
+    private readonly piece: PieceFile,
+    { plainBytes }: BuildJob,
+  ) {
+    const { words } = piece.record;
+    this.#counts = new Uint32Array(words);
+    this.#firsts = new Uint32Array(words).fill(never);
+    // Without a dictionary there is nothing to count but tokens.
+    if (words > 0) this.#reader = readTokens(piece, plainBytes);
+  }
+
+  count(tokens: number): void {
+    this.tokens += tokens;
+    this.#walk(tokens, (window, length, position) => {
+      for (let i = 0; i < length; i++) {
+        const word = window[i]!;
+        this.#counts[word]! += 1;
+        if (this.#firsts[word] === never) this.#firsts[word] = position + i;
+      }
+    });
+  }
+
+  skip(tokens: number): void {
+    this.#walk(tokens, () => undefined);
+  }
+
+  write(path: string): void {
+    const numbers = this.piece.readWords('wordNumbers');
+    const table = new Uint32Array(2 * numbers.length);
+    numbers.forEach((number, place) => {
+      table[place] = this.#counts[number]!;
+      table[numbers.length + place] = this.#firsts[number]!;
+    });
+    writeFileSync(path, table);
+  }
+
+  #walk(
+    tokens: number,
+    visit: (window: Uint32Array, length: number, position: number) => void,
+  ): void {
+    if (this.#reader === undefined) return;
+    for (let left = tokens; left > 0;) {
+      const length = Math.min(left, windowTokens);
+      this.#reader.read(this.#window, length);
+      visit(this.#window, length, this.#position);
+      this.#position += length;
+      left -= length;
+    }
+  }
+}

@@ -1,0 +1,181 @@
+import { type ExampleOptions, readSource } from '../../formats/examples.js';
+import { RowError } from '../../formats/row-error.js';
+import { type BytesObserver, readContent, readText } from '../../input/source-text.js';
+import type { Source } from '../../input/sources.js';
+import { type BadLine, readStreamText } from '../../input/stream-text.js';
+import {
+  type CuttingOptions,
+  createLocalCutter,
+  type LocalCutter,
+} from '../../tokenizers/local-cutter.js';
+import { count, type Tally } from './tally.js';
+import { pieceName } from '../pieces/damaged-piece.js';
+import type { PlacedRow } from '../pieces/piece.js';
+import { PieceBuilder } from '../pieces/piece-builder.js';
+import type { ExtentRecord } from '../pieces/records.js';
+import { TextHasher } from '../pieces/text-hash.js';
+import { BrokenExtent, type Extent } from '../../input/extent.js';
+
+/** The first stage: an extent of a source becomes pieces. */
+
+/** What decides how a corpus's sources are cut. */
+export interface CorpusCutting {
+  readonly task: 'classify' | 'language-model';
+  readonly reading: ExampleOptions;
+  readonly tokenizer: CuttingOptions;
+  /** Length of the text of a piece, in UTF-16 code units. */
+  readonly pieceLength: number;
+}
+
+export interface CutInput {
+  readonly cutting: CorpusCutting;
+  readonly source: Source;
+  readonly extent: Extent;
+  /** Where pieces are written first, where they go, and what their names begin with. */
+  readonly scratch: string;
+  readonly dir: string;
+  readonly name: string;
+  /** Whether a bad row ends the reading. */
+  readonly refusesBadRows: boolean;
+}
+
+export type CutOutcome =
+  | { readonly kind: 'cut'; readonly record: ExtentRecord }
+  /** The source has to be read as one extent; see BrokenExtent. */
+  | { readonly kind: 'broken' }
+  /** A row that ends everything; its line counts from the start of the extent. */
+  | { readonly kind: 'bad'; readonly line: number; readonly reason: string };
+
+export async function cutExtent(input: CutInput, tally: Tally): Promise<CutOutcome> {
+  const cutter = await createLocalCutter(input.cutting.tokenizer);
+  const work = new ExtentCutting(input, tally, cutter);
+  try {
+    return await work.run();
+  } catch (error) {
+    if (error instanceof BrokenExtent) return { kind: 'broken' };
+    if (error instanceof RowError) return { kind: 'bad', line: error.line, reason: error.reason };
+    throw error;
+  }
+}
+
+/** Without a place to cut, a stream is cut at this length: memory stays bounded. */
+const longestUncut = 1 << 20;
+
+class ExtentCutting {
+  readonly #piece: PieceBuilder;
+  readonly #hasher = new TextHasher();
+  readonly #pieces: ExtentRecord['pieces'] = [];
+  readonly #syncs: Promise<void>[] = [];
+  readonly #observe: BytesObserver;
+  #rows = 0;
+  #lines = 0;
+
+  constructor(
+    private readonly input: CutInput,
+    private readonly tally: Tally,
+    private readonly cutter: LocalCutter,
+  ) {
+    this.#piece = new PieceBuilder(cutter);
+    this.#observe = (bytes) => count(tally, 'bytes', bytes.length);
+  }
+
+  async run(): Promise<CutOutcome> {
+    const { cutting, source } = this.input;
+    if (cutting.task === 'language-model' && source.format === 'text') {
+      await (this.cutter.plainBytes ? this.#cutBytes() : this.#cutStream());
+    } else {
+      await this.#cutRows();
+    }
+    await this.#roll();
+    await Promise.all(this.#syncs);
+    return {
+      kind: 'cut',
+      record: {
+        extent: this.input.extent,
+        rows: this.#rows,
+        lines: this.#lines,
+        pieces: this.#pieces,
+      },
+    };
+  }
+
+  async #cutRows(): Promise<void> {
+    const { cutting, source, extent, refusesBadRows } = this.input;
+    const labelled = cutting.task === 'classify';
+    // Or they are collected: pieces do not depend on what becomes of bad rows.
+    const onBadRow = refusesBadRows ? 'error' : 'quarantine';
+    const options = { ...cutting.reading, onBadRow } as const;
+    for await (const batch of readSource(source, options, extent, this.#observe)) {
+      const texts = batch.rows.map(({ text }) => (labelled ? text : `${text}\n`));
+      const counts = this.#piece.addTexts(texts);
+      let tokens = 0;
+      batch.rows.forEach((row, i) => {
+        if (labelled) this.#piece.addRow(row, row.label!, counts[i]!);
+        this.#piece.addHash(this.#hasher.hash(row.text));
+        tokens += counts[i]!;
+      });
+      for (const bad of batch.bad) this.#piece.addBad(bad);
+      this.#rows = Math.max(this.#rows, lastRow(batch.rows), lastRow(batch.bad));
+      this.#lines = batch.linesDone;
+      this.#countWork(batch.rows.length, tokens);
+      await this.#rollWhenFull();
+    }
+  }
+
+  async #cutBytes(): Promise<void> {
+    const { source, extent } = this.input;
+    for await (const bytes of readContent(source, extent, this.#observe)) {
+      this.#piece.addBytes(bytes);
+      this.#countWork(0, bytes.length);
+      await this.#rollWhenFull();
+    }
+  }
+
+  async #cutStream(): Promise<void> {
+    let rest = '';
+    const add = async (text: string): Promise<void> => {
+      const [tokens] = this.#piece.addTexts([text]);
+      this.#countWork(0, tokens!);
+      await this.#rollWhenFull();
+    };
+    for await (const text of this.#readStream()) {
+      const joined = rest + text;
+      const found = this.cutter.findCut(joined);
+      const index = found === 0 && joined.length > longestUncut ? joined.length : found;
+      if (index > 0) await add(joined.slice(0, index));
+      rest = joined.slice(index);
+    }
+    if (rest !== '') await add(rest);
+  }
+
+  #readStream(): AsyncGenerator<string, void, undefined> {
+    const { cutting, source, extent, refusesBadRows } = this.input;
+    if (refusesBadRows) return readText(source, cutting.reading, extent, this.#observe);
+    // Lines of a stream are not counted.
+    const place = { source: source.path, line: 0, row: 0 };
+    const onBadLine = (bad: BadLine): void => this.#piece.addBad({ ...place, ...bad });
+    return readStreamText(source, cutting.reading, onBadLine, extent, this.#observe);
+  }
+
+  #countWork(rows: number, tokens: number): void {
+    count(this.tally, 'rows', rows);
+    count(this.tally, 'tokens', tokens);
+  }
+
+  async #rollWhenFull(): Promise<void> {
+    if (this.#piece.textLength >= this.input.cutting.pieceLength) await this.#roll();
+  }
+
+  async #roll(): Promise<void> {
+    if (this.#piece.isEmpty) return;
+    const { dir, name, scratch } = this.input;
+    const file = pieceName(name, this.#pieces.length);
+    const { record, synced } = await this.#piece.finish(dir, file, scratch);
+    this.#pieces.push(record);
+    this.#syncs.push(synced);
+  }
+}
+
+function lastRow(rows: readonly Pick<PlacedRow, 'row'>[]): number {
+  return rows.at(-1)?.row ?? 0;
+}

@@ -1,0 +1,71 @@
+import type { SplitName } from './split.js';
+import type { BuildJob } from './job.js';
+import { PieceFile } from '../pieces/piece.js';
+
+/** Rows with the same text, found by the hashes of some buckets over all pieces. */
+
+/** Rows that others have the text of. */
+export interface Repeats {
+  /** Rows with the text of an earlier one, over all files. */
+  duplicates: number;
+  /** Rows of `data.validation`'s and of `data.test`'s own files with the text of one of `data.train`. */
+  validation: number;
+  test: number;
+}
+
+/** @param buckets From the first, not including the second. */
+export function countRepeats(job: BuildJob, buckets: readonly [number, number]): Repeats {
+  const parts = job.pieces.map(({ dir, record, from }) => {
+    const piece = new PieceFile(dir, record);
+    try {
+      const starts = piece.readWords('rowBuckets');
+      const [first, last] = [starts[buckets[0]]!, starts[buckets[1]]!];
+      const bytes = piece.read('rowHashes', 8 * first, 8 * (last - first));
+      return { from, hashes: new BigUint64Array(bytes.buffer, bytes.byteOffset, last - first) };
+    } finally {
+      piece.close();
+    }
+  });
+  const gather = (from: SplitName): BigUint64Array => {
+    const own = parts.filter((part) => part.from === from);
+    const hashes = new BigUint64Array(own.reduce((sum, part) => sum + part.hashes.length, 0));
+    let at = 0;
+    for (const part of own) {
+      hashes.set(part.hashes, at);
+      at += part.hashes.length;
+    }
+    return hashes.sort();
+  };
+  const [train, validation, test] = [gather('train'), gather('validation'), gather('test')];
+  const rows = train.length + validation.length + test.length;
+  return {
+    duplicates: rows - countDistinct([train, validation, test]),
+    validation: countCommon(validation, train),
+    test: countCommon(test, train),
+  };
+}
+
+/** Different values of sorted lists. */
+function countDistinct(lists: readonly BigUint64Array[]): number {
+  const at = lists.map(() => 0);
+  for (let distinct = 0; ; distinct++) {
+    let least: bigint | undefined;
+    for (const [i, list] of lists.entries()) {
+      const value = list[at[i]!];
+      if (value !== undefined && (least === undefined || value < least)) least = value;
+    }
+    if (least === undefined) return distinct;
+    for (const [i, list] of lists.entries()) while (list[at[i]!] === least) at[i]! += 1;
+  }
+}
+
+/** How many values of a sorted list another sorted list has. */
+function countCommon(values: BigUint64Array, others: BigUint64Array): number {
+  let common = 0;
+  let at = 0;
+  for (const value of values) {
+    while (at < others.length && others[at]! < value) at += 1;
+    if (others[at] === value) common += 1;
+  }
+  return common;
+}

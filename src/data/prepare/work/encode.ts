@@ -1,0 +1,181 @@
+import type { Statistics } from '../../store/manifest.js';
+import type { SplitName } from './split.js';
+import type { Tokenizer } from '../../tokenizers/tokenizer.js';
+import { assignRows, assignTokens } from './assignment.js';
+import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
+import type { EncodeJob } from './job.js';
+import { PieceFile } from '../pieces/piece.js';
+import { SplitOutput } from './split-output.js';
+import { addLongest, emptyStatistics, lengthClass } from './statistics.js';
+import { count, type Tally } from './tally.js';
+
+/** The third stage: a piece's tokens become ids in the store's files. */
+
+export type BySplit<T> = Partial<Record<SplitName, T>>;
+
+/** What a piece gives to a split. */
+export interface PieceShare {
+  rows: number;
+  tokens: number;
+}
+
+/** Tells how much room a piece needs in each split. For language models rows are not counted. */
+export async function measurePiece(job: EncodeJob, index: number): Promise<BySplit<PieceShare>> {
+  const placed = job.pieces[index]!;
+  const piece = new PieceFile(placed.dir, placed.record);
+  try {
+    const tokenizer = await recallTokenizer(job.tokenizer);
+    const reader = dropsUnknown(tokenizer) ? new IdReader(piece, tokenizer) : undefined;
+    const shares: BySplit<PieceShare> = {};
+    const add = (split: SplitName, rows: number, tokens: number): void => {
+      const share = (shares[split] ??= { rows: 0, tokens: 0 });
+      share.rows += rows;
+      share.tokens += tokens;
+    };
+    if (job.task === 'classify') {
+      const splitOf = assignRows(placed, job.fractions);
+      piece.eachRow(({ row }, _label, tokens) => {
+        const kept = reader?.read(tokens) ?? tokens;
+        const split = splitOf(placed.rowsBefore + row);
+        add(split, 1, Math.min(Math.max(kept, 1), job.maxLength));
+      });
+    } else {
+      for (const { split, start, end } of assignTokens(
+        placed,
+        placed.record.tokens,
+        job.fractions,
+      )) {
+        if (reader === undefined) add(split, 0, end - start);
+        else eachWindow(end - start, (length) => add(split, 0, reader.read(length)));
+      }
+    }
+    return shares;
+  } finally {
+    piece.close();
+  }
+}
+
+export interface EncodeInput {
+  readonly index: number;
+  /** Where the piece's share of each split begins, in rows and tokens. */
+  readonly places: Map<SplitName, { readonly row: number; readonly token: number }>;
+}
+
+export type EncodeOutcome =
+  | { readonly kind: 'encoded'; readonly statistics: BySplit<Statistics> }
+  /** A row whose class the training split does not have; its line counts from the extent's start. */
+  | { readonly kind: 'unknown class'; readonly line: number; readonly label: string };
+
+export async function encodePiece(
+  job: EncodeJob,
+  { index, places }: EncodeInput,
+  tally: Tally,
+): Promise<EncodeOutcome> {
+  const tokenizer = await recallTokenizer(job.tokenizer);
+  const { dir, record } = job.pieces[index]!;
+  const piece = new PieceFile(dir, record);
+  const outputs = new Map<SplitName, SplitOutput>();
+  try {
+    for (const [split, place] of places) {
+      outputs.set(split, new SplitOutput(job.dir, split, job.idBytes, place));
+    }
+    const work = new PieceEncoding(job, index, piece, outputs, tokenizer);
+    const outcome = job.task === 'classify' ? work.encodeRows() : work.encodeStream();
+    count(tally, 'bytes', record.bytes);
+    return outcome;
+  } finally {
+    for (const output of outputs.values()) output.close();
+    piece.close();
+  }
+}
+
+class PieceEncoding {
+  readonly #reader: IdReader;
+  readonly #statistics: BySplit<Statistics> = {};
+
+  constructor(
+    private readonly job: EncodeJob,
+    private readonly index: number,
+    private readonly piece: PieceFile,
+    private readonly outputs: ReadonlyMap<SplitName, SplitOutput>,
+    private readonly tokenizer: Tokenizer,
+  ) {
+    this.#reader = new IdReader(piece, tokenizer);
+  }
+
+  encodeRows(): EncodeOutcome {
+    const { job } = this;
+    const placed = job.pieces[this.index]!;
+    const splitOf = assignRows(placed, job.fractions);
+    const classIds = new Map(job.classes.map((name, id) => [name, id]));
+    const labels = placed.record.labels.map((name) => classIds.get(name) ?? -1);
+    let unknown: { line: number; label: string } | undefined;
+    this.piece.eachRow(({ row, line }, label, tokens) => {
+      const id = labels[label]!;
+      if (id < 0) unknown ??= { line, label: placed.record.labels[label]! };
+      if (unknown !== undefined) return;
+      const split = splitOf(placed.rowsBefore + row);
+      const place = { source: placed.source, row: placed.rowsBefore + row };
+      this.outputs.get(split)!.beginRow({ label: id, ...place });
+      const kept = this.#reader.read(tokens);
+      this.#writeRow(split, kept);
+      this.#countRow(split, id, kept, tokens, place);
+    });
+    if (unknown !== undefined) return { kind: 'unknown class', ...unknown };
+    return { kind: 'encoded', statistics: this.#statistics };
+  }
+
+  encodeStream(): EncodeOutcome {
+    const placed = this.job.pieces[this.index]!;
+    for (const { split, start, end } of assignTokens(
+      placed,
+      placed.record.tokens,
+      this.job.fractions,
+    )) {
+      const statistics = (this.#statistics[split] ??= emptyStatistics(0));
+      eachWindow(end - start, (length) => {
+        const kept = this.#reader.read(length);
+        // All words of a split may be unknown ones that are dropped: then it has no files.
+        this.outputs.get(split)?.addTokens(this.#reader.ids, 0, kept);
+        statistics.textTokens += length;
+        statistics.unknownTokens += this.#reader.unknown;
+      });
+    }
+    return { kind: 'encoded', statistics: this.#statistics };
+  }
+
+  /** As `encodeRow` does for prediction. */
+  #writeRow(split: SplitName, kept: number): void {
+    const { maxLength, truncate } = this.job;
+    const { ids } = this.#reader;
+    const length = Math.min(Math.max(kept, 1), maxLength);
+    if (kept === 0) ids[0] = this.tokenizer.emptyToken;
+    const start = truncate === 'pre' && kept > maxLength ? kept - maxLength : 0;
+    this.outputs.get(split)!.addTokens(ids, start, start + length);
+  }
+
+  #countRow(
+    split: SplitName,
+    label: number,
+    kept: number,
+    tokens: number,
+    place: { source: number; row: number },
+  ): void {
+    const statistics = (this.#statistics[split] ??= emptyStatistics(this.job.classes.length));
+    statistics.textTokens += tokens;
+    statistics.unknownTokens += this.#reader.unknown;
+    if (kept > this.job.maxLength) statistics.truncatedRows += 1;
+    if (kept === 0) statistics.emptyRows += 1;
+    const { lengths } = statistics;
+    for (let i = lengths.length; i <= lengthClass(kept); i++) lengths.push(0);
+    lengths[lengthClass(kept)]! += 1;
+    statistics.labels[label]! += 1;
+    addLongest(statistics, { ...place, tokens: kept });
+  }
+}
+
+const windowTokens = 1 << 14;
+
+function eachWindow(tokens: number, visit: (length: number) => void): void {
+  for (let left = tokens; left > 0; left -= windowTokens) visit(Math.min(left, windowTokens));
+}

@@ -1,0 +1,44 @@
+import { readFileSync, statSync } from 'node:fs';
+import type { Config } from '../../../config/schema.js';
+import type { Fractions } from './split.js';
+import type { SerializedTokenizer } from '../../tokenizers/serialized.js';
+import type { PlacedPiece } from './assignment.js';
+import type { PieceRecord } from '../pieces/records.js';
+
+/** What workers that build a store share: written once, read once by each of them. */
+export interface BuildJob {
+  readonly task: Config['task'];
+  readonly fractions: Fractions;
+  /** See `LocalCutter`. */
+  readonly plainBytes: boolean;
+  readonly pieces: readonly (PlacedPiece & { readonly record: PieceRecord })[];
+  /** For files that are gone when the store is complete. */
+  readonly scratch: string;
+}
+
+/** What is known when the vocabulary has been made. */
+export interface EncodeJob extends BuildJob {
+  readonly tokenizer: SerializedTokenizer;
+  readonly classes: readonly string[];
+  readonly maxLength: number;
+  readonly truncate: 'pre' | 'post';
+  readonly idBytes: 2 | 4;
+  /** Where the store's files are. */
+  readonly dir: string;
+}
+
+let last: { file: string; job: unknown } | undefined;
+
+/** Reads a job's file, or remembers the last one. */
+export function readBuildJob(path: string): BuildJob {
+  // The file may have been written anew, for pieces that were made anew.
+  const { ino, mtimeNs } = statSync(path, { bigint: true });
+  const file = `${path} ${ino} ${mtimeNs}`;
+  if (last?.file !== file) last = { file, job: JSON.parse(readFileSync(path, 'utf8')) };
+  return last.job as BuildJob;
+}
+
+/** As `readBuildJob`, once the vocabulary has been made. */
+export function readEncodeJob(path: string): EncodeJob {
+  return readBuildJob(path) as EncodeJob;
+}

@@ -1,0 +1,145 @@
+import { closeSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { WordTable } from '../../tokenizers/word-table.js';
+import { countsName } from './count.js';
+import type { BuildJob } from './job.js';
+import { PieceFile } from '../pieces/piece.js';
+
+/** Words of some buckets over all pieces of the training split, merged. */
+
+export interface MergeInput {
+  /** From the first, not including the second. */
+  readonly buckets: readonly [number, number];
+  readonly minCount: number;
+  /** How many of the most frequent words are asked for. */
+  readonly limit: number;
+}
+
+/** A word of the training split. */
+export interface MergedWord {
+  readonly word: string;
+  readonly count: number;
+  /** Where it stands first: the piece and the token in it. */
+  readonly piece: number;
+  readonly token: number;
+}
+
+export interface MergeResult {
+  /** The most frequent ones with at least `minCount` occurrences; ties go to the earlier one. */
+  readonly words: MergedWord[];
+  /** How many different words there are in all. */
+  readonly distinct: number;
+}
+
+export function mergeWords(job: BuildJob, { buckets, minCount, limit }: MergeInput): MergeResult {
+  const parts = job.pieces
+    .map((_, index) => index)
+    .filter((index) => job.pieces[index]!.from === 'train' && job.pieces[index]!.record.words > 0);
+  const words = new WordTable();
+  const entries = new Entries();
+  for (const index of parts) addPart(job, index, buckets, words, entries);
+  const kept = Array.from({ length: words.size }, (_, i) => i).filter(
+    (i) => entries.counts[i]! >= minCount,
+  );
+  return {
+    words: kept
+      .sort((a, b) => byFrequency(entries.get(a), entries.get(b)))
+      .slice(0, limit)
+      .map((i) => ({ word: words.word(i), ...entries.get(i) })),
+    distinct: words.size,
+  };
+}
+
+/** The most frequent first; among equals the one that stood first. */
+export function byFrequency(a: Omit<MergedWord, 'word'>, b: Omit<MergedWord, 'word'>): number {
+  return b.count - a.count || byPlace(a, b);
+}
+
+/** The one that stood first comes first. */
+export function byPlace(a: Omit<MergedWord, 'word'>, b: Omit<MergedWord, 'word'>): number {
+  return a.piece - b.piece || a.token - b.token;
+}
+
+/** Columns, because millions of objects would take several times the memory. */
+class Entries {
+  counts = new Float64Array(1 << 10);
+  #pieces = new Uint32Array(1 << 10);
+  #tokens = new Uint32Array(1 << 10);
+
+  get(index: number): Omit<MergedWord, 'word'> {
+    const { counts } = this;
+    return { count: counts[index]!, piece: this.#pieces[index]!, token: this.#tokens[index]! };
+  }
+
+  set(index: number, { count, piece, token }: Omit<MergedWord, 'word'>): void {
+    if (index === this.counts.length) this.#grow();
+    this.counts[index] = count;
+    this.#pieces[index] = piece;
+    this.#tokens[index] = token;
+  }
+
+  #grow(): void {
+    const length = 2 * this.counts.length;
+    const [counts, pieces, tokens] = [this.counts, this.#pieces, this.#tokens];
+    this.counts = new Float64Array(length);
+    this.#pieces = new Uint32Array(length);
+    this.#tokens = new Uint32Array(length);
+    this.counts.set(counts);
+    this.#pieces.set(pieces);
+    this.#tokens.set(tokens);
+  }
+}
+
+function addPart(
+  job: BuildJob,
+  index: number,
+  [from, to]: readonly [number, number],
+  words: WordTable,
+  entries: Entries,
+): void {
+  const { dir, record } = job.pieces[index]!;
+  const piece = new PieceFile(dir, record);
+  try {
+    const starts = piece.readWords('wordBuckets');
+    const first = starts[from]!;
+    const length = starts[to]! - first;
+    if (length === 0) return;
+    const ends = piece.readWords('wordEnds', first, length);
+    const begin = first === 0 ? 0 : piece.readWords('wordEnds', first - 1, 1)[0]!;
+    const letters = piece.read('letters', begin, ends[length - 1]! - begin);
+    const [counts, firsts] = readCounts(
+      join(job.scratch, countsName(index)),
+      record.words,
+      first,
+      length,
+    );
+    let start = 0;
+    for (let i = 0; i < length; i++) {
+      const end = ends[i]! - begin;
+      const count = counts[i]!;
+      if (count > 0) {
+        const known = words.size;
+        const word = words.add(letters, start, end);
+        if (word === known) entries.set(word, { count, piece: index, token: firsts[i]! });
+        else entries.counts[word]! += count;
+      }
+      start = end;
+    }
+  } finally {
+    piece.close();
+  }
+}
+
+/** Counts and first positions of some words of a piece's dictionary. */
+function readCounts(path: string, words: number, first: number, length: number) {
+  const file = openSync(path, 'r');
+  try {
+    return [first, words + first].map((start) => {
+      const column = new Uint32Array(length);
+      readSync(file, column, 0, 4 * length, 4 * start);
+      return column;
+    }) as [Uint32Array, Uint32Array];
+  } finally {
+    closeSync(file);
+  }
+}

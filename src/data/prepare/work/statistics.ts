@@ -1,0 +1,43 @@
+import type { Statistics } from '../../store/manifest.js';
+
+/** What a split is made of, for people to look at. */
+
+/** How many of the longest rows are named. */
+const longestRows = 5;
+
+/** @param classes Their number. */
+export function emptyStatistics(classes: number): Statistics {
+  return {
+    textTokens: 0,
+    unknownTokens: 0,
+    truncatedRows: 0,
+    emptyRows: 0,
+    lengths: [],
+    labels: new Array<number>(classes).fill(0),
+    longest: [],
+  };
+}
+
+/** Index of a length in `Statistics.lengths`. */
+export function lengthClass(tokens: number): number {
+  return 32 - Math.clz32(tokens);
+}
+
+/** Adds to `into` what `other` counted behind it. */
+export function addStatistics(into: Statistics, other: Statistics): void {
+  into.textTokens += other.textTokens;
+  into.unknownTokens += other.unknownTokens;
+  into.truncatedRows += other.truncatedRows;
+  into.emptyRows += other.emptyRows;
+  other.lengths.forEach((rows, i) => (into.lengths[i] = (into.lengths[i] ?? 0) + rows));
+  other.labels.forEach((rows, i) => (into.labels[i]! += rows));
+  for (const row of other.longest) addLongest(into, row);
+}
+
+/** Keeps the row among the longest if it is one of them; the earlier one of equals stays. */
+export function addLongest({ longest }: Statistics, row: Statistics['longest'][number]): void {
+  if (longest.length === longestRows && row.tokens <= longest.at(-1)!.tokens) return;
+  const place = longest.findIndex(({ tokens }) => tokens < row.tokens);
+  longest.splice(place < 0 ? longest.length : place, 0, row);
+  longest.length = Math.min(longest.length, longestRows);
+}

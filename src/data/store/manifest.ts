@@ -1,0 +1,96 @@
+import { z } from 'zod';
+import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
+
+/** What `manifest.json` of a token store says; see `sealed-json.ts`. */
+
+/** Raised whenever the layout of a store or the ids it holds for the same text change. */
+export const storeVersion = 3;
+
+export const manifestName = 'manifest.json';
+
+/** In the store, where bad rows are kept: one JSON object a line. */
+export const quarantineName = 'quarantine.jsonl';
+
+const size = z.int().min(0);
+
+/** A file that is read by position, and the SHA-256 of the file with the checksums of its blocks. */
+const fileSchema = z.strictObject({ bytes: size, checksums: z.string() });
+
+const splitSchema = z.strictObject({
+  rows: size,
+  tokens: size,
+  longestRow: size,
+  /** Which rows and tokens come from which source: one run after the other. */
+  sources: z.array(z.strictObject({ source: size, rows: size, tokens: size })),
+  /** Ids one after the other, `idBytes` each. */
+  tokensFile: fileSchema,
+  /** A record for each row and one that closes the last. */
+  rowsFile: fileSchema,
+});
+
+/** What a split is made of, for people to look at. */
+const statisticsSchema = z.strictObject({
+  /** Tokens of the text, before unknown words are dropped and rows truncated. */
+  textTokens: size,
+  /** How many of those are not in the vocabulary. */
+  unknownTokens: size,
+  /** Rows that lost tokens to `maxLength`. */
+  truncatedRows: size,
+  /** Rows without a token of their own. */
+  emptyRows: size,
+  /** Rows by length before truncation: of 0 tokens, 1, 2 to 3, 4 to 7, 8 to 15, … */
+  lengths: z.array(size),
+  /** Rows of each class, in the order of ids. */
+  labels: z.array(size),
+  /** The longest rows before truncation, with their places. */
+  longest: z.array(z.strictObject({ source: size, row: size, tokens: size })),
+});
+
+const sourceSchema = z.strictObject({
+  path: z.string(),
+  name: z.string(),
+  /** The option that named it. */
+  from: z.enum(['train', 'validation', 'test']),
+  bytes: size,
+  /** When content and when anything else was changed last, in nanoseconds. */
+  modified: z.string(),
+  changed: z.string(),
+  sha256: z.string(),
+  /** Rows that can be used, in all splits; of a plain text for a language model 0. */
+  rows: size,
+  badRows: size,
+});
+
+function bySplit<T extends z.ZodType>(schema: T) {
+  return z.strictObject({
+    train: schema,
+    validation: schema.optional(),
+    test: schema.optional(),
+  });
+}
+
+export const manifestSchema = z.strictObject({
+  version: z.literal(storeVersion),
+  fingerprint: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  sources: z.array(sourceSchema),
+  tokenizer: serializedTokenizerSchema,
+  classes: z.array(z.string()),
+  idBytes: z.union([z.literal(2), z.literal(4)]),
+  /** Different words or characters in the training split; null for a tokenizer that counts none. */
+  distinctTokens: size.nullable(),
+  /** Rows with the same text as an earlier one, over all splits. */
+  duplicateRows: size,
+  /** Rows of files of their own whose text a row of `data.train` has. */
+  sharedRows: z.strictObject({ validation: size, test: size }),
+  splits: bySplit(splitSchema),
+  statistics: bySplit(statisticsSchema),
+  /** Of `quarantine.jsonl`; null where there is none. */
+  quarantine: z.strictObject({ bytes: size, sha256: z.string() }).nullable(),
+});
+
+export type Manifest = z.output<typeof manifestSchema>;
+export type ManifestSource = z.output<typeof sourceSchema>;
+export type Statistics = z.output<typeof statisticsSchema>;
+export type SplitManifest = z.output<typeof splitSchema>;
+export type FileManifest = z.output<typeof fileSchema>;

@@ -1,0 +1,207 @@
+import { endianness } from 'node:os';
+import { dirname, join } from 'node:path';
+import { UserError } from '../../errors.js';
+import { CheckedFile, closeChecked, openChecked, type OpenFile } from './checked-file.js';
+import type { FileManifest, SplitManifest } from './manifest.js';
+import { readRecord, recordBytes, type RowRecord } from './row-record.js';
+import type { Tokenizer } from '../tokenizers/tokenizer.js';
+
+/** One split of a prepared corpus, read by position. */
+export interface TokenStore {
+  readonly rows: number;
+  readonly tokens: number;
+  /** Tokens of the longest row. */
+  readonly longestRow: number;
+  /** What its token ids and labels mean, where that is known. */
+  readonly vocabulary?: StoreVocabulary | undefined;
+  /**
+   * Reads rows in the given order: their tokens one after the other, where each begins and, at
+   * `rowStart[rows.length]`, where the last ends, and their labels (-1 without).
+   *
+   * @throws RangeError when a row does not exist or does not fit.
+   */
+  readRows(rows: ArrayLike<number>, into: RowArrays): Promise<void>;
+  /**
+   * Reads how many tokens each of the given rows has.
+   *
+   * @throws RangeError when a row does not exist.
+   */
+  readLengths(rows: ArrayLike<number>, into: Int32Array): Promise<void>;
+  /**
+   * Reads `count` tokens from position `start` of all rows laid one after the other.
+   *
+   * @throws RangeError when there are fewer or they do not fit behind `at`.
+   */
+  readTokens(start: number, count: number, into: Int32Array, at: number): Promise<void>;
+  /** Where a row comes from: its source (index into the manifest's) and its number there, from 1. */
+  locate(row: number): Promise<{ source: number; row: number }>;
+  close(): Promise<void>;
+}
+
+export interface StoreVocabulary {
+  readonly tokenizer: Tokenizer;
+  readonly classes: readonly string[];
+}
+
+export interface RowArrays {
+  readonly tokens: Int32Array;
+  /** At least one longer than the number of rows. */
+  readonly rowStart: Int32Array;
+  readonly labels: Int32Array;
+}
+
+/** What another thread needs to read the same store. */
+export interface StoreFiles {
+  readonly manifest: SplitManifest;
+  readonly idBytes: 2 | 4;
+  readonly tokensFile: OpenFile;
+  readonly rowsFile: OpenFile;
+}
+
+/**
+ * Opens a split of the store in `dir`.
+ *
+ * @param finalDir Where the store will be: the directory in messages.
+ * @throws UserError when a file is missing or not as long as the manifest says.
+ */
+export function openTokenStore(
+  dir: string,
+  split: string,
+  manifest: SplitManifest,
+  idBytes: 2 | 4,
+  finalDir = dir,
+  vocabulary?: StoreVocabulary,
+): FileTokenStore {
+  if (endianness() !== 'LE') throw new UserError('Token stores need a little-endian machine.');
+  const openPart = (name: string, part: FileManifest): OpenFile =>
+    openChecked(join(dir, name), part, join(finalDir, name));
+  const tokensFile = openPart(`${split}.tokens`, manifest.tokensFile);
+  try {
+    const rowsFile = openPart(`${split}.rows`, manifest.rowsFile);
+    return new FileTokenStore({ manifest, idBytes, tokensFile, rowsFile }, vocabulary);
+  } catch (error) {
+    closeChecked(tokensFile);
+    throw error;
+  }
+}
+
+/**
+ * A store on disk; a few blocks of it are kept in memory.
+ *
+ * Reads block the calling thread: one from the page cache takes about a microsecond, where an asynchronous one
+ * takes ten of processor time. Whoever must not wait for the disk reads on a thread of its own (`readAhead`).
+ */
+export class FileTokenStore implements TokenStore {
+  readonly rows: number;
+  readonly tokens: number;
+  readonly longestRow: number;
+  #closed: Promise<void> | undefined;
+  readonly #readers = new Set<{ close(): Promise<void> }>();
+  // A row's own record and the next one, whose start is the row's end.
+  readonly #records = Buffer.alloc(2 * recordBytes);
+  readonly #tokensFile: CheckedFile;
+  readonly #rowsFile: CheckedFile;
+
+  constructor(
+    readonly files: StoreFiles,
+    readonly vocabulary?: StoreVocabulary,
+  ) {
+    this.#tokensFile = new CheckedFile(files.tokensFile);
+    this.#rowsFile = new CheckedFile(files.rowsFile);
+    this.rows = files.manifest.rows;
+    this.tokens = files.manifest.tokens;
+    this.longestRow = files.manifest.longestRow;
+  }
+
+  readRows(rows: ArrayLike<number>, into: RowArrays): Promise<void> {
+    return this.#read(() => {
+      if (into.rowStart.length <= rows.length || into.labels.length < rows.length) {
+        throw new RangeError(`${rows.length} rows do not fit into the given arrays`);
+      }
+      let at = 0;
+      for (let i = 0; i < rows.length; i++) {
+        const { start, end, label } = this.#readRecord(rows[i]!);
+        into.rowStart[i] = at;
+        into.labels[i] = label;
+        this.#readTokens(start, end - start, into.tokens, at);
+        at += end - start;
+      }
+      into.rowStart[rows.length] = at;
+    });
+  }
+
+  readLengths(rows: ArrayLike<number>, into: Int32Array): Promise<void> {
+    return this.#read(() => {
+      for (let i = 0; i < rows.length; i++) {
+        const { start, end } = this.#readRecord(rows[i]!);
+        into[i] = end - start;
+      }
+    });
+  }
+
+  readTokens(start: number, count: number, into: Int32Array, at: number): Promise<void> {
+    return this.#read(() => this.#readTokens(start, count, into, at));
+  }
+
+  locate(row: number): Promise<{ source: number; row: number }> {
+    return this.#read(() => {
+      const record = this.#readRecord(row);
+      return { source: record.source, row: record.row };
+    });
+  }
+
+  /** Has a reader of the files closed before they are. */
+  attach(reader: { close(): Promise<void> }): void {
+    this.#readers.add(reader);
+  }
+
+  /** Once: the descriptors may be another file's a moment later. */
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  /** @throws UserError when the store has been closed */
+  #read<T>(run: () => T): Promise<T> {
+    return settle(() => {
+      if (this.#closed === undefined) return run();
+      const dir = dirname(this.files.tokensFile.path);
+      throw new UserError(`${dir}: the token store has been closed; open it again to read it`);
+    });
+  }
+
+  async #close(): Promise<void> {
+    for (const reader of this.#readers) await reader.close();
+    closeChecked(this.files.tokensFile);
+    closeChecked(this.files.rowsFile);
+  }
+
+  #readRecord(row: number): RowRecord & { end: number } {
+    if (!(row >= 0 && row < this.rows)) throw new RangeError(`there is no row ${row}`);
+    this.#rowsFile.read(this.#records, row * recordBytes);
+    const record = readRecord(this.#records, 0);
+    return { ...record, end: readRecord(this.#records, recordBytes).start };
+  }
+
+  #readTokens(start: number, count: number, into: Int32Array, at: number): void {
+    if (start < 0 || start + count > this.tokens || at + count > into.length) {
+      throw new RangeError(
+        `tokens ${start} to ${start + count} are not in the store or do not fit`,
+      );
+    }
+    const { idBytes } = this.files;
+    const bytes = count * idBytes;
+    // Short ids are read into the upper half of their place and widened forwards from there: each
+    // is read before its own place is written.
+    const end = into.byteOffset + 4 * (at + count);
+    const target = new Uint8Array(into.buffer, end - bytes, bytes);
+    this.#tokensFile.read(target, start * idBytes);
+    if (idBytes === 4) return;
+    const short = new Uint16Array(into.buffer, end - bytes, count);
+    for (let i = 0; i < count; i++) into[at + i] = short[i]!;
+  }
+}
+
+/** What a function returns or throws, as a promise that is settled already. */
+function settle<T>(run: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(run()));
+}

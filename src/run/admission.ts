@@ -1,0 +1,213 @@
+import path from 'node:path';
+import type { NamedConfig } from '../config/load.js';
+import { UserError } from '../errors.js';
+import { checkpointName } from '../checkpoint/checkpoint-names.js';
+import { compareConfigs, describeChanges, isBelow, type ConfigChange } from './config-changes.js';
+import { explainDisk } from '../system/disk.js';
+import { CONFIG_FILE, OWN_FILES, type RunDirectory } from './run-directory.js';
+import { STATE_FILE, verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
+import { restoreConfig } from './signed-config.js';
+
+/**
+ * Whether a run may be started in a directory, or gone on with there. All of it only looks: what is refused has
+ * changed nothing. Each refusal names a way that leads on.
+ */
+
+/** Where a resumed run goes on, and what is different about it. */
+export interface Resumption {
+  /** Undefined when the run has no checkpoint yet. */
+  found: FoundCheckpoint | undefined;
+  changes: ConfigChange[];
+  /** Changed keys that make other weights, taken because the user said so. */
+  overridden: string[];
+}
+
+export interface FoundCheckpoint {
+  name: string;
+  /** Where its files lie now: put aside under another name, if a kill left it so. */
+  path: string;
+  state: RunState;
+  /** The best checkpoint, where it is still there. */
+  best?: string;
+}
+
+/** Keys that give the weights their shapes: no checkpoint fits others. */
+const SHAPES = ['task', 'model.embedding', 'model.layers'];
+
+/**
+ * A directory without a checkpoint holds nothing that could be lost: whoever mends a mistake in the config may start
+ * again.
+ *
+ * @throws UserError when the directory holds a run already, or files of such names that are no run's
+ */
+export async function admitNew(directory: RunDirectory): Promise<void> {
+  const other = await findOthersFile(directory);
+  if (other !== undefined) {
+    throw new UserError(
+      `${other}: expected no such file, since ${directory.directory} holds no run: ` +
+        'it would be overwritten; name another directory with --run-dir',
+    );
+  }
+  const held = await directory.listStored();
+  if (held.length > 0) {
+    throw new UserError(
+      `${directory.directory} already holds a run (newest checkpoint ${held.at(-1)!.name}): ` +
+        'add --resume to go on with it, or name another directory with --run-dir',
+    );
+  }
+  await expectWritable(directory);
+}
+
+/**
+ * @throws UserError when the directory holds nothing to go on with
+ */
+export async function expectRun(directory: RunDirectory): Promise<void> {
+  const other = await findOthersFile(directory);
+  const name = directory.directory;
+  if (other !== undefined) {
+    throw new UserError(
+      `${name} holds no run to resume (no checkpoints), and a new one would overwrite ${other}: ` +
+        'name another directory with --run-dir',
+    );
+  }
+  if ((await directory.listStored()).length > 0) return;
+  const names = await directory.list();
+  if (names.includes(path.basename(directory.checkpoints)) && names.includes(CONFIG_FILE)) return;
+  throw new UserError(`${name} holds no run to resume: leave out --resume to start one`);
+}
+
+/**
+ * Finds the newest whole checkpoint to go on from, and compares the config with the one that it was trained with.
+ *
+ * @param override takes changes of the config that make other weights
+ * @param notice hears what was changed, and why a newer checkpoint was passed over
+ * @throws UserError when the directory holds no run, a run of another config, or damaged checkpoints only
+ */
+export async function admitResume(
+  directory: RunDirectory,
+  config: NamedConfig,
+  override: boolean,
+  notice: (message: string) => void,
+): Promise<Resumption> {
+  await expectRun(directory);
+  const found = await findWhole(directory, notice);
+  const former = await readFormer(directory, found, config, notice);
+  const { harmless, weighty } = compareConfigs(former, config);
+  const name = directory.directory;
+  const shapes = weighty.filter(({ key }) => isBelow(key, SHAPES));
+  if (found && shapes.length > 0) {
+    throw new UserError(
+      `${name} holds weights of another shape (${describeChanges(shapes)}): ` +
+        'use that config, or start a new run with another --run-dir',
+    );
+  }
+  if (weighty.length > 0 && !override) {
+    throw new UserError(
+      `${name} holds a run of another config (${describeChanges(weighty)}): ` +
+        (found
+          ? 'use that config or another --run-dir, or add --override to go on with the changed one'
+          : 'it has no checkpoint yet, so that leaving out --resume starts it afresh'),
+    );
+  }
+  if (weighty.length > 0) {
+    notice(
+      `Overriding the run's config, so that its weights follow from no one config: ${describeChanges(weighty)}.`,
+    );
+  }
+  if (harmless.length > 0) notice(`Changed since the last start: ${describeChanges(harmless)}.`);
+  await expectWritable(directory);
+  return {
+    found,
+    changes: [...weighty, ...harmless],
+    overridden: weighty.map(({ key }) => key),
+  };
+}
+
+/** Files with a run's names where no run is would be somebody's own. */
+async function findOthersFile(directory: RunDirectory): Promise<string | undefined> {
+  const names = await directory.list();
+  if (names.includes(path.basename(directory.checkpoints))) return undefined;
+  const other = OWN_FILES.find((name) => names.includes(name));
+  return other === undefined ? undefined : path.join(directory.directory, other);
+}
+
+async function findWhole(
+  directory: RunDirectory,
+  notice: (message: string) => void,
+): Promise<FoundCheckpoint | undefined> {
+  const stored = await directory.listStored();
+  for (const { name, path: place } of stored.toReversed()) {
+    let state: RunState;
+    try {
+      state = await verifyCheckpoint(place, directory.fs);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      notice(`${error.message}; looking for an earlier checkpoint.`);
+      continue;
+    }
+    const best = state.validation.best && checkpointName(state.validation.best.step);
+    const hasBest = best !== undefined && stored.some((each) => each.name === best);
+    return { name, path: place, state, ...(hasBest && { best }) };
+  }
+  if (stored.length === 0) {
+    notice(`${directory.directory} holds no checkpoint: beginning at the first step.`);
+    return undefined;
+  }
+  const count =
+    stored.length === 1
+      ? 'its only checkpoint is not'
+      : `none of its ${stored.length} checkpoints is`;
+  throw new UserError(
+    `${directory.directory}: ${count} whole: start a new run with another --run-dir`,
+  );
+}
+
+/** The config that the run was last trained with: config.yaml, as far as the checkpoint does not know better. */
+async function readFormer(
+  directory: RunDirectory,
+  found: FoundCheckpoint | undefined,
+  config: NamedConfig,
+  notice: (message: string) => void,
+): Promise<NamedConfig> {
+  const file = path.join(directory.directory, CONFIG_FILE);
+  const signed = found?.state.config;
+  let former: NamedConfig | undefined;
+  try {
+    former = await directory.readConfigIfThere();
+  } catch (error) {
+    if (!(error instanceof UserError) || !signed) throw error;
+    notice(`${error.message.split('\n')[0]!}; the config in ${found.path} stands for it.`);
+    return restoreConfig(config, signed, path.join(found.path, STATE_FILE)).config;
+  }
+  if (former === undefined && !signed) {
+    throw new UserError(
+      `${file}: expected the config that the run's checkpoints were trained with, but there is no such file: ` +
+        'put it back, or start a new run with another --run-dir',
+    );
+  }
+  if (former === undefined)
+    notice(`${file} is missing; the config in ${found!.path} stands for it.`);
+  if (!signed) return former!;
+  const restored = restoreConfig(former ?? config, signed, path.join(found.path, STATE_FILE));
+  if (former !== undefined && restored.changes.length > 0) {
+    notice(
+      `${file} is not what ${found.path} was trained with, which stands for it: ${describeChanges(restored.changes)}.`,
+    );
+  }
+  return restored.config;
+}
+
+/** Files that cannot be written are met now and not in the midst of the work. */
+async function expectWritable(directory: RunDirectory): Promise<void> {
+  for (const name of [...OWN_FILES, 'latest', 'best']) {
+    const file = path.join(directory.directory, name);
+    await explainDisk(`${file}: cannot be written`, async () => {
+      try {
+        await (await directory.fs.open(file, 'r+')).close();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+        throw error;
+      }
+    });
+  }
+}

@@ -1,0 +1,91 @@
+import * as nodeFs from 'node:fs/promises';
+import path from 'node:path';
+import { UserError } from '../errors.js';
+import { checkpointName } from '../checkpoint/checkpoint-names.js';
+import { RunDirectory } from './run-directory.js';
+import { readState, STATE_FILE, verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
+
+/**
+ * Finds a checkpoint: `run` is the directory of a run, or of one of its checkpoints.
+ *
+ * @param which `best`, `latest` or the name of a checkpoint; by default the best, or else the latest
+ * @throws UserError when there is none
+ */
+export async function findCheckpoint(
+  run: string,
+  which = 'best',
+): Promise<{ run: RunDirectory; checkpoint: string }> {
+  if (await exists(path.join(run, STATE_FILE))) {
+    return {
+      run: new RunDirectory(path.dirname(path.dirname(path.resolve(run)))),
+      checkpoint: run,
+    };
+  }
+  const directory = new RunDirectory(run);
+  const names = await directory.listCheckpoints();
+  if (names.length === 0) {
+    throw new UserError(
+      `${run}: expected the directory of a run or of a checkpoint, found no checkpoint`,
+    );
+  }
+  const name = await resolveName(directory, names, which);
+  if (!names.includes(name)) {
+    throw new UserError(
+      `${run}: there is no checkpoint ${name}: expected one of ${names.join(', ')}`,
+    );
+  }
+  return { run: directory, checkpoint: path.join(directory.checkpoints, name) };
+}
+
+/**
+ * The files `best` and `latest` are for people: they have no checksum, and after a kill they may be one checkpoint
+ * behind. What they say is believed only where the checkpoints' own states say nothing else.
+ */
+async function resolveName(
+  directory: RunDirectory,
+  names: readonly string[],
+  which: string,
+): Promise<string> {
+  if (which !== 'best' && which !== 'latest') return which;
+  const latest = await findLatest(directory, names);
+  if (which === 'latest') return latest;
+  const pointer = await directory.readPointer('best');
+  let state: RunState;
+  try {
+    state = await readState(path.join(directory.checkpoints, latest));
+  } catch (error) {
+    if (!(error instanceof UserError) || pointer === undefined) throw error;
+    return pointer;
+  }
+  const { best } = state.validation;
+  if (best === undefined) return latest;
+  const name = checkpointName(best.step);
+  // The disk may have had no room for the best, so that one before it is the best there is.
+  return names.includes(name) ? name : (pointer ?? name);
+}
+
+/** The newest checkpoint; a damaged one only where it is meant, and not left behind by a run that went on from before. */
+async function findLatest(directory: RunDirectory, names: readonly string[]): Promise<string> {
+  const newest = names.at(-1)!;
+  const pointer = (await directory.readPointer('latest')) ?? newest;
+  for (const name of names.toReversed()) {
+    if (name === pointer) return name;
+    try {
+      await verifyCheckpoint(path.join(directory.checkpoints, name));
+      return name;
+    } catch (error) {
+      if (!(error instanceof UserError) || !names.includes(pointer)) throw error;
+    }
+  }
+  return newest;
+}
+
+async function exists(file: string): Promise<boolean> {
+  try {
+    await nodeFs.access(file);
+    return true;
+  } catch {
+    // Whatever the reason, it cannot be used as a checkpoint: the caller looks elsewhere.
+    return false;
+  }
+}

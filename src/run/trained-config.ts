@@ -1,0 +1,31 @@
+import path from 'node:path';
+import type { NamedConfig } from '../config/load.js';
+import { describeChanges } from './config-changes.js';
+import { CONFIG_FILE, type RunDirectory } from './run-directory.js';
+import { STATE_FILE, type RunState } from '../checkpoint/run-state.js';
+import { restoreConfig } from './signed-config.js';
+
+/**
+ * The config to use a checkpoint with: config.yaml of its run, and for what decides the meaning of the weights what
+ * the checkpoint itself has signed.
+ *
+ * @param notify hears of keys that differ
+ */
+export async function readTrainedConfig(
+  run: RunDirectory,
+  checkpoint: string,
+  state: RunState,
+  notify: (message: string) => void,
+  overrides: readonly string[] = [],
+): Promise<NamedConfig> {
+  const config = await run.readConfig(overrides);
+  if (!state.config) return config;
+  const restored = restoreConfig(config, state.config, path.join(checkpoint, STATE_FILE));
+  if (restored.changes.length > 0) {
+    notify(
+      `${path.join(run.directory, CONFIG_FILE)} is not what ${checkpoint} was trained with, ` +
+        `which stands for it: ${describeChanges(restored.changes)}.`,
+    );
+  }
+  return restored.config;
+}

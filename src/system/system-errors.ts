@@ -1,0 +1,44 @@
+import { getSystemErrorMap } from 'node:util';
+import { UserError } from '../errors.js';
+
+/** What the operating system refuses, in words that its reader can act upon. */
+
+/** Refusals that only a mistake of this program brings about. */
+const ownMistakes = new Set(['EBADF', 'EFAULT']);
+
+/** "permission denied (EACCES)"; undefined for errors that are not the operating system's. */
+export function describeSystemError(error: unknown): string | undefined {
+  if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) {
+    return undefined;
+  }
+  const { code } = error;
+  for (const [name, words] of getSystemErrorMap().values()) {
+    if (name === code) return `${words} (${code})`;
+  }
+  return undefined;
+}
+
+/**
+ * The sentence about an error of the operating system that nobody closer to it has put in words:
+ * a full disk, a folder without permission and the like are no bugs. Undefined for other errors.
+ */
+export function asUserError(error: unknown): UserError | undefined {
+  const reason = describeSystemError(error);
+  if (reason === undefined || !(error instanceof Error && 'syscall' in error)) return undefined;
+  const { syscall, path, code } = error as NodeJS.ErrnoException;
+  if (ownMistakes.has(code!)) return undefined;
+  const what = path === undefined ? 'The system' : JSON.stringify(path);
+  return new UserError(`${what}: ${reason}, when asked to ${syscall!}.`, { cause: error });
+}
+
+/** Words for what is neither a regular file nor a directory; undefined for those. */
+export function describeOddFile(found: {
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isFIFO(): boolean;
+  isSocket(): boolean;
+}): string | undefined {
+  if (found.isFile() || found.isDirectory()) return undefined;
+  if (found.isFIFO()) return 'a pipe';
+  return found.isSocket() ? 'a socket' : 'a device';
+}

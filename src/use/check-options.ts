@@ -1,0 +1,126 @@
+import { describeValue, joinWords } from '../config/expectation.js';
+import { findNearest } from '../config/nearest.js';
+import { UserError } from '../errors.js';
+import type { TrainOptions } from '../train/train-options.js';
+import type { GenerateOptions, OpenOptions } from '../train/trained-model.js';
+
+/** Callers in JavaScript have no compiler to tell them what they got wrong. */
+
+interface Option {
+  expected: string;
+  fits: (value: unknown) => boolean;
+  required?: boolean;
+}
+
+type Options<T> = Record<keyof T, Option>;
+
+const flag: Option = { expected: 'true or false', fits: (value) => typeof value === 'boolean' };
+const listener: Option = {
+  expected: 'a function',
+  fits: (value) => typeof value === 'function',
+};
+
+const wholeNumber = (least: number, most: number): Option => ({
+  expected:
+    most === Number.MAX_SAFE_INTEGER
+      ? `a whole number of at least ${least}`
+      : `a whole number from ${least} to ${most}`,
+  fits: (value) => Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most,
+});
+
+const trainOptions: Options<TrainOptions> = {
+  runDir: {
+    expected: 'the name of a directory',
+    fits: (value) => typeof value === 'string' && value !== '',
+    required: true,
+  },
+  resume: flag,
+  override: flag,
+  listener,
+  signal: {
+    expected: 'an AbortSignal',
+    fits: (value) => typeof value === 'object' && value !== null && 'aborted' in value,
+  },
+};
+
+const openOptions: Options<OpenOptions> = {
+  checkpoint: {
+    expected: '"best", "latest" or the name of a checkpoint',
+    fits: (value) => typeof value === 'string' && value !== '',
+  },
+  workers: wholeNumber(1, 1024),
+  backend: {
+    expected: '"auto", "native", "wasm" or "reference"',
+    fits: (value) => ['auto', 'native', 'wasm', 'reference'].some((name) => name === value),
+  },
+  notify: listener,
+};
+
+const generateOptions: Options<GenerateOptions> = {
+  prompt: { expected: 'text', fits: (value) => typeof value === 'string', required: true },
+  length: { ...wholeNumber(0, Number.MAX_SAFE_INTEGER), required: true },
+  temperature: {
+    expected: 'a number of at least 0',
+    fits: (value) => Number.isFinite(value) && Number(value) >= 0,
+    required: true,
+  },
+  topK: { ...wholeNumber(0, Number.MAX_SAFE_INTEGER), required: true },
+  // Beyond that two seeds would draw the same text.
+  seed: { ...wholeNumber(0, 2 ** 32 - 1), required: true },
+};
+
+/** @throws UserError naming the option of `train` that is missing, unknown or of another kind */
+export function checkTrainOptions(options: TrainOptions): void {
+  checkOptions('train', options, trainOptions, 'options with a runDir');
+}
+
+/** @throws UserError naming what of `openModel`'s arguments is missing, unknown or of another kind */
+export function checkOpenArguments(run: string, options: OpenOptions): void {
+  if (typeof run !== 'string' || run === '') {
+    throw new UserError(
+      `openModel: expected the directory of a run or of a checkpoint, got ${describeValue(run)}`,
+    );
+  }
+  checkOptions('openModel', options, openOptions, 'options');
+}
+
+/** @throws UserError naming the option of `generate` that is missing, unknown or of another kind */
+export function checkGenerateOptions(options: GenerateOptions): void {
+  checkOptions('generate', options, generateOptions, `options (${joinKeys(generateOptions)})`);
+}
+
+/** @throws UserError when what a function was given to hear events is no function */
+export function checkListener(caller: string, given: unknown): void {
+  if (listener.fits(given)) return;
+  throw new UserError(
+    `${caller}: listener: expected ${listener.expected}, got ${describeValue(given)}`,
+  );
+}
+
+function checkOptions<T extends object>(
+  caller: string,
+  options: T,
+  known: Options<T>,
+  expected: string,
+): void {
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw new UserError(`${caller}: expected ${expected}, got ${describeValue(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(known, name)) continue;
+    const near = findNearest(name, Object.keys(known));
+    throw new UserError(
+      `${caller}: ${name}: unknown option; ` +
+        (near === undefined ? `expected one of ${joinKeys(known)}` : `did you mean ${near}?`),
+    );
+  }
+  for (const [name, { expected, fits, required = false }] of Object.entries<Option>(known)) {
+    const value: unknown = options[name as keyof T];
+    if (value === undefined ? !required : fits(value)) continue;
+    throw new UserError(`${caller}: ${name}: expected ${expected}, got ${describeValue(value)}`);
+  }
+}
+
+function joinKeys(known: object): string {
+  return joinWords(Object.keys(known));
+}

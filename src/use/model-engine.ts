@@ -1,0 +1,109 @@
+import { chooseBackend } from '../backend/select.js';
+import type { Config } from '../config/schema.js';
+import type { BatchSource } from '../data/batches/batches.js';
+import type { NetworkShape } from '../model/parameters.js';
+import { chooseTeams } from '../model/teams.js';
+import { loadModel } from '../checkpoint/checkpoint.js';
+import { allocateEngine, Engine } from '../compute/engine.js';
+import { createWorkerPool, TaskFailure, type WorkerPool } from '../compute/pool.js';
+import { networkSizes, workerCount } from '../compute/sizes.js';
+import { Turns } from './turns.js';
+
+export type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps'>;
+
+/** Rows that are computed together, and tokens of them beyond which memory would be worth more than company. */
+const ROWS_AT_ONCE = 64;
+const TOKENS_AT_ONCE = 2 ** 14;
+
+/**
+ * The engine that all calls of a trained model share, in turns. It is made when it is first needed, made larger when a
+ * store needs larger batches, and made anew after a failure, so that the next call finds one that works.
+ */
+export class ModelEngine {
+  /** Batches of callers' own rows: every engine holds these. */
+  readonly rowSizes: BatchSizes;
+  readonly #turns = new Turns();
+  #current: { engine: Engine; pool: WorkerPool } | undefined;
+
+  /** @param workerFile entry of the threads; tests bring one whose workers die */
+  constructor(
+    private readonly config: Config,
+    readonly shape: NetworkShape,
+    private readonly checkpoint: string,
+    private readonly workerFile?: string,
+  ) {
+    const longest = shape.task === 'classify' ? config.data.maxLength : config.train.sequenceLength;
+    const tokens = shape.task === 'classify' ? ROWS_AT_ONCE * longest : longest;
+    this.rowSizes = {
+      maxRows: ROWS_AT_ONCE,
+      maxTokens: Math.max(longest, ROWS_AT_ONCE, Math.min(tokens, TOKENS_AT_ONCE)),
+      maxSteps: longest,
+    };
+  }
+
+  /**
+   * Runs a task with the engine when those before it are done.
+   *
+   * @param engine the one that the task belongs to; else the present one
+   */
+  take<T>(task: (engine: Engine) => Promise<T>, engine?: Engine): Promise<T> {
+    return this.#turns.take(async () => {
+      const used = engine ?? (await this.#fit());
+      try {
+        return await task(used);
+      } catch (error) {
+        // Its threads are beyond help; nobody else shall meet them.
+        if (error instanceof TaskFailure && this.#current?.engine === used) await this.#discard();
+        throw error;
+      }
+    });
+  }
+
+  /** An engine that holds a store's batches, too; it stays the present one until another store's are larger. */
+  fit(sizes: BatchSizes): Promise<Engine> {
+    return this.#turns.take(() => this.#fit(sizes));
+  }
+
+  /** For the time when no task is left. */
+  async close(): Promise<void> {
+    await this.#turns.take(() => this.#discard());
+  }
+
+  async #fit(store?: BatchSizes): Promise<Engine> {
+    const { config, shape } = this;
+    if (this.#current) {
+      const { engine } = this.#current;
+      const has = engine.handle.sizes;
+      const holds = (field: keyof BatchSizes): boolean => has[field] >= (store?.[field] ?? 0);
+      if (holds('maxRows') && holds('maxTokens') && holds('maxSteps')) return engine;
+      await this.#discard();
+    }
+    // A text is generated row by row, whatever company it may find.
+    const usualRows = shape.task === 'classify' ? this.rowSizes.maxRows : 1;
+    const teams = chooseTeams(shape.layers, store?.maxRows ?? usualRows, workerCount(config));
+    const sizes = networkSizes(
+      { ...config, teams: config.teams ?? teams },
+      shape,
+      store ? [this.rowSizes, store] : [this.rowSizes],
+      false,
+    );
+    const handle = allocateEngine(chooseBackend(config.backend).kind, sizes);
+    const pool = createWorkerPool(handle, () => undefined, this.workerFile);
+    const engine = new Engine(handle, pool.runStage);
+    try {
+      await loadModel(engine, this.checkpoint);
+      await engine.packWeights();
+    } catch (error) {
+      await pool.close();
+      throw error;
+    }
+    this.#current = { engine, pool };
+    return engine;
+  }
+
+  async #discard(): Promise<void> {
+    const current = this.#current;
+    this.#current = undefined;
+    await current?.pool.close();
+  }
+}

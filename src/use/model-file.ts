@@ -1,0 +1,205 @@
+import { describeValue } from '../config/expectation.js';
+import type { NamedConfig } from '../config/load.js';
+import { encodeRow } from '../data/batches/encode-row.js';
+import type { TokenStore } from '../data/store/token-store.js';
+import { streamText } from '../data/tokenizers/text-stream.js';
+import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
+import { UserError } from '../errors.js';
+import { PURPOSE, uniform } from '../tensor/random.js';
+import { Calls } from './calls.js';
+import { checkGenerateOptions } from './check-options.js';
+import { createState } from '../compute/carried-state.js';
+import { evaluate, evaluationBatches } from '../train/evaluation.js';
+import { findCheckpoint } from '../run/find-checkpoint.js';
+import { ModelEngine } from './model-engine.js';
+import { RowBatches } from './row-batches.js';
+import { verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
+import { networkShape } from '../compute/sizes.js';
+import { readTrainedConfig } from '../run/trained-config.js';
+import type {
+  Evaluation,
+  GenerateOptions,
+  OpenOptions,
+  TrainedModel,
+} from '../train/trained-model.js';
+import { Turns } from './turns.js';
+import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
+
+/**
+ * Opens a trained model.
+ *
+ * @param run directory of a run, or of one of its checkpoints
+ * @param workerFile entry of the threads; tests bring one whose workers die
+ * @throws UserError when there is no whole checkpoint
+ */
+export async function openModel(
+  run: string,
+  options: OpenOptions = {},
+  workerFile?: string,
+): Promise<TrainedModel> {
+  const found = await findCheckpoint(run, options.checkpoint);
+  const state = await verifyCheckpoint(found.checkpoint);
+  const overrides = [
+    ...(options.workers === undefined ? [] : [`workers=${options.workers}`]),
+    ...(options.backend === undefined ? [] : [`backend=${options.backend}`]),
+  ];
+  const notify = options.notify ?? ((message) => process.emitWarning(message));
+  const config = await readTrainedConfig(found.run, found.checkpoint, state, notify, overrides);
+  const vocabulary = await found.run.readVocabulary(state);
+  return new SharedModel(config, vocabulary, state, found.checkpoint, workerFile);
+}
+
+class SharedModel implements TrainedModel {
+  readonly tokenizer: Tokenizer;
+  readonly classes: readonly string[];
+  readonly step: number;
+  readonly corpus: string;
+  readonly #calls: Calls;
+  readonly #engine: ModelEngine;
+  readonly #rows: RowBatches;
+  readonly #evaluations = new Turns();
+  #closed: Promise<void> | undefined;
+
+  constructor(
+    readonly config: NamedConfig,
+    vocabulary: Vocabulary,
+    state: RunState,
+    readonly checkpoint: string,
+    workerFile?: string,
+  ) {
+    this.tokenizer = vocabulary.tokenizer;
+    this.classes = vocabulary.classes;
+    this.step = state.step;
+    this.corpus = state.corpus;
+    this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
+    const shape = networkShape(config, this.tokenizer.vocabularySize, this.classes);
+    this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
+    this.#rows = new RowBatches(this.#engine);
+  }
+
+  classify(texts: readonly string[]): Promise<Float32Array[]> {
+    return this.#calls.run(async () => {
+      if (this.config.task !== 'classify') {
+        throw new UserError(
+          `${this.checkpoint} is a language model: it generates, it does not classify`,
+        );
+      }
+      // A copy: the caller's list may change before its turn comes.
+      const given = copyTexts(texts);
+      const results = new Array<Float32Array>(given.length);
+      await this.#rows.compute({
+        count: given.length,
+        tokensOf: (row) => encodeRow(this.tokenizer, given[row]!, this.config.data),
+        placeFor: (row) => (results[row] = new Float32Array(this.classes.length)),
+      });
+      return results;
+    });
+  }
+
+  evaluate(store: TokenStore): Promise<Evaluation> {
+    return this.#calls.run(() =>
+      // One after the other: each goes over its store in order and may need a larger engine than the one before.
+      this.#evaluations.take(async () => {
+        this.#checkStore(store);
+        const source = evaluationBatches(this.config, store);
+        const engine = await this.#engine.fit(source);
+        return evaluate(engine, source, (work) => this.#engine.take(work, engine));
+      }),
+    );
+  }
+
+  async *generate(options: GenerateOptions): AsyncGenerator<string, void, undefined> {
+    const call = this.#calls.begin();
+    try {
+      if (this.config.task !== 'language-model') {
+        throw new UserError(
+          `${this.checkpoint} is a classifier: it predicts classes, it does not generate`,
+        );
+      }
+      checkGenerateOptions(options);
+      const given = { ...options };
+      const { sequenceLength } = this.config.train;
+      const { shape } = this.#engine;
+      const state = createState(shape);
+      const probabilities = new Float32Array(shape.outputs);
+      const read = async (tokens: readonly number[]): Promise<void> => {
+        for (let at = 0; at < tokens.length; at += sequenceLength) {
+          const chunk = tokens.slice(at, at + sequenceLength);
+          await this.#rows.compute({
+            count: 1,
+            tokensOf: () => chunk,
+            state,
+            placeFor: () => probabilities,
+          });
+        }
+      };
+      const prompt = this.tokenizer.encode(given.prompt);
+      await read(prompt.length > 0 ? prompt : [this.tokenizer.emptyToken]);
+      const textOf = streamText(this.tokenizer, given.prompt);
+      for (let index = 0; index < given.length; index++) {
+        const token = draw(probabilities, given, index);
+        call.pause();
+        yield textOf(token);
+        call.resume();
+        if (index + 1 < given.length) await read([token]);
+      }
+    } finally {
+      call.end();
+    }
+  }
+
+  /** @throws UserError when its token ids or its classes mean something else than this model's */
+  #checkStore(store: unknown): asserts store is TokenStore {
+    if (typeof store !== 'object' || store === null || !('readRows' in store)) {
+      throw new UserError(`evaluate: expected a token store, got ${describeValue(store)}`);
+    }
+    const { vocabulary } = store as TokenStore;
+    if (vocabulary === undefined) return;
+    if (formatVocabulary(vocabulary) === formatVocabulary(this)) return;
+    throw new UserError(
+      `${this.checkpoint}: the token store was prepared with another vocabulary or other classes than this model's: ` +
+        'prepare its files with prepareHeldOut(model, paths)',
+    );
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#calls.close().then(() => this.#engine.close()));
+  }
+}
+
+/** @throws UserError for what is no list of texts: callers in JavaScript have no compiler to tell them */
+function copyTexts(texts: readonly unknown[]): string[] {
+  if (!Array.isArray(texts)) {
+    throw new UserError(`classify: expected a list of texts, got ${describeValue(texts)}`);
+  }
+  return Array.from(texts, (text: unknown, index) => {
+    if (typeof text === 'string') return text;
+    throw new UserError(
+      `classify: expected text ${index} to be a string, got ${describeValue(text)}`,
+    );
+  });
+}
+
+/** Draws a token id; id 0, padding, is never drawn. */
+function draw(
+  probabilities: Float32Array,
+  { temperature, topK, seed }: GenerateOptions,
+  index: number,
+): number {
+  const ids = Array.from(probabilities.keys()).slice(1);
+  ids.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
+  const power = 1 / temperature;
+  // Of a temperature of next to nothing as of 0: no number is its power.
+  if (!Number.isFinite(power)) return ids[0]!;
+  const kept = topK > 0 ? ids.slice(0, topK) : ids;
+  // By the likeliest: powers of small probabilities would all be 0.
+  const highest = probabilities[kept[0]!]!;
+  const weights = kept.map((id) => (probabilities[id]! / highest) ** power);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let rest = uniform(seed, PURPOSE.sampling, 0, index) * total;
+  for (const [place, weight] of weights.entries()) {
+    rest -= weight;
+    if (rest < 0) return kept[place]!;
+  }
+  return kept.at(-1)!;
+}

@@ -1,0 +1,134 @@
+import type { HostBatch } from '../data/batches/batches.js';
+import { SLOT } from '../model/plan.js';
+import { createHostBatch } from '../compute/batch-feed.js';
+import { putState, takeState, type CarriedState } from '../compute/carried-state.js';
+import type { Engine } from '../compute/engine.js';
+import type { ModelEngine } from './model-engine.js';
+
+/** Rows that one caller wants computed. */
+export interface Rows {
+  readonly count: number;
+  /** Tokens of a row; asked for once, when its turn comes. */
+  tokensOf(row: number): readonly number[];
+  /** What a language model's row starts from, and then what it has ended with. */
+  readonly state?: CarriedState;
+  /** Where a row's probabilities go: of the classes, or of the token behind its last. */
+  placeFor(row: number): Float32Array;
+}
+
+interface WaitingCall {
+  readonly rows: Rows;
+  /** The row that is next in line, and its tokens if it has been looked at. */
+  next: number;
+  tokens: readonly number[] | undefined;
+  /** Rows that have no result yet. */
+  left: number;
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+interface TakenRow {
+  readonly call: WaitingCall;
+  readonly row: number;
+}
+
+/**
+ * Computes rows for any number of callers at once. Whatever rows wait when the engine becomes free are computed together,
+ * one of each caller in turn, so that a caller with many does not keep out one with few. Rows do not see each other: each
+ * gets the bits that it would get alone. Nobody waits for company: where nothing is under way a call begins at once.
+ */
+export class RowBatches {
+  readonly #batch: HostBatch;
+  #waiting: WaitingCall[] = [];
+  #isRunning = false;
+
+  constructor(private readonly engine: ModelEngine) {
+    this.#batch = createHostBatch(engine.rowSizes);
+  }
+
+  /** Resolves when all rows have been computed. */
+  compute(rows: Rows): Promise<void> {
+    if (rows.count === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const left = rows.count;
+      this.#waiting.push({ rows, next: 0, tokens: undefined, left, resolve, reject });
+      if (!this.#isRunning) void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#waiting.length > 0) await this.#computeBatch();
+    this.#isRunning = false;
+  }
+
+  /** Never rejects: an error goes to the calls that it concerns. */
+  async #computeBatch(): Promise<void> {
+    let taken: TakenRow[] | undefined;
+    try {
+      await this.engine.take(async (engine) => {
+        taken = this.#fill(engine);
+        if (taken.length === 0) return;
+        engine.load(SLOT.prediction, this.#batch);
+        await engine.predict(SLOT.prediction);
+        this.#handOut(engine, taken);
+      });
+    } catch (error) {
+      // Where there is no engine nobody can be helped.
+      const concerned = taken?.map(({ call }) => call) ?? [...this.#waiting];
+      for (const call of concerned) this.#fail(call, error);
+    }
+  }
+
+  /** Fills the batch with rows that wait, while there is room. */
+  #fill(engine: Engine): TakenRow[] {
+    const { maxRows, maxTokens } = this.engine.rowSizes;
+    const batch = this.#batch;
+    const taken: TakenRow[] = [];
+    while (taken.length < maxRows) {
+      const call = this.#waiting.shift();
+      if (call === undefined) break;
+      const { rows, next } = call;
+      try {
+        call.tokens ??= rows.tokensOf(next);
+      } catch (error) {
+        this.#fail(call, error);
+        continue;
+      }
+      const start = batch.rowStart[taken.length]!;
+      const end = start + call.tokens.length;
+      if (end > maxTokens) {
+        this.#waiting.unshift(call);
+        break;
+      }
+      batch.tokens.set(call.tokens, start);
+      batch.rowStart[taken.length + 1] = end;
+      if (rows.state) putState(engine, SLOT.prediction, taken.length, rows.state);
+      taken.push({ call, row: next });
+      call.tokens = undefined;
+      call.next++;
+      if (call.next < rows.count) this.#waiting.push(call);
+    }
+    batch.rows = taken.length;
+    return taken;
+  }
+
+  #handOut(engine: Engine, taken: readonly TakenRow[]): void {
+    const { rowSource, rowStart, tokenPlaces } = engine.layout(SLOT.prediction);
+    const classify = this.engine.shape.task === 'classify';
+    for (let k = 0; k < taken.length; k++) {
+      const source = rowSource[k]!;
+      const { call, row } = taken[source]!;
+      const last = tokenPlaces[rowStart[k + 1]! - 1]!;
+      engine.probabilities(classify ? k : last, call.rows.placeFor(row));
+      if (call.rows.state) takeState(engine, SLOT.prediction, source, call.rows.state);
+      call.left--;
+      if (call.left === 0) call.resolve();
+    }
+  }
+
+  #fail(call: WaitingCall, error: unknown): void {
+    this.#waiting = this.#waiting.filter((other) => other !== call);
+    call.reject(error);
+  }
+}

@@ -1,0 +1,124 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  type BatchSource,
+  classifyBatches,
+  type HostBatch,
+  languageModelBatches,
+} from '../../../src/data/batches/batches.js';
+import { UserError } from '../../../src/errors.js';
+import { storeOf } from '../stores.js';
+
+function batchFor({ maxTokens, maxRows }: BatchSource): HostBatch {
+  return {
+    rows: 0,
+    tokens: new Int32Array(maxTokens).fill(-1),
+    rowStart: new Int32Array(maxRows + 1).fill(-1),
+    labels: new Int32Array(maxRows).fill(-1),
+    targets: new Int32Array(maxTokens).fill(-1),
+    startsFresh: false,
+  };
+}
+
+async function readEpoch(source: BatchSource, epoch: number): Promise<HostBatch[]> {
+  const batches: HostBatch[] = [];
+  for (let step = 0; step < source.stepsPerEpoch; step++) {
+    const batch = batchFor(source);
+    await source.read(epoch * source.stepsPerEpoch + step, batch);
+    batches.push(batch);
+  }
+  return batches;
+}
+
+const rowsOf = ({ rows, rowStart, tokens }: HostBatch): number[][] =>
+  Array.from({ length: rows }, (_, i) => [...tokens.subarray(rowStart[i], rowStart[i + 1])]);
+
+const corpus = fc.array(fc.array(fc.nat(99), { minLength: 1, maxLength: 6 }), {
+  minLength: 1,
+  maxLength: 40,
+});
+
+describe('batches of rows', () => {
+  it('hold every row of an epoch once, with its tokens and its label', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        corpus,
+        fc.integer({ min: 1, max: 9 }),
+        fc.nat(5),
+        fc.boolean(),
+        async (rows, batchSize, epoch, shuffle) => {
+          const source = classifyBatches(storeOf(rows), {
+            batchSize,
+            seed: 3,
+            shuffle,
+            bucketBatches: 1,
+          });
+          const batches = await readEpoch(source, epoch);
+          const labels = batches.flatMap((batch) => [...batch.labels.subarray(0, batch.rows)]);
+          expect([...labels].sort((a, b) => a - b)).toEqual(rows.map((_, i) => 100 + i));
+          expect(batches.flatMap(rowsOf)).toEqual(labels.map((label) => rows[label - 100]));
+          for (const batch of batches) expect(batch.startsFresh).toBe(true);
+        },
+      ),
+    );
+  });
+
+  it('come in another order in every epoch, and as stored without shuffling', async () => {
+    const store = storeOf(Array.from({ length: 50 }, (_, i) => [i]));
+    const options = { batchSize: 50, seed: 1, bucketBatches: 1 };
+    const shuffled = classifyBatches(store, { ...options, shuffle: true });
+    const [first] = await readEpoch(shuffled, 0);
+    const [second] = await readEpoch(shuffled, 1);
+    expect(rowsOf(first!)).not.toEqual(rowsOf(second!));
+    const plain = classifyBatches(store, { ...options, shuffle: false });
+    const [stored] = await readEpoch(plain, 1);
+    expect(rowsOf(stored!).flat()).toEqual(Array.from({ length: 50 }, (_, i) => i));
+  });
+});
+
+describe('batches of a stream', () => {
+  const store = storeOf([Array.from({ length: 14 }, (_, i) => i), [14, 15, 16, 17]]);
+
+  it('cut it into rows that go on from batch to batch, with the next token as target', async () => {
+    const source = languageModelBatches(store, { batchSize: 3, sequenceLength: 2 });
+    expect(source).toMatchObject({ stepsPerEpoch: 3, maxTokens: 6, maxRows: 3 });
+    const batches = await readEpoch(source, 2);
+    expect(batches.map(rowsOf)).toEqual([
+      [[0], [5], [10]],
+      [
+        [1, 2],
+        [6, 7],
+        [11, 12],
+      ],
+      [
+        [3, 4],
+        [8, 9],
+        [13, 14],
+      ],
+    ]);
+    expect(batches.map(({ startsFresh }) => startsFresh)).toEqual([true, false, false]);
+  });
+
+  it('give each token its successor', async () => {
+    const sizes = fc.integer({ min: 1, max: 8 });
+    await fc.assert(
+      fc.asyncProperty(sizes, sizes, async (batchSize, sequenceLength) => {
+        const source = languageModelBatches(store, { batchSize, sequenceLength });
+        let seen = 0;
+        for (const batch of await readEpoch(source, 0)) {
+          const count = batch.rowStart[batch.rows]!;
+          for (let i = 0; i < count; i++) expect(batch.targets[i]).toBe(batch.tokens[i]! + 1);
+          seen += count;
+        }
+        expect(seen).toBe(Math.floor(17 / batchSize) * batchSize);
+      }),
+    );
+  });
+
+  it('are refused when the corpus is too short', () => {
+    const make = () => languageModelBatches(store, { batchSize: 18, sequenceLength: 2 });
+    expect(make).toThrow(UserError);
+    expect(make).toThrow('has 18 tokens, too few for train.batchSize 18: expected at least 19.');
+    expect(languageModelBatches(store, { batchSize: 17, sequenceLength: 9 }).stepsPerEpoch).toBe(1);
+  });
+});

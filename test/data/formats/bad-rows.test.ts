@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { type ExampleOptions, readSource } from '../../../src/data/formats/examples.js';
+import { RowError } from '../../../src/data/formats/row-error.js';
+import { listSources } from '../../../src/data/input/sources.js';
+import { collect, useScratch } from '../scratch.js';
+
+const scratch = useScratch();
+const columns: ExampleOptions = { text: 'text', label: 'label' };
+const collected: ExampleOptions = { ...columns, onBadRow: 'quarantine' };
+
+describe('bad rows', () => {
+  async function readBoth(name: string, content: string | Uint8Array) {
+    const { path } = await scratch({ [name]: content });
+    const [listed] = await listSources(
+      { patterns: [path(name)], format: undefined, key: 'input' },
+      () => undefined,
+    );
+    const batches = await collect(readSource(listed!.source, collected));
+    return {
+      rows: batches.flatMap(({ rows }) => rows.map(({ text, line, row }) => [text, line, row])),
+      bad: batches.flatMap(({ bad }) => bad.map(({ line, row, raw }) => [line, row, raw])),
+      reasons: batches.flatMap(({ bad }) => bad.map(({ reason }) => reason)),
+    };
+  }
+
+  it('of a CSV are given apart, with line, number and text, and count as rows', async () => {
+    const csv = 'text,label\na,x\nonly\n"b\nc",y,"z\n"\n\nd,\n"e\n",x\n';
+    expect(await readBoth('a.csv', csv)).toEqual({
+      rows: [
+        ['a', 2, 1],
+        ['e\n', 9, 5],
+      ],
+      bad: [
+        [3, 2, 'only'],
+        [4, 3, '"b\nc",y,"z\n"'],
+        [8, 4, 'd,'],
+      ],
+      reasons: [
+        'expected 2 cells as in the header, found 1.',
+        'expected 2 cells as in the header, found 3.',
+        'expected the name of a class in "label", found nothing.',
+      ],
+    });
+  });
+
+  it('of a JSONL are given apart', async () => {
+    const jsonl =
+      '{"text":"a","label":1}\n{"text"\n\n{"text":1,"label":2}\n{"text":"b","label":" "}\n';
+    const { rows, bad, reasons } = await readBoth('a.jsonl', jsonl);
+    expect(rows).toEqual([['a', 1, 1]]);
+    expect(bad).toEqual([
+      [2, 2, '{"text"'],
+      [4, 3, '{"text":1,"label":2}'],
+      [5, 4, '{"text":"b","label":" "}'],
+    ]);
+    expect(reasons).toHaveLength(3);
+  });
+
+  it('are cut when they are long', async () => {
+    const { bad } = await readBoth('a.csv', `text,label\n${'x'.repeat(99_999)}\n`);
+    expect(bad).toEqual([[2, 1, 'x'.repeat(4096)]]);
+  });
+
+  it('are rows that are no CSV, or repeat the header, among others', async () => {
+    const text = 'text,label\na,x\nonly\n"q"uote,x\nb,y\ntext,label\n"open,x\nc,z\n';
+    const { path } = await scratch({ 'a.csv': text });
+    const source = { path: path('a.csv'), format: 'csv' } as const;
+    const batches = await collect(readSource(source, collected));
+    const rows = batches.flatMap((batch) => batch.rows.map((each) => [each.line, each.text]));
+    expect(rows).toEqual([
+      [2, 'a'],
+      [5, 'b'],
+      [8, 'c'],
+    ]);
+    const bad = batches.flatMap((batch) => batch.bad.map(({ line, raw }) => [line, raw]));
+    expect(bad).toEqual([
+      [3, 'only'],
+      [4, '"q"uote,x'],
+      [6, 'text,label'],
+      [7, '"open,x'],
+    ]);
+  });
+
+  it('repeat the header also with other white space or the byte order mark of a joined file', async () => {
+    const text = 'text,label\na,x\n\ufefftext,label\nb,y\n text ,label \n\ufeff"text","label"\n';
+    const { rows, bad } = await readBoth('a.csv', text);
+    expect(rows).toHaveLength(2);
+    expect(bad.map(([line]) => line)).toEqual([3, 5, 6]);
+  });
+
+  it('are errors with their place unless they are asked for', async () => {
+    const { path } = await scratch({ 'a.csv': 'text,label\na,x\nonly\n' });
+    const source = { path: path('a.csv'), format: 'csv' } as const;
+    const error: unknown = await collect(readSource(source, columns)).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toBeInstanceOf(RowError);
+    expect(error).toMatchObject({ line: 3, reason: 'expected 2 cells as in the header, found 1.' });
+  });
+});

@@ -1,0 +1,68 @@
+import { readdir } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/load.js';
+import { findColumn } from '../../../src/data/formats/columns.js';
+import { planCorpus } from '../../../src/data/prepare/plan.js';
+import { useScratch } from '../scratch.js';
+
+const scratch = useScratch();
+
+describe('the first row of a file whose columns are given by number', () => {
+  async function plan(text: string, options: object = {}, name = 'a.csv') {
+    const content = name.endsWith('.gz') ? gzipSync(text) : text;
+    const { dir, path } = await scratch({ [name]: content });
+    const data = { train: path(name), text: 1, label: 2, storeDir: path('stores'), ...options };
+    const config = parseConfig(JSON.stringify({ task: 'classify', data }), 'c.yaml');
+    const said: string[] = [];
+    const outcome = await planCorpus(config, (message) => said.push(message)).then(
+      () => said,
+      (error: unknown) => (error as Error).message,
+    );
+    expect(await readdir(dir)).toEqual([name]);
+    return JSON.parse(JSON.stringify(outcome).replaceAll(`${dir}/`, '')) as string | string[];
+  }
+  const rows = 'good day,ham\nbuy now,spam\n"see, you",ham\n';
+
+  it('is refused as a header where it has a class of rows below', async () => {
+    const sentence =
+      'data.train: the first row of a.csv is data, not the names of columns: its column 2 is "ham", as in rows below; set data.header to false.';
+    expect(await plan(rows)).toBe(sentence);
+    expect(await plan(rows, {}, 'a.csv.gz')).toBe(sentence.replace('a.csv', 'a.csv.gz'));
+    expect(await plan(rows.replaceAll(',', ';'), { delimiter: ';' })).toMatch(
+      /is data, not the names/,
+    );
+  });
+
+  it('is named where nothing tells what it is', async () => {
+    const sentence = (names: string) =>
+      `a.csv: the first row is taken for the names of columns, and calls ${names}; if it is data, set data.header to false.`;
+    const header = `body,class\n${rows}body,class\nx,class\n`;
+    expect(await plan(header.replace('x,class\n', ''))).toEqual([
+      sentence('column 1 "body" and 2 "class"'),
+    ]);
+    expect(await plan('first row,only\na,b\nc,d\n')).toEqual([
+      sentence('column 1 "first row" and 2 "only"'),
+    ]);
+  });
+
+  it('is no matter where columns have names, or the file has none', async () => {
+    expect(await plan(rows, { header: false })).toEqual([]);
+    expect(await plan(`text,label\n${rows}`, { text: 'text', label: 'label' })).toEqual([]);
+    expect(await plan('')).toEqual([]);
+  });
+});
+
+describe('a column that is missing', () => {
+  it('is told with the key that names it, or with the delimiter that divides the header', () => {
+    const find = (header: string[]) => () => findColumn(header, 'label', 'a.csv', 'data.label');
+    expect(find(['id', 'text'])).toThrow(
+      'a.csv has no column "label"; its header names "id", "text": set data.label to the one that is meant.',
+    );
+    for (const delimiter of [';', '\t', '|']) {
+      expect(find([['text', 'label'].join(delimiter)])).toThrow(
+        `it looks divided by ${JSON.stringify(delimiter)}, so set data.delimiter to that.`,
+      );
+    }
+  });
+});

@@ -1,0 +1,53 @@
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { decompressGzip } from '../../../src/data/input/gzip.js';
+import { collect } from '../scratch.js';
+
+const first = gzipSync('one '.repeat(100));
+const second = gzipSync('two '.repeat(50));
+const zeros = Buffer.alloc(600);
+
+/** What is decompressed from data that comes in pieces of a length, or the refusal's message. */
+async function decompress(length: number, ...parts: Uint8Array[]): Promise<string> {
+  const all = Buffer.concat(parts);
+  const pieces = async function* (): AsyncGenerator<Buffer> {
+    for (let at = 0; at < all.length; at += length) {
+      yield await Promise.resolve(all.subarray(at, at + length));
+    }
+  };
+  try {
+    return Buffer.concat(await collect(decompressGzip(pieces(), 1024))).toString();
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+describe.each([1, 7, 1000])('gzip data in pieces of %i bytes', (length) => {
+  it('is all of its members, and zeros behind the last one', async () => {
+    const both = 'one '.repeat(100) + 'two '.repeat(50);
+    expect(await decompress(length, first, second)).toBe(both);
+    expect(await decompress(length, first, second, zeros)).toBe(both);
+  });
+
+  it('is refused when anything else follows a member', async () => {
+    const behindZeros = `ends at byte ${first.length}, but other bytes follow: expected another member or the end of the file`;
+    expect(await decompress(length, first, zeros, second)).toBe(behindZeros);
+    expect(await decompress(length, first, Buffer.alloc(2), Buffer.of(7))).toBe(behindZeros);
+    for (const rest of ['x', 'some text', '\u001f']) {
+      expect(await decompress(length, first, Buffer.from(rest))).toBe('is damaged or cut off');
+    }
+  });
+
+  it('is refused when it is cut off, or a checksum does not fit', async () => {
+    for (const cut of [0, 1, 10, first.length - 1]) {
+      expect(await decompress(length, first.subarray(0, cut))).toBe('is damaged or cut off');
+      if (cut === 0) continue;
+      expect(await decompress(length, second, first.subarray(0, cut))).toBe(
+        'is damaged or cut off',
+      );
+    }
+    const damaged = Buffer.from(first);
+    damaged[first.length - 6]! ^= 1;
+    expect(await decompress(length, damaged)).toBe('is damaged or cut off');
+  });
+});

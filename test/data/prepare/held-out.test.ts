@@ -1,0 +1,205 @@
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encodeRow } from '../../../src/data/batches/encode-row.js';
+import { readExamples } from '../../../src/data/formats/examples.js';
+import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
+import type { TokenStore } from '../../../src/data/store/token-store.js';
+import { UserError } from '../../../src/errors.js';
+import { configure, usePreparation } from './corpora.js';
+import { collect, useScratch } from '../scratch.js';
+
+const scratch = useScratch();
+const prepare = usePreparation();
+
+async function readAll(store: TokenStore) {
+  const into = {
+    tokens: new Int32Array(store.tokens),
+    rowStart: new Int32Array(store.rows + 1),
+    labels: new Int32Array(store.rows),
+  };
+  await store.readRows(
+    Int32Array.from({ length: store.rows }, (_, i) => i),
+    into,
+  );
+  return into;
+}
+
+const silent = (): void => undefined;
+
+type Encode = (text: string) => Buffer;
+const encodings: Record<string, { encoding?: string; encode: Encode }> = {
+  'utf-8': { encode: (text) => Buffer.from(text) },
+  'utf-8 with a mark': { encode: (text) => Buffer.from(`\uFEFF${text}`) },
+  'utf-16 with a mark': { encode: (text) => Buffer.from(`\uFEFF${text}`, 'utf16le') },
+  'utf-16': { encoding: 'utf-16le', encode: (text) => Buffer.from(text, 'utf16le') },
+  latin1: { encoding: 'latin1', encode: (text) => Buffer.from(text, 'latin1') },
+};
+const tokenizers = [
+  { kind: 'word', minCount: 1, vocabularySize: 9 },
+  { kind: 'word', minCount: 1, outOfVocabulary: null, vocabularySize: 7, filters: '', split: ',' },
+  { kind: 'word', minCount: 1, unknownToken: 'b', lineEnd: '<eos>', vocabularySize: 5 },
+  { kind: 'char', minCount: 2 },
+  { kind: 'byte' },
+  { kind: 'bpe', vocabularySize: 260 },
+];
+/** What every one of the encodings has; the line ends of rows are chosen apart. */
+const text = fc.string({
+  unit: fc.constantFrom('a', 'b', 'A', ' ', ' ', 'é', ',', '.', '\t'),
+  maxLength: 12,
+});
+const reading = {
+  tokenizer: fc.constantFrom(...tokenizers),
+  encoding: fc.constantFrom(...Object.keys(encodings)),
+};
+/** How one of several files is written. */
+const writing = {
+  lineEnd: fc.constantFrom('\n', '\r\n', '\r'),
+  endsWhole: fc.boolean(),
+  gzipped: fc.boolean(),
+};
+
+type Files = [name: string, content: string | Buffer][];
+
+function pack(name: string, content: string, encoding: string, gzipped: boolean): Files[number] {
+  const bytes = encodings[encoding]!.encode(content);
+  return gzipped ? [`${name}.gz`, gzipSync(bytes)] : [name, bytes];
+}
+
+/** Prepares files as training and validation files, and the latter with what was learned then. */
+async function prepareBoth(
+  task: 'classify' | 'language-model',
+  files: Files,
+  data: Record<string, unknown>,
+) {
+  const held: Files = files.map(([name, content]) => [`held-${name}`, content]);
+  const { path } = await scratch(Object.fromEntries([...files, ...held]));
+  const paths = held.map(([name]) => path(name));
+  const config = configure(task, {
+    ...data,
+    train: files.map(([name]) => path(name)),
+    validation: paths,
+    storeDir: path('stores'),
+  });
+  const { corpus } = await prepare(config);
+  const heldOut = await prepareHeldOut({ config, ...corpus }, paths, '--data', silent);
+  try {
+    const found = await readAll(heldOut.store);
+    return { config, corpus, paths, found, expected: await readAll(corpus.validation!) };
+  } finally {
+    await heldOut.close();
+  }
+}
+
+describe('held-out files have the tokens of a validation split of the same files', () => {
+  it('as streams, with blank lines and line ends of all kinds', async () => {
+    const lines = fc.array(text, { minLength: 3, maxLength: 12 });
+    const file = fc.record({ ...writing, lines });
+    const property = fc.asyncProperty(
+      fc.record({ ...reading, files: fc.array(file, { minLength: 3, maxLength: 5 }) }),
+      async ({ tokenizer, encoding, files }) => {
+        const { found, expected } = await prepareBoth(
+          'language-model',
+          files.map(({ lines: all, lineEnd, endsWhole, gzipped }, i) => {
+            const content = `a,b A${lineEnd}${all.join(lineEnd)}${endsWhole ? lineEnd : ' b,a'}`;
+            return pack(`${i}.txt`, content, encoding, gzipped);
+          }),
+          { tokenizer, encoding: encodings[encoding]!.encoding },
+        );
+        expect(found).toEqual(expected);
+      },
+    );
+    await fc.assert(property, { numRuns: 5 });
+  });
+
+  it('as rows, and prediction sees the same ones', async () => {
+    const row = fc.record({ text, label: fc.constantFrom('x', 'y y', '7') });
+    const file = fc.record({
+      ...writing,
+      rows: fc.array(row, { minLength: 2, maxLength: 9 }),
+      format: fc.constantFrom('csv', 'tsv', 'jsonl'),
+    });
+    const property = fc.asyncProperty(
+      fc.record({
+        ...reading,
+        files: fc.array(file, { minLength: 3, maxLength: 5 }),
+        truncate: fc.constantFrom('pre', 'post'),
+      }),
+      async ({ tokenizer, encoding, files, truncate }) => {
+        const { config, corpus, paths, found, expected } = await prepareBoth(
+          'classify',
+          files.map(({ rows, format, lineEnd, endsWhole, gzipped }, i) => {
+            const all = [...rows, ...['x', 'y y', '7'].map((label) => ({ text: 'a', label }))];
+            const content = layOut(all, format, lineEnd, endsWhole);
+            return pack(`${i}.${format}`, content, encoding, gzipped);
+          }),
+          { tokenizer, encoding: encodings[encoding]!.encoding, maxLength: 5, truncate },
+        );
+        expect(found).toEqual(expected);
+        const read = await collect(readExamples(paths, { ...config.data, label: undefined }));
+        const ids = read.map((each) => encodeRow(corpus.tokenizer, each.text, config.data));
+        expect(ids.flat()).toEqual(Array.from(found.tokens));
+        expect(ids).toHaveLength(found.labels.length);
+      },
+    );
+    await fc.assert(property, { numRuns: 5 });
+  });
+});
+
+function layOut(
+  rows: readonly { text: string; label: string }[],
+  format: string,
+  lineEnd: string,
+  endsWhole: boolean,
+): string {
+  if (format === 'jsonl') {
+    // JSON Lines end in line feeds.
+    const end = lineEnd === '\r' ? '\n' : lineEnd;
+    return `${rows.map((row) => JSON.stringify(row)).join(end)}${endsWhole ? end : ''}`;
+  }
+  const delimiter = format === 'tsv' ? '\t' : ',';
+  const lines = [{ text: 'text', label: 'label' }, ...rows].map(
+    (row) => `"${row.label}"${delimiter}"${row.text}"`,
+  );
+  return `${lines.join(lineEnd)}${endsWhole ? lineEnd : ''}`;
+}
+
+it('held-out files that cannot be used are named with their line, and leave nothing behind', async () => {
+  const { dir, path } = await scratch({
+    'train.csv': 'text,label\na,x\nb,y\n',
+    'class.csv': 'text,label\na,x\nb,z\n',
+    'empty.csv': 'text,label\n',
+    'header.csv': 'txt,label\na,x\n',
+    'short.csv': 'text,label\nx\n',
+  });
+  const data = { train: path('train.csv'), validation: 0, storeDir: path('stores') };
+  const config = configure('classify', data);
+  const { corpus } = await prepare(config);
+  for (const [name, sentence] of [
+    ['class.csv', 'line 3: expected one of the model\'s classes ("x", "y"), got "z"'],
+    ['empty.csv', '--data has no text: the files are empty.'],
+    ['header.csv', 'has no column "text"'],
+    ['short.csv', 'line 2: '],
+    ['gone.csv', '--data: there is no file'],
+  ] as const) {
+    const model = { config, ...corpus };
+    const refused = prepareHeldOut(model, [path(name)], '--data', silent);
+    await expect(refused).rejects.toThrow(UserError);
+    await expect(refused).rejects.toThrow(sentence);
+  }
+  const left = readdirSync(tmpdir()).filter((name) => name.startsWith('lockstep-held-out'));
+  expect(left.filter((name) => name.includes(`-${process.pid}-`))).toEqual([]);
+  expect(readdirSync(dir)).toContain('stores');
+});
+
+it('bad rows of held-out files are left out where the training left them out, and counted', async () => {
+  const { path } = await scratch({ 'a.csv': 'text,label\na,x\nb,y\nbad\n' });
+  const data = { train: path('a.csv'), validation: 0, onBadRow: 'skip', storeDir: path('stores') };
+  const config = configure('classify', data);
+  const { corpus } = await prepare(config);
+  const heldOut = await prepareHeldOut({ config, ...corpus }, [path('a.csv')], '--data', silent);
+  expect(heldOut).toMatchObject({ badRows: 1, store: { rows: 2 } });
+  await heldOut.close();
+});

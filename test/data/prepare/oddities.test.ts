@@ -1,0 +1,139 @@
+import { readdir } from 'node:fs/promises';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseConfig } from '../../../src/config/load.js';
+import { describeOddities, isShifted } from '../../../src/data/prepare/oddities.js';
+import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
+import type { TrainEvent } from '../../../src/events.js';
+import { useScratch } from '../scratch.js';
+
+const scratch = useScratch();
+
+function oddities(classes: string[], train: number[], validation?: number[], shared = 0) {
+  const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
+  const told = (labels: number[]) => ({ labels });
+  const manifest = {
+    classes,
+    splits: { train: { rows: sum(train) }, validation: validation && { rows: sum(validation) } },
+    statistics: { train: told(train), validation: validation && told(validation) },
+    sharedRows: { validation: shared, test: 0 },
+  };
+  return describeOddities(manifest as never);
+}
+
+describe('a corpus is said to be odd', () => {
+  it.each([
+    [['ham', ' ham', 'ham '], 'white space'],
+    [['ham', 'ham\u200b', 'spam'], 'white space'],
+    [['Ham', 'ham', 'HAM'], 'case'],
+    [['caf\u00e9', 'cafe\u0301'], 'the form of their characters'],
+    [['Ham', 'ham '], 'case, white space and the form of their characters'],
+  ])('where names of classes are alike: %j', (classes, how) => {
+    const [sentence, ...others] = oddities(classes, [9, 9, 9].slice(0, classes.length));
+    expect(sentence).toContain(`differ in ${how} only`);
+    expect(others).toEqual([]);
+  });
+
+  it('where a class has one row to train on', () => {
+    expect(oddities(['a', 'b'], [1, 40])).toEqual(['The class "a" has a single row to train on.']);
+    expect(oddities(['a', 'b', 'c'], [1, 40, 1])).toEqual([
+      '2 classes have a single row each to train on: "a", "c".',
+    ]);
+  });
+
+  it('where validation rows are trained on', () => {
+    expect(oddities(['a', 'b'], [40, 40], [5, 5], 3)).toEqual([
+      '3 of 10 rows of data.validation (30.0 %) have the text of a training row: figures measured on them promise too much.',
+    ]);
+  });
+
+  it('where classes are distributed otherwise', () => {
+    expect(oddities(['a', 'b'], [900, 100], [50, 50])).toEqual([
+      'The classes of data.validation are distributed otherwise than those of data.train: "a" has 50.0 % of its rows, and 90.0 % of those to train on.',
+    ]);
+  });
+
+  it('and not where nothing is', () => {
+    expect(oddities(['a', 'b'], [40, 60], [3, 7])).toEqual([]);
+    expect(oddities([], [])).toEqual([]);
+  });
+});
+
+describe('a shift of classes', () => {
+  const shares = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 2, maxLength: 30 });
+  const uniform = fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }));
+
+  /** Draws rows of classes with these shares. */
+  function draw(weights: number[], rows: number, random: Iterator<number>): number[] {
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const counts = weights.map(() => 0);
+    for (let i = 0; i < rows; i++) {
+      let at = (random.next().value as number) * total;
+      counts[weights.findIndex((weight) => (at -= weight) < 0)]! += 1;
+    }
+    return counts;
+  }
+
+  it('is not seen in samples of one distribution, be they small or large', () => {
+    const size = fc.integer({ min: 0, max: 400 });
+    fc.assert(
+      fc.property(shares, size, size, fc.noShrink(uniform), (weights, n, m, random) => {
+        // Fast-check prefers the ends of a range, which no chance does.
+        const even = (function* () {
+          let state = 1 + Math.floor((random.next().value as number) * 2 ** 31);
+          for (;;) yield (state = (state * 48271) % 2147483647) / 2147483647;
+        })();
+        expect(isShifted(draw(weights, n, even), draw(weights, m, even))).toBe(false);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('is seen where a class takes the place of another, and not where too little can be told', () => {
+    expect(isShifted([500, 500], [80, 20])).toBe(true);
+    expect(isShifted([500, 500], [8, 2])).toBe(false);
+    expect(isShifted([5000, 5000, 5000], [0, 100, 100])).toBe(true);
+    expect(isShifted([1_000_000, 1_000_000], [104_000, 96_000])).toBe(false);
+    expect(isShifted([10, 0], [0, 0])).toBe(false);
+  });
+});
+
+it('is told when a store is made, and again when it is used', async () => {
+  const { path } = await scratch({
+    'a.csv': `text,label\n${'one two,ham\nthree four,spam\n'.repeat(3)}five, ham\n`,
+    'v.csv': 'text,label\none two,ham\nnew words,spam\n',
+  });
+  const data = { train: path('a.csv'), validation: path('v.csv'), storeDir: path('stores') };
+  const config = parseConfig(JSON.stringify({ task: 'classify', workers: 1, data }), 'c.yaml');
+  const prepare = async () => {
+    const notices: string[] = [];
+    const listen = (event: TrainEvent) => {
+      if (event.type === 'notice') notices.push(event.message);
+    };
+    await (await prepareCorpus(config, listen)).close();
+    return notices;
+  };
+  const first = await prepare();
+  expect(first).toEqual([
+    'The classes " ham", "ham" differ in white space only, and are learned as 2 classes: write them alike if they are one.',
+    'The class " ham" has a single row to train on.',
+    '1 of 2 rows of data.validation (50.0 %) have the text of a training row: figures measured on them promise too much.',
+  ]);
+  expect(await prepare()).toEqual(first);
+});
+
+it('is refused where most texts are nothing, also on second sight, and leaves no store', async () => {
+  const { path } = await scratch({ 'a.csv': 'text,label\none,a\ntwo,b\n,a\n,b\n!,a\n' });
+  const prepare = async (maxEmptyShare: number) => {
+    const data = { train: path('a.csv'), validation: 0, storeDir: path('stores'), maxEmptyShare };
+    const config = parseConfig(JSON.stringify({ task: 'classify', workers: 1, data }), 'c.yaml');
+    await (await prepareCorpus(config, () => undefined)).close();
+  };
+  const sentence =
+    'data.train: 3 of 5 texts (60.0 %) have no token: expected at most 50.0 % (data.maxEmptyShare); is "text" the column that data.text should name?';
+  await expect(prepare(0.5)).rejects.toThrow(sentence);
+  const stores = (await readdir(path('stores'))).filter((name) => !name.startsWith('pieces'));
+  expect(stores).toEqual([]);
+  await prepare(0.6);
+  await expect(prepare(0.5)).rejects.toThrow(sentence);
+});

@@ -1,0 +1,92 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/** The rooms of src/, from the roof down: a file imports from its own room and from rooms below. */
+const rooms = [
+  'cli',
+  'commands',
+  'index',
+  'library-terms',
+  'observe',
+  'use',
+  'bench',
+  'train',
+  'run',
+  'checkpoint',
+  'compute',
+  'data/prepare',
+  'data/batches',
+  'data/store',
+  'data/formats',
+  'data/input',
+  'config',
+  'data/tokenizers',
+  'model',
+  'backend',
+  'tensor',
+  'system',
+  'events',
+  'package-root',
+  'errors',
+];
+
+const source = path.join(import.meta.dirname, '../src');
+
+/** The files that each file of src/ imports, by their paths within it, also those imported when needed. */
+const imports = new Map(
+  readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))
+    .map((file) => {
+      const text = readFileSync(path.join(source, file), 'utf8');
+      const named = text.matchAll(/(?:\bfrom\s+|\bimport\(|\bimport\s+)'(\.[^']+)\.js'/g);
+      return [file, [...named].map((m) => path.join(path.dirname(file), `${m[1]!}.ts`))] as const;
+    }),
+);
+
+function roomOf(file: string): number {
+  return rooms.findIndex((room) => file === `${room}.ts` || file.startsWith(`${room}/`));
+}
+
+/** A way from a file back to itself, or undefined. */
+function findCircle(start: string): string[] | undefined {
+  const seen = new Set<string>();
+  const goOn = (file: string, way: string[]): string[] | undefined => {
+    for (const next of imports.get(file) ?? []) {
+      if (next === start) return [...way, next];
+      if (seen.has(next)) continue;
+      seen.add(next);
+      const found = goOn(next, [...way, next]);
+      if (found) return found;
+    }
+    return undefined;
+  };
+  return goOn(start, [start]);
+}
+
+describe('the house', () => {
+  it('has a room for every file', () => {
+    expect([...imports.keys()].filter((file) => roomOf(file) < 0)).toEqual([]);
+  });
+
+  it('imports downwards', () => {
+    const upwards = [...imports].flatMap(([file, used]) =>
+      used.filter((each) => roomOf(each) < roomOf(file)).map((each) => `${file} → ${each}`),
+    );
+    expect(upwards).toEqual([]);
+  });
+
+  it('has no circle of imports', () => {
+    const circles = [...imports.keys()].map(findCircle).filter((circle) => circle !== undefined);
+    expect(circles).toEqual([]);
+  });
+
+  it('has no import of a file that is not there', () => {
+    const lost = [...imports].flatMap(([file, used]) =>
+      used
+        .filter((each) => !imports.has(each) && !each.endsWith('.d.ts'))
+        .map((each) => `${file} → ${each}`),
+    );
+    expect(lost).toEqual([]);
+  });
+});

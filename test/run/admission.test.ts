@@ -1,0 +1,153 @@
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { NamedConfig } from '../../src/config/load.js';
+import { UserError } from '../../src/errors.js';
+import { admitNew, admitResume } from '../../src/run/admission.js';
+import { openModel } from '../../src/use/model-file.js';
+import { RunDirectory } from '../../src/run/run-directory.js';
+import { makeWorkplace } from '../e2e/corpus.js';
+import { readTree } from '../e2e/tree.js';
+import { noticesOf, readResult, trainSmall } from '../faults/small-run.js';
+
+const cwd = makeWorkplace();
+const pristine = join(cwd, 'pristine');
+const runDir = join(cwd, 'run');
+let config: NamedConfig;
+
+beforeAll(async () => {
+  expect((await trainSmall(cwd, 'classifier', { runDir: pristine })).error).toBeUndefined();
+  config = await new RunDirectory(pristine).readConfig();
+});
+beforeEach(() => {
+  rmSync(runDir, { recursive: true, force: true });
+  mkdirSync(runDir);
+});
+
+const names = ['config.yaml', 'vocabulary.json', 'history.json', 'latest'] as const;
+const checkpointStates = ['none', 'empty', 'whole', 'damaged'] as const;
+
+/** What lies in the directory, by the bits of a number. */
+function fill(present: number, checkpoints: (typeof checkpointStates)[number]): void {
+  for (const [bit, name] of names.entries()) {
+    if ((present >> bit) & 1) cpSync(join(pristine, name), join(runDir, name));
+  }
+  const folder = join(runDir, 'checkpoints');
+  if (checkpoints === 'none') return;
+  if (checkpoints === 'empty') {
+    mkdirSync(folder);
+    return;
+  }
+  cpSync(join(pristine, 'checkpoints'), folder, { recursive: true });
+  if (checkpoints === 'whole') return;
+  for (const name of readdirSync(folder)) truncateSync(join(folder, name, 'model.safetensors'), 9);
+}
+
+/** Starts with or without --resume as the sentences say; gives how it ended. */
+async function followHints(resume: boolean): Promise<'started' | 'another directory'> {
+  for (let tries = 0; tries < 3; tries++) {
+    const directory = new RunDirectory(runDir);
+    const before = readTree(runDir);
+    try {
+      if (resume) await admitResume(directory, config, false, () => undefined);
+      else await admitNew(directory);
+      return 'started';
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      const { message } = error as UserError;
+      expect(readTree(runDir)).toEqual(before);
+      if (/add --resume/.test(message)) resume = true;
+      else if (/leave out --resume|leaving out --resume/.test(message)) resume = false;
+      else if (/--run-dir/.test(message)) return 'another directory';
+      else throw new Error(`no way out: ${message}`, { cause: error });
+    }
+  }
+  throw new Error('the sentences lead in a circle');
+}
+
+describe.each(checkpointStates)('with checkpoints: %s', (checkpoints) => {
+  it('whatever else lies in the directory, what a refusal advises leads on, and nothing is changed', async () => {
+    for (let present = 0; present < 1 << names.length; present++) {
+      rmSync(runDir, { recursive: true });
+      mkdirSync(runDir);
+      fill(present, checkpoints);
+      for (const resume of [false, true]) {
+        const end = await followHints(resume);
+        if (checkpoints === 'whole' || present === 0) {
+          expect(end, String(present)).toBe(
+            checkpoints === 'damaged' ? 'another directory' : 'started',
+          );
+        }
+      }
+    }
+  });
+});
+
+it('config.yaml may be missing or damaged: the checkpoint itself knows what it was trained with', async () => {
+  for (const damage of ['missing', 'no YAML', 'another length']) {
+    rmSync(runDir, { recursive: true });
+    cpSync(pristine, runDir, { recursive: true });
+    const file = join(runDir, 'config.yaml');
+    const text = readFileSync(file, 'utf8');
+    if (damage === 'missing') rmSync(file);
+    if (damage === 'no YAML') writeFileSync(file, '{');
+    if (damage === 'another length')
+      writeFileSync(file, text.replace('maxLength: 256', 'maxLength: 3'));
+    if (damage.startsWith('another')) {
+      const told: string[] = [];
+      const model = await openModel(runDir, { notify: (message) => told.push(message) });
+      const whole = await openModel(pristine);
+      const texts = ['the sea is very blue and a leaf'];
+      expect(await model.classify(texts)).toEqual(await whole.classify(texts));
+      expect(told.join()).toMatch(
+        /config\.yaml is not what \S+ was trained with.*(layers|maxLength)/,
+      );
+      await Promise.all([model.close(), whole.close()]);
+    }
+    const resumed = await trainSmall(cwd, 'classifier', { runDir, resume: true });
+    expect(resumed.error, damage).toBeUndefined();
+    expect(noticesOf(resumed).join(), damage).toMatch(/config\.yaml/);
+    expect(readResult(runDir)).toEqual(readResult(pristine));
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  }
+});
+
+it('weights of another shape are refused also with --override, before anything is written', async () => {
+  cpSync(pristine, runDir, { recursive: true });
+  const set = ['model.layers=[{hiddenSize: 5}]', 'train.maxSteps=50'];
+  const before = readTree(runDir);
+  const { error } = await trainSmall(cwd, 'classifier', {
+    runDir,
+    set,
+    resume: true,
+    override: true,
+  });
+  expect((error as Error).message).toMatch(/^\S+ holds weights of another shape \(model\.layers: /);
+  expect(readTree(runDir)).toEqual(before);
+});
+
+it('damaged pointers lead to no other checkpoint', async () => {
+  for (const name of ['best', 'latest']) {
+    for (const text of ['step-00000030\n', 'step-00000020\n', '\x00', 'step-0000004']) {
+      rmSync(runDir, { recursive: true });
+      cpSync(pristine, runDir, { recursive: true });
+      writeFileSync(join(runDir, name), text);
+      for (const checkpoint of ['best', 'latest']) {
+        const opened = [
+          await openModel(runDir, { checkpoint }),
+          await openModel(pristine, { checkpoint }),
+        ];
+        expect(opened[0]!.step, `${name}: ${text}`).toBe(opened[1]!.step);
+        await Promise.all(opened.map((model) => model.close()));
+      }
+    }
+  }
+});

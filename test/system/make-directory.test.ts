@@ -1,0 +1,28 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { makeDirectory, unmakeDirectories } from '../../src/system/make-directory.js';
+import { useScratch } from '../data/scratch.js';
+
+const makeScratch = useScratch();
+
+it('makes what is missing, tells what it made, and takes back what stayed empty', async () => {
+  const { dir, path } = await makeScratch();
+  expect(await makeDirectory(path('a/b'))).toEqual([path('a'), path('a/b')]);
+  expect(await makeDirectory(path('a/b'))).toEqual([]);
+  const made = await makeDirectory(path('a/c/d'));
+  unmakeDirectories(made);
+  expect(readdirSync(path('a'))).toEqual(['b']);
+  expect(readdirSync(dir)).toEqual(['a']);
+});
+
+it('refuses a file in the way with its name', async () => {
+  const { path } = await makeScratch({ file: 'x' });
+  await expect(makeDirectory(path('file'))).rejects.toThrow(
+    `${path('file')}: expected a directory, found something else of that name`,
+  );
+  await expect(makeDirectory(path('file/below'))).rejects.toThrow('ENOTDIR');
+});
+
+it.runIf(existsSync('/proc/self'))('ends where a directory takes no others', async () => {
+  await expect(makeDirectory('/proc/lockstep/run')).rejects.toThrow('ENOENT');
+});
