@@ -14,10 +14,12 @@ export interface Page {
   readonly values: number;
   /** How many of them, where the page's header says so. */
   readonly nulls?: number;
+  /** In how many rows, where the page's header says so. */
+  readonly rows?: number;
   readonly encoding: string;
   /** Decompressed, with the levels. */
   readonly bytes: Uint8Array;
-  /** Where the definition levels lie; absent where they begin with their length (the older format). */
+  /** Where the definition levels lie, behind those of repetition; absent where both begin with their length (the older format). */
   readonly levels?: { readonly start: number; readonly end: number };
 }
 
@@ -111,7 +113,7 @@ async function decodeSecondVersion(
   if (data === undefined) throw new DamagedParquet('a page has no header of its type');
   const values = requireCount(data.num_values, mostValues, 'the number of values of a page');
   const nulls = requireCount(data.num_nulls, values, 'the number of nulls of a page');
-  if (data.num_rows !== values) throw new DamagedParquet('a page has not one value in each row');
+  const rows = requireCount(data.num_rows, values, 'the number of rows of a page');
   const most = Math.min(size, bytes.length);
   const start = requireCount(data.repetition_levels_byte_length, most, 'the size of levels');
   const length = requireCount(
@@ -131,6 +133,7 @@ async function decodeSecondVersion(
     kind: 'data',
     values,
     nulls,
+    rows,
     encoding: data.encoding,
     bytes: content === decompressed ? bytes : Buffer.concat([bytes.subarray(0, end), decompressed]),
     levels: { start, end },

@@ -1,13 +1,15 @@
 import { UserError } from '../../../errors.js';
 import type { ColumnKey } from '../columns.js';
 import { isBlank } from '../lines.js';
+import { ColumnReader } from './column-reader.js';
 import { ParquetFile } from './parquet.js';
-import { chooseText, isNumber, isText, type ToText } from './parquet-text.js';
-import type { ParquetColumn } from './parquet-values.js';
+import { formatObject, listKept } from './parquet-kept.js';
+import type { ParquetColumn } from './parquet-schema.js';
+import { chooseText, isText, type ToText } from './parquet-text.js';
 import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import type { BytesObserver } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
-import { type Decoding, dropMarks } from '../../input/utf8.js';
+import type { Decoding } from '../../input/utf8.js';
 import type { Extent } from '../../input/extent.js';
 
 /** Of a batch: a page may have millions. */
@@ -32,23 +34,20 @@ export async function* readParquetRows(
     const toText = requireText(text, file.path, 'strings', isText, decoding);
     const label = findLabel(file, options);
     const toLabel = label && requireText(label, file.path, labelTypes, () => true, decoding);
-    const others = options.keep === true ? file.plainColumns : [];
+    const others = options.keep === true ? listKept(file, decoding) : [];
     const { start, end } = extent ?? { start: 0, end: file.groups };
     let done = 0;
     for (let group = start; group < end; group++) {
       const texts = new ColumnReader(file.readColumn(group, text, toText, observe));
       const labels =
         label && toLabel && new ColumnReader(file.readColumn(group, label, toLabel, observe));
-      const kept = others.map((column) => {
-        const toKept = chooseText(column.element, decoding) ?? writeBase64;
-        return new ColumnReader(file.readColumn(group, column, toKept, observe));
-      });
+      const kept = others.map(({ read }) => new ColumnReader(read(group, observe)));
       try {
         for (let left = file.rowsOf(group); left > 0; left -= batchRows) {
           const count = Math.min(left, batchRows);
           const textValues = await texts.take(count);
           const labelValues = await labels?.take(count);
-          const keptValues: (string | null)[][] = [];
+          const keptValues: string[][] = [];
           for (const each of kept) keptValues.push(await each.take(count));
           const first = done + 1;
           done += count;
@@ -60,7 +59,7 @@ export async function* readParquetRows(
               labelValues && { value: labelValues[i] },
             );
             if (options.keep !== true) return row;
-            const json = formatObject(others, (column) => keptValues[column]![i]);
+            const json = formatObject(others, (column) => keptValues[column]![i]!);
             return { ...row, fields: { json } };
           });
           yield { rows, linesDone: done };
@@ -90,28 +89,6 @@ function findLabel(
   if (label === undefined) return undefined;
   const isThere = file.plainColumns.some(({ path }) => path.join('.') === label);
   return mayLackLabel && !isThere ? undefined : findColumn(file, label, 'data.label');
-}
-
-/** A row as the text of a JSON object. */
-function formatObject(
-  columns: readonly ParquetColumn[],
-  valueOf: (column: number) => string | null | undefined,
-): string {
-  const members = columns.map(
-    (column, i) => `${JSON.stringify(column.path.join('.'))}:${formatValue(column, valueOf(i))}`,
-  );
-  return `{${members.join(',')}}`;
-}
-
-/** A value as JSON; numbers of any size with all their digits. */
-function formatValue({ element }: ParquetColumn, text: string | null | undefined): string {
-  if (text === null || text === undefined) return 'null';
-  const isPlain = element.type === 'BOOLEAN' || (isNumber(element) && /\d/.test(text));
-  return isPlain ? text : JSON.stringify(dropMarks(text));
-}
-
-function writeBase64(value: unknown): string {
-  return Buffer.from(value as Uint8Array).toString('base64');
 }
 
 const labelTypes = 'strings, numbers, booleans or times';
@@ -148,36 +125,4 @@ function parseRow(
   const name = label.value ?? '';
   if (options.keep === true && isBlank(name)) return { line, text };
   return isBlank(name) ? fault(explainNoClass(options.label!)) : { line, text, label: name };
-}
-
-/** Takes exact numbers of values from pages of any size. */
-class ColumnReader {
-  readonly #pages: AsyncGenerator<(string | null)[], void, undefined>;
-  #page: (string | null)[] = [];
-  #next = 0;
-
-  constructor(pages: AsyncGenerator<(string | null)[], void, undefined>) {
-    this.#pages = pages;
-  }
-
-  /** @throws UserError when there are fewer. */
-  async take(count: number): Promise<(string | null)[]> {
-    const taken: (string | null)[] = [];
-    while (taken.length < count) {
-      if (this.#next === this.#page.length) {
-        const page = await this.#pages.next();
-        // The pages' end is an error of its own when rows are missing.
-        if (page.done === true) break;
-        this.#page = page.value;
-        this.#next = 0;
-      }
-      const end = Math.min(this.#page.length, this.#next + count - taken.length);
-      for (; this.#next < end; this.#next++) taken.push(this.#page[this.#next]!);
-    }
-    return taken;
-  }
-
-  close(): Promise<unknown> {
-    return this.#pages.return();
-  }
 }

@@ -1,22 +1,15 @@
-import type { SchemaElement } from 'hyparquet';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { readDataPage } from 'hyparquet/src/datapage.js';
 import { deltaBinaryUnpack } from 'hyparquet/src/delta.js';
 import { readRleBitPackedHybrid } from 'hyparquet/src/encoding.js';
 import { readPlain } from 'hyparquet/src/plain.js';
 import { checkDeltas, checkRuns, DamagedParquet } from './parquet-checks.js';
+import { type ListEntry, splitWhere } from './parquet-lists.js';
 import type { Page } from './parquet-pages.js';
+import type { ParquetColumn } from './parquet-schema.js';
 import type { ToText } from './parquet-text.js';
 
 /** From a page's bytes to values, by hyparquet, once the bytes are known to be sound, and to texts. */
-
-/** A column of a table, at any depth of structs, but not within a list. */
-export interface ParquetColumn {
-  readonly path: readonly string[];
-  readonly element: SchemaElement;
-  /** Levels of the path that may be null. */
-  readonly maxDefinition: number;
-}
 
 /** What hyparquet is to know of a column. */
 type Decoder = Parameters<typeof readDataPage>[2];
@@ -44,18 +37,65 @@ export class PageDecoder {
     };
   }
 
-  /** @returns The text of the value of each row, null where there is none; nothing for a dictionary. */
-  decode(page: Page): (string | null)[] {
-    if (page.kind === 'data') return this.#decodeData(page);
+  /** The text of the value of each row, null where there is none; those of a page at a time. */
+  async *readValues(
+    pages: AsyncIterable<Page>,
+  ): AsyncGenerator<(string | null)[], void, undefined> {
+    for await (const page of pages) {
+      if (page.kind === 'dictionary') {
+        this.#readDictionary(page);
+        continue;
+      }
+      if (page.rows !== undefined && page.rows !== page.values) {
+        throw new DamagedParquet('a page has not one value in each row');
+      }
+      const { definitions, start } = readLevels(page, this.#column);
+      yield this.#decodeData(page, definitions, start);
+    }
+  }
+
+  /** The entries of each row, for a column within a list. A row may go on in the next page. */
+  async *readLists(pages: AsyncIterable<Page>): AsyncGenerator<ListEntry[][], void, undefined> {
+    let open: ListEntry[] = [];
+    for await (const page of pages) {
+      if (page.kind === 'dictionary') {
+        this.#readDictionary(page);
+        continue;
+      }
+      const rows = splitWhere([...open, ...this.#decodeList(page)], (level) => level === 0);
+      open = rows.pop() ?? [];
+      if (rows.length > 0) yield rows;
+    }
+    if (open.length > 0) yield [open];
+  }
+
+  #decodeList(page: Page): ListEntry[] {
+    const { maxDefinition } = this.#column;
+    const { repetitions, definitions, start } = readLevels(page, this.#column);
+    const rows = repetitions?.filter((level) => level === 0).length ?? page.values;
+    if (page.rows !== undefined && page.rows !== rows) {
+      throw new DamagedParquet('a page has not the rows that its header says');
+    }
+    return this.#decodeData(page, definitions, start).map((text, i) => ({
+      repetition: repetitions?.[i] ?? 0,
+      definition: definitions?.[i] ?? maxDefinition,
+      text,
+    }));
+  }
+
+  #readDictionary(page: Page): void {
     const { type, element } = this.#decoder;
     checkPlain(page.bytes, type, page.values, element.type_length);
     const values = readPlain(openReader(page.bytes), type, page.values, element.type_length);
     this.#dictionary = Array.from(values, this.#toText);
-    return [];
   }
 
-  #decodeData(page: Page): (string | null)[] {
-    const { present, start } = readPresence(page, this.#column.maxDefinition);
+  #decodeData(
+    page: Page,
+    definitions: readonly number[] | undefined,
+    start: number,
+  ): (string | null)[] {
+    const present = definitions?.map((level) => level === this.#column.maxDefinition);
     const count = present === undefined ? page.values : present.filter(Boolean).length;
     if (page.nulls !== undefined && page.nulls !== page.values - count) {
       throw new DamagedParquet('a page has not the number of nulls that its header says');
@@ -94,20 +134,36 @@ export class PageDecoder {
   }
 }
 
-/** Which rows have a value (undefined: all), and where the values begin. */
-function readPresence(
-  { values, bytes, levels }: Page,
-  maxDefinition: number,
-): { present?: boolean[]; start: number } {
-  if (maxDefinition === 0) return { start: levels?.end ?? 0 };
-  const start = levels?.start ?? 4;
-  const end = levels?.end ?? 4 + openReader(bytes).view.getUint32(0, true);
-  if (end > bytes.length) throw new DamagedParquet('the levels of a page are cut off');
-  const bitWidth = 32 - Math.clz32(maxDefinition);
-  checkRuns(bytes, start, end, bitWidth, values);
+/** The levels of a page's values (undefined: all are whole, each a row of its own), and where the values begin. */
+function readLevels(
+  page: Page,
+  { maxRepetition, maxDefinition }: ParquetColumn,
+): { repetitions?: number[]; definitions?: number[]; start: number } {
+  const repeated = readLevel(page, maxRepetition, 0, page.levels?.start);
+  const defined = readLevel(page, maxDefinition, repeated.end, page.levels?.end);
+  return {
+    ...(repeated.found && { repetitions: repeated.found }),
+    ...(defined.found && { definitions: defined.found }),
+    start: defined.end,
+  };
+}
+
+/** @param end Where they end; absent where they begin with their length. */
+function readLevel(
+  { values, bytes }: Page,
+  most: number,
+  at: number,
+  end: number | undefined,
+): { found?: number[]; end: number } {
+  if (most === 0) return { end: end ?? at };
+  const start = end === undefined ? at + 4 : at;
+  const stop = end ?? start + openReader(bytes).view.getUint32(at, true);
+  if (stop > bytes.length) throw new DamagedParquet('the levels of a page are cut off');
+  const bitWidth = 32 - Math.clz32(most);
+  checkRuns(bytes, start, stop, bitWidth, values);
   const found = new Array<number>(values);
-  readRleBitPackedHybrid({ ...openReader(bytes), offset: start }, bitWidth, found, end - start);
-  return { present: found.map((level) => level === maxDefinition), start: end };
+  readRleBitPackedHybrid({ ...openReader(bytes), offset: start }, bitWidth, found, stop - start);
+  return { found, end: stop };
 }
 
 function checkValues(

@@ -1,11 +1,13 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { type FileMetaData, parquetMetadata, parquetSchema } from 'hyparquet';
+import { type FileMetaData, parquetMetadata } from 'hyparquet';
 import { UserError } from '../../../errors.js';
 import type { ColumnKey } from '../columns.js';
 import { DamagedParquet, measureStruct, requireCount } from './parquet-checks.js';
-import { type Chunk, readPages, readRange } from './parquet-pages.js';
+import type { ListEntry } from './parquet-lists.js';
+import { type Chunk, type Page, readPages, readRange } from './parquet-pages.js';
+import { listLeaves, type ParquetColumn, type ParquetNode, readSchema } from './parquet-schema.js';
 import type { ToText } from './parquet-text.js';
-import { PageDecoder, type ParquetColumn } from './parquet-values.js';
+import { PageDecoder } from './parquet-values.js';
 import { type BytesObserver, explainReading } from '../../input/source-text.js';
 import { listNames, suggest } from '../../input/names.js';
 
@@ -17,7 +19,9 @@ const magic = 0x31524150;
 
 export class ParquetFile {
   readonly #metadata: FileMetaData;
-  readonly #columns: readonly Leaf[];
+  /** The columns as they lie within each other. */
+  readonly schema: readonly ParquetNode[];
+  readonly #columns: readonly ParquetColumn[];
   readonly #file: FileHandle;
 
   private constructor(
@@ -26,7 +30,8 @@ export class ParquetFile {
     file: FileHandle,
   ) {
     this.#metadata = metadata;
-    this.#columns = listLeaves(metadata);
+    this.schema = readSchema(metadata);
+    this.#columns = this.schema.flatMap(listLeaves);
     this.#file = file;
   }
 
@@ -62,7 +67,7 @@ export class ParquetFile {
         `${this.path} has no column ${JSON.stringify(name)}${suggest(names, name)}; its columns are ${listNames(names)}: set ${key} to the one that is meant.`,
       );
     }
-    if (leaf.isList) {
+    if (leaf.maxRepetition > 0) {
       throw new UserError(
         `${this.path}: the column ${JSON.stringify(name)} is a list: expected one value in each row.`,
       );
@@ -72,7 +77,7 @@ export class ParquetFile {
 
   /** The columns that have one value for each row. */
   get plainColumns(): readonly ParquetColumn[] {
-    return this.#columns.filter(({ isList }) => !isList);
+    return this.#columns.filter(({ maxRepetition }) => maxRepetition === 0);
   }
 
   /** Number of row groups. */
@@ -95,30 +100,54 @@ export class ParquetFile {
    *
    * @throws UserError that names file, row group and column when the data is damaged.
    */
-  async *readColumn(
+  readColumn(
     group: number,
     column: ParquetColumn,
     toText: ToText,
     observe?: BytesObserver,
   ): AsyncGenerator<(string | null)[], void, undefined> {
+    const read = (pages: AsyncIterable<Page>): AsyncIterable<(string | null)[]> =>
+      new PageDecoder(column, toText).readValues(pages);
+    return this.#readRows(group, column, read, observe);
+  }
+
+  /** As `readColumn`, for a column within a list: the entries of each row. */
+  readLists(
+    group: number,
+    column: ParquetColumn,
+    toText: ToText,
+    observe?: BytesObserver,
+  ): AsyncGenerator<ListEntry[][], void, undefined> {
+    const read = (pages: AsyncIterable<Page>): AsyncIterable<ListEntry[][]> =>
+      new PageDecoder(column, toText).readLists(pages);
+    return this.#readRows(group, column, read, observe);
+  }
+
+  async *#readRows<T>(
+    group: number,
+    column: ParquetColumn,
+    read: (pages: AsyncIterable<Page>) => AsyncIterable<T[]>,
+    observe: BytesObserver | undefined,
+  ): AsyncGenerator<T[], void, undefined> {
     try {
       let left = this.rowsOf(group);
-      const decoder = new PageDecoder(column, toText);
-      for await (const page of readPages(this.#file, this.#findChunk(group, column), observe)) {
-        const values = decoder.decode(page);
-        left -= values.length;
+      const pages = readPages(this.#file, this.#findChunk(group, column), observe);
+      for await (const rows of read(pages)) {
+        left -= rows.length;
         if (left < 0) throw new DamagedParquet('it has more values than the row group has rows');
-        if (values.length > 0) yield values;
+        if (rows.length > 0) yield rows;
       }
       if (left > 0) throw new DamagedParquet('it has fewer values than the row group has rows');
     } catch (error) {
-      const name = JSON.stringify(column.path.join('.'));
-      throw explain(
-        error,
-        this.path,
-        `${this.path}, row group ${group + 1}, column ${name} is damaged`,
-      );
+      throw this.explainDamage(error, group, column);
     }
+  }
+
+  /** Names the column of a row group that an error arose in. */
+  explainDamage(error: unknown, group: number, { path }: Pick<ParquetColumn, 'path'>): unknown {
+    const name = JSON.stringify(path.join('.'));
+    const what = `${this.path}, row group ${group + 1}, column ${name} is damaged`;
+    return explain(error, this.path, what);
   }
 
   #findChunk(group: number, column: ParquetColumn): Chunk {
@@ -131,7 +160,7 @@ export class ParquetFile {
     if (chunk?.file_path !== undefined) throw new DamagedParquet('it lies in another file');
     if (found.type !== column.element.type) throw new DamagedParquet('its type is contradictory');
     const rows = this.#metadata.row_groups[group]!.num_rows;
-    if (found.num_values !== rows) {
+    if (column.maxRepetition === 0 && found.num_values !== rows) {
       throw new DamagedParquet(`it says that it has ${found.num_values} values in ${rows} rows`);
     }
     const most = Number.MAX_SAFE_INTEGER;
@@ -171,30 +200,6 @@ async function readMetadata(file: FileHandle): Promise<FileMetaData> {
     throw new DamagedParquet(`it says that it has ${total} rows, but its row groups have ${rows}`);
   }
   return metadata;
-}
-
-interface Leaf extends ParquetColumn {
-  readonly isList: boolean;
-}
-
-function listLeaves(metadata: FileMetaData): Leaf[] {
-  const leaves: Leaf[] = [];
-  const visit = (
-    { element, children, path }: ReturnType<typeof parquetSchema>,
-    above: { maxDefinition: number; isList: boolean },
-  ): void => {
-    const isRepeated = element.repetition_type === 'REPEATED';
-    const here = {
-      maxDefinition: above.maxDefinition + (element.repetition_type === 'REQUIRED' ? 0 : 1),
-      isList: above.isList || isRepeated,
-    };
-    if (children.length === 0) leaves.push({ path, element, ...here });
-    for (const child of children) visit(child, here);
-  };
-  for (const child of parquetSchema(metadata).children) {
-    visit(child, { maxDefinition: 0, isList: false });
-  }
-  return leaves;
 }
 
 /**

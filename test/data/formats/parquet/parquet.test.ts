@@ -140,7 +140,7 @@ describe('Parquet files', () => {
 });
 
 function fixture(name: string): string {
-  return fileURLToPath(new URL(`../fixtures/parquet/${name}.parquet`, import.meta.url));
+  return fileURLToPath(new URL(`../../../fixtures/parquet/${name}.parquet`, import.meta.url));
 }
 
 type Columns = Parameters<typeof parquetWriteBuffer>[0]['columnData'];
