@@ -20,7 +20,12 @@ const modes = {
     describe:
       'So many calls of one model from 64 callers at once, each compared with its rows alone',
   },
-  flips: { describe: 'Every byte of small token stores and of what is kept of them is changed' },
+  flips: {
+    describe:
+      'Every byte of small token stores, and of what is kept of them, is changed: of both tasks, or of one',
+    string: true,
+    choices: ['', 'classify', 'language-model'],
+  },
   together: { describe: 'So many times, four processes prepare in one store directory at once' },
   namespaces: { describe: 'The same, each process in a namespace of its own; needs root' },
   memory: { describe: 'Whether memory grows in 20,000 steps' },
@@ -33,7 +38,7 @@ const options = await yargs(process.argv.slice(2))
   .locale('en')
   .options(modes)
   .number([...counts, 'seed'])
-  .boolean(Object.keys(modes).filter((mode) => !counts.includes(mode)))
+  .boolean(Object.keys(modes).filter((mode) => !counts.includes(mode) && mode !== 'flips'))
   .default('seed', Date.now() % 1_000_000, 'by the clock')
   .conflicts(
     Object.fromEntries(
@@ -50,7 +55,8 @@ const options = await yargs(process.argv.slice(2))
   })
   .strict()
   .fail((message, error) => {
-    console.error(`${message ?? error.message}; see npm run soak -- --help`);
+    const sentence = (message ?? error.message).replaceAll(/\s+/g, ' ').trim();
+    console.error(`${sentence}; see npm run soak -- --help`);
     process.exit(1);
   })
   .parseAsync();
@@ -65,9 +71,9 @@ if (options.calls) {
 } else if (options.clients) {
   const { measureClients } = await import('./soak/clients.js');
   await measureClients();
-} else if (options.flips) {
-  const { measureFlips } = await import('./soak/flips.js');
-  await measureFlips();
+} else if (options.flips !== undefined) {
+  const { measureFlips } = await import('./soak/watched-flips.js');
+  await measureFlips(options.flips === '' ? undefined : options.flips);
 } else if (options.together) {
   const { measureTogether } = await import('./soak/together.js');
   await measureTogether(options.together, [process.execPath]);

@@ -1,17 +1,7 @@
 /** Changes every byte of token stores and of the pieces that they are made of, one after the other. */
 import { createHash } from 'node:crypto';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { performance } from 'node:perf_hooks';
 import { configSchema } from '../../dist/src/config/schema.js';
 import { createBatches } from '../../dist/src/data/batches/batches.js';
 import { openCorpus, readManifest } from '../../dist/src/data/store/corpus.js';
@@ -31,41 +21,56 @@ const rows = Array.from(
   (_, i) => `w${i % 7} text ${i} of ${(i * i) % 11},${i % 3 ? 'ham' : 'spam'}\n`,
 );
 
-const corpora = [
-  {
+const corpora = {
+  classify: {
     file: 'rows.csv',
     content: `text,label\n${rows.join('')}one,two,three\n`,
-    task: 'classify',
     data: { onBadRow: 'quarantine', tokenizer: { kind: 'word', minCount: 1 } },
   },
-  {
+  'language-model': {
     file: 'text.txt',
     content: rows.join('\n'),
-    task: 'language-model',
     data: { tokenizer: { kind: 'bpe', vocabularySize: 300 } },
   },
-];
+};
 
-export async function measureFlips() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'lockstep-flips-'));
-  const began = performance.now();
-  for (const corpus of corpora) {
-    for (const [part, counts] of Object.entries(await flipCorpus(corpus, folder, 1))) {
-      console.log(`${corpus.task}, ${part}: ${JSON.stringify(counts)}`);
-    }
-  }
-  rmSync(folder, { recursive: true });
-  console.log(`Nothing different, in ${Math.round((performance.now() - began) / 1000)} s.`);
-}
+/** Of which there are corpora. */
+export const tasks = Object.keys(corpora);
 
-/** As `measureFlips`, for one in `stride` bytes; throws at the first change that makes a difference. */
+/** As `flipCorpus`, for one in `stride` bytes of every corpus; throws at the first change that is no good. */
 export async function flipSample(folder, stride) {
   const found = [];
-  for (const corpus of corpora) found.push(await flipCorpus(corpus, folder, stride));
+  for (const task of tasks) {
+    const counts = { store: {}, pieces: {} };
+    await flipCorpus(task, folder, stride, ({ part, what, outcome }) => {
+      if (outcome === undefined) return;
+      if (isBad(outcome)) throw new Error(`${what}: ${outcome}`);
+      counts[part][outcome] = (counts[part][outcome] ?? 0) + 1;
+    });
+    found.push(counts);
+  }
   return found;
 }
 
-async function flipCorpus({ file, content, task, data }, folder, stride) {
+/** Whether an outcome is one that must not be: what is damaged is refused, made anew or of no account. */
+export function isBad(outcome) {
+  return !['refused', 'made anew', 'harmless'].includes(outcome);
+}
+
+/** One in so many changes that have something made anew is followed to the end. */
+const followed = 16;
+
+/**
+ * Changes one in `stride` bytes of a corpus's store and of the pieces that it is made of, each alone.
+ *
+ * What is not accepted is made anew as if it were not there, whichever byte of it is changed: what becomes of that is
+ * looked at for one in `followed` of such changes.
+ *
+ * @param {(trial: {part: string, what: string, done: number, of: number, outcome?: string}) => void} hear Told
+ *   of every trial, when it begins and, with its outcome, when it has ended.
+ */
+export async function flipCorpus(task, folder, stride, hear) {
+  const { file, content, data } = corpora[task];
   const storeDir = path.join(folder, `${task}-stores`);
   writeFileSync(path.join(folder, file), content);
   const train = path.join(folder, file);
@@ -75,59 +80,87 @@ async function flipCorpus({ file, content, task, data }, folder, stride) {
   const [dir, pieces] = [made.storeDir, path.join(storeDir, 'pieces')];
   const whole = digestFiles(dir);
   const read = await readAll(dir);
-  return {
-    store: await flipFiles(dir, stride, async (name) => {
-      const seen = await readAll(dir).catch((error) => {
-        if (error instanceof UserError && error.message.includes(name)) return 'refused';
-        throw error;
-      });
-      if (seen === 'refused') return seen;
-      return seen === read ? 'harmless' : 'DIFFERENT';
-    }),
-    pieces: await flipFiles(pieces, stride, async () => {
-      const place = {
-        cacheDir: pieces,
-        dir: path.join(folder, 'built'),
-        scratch: path.join(folder, 'scratch'),
-      };
-      mkdirSync(place.dir);
-      mkdirSync(place.scratch);
-      let anew = false;
-      const listener = ({ type }) => (anew ||= type === 'notice');
+  await flipFiles(dir, stride, tell('store', hear), async (name) => {
+    const seen = await readAll(dir).catch((error) => {
+      if (error instanceof UserError && error.message.includes(name)) return 'refused';
+      throw error;
+    });
+    if (seen === 'refused') return seen;
+    return seen === read ? 'harmless' : 'different';
+  });
+  const place = {
+    cacheDir: pieces,
+    dir: path.join(folder, `${task}-built`),
+    scratch: path.join(folder, `${task}-scratch`),
+  };
+  let trialsNoticed = 0;
+  await flipFiles(pieces, stride, tell('pieces', hear), async (name) => {
+    mkdirSync(place.dir);
+    mkdirSync(place.scratch);
+    let noticed = false;
+    const notice = () => {
+      if (noticed) return;
+      noticed = true;
+      if (trialsNoticed++ % followed !== 0) throw new Noticed();
+    };
+    const listener = ({ type, message }) => {
+      if (type !== 'notice') return;
+      if (!message.includes(`${name} is damaged`)) throw new Error(message);
+      notice();
+    };
+    const startPool = (workers, handle) => startHere(workers, handle, notice);
+    try {
       const plan = await planCorpus(config, () => undefined);
       const progress = new PrepareProgress(() => undefined, storeDir);
-      await buildStore(config, plan, place, progress, listener, sizes, startHere);
-      const built = digestFiles(place.dir);
+      await buildStore(config, plan, place, progress, listener, sizes, startPool);
+      if (digestFiles(place.dir) !== whole) return 'different';
+    } catch (error) {
+      if (!(error instanceof Noticed)) throw error;
+    } finally {
       rmSync(place.dir, { recursive: true });
       rmSync(place.scratch, { recursive: true });
-      if (built !== whole) return 'DIFFERENT';
-      return anew ? 'made anew' : 'harmless';
-    }),
-  };
+    }
+    return noticed ? 'made anew' : 'harmless';
+  });
 }
 
-/** Does the work of preparing on this thread. */
-function startHere(workers, handle) {
+/** What was changed counts as not kept. */
+class Noticed extends Error {}
+
+const tell = (part, hear) => (trial) => hear({ part, ...trial });
+
+/** Works whose results are kept. */
+const keptWorks = ['learnBpe', 'survey', 'cut'];
+
+/** Does the work of preparing on this thread; `notice` is called before what is not kept is made. */
+function startHere(workers, handle, notice) {
   const work = joinPreparation(handle);
   return {
     workers,
-    run: async (name, input) => readReply(await work({ name, input })),
+    run: async (name, input) => {
+      if (keptWorks.includes(name)) notice();
+      return readReply(await work({ name, input }));
+    },
     close: () => Promise.resolve(),
   };
 }
 
-/** Changes each file's bytes, cuts its last one off and adds one; counts what comes of it. */
-async function flipFiles(dir, stride, look) {
-  const counts = {};
-  for (const name of listFiles(dir)) {
-    const file = path.join(dir, name);
+/** Changes each file's bytes, cuts its last one off and adds one; `look` says what comes of it. */
+async function flipFiles(dir, stride, hear, look) {
+  const files = listFiles(dir).map((name) => path.join(dir, name));
+  const positions = files.map((file) => 2 + Math.ceil(statSync(file).size / stride));
+  const of = positions.reduce((sum, count) => sum + count, 0);
+  let done = 0;
+  for (const file of files) {
     const bytes = readFileSync(file);
-    const attempt = async (what, changed) => {
+    const attempt = async (change, changed) => {
+      const what = `${change} of ${path.relative(dir, file)}`;
+      hear({ what, done, of });
       writeFileSync(file, changed);
-      const outcome = await look(path.basename(name));
-      if (outcome === 'DIFFERENT') throw new Error(`${what} of ${file} makes a difference`);
-      counts[outcome] = (counts[outcome] ?? 0) + 1;
+      const outcome = await look(path.basename(file)).catch((error) => `fails: ${error.stack}`);
       writeFileSync(file, bytes);
+      done += 1;
+      hear({ what, done, of, outcome });
     };
     for (let at = 0; at < bytes.length; at += stride) {
       const changed = Buffer.from(bytes);
@@ -137,7 +170,6 @@ async function flipFiles(dir, stride, look) {
     await attempt('the loss of the last byte', bytes.subarray(0, -1));
     await attempt('a byte behind the end', Buffer.concat([bytes, Buffer.of(0)]));
   }
-  return counts;
 }
 
 function listFiles(dir) {
