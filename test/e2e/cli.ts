@@ -1,12 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach } from 'vitest';
+import { run } from '../../src/cli.js';
 import { packageFile } from '../../src/package-root.js';
+import { programName } from '../../src/system/program-name.js';
+import { train } from '../../src/train/run.js';
 import { compareTrees, readTree } from './tree.js';
 
-/** The real program in processes of its own, and what its runs leave on disk. */
+/** The program, in a process of its own or in this one, and what its runs leave on disk. */
 
 export interface Outcome {
   status: number | null;
@@ -26,19 +30,17 @@ const env = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith('npm_')),
 );
 
+const program = packageFile('bin/lockstep.js');
+
 const running = new Set<ChildProcess>();
 afterEach(() => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Starts `lockstep ARGS` in a directory. */
+/** Starts `lockstep ARGS` in a directory, in a process of its own. */
 export function start(cwd: string, args: readonly string[], input?: string): Started {
-  if (!existsSync(packageFile('dist/src/cli.js'))) {
-    throw new Error(
-      'dist/ is missing: run `node scripts/setup.js` before the tests (npm test does)',
-    );
-  }
-  const child = spawn(process.execPath, [packageFile('bin/lockstep.js'), ...args], { cwd, env });
+  requireBuild();
+  const child = spawn(process.execPath, [program, ...args], { cwd, env });
   running.add(child);
   let stdout = '';
   let stderr = '';
@@ -56,10 +58,45 @@ export function start(cwd: string, args: readonly string[], input?: string): Sta
   return { child, ended, stderr: () => stderr };
 }
 
-/** Runs a command to its end. One that is refused must have changed nothing below its directory. */
+function requireBuild(): void {
+  if (existsSync(packageFile('dist/src/cli.js'))) return;
+  throw new Error('dist/ is missing: run `node scripts/setup.js` before the tests (npm test does)');
+}
+
+/** Runs `lockstep ARGS` with nobody to send it signals in this process, which stands in the directory meanwhile. */
+async function runHere(cwd: string, args: readonly string[]): Promise<Outcome> {
+  requireBuild();
+  const written = { stdout: '', stderr: '' };
+  const write = (name: keyof typeof written) =>
+    new PassThrough({ encoding: 'utf8' }).on('data', (text: string) => (written[name] += text));
+  const home = process.cwd();
+  process.chdir(cwd);
+  try {
+    const status = await run(args, {
+      stdout: write('stdout'),
+      stderr: write('stderr'),
+      program: programName(program, env),
+      loadLibrary: async () => ({ ...(await import('../../src/index.js')), train }),
+      catchSignals: () => ({
+        signal: new AbortController().signal,
+        status: undefined,
+        release: () => undefined,
+      }),
+      status: 0,
+    });
+    return { status, signal: null, ...written };
+  } finally {
+    process.chdir(home);
+  }
+}
+
+/**
+ * Runs a command to its end: in this process, which takes much less time than to start one, or in one of its own
+ * where it is given an input. One that is refused must have changed nothing below its directory.
+ */
 export async function lockstep(cwd: string, args: readonly string[], input?: string) {
   const before = readTree(cwd);
-  const outcome = await start(cwd, args, input).ended;
+  const outcome = await (input === undefined ? runHere(cwd, args) : start(cwd, args, input).ended);
   if (outcome.status === 1) {
     const changed = compareTrees(before, readTree(cwd));
     if (changed.length > 0) {
