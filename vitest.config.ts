@@ -1,12 +1,34 @@
 import { defineConfig } from 'vitest/config';
 
+/** Of which each has a process of its own: they look at memory, threads or signals of the process that they are in. */
+const alone = [
+  'test/commands/bench.test.ts',
+  'test/compute/allocation.test.ts',
+  'test/e2e/**/*.test.ts',
+  'test/faults/**/*.test.ts',
+  'test/package/**/*.test.ts',
+  'test/system/**/*.test.ts',
+];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     setupFiles: ['test/seed.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Tests start worker threads of their own, so that more files at once than cores only adds noise.
     maxWorkers: 2,
+    projects: [
+      { extends: true, test: { name: 'alone', include: alone } },
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          include: ['test/**/*.test.ts'],
+          exclude: alone,
+          // To load the program anew for each of the many small files would take longer than most of them run.
+          isolate: false,
+        },
+      },
+    ],
   },
 });
