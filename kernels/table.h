@@ -1,4 +1,4 @@
-/* The kernels in the order of their numbers; src/backend/kernels.ts lists the same names. */
+/* The kernels in the order of their numbers; src/backend/kernels/registry.ts lists the same ones. */
 #ifndef LOCKSTEP_TABLE_H
 #define LOCKSTEP_TABLE_H
 

@@ -7,7 +7,7 @@
  * A worker owns whole blocks of 16 rows of dW and walks every shard for them, so that no gradient exists twice,
  * nothing is combined between workers, and the result does not depend on how many there are.
  */
-#include "panel.h"
+#include "rows.h"
 
 #if VL == 16 || defined(__aarch64__)
 #define GRADIENT_ROWS 8
@@ -19,8 +19,8 @@
 #define GRADIENT_ROWS 4
 #define GRADIENT_VECTORS 2
 #endif
-/* Panels of dY handled together: they share a chunk of X while it is in the first-level cache. */
-#define BLOCK_PANELS 2
+/* Units, each a panel of dY, handled together: they share a chunk of X while it is in the first-level cache. */
+#define BLOCK_UNITS 2
 /* Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache. */
 #define CHUNK_TOKENS 176
 /* Rows of dY that are fetched into the first-level cache before they are needed. */
@@ -34,27 +34,15 @@ typedef struct {
   double order_output, order_input; /* int32 [k]: row of the k-th token in each; 0: the k-th row */
   double runs;                      /* int32 [k]: how many tokens from the k-th on lie one behind the other in both */
   double segments, segment_count;   /* int32 [segment_count + 1]: first k of each segment; a power of two of them */
-  double rows, columns;             /* of dW; columns: padded to a multiple of 16 */
-  double hidden;                    /* above 0: the panels are LSTM gates (four panels per 16 units) of this many units */
+  row_map rows;                     /* which panels of dY the rows of dW belong to */
+  double columns;                   /* of dW, padded to a multiple of 16 */
   double out;                       /* [rows][columns], row-major, rows on cache lines */
   double bias_out;                  /* [rows] sum of dY, or 0 */
   double bias_copies;               /* how many bias vectors have this gradient (for the norm) */
-  double squares;                   /* double [panels]: sum of squares of each panel's rows */
+  double squares;                   /* double [units]: sum of squares of each unit's rows */
   double scratch;                   /* float [12][32][48], double [32][16] */
-  double panel0, panel1;
+  double unit0, unit1;
 } gradient_args;
-
-typedef struct {
-  size_t row, count;
-} row_range;
-
-/* The rows of dW that a panel of dY stands for. */
-INLINE row_range rows_of_panel(const gradient_args *x, size_t panel) {
-  const size_t rows = (size_t)x->rows, hidden = (size_t)x->hidden;
-  if (hidden == 0) return (row_range){panel * PANEL, min_size(PANEL, rows - panel * PANEL)};
-  const size_t unit = panel / 4 * PANEL;
-  return (row_range){panel % 4 * hidden + unit, min_size(PANEL, hidden - unit)};
-}
 
 /* One tile's operands: a panel of dY from its first row on, vectors of X, and what to fetch for later. */
 typedef struct {
@@ -66,7 +54,7 @@ typedef struct {
 /* Whether a tile's rows are whole cache lines: parts of lines are not to be written past the caches. */
 #define WHOLE_LINES (GRADIENT_VECTORS * VL % PANEL == 0)
 /* Where the squares of a block are summed: behind the pending sums. */
-#define SQUARES_PLACE (MAX_LEVELS * BLOCK_PANELS * PANEL * 48)
+#define SQUARES_PLACE (MAX_LEVELS * BLOCK_UNITS * PANEL * 48)
 
 /* Tokens [k0, k1) of a segment, or of a piece of one: a long segment is summed over several chunks. */
 typedef struct {
@@ -153,16 +141,41 @@ static const segment_function segment_functions[GRADIENT_VECTORS][2] = {
 #endif
 };
 
+/* Tiles of a block, and one block's units: their rows of dW, their panels of dY, and what its tiles fetch for the next. */
+#define BLOCK_TILES (BLOCK_UNITS * (PANEL / GRADIENT_ROWS))
+typedef struct {
+  size_t units;
+  unit_rows rows[BLOCK_UNITS];
+  const float *output[BLOCK_UNITS], *next[BLOCK_TILES];
+} unit_block;
+
+INLINE const float *output_panel(char *base, const gradient_args *x, size_t unit) {
+  return F32(base, x->d_output) + rows_of_unit(&x->rows, unit).panel * (size_t)x->d_output_stride;
+}
+
+INLINE unit_block block_of(char *base, const gradient_args *x, size_t first) {
+  const size_t end = (size_t)x->unit1;
+  unit_block block = {.units = min_size(BLOCK_UNITS, end - first)};
+  for (size_t u = 0; u < block.units; u++) {
+    block.rows[u] = rows_of_unit(&x->rows, first + u);
+    block.output[u] = output_panel(base, x, first + u);
+  }
+  for (size_t t = 0; t < BLOCK_TILES; t++) {
+    const size_t unit = first + BLOCK_UNITS + t;
+    block.next[t] = unit < end ? output_panel(base, x, unit) : block.output[0];
+  }
+  return block;
+}
+
 /*
  * Copies a finished tile into dW, and adds its squares to 16 float64 lanes for each row of the block: the order of these
  * sums does not depend on the shape of tiles.
  */
-INLINE void finish_tile(const int vectors, char *base, const gradient_args *x, size_t panel, size_t sub, size_t vector,
-                        const float *tile, double lanes[][PANEL]) {
-  const row_range range = rows_of_panel(x, panel);
+INLINE void finish_tile(const int vectors, char *base, const gradient_args *x, unit_rows rows, size_t sub,
+                        size_t vector, const float *tile, double lanes[][PANEL]) {
   const size_t columns = (size_t)x->columns;
-  float *out = F32(base, x->out) + (range.row + sub) * columns + vector * VL;
-  for (size_t i = 0; i < GRADIENT_ROWS && sub + i < range.count; i++) {
+  float *out = F32(base, x->out) + (rows.row + sub) * columns + vector * VL;
+  for (size_t i = 0; i < GRADIENT_ROWS && sub + i < rows.count; i++) {
     const float *from = tile + i * GRADIENT_VECTORS * VL;
     float *to = out + i * columns;
     UNROLL for (int j = 0; j < vectors; j++)
@@ -183,8 +196,8 @@ INLINE const float *input_vector(char *base, const gradient_args *x, size_t vect
  * are of no help. The first tiles of a block take the columns of the next group, the others, in the last group, the
  * panels of the next block.
  */
-INLINE const float *data_ahead(char *base, const gradient_args *x, size_t tile, size_t first, size_t vector,
-                               size_t vectors, const int32_t **order) {
+INLINE const float *data_ahead(char *base, const gradient_args *x, const unit_block *block, size_t tile,
+                               size_t vector, size_t vectors, const int32_t **order) {
   const size_t next = vector + GRADIENT_VECTORS;
   const int is_last = next >= vectors;
   if (tile < GRADIENT_VECTORS) {
@@ -192,22 +205,21 @@ INLINE const float *data_ahead(char *base, const gradient_args *x, size_t tile, 
     *order = x->order_input == 0 ? 0 : I32(base, x->order_input);
     return input_vector(base, x, wanted < vectors ? wanted : 0);
   }
-  const size_t panel = first + BLOCK_PANELS + tile - GRADIENT_VECTORS;
   *order = x->order_output == 0 ? 0 : I32(base, x->order_output);
-  return F32(base, x->d_output) + (is_last && panel < (size_t)x->panel1 ? panel : first) * (size_t)x->d_output_stride;
+  return is_last ? block->next[tile - GRADIENT_VECTORS] : block->output[0];
 }
 
 /*
- * A block of `panels` panels of dY by one group of columns. Each tile walks all segments of a chunk before the
+ * A block of units by one group of columns. Each tile walks all segments of a chunk before the
  * next tile does: what they share, the chunk of X, stays in the first-level cache.
  */
-INLINE void gradient_block(const int vectors, char *base, const gradient_args *x, size_t first, size_t panels,
+INLINE void gradient_block(const int vectors, char *base, const gradient_args *x, const unit_block *block,
                            size_t vector, size_t total_vectors, double lanes[][PANEL]) {
   const int32_t *segments = I32(base, x->segments);
   const int32_t *order_a = x->order_output == 0 ? 0 : I32(base, x->order_output);
   const int32_t *order_b = x->order_input == 0 ? 0 : I32(base, x->order_input);
   const size_t count = (size_t)x->segment_count;
-  const size_t tiles = panels * (PANEL / GRADIENT_ROWS);
+  const size_t tiles = block->units * (PANEL / GRADIENT_ROWS);
   const segment_function sum = segment_functions[vectors - 1][order_a != 0 || order_b != 0];
 
   size_t segment = 0;
@@ -220,15 +232,15 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
     const int32_t left = segments[last] - k, pieces = (left + CHUNK_TOKENS - 1) / CHUNK_TOKENS;
     chunk_end = whole ? segments[last] : k + (left + pieces - 1) / pieces;
     for (size_t t = 0; t < tiles; t++) {
-      const size_t panel = first + t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
+      const size_t unit = t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
       tile_operands operands = {
-          .output = F32(base, x->d_output) + panel * (size_t)x->d_output_stride + sub,
+          .output = block->output[unit] + sub,
           .order_output = order_a,
           .order_input = order_b,
           .runs = x->runs == 0 ? 0 : I32(base, x->runs),
       };
       for (int j = 0; j < vectors; j++) operands.input[j] = input_vector(base, x, vector + (size_t)j);
-      operands.ahead = data_ahead(base, x, t, first, vector, total_vectors, &operands.order_ahead);
+      operands.ahead = data_ahead(base, x, block, t, vector, total_vectors, &operands.order_ahead);
       float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;
       const float *result = pending;
       for (size_t s = segment; s < last; s++) {
@@ -237,33 +249,32 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
         result = sum(&operands, &p, pending);
       }
       if (whole && last == count)
-        finish_tile(vectors, base, x, panel, sub, vector, result, lanes + t * GRADIENT_ROWS);
+        finish_tile(vectors, base, x, block->rows[unit], sub, vector, result, lanes + t * GRADIENT_ROWS);
     }
     if (whole) segment = last;
   }
 }
 
-/* Sums of neighbouring panels of dY over the tokens, in the same tree: several at once, since each is one chain. */
-INLINE void sum_panels(const int panels, char *base, const gradient_args *x, size_t first) {
+/* Sums of a block's panels of dY over the tokens, in the same tree: several at once, since each is one chain. */
+INLINE void sum_panels(const int panels, char *base, const gradient_args *x, const unit_block *block) {
   const int32_t *segments = I32(base, x->segments);
   const int32_t *order = x->order_output == 0 ? 0 : I32(base, x->order_output);
-  const size_t count = (size_t)x->segment_count, stride = (size_t)x->d_output_stride;
-  const float *from = F32(base, x->d_output) + first * stride;
-  vf acc[BLOCK_PANELS][PV];
+  const size_t count = (size_t)x->segment_count;
+  vf acc[BLOCK_UNITS][PV];
   for (size_t s = 0; s < count; s++) {
     UNROLL for (int p = 0; p < panels; p++) UNROLL for (int v = 0; v < PV; v++) acc[p][v] = vzero();
     for (int32_t k = segments[s]; k < segments[s + 1]; k++) {
-      const float *row = from + (size_t)(order ? order[k] : k) * PANEL;
+      const size_t at = (size_t)(order ? order[k] : k) * PANEL;
       UNROLL for (int p = 0; p < panels; p++)
         UNROLL for (int v = 0; v < PV; v++)
-          acc[p][v] = vadd(acc[p][v], vload(row + (size_t)p * stride + v * VL));
+          acc[p][v] = vadd(acc[p][v], vload(block->output[p] + at + v * VL));
     }
     float *pending = F32(base, x->scratch);
     for (size_t carry = s; carry & 1; carry >>= 1) {
       UNROLL for (int p = 0; p < panels; p++)
         UNROLL for (int v = 0; v < PV; v++)
           acc[p][v] = vadd(vload(pending + p * PANEL + v * VL), acc[p][v]);
-      pending += BLOCK_PANELS * PANEL;
+      pending += BLOCK_UNITS * PANEL;
     }
     if (s + 1 == count) break;
     UNROLL for (int p = 0; p < panels; p++)
@@ -272,17 +283,14 @@ INLINE void sum_panels(const int panels, char *base, const gradient_args *x, siz
   UNROLL for (int p = 0; p < panels; p++) {
     float edge[PANEL];
     UNROLL for (int v = 0; v < PV; v++) vstore(edge + v * VL, acc[p][v]);
-    const row_range range = rows_of_panel(x, first + (size_t)p);
-    for (size_t i = 0; i < range.count; i++) F32(base, x->bias_out)[range.row + i] = edge[i];
+    const unit_rows rows = block->rows[p];
+    for (size_t i = 0; i < rows.count; i++) F32(base, x->bias_out)[rows.row + i] = edge[i];
   }
 }
 
-INLINE void bias_gradient(char *base, const gradient_args *x, size_t first, size_t panels) {
-  if (panels == BLOCK_PANELS) {
-    sum_panels(BLOCK_PANELS, base, x, first);
-    return;
-  }
-  for (size_t panel = first; panel < first + panels; panel++) sum_panels(1, base, x, panel);
+INLINE void bias_gradient(char *base, const gradient_args *x, const unit_block *block) {
+  if (block->units == BLOCK_UNITS) sum_panels(BLOCK_UNITS, base, x, block);
+  else sum_panels(1, base, x, block);
 }
 
 INLINE double sum_rows(double rows[PANEL][PANEL]) {
@@ -295,40 +303,39 @@ INLINE double sum_rows(double rows[PANEL][PANEL]) {
 
 void KERNEL(weight_gradient)(char *base, const double *args) {
   const gradient_args *x = (const gradient_args *)args;
-  const size_t end = (size_t)x->panel1, vectors = (size_t)x->columns / VL;
+  const size_t end = (size_t)x->unit1, vectors = (size_t)x->columns / VL;
   double(*lanes)[PANEL] = (double(*)[PANEL])(F32(base, x->scratch) + SQUARES_PLACE);
-  for (size_t first = (size_t)x->panel0; first < end; first += BLOCK_PANELS) {
-    const size_t panels = min_size(BLOCK_PANELS, end - first);
-    for (size_t i = 0; i < BLOCK_PANELS * PANEL; i++)
+  for (size_t first = (size_t)x->unit0; first < end; first += BLOCK_UNITS) {
+    const unit_block block = block_of(base, x, first);
+    for (size_t i = 0; i < BLOCK_UNITS * PANEL; i++)
       for (size_t l = 0; l < PANEL; l++) lanes[i][l] = 0;
     for (size_t vector = 0; vector < vectors; vector += GRADIENT_VECTORS) {
       switch (min_size(GRADIENT_VECTORS, vectors - vector)) {
         case 1:
-          gradient_block(1, base, x, first, panels, vector, vectors, lanes);
+          gradient_block(1, base, x, &block, vector, vectors, lanes);
           break;
         case 2:
-          gradient_block(2, base, x, first, panels, vector, vectors, lanes);
+          gradient_block(2, base, x, &block, vector, vectors, lanes);
           break;
 #if GRADIENT_VECTORS > 2
         case 3:
-          gradient_block(3, base, x, first, panels, vector, vectors, lanes);
+          gradient_block(3, base, x, &block, vector, vectors, lanes);
           break;
 #endif
       }
     }
-    if (x->bias_out != 0) bias_gradient(base, x, first, panels);
-    for (size_t panel = first; panel < first + panels; panel++) {
-      double squares = sum_rows(lanes + (panel - first) * PANEL);
+    if (x->bias_out != 0) bias_gradient(base, x, &block);
+    for (size_t u = 0; u < block.units; u++) {
+      double squares = sum_rows(lanes + u * PANEL);
       if (x->bias_out != 0) {
-        const row_range range = rows_of_panel(x, panel);
         double bias[PANEL][PANEL] = {{0}};
-        for (size_t i = 0; i < range.count; i++) {
-          const double gradient = F32(base, x->bias_out)[range.row + i];
+        for (size_t i = 0; i < block.rows[u].count; i++) {
+          const double gradient = F32(base, x->bias_out)[block.rows[u].row + i];
           bias[0][i] = gradient * gradient;
         }
         squares += x->bias_copies * sum_rows(bias);
       }
-      F64(base, x->squares)[panel] = squares;
+      F64(base, x->squares)[first + u] = squares;
     }
   }
   STREAM_END();

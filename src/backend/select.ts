@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { UserError } from '../errors.js';
 import type { DoubleTensor } from '../tensor/heap.js';
-import type { Backend, NumericProfile } from './kernels.js';
+import type { Backend, NumericProfile } from './backend.js';
 import {
   createNativeBackend,
   createNativeMemory,

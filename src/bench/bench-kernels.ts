@@ -10,7 +10,8 @@ import {
   sizesOf,
   type BenchCase,
 } from './bench-cases.js';
-import { watchKernels, type BoundKernel, type Work } from './bench-work.js';
+import type { Work } from '../backend/kernels/work.js';
+import { watchKernels, type BoundKernel, type ObserveCall } from './watch-kernels.js';
 import { allocateEngine, Engine, openHeap, type EngineHandle } from '../compute/engine.js';
 import { runInTurns } from '../compute/runner.js';
 import { measureBandwidth, measurePeak } from './peak.js';
@@ -102,10 +103,7 @@ export async function benchKernels(
 }
 
 /** An engine whose parts run one after the other on this thread, and whose kernels tell of every call. */
-export function createWatchedEngine(
-  handle: EngineHandle,
-  observe: Parameters<typeof watchKernels>[1],
-): Engine {
+export function createWatchedEngine(handle: EngineHandle, observe: ObserveCall): Engine {
   const { heap, plan } = openHeap(handle);
   const space = heap.doubles(plan.argumentSpaces[0]!);
   const backend = watchKernels(createBackend(handle.backend, handle.block, 0, space), observe);
@@ -126,18 +124,17 @@ class Survey {
 
   constructor(private readonly kernelMs: number) {}
 
-  observe(bound: BoundKernel, run: (...args: number[]) => void, args: number[]): void {
-    const work = bound.work(...args);
+  observe(bound: BoundKernel, work: Work, run: () => void): void {
     const largest = this.#largest.get(bound) ?? 0;
     if (!this.measures) {
       this.#largest.set(bound, Math.max(largest, work.bytes));
-      run(...args);
+      run();
     } else if (work.bytes === largest) {
       this.#largest.delete(bound);
-      const ms = measureCall(() => run(...args), bound.changes, this.kernelMs);
+      const ms = measureCall(run, bound.changes, this.kernelMs);
       this.measured.push({ bound, work, ms });
     } else {
-      run(...args);
+      run();
     }
   }
 }

@@ -1,4 +1,5 @@
 import { Piscina } from 'piscina';
+import { peak } from '../backend/kernels/probe.js';
 import { allocateBlock, createBackend, heapTraits, type BackendKind } from '../backend/select.js';
 import { packageFile } from '../package-root.js';
 import { Heap, HeapPlan, PANEL } from '../tensor/heap.js';
@@ -19,7 +20,7 @@ export function measurePeak(kind: BackendKind): number {
   const block = allocateBlock(kind, plan.bytes);
   const heap = new Heap(block.bytes, traits.floatBytes);
   const backend = createBackend(kind, block, 0, heap.doubles(space));
-  const run = backend.peak(heap.tensor(out));
+  const run = backend.bind(peak, heap.tensor(out));
   const time = (rounds: number): number => {
     const start = performance.now();
     run(rounds);

@@ -1,5 +1,5 @@
-import type { AdamSettings } from '../backend/kernels.js';
-import { ADAM_SETTINGS } from '../backend/kernels.js';
+import { adam, type AdamSetting } from '../backend/kernels/adam.js';
+import { UPDATE_SETTINGS, type UpdateSetting } from '../backend/kernels/update.js';
 import {
   allocateBlock,
   heapTraits,
@@ -270,7 +270,7 @@ export class Engine {
 
   #writeSettings(step: number, optimizer: OptimizerSettings): void {
     const { learningRate, beta1, beta2, epsilon, clipNorm } = optimizer;
-    const settings: AdamSettings = {
+    const settings: Record<UpdateSetting | AdamSetting, number> = {
       step,
       // Follows from the gradient's norm: whoever updates writes it.
       scale: 1,
@@ -283,7 +283,7 @@ export class Engine {
       epsilon,
       clipNorm: clipNorm ?? Infinity,
     };
-    ADAM_SETTINGS.forEach((name, place) => {
+    [...UPDATE_SETTINGS, ...adam.settings].forEach((name, place) => {
       this.#settings[place] = settings[name];
     });
   }

@@ -1,4 +1,6 @@
-import type { Backend } from '../backend/kernels.js';
+import type { Backend } from '../backend/backend.js';
+import { adam } from '../backend/kernels/adam.js';
+import type { RowMap } from '../backend/kernels/rows.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
 import { HEADER, TEAM, TEAM_FIELDS } from './batch-layout.js';
 import { CLOCKS, type NetworkPlan, type ParameterPlan, type SlotPlan } from './plan.js';
@@ -19,7 +21,7 @@ export interface Binding {
 /** A parameter's views on the heap; the optional ones exist in training. */
 export interface BoundParameter {
   value: Tensor;
-  gates: boolean;
+  rows: RowMap;
   units: number;
   moment1?: Tensor;
   moment2?: Tensor;
@@ -35,7 +37,7 @@ export function bindParameter(binding: Binding, name: string): BoundParameter {
   const p: ParameterPlan = found;
   return {
     value: heap.tensor(p.value),
-    gates: p.gates,
+    rows: p.rows,
     units: p.units,
     ...(p.moment1 && { moment1: heap.tensor(p.moment1) }),
     ...(p.moment2 && { moment2: heap.tensor(p.moment2) }),
@@ -55,13 +57,12 @@ export function bindAdam(
   parameter: BoundParameter,
   sparse?: { gradient: Tensor; index: IndexTensor },
 ): (unit0: number, unit1: number) => void {
-  return backend.adam({
+  return backend.bind(adam, {
     parameter: parameter.value,
-    moment1: parameter.moment1!,
-    moment2: parameter.moment2!,
+    states: [parameter.moment1!, parameter.moment2!],
     gradient: sparse?.gradient ?? parameter.gradient!,
     ...(sparse && { index: sparse.index }),
-    gates: parameter.gates,
+    rows: parameter.rows,
     done: parameter.done!,
     settings,
     scratch,

@@ -1,3 +1,6 @@
+import { gatherRows, rowSquares, tokenSum } from '../backend/kernels/embedding.js';
+import { product } from '../backend/kernels/product.js';
+import { weightGradient } from '../backend/kernels/weight-gradient.js';
 import { bindAdam, bindParameter, type Binding, type SlotView } from './binding.js';
 import type { WorkGroup } from './shares.js';
 import { PANEL, panelsOf } from '../tensor/heap.js';
@@ -21,12 +24,12 @@ export class EmbeddingLayer {
     const embedded = heap.tensor(plan.embedded);
     const projected = heap.tensor(plan.projected);
     const parameter = bindParameter(binding, 'embedding.weight');
-    this.#gather = backend.gatherRows({
+    this.#gather = backend.bind(gatherRows, {
       table: parameter.value,
       ids: heap.indices(slotPlan.distinctIds),
       out: embedded,
     });
-    this.#project = backend.product({
+    this.#project = backend.bind(product, {
       a: embedded,
       b: heap.tensor(first!.inputWeight.forward),
       c: projected,
@@ -35,28 +38,28 @@ export class EmbeddingLayer {
     if (!plan.sizes.training) return;
     const inputWeight = bindParameter(binding, 'lstm.weight_ih_l0');
     this.#training = {
-      sum: backend.tokenSum({
+      sum: backend.bind(tokenSum, {
         gradient: heap.tensor(first!.gates),
         starts: heap.indices(slotPlan.distinctStart),
         positions: heap.indices(slotPlan.positions),
         out: projected,
       }),
-      inputWeight: backend.weightGradient({
+      inputWeight: backend.bind(weightGradient, {
         dOutput: projected,
         input: embedded,
         segments: heap.indices(slotPlan.distinctRange),
         out: inputWeight.gradient!,
-        gates: true,
+        rows: inputWeight.rows,
         squares: inputWeight.squares!,
         scratch: binding.scratch,
       }),
-      embedding: backend.product({
+      embedding: backend.bind(product, {
         a: projected,
         b: heap.tensor(first!.inputWeight.backward),
         c: embedded,
         start: 'zero',
       }),
-      squares: backend.rowSquares({ matrix: embedded, sums: parameter.squares! }),
+      squares: backend.bind(rowSquares, { matrix: embedded, sums: parameter.squares! }),
       adam: bindAdam(binding, parameter, {
         gradient: embedded,
         index: heap.indices(slotPlan.distinctIndex),

@@ -1,3 +1,8 @@
+import { dropout, type DropoutOperands } from '../backend/kernels/dropout.js';
+import { softmax } from '../backend/kernels/loss.js';
+import { pack, packBias } from '../backend/kernels/pack.js';
+import { product } from '../backend/kernels/product.js';
+import { weightGradient } from '../backend/kernels/weight-gradient.js';
 import { PANEL, panelsOf, type Tensor } from '../tensor/heap.js';
 import { bindAdam, bindParameter, type Binding, type SlotView } from './binding.js';
 import type { LstmLayer } from './lstm-layer.js';
@@ -29,7 +34,7 @@ export class Head {
     training: boolean,
   ) {
     const { backend, heap, plan, slot, slotPlan } = binding;
-    const { shape, dropout, seed } = plan.sizes;
+    const { shape, dropout: rate, seed } = plan.sizes;
     const classify = shape.task === 'classify';
     const logits = heap.tensor(plan.logits);
     let input: Tensor = top.outputs;
@@ -41,10 +46,14 @@ export class Head {
         .hi(panelsOf(hidden), plan.sizes.maxRows, PANEL);
       input = training && plan.lastDropped ? heap.tensor(plan.lastDropped) : last;
       if (training && plan.lastDropped) {
-        this.#dropout = backend.dropout({ input: last, out: input, ...this.#masks(dropout, seed) });
+        this.#dropout = backend.bind(dropout, {
+          input: last,
+          out: input,
+          ...this.#masks(rate, seed),
+        });
       }
     }
-    this.#product = backend.product({
+    this.#product = backend.bind(product, {
       a: input,
       b: heap.tensor(plan.headWeight.forward),
       c: logits,
@@ -56,24 +65,24 @@ export class Head {
       losses: heap.tensor(plan.losses),
       predicted: heap.indices(plan.predicted),
     };
-    this.#softmax = backend.softmax({ ...result, targets: heap.indices(slotPlan.targets) });
-    this.#probabilities = backend.softmax(result);
+    this.#softmax = backend.bind(softmax, { ...result, targets: heap.indices(slotPlan.targets) });
+    this.#probabilities = backend.bind(softmax, result);
     if (!training) return;
 
     const dInput = heap.tensor(classify ? plan.dLast! : plan.dHidden!);
     const weight = bindParameter(binding, 'head.weight');
     const bias = bindParameter(binding, 'head.bias');
     this.#training = {
-      input: backend.product({
+      input: backend.bind(product, {
         a: logits,
         b: heap.tensor(plan.headWeight.backward),
         c: dInput,
         start: 'zero',
       }),
       ...(this.#dropout && {
-        dropout: backend.dropout({ input: dInput, out: dInput, ...this.#masks(dropout, seed) }),
+        dropout: backend.bind(dropout, { input: dInput, out: dInput, ...this.#masks(rate, seed) }),
       }),
-      weight: backend.weightGradient({
+      weight: backend.bind(weightGradient, {
         dOutput: logits,
         input,
         ...(!classify && {
@@ -83,7 +92,7 @@ export class Head {
         }),
         segments: heap.indices(classify ? slotPlan.shardRows : slotPlan.shardTokens),
         out: weight.gradient!,
-        gates: false,
+        rows: weight.rows,
         bias: { out: bias.gradient!, copies: 1 },
         squares: weight.squares!,
         scratch: binding.scratch,
@@ -155,10 +164,7 @@ export class Head {
     return classify ? this.view.rowsOf(part) : this.view.places(part);
   }
 
-  #masks(
-    rate: number,
-    seed: number,
-  ): Pick<Parameters<Binding['backend']['dropout']>[0], 'rate' | 'seed' | 'stream' | 'step'> {
+  #masks(rate: number, seed: number): Pick<DropoutOperands, 'rate' | 'seed' | 'stream' | 'step'> {
     const { plan, settings } = this.binding;
     return { rate, seed, stream: plan.sizes.shape.layers.length, step: settings };
   }
@@ -180,9 +186,9 @@ export function bindHeadPacks(binding: Binding): WorkGroup[] {
     {
       units: weight.units,
       cost: weight.value.shape[1]!,
-      run: backend.pack({
+      run: backend.bind(pack, {
         weight: weight.value,
-        gates: false,
+        rows: weight.rows,
         forward: heap.tensor(plan.headWeight.forward),
         backward: heap.tensor(plan.headWeight.backward),
       }),
@@ -190,7 +196,11 @@ export function bindHeadPacks(binding: Binding): WorkGroup[] {
     {
       units: bias.units,
       cost: 2,
-      run: backend.packBias({ first: bias.value, gates: false, out: heap.tensor(plan.headBias) }),
+      run: backend.bind(packBias, {
+        first: bias.value,
+        rows: bias.rows,
+        out: heap.tensor(plan.headBias),
+      }),
     },
   ];
 }

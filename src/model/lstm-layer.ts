@@ -1,4 +1,9 @@
-import type { LstmCall, SequenceShare } from '../backend/kernels.js';
+import { dropout } from '../backend/kernels/dropout.js';
+import { lstmBackward, lstmForward } from '../backend/kernels/lstm.js';
+import { pack, packBias } from '../backend/kernels/pack.js';
+import { product } from '../backend/kernels/product.js';
+import type { SequenceCall, SequenceShare } from '../backend/kernels/sequence.js';
+import { weightGradient } from '../backend/kernels/weight-gradient.js';
 import { panelsOf, type Tensor } from '../tensor/heap.js';
 import { bindAdam, bindParameter, type Binding, type SlotView } from './binding.js';
 import type { WorkGroup } from './shares.js';
@@ -16,7 +21,7 @@ export class LstmLayer {
   readonly outputs: Tensor;
   readonly #units: number;
   readonly #product: RowKernel | undefined;
-  readonly #forward: LstmCall;
+  readonly #forward: SequenceCall;
   readonly #dropout: RowKernel | undefined;
   readonly #training: TrainingKernels | undefined;
 
@@ -52,17 +57,17 @@ export class LstmLayer {
       counts: heap.indices(slotPlan.counts),
       places: heap.indices(plan.work.places),
     };
-    const { dropout, seed, shape } = plan.sizes;
+    const { dropout: rate, seed, shape } = plan.sizes;
     this.#units = panelsOf(shape.layers[layer]!);
     this.#product =
       below &&
-      backend.product({
+      backend.bind(product, {
         a: below.outputs,
         b: heap.tensor(own.inputWeight.forward),
         c: gates,
         start: { bias: heap.tensor(own.bias) },
       });
-    this.#forward = backend.lstmForward({
+    this.#forward = backend.bind(lstmForward, {
       ...sequence,
       weights: heap.tensor(own.hiddenWeight.forward),
       ...(!below && {
@@ -76,12 +81,12 @@ export class LstmLayer {
       work,
     });
 
-    const masks = { numbers: heap.indices(slotPlan.numbers), rate: dropout, seed, stream: layer };
+    const masks = { numbers: heap.indices(slotPlan.numbers), rate, seed, stream: layer };
     const step = binding.settings;
     const drops = training && own.dropped !== undefined;
     this.outputs = drops ? heap.tensor(own.dropped!) : hidden;
     if (drops) {
-      this.#dropout = backend.dropout({ input: hidden, out: this.outputs, ...masks, step });
+      this.#dropout = backend.bind(dropout, { input: hidden, out: this.outputs, ...masks, step });
     }
     if (!training) return;
 
@@ -95,37 +100,40 @@ export class LstmLayer {
       orderOutput: heap.indices(slotPlan.order),
       runs: heap.indices(slotPlan.runs),
       segments: heap.indices(slotPlan.shardTokens),
-      gates: true,
       scratch: binding.scratch,
     };
     this.#training = {
-      ...(drops && { dropout: backend.dropout({ input: dHidden, out: dHidden, ...masks, step }) }),
-      backward: backend.lstmBackward({
+      ...(drops && {
+        dropout: backend.bind(dropout, { input: dHidden, out: dHidden, ...masks, step }),
+      }),
+      backward: backend.bind(lstmBackward, {
         ...sequence,
         weights: heap.tensor(own.hiddenWeight.backward),
         ...(needsGradientOf === 'every' ? { dHidden } : { dLast: heap.tensor(plan.dLast!) }),
         work,
       }),
       ...(below && {
-        input: backend.product({
+        input: backend.bind(product, {
           a: gates,
           b: heap.tensor(own.inputWeight.backward),
           c: dHidden,
           start: 'zero',
         }),
-        inputWeight: backend.weightGradient({
+        inputWeight: backend.bind(weightGradient, {
           ...common,
           input: below.outputs,
           orderInput: heap.indices(slotPlan.order),
           out: inputWeight.gradient!,
+          rows: inputWeight.rows,
           squares: inputWeight.squares!,
         }),
       }),
-      hiddenWeight: backend.weightGradient({
+      hiddenWeight: backend.bind(weightGradient, {
         ...common,
         input: hidden,
         orderInput: heap.indices(slotPlan.previous),
         out: hiddenWeight.gradient!,
+        rows: hiddenWeight.rows,
         bias: { out: inputBias.gradient!, copies: 2 },
         squares: hiddenWeight.squares!,
       }),
@@ -261,7 +269,7 @@ function shareOf(
 
 interface TrainingKernels {
   dropout?: RowKernel;
-  backward: LstmCall;
+  backward: SequenceCall;
   input?: RowKernel;
   inputWeight?: RowKernel;
   hiddenWeight: RowKernel;
@@ -272,30 +280,31 @@ interface TrainingKernels {
 export function bindLayerPacks(binding: Binding, layer: number): WorkGroup[] {
   const { backend, heap, plan } = binding;
   const own = plan.layers[layer]!;
-  const pack = (name: string, packed: (typeof own)['inputWeight']): WorkGroup => {
+  const packing = (name: string, packed: (typeof own)['inputWeight']): WorkGroup => {
     const parameter = bindParameter(binding, name);
     return {
       units: parameter.units,
       cost: parameter.value.shape[1]!,
-      run: backend.pack({
+      run: backend.bind(pack, {
         weight: parameter.value,
-        gates: true,
+        rows: parameter.rows,
         forward: heap.tensor(packed.forward),
         backward: heap.tensor(packed.backward),
       }),
     };
   };
   const bias = bindParameter(binding, `lstm.bias_ih_l${layer}`);
+  const second = bindParameter(binding, `lstm.bias_hh_l${layer}`);
   return [
-    pack(`lstm.weight_ih_l${layer}`, own.inputWeight),
-    pack(`lstm.weight_hh_l${layer}`, own.hiddenWeight),
+    packing(`lstm.weight_ih_l${layer}`, own.inputWeight),
+    packing(`lstm.weight_hh_l${layer}`, own.hiddenWeight),
     {
       units: bias.units,
       cost: 2,
-      run: backend.packBias({
+      run: backend.bind(packBias, {
         first: bias.value,
-        second: bindParameter(binding, `lstm.bias_hh_l${layer}`).value,
-        gates: true,
+        rows: bias.rows,
+        second: { bias: second.value, rows: second.rows },
         out: heap.tensor(own.bias),
       }),
     },

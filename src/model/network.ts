@@ -1,4 +1,5 @@
-import { ADAM_SETTINGS, type Backend } from '../backend/kernels.js';
+import type { Backend } from '../backend/backend.js';
+import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
 import { PANEL, type Heap } from '../tensor/heap.js';
 import { Clock, SlotView, type Binding } from './binding.js';
 import { EmbeddingLayer } from './embedding.js';
@@ -166,8 +167,8 @@ export class Network {
   #scaleGradient(): boolean {
     const { settings } = this.#binding;
     const norm = this.#sums.gradientNorm();
-    const clipNorm = settings.get(ADAM_SETTINGS.indexOf('clipNorm'));
-    settings.set(ADAM_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
+    const clipNorm = settings.get(UPDATE_SETTINGS.indexOf('clipNorm'));
+    settings.set(UPDATE_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
   }
 }

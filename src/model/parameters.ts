@@ -1,4 +1,5 @@
-import { panelsOf } from '../tensor/heap.js';
+import { LSTM_ROWS } from '../backend/kernels/lstm.js';
+import { PLAIN_ROWS, unitsOf, type RowMap } from '../backend/kernels/rows.js';
 
 /** The sizes that define a network; everything else about it follows. */
 export interface NetworkShape {
@@ -20,8 +21,8 @@ export interface NetworkShape {
 export interface Parameter {
   name: string;
   shape: readonly number[];
-  /** Rows are LSTM gates in the order i, f, g, o. */
-  gates: boolean;
+  /** Which panels of the packed matrix its rows become. */
+  rows: RowMap;
   /** Units of 16 rows that are updated, packed and summed together. */
   units: number;
 }
@@ -31,7 +32,7 @@ export function parametersOf(shape: NetworkShape): Parameter[] {
   const list: Parameter[] = [matrix('embedding.weight', shape.vocabulary, shape.embedding)];
   shape.layers.forEach((hidden, layer) => {
     const input = layer === 0 ? shape.embedding : shape.layers[layer - 1]!;
-    const gates = { gates: true, units: 4 * panelsOf(hidden) };
+    const gates = { rows: LSTM_ROWS, units: unitsOf(4 * hidden, LSTM_ROWS) };
     list.push(
       { name: `lstm.weight_ih_l${layer}`, shape: [4 * hidden, input], ...gates },
       { name: `lstm.weight_hh_l${layer}`, shape: [4 * hidden, hidden], ...gates },
@@ -43,14 +44,14 @@ export function parametersOf(shape: NetworkShape): Parameter[] {
   list.push(matrix('head.weight', shape.outputs, top), {
     name: 'head.bias',
     shape: [shape.outputs],
-    gates: false,
-    units: panelsOf(shape.outputs),
+    rows: PLAIN_ROWS,
+    units: unitsOf(shape.outputs, PLAIN_ROWS),
   });
   return list;
 }
 
 function matrix(name: string, rows: number, columns: number): Parameter {
-  return { name, shape: [rows, columns], gates: false, units: panelsOf(rows) };
+  return { name, shape: [rows, columns], rows: PLAIN_ROWS, units: unitsOf(rows, PLAIN_ROWS) };
 }
 
 export function elementsOf(shape: readonly number[]): number {

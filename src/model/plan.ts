@@ -1,4 +1,5 @@
-import { adamScratch, GRADIENT_SCRATCH } from '../backend/kernels.js';
+import { MOST_SETTINGS, updateScratch } from '../backend/kernels/update.js';
+import { GRADIENT_SCRATCH } from '../backend/kernels/weight-gradient.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import type { BatchLayout } from './batch-layout.js';
 import { TEAM_FIELDS } from './batch-layout.js';
@@ -211,11 +212,11 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     ),
     gradientSeconds: heap.doubles('gradient seconds', sizes.parts, PANEL),
     claims: heap.indices('claims', CLAIMED_PHASES.length, sizes.parts * MOST_PIECES),
-    settings: heap.doubles('optimizer settings', PANEL),
+    settings: heap.doubles('optimizer settings', MOST_SETTINGS),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [
         training
-          ? Math.max(GRADIENT_SCRATCH, adamScratch(Math.max(shape.embedding, widest)))
+          ? Math.max(GRADIENT_SCRATCH, updateScratch(Math.max(shape.embedding, widest)))
           : PANEL,
       ]),
     ),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { dropout } from '../../src/backend/kernels/dropout.js';
 import { describeContract, itHasEqualBits, outcomeOf, type KernelCase } from './contract.js';
 import { compiled, reference } from './implementations.js';
 import { EPSILON, floatsOf, uniform, type Fill } from './workbench.js';
@@ -40,7 +41,7 @@ function dropoutCase({
       const numbers = Array.from({ length: rows }, (_, r) => (r * 3 + 1) % 1000);
       // The factor 1 / (1 − rate) is rounded, and its product: nothing beside a kept or dropped 1.
       bench.allow(inPlace ? 'input' : 'out', (3 * EPSILON) / (1 - rate));
-      const call = bench.backend.dropout({
+      const call = bench.backend.bind(dropout, {
         input: from,
         out,
         ...(numbered && { numbers: bench.indices('numbers', numbers) }),

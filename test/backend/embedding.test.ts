@@ -1,3 +1,4 @@
+import { gatherRows, rowSquares, tokenSum } from '../../src/backend/kernels/embedding.js';
 import { panelsOf } from '../../src/tensor/heap.js';
 import { describeContract, type KernelCase } from './contract.js';
 import { uniform } from './workbench.js';
@@ -9,7 +10,7 @@ function gatherCase(width: number, [from, to]: [number, number]): KernelCase {
       const table = bench.tensor('table', [9, width], uniform(1, 1));
       const ids = bench.indices('ids', [8, 0, 3, 3, 7, 1]);
       const out = bench.panels('out', 6, width);
-      const call = bench.backend.gatherRows({ table, ids, out });
+      const call = bench.backend.bind(gatherRows, { table, ids, out });
       return () => call(from, to);
     },
   };
@@ -29,7 +30,7 @@ function tokenSumCase(panels: number, [from, to]: [number, number]): KernelCase 
       const starts = bench.indices('starts', [0, 1, 7, 7, 10]);
       const positions = bench.indices('positions', [4, 9, 0, 2, 8, 5, 1, 7, 3, 6]);
       const out = bench.panels('out', 5, panels * 16);
-      const call = bench.backend.tokenSum({ gradient, starts, positions, out });
+      const call = bench.backend.bind(tokenSum, { gradient, starts, positions, out });
       // The order of additions is fixed, so that not even the oracle differs.
       return () => call(4, from, to);
     },
@@ -50,7 +51,7 @@ function rowSquaresCase(rows: number, columns: number, [from, to]: [number, numb
       const sums = bench.doubles('sums', panelsOf(rows));
       // A few hundred roundings of float64 on a sum of some hundreds.
       bench.allow('sums', 1e-11);
-      const call = bench.backend.rowSquares({ matrix, sums });
+      const call = bench.backend.bind(rowSquares, { matrix, sums });
       return () => call(rows, from, to);
     },
   };

@@ -1,4 +1,4 @@
-import type { Backend, NumericProfile } from '../../src/backend/kernels.js';
+import type { Backend, NumericProfile } from '../../src/backend/backend.js';
 import {
   createNativeBackend,
   describeNative,

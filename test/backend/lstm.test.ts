@@ -1,4 +1,9 @@
-import type { LstmCall, SequenceOperands, SequenceShare } from '../../src/backend/kernels.js';
+import { lstmBackward, lstmForward } from '../../src/backend/kernels/lstm.js';
+import type {
+  SequenceCall,
+  SequenceOperands,
+  SequenceShare,
+} from '../../src/backend/kernels/sequence.js';
 import { PANEL, panelsOf, type Tensor } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { EPSILON, uniform, type Fill, type Workbench } from './workbench.js';
@@ -49,9 +54,9 @@ function layOut(
   { lengths, shares, members = 1 }: Batch,
   fills: { gates?: Fill; cell?: Fill; weights: Tensor },
 ): {
-  sequence: SequenceOperands;
-  forwards: (call: LstmCall) => () => void;
-  backwards: (call: LstmCall) => () => void;
+  sequence: SequenceOperands & { cell: Tensor };
+  forwards: (call: SequenceCall) => () => void;
+  backwards: (call: SequenceCall) => () => void;
   tokens: number;
 } {
   const rows = lengths.length;
@@ -91,7 +96,7 @@ function layOut(
   // Who computes which rows is no result, and work buffers mean nothing afterwards.
   for (const name of ['ranked', 'counts', 'places']) bench.allow(name, Infinity);
   /** Step t of all units. */
-  const step = (call: LstmCall, share: SequenceShare, t: number): void => {
+  const step = (call: SequenceCall, share: SequenceShare, t: number): void => {
     for (let member = 0; member < members; member++) {
       const unit0 = Math.floor((member * units) / members);
       const unit1 = Math.floor(((member + 1) * units) / members);
@@ -163,7 +168,7 @@ function forwardCase(
       const tolerance = Math.max(...batch.lengths) * (hidden + 8) * 8 * EPSILON;
       const stateOut = bench.panels('state out', rows, 2 * units * PANEL);
       for (const buffer of ['gates', 'hidden', 'cell', 'state out']) bench.allow(buffer, tolerance);
-      const call = bench.backend.lstmForward({
+      const call = bench.backend.bind(lstmForward, {
         ...sequence,
         ...(projected && { projected: { product, rows: rowsOfTokens } }),
         ...(carried && { stateIn }),
@@ -204,7 +209,7 @@ function backwardCase(
       const dLast = bench.panels('d last', rows, hidden, uniform(1, 5));
       // As forwards, with 4H terms in a sum.
       bench.allow('gates', Math.max(...batch.lengths) * (4 * hidden + 8) * 8 * EPSILON);
-      const call = bench.backend.lstmBackward({
+      const call = bench.backend.bind(lstmBackward, {
         ...sequence,
         ...(from === 'above' ? { dHidden } : { dLast }),
         work: workOf(bench, rows, { hidden: 2 * MOST_MEMBERS, cell: units, gates: 8 * units }),

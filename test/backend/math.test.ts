@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { evaluate as evaluateKernel } from '../../src/backend/kernels/probe.js';
 import { outcomeOf, type KernelCase } from './contract.js';
 import { compiled, runnable } from './implementations.js';
 import { differingBits, floatsOf } from './workbench.js';
@@ -39,7 +40,7 @@ function evaluation(name: Name, what: string, arguments_: Float32Array): KernelC
     prepare(bench) {
       const input = bench.tensor('input', [count], (i) => arguments_[i]!);
       const out = bench.tensor('out', [count]);
-      const call = bench.backend.evaluate({ function: name, input, out });
+      const call = bench.backend.bind(evaluateKernel, { function: name, input, out });
       return () => call(count);
     },
   };

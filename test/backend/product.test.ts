@@ -1,3 +1,4 @@
+import { product } from '../../src/backend/kernels/product.js';
 import { PANEL } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { EPSILON, uniform } from './workbench.js';
@@ -30,7 +31,12 @@ function productCase({ rows, panels, kPanels, start, calls }: ProductCase): Kern
       const bias = bench.tensor('bias', [panels * PANEL], uniform(1, 4));
       // k roundings, each of a partial sum of products below 1: such sums stay below 4 √k.
       bench.allow('c', k * EPSILON * 4 * Math.sqrt(k));
-      const call = bench.backend.product({ a, b, c, start: start === 'bias' ? { bias } : start });
+      const call = bench.backend.bind(product, {
+        a,
+        b,
+        c,
+        start: start === 'bias' ? { bias } : start,
+      });
       return () => calls.forEach(([from, to]) => call(from, to));
     },
   };

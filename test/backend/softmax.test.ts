@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { softmax } from '../../src/backend/kernels/loss.js';
 import { describeContract, itHasEqualBits, outcomeOf, type KernelCase } from './contract.js';
 import { compiled } from './implementations.js';
 import { EPSILON, floatsOf, uniform, type Fill, type Snapshot } from './workbench.js';
@@ -36,7 +37,7 @@ function softmaxCase({
       bench.allow('logits', relative * (scale === 0 ? 1 : scale));
       // Losses are as large as 20.
       bench.allow('losses', relative * 20);
-      const call = bench.backend.softmax({
+      const call = bench.backend.bind(softmax, {
         logits: buffer,
         classes,
         ...(hasTargets && { targets: bench.indices('targets', targets) }),

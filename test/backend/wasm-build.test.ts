@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { KERNEL_NAMES } from '../../src/backend/kernels.js';
+import { evaluate } from '../../src/backend/kernels/probe.js';
+import { product } from '../../src/backend/kernels/product.js';
+import { KERNELS } from '../../src/backend/kernels/registry.js';
 import { createWasmMemory, hasRelaxedSimd } from '../../src/backend/wasm.js';
 import { packageFile } from '../../src/package-root.js';
 
@@ -63,9 +65,9 @@ function load(file: string): Loaded {
         floats[b / 4 + i] = Math.cos(i * 1.7);
       }
       numbers.set([a, 7 * 16, b, 32 * 16, c, 7 * 16, 0, 2, 3, 0, 0, 7], args / 8);
-      run(KERNEL_NAMES.indexOf('product'), args);
+      run(KERNELS.indexOf(product), args);
       numbers.set([c, out, 2, 336], args / 8);
-      run(KERNEL_NAMES.indexOf('evaluate'), args);
+      run(KERNELS.indexOf(evaluate), args);
       return new Int32Array(memory.buffer.slice(c, c + 2 * 65_536));
     },
   };

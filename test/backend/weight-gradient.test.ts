@@ -1,20 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { GRADIENT_SCRATCH } from '../../src/backend/kernels.js';
+import { LSTM_ROWS } from '../../src/backend/kernels/lstm.js';
+import { PLAIN_ROWS, packedPanels, unitsOf, type RowMap } from '../../src/backend/kernels/rows.js';
+import { GRADIENT_SCRATCH, weightGradient } from '../../src/backend/kernels/weight-gradient.js';
 import { PANEL, panelsOf } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, outcomeOf, type KernelCase } from './contract.js';
 import { compiled } from './implementations.js';
+import { nameOf, partialMaps } from './row-maps.js';
 import { EPSILON, floatsOf, uniform } from './workbench.js';
 
 interface GradientCase {
-  /** Rows of the weight matrix; for `gates` four times the hidden units. */
+  /** Rows of the weight matrix: the map's blocks one behind the other. */
   rows: number;
   columns: number;
-  gates?: boolean;
+  map?: RowMap;
   /** First k of every shard, and the end of the last. */
   segments: number[];
   orders?: 'both' | 'output' | 'none';
   biasCopies?: number;
-  /** Panel ranges, one call each. */
+  /** Ranges of units, one call each. */
   calls?: [number, number][];
 }
 
@@ -50,21 +53,26 @@ function runsOf(outputs: number[], inputs: number[]): number[] {
 function gradientCase({
   rows,
   columns,
-  gates = false,
+  map = PLAIN_ROWS,
   segments,
   orders = 'both',
   biasCopies = 0,
   calls,
 }: GradientCase): KernelCase {
-  const panels = gates ? 4 * panelsOf(rows / 4) : panelsOf(rows);
-  const ranges = calls ?? [[0, panels]];
+  const units = unitsOf(rows, map);
+  const ranges = calls ?? [[0, units]];
   return {
     name:
-      `${rows} × ${columns}${gates ? ' gates' : ''}, shards at ${segments.join(' ')}, ` +
-      `orders ${orders}, bias × ${biasCopies}, panels ${ranges.map((r) => r.join('–')).join(' ')}`,
+      `${rows} × ${columns}${nameOf(map)}, shards at ${segments.join(' ')}, ` +
+      `orders ${orders}, bias × ${biasCopies}, units ${ranges.map((r) => r.join('–')).join(' ')}`,
     prepare(bench) {
       const tokens = segments.at(-1)!;
-      const dOutput = bench.panels('d output', tokens, panels * PANEL, uniform(1, 1));
+      const dOutput = bench.panels(
+        'd output',
+        tokens,
+        packedPanels(rows, map) * PANEL,
+        uniform(1, 1),
+      );
       const input = bench.panels('input', tokens, columns, uniform(1, 2));
       const outputs = inPieces(tokens, 17);
       const inputs = orders === 'both' ? inPieces(tokens, 23) : upTo(tokens);
@@ -73,20 +81,20 @@ function gradientCase({
       const runs = bench.indices('runs', runsOf(outputs, inputs));
       const out = bench.tensor('out', [rows, panelsOf(columns) * PANEL]);
       const bias = bench.tensor('bias', [rows]);
-      const squares = bench.doubles('squares', panels);
+      const squares = bench.doubles('squares', units);
       // One rounding a token, of partial sums that stay below 4 √tokens; the squares of 16 rows of those.
       const tolerance = tokens * EPSILON * 4 * Math.sqrt(tokens);
       bench.allow('out', tolerance);
       bench.allow('bias', tolerance);
       bench.allow('squares', 2 * tolerance * 16 * (columns + 2) * 4);
-      const call = bench.backend.weightGradient({
+      const call = bench.backend.bind(weightGradient, {
         dOutput,
         input,
         ...(orders !== 'none' && { orderOutput, runs }),
         ...(orders === 'both' && { orderInput }),
         segments: bench.indices('segments', segments),
         out,
-        gates,
+        rows: map,
         ...(biasCopies > 0 && { bias: { out: bias, copies: biasCopies } }),
         squares,
         scratch: bench.scratch('scratch', GRADIENT_SCRATCH),
@@ -103,8 +111,29 @@ describeContract('weightGradient', [
     ),
   ),
   ...[7, 16, 20, 33].map((hidden) =>
-    gradientCase({ rows: 4 * hidden, columns: 20, gates: true, segments: four, biasCopies: 2 }),
+    gradientCase({ rows: 4 * hidden, columns: 20, map: LSTM_ROWS, segments: four, biasCopies: 2 }),
   ),
+  ...partialMaps.flatMap((map) =>
+    [7, 16, 20, 48].map((height) =>
+      gradientCase({
+        rows: map.blocks * height,
+        columns: 33,
+        map,
+        segments: four,
+        biasCopies: 1,
+      }),
+    ),
+  ),
+  gradientCase({
+    rows: 3 * 40,
+    columns: 49,
+    map: partialMaps[1]!,
+    segments: sixteen,
+    calls: [
+      [2, 3],
+      [3, 8],
+    ],
+  }),
   gradientCase({ rows: 3, columns: 20, segments: sixteen }),
   gradientCase({ rows: 18, columns: 17, segments: long, biasCopies: 1 }),
   gradientCase({ rows: 16, columns: 48, segments: four, orders: 'output' }),
@@ -113,16 +142,16 @@ describeContract('weightGradient', [
   gradientCase({
     rows: 80,
     columns: 33,
-    gates: true,
+    map: LSTM_ROWS,
     segments: sixteen,
     biasCopies: 2,
     calls: [[3, 5]],
   }),
 ]);
 
-const shared = { rows: 132, columns: 49, gates: true, segments: sixteen, biasCopies: 2 };
+const shared = { rows: 132, columns: 49, map: LSTM_ROWS, segments: sixteen, biasCopies: 2 };
 itHasEqualBits(
-  'a panel of weights has the same gradient bits whoever computes the others',
+  'a unit of weights has the same gradient bits whoever computes the others',
   gradientCase({ ...shared, calls: [[0, 12]] }),
   gradientCase({
     ...shared,

@@ -1,4 +1,4 @@
-import type { Backend } from '../../src/backend/kernels.js';
+import type { Backend } from '../../src/backend/backend.js';
 import {
   Heap,
   HeapPlan,

@@ -5,7 +5,7 @@ import { SLOT } from '../../src/model/plan.js';
 import { createHostBatch } from '../../src/compute/batch-feed.js';
 import { randomBatches, sizesOf, type BenchCase } from '../../src/bench/bench-cases.js';
 import { benchKernels, createWatchedEngine, measureCall } from '../../src/bench/bench-kernels.js';
-import type { watchKernels } from '../../src/bench/bench-work.js';
+import type { ObserveCall } from '../../src/bench/watch-kernels.js';
 import { allocateEngine, type Engine } from '../../src/compute/engine.js';
 
 const languageModel: BenchCase = {
@@ -27,7 +27,7 @@ async function train(
   benchCase: BenchCase,
   steps: number,
   workers: number,
-  observe: Parameters<typeof watchKernels>[1],
+  observe: ObserveCall,
 ): Promise<Engine> {
   // So small a batch would be one shard otherwise.
   const sizes = { ...sizesOf(benchCase, { workers, shards: 4, dropout: 0.5 }), shards: 4 };
@@ -48,9 +48,9 @@ it.each([1, 2, 5])(
     // So few tokens of a shard leave no empty places, at which products compute too.
     const benchCase: BenchCase = { ...languageModel, vocabulary: 128, time: 5 };
     let flops = 0;
-    await train(benchCase, 1, workers, (bound, run, args) => {
-      if (/product|lstm|weight/.test(bound.kernel)) flops += bound.work(...args).flops;
-      run(...args);
+    await train(benchCase, 1, workers, (bound, work, run) => {
+      if (/product|lstm|weight/.test(bound.kernel)) flops += work.flops;
+      run();
     });
     const { batch, time, hidden, layers } = benchCase;
     const { shape } = sizesOf(benchCase, { workers, shards: 4, dropout: 0 });
@@ -63,9 +63,9 @@ it.each([1, 2, 5])(
 it.each([languageModel, classifier])(
   'measuring every call of a step leaves the weights of one call: $name',
   async (benchCase) => {
-    const plain = await train(benchCase, 2, 2, (_bound, run, args) => run(...args));
-    const measured = await train(benchCase, 2, 2, (bound, run, args) => {
-      measureCall(() => run(...args), bound.changes, 0);
+    const plain = await train(benchCase, 2, 2, (_bound, _work, run) => run());
+    const measured = await train(benchCase, 2, 2, (bound, _work, run) => {
+      measureCall(run, bound.changes, 0);
     });
     for (const { name } of plain.plan.parameters) {
       expect(measured.parameter(name), name).toEqual(plain.parameter(name));

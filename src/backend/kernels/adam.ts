@@ -1,0 +1,24 @@
+import { updateKernel } from './update.js';
+
+/** Adam (Kingma & Ba 2015), in PyTorch's order of operations. */
+export const adam = updateKernel({
+  name: 'adam',
+  states: ['first moment', 'second moment'],
+  settings: [
+    'stepSize',
+    'beta1',
+    'beta2',
+    'oneMinusBeta1',
+    'oneMinusBeta2',
+    'inverseCorrection2',
+    'epsilon',
+  ],
+  update({ parameter, states: [moment1, moment2], gradient: g, settings: s }) {
+    const m = s.beta1 * moment1! + s.oneMinusBeta1 * g;
+    const v = s.beta2 * moment2! + s.oneMinusBeta2 * g * g;
+    const change = (s.stepSize * m) / (Math.sqrt(v) * s.inverseCorrection2 + s.epsilon);
+    return { parameter: parameter - change, states: [m, v] };
+  },
+  flops: 14,
+});
+export type AdamSetting = (typeof adam.settings)[number];
