@@ -120,4 +120,8 @@ export interface EndEvent {
   best?: { step: number; loss: number; accuracy: number };
 }
 
+/**
+ * Hears events as they happen. What it throws ends the run or the preparation and is thrown to the caller; so is what the
+ * promise of an async listener rejects with, at the next event or the end, which waits for it.
+ */
 export type TrainListener = (event: TrainEvent) => void;

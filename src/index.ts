@@ -5,26 +5,35 @@
 // First, since a bundle fails in other people's modules otherwise, before this one can say what is wrong.
 import './package-root.js';
 import * as backends from './backend/select.js';
-import { resolveConfig } from './config/load.js';
-import type { ConfigInput } from './config/schema.js';
+import * as configs from './config/load.js';
+import type { NamedConfig } from './config/load.js';
+import type { Config, ConfigInput } from './config/schema.js';
 import type { Corpus } from './data/store/corpus.js';
+import * as examples from './data/formats/examples.js';
+import type { Example, ExampleOptions, RowBatch } from './data/formats/examples.js';
 import * as heldOut from './data/prepare/held-out.js';
 import type { HeldOut, HeldOutModel } from './data/prepare/held-out.js';
 import { checkPaths } from './data/input/check-paths.js';
+import type { Notify } from './data/input/sources.js';
 import * as data from './data/prepare/prepare.js';
-import { hearInLibraryTerms, refuseInLibraryTerms } from './library-terms.js';
-import { checkListener, checkOpenArguments, checkTrainOptions } from './use/check-options.js';
 import type { EndEvent, TrainListener } from './events.js';
-import * as models from './use/model-file.js';
+import { Hearing } from './hearing.js';
+import { hearInLibraryTerms, refuseInLibraryTerms } from './library-terms.js';
 import * as runs from './train/run.js';
 import type { TrainOptions } from './train/train-options.js';
 import type { OpenOptions, TrainedModel } from './train/trained-model.js';
+import {
+  checkHeldOutModel,
+  checkOverrides,
+  checkReadingOptions,
+  checkText,
+} from './use/check-arguments.js';
+import { checkListener, checkOpenArguments, checkTrainOptions } from './use/check-options.js';
+import * as models from './use/model-file.js';
 
-export { formatConfig, loadConfig, parseConfig, resolveConfig } from './config/load.js';
 export type { NamedConfig } from './config/load.js';
 export type { Config, ConfigInput } from './config/schema.js';
 export type { Corpus, TrainSource } from './data/store/corpus.js';
-export { readBatches, readExamples } from './data/formats/examples.js';
 export type { BadRow, Example, ExampleOptions, RowBatch } from './data/formats/examples.js';
 export type { Encoding } from './data/input/encodings.js';
 export type { HeldOut, HeldOutModel } from './data/prepare/held-out.js';
@@ -52,17 +61,102 @@ export function describeBackends(): BackendDescription[] {
 }
 
 /**
+ * Reads a YAML config file: defaults < file < overrides (`train.batchSize=64`), deep-frozen.
+ *
+ * @throws UserError listing every problem, one a line: `file:line:column: key: expected …, got …`
+ */
+export async function loadConfig(
+  path: string,
+  overrides: readonly string[] = [],
+): Promise<NamedConfig> {
+  checkText('loadConfig', 'path', path);
+  checkOverrides('loadConfig', overrides);
+  return configs.loadConfig(path, overrides);
+}
+
+/** Like `loadConfig`, for a text at hand; `fileName` stands in messages and gives the name. */
+export function parseConfig(
+  text: string,
+  fileName: string,
+  overrides: readonly string[] = [],
+): NamedConfig {
+  checkText('parseConfig', 'text', text);
+  checkText('parseConfig', 'fileName', fileName);
+  checkOverrides('parseConfig', overrides);
+  return configs.parseConfig(text, fileName, overrides);
+}
+
+/**
+ * Like `parseConfig`, for an object: what a config file would say. One that is complete already stays as it is.
+ *
+ * @throws UserError listing every problem, one a line: `config: key: expected …, got …`
+ */
+export function resolveConfig(config: ConfigInput): NamedConfig {
+  return configs.resolveConfig(config);
+}
+
+/** The resolved configuration as YAML; `parseConfig` reads it back to an equal one. */
+export function formatConfig(config: Config): string {
+  configs.resolveConfig(config);
+  return configs.formatConfig(config);
+}
+
+/**
+ * Streams the rows of files, globs or standard input (`-`), one example for each: a row of a CSV or
+ * Parquet file, an object of a JSONL, a line of a plain text. Bad rows are errors, or left out.
+ *
+ * @param notify hears of files that are named more than once, and are read once
+ * @throws UserError that names file, line and column at fault
+ */
+export async function* readExamples(
+  paths: readonly string[],
+  options: ExampleOptions,
+  notify: Notify = ignore,
+): AsyncGenerator<Example, void, undefined> {
+  for await (const { rows } of read('readExamples', paths, options, notify)) yield* rows;
+}
+
+/** As `readExamples`, in batches as the rows arrive, with the bad ones. */
+export async function* readBatches(
+  paths: readonly string[],
+  options: ExampleOptions,
+  notify: Notify = ignore,
+): AsyncGenerator<RowBatch, void, undefined> {
+  yield* read('readBatches', paths, options, notify);
+}
+
+async function* read(
+  caller: string,
+  paths: readonly string[],
+  options: ExampleOptions,
+  notify: Notify,
+): AsyncGenerator<RowBatch, void, undefined> {
+  checkPaths(caller, paths);
+  checkReadingOptions(caller, options);
+  checkListener(caller, notify, 'notify');
+  const hearing = new Hearing(notify);
+  for await (const batch of examples.readBatches(paths, options, hearing.hear)) {
+    hearing.expectWell();
+    yield batch;
+  }
+  await hearing.settle();
+}
+
+/**
  * Trains a model as a config says, from the start or from where a run was left.
  *
  * @param config what `loadConfig` gives, or an object with what a config file says: keys that are left out have their
  *   defaults
- * @throws UserError when config, data or run directory cannot be used, or the run cannot go on
+ * @throws UserError when config, data or run directory cannot be used, or the run cannot go on; what the listener throws
  */
 export async function train(config: ConfigInput, options: TrainOptions): Promise<EndEvent> {
   checkTrainOptions(options);
   const { resume = false, listener = ignore, ...given } = options;
+  const hearing = new Hearing(hearInLibraryTerms(listener));
   return refuseInLibraryTerms(() =>
-    runs.train(resolveConfig(config), { ...given, resume, listener: hearInLibraryTerms(listener) }),
+    hearing.during(() =>
+      runs.train(configs.resolveConfig(config), { ...given, resume, listener: hearing.hear }),
+    ),
   );
 }
 
@@ -71,14 +165,18 @@ export async function train(config: ConfigInput, options: TrainOptions): Promise
  *
  * @param config as for `train`
  * @param listener hears how it goes
- * @throws UserError that names file and line of what cannot be used
+ * @throws UserError that names file and line of what cannot be used; what the listener throws
  */
 export async function prepareCorpus(
   config: ConfigInput,
   listener: TrainListener = ignore,
 ): Promise<Corpus> {
   checkListener('prepareCorpus', listener);
-  return data.prepareCorpus(resolveConfig(config), listener);
+  const hearing = new Hearing(listener);
+  return hearing.during(
+    () => data.prepareCorpus(configs.resolveConfig(config), hearing.hear),
+    (corpus) => corpus.close(),
+  );
 }
 
 /**
@@ -86,7 +184,7 @@ export async function prepareCorpus(
  * `model.evaluate(heldOut.store)`.
  *
  * @param named what names the files, for messages
- * @throws UserError that names file and line of what cannot be used
+ * @throws UserError that names file and line of what cannot be used; what the listener throws
  */
 export async function prepareHeldOut(
   model: HeldOutModel,
@@ -94,20 +192,32 @@ export async function prepareHeldOut(
   named = 'paths',
   listener: TrainListener = ignore,
 ): Promise<HeldOut> {
+  checkHeldOutModel('prepareHeldOut', model);
   checkPaths('prepareHeldOut', paths);
+  checkText('prepareHeldOut', 'named', named);
   checkListener('prepareHeldOut', listener);
-  return heldOut.prepareHeldOut(model, paths, named, listener);
+  const hearing = new Hearing(listener);
+  return hearing.during(
+    () => heldOut.prepareHeldOut(model, paths, named, hearing.hear),
+    (prepared) => prepared.close(),
+  );
 }
 
 /**
  * Opens a trained model.
  *
  * @param run directory of a run, or of one of its checkpoints
- * @throws UserError when there is no whole checkpoint
+ * @throws UserError when there is no whole checkpoint; what `notify` throws
  */
 export async function openModel(run: string, options: OpenOptions = {}): Promise<TrainedModel> {
   checkOpenArguments(run, options);
-  return models.openModel(run, options);
+  const hearing = new Hearing(
+    options.notify ?? ((message: string) => process.emitWarning(message)),
+  );
+  return hearing.during(
+    () => models.openModel(run, { ...options, notify: hearing.hear }),
+    (model) => model.close(),
+  );
 }
 
 function ignore(): void {

@@ -8,6 +8,7 @@ const rooms = [
   'commands',
   'index',
   'library-terms',
+  'hearing',
   'observe',
   'use',
   'bench',

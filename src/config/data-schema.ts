@@ -5,6 +5,12 @@ import { tokenizerSchema } from '../data/tokenizers/options.js';
 
 const count = z.int().positive();
 
+/** A file or directory: no name on a disk has a NUL. */
+export const pathSchema = z
+  .string()
+  .min(1)
+  .refine((path) => !path.includes('\0'), { error: 'expected a name without NUL' });
+
 const paths = z.union([
   z
     .string()
@@ -116,5 +122,5 @@ export const dataSchema = z.strictObject({
     .describe(
       'Share of the training rows that may have no token of their own (classify), beyond which preparation is refused; 1 takes any.',
     ),
-  storeDir: z.string().min(1).default('data/stores').describe('Where the token store is kept.'),
+  storeDir: pathSchema.default('data/stores').describe('Where the token store is kept.'),
 });

@@ -108,7 +108,8 @@ export function describeValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object' && value !== null) return 'a group of keys';
+  if (typeof value === 'function') return 'a function';
   const text =
-    typeof value === 'string' ? JSON.stringify(value) : `${value as number | boolean | bigint}`;
+    typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
 }

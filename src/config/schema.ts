@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { dataSchema } from './data-schema.js';
+import { dataSchema, pathSchema } from './data-schema.js';
 
 /**
  * Configuration of a run: one schema gives the types, the defaults, the checks and, by its
@@ -181,9 +181,7 @@ const metricsSchema = z.strictObject({
     .describe(
       'Names by which clients know the server, beside localhost, `host` and addresses; requests for other names are refused.',
     ),
-  tokenFile: z
-    .string()
-    .min(1)
+  tokenFile: pathSchema
     .nullable()
     .default(null)
     .describe(

@@ -12,9 +12,12 @@ interface Option {
   required?: boolean;
 }
 
-type Options<T> = Record<keyof T, Option>;
+export type Options<T> = Record<keyof T, Option>;
 
-const flag: Option = { expected: 'true or false', fits: (value) => typeof value === 'boolean' };
+export const flag: Option = {
+  expected: 'true or false',
+  fits: (value) => typeof value === 'boolean',
+};
 const listener: Option = {
   expected: 'a function',
   fits: (value) => typeof value === 'function',
@@ -28,10 +31,21 @@ const wholeNumber = (least: number, most: number): Option => ({
   fits: (value) => Number.isSafeInteger(value) && Number(value) >= least && Number(value) <= most,
 });
 
+/** One of some texts. */
+export function oneOf(...words: readonly string[]): Option {
+  return {
+    expected: joinWords(words.map((word) => JSON.stringify(word))),
+    fits: (value) => words.some((word) => word === value),
+  };
+}
+
+const isPath = (value: unknown): boolean =>
+  typeof value === 'string' && value !== '' && !value.includes('\0');
+
 const trainOptions: Options<TrainOptions> = {
   runDir: {
     expected: 'the name of a directory',
-    fits: (value) => typeof value === 'string' && value !== '',
+    fits: isPath,
     required: true,
   },
   resume: flag,
@@ -46,13 +60,10 @@ const trainOptions: Options<TrainOptions> = {
 const openOptions: Options<OpenOptions> = {
   checkpoint: {
     expected: '"best", "latest" or the name of a checkpoint',
-    fits: (value) => typeof value === 'string' && value !== '',
+    fits: isPath,
   },
   workers: wholeNumber(1, 1024),
-  backend: {
-    expected: '"auto", "native", "wasm" or "reference"',
-    fits: (value) => ['auto', 'native', 'wasm', 'reference'].some((name) => name === value),
-  },
+  backend: oneOf('auto', 'native', 'wasm', 'reference'),
   notify: listener,
 };
 
@@ -76,7 +87,7 @@ export function checkTrainOptions(options: TrainOptions): void {
 
 /** @throws UserError naming what of `openModel`'s arguments is missing, unknown or of another kind */
 export function checkOpenArguments(run: string, options: OpenOptions): void {
-  if (typeof run !== 'string' || run === '') {
+  if (!isPath(run)) {
     throw new UserError(
       `openModel: expected the directory of a run or of a checkpoint, got ${describeValue(run)}`,
     );
@@ -90,24 +101,29 @@ export function checkGenerateOptions(options: GenerateOptions): void {
 }
 
 /** @throws UserError when what a function was given to hear events is no function */
-export function checkListener(caller: string, given: unknown): void {
+export function checkListener(caller: string, given: unknown, name = 'listener'): void {
   if (listener.fits(given)) return;
   throw new UserError(
-    `${caller}: listener: expected ${listener.expected}, got ${describeValue(given)}`,
+    `${caller}: ${name}: expected ${listener.expected}, got ${describeValue(given)}`,
   );
 }
 
-function checkOptions<T extends object>(
+/**
+ * @param passedOver options of others that may stand among these
+ * @throws UserError naming the option that is missing, unknown or of another kind
+ */
+export function checkOptions<T extends object>(
   caller: string,
   options: T,
   known: Options<T>,
   expected: string,
+  passedOver: readonly string[] = [],
 ): void {
-  if (typeof options !== 'object' || (options as unknown) === null) {
+  if (typeof options !== 'object' || (options as unknown) === null || Array.isArray(options)) {
     throw new UserError(`${caller}: expected ${expected}, got ${describeValue(options)}`);
   }
   for (const name of Object.keys(options)) {
-    if (Object.hasOwn(known, name)) continue;
+    if (Object.hasOwn(known, name) || passedOver.includes(name)) continue;
     const near = findNearest(name, Object.keys(known));
     throw new UserError(
       `${caller}: ${name}: unknown option; ` +

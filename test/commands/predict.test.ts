@@ -20,7 +20,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import { readMembers, textOfValue } from '../../src/data/formats/json/json-members.js';
 import { collect } from '../data/scratch.js';
-import { readExamples } from '../../src/data/formats/examples.js';
+import { readExamples } from '../../src/index.js';
 import { runWith, stubClassifier, stubLanguageModel } from './stub.js';
 
 let folder: string;

@@ -1,10 +1,17 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import fc from 'fast-check';
 import {
+  formatConfig,
+  loadConfig,
   openModel,
+  parseConfig,
   prepareCorpus,
   prepareHeldOut,
+  readBatches,
   readExamples,
+  resolveConfig,
+  train,
   UserError,
   type GenerateOptions,
   type TrainedModel,
@@ -37,6 +44,58 @@ async function refusal(run: () => Promise<unknown>): Promise<string> {
   expect(error).toBeInstanceOf(UserError);
   return (error as UserError).message;
 }
+
+/** Whatever a caller may mix up, but no names of files that are there. */
+const anything = fc.oneof(
+  fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true }),
+  fc.constantFrom<unknown>(Symbol('s'), () => 1, NaN, 'no/such', 'no\0such', ['no/such'], {}, []),
+);
+
+test('arguments of whatever kind are taken, or refused in a sentence, by every function', async () => {
+  const functions: Record<string, (...args: never[]) => unknown> = {
+    loadConfig,
+    parseConfig,
+    resolveConfig,
+    formatConfig,
+    openModel,
+    prepareCorpus,
+    prepareHeldOut,
+    train,
+    readExamples: (...args) => collect(readExamples(...(args as [never, never]))),
+    readBatches: (...args) => collect(readBatches(...(args as [never, never]))),
+    classify: (...args) => classifier.classify(...(args as [never])),
+    evaluate: (...args) => classifier.evaluate(...(args as [never])),
+    generate: (...args) => languageModel.generate(...(args as [never])).next(),
+  };
+  const name = fc.constantFrom(...Object.keys(functions));
+  const goodStarts: Record<string, unknown[]> = {
+    loadConfig: [join(cwd, 'classifier.yaml')],
+    parseConfig: ['task: classify', 'x.yaml'],
+    prepareHeldOut: [classifier, [join(cwd, 'none')], 'files'],
+    readExamples: [[file], { text: 'text' }],
+    readBatches: [[file], { text: 'text' }],
+    openModel: [join(cwd, 'none')],
+  };
+  await fc.assert(
+    fc.asyncProperty(
+      name,
+      fc.array(anything, { maxLength: 4 }),
+      fc.nat(3),
+      async (which, odd, good) => {
+        const args = [...(goodStarts[which] ?? []).slice(0, good), ...odd];
+        const error: unknown = await Promise.resolve()
+          .then(() => functions[which]!(...(args as never[])))
+          .then(
+            () => undefined,
+            (reason: unknown) => reason,
+          );
+        if (error === undefined) return;
+        expect(error, String((error as Error).stack)).toBeInstanceOf(UserError);
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
 
 const generation = { prompt: 'the sea', length: 5, temperature: 1, topK: 0, seed: 1 };
 
@@ -71,6 +130,7 @@ test('a temperature of next to nothing takes the likeliest, as 0 does', async ()
 test.each<[unknown[], string]>([
   [[undefined], 'expected the directory of a run or of a checkpoint, got nothing'],
   [['x', null], 'expected options, got null'],
+  [['runs/\0'], 'expected the directory of a run or of a checkpoint, got "runs/\\u0000"'],
   [['x', { workers: '2' }], 'workers: expected a whole number from 1 to 1024, got "2"'],
   [
     ['x', { backend: 'gpu' }],

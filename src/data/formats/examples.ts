@@ -1,5 +1,3 @@
-import { describeValue } from '../../config/expectation.js';
-import { checkPaths } from '../input/check-paths.js';
 import { UserError } from '../../errors.js';
 import { readCsvRows } from './csv/csv-rows.js';
 import { decodeWindows1252 } from '../input/encodings.js';
@@ -62,33 +60,17 @@ export interface ExampleOptions extends RowOptions {
 }
 
 /**
- * Streams the rows of files, globs or standard input (`-`), one example for each: a row of a CSV or
- * Parquet file, an object of a JSONL, a line of a plain text. Bad rows are errors, or left out.
+ * Streams the rows of files, globs or standard input (`-`), one example for each, in batches as the rows arrive: a row of
+ * a CSV or Parquet file, an object of a JSONL, a line of a plain text. Bad rows are errors, or come beside the others.
  *
  * @param notify Hears of files that are named more than once, and are read once.
  * @throws UserError that names file, line and column at fault.
  */
-export async function* readExamples(
-  paths: readonly string[],
-  options: ExampleOptions,
-  notify: Notify = () => undefined,
-): AsyncGenerator<Example, void, undefined> {
-  for await (const { rows } of readBatches(paths, options, notify)) yield* rows;
-}
-
-/** As `readExamples`, in batches as the rows arrive, with the bad ones. */
 export async function* readBatches(
   paths: readonly string[],
   options: ExampleOptions,
   notify: Notify = () => undefined,
 ): AsyncGenerator<RowBatch, void, undefined> {
-  checkPaths('readExamples', paths);
-  const { text } = (options as Partial<ExampleOptions> | null | undefined) ?? {};
-  if (typeof text !== 'string' && typeof text !== 'number') {
-    throw new UserError(
-      `readExamples: text: expected the name or number of a column, got ${describeValue(text)}`,
-    );
-  }
   const request = { patterns: paths, format: options.format, key: 'input' };
   for (const { source } of await listSources(request, notify)) {
     yield* readSource(source, options);

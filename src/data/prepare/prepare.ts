@@ -44,17 +44,17 @@ export async function prepareCorpus(
     : await makeOrAwait(config, plan, found.damage, progress, listener, sizes);
   try {
     refuseEmptyTexts(config.data, corpus.manifest);
+    const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
+    progress.done(phase, corpus.storeDir, {
+      rows: stores.reduce((rows, store) => rows + store.rows, 0),
+      tokens: stores.reduce((tokens, store) => tokens + store.tokens, 0),
+    });
+    for (const message of describeLosses(config, plan, corpus, phase)) {
+      listener({ type: 'notice', message });
+    }
   } catch (error) {
     await corpus.close();
     throw error;
-  }
-  const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
-  progress.done(phase, corpus.storeDir, {
-    rows: stores.reduce((rows, store) => rows + store.rows, 0),
-    tokens: stores.reduce((tokens, store) => tokens + store.tokens, 0),
-  });
-  for (const message of describeLosses(config, plan, corpus, phase)) {
-    listener({ type: 'notice', message });
   }
   return corpus;
 }

@@ -10,6 +10,7 @@ export class PrepareProgress {
   #phase: PrepareEvent['phase'] = 'survey';
   #bytesTotal = 0;
   #timer: NodeJS.Timeout | undefined;
+  #failure: { readonly error: unknown } | undefined;
   readonly #listener: TrainListener;
   #storeDir: string;
 
@@ -23,7 +24,7 @@ export class PrepareProgress {
     this.#phase = phase;
     this.#bytesTotal = bytesTotal;
     resetTally(this.tally);
-    this.#timer ??= setInterval(() => this.#emit(), intervalMs);
+    this.#timer ??= setInterval(() => this.#tick(), intervalMs);
     this.#emit();
   }
 
@@ -40,7 +41,18 @@ export class PrepareProgress {
     this.#emit({ ...totals, bytes: this.#bytesTotal });
   }
 
+  /** Nobody would catch here what a listener throws: it is thrown where the next phase begins. */
+  #tick(): void {
+    try {
+      this.#emit();
+    } catch (error) {
+      this.#failure = { error };
+      this.stop();
+    }
+  }
+
   #emit({ bytes, rows, tokens } = readTally(this.tally)): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
     this.#listener({
       type: 'prepare',
       phase: this.#phase,

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeRow } from '../../../src/data/batches/encode-row.js';
-import { readExamples } from '../../../src/data/formats/examples.js';
+import { readExamples } from '../../../src/index.js';
 import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
 import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { UserError } from '../../../src/errors.js';
