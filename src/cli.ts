@@ -12,7 +12,7 @@ import { trainCommand } from './commands/train.js';
 import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
 import { packageVersion } from './package-root.js';
-import { printable } from './system/printable.js';
+import { printable, printableLine } from './system/printable.js';
 import { programName } from './system/program-name.js';
 import { asUserError } from './system/system-errors.js';
 
@@ -111,8 +111,11 @@ function describeMisuse(
 /** Prints what went wrong and gives the exit status. */
 function report(error: unknown, argv: readonly string[], stderr: Context['stderr']): number {
   const known = error instanceof UserError ? error : asUserError(error);
-  const text = known ? `${known.message}\n` : describeBug(error, argv.includes('--verbose'));
-  stderr.write(printable(text));
+  stderr.write(
+    known
+      ? known.sentences.map((sentence) => `${printableLine(sentence)}\n`).join('')
+      : printable(describeBug(error, argv.includes('--verbose'))),
+  );
   return known ? 1 : STATUS_BUG;
 }
 

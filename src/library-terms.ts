@@ -19,7 +19,7 @@ export async function refuseInLibraryTerms<T>(run: () => Promise<T>): Promise<T>
     return await run();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(inLibraryTerms(error.message), { cause: error });
+    throw new UserError(error.sentences.map(inLibraryTerms), { cause: error });
   }
 }
 

@@ -38,7 +38,7 @@ export const inspectCommand = (context: Context) =>
     },
     async run({ run, checkpoint, json }) {
       const inspection = await inspect(run, checkpoint, (message) =>
-        context.stderr.write(`${message}\n`),
+        printLines(context.stderr, [message]),
       );
       printLines(context.stdout, json ? [JSON.stringify(inspection)] : describe(inspection));
     },

@@ -35,6 +35,7 @@ export async function refuseInTerms<T>(terms: Terms, run: () => Promise<T>): Pro
     return await run();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    throw new UserError(inTerms(terms, error.message), { cause: error });
+    const sentences = error.sentences.map((sentence) => inTerms(terms, sentence));
+    throw new UserError(sentences, { cause: error });
   }
 }

@@ -109,7 +109,8 @@ export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
   if (typeof value === 'object' && value !== null) return 'a group of keys';
   if (typeof value === 'function') return 'a function';
+  if (typeof value === 'symbol') return 'a symbol';
   const text =
-    typeof value === 'string' ? JSON.stringify(value) : String(value);
+    typeof value === 'string' ? JSON.stringify(value) : `${value as number | boolean | bigint}`;
   return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
 }

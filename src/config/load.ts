@@ -45,12 +45,10 @@ export function parseConfig(
  */
 export function resolveConfig(config: ConfigInput): NamedConfig {
   return complete(config, 'run', (problems) =>
-    problems
-      .map(
-        ({ path, message }) =>
-          `config: ${path.length === 0 ? '' : `${formatPath(path)}: `}${message}`,
-      )
-      .join('\n'),
+    problems.map(
+      ({ path, message }) =>
+        `config: ${path.length === 0 ? '' : `${formatPath(path)}: `}${message}`,
+    ),
   );
 }
 
@@ -58,7 +56,7 @@ export function resolveConfig(config: ConfigInput): NamedConfig {
 function complete(
   value: unknown,
   defaultName: string,
-  report: (problems: readonly Problem[]) => string,
+  report: (problems: readonly Problem[]) => string[],
 ): NamedConfig {
   const parsed = configSchema.safeParse(value);
   const problems = parsed.success
@@ -74,11 +72,11 @@ export function formatConfig(config: Config): string {
   return stringify(config, { aliasDuplicateObjects: false });
 }
 
-/** One line a problem, those of the file in its order, then those of the overrides. */
+/** One sentence a problem, those of the file in its order, then those of the overrides. */
 function reportProblems(
   problems: readonly Problem[],
   find: (path: KeyPath) => { order: number; place: string },
-): string {
+): string[] {
   return problems
     .map(({ path, message }) => {
       const { order, place } = find(path);
@@ -86,8 +84,7 @@ function reportProblems(
       return { order, line: `${place}: ${key}${message}` };
     })
     .sort((a, b) => (a.order === b.order ? 0 : a.order - b.order))
-    .map(({ line }) => line)
-    .join('\n');
+    .map(({ line }) => line);
 }
 
 /** Where a key was set: in the file, or behind all of it by an override. */

@@ -2,6 +2,7 @@ import type { EvaluationEvent, StartEvent, TrainEvent } from '../events.js';
 import type { Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { describeCheckpointFailure } from './sentences.js';
+import { printableLine } from '../system/printable.js';
 
 /** What a run can be doing, in this order. A run that fails or dies is in neither of the last two. */
 export const RUN_STATES = ['preparing', 'training', 'finished', 'stopped'] as const;
@@ -47,7 +48,7 @@ export function trackStatus(): StatusObserver {
         const { runDir, task, workers, parameters, heapBytes, totalSteps, backend } = event;
         status.state = 'training';
         status.run = {
-          runDir,
+          runDir: printableLine(runDir),
           task,
           workers,
           parameters,
@@ -67,17 +68,17 @@ export function trackStatus(): StatusObserver {
       case 'evaluation': {
         const { step, split, loss, accuracy } = event;
         if (split === 'validation') validation.add(step, loss);
-        status.evaluation = { step, split, loss, accuracy };
+        status.evaluation = { step, split: printableLine(split), loss, accuracy };
         break;
       }
       case 'worker':
         status.workerDeaths++;
         break;
       case 'checkpoint-failed':
-        status.notice = describeCheckpointFailure(event);
+        status.notice = printableLine(describeCheckpointFailure(event));
         break;
       case 'notice':
-        status.notice = event.message;
+        status.notice = printableLine(event.message);
         break;
       case 'end':
         status.state = event.reason;

@@ -176,7 +176,7 @@ async function readFormer(
     former = await directory.readConfigIfThere();
   } catch (error) {
     if (!(error instanceof UserError) || !signed) throw error;
-    notice(`${error.message.split('\n')[0]!}; the config in ${found.path} stands for it.`);
+    notice(`${error.sentences[0]!}; the config in ${found.path} stands for it.`);
     return restoreConfig(config, signed, path.join(found.path, STATE_FILE)).config;
   }
   if (former === undefined && !signed) {

@@ -36,6 +36,11 @@ afterEach(async () => {
 const refusal = new Error('the listener is full');
 const types = ['start', 'step', 'evaluation', 'checkpoint', 'end'] as const;
 
+/** What a caller in JavaScript may pass as a listener. */
+function hear(listener: (event: TrainEvent) => unknown): TrainListener {
+  return listener;
+}
+
 const kinds = {
   'that throws': () => {
     throw refusal;
@@ -51,7 +56,7 @@ test.each(Object.entries(kinds))('a listener %s ends the run, at any event', asy
   for (const type of types) {
     const listener = (event: TrainEvent): unknown => (event.type === type ? fail() : undefined);
     const runDir = join(cwd, `${name} ${type}`);
-    const outcome = train(config, { runDir, listener: listener });
+    const outcome = train(config, { runDir, listener: hear(listener) });
     await expect(outcome, type).rejects.toBe(refusal);
   }
 });
@@ -82,6 +87,6 @@ test('what a listener has begun is waited for, and of two failures the first is 
   };
   await train(config, { runDir: join(cwd, 'slow'), listener: (event) => void listener(event) });
   expect(ended).toBe(false);
-  await train(config, { runDir: join(cwd, 'waited'), listener: listener });
+  await train(config, { runDir: join(cwd, 'waited'), listener: hear(listener) });
   expect(ended).toBe(true);
 });

@@ -4,6 +4,8 @@ import { expect, it } from 'vitest';
 import { formatTable, printLines } from '../../src/commands/table.js';
 import { showProgress } from '../../src/observe/progress.js';
 import { printable, printableName } from '../../src/system/printable.js';
+import { trackStatus } from '../../src/observe/status.js';
+import { startEvent } from '../observe/events.js';
 import { runWith } from '../commands/stub.js';
 import { UserError } from '../../src/errors.js';
 
@@ -57,4 +59,28 @@ it('shows different names of classes differently, however much white space they 
   );
   expect(printableName('ham ')).toBe('"ham "');
   expect(printableName('two words')).toBe('two words');
+});
+
+it('keeps a sentence one line, whatever stands in its names', async () => {
+  const name = 'a\nb\u2028c\u202e.csv';
+  const refuse = (error: UserError) =>
+    runWith(['doctor'], {
+      describeBackends: () => {
+        throw error;
+      },
+    });
+  const one = await refuse(new UserError(`${name} is no CSV.`));
+  expect(one.stderr).toBe('a\\nb\\u2028c\\u202e.csv is no CSV.\n');
+  const several = await refuse(new UserError([`${name}: a`, `${name}: b`]));
+  expect(several.stderr.split('\n')).toHaveLength(3);
+  const set = await runWith(['train', '--config', 'configs/quickstart.yaml', '--set', `x\ny=1`]);
+  expect(set.stderr).toMatch(/^--set x\\ny=1: .*\n$/);
+});
+
+it('holds for what the live page is given', () => {
+  const status = trackStatus();
+  status.observe({ ...startEvent(), runDir: `runs/${hostile}\n` });
+  status.observe({ type: 'notice', message: `${hostile}\nx` });
+  const { run, notice } = status.read();
+  expect(`${run!.runDir} ${notice!}`).not.toMatch(dangerous);
 });

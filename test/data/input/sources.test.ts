@@ -1,7 +1,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { type Example, type ExampleOptions, readSource } from '../../../src/data/formats/examples.js';
+import {
+  type Example,
+  type ExampleOptions,
+  readSource,
+} from '../../../src/data/formats/examples.js';
 import { readExamples } from '../../../src/index.js';
 import { listExtents } from '../../../src/data/formats/extents.js';
 import { readContent } from '../../../src/data/input/source-text.js';
