@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/schema.js';
 import { encodeRow } from '../../../src/data/batches/encode-row.js';
-import { type Example } from '../../../src/data/formats/examples.js';
+import type { Example } from '../../../src/data/formats/examples.js';
 import { readExamples } from '../../../src/index.js';
 import { dealRows } from '../../../src/data/prepare/work/split.js';
 import type { TokenStore } from '../../../src/data/store/token-store.js';
