@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../../src/data/formats/csv/csv.js';
-import { type ExampleOptions } from '../../../src/data/formats/examples.js';
+import type { ExampleOptions } from '../../../src/data/formats/examples.js';
 import { readExamples } from '../../../src/index.js';
 import { UserError } from '../../../src/errors.js';
 import { collect, useScratch } from '../scratch.js';
