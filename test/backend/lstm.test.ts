@@ -54,7 +54,7 @@ function layOut(
   { lengths, shares, members = 1 }: Batch,
   fills: { gates?: Fill; cell?: Fill; weights: Tensor },
 ): {
-  sequence: SequenceOperands & { cell: Tensor };
+  sequence: SequenceOperands;
   forwards: (call: SequenceCall) => () => void;
   backwards: (call: SequenceCall) => () => void;
   tokens: number;

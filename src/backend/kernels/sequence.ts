@@ -1,6 +1,5 @@
-import { PANEL, type IndexTensor, type Tensor } from '../../tensor/heap.js';
-import type { Call, CallSite } from './kernel.js';
-import { at, maybe } from './operands.js';
+import type { IndexTensor, Tensor } from '../../tensor/heap.js';
+import type { Call } from './kernel.js';
 
 /**
  * One worker's share of a layer's sequence: the rows of ranks row0, row0 + 1, …, of which the first
@@ -26,15 +25,17 @@ export type SequenceArguments = [share: Readonly<SequenceShare>, step0: number, 
 export type SequenceCall = Call<SequenceArguments>;
 
 /**
- * What both directions of a layer have in common. P is the number of panels that a cell has side by side for each 16 hidden
- * units. Work buffers are by rank and hold what goes from step to step.
+ * What both directions of a layer have in common. P and W are the panels that a cell has for each 16 hidden units: of sums,
+ * and of these with a product. Work buffers are by rank and hold what goes from step to step.
  */
 export interface SequenceOperands {
-  /** [P U, places, 16] */
+  /** [P U, places, 16]: what forward keeps of the sums, and their gradients */
   gates: Tensor;
   /** [U, places + rows, 16]: the rows behind the places hold the state before the first step */
   hidden: Tensor;
-  /** Packed W_hh: forwards [P U, 16 U, 16], backwards [U, 16 P U, 16] */
+  /** The same for cell states, of a layer that has them. */
+  cell?: Tensor;
+  /** Packed W_hh: forwards [W U, 16 U, 16], backwards [U, 16 W U, 16] */
   weights: Tensor;
   /** [rows + 1] and [tokens]: where each row begins in the list of its tokens' places, row after row. */
   rowStart: IndexTensor;
@@ -46,70 +47,53 @@ export interface SequenceOperands {
   places: IndexTensor;
 }
 
-/** First layer: the input product by distinct token [P U, distinct, 16] and each token's row in it. */
-export interface ProjectedInput {
-  product: Tensor;
-  rows: IndexTensor;
+export interface ForwardOperands extends SequenceOperands {
+  /** First layer: the input product by distinct token [P U, distinct, 16] and each token's row in it. Other layers
+   * have it in `gates`, which what forward keeps replaces. */
+  projected?: { product: Tensor; rows: IndexTensor };
+  /** [states · U, rows, 16]: carried hidden state, then cell state; zeros when absent */
+  stateIn?: Tensor;
+  /** [states · U, rows, 16]: the same after the last step of every row */
+  stateOut: Tensor;
+  /** [2U, rows, 16], [U, rows, 16] and [P members, rows, 16], or twice as many where P is 1 */
+  work: { hidden: Tensor; cell: Tensor; gates: Tensor };
 }
 
-/**
- * The numbers that both directions begin with, as kernels/sequence.h takes them.
- *
- * @param cell laid out as the hidden states are; for a kind of layer that has such a state
- */
-export function sequenceArguments(o: SequenceOperands, cell?: Tensor): number[] {
-  const tokens = o.gates.shape[1]!;
-  return [
-    ...[at(o.gates), o.gates.stride[0]!, at(o.hidden), maybe(cell), o.hidden.stride[0]!],
-    ...[at(o.weights), o.weights.stride[0]!, o.hidden.shape[0]!, tokens],
-    ...[at(o.rowStart), at(o.tokenPlaces), at(o.ranked), at(o.counts)],
-    ...[at(o.places), o.places.stride[0]!],
-  ];
+export interface BackwardOperands extends SequenceOperands {
+  /** [U, places, 16]: gradient from the layer above for every token */
+  dHidden?: Tensor;
+  /** [U, rows, 16]: gradient of the last hidden state of every row, instead */
+  dLast?: Tensor;
+  /** [2 W U, rows, 16], [2 members, rows, 16] and [U, rows, 16] */
+  work: { gates: Tensor; hidden: Tensor; cell: Tensor };
 }
 
-/** A call's share and steps. */
-export function shareNumbers({ block, first, run }: CallSite): SequenceCall {
-  return (share, step0, step1) => {
-    block[first] = share.countsStart;
-    block[first + 1] = share.steps;
-    block[first + 2] = share.row0;
-    block[first + 3] = share.unit0;
-    block[first + 4] = share.unit1;
-    block[first + 5] = share.member;
-    block[first + 6] = step0;
-    block[first + 7] = step1;
-    run();
+/** What tells one kind of recurrent layer from others; as its C source says it. */
+export interface Cell {
+  /** Of its kernels, before _forward and _backward. */
+  name: string;
+  panels: number;
+  /** The panel of sums that each panel of the packed W_hh is added to. */
+  productPanels: readonly number[];
+  /** 1: the hidden state goes from step to step; 2: a cell state does, too. */
+  states: 1 | 2;
+  /** One hidden unit at one step; `sums` has P numbers, `kept` of the result too. */
+  forward(o: { sums: readonly number[]; previousHidden: number; previousCell: number }): {
+    kept: readonly number[];
+    hidden: number;
+    cell: number;
   };
-}
-
-/** Column of panel `panel` of a hidden unit in a matrix of P panels for each 16 units. */
-export function unitColumn(unit: number, panel: number, panels: number): number {
-  return (Math.floor(unit / PANEL) * panels + panel) * PANEL + (unit % PANEL);
-}
-
-/** Place of a row's token at step t. */
-export function placeAt(o: SequenceOperands, row: number, t: number): number {
-  return o.tokenPlaces.get(o.rowStart.get(row) + t);
-}
-
-/** Place of the state before the first step of a row: behind the tokens. */
-export function initialPlace(o: SequenceOperands, row: number): number {
-  return o.gates.shape[1]! + row;
-}
-
-/** Tokens of a worker's share of a sequence in some steps, rows in the first and in the one behind the last of these. */
-export function countTokens(
-  { counts }: SequenceOperands,
-  { countsStart, steps }: SequenceShare,
-  step0: number,
-  step1: number,
-): { tokens: number; rows: number; rowsAfter: number } {
-  const from = Math.max(step0, 0);
-  let tokens = 0;
-  for (let t = from; t < step1; t++) tokens += counts.get(countsStart + t);
-  return {
-    tokens,
-    rows: step1 > from ? counts.get(countsStart + from) : 0,
-    rowsAfter: step1 < steps ? counts.get(countsStart + step1) : 0,
-  };
+  /**
+   * Gradients of the sums of one hidden unit, and what goes to the step before besides them. `carried` comes from the step
+   * behind.
+   */
+  backward(o: {
+    kept: readonly number[];
+    dHidden: number;
+    carried: number;
+    hidden: number;
+    cell: number;
+    previousHidden: number;
+    previousCell: number;
+  }): { gradients: readonly number[]; carried: number };
 }

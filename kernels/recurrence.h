@@ -1,0 +1,230 @@
+/* The loops over time steps and units of all recurrent layers, around a cell: see sequence.h. */
+#ifndef LOCKSTEP_RECURRENCE_H
+#define LOCKSTEP_RECURRENCE_H
+
+#include "sequence.h"
+
+/* Forwards, units whose product fills a tile; backwards one panel a unit. */
+#define FORWARD_UNITS (PANELS == 1 ? 2 : 1)
+#define BACKWARD_UNITS 2
+
+/* The place of every rank's token at step t. */
+INLINE void locate_tokens(char *base, const sequence_args *x, size_t row0, size_t rows, size_t t, int32_t *token) {
+  const int32_t *row_start = I32(base, x->row_start), *places = I32(base, x->token_places);
+  const int32_t *ranked = I32(base, x->ranked) + row0;
+  for (size_t r = 0; r < rows; r++) token[r] = places[row_start[ranked[r]] + (int32_t)t];
+}
+
+/* Puts the state before the first step into the work buffers and behind the tokens. */
+INLINE void begin_states(char *base, const forward_args *x, size_t row0, size_t rows) {
+  const size_t units = (size_t)x->s.units, stride = (size_t)x->s.state_stride;
+  const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
+  const double work[2] = {x->work_hidden, x->work_cell}, kept[2] = {x->s.hidden, x->s.cell};
+  for (size_t u = (size_t)x->share.unit0; u < (size_t)x->share.unit1; u++) {
+    for (size_t r = 0; r < rows; r++) {
+      const size_t row = (size_t)I32(base, x->s.ranked)[row0 + r];
+      const size_t place = u * stride + ((size_t)x->s.tokens + row) * PANEL;
+      UNROLL for (size_t state = 0; state < STATES; state++) {
+        float *to = F32(base, work[state]) + u * work_stride + (row0 + r) * PANEL;
+        if (x->state_in == 0) clear_row(to);
+        else copy_row(to, F32(base, x->state_in) + (state * units + u) * carried + row * PANEL);
+        copy_row(F32(base, kept[state]) + place, to);
+      }
+    }
+  }
+}
+
+/*
+ * Sums of the panels of units [first, last): what came from below, and the product with the former hidden state where there is
+ * one. Then fetches the weights of the units that come next.
+ */
+INLINE void multiply_units(product *p, size_t rows, size_t first, size_t last, size_t next) {
+  const float *next_weights = p->b + PRODUCT_PANELS * next * p->b_stride;
+  if (PRODUCT_PANELS == PANELS) {
+    p->c_panel = PANELS * first;
+    p->next = next_weights;
+    KERNEL(multiply)(p, 0, rows, PANELS * first, PANELS * last);
+    return;
+  }
+  /* Panels of the weights count PRODUCT_PANELS for each unit, those of sums and of what comes from below PANELS. */
+  product part = *p;
+  const size_t panel = PRODUCT_PANELS * first, end = panel + PRODUCT_PANELS, split = panel + PRODUCT_SPLIT;
+  const size_t skipped = PANELS - PRODUCT_PANELS;
+  part.from = p->from + (PANELS - PRODUCT_PANELS) * first * p->from_stride;
+  part.c_panel = panel;
+  part.next = p->b + split * p->b_stride;
+  KERNEL(multiply)(&part, 0, rows, panel, split);
+  part.from += skipped * p->from_stride;
+  part.c += skipped * p->c_stride;
+  part.next = next_weights;
+  KERNEL(multiply)(&part, 0, rows, split, end);
+  for (size_t s = PRODUCT_SPLIT; s < PRODUCT_SPLIT + skipped; s++)
+    for (size_t r = 0; r < rows; r++)
+      copy_row(p->c + s * p->c_stride + r * PANEL,
+               p->from + (PANELS * first + s) * p->from_stride + (size_t)p->gather[r] * PANEL);
+}
+
+INLINE void run_forward(char *base, const double *args) {
+  const forward_args *x = (const forward_args *)args;
+  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
+  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
+  const size_t places_stride = (size_t)x->s.places_stride;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
+  const int32_t *ranked = I32(base, x->s.ranked) + row0;
+  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *from_row = token + places_stride;
+  float *gates = F32(base, x->s.gates), *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
+  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
+  float *work_cell = F32(base, x->work_cell) + row0 * PANEL;
+  float *work_gates = F32(base, x->work_gates) + FORWARD_UNITS * PANELS * member * work_stride + row0 * PANEL;
+  if (steps == 0) return;
+
+  if (x->share.step0 < 0) begin_states(base, x, row0, (size_t)counts[0]);
+  for (size_t t = x->share.step0 < 0 ? 0 : (size_t)x->share.step0; t < (size_t)x->share.step1; t++) {
+    const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
+    const float *previous = work_hidden + t % 2 * units * work_stride;
+    float *current = work_hidden + (t + 1) % 2 * units * work_stride;
+    locate_tokens(base, &x->s, row0, rows, t, token);
+    if (x->projected != 0)
+      for (size_t r = 0; r < rows; r++) from_row[r] = I32(base, x->gather)[token[r]];
+    product p = {
+        .a = previous,
+        .a_stride = work_stride,
+        .b = F32(base, x->s.weights),
+        .b_stride = (size_t)x->s.weights_stride,
+        .c = work_gates,
+        .c_stride = work_stride,
+        .from = x->projected != 0 ? F32(base, x->projected) : gates,
+        .from_stride = x->projected != 0 ? (size_t)x->projected_stride : gates_stride,
+        .gather = x->projected != 0 ? from_row : token,
+        .k_panels = units,
+        .start = START_GATHER,
+    };
+    const size_t groups = (unit1 - unit0 + FORWARD_UNITS - 1) / FORWARD_UNITS;
+    for (size_t n = 0; n < groups; n++) {
+      /* To and fro: what was read last in one step is read first in the next, while it is in the cache. */
+      const size_t first = unit0 + FORWARD_UNITS * (t % 2 == 0 ? n : groups - 1 - n);
+      const size_t last = min_size(unit1, first + FORWARD_UNITS);
+      const size_t next = n + 1 == groups ? first : t % 2 == 0 ? first + FORWARD_UNITS : first - FORWARD_UNITS;
+      multiply_units(&p, rows, first, last, next);
+      for (size_t u = first; u < last; u++) {
+        const cell_forward panel = {
+            .gate = gates + PANELS * u * gates_stride,
+            .gate_stride = gates_stride,
+            .cell = cell + u * state_stride,
+            .hidden = hidden + u * state_stride,
+            .sum = work_gates + PANELS * (u - first) * work_stride,
+            .sum_stride = work_stride,
+            .previous_hidden = previous + u * work_stride,
+            .work_cell = work_cell + u * work_stride,
+            .work_hidden = current + u * work_stride,
+        };
+        for (size_t r = 0; r < rows; r++) activate(&panel, (size_t)token[r] * PANEL, r * PANEL);
+        for (size_t r = 0; r < rows; r++) expose(&panel, (size_t)token[r] * PANEL, r * PANEL);
+        for (size_t r = next_rows; r < rows; r++) {
+          float *final = F32(base, x->state_out) + u * carried + (size_t)ranked[r] * PANEL;
+          copy_row(final, current + u * work_stride + r * PANEL);
+          if (STATES > 1) copy_row(final + units * carried, work_cell + u * work_stride + r * PANEL);
+        }
+      }
+    }
+  }
+}
+
+/* Fetches what `differentiate` will read of a panel: its lines are far apart, no hardware prefetcher sees them. */
+INLINE void fetch_ahead(char *base, const backward_args *x, size_t u, const int32_t *token, const int32_t *before,
+                        size_t rows) {
+  const size_t gates_stride = (size_t)x->s.gates_stride;
+  const float *state = F32(base, STATES > 1 ? x->s.cell : x->s.hidden) + u * (size_t)x->s.state_stride;
+  for (size_t r = 0; r < rows; r++) {
+    const size_t place = (size_t)token[r] * PANEL;
+    for (size_t gate = 0; gate < PANELS; gate++)
+      PREFETCH(F32(base, x->s.gates) + (PANELS * u + gate) * gates_stride + place);
+    PREFETCH(state + place);
+    PREFETCH(state + (size_t)before[r] * PANEL);
+    if (x->d_hidden != 0) PREFETCH(F32(base, x->d_hidden) + u * (size_t)x->d_hidden_stride + place);
+  }
+}
+
+INLINE void run_backward(char *base, const double *args) {
+  const backward_args *x = (const backward_args *)args;
+  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const size_t d_stride = (size_t)x->d_hidden_stride, work_stride = (size_t)x->work_stride;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
+  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const size_t places_stride = (size_t)x->s.places_stride;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
+  const int32_t *ranked = I32(base, x->s.ranked) + row0;
+  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *before = token + places_stride;
+  float *gates = F32(base, x->s.gates);
+  const float *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
+  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
+  float *work_hidden = F32(base, x->work_hidden) + BACKWARD_UNITS * member * work_stride + row0 * PANEL;
+  float *work_carried = F32(base, x->work_carried) + row0 * PANEL;
+
+  for (size_t t = (size_t)x->share.step1; t-- > (size_t)x->share.step0;) {
+    const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
+    float *current = work_gates + t % 2 * PRODUCT_PANELS * units * work_stride;
+    locate_tokens(base, &x->s, row0, rows, t, token);
+    if (t > 0)
+      locate_tokens(base, &x->s, row0, rows, t - 1, before);
+    else
+      for (size_t r = 0; r < rows; r++) before[r] = (int32_t)x->s.tokens + ranked[r];
+    product p = {
+        .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * units * work_stride,
+        .a_stride = work_stride,
+        .b = F32(base, x->s.weights),
+        .b_stride = (size_t)x->s.weights_stride,
+        .c = work_hidden,
+        .c_stride = work_stride,
+        .from = F32(base, x->d_hidden),
+        .from_stride = d_stride,
+        .gather = token,
+        .k_panels = PRODUCT_PANELS * units,
+        .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
+    };
+    /* As wide as a tile; to and fro as above. */
+    const size_t groups = (unit1 - unit0 + BACKWARD_UNITS - 1) / BACKWARD_UNITS;
+    for (size_t n = 0; n < groups; n++) {
+      const size_t first = unit0 + BACKWARD_UNITS * (t % 2 == 0 ? n : groups - 1 - n);
+      const size_t last = min_size(unit1, first + BACKWARD_UNITS);
+      const size_t next = n + 1 == groups ? first : t % 2 == 0 ? first + BACKWARD_UNITS : first - BACKWARD_UNITS;
+      p.c_panel = first;
+      p.next = p.b + next * p.b_stride;
+      for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, token, before, rows);
+      if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
+      for (size_t u = first; u < last; u++) {
+        float *d_hidden = work_hidden + (u - first) * work_stride;
+        /* Rows whose last step this is. */
+        for (size_t r = next_rows; r < rows; r++) {
+          float *dh = d_hidden + r * PANEL;
+          if (x->d_last != 0)
+            copy_row(dh, F32(base, x->d_last) + u * (size_t)x->d_last_stride + (size_t)ranked[r] * PANEL);
+          else if (x->d_hidden != 0)
+            copy_row(dh, F32(base, x->d_hidden) + u * d_stride + (size_t)token[r] * PANEL);
+          else
+            clear_row(dh);
+          if (CARRIES) clear_row(work_carried + u * work_stride + r * PANEL);
+        }
+        for (size_t r = 0; r < rows; r++) {
+          const size_t place = (size_t)token[r] * PANEL, place_before = (size_t)before[r] * PANEL;
+          differentiate(&(cell_backward){
+              .gate = gates + PANELS * u * gates_stride + place,
+              .gate_stride = gates_stride,
+              .cell = cell + u * state_stride + place,
+              .previous_cell = cell + u * state_stride + place_before,
+              .hidden = hidden + u * state_stride + place,
+              .previous_hidden = hidden + u * state_stride + place_before,
+              .d_hidden = d_hidden + r * PANEL,
+              .carried = work_carried + u * work_stride + r * PANEL,
+              .work_gate = current + PRODUCT_PANELS * u * work_stride + r * PANEL,
+              .work_stride = work_stride,
+          });
+        }
+      }
+    }
+  }
+}
+
+#endif

@@ -1,0 +1,131 @@
+import { PANEL } from '../../tensor/heap.js';
+import type { CallSite, Kernel } from './kernel.js';
+import { at, columnsOf, maybe } from './operands.js';
+import { referenceBackward, referenceForward } from './sequence-reference.js';
+import type {
+  BackwardOperands,
+  Cell,
+  ForwardOperands,
+  SequenceArguments,
+  SequenceCall,
+  SequenceOperands,
+  SequenceShare,
+} from './sequence.js';
+import { bytesOf } from './work.js';
+
+/** Some or all time steps of one layer of a kind, forwards, for some rows and hidden units. */
+export function forwardKernel(cell: Cell): Kernel<ForwardOperands, SequenceArguments> {
+  const products = cell.productPanels.length;
+  return {
+    name: `${cell.name}_forward`,
+    arguments: (o) => {
+      const { work, stateOut, stateIn, projected } = o;
+      return [
+        ...sequenceArguments(o),
+        ...[maybe(projected?.product), projected?.product.stride[0] ?? 0, maybe(projected?.rows)],
+        ...[maybe(stateIn), at(stateOut), stateOut.stride[0]!],
+        ...[at(work.hidden), at(work.cell), at(work.gates), work.gates.stride[0]!],
+      ];
+    },
+    call: shareNumbers,
+    reference: (o) => referenceForward(cell, o),
+    work: (o) => ({
+      kernel: `${cell.name} forward`,
+      about: o.weights,
+      changes: o.projected ? [] : [o.gates],
+      of(share, step0, step1) {
+        const { tokens } = countTokens(o, share, step0, step1);
+        const hidden = columnsOf(o.hidden);
+        const distinct = o.projected ? Math.min(tokens, o.projected.product.shape[1]!) : tokens;
+        const units = (share.unit1 - share.unit0) * PANEL;
+        // Weights; sums of input products; what is kept, and the states.
+        const elements = products * hidden + cell.panels * distinct;
+        return {
+          size: `${tokens} × ${hidden} × ${products * units}`,
+          flops: 2 * products * tokens * hidden * units,
+          bytes: bytesOf(o.gates, units * (elements + (cell.panels + cell.states) * tokens)),
+        };
+      },
+    }),
+  };
+}
+
+/** The same backwards: turns what forward kept into the gradients of the sums. */
+export function backwardKernel(cell: Cell): Kernel<BackwardOperands, SequenceArguments> {
+  const products = cell.productPanels.length;
+  return {
+    name: `${cell.name}_backward`,
+    arguments: (o) => {
+      const { work, dHidden, dLast } = o;
+      return [
+        ...sequenceArguments(o),
+        ...[maybe(dHidden), dHidden?.stride[0] ?? 0, maybe(dLast), dLast?.stride[0] ?? 0],
+        ...[at(work.gates), at(work.hidden), at(work.cell), work.gates.stride[0]!],
+      ];
+    },
+    call: shareNumbers,
+    reference: (o) => referenceBackward(cell, o),
+    work: (o) => ({
+      kernel: `${cell.name} backward`,
+      about: o.weights,
+      changes: [o.gates],
+      of(share, step0, step1) {
+        const { tokens, rows, rowsAfter } = countTokens(o, share, step0, step1);
+        const hidden = columnsOf(o.hidden);
+        // Nothing comes back to the rows' last steps.
+        const last = rows - rowsAfter;
+        const units = (share.unit1 - share.unit0) * PANEL;
+        // Weights; what was kept is read and gradients are written; states; gradients from above.
+        const elements = products * hidden + (2 * cell.panels + 1) * tokens + rows;
+        return {
+          size: `${tokens} × ${products * hidden} × ${units}`,
+          flops: 2 * products * (tokens - last) * hidden * units,
+          bytes: bytesOf(o.gates, units * (elements + (o.dHidden ? tokens : last))),
+        };
+      },
+    }),
+  };
+}
+
+/** The numbers that both directions begin with, as kernels/sequence.h takes them. */
+function sequenceArguments(o: SequenceOperands): number[] {
+  const tokens = o.gates.shape[1]!;
+  return [
+    ...[at(o.gates), o.gates.stride[0]!, at(o.hidden), maybe(o.cell), o.hidden.stride[0]!],
+    ...[at(o.weights), o.weights.stride[0]!, o.hidden.shape[0]!, tokens],
+    ...[at(o.rowStart), at(o.tokenPlaces), at(o.ranked), at(o.counts)],
+    ...[at(o.places), o.places.stride[0]!],
+  ];
+}
+
+/** A call's share and steps. */
+function shareNumbers({ block, first, run }: CallSite): SequenceCall {
+  return (share, step0, step1) => {
+    block[first] = share.countsStart;
+    block[first + 1] = share.steps;
+    block[first + 2] = share.row0;
+    block[first + 3] = share.unit0;
+    block[first + 4] = share.unit1;
+    block[first + 5] = share.member;
+    block[first + 6] = step0;
+    block[first + 7] = step1;
+    run();
+  };
+}
+
+/** Tokens of a worker's share of a sequence in some steps, rows in the first and in the one behind the last of these. */
+function countTokens(
+  { counts }: SequenceOperands,
+  { countsStart, steps }: SequenceShare,
+  step0: number,
+  step1: number,
+): { tokens: number; rows: number; rowsAfter: number } {
+  const from = Math.max(step0, 0);
+  let tokens = 0;
+  for (let t = from; t < step1; t++) tokens += counts.get(countsStart + t);
+  return {
+    tokens,
+    rows: step1 > from ? counts.get(countsStart + from) : 0,
+    rowsAfter: step1 < steps ? counts.get(countsStart + step1) : 0,
+  };
+}
