@@ -12,6 +12,10 @@
   X(weight_gradient)       \
   X(softmax)               \
   X(adam)                  \
+  X(sgd)                   \
+  X(momentum)              \
+  X(rmsprop)               \
+  X(adagrad)               \
   X(pack)                  \
   X(pack_bias)             \
   X(dropout)               \

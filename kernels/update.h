@@ -5,10 +5,11 @@
  *
  * Before it includes this file, a rule says how many arrays it keeps for each parameter and what it does to a vector:
  *
- *   #define STATES 2
+ *   #define STATES 2                     from 0 to 3
  *   typedef struct {...} rule_settings;  its settings, doubles, in the order in which src/backend/kernels/ lists them
  *   typedef struct {...} rule_vectors;   the same and what follows from them, as vectors
- *   INLINE rule_vectors prepare_rule(const rule_settings *settings);
+ *   INLINE rule_vectors prepare_rule(const rule_settings *settings, double decay);
+ *                                        `decay` is the parameter's weight decay
  *   INLINE vf update_vector(const rule_vectors *s, vf parameter, vf gradient, vf state[STATES]);
  *                                        returns the new parameter, and puts new states in place of the old
  */
@@ -24,6 +25,7 @@ typedef struct {
   double index;                /* int32 [rows]: row of the panel matrix that holds this row's gradient, -1 for none; 0: dense */
   double columns;
   row_map rows;
+  double decay;    /* weight decay */
   double done;     /* int32 [units] */
   double settings; /* double: common_settings, then those of the rule */
   double scratch;  /* float [16 columns + 16] */
@@ -89,7 +91,7 @@ INLINE void update_range(const rule_vectors *s, vf scale, float *const *arrays, 
 INLINE void update(char *base, const double *args) {
   const update_args *x = (const update_args *)args;
   const common_settings *common = (const common_settings *)F64(base, x->settings);
-  const rule_vectors s = prepare_rule((const rule_settings *)(common + 1));
+  const rule_vectors s = prepare_rule((const rule_settings *)(common + 1), x->decay);
   const vf scale = vset((float)common->scale);
   const int32_t step = (int32_t)common->step;
   int32_t *done = I32(base, x->done);

@@ -281,6 +281,7 @@ export class Engine {
       oneMinusBeta2: 1 - beta2,
       inverseCorrection2: 1 / Math.sqrt(1 - beta2 ** step),
       epsilon,
+      learningRate,
       clipNorm: clipNorm ?? Infinity,
     };
     [...UPDATE_SETTINGS, ...adam.settings].forEach((name, place) => {

@@ -63,6 +63,7 @@ export function bindAdam(
     gradient: sparse?.gradient ?? parameter.gradient!,
     ...(sparse && { index: sparse.index }),
     rows: parameter.rows,
+    weightDecay: 0,
     done: parameter.done!,
     settings,
     scratch,

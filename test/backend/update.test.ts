@@ -1,35 +1,85 @@
-import { adam, type AdamSetting } from '../../src/backend/kernels/adam.js';
+import { adagrad } from '../../src/backend/kernels/adagrad.js';
+import { adam } from '../../src/backend/kernels/adam.js';
 import { LSTM_ROWS } from '../../src/backend/kernels/lstm.js';
+import { momentum } from '../../src/backend/kernels/momentum.js';
+import { rmsprop } from '../../src/backend/kernels/rmsprop.js';
 import { PLAIN_ROWS, unitsOf, type RowMap } from '../../src/backend/kernels/rows.js';
+import { sgd } from '../../src/backend/kernels/sgd.js';
 import {
   UPDATE_SETTINGS,
   updateScratch,
+  type UpdateKernel,
   type UpdateSetting,
 } from '../../src/backend/kernels/update.js';
 import { PANEL, panelsOf } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { nameOf, partialMaps } from './row-maps.js';
-import { EPSILON, uniform } from './workbench.js';
+import { EPSILON, uniform, type Fill } from './workbench.js';
 
 const STEP = 3;
-const settings: Record<UpdateSetting | AdamSetting, number> = {
-  step: STEP,
-  scale: 0.7,
-  stepSize: 0.01,
-  beta1: 0.9,
-  beta2: 0.999,
-  oneMinusBeta1: 0.1,
-  oneMinusBeta2: 0.001,
-  inverseCorrection2: 1 / Math.sqrt(1 - 0.999 ** STEP),
-  epsilon: 1e-8,
-  clipNorm: Infinity,
-};
+const common: Record<UpdateSetting, number> = { step: STEP, scale: 0.7, clipNorm: Infinity };
 
-interface AdamCase {
+/** A rule, some settings, and what its states hold before. */
+interface Rule {
+  kernel: UpdateKernel;
+  settings: Record<string, number>;
+  states: Fill[];
+  /** How far an element may be off, in roundings of 1. */
+  roundings: number;
+  title?: string;
+}
+
+function rule<Setting extends string>(
+  kernel: UpdateKernel<Setting>,
+  settings: Record<Setting, number>,
+  rest: Omit<Rule, 'kernel' | 'settings'>,
+): Rule {
+  return { kernel, settings, ...rest };
+}
+
+const squares: Fill = (r, c) => 0.01 + uniform(0.1, 3)(r, c) ** 2;
+// Values below 1, a few roundings each; a change is at most a tenth.
+const adamRule = rule(
+  adam,
+  {
+    stepSize: 0.01,
+    beta1: 0.9,
+    beta2: 0.999,
+    oneMinusBeta1: 0.1,
+    oneMinusBeta2: 0.001,
+    inverseCorrection2: 1 / Math.sqrt(1 - 0.999 ** STEP),
+    epsilon: 1e-8,
+    learningRate: 0.01 * (1 - 0.9 ** STEP),
+  },
+  { states: [uniform(0.1, 2), squares], roundings: 2 },
+);
+const rules: Rule[] = [
+  rule(sgd, { learningRate: 0.1 }, { states: [], roundings: 2 }),
+  rule(
+    momentum,
+    { learningRate: 0.1, momentum: 0.9, nesterov: 0 },
+    { states: [uniform(1, 2)], roundings: 2 },
+  ),
+  rule(
+    momentum,
+    { learningRate: 0.1, momentum: 0.9, nesterov: 1 },
+    { states: [uniform(1, 2)], roundings: 2, title: "Nesterov's " },
+  ),
+  rule(
+    rmsprop,
+    { learningRate: 0.01, alpha: 0.99, oneMinusAlpha: 0.01, epsilon: 1e-8 },
+    { states: [squares], roundings: 2 },
+  ),
+  rule(adagrad, { learningRate: 0.01, epsilon: 1e-10 }, { states: [squares], roundings: 2 }),
+];
+
+interface UpdateCase {
+  rule?: Rule;
   rows: number;
   /** Absent for a bias. */
   columns?: number;
   map?: RowMap;
+  weightDecay?: number;
   isSparse?: boolean;
   /** Ranges of units, one call each. */
   calls?: [number, number][];
@@ -37,29 +87,26 @@ interface AdamCase {
   finished?: number[];
 }
 
-function adamCase({
+function updateCase({
+  rule: { kernel, settings, states, roundings, title = '' } = adamRule,
   rows,
   columns,
   map = PLAIN_ROWS,
+  weightDecay = 0,
   isSparse = false,
   calls,
   finished = [],
-}: AdamCase): KernelCase {
+}: UpdateCase): KernelCase {
   const units = unitsOf(rows, map);
   const ranges = calls ?? [[0, units]];
   const shape: [number] | [number, number] = columns === undefined ? [rows] : [rows, columns];
   return {
     name:
-      `Adam on ${shape.join(' × ')}${nameOf(map)}${isSparse ? ', sparse' : ''}, ` +
+      `${title}${kernel.name} on ${shape.join(' × ')}${nameOf(map)}${isSparse ? ', sparse' : ''}, decay ${weightDecay}, ` +
       `units ${ranges.map((r) => r.join('–')).join(' ')}, finished ${finished.join(' ') || 'none'}`,
     prepare(bench) {
       const parameter = bench.tensor('parameter', shape, uniform(1, 1));
-      const moment1 = bench.tensor('first moment', shape, uniform(0.1, 2));
-      const moment2 = bench.tensor(
-        'second moment',
-        shape,
-        (r, c) => 0.01 + uniform(0.1, 3)(r, c) ** 2,
-      );
+      const tensors = states.map((fill, i) => bench.tensor(kernel.states[i]!, shape, fill));
       // Three of four rows stand in the batch, their gradients in another order.
       const places = Array.from({ length: rows }, (_, r) =>
         r % 4 === 1 ? -1 : (r * 5 + 1) % rows,
@@ -71,24 +118,23 @@ function adamCase({
             columns ? [rows, panelsOf(columns) * PANEL] : shape,
             uniform(1, 4),
           );
-      // Values below 1, a few roundings each; a change is at most a tenth.
-      bench.allow('first moment', 4 * EPSILON);
-      bench.allow('second moment', 4 * EPSILON);
-      bench.allow('parameter', 2 * EPSILON);
-      const call = bench.backend.bind(adam, {
+      for (const state of kernel.states) bench.allow(state, 4 * EPSILON);
+      bench.allow('parameter', roundings * EPSILON);
+      const call = bench.backend.bind(kernel, {
         parameter,
-        states: [moment1, moment2],
+        states: tensors,
         gradient,
         ...(isSparse && { index: bench.indices('index', places) }),
         rows: map,
+        weightDecay,
         done: bench.indices(
           'done',
           Array.from({ length: units }, (_, u) => (finished.includes(u) ? STEP : STEP - 1)),
         ),
-        settings: bench.doubles(
-          'settings',
-          [...UPDATE_SETTINGS, ...adam.settings].map((name) => settings[name]),
-        ),
+        settings: bench.doubles('settings', [
+          ...UPDATE_SETTINGS.map((name) => common[name]),
+          ...kernel.settings.map((name) => settings[name]!),
+        ]),
         scratch: bench.scratch('scratch', updateScratch(columns ?? 1)),
       });
       return () => ranges.forEach(([from, to]) => call(from, to));
@@ -96,22 +142,30 @@ function adamCase({
   };
 }
 
-describeContract('adam', [
-  ...[1, 7, 16, 33].map((columns) => adamCase({ rows: 37, columns })),
-  adamCase({ rows: 37 }),
-  adamCase({ rows: 80, columns: 9, map: LSTM_ROWS }),
-  adamCase({ rows: 80, map: LSTM_ROWS }),
-  adamCase({ rows: 132, columns: 5, map: LSTM_ROWS, calls: [[2, 7]] }),
-  ...partialMaps.map((map) => adamCase({ rows: map.blocks * 20, columns: 9, map })),
-  ...[1, 15, 16, 20].map((columns) => adamCase({ rows: 37, columns, isSparse: true })),
-  adamCase({ rows: 70, columns: 20, isSparse: true, calls: [[1, 3]] }),
-  adamCase({ rows: 70, columns: 20, finished: [0, 3] }),
+describeContract('updates', [
+  ...[1, 7, 16, 33].map((columns) => updateCase({ rows: 37, columns })),
+  updateCase({ rows: 37 }),
+  updateCase({ rows: 80, columns: 9, map: LSTM_ROWS }),
+  updateCase({ rows: 80, map: LSTM_ROWS }),
+  updateCase({ rows: 132, columns: 5, map: LSTM_ROWS, calls: [[2, 7]] }),
+  ...partialMaps.map((map) => updateCase({ rows: map.blocks * 20, columns: 9, map })),
+  ...[1, 15, 16, 20].map((columns) => updateCase({ rows: 37, columns, isSparse: true })),
+  updateCase({ rows: 70, columns: 20, isSparse: true, calls: [[1, 3]] }),
+  updateCase({ rows: 70, columns: 20, finished: [0, 3] }),
+  ...[adamRule, ...rules].flatMap((rule) => [
+    updateCase({ rule, rows: 37, columns: 33, weightDecay: 0.01 }),
+    updateCase({ rule, rows: 37, weightDecay: 0.3 }),
+  ]),
+  ...rules.flatMap((rule) => [
+    updateCase({ rule, rows: 60, columns: 9, map: partialMaps[1]! }),
+    updateCase({ rule, rows: 37, columns: 20, isSparse: true, finished: [1] }),
+  ]),
 ]);
 
 itHasEqualBits(
   'a unit that is updated again at the same step stays as it is',
-  adamCase({ rows: 80, columns: 9, map: LSTM_ROWS }),
-  adamCase({
+  updateCase({ rows: 80, columns: 9, map: LSTM_ROWS }),
+  updateCase({
     rows: 80,
     columns: 9,
     map: LSTM_ROWS,
@@ -124,8 +178,8 @@ itHasEqualBits(
 );
 itHasEqualBits(
   'a unit of a sparse parameter that is updated again at the same step stays as it is',
-  adamCase({ rows: 70, columns: 20, isSparse: true }),
-  adamCase({
+  updateCase({ rows: 70, columns: 20, isSparse: true }),
+  updateCase({
     rows: 70,
     columns: 20,
     isSparse: true,

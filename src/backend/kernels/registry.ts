@@ -1,11 +1,15 @@
 import { adam } from './adam.js';
+import { adagrad } from './adagrad.js';
 import { dropout } from './dropout.js';
 import { gatherRows, rowSquares, tokenSum } from './embedding.js';
 import { softmax } from './loss.js';
 import { lstmBackward, lstmForward } from './lstm.js';
+import { momentum } from './momentum.js';
 import { pack, packBias } from './pack.js';
 import { evaluate, peak } from './probe.js';
 import { product } from './product.js';
+import { rmsprop } from './rmsprop.js';
+import { sgd } from './sgd.js';
 import { weightGradient } from './weight-gradient.js';
 
 /** Every kernel, in the order of kernels/table.h: its place is the number that the compiled kernels know it by. */
@@ -19,6 +23,10 @@ export const KERNELS: readonly { readonly name: string }[] = [
   weightGradient,
   softmax,
   adam,
+  sgd,
+  momentum,
+  rmsprop,
+  adagrad,
   pack,
   packBias,
   dropout,

@@ -17,6 +17,8 @@ export interface UpdateOperands {
   gradient: Tensor;
   index?: IndexTensor;
   rows: RowMap;
+  /** What of the parameter is added to its gradient, or, by AdamW, taken from it apart; 0 for biases and the like. */
+  weightDecay: number;
   /** [units]: the step each unit has been brought to. */
   done: IndexTensor;
   /** The numbers of `UPDATE_SETTINGS`, then those of the rule. */
@@ -60,6 +62,7 @@ export interface Element<Setting extends string> {
   states: readonly number[];
   /** Scaled. */
   gradient: number;
+  weightDecay: number;
   settings: Readonly<Record<Setting, number>>;
 }
 
@@ -86,7 +89,7 @@ export function updateKernel<Setting extends string>(rule: {
       return [
         ...[at(o.parameter), ...places, at(o.gradient), o.gradient.stride[0]!, maybe(o.index)],
         ...[o.parameter.shape[1] ?? 1, ...rowArguments(o.parameter.shape[0]!, o.rows)],
-        ...[at(o.done), at(o.settings), at(o.scratch)],
+        ...[o.weightDecay, at(o.done), at(o.settings), at(o.scratch)],
       ];
     },
     call: plainNumbers,
@@ -153,6 +156,7 @@ function referenceUpdate<Setting extends string>(
             parameter: o.parameter.get(...where),
             states: o.states.map((state) => state.get(...where)),
             gradient: gradientAt(row, column) * scale,
+            weightDecay: o.weightDecay,
             settings,
           });
           o.states.forEach((state, i) => store(state, where, updated.states[i]!));
