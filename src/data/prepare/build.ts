@@ -1,8 +1,9 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
+import { errorCode } from '../../system/error-code.js';
 import type { TrainListener } from '../../events.js';
 import { describeFile } from '../store/corpus.js';
 import {
@@ -28,7 +29,13 @@ import type { BuildJob, EncodeJob } from './work/job.js';
 import { pieceVersion } from './pieces/piece.js';
 import { createPreparePool, inOrder, type PreparePool } from './pool.js';
 import { writeQuarantine } from './quarantine.js';
-import { CachedSource, removeGone, requireUnchanged, type Surveyor } from './source-cache.js';
+import {
+  type CachedSource,
+  removeGone,
+  requireUnchanged,
+  SourceCache,
+  type Surveyor,
+} from './source-cache.js';
 import { writeStore } from './store-writing.js';
 import { countRepeats, learnVocabulary, recallVocabulary } from './vocabulary.js';
 
@@ -76,11 +83,15 @@ export async function buildStore(
   const createPool = (size: number): PreparePool => startPool(size, handle, listener);
   const tokenizer = await chooseCutting(config, plan, place, progress, createPool);
   const pool = createPool(workers);
+  const cache = new SourceCache();
   try {
     return await withSoundPieces([place.dir, place.scratch], listener, async () => {
-      const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes);
+      const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes, cache);
       return writeCorpus(config, plan, tokenizer, cut, place, progress, pool);
     });
+  } catch (error) {
+    if (error instanceof UserError || errorCode(error) !== '') await cache.giveUp();
+    throw error;
   } finally {
     progress.stop();
     await pool.close();
@@ -132,11 +143,12 @@ async function cutCorpus(
   progress: PrepareProgress,
   pool: PreparePool,
   sizes: PartSizes,
+  cache: SourceCache,
 ): Promise<CutSource[]> {
   const cutting = { task, reading: plan.reading, tokenizer, pieceLength: sizes.pieceLength };
   const key = hash({ pieceVersion, cutting, sizes }).slice(0, 16);
   const dir = join(place.cacheDir, key);
-  await mkdir(dir, { recursive: true });
+  await cache.make(dir);
   // A file may be named for two splits; it is cut once.
   const sources = Array.from(new Map(plan.sources.map((each) => [each.path, each])).values());
   const bytes = totalBytes(sources);
@@ -157,7 +169,7 @@ async function cutCorpus(
   await inOrder(
     sources,
     pool.workers,
-    (source) => CachedSource.open(dir, source, surveyor),
+    (source) => cache.open(dir, source, surveyor),
     (source) => cached.push(source),
   );
   progress.begin('tokenize', bytes);

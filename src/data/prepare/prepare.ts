@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { type FileLock, takeLock } from '../../system/file-lock.js';
-import { makeDirectory } from '../../system/make-directory.js';
+import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js';
 import type { TrainListener } from '../../events.js';
 import { type Corpus, openCorpus, readManifest } from '../store/corpus.js';
 import { errorCode } from '../../system/error-code.js';
@@ -153,8 +153,9 @@ async function makeOrAwait(
   const notice = (message: string): void => listener({ type: 'notice', message });
   let workplace: Workplace | undefined;
   let lock: FileLock | undefined;
+  const made: string[] = [];
   try {
-    await makeDirectory(storeDir);
+    made.push(...(await makeDirectory(storeDir)));
     lock = await lockMaking(storeDir, plan, notice);
     const found = await findStore(config, plan);
     if (found.corpus) return { corpus: found.corpus, phase: 'reused' };
@@ -170,6 +171,8 @@ async function makeOrAwait(
   } finally {
     await workplace?.close();
     lock?.release();
+    // Where nothing came to lie in them.
+    unmakeDirectories(made);
   }
 }
 
@@ -208,7 +211,8 @@ async function makeStore(
     dir: join(workplace.dir, 'store'),
     scratch: join(workplace.dir, 'scratch'),
   };
-  for (const dir of Object.values(place)) await mkdir(dir, { recursive: true });
+  await mkdir(place.dir);
+  await mkdir(place.scratch);
   const manifest = await buildStore(config, plan, place, progress, listener, sizes);
   await writeSealed(join(place.dir, manifestName), manifest);
   const dir = join(storeDir, plan.key);

@@ -1,6 +1,8 @@
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../errors.js';
+import { errorCode } from '../../system/error-code.js';
+import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js';
 import { hash, type PlannedSource } from './plan.js';
 import { missingAsUndefined, readSealed, writeSealed } from '../store/sealed-json.js';
 import { sameStamp, stampSource } from '../input/sources.js';
@@ -35,6 +37,7 @@ export class CachedSource {
   private constructor(
     readonly source: PlannedSource,
     readonly dir: string,
+    private readonly place: string,
     private record: ContentRecord,
   ) {}
 
@@ -53,7 +56,9 @@ export class CachedSource {
     const known = await readSealed(place, placeRecordSchema);
     if (known !== undefined && sameStamp(known, stamp)) {
       const content = await readContent(dirOf(known.sha256), known.sha256);
-      if (content !== undefined) return new CachedSource(source, dirOf(known.sha256), content);
+      if (content !== undefined) {
+        return new CachedSource(source, dirOf(known.sha256), place, content);
+      }
     }
     const { sha256, extents } = await surveyor.survey(source);
     await writeSealed(place, { path, asked: process.cwd(), ...stamp, sha256 });
@@ -63,7 +68,7 @@ export class CachedSource {
       content = { sha256, extents };
       await writeSealed(join(own, contentRecordName), content);
     }
-    return new CachedSource(source, own, content);
+    return new CachedSource(source, own, place, content);
   }
 
   get extents(): readonly Extent[] {
@@ -103,6 +108,15 @@ export class CachedSource {
     await writeSealed(join(this.dir, recordName(this.nameExtent(index))), record);
   }
 
+  /** Removes what is kept of the source, unless that spares the next preparation some work. */
+  async removeUnlessUseful(): Promise<void> {
+    for (const index of this.extents.keys()) {
+      if (((await this.readExtent(index))?.rows ?? 0) > 0) return;
+    }
+    await rm(this.dir, { recursive: true, force: true });
+    await rm(this.place, { force: true });
+  }
+
   /** Begins anew with the whole source as one extent. */
   async joinExtents(): Promise<void> {
     const extents = [{ start: 0, end: this.extents.at(-1)!.end }];
@@ -111,6 +125,33 @@ export class CachedSource {
     for (const name of await readdir(this.dir)) {
       if (name !== contentRecordName) await rm(join(this.dir, name), { force: true });
     }
+  }
+}
+
+/** What a preparation opens of it, until it is known what becomes of that. */
+export class SourceCache {
+  readonly #opened: CachedSource[] = [];
+  readonly #made: string[] = [];
+
+  async make(dir: string): Promise<void> {
+    this.#made.push(...(await makeDirectory(dir)));
+  }
+
+  async open(dir: string, source: PlannedSource, surveyor: Surveyor): Promise<CachedSource> {
+    const cached = await CachedSource.open(dir, source, surveyor);
+    this.#opened.push(cached);
+    return cached;
+  }
+
+  /** After a refusal: nothing stays behind that nobody will use. */
+  async giveUp(): Promise<void> {
+    try {
+      for (const cached of this.#opened) await cached.removeUnlessUseful();
+    } catch (error) {
+      // The refusal is what is told; what this disk keeps is in nobody's way.
+      if (errorCode(error) === '') throw error;
+    }
+    unmakeDirectories(this.#made);
   }
 }
 

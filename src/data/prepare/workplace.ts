@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type FileLock, isAbandoned, takeLock } from '../../system/file-lock.js';
-import { makeDirectory } from '../../system/make-directory.js';
+import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js';
 import { errorCode } from '../../system/error-code.js';
 import { missingAsUndefined } from '../store/sealed-json.js';
 
@@ -38,9 +38,16 @@ export async function openWorkplace(
   purpose: string,
   ours = '',
 ): Promise<Workplace> {
-  await makeDirectory(storeDir);
-  const dir = await mkdtemp(join(storeDir, `${purpose}${mark}`));
-  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true, maxRetries: 3 });
+  const made = await makeDirectory(storeDir);
+  const dir = await mkdtemp(join(storeDir, `${purpose}${mark}`)).catch((error: unknown) => {
+    unmakeDirectories(made);
+    throw error;
+  });
+  const remove = async (): Promise<void> => {
+    await rm(dir, { recursive: true, force: true, maxRetries: 3 });
+    // Where nothing else came to lie in them.
+    unmakeDirectories(made);
+  };
   let lock: FileLock;
   try {
     lock = await takeLock(join(dir, holderName), {

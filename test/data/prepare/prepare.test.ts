@@ -384,7 +384,12 @@ describe('a corpus that cannot be used', () => {
       await expect(prepareCorpus(config, replace)).rejects.toThrow(
         `${place.path('a.csv')} changed while it was read: start again when it is complete.`,
       );
-      expect(await readdir(place.path('stores'))).toEqual(['pieces']);
+      // What was cut of the former file may be kept, once all of it was.
+      const left = await readdir(place.dir, { recursive: true });
+      const isWhole = phase === 'vocabulary' || phase === 'write';
+      expect(left.filter((name) => /^stores.[^/\\]+$/.test(name))).toEqual(
+        isWhole ? [join('stores', 'pieces')] : [],
+      );
     },
   );
 
