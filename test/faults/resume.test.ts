@@ -18,13 +18,23 @@ import { makeWorkplace } from '../e2e/corpus.js';
 const cwd = makeWorkplace();
 const totalSteps = 200;
 
-function train(config: string, runDir: string, ...options: string[]): Started {
+function argsOf(config: string, runDir: string, options: string[]): string[] {
   const set = [`train.maxSteps=${totalSteps}`, 'train.checkpoint.everySteps=10'];
-  return start(cwd, [
+  return [
     ...['train', '--config', `${config}.yaml`, '--run-dir', runDir],
     ...options,
     ...['--set', ...set],
-  ]);
+  ];
+}
+
+/** In a process of its own, to be disturbed. */
+function train(config: string, runDir: string, ...options: string[]): Started {
+  return start(cwd, argsOf(config, runDir, options));
+}
+
+/** To its end, which must be a good one. */
+function trainOut(config: string, runDir: string, ...options: string[]) {
+  return succeed(cwd, argsOf(config, runDir, options));
 }
 
 /** Sends a signal and gives how the process ended. */
@@ -37,15 +47,14 @@ describe.each(['classifier', 'language-model'])('a %s', (config) => {
   let undisturbed: ReturnType<typeof readTensors>;
   beforeAll(async () => {
     const runDir = join(cwd, 'runs', `${config}-undisturbed`);
-    expect((await train(config, runDir, '--workers', '2').ended).status).toBe(0);
+    await trainOut(config, runDir, '--workers', '2');
     undisturbed = readTensors(runDir);
   });
 
   /** Goes on to the end and compares with the run that nobody disturbed. */
   async function finish(runDir: string, ...options: string[]): Promise<void> {
-    const outcome = await train(config, runDir, '--resume', ...options).ended;
+    const outcome = await trainOut(config, runDir, '--resume', ...options);
     expect(outcome.stderr).toContain(`Going on from ${join(runDir, 'checkpoints', 'step-')}`);
-    expect(outcome.status).toBe(0);
     const tensors = readTensors(runDir);
     expect(tensors.name).toBe(undisturbed.name);
     expect(tensors.model.equals(undisturbed.model)).toBe(true);
@@ -131,7 +140,7 @@ it('a run killed before its first checkpoint starts again from the beginning', a
   await untilStep(run, runDir, 20);
   await end(run, 'SIGKILL');
   expect(listCheckpoints(runDir)).toEqual([]);
-  expect((await start(cwd, [...args, '--resume']).ended).status).toBe(0);
+  await succeed(cwd, [...args, '--resume']);
   expect(loggedSteps(runDir)).toEqual(stepsTo(200));
 });
 
@@ -149,6 +158,5 @@ it('a second process is refused while the first goes on, and let in when that wa
       'wait until it has ended, or name another directory with --run-dir\n',
   );
   await end(first, 'SIGKILL');
-  const second = await train('classifier', runDir, '--workers', '1', '--resume').ended;
-  expect(second.status).toBe(0);
+  await trainOut('classifier', runDir, '--workers', '1', '--resume');
 });
