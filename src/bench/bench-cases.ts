@@ -1,7 +1,9 @@
 import type { BatchSource, HostBatch } from '../data/batches/batches.js';
-import type { NetworkShape } from '../model/parameters.js';
-import type { NetworkSizes } from '../model/plan.js';
-import { chooseTeams } from '../model/teams.js';
+import { recurrencesOf } from '../model/describe.js';
+import type { NetworkShape } from '../model/shape.js';
+import type { NetworkSizes } from '../model/sizes.js';
+import { describeStack } from '../model/stack.js';
+import { chooseTeams } from '../model/work/teams.js';
 import { philox } from '../tensor/random.js';
 import { shardCount } from '../compute/sizes.js';
 
@@ -41,15 +43,15 @@ export const BENCH_CASES: readonly BenchCase[] = [
 ];
 
 /** The network of a case. */
-export function shapeOf(benchCase: BenchCase): NetworkShape {
+export function shapeOf(benchCase: BenchCase, dropout: number): NetworkShape {
   const { vocabulary, embedding, hidden, layers, classes } = benchCase;
-  return {
-    task: classes > 0 ? 'classify' : 'language-model',
-    vocabulary,
-    embedding,
-    layers: new Array<number>(layers).fill(hidden),
+  const layer = { cell: 'lstm', hiddenSize: hidden };
+  return describeStack({
+    ...{ vocabulary, embedding, dropout },
+    layers: new Array<typeof layer>(layers).fill(layer),
+    predicts: classes > 0 ? 'row' : 'token',
     outputs: classes > 0 ? classes : vocabulary,
-  };
+  });
 }
 
 /** Memory for training a case. */
@@ -58,7 +60,7 @@ export function sizesOf(
   options: { workers: number; teams?: number; shards: number; dropout: number },
 ): NetworkSizes {
   const { batch, time } = benchCase;
-  const shape = shapeOf(benchCase);
+  const shape = shapeOf(benchCase, options.dropout);
   const { workers, teams } = options;
   return {
     shape,
@@ -66,9 +68,8 @@ export function sizesOf(
     maxTokens: batch * time,
     maxSteps: time,
     parts: workers,
-    teams: Math.min(teams ?? chooseTeams(shape.layers, batch, workers), workers),
+    teams: Math.min(teams ?? chooseTeams(recurrencesOf(shape), batch, workers), workers),
     shards: shardCount(options.shards, batch * time),
-    dropout: options.dropout,
     seed: 1,
     training: true,
   };

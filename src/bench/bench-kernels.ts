@@ -1,7 +1,7 @@
-import { chooseBackend, createBackend, heapTraits, type BackendKind } from '../backend/select.js';
+import { chooseBackend, createBackend, type BackendKind } from '../backend/select.js';
 import { Network } from '../model/network.js';
-import { planNetwork, SLOT, threadPlaces, type NetworkSizes } from '../model/plan.js';
-import { HeapPlan, type IndexTensor, type Tensor } from '../tensor/heap.js';
+import { SLOT, type NetworkSizes } from '../model/sizes.js';
+import type { IndexTensor, Tensor } from '../tensor/heap.js';
 import { createHostBatch } from '../compute/batch-feed.js';
 import {
   BENCH_CLIP_NORM,
@@ -12,7 +12,13 @@ import {
 } from './bench-cases.js';
 import type { Work } from '../backend/kernels/work.js';
 import { watchKernels, type BoundKernel, type ObserveCall } from './watch-kernels.js';
-import { allocateEngine, Engine, openHeap, type EngineHandle } from '../compute/engine.js';
+import {
+  allocateEngine,
+  Engine,
+  openHeap,
+  planEngine,
+  type EngineHandle,
+} from '../compute/engine.js';
 import { runInTurns } from '../compute/runner.js';
 import { measureBandwidth, measurePeak } from './peak.js';
 
@@ -179,10 +185,8 @@ function endOf(tensor: Tensor | IndexTensor): number {
 
 /** Finds a tensor's name in the plan of the heap that it lies on. */
 function nameTensors(kind: BackendKind, sizes: NetworkSizes): (tensor: Tensor) => string {
-  const { floatBytes, reserved } = heapTraits(kind, threadPlaces(sizes.parts));
-  const heapPlan = new HeapPlan(floatBytes, reserved);
-  planNetwork(heapPlan, sizes);
-  const names = new Map(heapPlan.buffers.map(({ offset, name }) => [offset, name]));
+  const { buffers } = planEngine(kind, sizes).buffers;
+  const names = new Map(buffers.map(({ offset, name }) => [offset, name]));
   return (tensor) =>
     names
       .get(tensor.offset * tensor.data.BYTES_PER_ELEMENT)!

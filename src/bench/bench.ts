@@ -1,6 +1,6 @@
 import { chooseBackend, type BackendKind } from '../backend/select.js';
-import { flopsPerStep } from '../model/parameters.js';
-import { SLOT } from '../model/plan.js';
+import { flopsPerStep } from '../model/describe.js';
+import { SLOT } from '../model/sizes.js';
 import { BatchFeed } from '../compute/batch-feed.js';
 import {
   BENCH_CLIP_NORM,
@@ -53,7 +53,7 @@ export async function runBenchCase(
 ): Promise<BenchResult> {
   const { workers, seconds } = options;
   const backend = chooseBackend(options.backend).kind;
-  const { batch, time, classes } = benchCase;
+  const { batch, time } = benchCase;
   const sizes = sizesOf(benchCase, { ...options, dropout: 0 });
   const peakBefore = await measurePeaks(backend, workers);
   const handle = allocateEngine(backend, sizes);
@@ -81,7 +81,7 @@ export async function runBenchCase(
   const measured = events.slice(WARM_UP_STEPS).sort((a, b) => a.duration - b.duration);
   const median = measured[measured.length >> 1]!;
   const tokens = batch * time;
-  const flops = flopsPerStep(sizes.shape, tokens, classes > 0 ? batch : tokens);
+  const flops = flopsPerStep(sizes.shape, tokens, batch);
   const gflops = flops / median.duration / 1e9;
   const phases = Object.fromEntries(
     Object.entries(median.phases).map(([name, value]) => [name, 1000 * value]),

@@ -1,7 +1,6 @@
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.js';
-import type { NetworkPlan } from '../model/plan.js';
 import type { FloatArray } from '../tensor/heap.js';
 import { hiddenName } from './checkpoint-names.js';
 import {
@@ -38,19 +37,18 @@ export class Snapshot {
       source,
     });
     this.#model = plan.parameters.map((p) => tensorOf(p.name, p.shape, heap.flat(p.value)));
-    this.#optimizer = plan.parameters.flatMap((p) => [
-      tensorOf(`${p.name}.exp_avg`, p.shape, heap.flat(p.moment1!)),
-      tensorOf(`${p.name}.exp_avg_sq`, p.shape, heap.flat(p.moment2!)),
-    ]);
-    this.#states = carriedStates(plan).map(({ name, layer, panel0, hidden }) => {
-      const data = new Float32Array(plan.sizes.maxRows * hidden);
+    this.#optimizer = plan.parameters.flatMap((p) =>
+      p.states.map((state, i) => tensorOf(stateName(p.name, i), p.shape, heap.flat(state))),
+    );
+    this.#states = plan.carried.map(({ name, states, panel0, width }) => {
+      const data = new Float32Array(plan.sizes.maxRows * width);
       return {
-        tensor: { name, shape: [plan.sizes.maxRows, hidden], data },
+        tensor: { name: fileName(name), shape: [plan.sizes.maxRows, width], data },
         copy: (slot) => {
-          const source = heap.tensor(plan.layers[layer]!.states[slot]!);
+          const source = heap.tensor(states[slot]!);
           for (let i = 0; i < data.length; i++) {
-            const column = i % hidden;
-            data[i] = source.get(panel0 + (column >> 4), Math.floor(i / hidden), column & 15);
+            const column = i % width;
+            data[i] = source.get(panel0 + (column >> 4), Math.floor(i / width), column & 15);
           }
         },
       };
@@ -150,22 +148,16 @@ async function renameIfThere(from: string, to: string, fs: RunFileSystem): Promi
   }
 }
 
-interface CarriedState {
-  name: string;
-  layer: number;
-  /** First panel within the [2 U, rows, 16] state: hidden state, then cell state. */
-  panel0: number;
-  hidden: number;
+/** What PyTorch calls Adam's states, the first and the second one. */
+const STATES = ['exp_avg', 'exp_avg_sq'];
+
+function stateName(parameter: string, state: number): string {
+  return `${parameter}.${STATES[state]}`;
 }
 
-/** State that language models carry from batch to batch. */
-function carriedStates(plan: NetworkPlan): CarriedState[] {
-  const { shape } = plan.sizes;
-  if (shape.task !== 'language-model') return [];
-  return shape.layers.flatMap((hidden, layer) => [
-    { name: `carried.hidden_l${layer}`, layer, panel0: 0, hidden },
-    { name: `carried.cell_l${layer}`, layer, panel0: Math.ceil(hidden / 16), hidden },
-  ]);
+/** What a carried state is called in the optimizer's file. */
+function fileName(state: string): string {
+  return `carried.${state}`;
 }
 
 /** Loads the weights of a checkpoint; `packWeights` must follow. */
@@ -188,19 +180,17 @@ export async function loadOptimizer(
   const { plan, heap } = engine;
   const targets = new Map<string, FloatArray>();
   for (const p of plan.parameters) {
-    targets.set(`${p.name}.exp_avg`, heap.flat(p.moment1!));
-    targets.set(`${p.name}.exp_avg_sq`, heap.flat(p.moment2!));
+    p.states.forEach((state, i) => targets.set(stateName(p.name, i), heap.flat(state)));
   }
-  const states = carriedStates(plan);
-  for (const { name, hidden } of states) {
-    targets.set(name, new Float32Array(plan.sizes.maxRows * hidden));
+  for (const { name, width } of plan.carried) {
+    targets.set(fileName(name), new Float32Array(plan.sizes.maxRows * width));
   }
   await loadTensors(path.join(checkpoint, OPTIMIZER_FILE), targets, fs);
-  for (const { name, layer, panel0, hidden } of states) {
-    const state = heap.tensor(plan.layers[layer]!.states[slot]!);
-    targets.get(name)!.forEach((value, i) => {
-      const column = i % hidden;
-      state.set(panel0 + (column >> 4), Math.floor(i / hidden), column & 15, value);
+  for (const { name, states, panel0, width } of plan.carried) {
+    const state = heap.tensor(states[slot]!);
+    targets.get(fileName(name))!.forEach((value, i) => {
+      const column = i % width;
+      state.set(panel0 + (column >> 4), Math.floor(i / width), column & 15, value);
     });
   }
 }

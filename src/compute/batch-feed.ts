@@ -1,5 +1,5 @@
 import type { BatchSource, HostBatch } from '../data/batches/batches.js';
-import type { NetworkSizes } from '../model/plan.js';
+import type { NetworkSizes } from '../model/sizes.js';
 import type { Engine } from './engine.js';
 
 /** Arrays that a batch is read into before it is laid out. */

@@ -1,24 +1,19 @@
-import type { NetworkShape } from '../model/parameters.js';
 import { PANEL, panelsOf, type FloatArray } from '../tensor/heap.js';
 import type { Engine } from './engine.js';
 
 /**
- * What one row of a language model carries from batch to batch, kept outside of the heap between two of them: hidden and
- * cell states of all layers, exactly as they are.
+ * What one row of a language model carries from batch to batch, kept outside of the heap between two of them: the states
+ * of all layers, exactly as they are. Empty before the first token: there they are zeros.
  */
-export type CarriedState = Float64Array;
-
-/** The state before the first token: zeros. */
-export function createState({ layers }: NetworkShape): CarriedState {
-  return new Float64Array(layers.reduce((sum, hidden) => sum + 2 * panelsOf(hidden) * PANEL, 0));
-}
+export type CarriedState = Float64Array[];
 
 /** Has a row of the batch in `slot` start from a state. */
 export function putState(engine: Engine, slot: number, row: number, state: CarriedState): void {
   let at = 0;
   for (const panel of panelsOfRow(engine, slot, row)) {
-    panel.set(state.subarray(at, at + PANEL));
-    at += PANEL;
+    const values = state[at++];
+    if (values) panel.set(values);
+    else panel.fill(0);
   }
 }
 
@@ -27,18 +22,15 @@ export function takeState(engine: Engine, slot: number, row: number, state: Carr
   let at = 0;
   // The other slot's batch starts from the state that this one's leaves.
   for (const panel of panelsOfRow(engine, slot ^ 1, row)) {
-    state.set(panel, at);
-    at += PANEL;
+    state[at++] = Float64Array.from(panel);
   }
 }
 
 function* panelsOfRow({ heap, plan }: Engine, slot: number, row: number): Generator<FloatArray> {
-  for (const layer of plan.layers) {
-    const spec = layer.states[slot]!;
-    const [panels] = spec.shape;
-    const [stride] = spec.stride;
-    const values = heap.flat(spec);
-    for (let panel = 0; panel < panels!; panel++) {
+  for (const { states, panel0, width } of plan.carried) {
+    const [stride] = states[slot]!.stride;
+    const values = heap.flat(states[slot]!);
+    for (let panel = panel0; panel < panel0 + panelsOf(width); panel++) {
       const start = panel * stride! + row * PANEL;
       yield values.subarray(start, start + PANEL);
     }

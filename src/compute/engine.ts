@@ -6,17 +6,18 @@ import {
   type BackendKind,
   type SharedBlock,
 } from '../backend/select.js';
-import { BatchLayouter, HEADER, type BatchLayout, type RawBatch } from '../model/batch-layout.js';
-import { BatchSums, type BatchResult } from '../model/batch-sums.js';
 import {
-  CLOCKS,
-  maxPlaces,
-  planNetwork,
-  threadPlaces,
-  type NetworkPlan,
-  type NetworkSizes,
-} from '../model/plan.js';
-import { firstPart } from '../model/teams.js';
+  BatchLayouter,
+  HEADER,
+  type BatchLayout,
+  type RawBatch,
+} from '../model/batch/batch-layout.js';
+import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';
+import { CLOCKS } from '../model/clock.js';
+import type { Initial } from '../model/parameters.js';
+import { planNetwork, type NetworkPlan } from '../model/plan.js';
+import { maxPlaces, threadPlaces, type NetworkSizes } from '../model/sizes.js';
+import { firstPart } from '../model/work/teams.js';
 import { Heap, HeapPlan, PANEL, type BufferSpec, type FloatArray } from '../tensor/heap.js';
 import { fillUniform, PURPOSE } from '../tensor/random.js';
 import { Balance } from './balance.js';
@@ -37,9 +38,18 @@ export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block
   heap: Heap;
   plan: NetworkPlan;
 } {
-  const traits = heapTraits(handle.backend, threadPlaces(handle.sizes.parts));
-  const plan = planNetwork(new HeapPlan(traits.floatBytes, traits.reserved), handle.sizes);
-  return { heap: new Heap(handle.block.bytes, traits.floatBytes), plan };
+  const { buffers, plan } = planEngine(handle.backend, handle.sizes);
+  return { heap: new Heap(handle.block.bytes, buffers.floatBytes), plan };
+}
+
+/** All buffers of a network on a backend's heap. */
+export function planEngine(
+  backend: BackendKind,
+  sizes: NetworkSizes,
+): { buffers: HeapPlan; plan: NetworkPlan } {
+  const { floatBytes, reserved } = heapTraits(backend, threadPlaces(sizes.parts));
+  const buffers = new HeapPlan(floatBytes, reserved);
+  return { buffers, plan: planNetwork(buffers, sizes) };
 }
 
 /**
@@ -53,10 +63,7 @@ export function allocateEngine(backend: BackendKind, sizes: NetworkSizes): Engin
 
 /** Bytes of memory that a network will take. */
 export function plannedBytes(backend: BackendKind, sizes: NetworkSizes): number {
-  const traits = heapTraits(backend, threadPlaces(sizes.parts));
-  const heapPlan = new HeapPlan(traits.floatBytes, traits.reserved);
-  planNetwork(heapPlan, sizes);
-  return heapPlan.bytes;
+  return planEngine(backend, sizes).buffers.bytes;
 }
 
 export interface OptimizerSettings {
@@ -115,13 +122,14 @@ export class Engine {
         teams: sizes.teams,
         maxSteps: sizes.maxSteps,
         initialRow: maxPlaces(sizes),
-        keepRows: sizes.shape.task === 'language-model',
+        keepRows: sizes.shape.carries,
+        target: plan.top.per === 'row' ? 'row' : 'token',
         vocabulary: sizes.shape.vocabulary,
-        outputs: sizes.shape.outputs,
+        outputs: plan.top.width,
       },
       sizes.maxRows,
     );
-    this.#predicted = heap.flatIndices(plan.predicted);
+    this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#settings = heap.flatDoubles(plan.settings);
     this.#clocks = heap.flatDoubles(plan.clocks);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
@@ -140,24 +148,11 @@ export class Engine {
   }
 
   /**
-   * Draws initial weights: LSTM weights and the head uniform in ±1/√hidden (PyTorch's default), embeddings in
-   * ±0.1, biases zero but for the forget gate's, which is 1 so that the cell remembers from the start
-   * (Jozefowicz et al. 2015).
+   * Gives every parameter its values before training, as its layer declares them.
    */
   async initialize(seed: number): Promise<void> {
-    const { shape } = this.handle.sizes;
-    this.plan.parameters.forEach((parameter, stream) => {
-      const values = this.heap.flat(parameter.value);
-      if (parameter.name.includes('bias')) {
-        values.fill(0);
-        const hidden = parameter.shape[0]! / 4;
-        if (parameter.name.includes('bias_ih')) values.fill(1, hidden, 2 * hidden);
-        return;
-      }
-      const layer = Number(/_l(\d+)$/.exec(parameter.name)?.[1] ?? shape.layers.length - 1);
-      const embedding = parameter.name === 'embedding.weight';
-      const bound = embedding ? 0.1 : 1 / Math.sqrt(shape.layers[layer]!);
-      fillUniform(values, bound, seed, PURPOSE.weights, stream);
+    this.plan.parameters.forEach(({ value, initial }, stream) => {
+      fillInitial(this.heap.flat(value), initial, seed, stream);
     });
     await this.packWeights();
   }
@@ -182,7 +177,9 @@ export class Engine {
 
   /** Sets the state that a slot's batch starts from to zero. */
   clearState(slot: number): void {
-    for (const layer of this.plan.layers) this.heap.flat(layer.states[slot]!).fill(0);
+    for (const { states } of this.plan.layers) {
+      if (states) this.heap.flat(states[slot]!).fill(0);
+    }
   }
 
   /**
@@ -229,7 +226,7 @@ export class Engine {
    * @param k place of the row or token; `layout(slot).rowSource` tells which row of the batch that is
    */
   probabilities(k: number, out: Float32Array): void {
-    this.#copyRow(this.plan.logits, k, out);
+    this.#copyRow(this.plan.loss.outputs, k, out);
   }
 
   /** Counts of (truth, predicted) over the slot's batch, added to `confusion[truth][predicted]`. */
@@ -288,4 +285,15 @@ export class Engine {
       this.#settings[place] = settings[name];
     });
   }
+}
+
+function fillInitial(values: FloatArray, initial: Initial, seed: number, stream: number): void {
+  if (initial.kind === 'uniform') {
+    fillUniform(values, initial.bound, seed, PURPOSE.weights, stream);
+    return;
+  }
+  const length = values.length / initial.values.length;
+  initial.values.forEach((value, block) =>
+    values.fill(value, block * length, (block + 1) * length),
+  );
 }

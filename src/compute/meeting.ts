@@ -1,5 +1,6 @@
-import type { NetworkPlan, NetworkSizes } from '../model/plan.js';
-import { firstPart, teamOf, type Share } from '../model/teams.js';
+import { mostMeetings, type NetworkPlan } from '../model/plan.js';
+import type { NetworkSizes } from '../model/sizes.js';
+import { firstPart, teamOf, type Share } from '../model/work/teams.js';
 import { PANEL, type Heap } from '../tensor/heap.js';
 
 /** How long a thread looks for another before it goes to sleep, and how long it sleeps at most, in milliseconds. */
@@ -35,7 +36,7 @@ export class Meeting {
     this.#progress = heap.flatIndices(plan.progress);
     this.#arrivals = heap.flatIndices(plan.arrivals);
     this.#attempt = heap.flatIndices(plan.attempt);
-    this.#stride = 2 * sizes.shape.layers.length * (sizes.maxSteps + 4);
+    this.#stride = mostMeetings(plan) + 2;
   }
 
   get attempt(): number {

@@ -6,9 +6,9 @@ import type { Phase } from '../model/network.js';
  */
 export const STAGES = {
   pack: ['pack'],
-  train: ['project', 'train', 'gradients', 'embedding-gradients', 'update'],
-  evaluate: ['project', 'evaluate'],
-  predict: ['project', 'predict'],
+  train: ['prepare', 'train', 'gradients', 'distinct-gradients', 'update'],
+  evaluate: ['prepare', 'evaluate'],
+  predict: ['prepare', 'predict'],
 } as const satisfies Record<string, readonly Phase[]>;
 
 export type Stage = keyof typeof STAGES;

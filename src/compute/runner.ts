@@ -1,7 +1,8 @@
 import { createBackend } from '../backend/select.js';
 import { isTeamPhase, Network, type Phase } from '../model/network.js';
-import { SLOTS, type NetworkPlan } from '../model/plan.js';
-import type { Share } from '../model/teams.js';
+import type { NetworkPlan } from '../model/plan.js';
+import { SLOTS } from '../model/sizes.js';
+import type { Share } from '../model/work/teams.js';
 import type { Heap } from '../tensor/heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import { ABANDONED, Meeting } from './meeting.js';

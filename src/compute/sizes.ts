@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
-import type { NetworkShape } from '../model/parameters.js';
-import type { NetworkSizes } from '../model/plan.js';
+import { recurrencesOf } from '../model/describe.js';
+import type { NetworkShape } from '../model/shape.js';
+import type { NetworkSizes } from '../model/sizes.js';
+import { describeStack } from '../model/stack.js';
 import { UserError } from '../errors.js';
-import { chooseTeams } from '../model/teams.js';
+import { chooseTeams } from '../model/work/teams.js';
 
 /** The network that a config describes, for a vocabulary and classes. */
 export function networkShape(
@@ -12,13 +14,13 @@ export function networkShape(
   vocabulary: number,
   classes: readonly string[],
 ): NetworkShape {
-  return {
-    task: config.task,
+  const classify = config.task === 'classify';
+  return describeStack({
+    ...config.model,
     vocabulary,
-    embedding: config.model.embedding,
-    layers: config.model.layers.map((layer) => layer.hiddenSize),
-    outputs: config.task === 'classify' ? classes.length : vocabulary,
-  };
+    predicts: classify ? 'row' : 'token',
+    outputs: classify ? classes.length : vocabulary,
+  });
 }
 
 /** What a thread takes besides the shared heap: its own heap, code and stack. */
@@ -84,10 +86,12 @@ export function networkSizes(
     maxTokens: largest('maxTokens'),
     maxSteps: largest('maxSteps'),
     parts,
-    teams: Math.min(config.teams ?? chooseTeams(shape.layers, largest('maxRows'), parts), parts),
+    teams: Math.min(
+      config.teams ?? chooseTeams(recurrencesOf(shape), largest('maxRows'), parts),
+      parts,
+    ),
     // From the config alone: whoever computes with a model sums in the same order.
     shards: shardCount(config.train.shards, config.train.batchSize * longestRow(config)),
-    dropout: config.model.dropout,
     seed: config.train.seed,
     training,
   };

@@ -1,32 +1,43 @@
 import type { Backend } from '../backend/backend.js';
 import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
-import { PANEL, type Heap } from '../tensor/heap.js';
-import { Clock, SlotView, type Binding } from './binding.js';
-import { EmbeddingLayer } from './embedding.js';
-import { Head, bindHeadPacks, type HeadMode } from './head.js';
-import { LstmLayer, bindLayerPacks } from './lstm-layer.js';
-import { SLOT, type NetworkPlan } from './plan.js';
-import { BatchSums } from './batch-sums.js';
-import { claimsOf, MOST_PIECES, SharedWork, type ClaimedPhase, type WorkGroup } from './shares.js';
-import type { Share } from './teams.js';
+import { PANEL, panelsOf, type Heap, type Tensor } from '../tensor/heap.js';
+import { BatchSums } from './batch/batch-sums.js';
+import { SlotView } from './batch/slot-view.js';
+import { bindUpdate, type Binding, type RowKernel } from './binding.js';
+import { Clock } from './clock.js';
+import type { BoundLayer, BoundSignal, RowPasses, SequencePasses } from './layer.js';
+import type { BoundLoss, LossMode } from './loss.js';
+import type { NetworkPlan } from './plan.js';
+import { SLOT } from './sizes.js';
+import {
+  claimsOf,
+  MOST_PIECES,
+  SharedWork,
+  type ClaimedPhase,
+  type WorkGroup,
+} from './work/shares.js';
+import type { Share } from './work/teams.js';
 
 /**
  * The phases of a step, in order. Each is divided among the parts (workers) and ends with all of them: what a
  * phase reads from other parts, an earlier phase has written.
  *
- *   project               embed the distinct tokens and form the first layer's input product
+ *   prepare               what is computed once for each distinct token: embedding, the products with it
  *   train | evaluate | predict
  *                         forward and loss, for `train` also backward, on the rows of the part's team
  *   gradients             weight gradients: every part some stretches of the weights, over all rows
- *   embedding-gradients   gradient of the embedding rows
+ *   distinct-gradients    gradients of what there is once for each distinct token
  *   update                clip, optimizer, packing: every part some stretches of the weights
  *
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
-export type Phase = 'project' | HeadMode | 'gradients' | 'embedding-gradients' | 'update' | 'pack';
+export type Phase = 'prepare' | LossMode | 'gradients' | 'distinct-gradients' | 'update' | 'pack';
 
 /** Pieces of a share of a product over rows: each reads all weights anew. */
 const FEW_PIECES = 4;
+
+/** Rows that the layers on top go through at a time: enough that fetching the weights takes little of the time. */
+const CHUNK_ROWS = 176;
 
 /** Whether the members of a team meet within a phase. */
 export function isTeamPhase(phase: Phase): boolean {
@@ -37,13 +48,15 @@ export function isTeamPhase(phase: Phase): boolean {
 export class Network {
   readonly #view: SlotView;
   readonly #binding: Binding;
-  readonly #embedding: EmbeddingLayer;
-  readonly #layers: LstmLayer[] = [];
-  readonly #head: Head;
+  readonly #layers: readonly BoundLayer[];
+  /** Layers of tokens that belong together, and those above them whose rows stand alone. */
+  readonly #sequences: readonly SequencePasses[];
+  readonly #top: readonly RowPasses[];
+  readonly #loss: BoundLoss;
   readonly #packs: SharedWork;
   readonly #training?: {
     gradients: SharedWork;
-    embeddingGradients: SharedWork;
+    distinctGradients: SharedWork;
     updates: SharedWork;
   };
   readonly #sums: BatchSums;
@@ -57,38 +70,34 @@ export class Network {
   constructor(
     backend: Backend,
     heap: Heap,
-    plan: NetworkPlan,
+    private readonly plan: NetworkPlan,
     thread: number,
     slot: number,
     mostPieces = MOST_PIECES,
   ) {
     const slotPlan = plan.slots[slot]!;
-    const binding: Binding = {
-      backend,
-      heap,
-      plan,
-      slot,
-      slotPlan,
+    const { sizes } = plan;
+    this.#view = new SlotView(heap, sizes, slotPlan, plan.bounds[slot]!);
+    // Evaluation reads the same weights and buffers, without dropout and without anything that changes them.
+    const training = sizes.training && slot < SLOT.evaluation;
+    this.#binding = {
+      ...{ backend, heap, sizes, slot, slotPlan, training },
+      parameters: plan.parameters,
+      view: this.#view,
       scratch: heap.tensor(plan.scratch[thread]!),
       settings: heap.doubles(plan.settings),
       clock: new Clock(heap.doubles(plan.clocks)),
     };
-    this.#binding = binding;
-    this.#view = new SlotView(heap, plan, slot);
     this.#sums = new BatchSums(heap, plan, slot);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
-    // Evaluation reads the same weights and buffers, without dropout and without anything that changes them.
-    const training = plan.sizes.training && slot < SLOT.evaluation;
-    this.#embedding = new EmbeddingLayer(binding, this.#view);
-    const { layers, task } = plan.sizes.shape;
-    layers.forEach((_, layer) => {
-      const isTop = layer === layers.length - 1;
-      const needs = isTop && task === 'classify' ? 'last' : 'every';
-      this.#layers.push(
-        new LstmLayer(binding, this.#view, layer, this.#layers[layer - 1], needs, training),
-      );
-    });
-    this.#head = new Head(binding, this.#view, this.#layers.at(-1)!, training);
+    const { layers, top } = bindLayers(this.#binding, plan);
+    this.#layers = layers;
+    const passes = layers.flatMap((layer) => (layer.passes ? [layer.passes] : []));
+    const above = passes.findLastIndex(({ by }) => by === 'sequence') + 1;
+    this.#sequences = passes.slice(0, above).map((pass) => this.#asSequence(pass));
+    this.#top = passes.slice(above).filter((pass) => pass.by === 'rows');
+    this.#loss = plan.loss.bind(this.#binding, top);
+
     const share = (phase: ClaimedPhase, groups: WorkGroup[], most = MOST_PIECES): SharedWork =>
       new SharedWork(
         groups,
@@ -96,23 +105,19 @@ export class Network {
         this.#view.bounds,
         Math.min(most, mostPieces),
       );
-    this.#packs = share('pack', [
-      ...layers.flatMap((_, layer) => bindLayerPacks(binding, layer)),
-      ...bindHeadPacks(binding),
-    ]);
+    const packs = layers.flatMap((layer) => layer.packs);
+    this.#packs = share(
+      'pack',
+      packs.map(({ group }) => group),
+    );
     if (!training) return;
     this.#training = {
-      gradients: share('gradients', [
-        this.#head.weightGradient(),
-        ...this.#layers.flatMap((layer) => layer.weightGradients()),
-        this.#embedding.inputWeightGradient(),
-      ]),
-      embeddingGradients: share('embedding-gradients', [this.#embedding.gradient()], FEW_PIECES),
-      updates: share('update', [
-        ...this.#layers.flatMap((layer) => layer.updates()),
-        ...this.#head.updates(),
-        this.#embedding.update(),
-      ]),
+      gradients: share(
+        'gradients',
+        layers.toReversed().flatMap(({ weightGradients = [] }) => weightGradients),
+      ),
+      distinctGradients: share('distinct-gradients', [this.#distinctGradients()], FEW_PIECES),
+      updates: share('update', this.#updates()),
     };
   }
 
@@ -124,23 +129,19 @@ export class Network {
     const { clock } = this.#binding;
     clock.start(part);
     switch (phase) {
-      case 'project':
-        this.#embedding.forward(part);
+      case 'prepare':
+        for (const layer of this.#layers) layer.prepare?.(part);
         break;
       case 'train':
       case 'evaluate':
       case 'predict':
-        for (const layer of this.#layers) yield* layer.forward(part);
-        this.#head.forward(part, phase);
-        if (phase !== 'train') break;
-        this.#head.backward(part);
-        for (let l = this.#layers.length - 1; l >= 0; l--) yield* this.#layers[l]!.backward(part);
+        yield* this.#pass(phase, part);
         break;
       case 'gradients':
         this.#runGradients(part);
         break;
-      case 'embedding-gradients':
-        this.#training!.embeddingGradients.run(part);
+      case 'distinct-gradients':
+        this.#training!.distinctGradients.run(part);
         break;
       case 'update':
         if (this.#scaleGradient()) this.#training!.updates.run(part);
@@ -150,6 +151,39 @@ export class Network {
         this.#packs.run(part);
         break;
     }
+  }
+
+  *#pass(mode: LossMode, part: number): Share {
+    const { per } = this.plan.top;
+    for (const layer of this.#sequences) yield* layer.forward(part);
+    const [begin, end] = per === 'row' ? this.#view.rowsOf(part) : this.#view.places(part);
+    for (let row = begin; row < end; row += CHUNK_ROWS) {
+      const last = Math.min(end, row + CHUNK_ROWS);
+      for (const layer of this.#top) layer.forward(row, last);
+      this.#loss(mode, row, last);
+    }
+    if (mode !== 'train') return;
+    for (let l = this.#top.length - 1; l >= 0; l--) this.#top[l]!.backward!(begin, end);
+    for (let l = this.#sequences.length - 1; l >= 0; l--) {
+      yield* this.#sequences[l]!.backward!(part);
+    }
+  }
+
+  /** Layers of rows below one that mixes them go over a part's places as a whole. */
+  #asSequence(passes: RowPasses | SequencePasses): SequencePasses {
+    if (passes.by === 'sequence') return passes;
+    const view = this.#view;
+    return {
+      by: 'sequence',
+      // eslint-disable-next-line require-yield
+      *forward(part) {
+        passes.forward(...view.places(part));
+      },
+      // eslint-disable-next-line require-yield
+      *backward(part) {
+        passes.backward!(...view.places(part));
+      },
+    };
   }
 
   #runGradients(part: number): void {
@@ -171,4 +205,73 @@ export class Network {
     settings.set(UPDATE_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
   }
+
+  #distinctGradients(): WorkGroup {
+    const view = this.#view;
+    const form = this.#layers
+      .flatMap(({ distinctGradient }) => distinctGradient ?? [])
+      .toReversed();
+    const finish = this.#layers.flatMap(({ finishDistinct }) => finishDistinct ?? []);
+    return {
+      get units() {
+        return panelsOf(view.distinct);
+      },
+      cost: 1,
+      run(from, to) {
+        const last = Math.min(to * PANEL, view.distinct);
+        for (const each of form) each(from * PANEL, last);
+        for (const each of finish) each(from, to);
+      },
+    };
+  }
+
+  /** The optimizer on every parameter, each unit packed again while it is in the cache. */
+  #updates(): WorkGroup[] {
+    const packed = new Set<string>();
+    const groups = this.#layers.flatMap(({ packs }) =>
+      packs.map(({ parameters, group }): WorkGroup => {
+        parameters.forEach((name) => packed.add(name));
+        const updates = parameters.map((name) => bindUpdate(this.#binding, name));
+        return { ...group, run: inTurn([...updates, group.run]) };
+      }),
+    );
+    const sparse = this.#layers.flatMap((layer) => layer.sparse ?? []);
+    const alone = this.plan.parameters
+      .filter(({ name }) => !packed.has(name))
+      .map(({ name, units, shape }): WorkGroup => {
+        // Also of rows without a gradient: they still have momentum.
+        const gradient = sparse.find(({ parameter }) => parameter === name);
+        return { units, cost: shape[1] ?? 1, run: bindUpdate(this.#binding, name, gradient) };
+      });
+    return [...groups, ...alone];
+  }
+}
+
+function inTurn(kernels: readonly RowKernel[]): RowKernel {
+  return (from, to) => {
+    for (const kernel of kernels) kernel(from, to);
+  };
+}
+
+/** Binds all layers, each to what the one below leaves. */
+function bindLayers(
+  binding: Binding,
+  plan: NetworkPlan,
+): { layers: BoundLayer[]; top: BoundSignal } {
+  const { heap } = binding;
+  const layers: BoundLayer[] = [];
+  // The tokens have no values: the lowest layer reads their ids.
+  let below: BoundSignal = { value: binding.scratch, start: 'zero' };
+  plan.layers.forEach((layer, index) => {
+    const { whole, final } = plan.gradients[index]!;
+    const panels = panelsOf(layer.output.width);
+    const view = (spec: typeof whole): Tensor | undefined =>
+      spec && binding.training ? heap.tensor(spec).hi(panels, spec.shape[1]!, PANEL) : undefined;
+    const [gradient, finalGradient] = [view(whole), view(final)];
+    const gradients = { ...(gradient && { gradient }), ...(finalGradient && { finalGradient }) };
+    const bound = layer.bind(binding, below, gradients);
+    layers.push(bound);
+    below = { ...bound.output, ...gradients, start: 'zero' };
+  });
+  return { layers, top: below };
 }

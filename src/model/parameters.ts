@@ -1,22 +1,8 @@
-import { LSTM_ROWS } from '../backend/kernels/lstm.js';
 import { PLAIN_ROWS, unitsOf, type RowMap } from '../backend/kernels/rows.js';
-
-/** The sizes that define a network; everything else about it follows. */
-export interface NetworkShape {
-  task: 'classify' | 'language-model';
-  /** Token ids run from 0 to vocabulary − 1. */
-  vocabulary: number;
-  /** Width of the embedding vectors. */
-  embedding: number;
-  /** Hidden units of each LSTM layer, bottom first. */
-  layers: readonly number[];
-  /** Classes, or the vocabulary again for language models. */
-  outputs: number;
-}
+import type { BufferSpec } from '../tensor/heap.js';
 
 /**
- * One learned array, named and laid out as PyTorch's nn.Embedding, nn.LSTM and nn.Linear do, so that any
- * safetensors reader can load it there.
+ * One learned array, named and laid out as PyTorch's modules do, so that any safetensors reader can load it there.
  */
 export interface Parameter {
   name: string;
@@ -25,55 +11,63 @@ export interface Parameter {
   rows: RowMap;
   /** Units of 16 rows that are updated, packed and summed together. */
   units: number;
+  initial: Initial;
+  gradientKind: GradientKind;
 }
 
-/** Every parameter of a network, in the order in which checkpoints list them. */
-export function parametersOf(shape: NetworkShape): Parameter[] {
-  const list: Parameter[] = [matrix('embedding.weight', shape.vocabulary, shape.embedding)];
-  shape.layers.forEach((hidden, layer) => {
-    const input = layer === 0 ? shape.embedding : shape.layers[layer - 1]!;
-    const gates = { rows: LSTM_ROWS, units: unitsOf(4 * hidden, LSTM_ROWS) };
-    list.push(
-      { name: `lstm.weight_ih_l${layer}`, shape: [4 * hidden, input], ...gates },
-      { name: `lstm.weight_hh_l${layer}`, shape: [4 * hidden, hidden], ...gates },
-      { name: `lstm.bias_ih_l${layer}`, shape: [4 * hidden], ...gates },
-      { name: `lstm.bias_hh_l${layer}`, shape: [4 * hidden], ...gates },
-    );
-  });
-  const top = shape.layers.at(-1)!;
-  list.push(matrix('head.weight', shape.outputs, top), {
-    name: 'head.bias',
-    shape: [shape.outputs],
-    rows: PLAIN_ROWS,
-    units: unitsOf(shape.outputs, PLAIN_ROWS),
-  });
-  return list;
-}
+/** Values before training. */
+export type Initial =
+  | { kind: 'uniform'; bound: number }
+  /** One value for each of as many blocks of rows. */
+  | { kind: 'blocks'; values: readonly number[] };
 
-function matrix(name: string, rows: number, columns: number): Parameter {
-  return { name, shape: [rows, columns], rows: PLAIN_ROWS, units: unitsOf(rows, PLAIN_ROWS) };
+/**
+ * Where a parameter's gradient comes from: sums of its own; those that are formed together with the weights of the same rows
+ * (biases), whose squares count them; those of another parameter, which has the same gradient; or a row for each distinct token.
+ */
+export type GradientKind =
+  | { kind: 'own' }
+  | { kind: 'with weights' }
+  | { kind: 'same'; as: string }
+  | { kind: 'by distinct token' };
+
+/** A parameter's buffers; the optional ones exist in training. */
+export interface ParameterPlan extends Parameter {
+  value: BufferSpec;
+  /** What the optimizer keeps of it: nothing but in training. */
+  states: BufferSpec[];
+  gradient?: BufferSpec;
+  done?: BufferSpec;
+  squares?: BufferSpec;
 }
 
 export function elementsOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
-/** Number of learned values. */
-export function countParameters(shape: NetworkShape): number {
-  return parametersOf(shape).reduce((sum, parameter) => sum + elementsOf(parameter.shape), 0);
+/** A weight matrix. */
+export function matrix(
+  name: string,
+  shape: readonly [rows: number, columns: number],
+  initial: Initial,
+  { rows = PLAIN_ROWS, gradientKind = { kind: 'own' } }: Partial<Parameter> = {},
+): Parameter {
+  return { name, shape, rows, units: unitsOf(shape[0], rows), initial, gradientKind };
 }
 
-/**
- * Floating-point operations of one training step in the usual count (a multiply-add is two; forward one
- * share, backward two; look-ups and pointwise work are free), whatever short cuts the kernels take.
- *
- * @param tokens tokens of the batch
- * @param targets outputs of the head: rows (classify) or tokens (language model)
- */
-export function flopsPerStep(shape: NetworkShape, tokens: number, targets: number): number {
-  const lstm = shape.layers.reduce((sum, hidden, layer) => {
-    const input = layer === 0 ? shape.embedding : shape.layers[layer - 1]!;
-    return sum + 4 * hidden * (input + hidden);
-  }, 0);
-  return 6 * (lstm * tokens + shape.layers.at(-1)! * shape.outputs * targets);
+/** A bias, whose gradient is formed together with that of the weights of the same rows. */
+export function bias(
+  name: string,
+  length: number,
+  initial: Initial,
+  { rows = PLAIN_ROWS, gradientKind = { kind: 'with weights' } }: Partial<Parameter> = {},
+): Parameter {
+  return { name, shape: [length], rows, units: unitsOf(length, rows), initial, gradientKind };
 }
+
+/** PyTorch's usual bound for the weights of a layer of so many inputs, or of hidden units. */
+export function uniform(inputs: number): Initial {
+  return { kind: 'uniform', bound: 1 / Math.sqrt(inputs) };
+}
+
+export const ZERO: Initial = { kind: 'blocks', values: [0] };

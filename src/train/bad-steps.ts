@@ -3,7 +3,7 @@ import { BatchRows } from '../data/batches/batch-rows.js';
 import { BatchStreams } from '../data/batches/batch-streams.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
-import { HEADER } from '../model/batch-layout.js';
+import { HEADER } from '../model/batch/batch-layout.js';
 import { panelsOf } from '../tensor/heap.js';
 import type { Engine, StepResult } from '../compute/engine.js';
 import { trainingOptions } from './evaluation.js';
@@ -57,11 +57,12 @@ export class BadSteps {
     const spoilt = plan.parameters.find(({ value }) => !heap.flat(value).every(Number.isFinite));
     if (spoilt) return `${spoilt.name} itself holds values that are not finite`;
     const distinct = this.engine.layout(slot).header[HEADER.distinct]!;
-    const first = plan.parameters.toReversed().find(({ name, squares }) => {
+    const first = plan.parameters.toReversed().find(({ gradientKind, squares }) => {
       if (squares === undefined) return false;
       const sums = heap.flatDoubles(squares);
       // Behind the batch's own tokens stand those of batches before.
-      const used = name === 'embedding.weight' ? sums.subarray(0, panelsOf(distinct)) : sums;
+      const byDistinct = gradientKind.kind === 'by distinct token';
+      const used = byDistinct ? sums.subarray(0, panelsOf(distinct)) : sums;
       return !used.every(Number.isFinite);
     });
     return first === undefined
@@ -91,13 +92,12 @@ export class BadSteps {
   #badRows(slot: number): number[] {
     const { heap, plan } = this.engine;
     const layout = this.engine.layout(slot);
-    const losses = heap.flat(plan.losses);
+    const losses = heap.flat(plan.loss.losses);
     const rows = Array.from({ length: layout.header[HEADER.rows]! }, (_, k) => k);
     // Losses are by row, or by token of rows that are all of one length.
     const perRow = layout.header[HEADER.targets]! / rows.length;
     const bad = rows.filter((row) => {
-      const first =
-        this.config.task === 'classify' ? row : layout.tokenPlaces[layout.rowStart[row]!]!;
+      const first = plan.top.per === 'row' ? row : layout.tokenPlaces[layout.rowStart[row]!]!;
       return !losses.subarray(first, first + perRow).every(Number.isFinite);
     });
     return (bad.length > 0 ? bad : rows).map((k) => layout.rowSource[k]!);

@@ -3,7 +3,7 @@ import type { Corpus } from '../data/store/corpus.js';
 import { readAhead } from '../data/batches/read-ahead.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import type { Config } from '../config/schema.js';
-import { SLOT } from '../model/plan.js';
+import { SLOT } from '../model/sizes.js';
 import { BatchFeed } from '../compute/batch-feed.js';
 import type { Engine } from '../compute/engine.js';
 import type { Evaluation } from './trained-model.js';
@@ -54,10 +54,10 @@ export async function evaluate(
   source: BatchSource,
   take: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
 ): Promise<Evaluation> {
-  const { shape } = engine.handle.sizes;
-  const classify = shape.task === 'classify';
+  const { per, width } = engine.plan.top;
+  const classify = per === 'row';
   const confusion = classify
-    ? Array.from({ length: shape.outputs }, () => new Array<number>(shape.outputs).fill(0))
+    ? Array.from({ length: width }, () => new Array<number>(width).fill(0))
     : undefined;
   const feed = new BatchFeed(engine, source, SLOT.evaluation);
   let [lossSum, correct, targets] = [0, 0, 0];

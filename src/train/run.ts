@@ -6,8 +6,8 @@ import type { BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
-import { countParameters } from '../model/parameters.js';
-import { SLOT } from '../model/plan.js';
+import { countParameters } from '../model/describe.js';
+import { SLOT } from '../model/sizes.js';
 import { packageVersion } from '../package-root.js';
 import {
   admitNew,

@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
-import { SLOT } from '../model/plan.js';
+import { SLOT } from '../model/sizes.js';
 import { BadSteps } from './bad-steps.js';
 import { BatchFeed } from '../compute/batch-feed.js';
 import type { CheckpointWriter } from '../run/checkpoint-writer.js';

@@ -1,8 +1,9 @@
 import { chooseBackend } from '../backend/select.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
-import type { NetworkShape } from '../model/parameters.js';
-import { chooseTeams } from '../model/teams.js';
+import { recurrencesOf } from '../model/describe.js';
+import type { NetworkShape } from '../model/shape.js';
+import { chooseTeams } from '../model/work/teams.js';
 import { loadModel } from '../checkpoint/checkpoint.js';
 import { allocateEngine, Engine } from '../compute/engine.js';
 import { createWorkerPool, TaskFailure, type WorkerPool } from '../compute/pool.js';
@@ -32,8 +33,8 @@ export class ModelEngine {
     private readonly checkpoint: string,
     private readonly workerFile?: string,
   ) {
-    const longest = shape.task === 'classify' ? config.data.maxLength : config.train.sequenceLength;
-    const tokens = shape.task === 'classify' ? ROWS_AT_ONCE * longest : longest;
+    const longest = shape.carries ? config.train.sequenceLength : config.data.maxLength;
+    const tokens = shape.carries ? longest : ROWS_AT_ONCE * longest;
     this.rowSizes = {
       maxRows: ROWS_AT_ONCE,
       maxTokens: Math.max(longest, ROWS_AT_ONCE, Math.min(tokens, TOKENS_AT_ONCE)),
@@ -79,8 +80,12 @@ export class ModelEngine {
       await this.#discard();
     }
     // A text is generated row by row, whatever company it may find.
-    const usualRows = shape.task === 'classify' ? this.rowSizes.maxRows : 1;
-    const teams = chooseTeams(shape.layers, store?.maxRows ?? usualRows, workerCount(config));
+    const usualRows = shape.carries ? 1 : this.rowSizes.maxRows;
+    const teams = chooseTeams(
+      recurrencesOf(shape),
+      store?.maxRows ?? usualRows,
+      workerCount(config),
+    );
     const sizes = networkSizes(
       { ...config, teams: config.teams ?? teams },
       shape,

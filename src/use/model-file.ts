@@ -8,7 +8,7 @@ import { UserError } from '../errors.js';
 import { PURPOSE, uniform } from '../tensor/random.js';
 import { Calls } from './calls.js';
 import { checkGenerateOptions } from './check-options.js';
-import { createState } from '../compute/carried-state.js';
+import type { CarriedState } from '../compute/carried-state.js';
 import { evaluate, evaluationBatches } from '../train/evaluation.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
 import { ModelEngine } from './model-engine.js';
@@ -119,9 +119,8 @@ class SharedModel implements TrainedModel {
       checkGenerateOptions(options);
       const given = { ...options };
       const { sequenceLength } = this.config.train;
-      const { shape } = this.#engine;
-      const state = createState(shape);
-      const probabilities = new Float32Array(shape.outputs);
+      const state: CarriedState = [];
+      const probabilities = new Float32Array(this.tokenizer.vocabularySize);
       const read = async (tokens: readonly number[]): Promise<void> => {
         for (let at = 0; at < tokens.length; at += sequenceLength) {
           const chunk = tokens.slice(at, at + sequenceLength);

@@ -1,5 +1,5 @@
 import type { HostBatch } from '../data/batches/batches.js';
-import { SLOT } from '../model/plan.js';
+import { SLOT } from '../model/sizes.js';
 import { createHostBatch } from '../compute/batch-feed.js';
 import { putState, takeState, type CarriedState } from '../compute/carried-state.js';
 import type { Engine } from '../compute/engine.js';
@@ -115,12 +115,12 @@ export class RowBatches {
 
   #handOut(engine: Engine, taken: readonly TakenRow[]): void {
     const { rowSource, rowStart, tokenPlaces } = engine.layout(SLOT.prediction);
-    const classify = this.engine.shape.task === 'classify';
+    const byRow = engine.plan.top.per === 'row';
     for (let k = 0; k < taken.length; k++) {
       const source = rowSource[k]!;
       const { call, row } = taken[source]!;
       const last = tokenPlaces[rowStart[k + 1]! - 1]!;
-      engine.probabilities(classify ? k : last, call.rows.placeFor(row));
+      engine.probabilities(byRow ? k : last, call.rows.placeFor(row));
       if (call.rows.state) takeState(engine, SLOT.prediction, source, call.rows.state);
       call.left--;
       if (call.left === 0) call.resolve();

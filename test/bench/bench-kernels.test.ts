@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
-import { flopsPerStep } from '../../src/model/parameters.js';
-import { SLOT } from '../../src/model/plan.js';
+import { flopsPerStep } from '../../src/model/describe.js';
+import { SLOT } from '../../src/model/sizes.js';
 import { createHostBatch } from '../../src/compute/batch-feed.js';
 import { randomBatches, sizesOf, type BenchCase } from '../../src/bench/bench-cases.js';
 import { benchKernels, createWatchedEngine, measureCall } from '../../src/bench/bench-kernels.js';
@@ -56,7 +56,7 @@ it.each([1, 2, 5])(
     const { shape } = sizesOf(benchCase, { workers, shards: 4, dropout: 0 });
     // Backwards nothing reaches a row's last step from behind.
     const saved = layers * 8 * batch * hidden * hidden;
-    expect(flops).toBe(flopsPerStep(shape, batch * time, batch * time) - saved);
+    expect(flops).toBe(flopsPerStep(shape, batch * time, batch) - saved);
   },
 );
 

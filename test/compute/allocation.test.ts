@@ -2,7 +2,7 @@ import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
-import { SLOT } from '../../src/model/plan.js';
+import { SLOT } from '../../src/model/sizes.js';
 import { BatchFeed } from '../../src/compute/batch-feed.js';
 import {
   BENCH_CLIP_NORM,

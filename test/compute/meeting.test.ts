@@ -1,13 +1,20 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { NetworkSizes } from '../../src/model/plan.js';
-import type { Share } from '../../src/model/teams.js';
+import type { NetworkSizes } from '../../src/model/sizes.js';
+import { describeStack } from '../../src/model/stack.js';
+import type { Share } from '../../src/model/work/teams.js';
 import { allocateEngine, openHeap } from '../../src/compute/engine.js';
 import { Meeting } from '../../src/compute/meeting.js';
 
 const sizes: NetworkSizes = {
-  shape: { task: 'classify', vocabulary: 5, embedding: 2, layers: [16, 16], outputs: 2 },
+  shape: describeStack({
+    ...{ vocabulary: 5, embedding: 2, dropout: 0, predicts: 'row', outputs: 2 },
+    layers: [
+      { cell: 'lstm', hiddenSize: 16 },
+      { cell: 'lstm', hiddenSize: 16 },
+    ],
+  }),
   ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 3, teams: 2, shards: 1 },
-  ...{ dropout: 0, seed: 1, training: true },
+  ...{ seed: 1, training: true },
 };
 
 let meeting: Meeting;

@@ -9,6 +9,7 @@ import { Snapshot } from '../../src/checkpoint/checkpoint.js';
 import { CheckpointWriter } from '../../src/run/checkpoint-writer.js';
 import type { RunFileSystem } from '../../src/system/disk.js';
 import { admitResume } from '../../src/run/admission.js';
+import { describeStack } from '../../src/model/stack.js';
 import { allocateEngine, Engine } from '../../src/compute/engine.js';
 import type { TrainEvent } from '../../src/events.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
@@ -67,9 +68,12 @@ async function resumableStep(): Promise<number | undefined> {
 
 beforeAll(async () => {
   const handle = allocateEngine(chooseBackend('auto').kind, {
-    shape: { task: 'language-model', vocabulary: 9, embedding: 4, layers: [5], outputs: 9 },
+    shape: describeStack({
+      ...{ vocabulary: 9, embedding: 4, dropout: 0, predicts: 'token', outputs: 9 },
+      layers: [{ cell: 'lstm', hiddenSize: 5 }],
+    }),
     ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 1, teams: 1, shards: 1 },
-    ...{ dropout: 0, seed: 1, training: true },
+    ...{ seed: 1, training: true },
   });
   const engine = new Engine(handle, createLocalRunner(handle));
   await engine.initialize(1);

@@ -2,9 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import { UserError } from '../../src/errors.js';
-import type { RawBatch } from '../../src/model/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/batch-layout.js';
 import type { Phase } from '../../src/model/network.js';
-import type { NetworkSizes } from '../../src/model/plan.js';
+import type { NetworkSizes } from '../../src/model/sizes.js';
+import { describeStack } from '../../src/model/stack.js';
 import { allocateEngine, Engine, type EngineHandle } from '../../src/compute/engine.js';
 import { createWorkerPool, type WorkerPool } from '../../src/compute/pool.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
@@ -31,14 +32,19 @@ interface Death {
 }
 
 const sizes: NetworkSizes = {
-  shape: { task: 'classify', vocabulary: 30, embedding: 8, layers: [20, 9], outputs: 3 },
+  shape: describeStack({
+    ...{ vocabulary: 30, embedding: 8, dropout: 0.2, predicts: 'row', outputs: 3 },
+    layers: [
+      { cell: 'lstm', hiddenSize: 20 },
+      { cell: 'lstm', hiddenSize: 9 },
+    ],
+  }),
   maxRows: 8,
   maxTokens: 48,
   maxSteps: 6,
   parts: 2,
   teams: 2,
   shards: 4,
-  dropout: 0.2,
   seed: 1,
   training: true,
 };
@@ -69,7 +75,7 @@ async function trainSteps(engine: Engine): Promise<Buffer> {
   }
   return Buffer.concat(
     engine.plan.parameters
-      .flatMap(({ value, moment1, moment2 }) => [value, moment1!, moment2!])
+      .flatMap(({ value, states }) => [value, ...states])
       .map(({ offset, bytes }) => engine.heap.bytes.subarray(offset, offset + bytes)),
   );
 }
@@ -112,11 +118,11 @@ describe.each([
     ['before the forward and backward pass', [{ ...death, phase: 'train', when: 'before' }]],
     ['after the forward and backward pass', [{ ...death, phase: 'train' }]],
     ['after the gradients of the weights', [{ ...death, phase: 'gradients' }]],
-    ['after the gradients of the embedding', [{ ...death, phase: 'embedding-gradients' }]],
+    ['after the gradients by distinct token', [{ ...death, phase: 'distinct-gradients' }]],
     ['after the update', [{ ...death, phase: 'update' }]],
     [
       'with a piece of work that it has claimed',
-      (['gradients', 'embedding-gradients', 'update'] as const).map((phase): Death => ({
+      (['gradients', 'distinct-gradients', 'update'] as const).map((phase): Death => ({
         phase,
         when: 'amid',
         way: 'exit',
@@ -132,7 +138,7 @@ describe.each([
     ['both threads at once', [0, 1].map((part) => ({ ...death, phase: 'gradients', part }))],
     [
       'one phase after the other, more often than there are threads',
-      (['project', 'train', 'gradients', 'embedding-gradients', 'update'] as const).map(
+      (['prepare', 'train', 'gradients', 'distinct-gradients', 'update'] as const).map(
         (phase, i) => ({ ...death, phase, part: i % 2 }),
       ),
     ],

@@ -1,26 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { describeBackends } from '../../src/backend/select.js';
-import type { RawBatch } from '../../src/model/batch-layout.js';
-import type { NetworkShape } from '../../src/model/parameters.js';
+import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { NetworkShape } from '../../src/model/shape.js';
+import { describeStack } from '../../src/model/stack.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
-import type { Engine } from '../../src/compute/engine.js';
+import { planEngine, type Engine } from '../../src/compute/engine.js';
 import { createEngine, rawBatch } from '../parity/fixture.js';
 
 const optimizer = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 0.5 };
 const VOCABULARY = 50;
 
-const classifier: NetworkShape = {
-  task: 'classify',
+const stack = {
   vocabulary: VOCABULARY,
   embedding: 12,
-  layers: [20, 33],
-  outputs: 3,
+  layers: [20, 33].map((hiddenSize) => ({ cell: 'lstm', hiddenSize })),
 };
-const languageModel: NetworkShape = {
-  ...classifier,
-  task: 'language-model',
-  outputs: VOCABULARY,
-};
+const classifier = (dropout: number): NetworkShape =>
+  describeStack({ ...stack, dropout, predicts: 'row', outputs: 3 });
+const languageModel = (dropout: number): NetworkShape =>
+  describeStack({ ...stack, dropout, predicts: 'token', outputs: VOCABULARY });
 
 const draw = (stream: number, index: number, below: number): number =>
   Math.floor(uniform(9, PURPOSE.sampling, stream, index) * below);
@@ -51,11 +49,10 @@ async function trainWith(
   shape: NetworkShape,
   batches: RawBatch[],
   parts: number | [parts: number, teams: number],
-  dropout: number,
   before: (engine: Engine, index: number) => void = () => undefined,
 ): Promise<Record<string, number | Uint8Array>> {
   const [count, teams] = typeof parts === 'number' ? [parts, parts] : parts;
-  const options = { backend, parts: count, teams, dropout, shards: 8 };
+  const options = { backend, parts: count, teams, shards: 8 };
   const engine = createEngine(shape, batches, options);
   await engine.initialize(1);
   engine.clearState(0);
@@ -77,11 +74,13 @@ async function trainWith(
 }
 
 /** Leaves nothing of the activations and gradients that a step works on. */
-function spoil({ heap, plan }: Engine): void {
-  for (const { gates, hidden, cell, dropped } of plan.layers) {
-    for (const spec of [gates, hidden, cell, dropped]) if (spec) heap.flat(spec).fill(NaN);
-  }
-  for (const spec of [plan.logits, plan.losses, plan.dHidden]) if (spec) heap.flat(spec).fill(NaN);
+function spoil({ heap, handle }: Engine): void {
+  const { buffers } = planEngine(handle.backend, handle.sizes).buffers;
+  const spoilt = buffers.filter(({ name }) =>
+    /^(lstm \d (gates|hidden|cell)|dropped \d|head output|losses|d signal \d)$/.test(name),
+  );
+  expect(new Set(spoilt.map(({ name }) => name.replace(/ \d/, ''))).size).toBe(7);
+  for (const spec of spoilt) heap.flat(spec).fill(NaN);
 }
 
 const backends = describeBackends().filter(({ name }) => name !== 'reference');
@@ -94,16 +93,16 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
   it.each([2, 3, 4, 7, 16])(
     'trains a classifier to the same bits in %i parts as in one',
     async (parts) => {
-      const alone = await trainWith(name, classifier, mails, 1, 0.3);
-      expect(await trainWith(name, classifier, mails, parts, 0.3)).toEqual(alone);
+      const alone = await trainWith(name, classifier(0.3), mails, 1);
+      expect(await trainWith(name, classifier(0.3), mails, parts)).toEqual(alone);
     },
   );
 
   it.each([2, 3, 4, 7, 16])(
     'trains a language model to the same bits in %i parts as in one',
     async (parts) => {
-      const alone = await trainWith(name, languageModel, texts, 1, 0.2);
-      expect(await trainWith(name, languageModel, texts, parts, 0.2)).toEqual(alone);
+      const alone = await trainWith(name, languageModel(0.2), texts, 1);
+      expect(await trainWith(name, languageModel(0.2), texts, parts)).toEqual(alone);
     },
   );
 
@@ -113,27 +112,27 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
     [7, 3],
     [16, 2],
   ])('trains to the same bits in %i parts that work in teams: %i', async (parts, teams) => {
-    const classified = await trainWith(name, classifier, mails, 1, 0.3);
-    expect(await trainWith(name, classifier, mails, [parts, teams], 0.3)).toEqual(classified);
-    const modelled = await trainWith(name, languageModel, texts, 1, 0.2);
-    expect(await trainWith(name, languageModel, texts, [parts, teams], 0.2)).toEqual(modelled);
+    const classified = await trainWith(name, classifier(0.3), mails, 1);
+    expect(await trainWith(name, classifier(0.3), mails, [parts, teams])).toEqual(classified);
+    const modelled = await trainWith(name, languageModel(0.2), texts, 1);
+    expect(await trainWith(name, languageModel(0.2), texts, [parts, teams])).toEqual(modelled);
   });
 
   it.each([
     ['a classifier', classifier, mails] as const,
     ['a language model', languageModel, texts] as const,
   ])('trains %s to the same bits however the work is shared out', async (_, shape, batches) => {
-    const alone = await trainWith(name, shape, batches, 1, 0.3);
+    const alone = await trainWith(name, shape(0.3), batches, 1);
     const uneven = [
       [0, 0.1, 0.7, 1],
       [0, 0, 0.33, 1],
       [0, 0.5, 1, 1],
     ].map((bounds) => Float64Array.from(bounds));
-    const shared = await trainWith(name, shape, batches, 3, 0.3, (engine, index) => {
+    const shared = await trainWith(name, shape(0.3), batches, 3, (engine, index) => {
       engine.load(index % 2, batches[index]!, uneven[index]);
     });
     expect(shared).toEqual(alone);
-    const inTeam = await trainWith(name, shape, batches, [3, 1], 0.3, (engine, index) => {
+    const inTeam = await trainWith(name, shape(0.3), batches, [3, 1], (engine, index) => {
       engine.load(index % 2, batches[index]!, uneven[index]);
     });
     expect(inTeam).toEqual(alone);
@@ -143,12 +142,12 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
     ['a classifier', classifier, mails] as const,
     ['a language model', languageModel, texts] as const,
   ])('never lets into %s what lies at empty places', async (_, shape, batches) => {
-    const clean = await trainWith(name, shape, batches, 2, 0.3);
-    expect(await trainWith(name, shape, batches, 2, 0.3, spoil)).toEqual(clean);
+    const clean = await trainWith(name, shape(0.3), batches, 2);
+    expect(await trainWith(name, shape(0.3), batches, 2, spoil)).toEqual(clean);
   });
 
   it('draws other masks with dropout than without, and other weights from them', async () => {
-    const dropped = await trainWith(name, classifier, mails, 1, 0.3);
-    expect(await trainWith(name, classifier, mails, 1, 0)).not.toEqual(dropped);
+    const dropped = await trainWith(name, classifier(0.3), mails, 1);
+    expect(await trainWith(name, classifier(0), mails, 1)).not.toEqual(dropped);
   });
 });

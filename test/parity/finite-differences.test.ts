@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createBackend } from '../../src/backend/select.js';
-import type { RawBatch } from '../../src/model/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/batch-layout.js';
 import { Network } from '../../src/model/network.js';
-import type { NetworkShape } from '../../src/model/parameters.js';
+import type { NetworkShape } from '../../src/model/shape.js';
+import { describeStack, type Stack } from '../../src/model/stack.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
 import { createEngine, gradientOf, rawBatch } from './fixture.js';
@@ -25,19 +26,16 @@ const draw = (stream: number, index: number, below: number): number =>
   Math.floor(uniform(5, PURPOSE.sampling, stream, index) * below);
 
 const VOCABULARY = 12;
-const classifier: NetworkShape = {
-  task: 'classify',
+const stack = (hidden: number[], dropout: number): Omit<Stack, 'predicts' | 'outputs'> => ({
   vocabulary: VOCABULARY,
   embedding: 5,
-  layers: [7, 6],
-  outputs: 3,
-};
-const languageModel: NetworkShape = {
-  ...classifier,
-  task: 'language-model',
-  layers: [5, 17],
-  outputs: VOCABULARY,
-};
+  layers: hidden.map((hiddenSize) => ({ cell: 'lstm', hiddenSize })),
+  dropout,
+});
+const classifier = (dropout: number): NetworkShape =>
+  describeStack({ ...stack([7, 6], dropout), predicts: 'row', outputs: 3 });
+const languageModel = (dropout: number): NetworkShape =>
+  describeStack({ ...stack([5, 17], dropout), predicts: 'token', outputs: VOCABULARY });
 
 function tokensOf(lengths: number[], stream: number): number[][] {
   return lengths.map((length, row) =>
@@ -62,12 +60,8 @@ async function drawParameters(engine: Engine): Promise<void> {
 }
 
 /** Compares the gradients of the last batch's mean loss, the state that the batches before it left being constant. */
-async function compareGradients(
-  shape: NetworkShape,
-  batches: RawBatch[],
-  dropout: number,
-): Promise<void> {
-  const engine = createEngine(shape, batches, { backend: 'reference', parts: PARTS, dropout });
+async function compareGradients(shape: NetworkShape, batches: RawBatch[]): Promise<void> {
+  const engine = createEngine(shape, batches, { backend: 'reference', parts: PARTS });
   await drawParameters(engine);
   engine.clearState(0);
   for (const [index, batch] of batches.entries()) {
@@ -87,13 +81,14 @@ async function compareGradients(
   );
   const network = new Network(backend, heap, plan, 0, slot);
   const claims = heap.flatIndices(plan.claims);
+  const hasMasks = shape.layers.some(({ kind }) => kind === 'dropout');
   // No more of a step than makes its loss, forward alone where there are no masks, which belong to training.
-  const phases = ['pack', 'project', dropout > 0 ? 'train' : 'evaluate'] as const;
-  const losses = heap.flat(plan.losses);
+  const phases = ['pack', 'prepare', hasMasks ? 'train' : 'evaluate'] as const;
+  const losses = heap.flat(plan.loss.losses);
   const last = batches.at(-1)!;
   const { order } = engine.layout(slot);
   const places =
-    shape.task === 'classify'
+    engine.plan.top.per === 'row'
       ? Array.from({ length: last.rows }, (_, row) => row)
       : order.subarray(0, last.tokens.length);
   const loss = (): number => {
@@ -144,10 +139,10 @@ function signs(length: number, stream: number, index: number): Float64Array {
 
 describe('every gradient agrees with finite differences in float64', () => {
   it.each([0, 0.3])('of a classifier of rows of different lengths, dropout %d', (dropout) =>
-    compareGradients(classifier, [mails], dropout),
+    compareGradients(classifier(dropout), [mails]),
   );
 
   it.each([0, 0.3])('of a language model behind a carried state, dropout %d', (dropout) =>
-    compareGradients(languageModel, texts, dropout),
+    compareGradients(languageModel(dropout), texts),
   );
 });

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { BackendKind } from '../../src/backend/select.js';
-import type { RawBatch } from '../../src/model/batch-layout.js';
-import type { NetworkShape } from '../../src/model/parameters.js';
-import type { NetworkSizes } from '../../src/model/plan.js';
+import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { NetworkShape } from '../../src/model/shape.js';
+import { describeStack } from '../../src/model/stack.js';
+import type { NetworkSizes } from '../../src/model/sizes.js';
 import { allocateEngine, Engine, type OptimizerSettings } from '../../src/compute/engine.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
@@ -12,7 +13,7 @@ import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 const folder = fileURLToPath(new URL('../fixtures/pytorch/', import.meta.url));
 
 interface CaseFile {
-  task: NetworkShape['task'];
+  task: 'classify' | 'language-model';
   sizes: { vocabulary: number; embedding: number; hidden: number; layers: number; outputs: number };
   batches: {
     tokens: number[][];
@@ -40,13 +41,11 @@ export function loadFixture(name: string): Fixture {
   return {
     name,
     file,
-    shape: {
-      task: file.task,
-      vocabulary,
-      embedding,
-      layers: new Array<number>(layers).fill(hidden),
-      outputs,
-    },
+    shape: describeStack({
+      ...{ vocabulary, embedding, outputs, dropout: 0 },
+      layers: Array.from({ length: layers }, () => ({ cell: 'lstm', hiddenSize: hidden })),
+      predicts: file.task === 'classify' ? 'row' : 'token',
+    }),
     batches: file.batches.map((batch) => rawBatch(batch.tokens, batch.labels, batch.targets)),
     async tensors(tensorFile) {
       const found = new Map<string, Float32Array>();
@@ -79,7 +78,6 @@ export interface EngineOptions {
   /** As many as parts unless told otherwise: each works alone. */
   teams?: number;
   shards?: number;
-  dropout?: number;
   seed?: number;
 }
 
@@ -87,7 +85,7 @@ export interface EngineOptions {
 export function createEngine(
   shape: NetworkShape,
   batches: RawBatch[],
-  { backend, parts = 1, teams = parts, shards = 4, dropout = 0, seed = 1 }: EngineOptions,
+  { backend, parts = 1, teams = parts, shards = 4, seed = 1 }: EngineOptions,
 ): Engine {
   const lengths = batches.flatMap((batch) =>
     Array.from({ length: batch.rows }, (_, r) => batch.rowStart[r + 1]! - batch.rowStart[r]!),
@@ -100,7 +98,6 @@ export function createEngine(
     parts,
     teams,
     shards,
-    dropout,
     seed,
     training: true,
   };
@@ -129,7 +126,8 @@ export function gradientOf(engine: Engine, name: string, slot: number): Float64A
     return Float64Array.from(heap.flat(parameter.gradient)).filter((_, i) => i % padded < columns);
   }
   const dense = new Float64Array(rows * columns);
-  const byDistinct = heap.tensor(plan.embedded);
+  // The embedding's, where the vectors were.
+  const byDistinct = heap.tensor(plan.layers[0]!.values!);
   const { distinctIndex } = engine.layout(slot);
   for (let row = 0; row < rows; row++) {
     const place = distinctIndex[row]!;

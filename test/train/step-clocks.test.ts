@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, expect, it, vi } from 'vitest';
-import { SLOT } from '../../src/model/plan.js';
+import { SLOT } from '../../src/model/sizes.js';
 import { BatchFeed } from '../../src/compute/batch-feed.js';
 import {
   BENCH_CLIP_NORM,

@@ -43,8 +43,13 @@ export function rowsOfUnit(
       { length: Math.min(PANEL, height - first) },
       (_, r) => block * height + first + r,
     ),
-    panel: group * map.of + map.panels[block]!,
+    panel: panelOfUnit(unit, map),
   };
+}
+
+/** The panel of the packed matrix that a unit of a parameter becomes. */
+export function panelOfUnit(unit: number, { blocks, of, panels }: RowMap): number {
+  return Math.floor(unit / blocks) * of + panels[unit % blocks]!;
 }
 
 /** A map and a parameter's rows as kernels/rows.h takes them: height, blocks, of, and the panels as digits. */

@@ -1,4 +1,4 @@
-import { UserError } from '../errors.js';
+import { UserError } from '../../errors.js';
 
 /**
  * Where every token of a batch lies on the heap, who computes it and in which order sums run over it. A pure
@@ -20,9 +20,9 @@ export interface RawBatch {
   /** The tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
   tokens: Int32Array;
   rowStart: Int32Array;
-  /** Class of every row (classify). */
+  /** Class of every row, where rows have targets. */
   labels: Int32Array;
-  /** Next token of every token (language models). */
+  /** Of every token, where tokens have targets: the next one, or a class. */
   targets: Int32Array;
 }
 
@@ -85,6 +85,8 @@ export interface LayoutOptions {
    * to the shards so that their token counts balance.
    */
   keepRows: boolean;
+  /** Whether every row has a target, its label, or every token. */
+  target: 'row' | 'token';
   /** Ids of tokens, and of targets or classes, are below these. */
   vocabulary: number;
   outputs: number;
@@ -129,15 +131,16 @@ export class BatchLayouter {
     const tokens = out.rowStart[batch.rows]!;
     out.header[HEADER.rows] = batch.rows;
     out.header[HEADER.tokens] = tokens;
-    out.header[HEADER.targets] = this.options.keepRows ? tokens : batch.rows;
+    out.header[HEADER.targets] = this.options.target === 'token' ? tokens : batch.rows;
   }
 
   #checkIds({ rows, tokens, rowStart, labels, targets }: RawBatch): void {
-    const { keepRows, vocabulary, outputs } = this.options;
+    const { target, vocabulary, outputs } = this.options;
     if (rows < 1) throw new RangeError('a batch has no rows');
     requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
-    if (keepRows) requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
-    else requireBelow(outputs, 'class ids', labels, 0, rows);
+    if (target === 'token') {
+      requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
+    } else requireBelow(outputs, 'class ids', labels, 0, rows);
   }
 
   /** Order of the rows and bounds of the shards. */
@@ -194,7 +197,7 @@ export class BatchLayouter {
       );
       if (next - first >= LARGE_BLOCK && (next - first) % 2 === 0) {
         // Whatever is computed at an empty place is never read; its indices only have to be some.
-        if (this.options.keepRows) out.targets[next] = 0;
+        if (this.options.target === 'token') out.targets[next] = 0;
         out.numbers[next] = 0;
         out.distinctOf[next] = 0;
         next++;
@@ -232,7 +235,7 @@ export class BatchLayouter {
 
   /** Goes over the tokens in the order of sums: who stands before them, what follows them, which are the same. */
   #orderTokens(batch: RawBatch, out: BatchLayout): void {
-    const { initialRow, keepRows, shards } = this.options;
+    const { initialRow, target, shards } = this.options;
     const { rowStart, rowSource, distinctIndex, distinctIds, distinctStart, distinctOf } = out;
     const { tokenPlaces, shardRows } = out;
     // Takes back the marks of the batch that lay here before.
@@ -257,11 +260,11 @@ export class BatchLayouter {
         out.order[k] = place;
         out.numbers[place] = k;
         out.previous[k] = t === 0 ? initialRow + row : tokenPlaces[token - 1]!;
-        if (keepRows) out.targets[place] = batch.targets[source]!;
+        if (target === 'token') out.targets[place] = batch.targets[source]!;
         k++;
       });
     }
-    if (!keepRows) {
+    if (target === 'row') {
       for (let row = 0; row < batch.rows; row++) out.targets[row] = batch.labels[rowSource[row]!]!;
     }
     this.#countRuns(out, k);

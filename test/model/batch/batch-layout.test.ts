@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HEADER, type BatchLayout, type RawBatch } from '../../src/model/batch-layout.js';
+import { HEADER, type BatchLayout, type RawBatch } from '../../../src/model/batch/batch-layout.js';
 import {
   MAX_PLACES,
   MAX_STEPS,
@@ -32,7 +32,7 @@ function promise(check: (batch: Rows, dealing: Dealing, layout: BatchLayout) => 
 
 describe('every row and token', () => {
   it('is laid out once, with its own tokens and its label or targets', () => {
-    promise((batch, { keepRows }, layout) => {
+    promise((batch, { keepRows, target }, layout) => {
       const raw = batchOf(batch);
       const sources = layout.rowSource.subarray(0, batch.length);
       expect(sorted(sources)).toEqual(upTo(batch.length));
@@ -41,7 +41,7 @@ describe('every row and token', () => {
         const places = upTo(batch[source]!.length).map((t) => placeOf(layout, row, t));
         const ids = places.map((place) => layout.distinctIds[layout.distinctOf[place]!]);
         expect(ids).toEqual(batch[source]);
-        if (keepRows) {
+        if (target === 'token') {
           const first = raw.rowStart[source]!;
           const targets = [...raw.targets.slice(first, first + places.length)];
           expect(places.map((place) => layout.targets[place])).toEqual(targets);
@@ -52,7 +52,7 @@ describe('every row and token', () => {
       const tokens = batch.flat().length;
       expect(layout.header[HEADER.rows]).toBe(batch.length);
       expect(layout.header[HEADER.tokens]).toBe(tokens);
-      expect(layout.header[HEADER.targets]).toBe(keepRows ? tokens : batch.length);
+      expect(layout.header[HEADER.targets]).toBe(target === 'token' ? tokens : batch.length);
     });
   });
 
@@ -83,13 +83,13 @@ describe('a damaged batch', () => {
     new RegExp(`^the token store is damaged: expected ${what}; delete it`);
 
   it.each([
-    ['a token', false, { tokens: [3, 9] }, sentence('token ids below 9, found 9')],
-    ['a token', true, { tokens: [-1, 3] }, sentence('token ids below 9, found -1')],
-    ['a next token', true, { targets: [1, 2000] }, sentence('token ids below 2000, found 2000')],
-    ['a class', false, { labels: [5000] }, sentence('class ids below 2000, found 5000')],
-    ['rows at all', true, { rows: 0 }, /^a batch has no rows$/],
-  ])('without %s that the network knows is refused', (_, keepRows, damage, message) => {
-    const dealing = { ...alone, keepRows };
+    ['a token', 'row', { tokens: [3, 9] }, sentence('token ids below 9, found 9')],
+    ['a token', 'token', { tokens: [-1, 3] }, sentence('token ids below 9, found -1')],
+    ['a next token', 'token', { targets: [1, 2000] }, sentence('token ids below 2000, found 2000')],
+    ['a class', 'row', { labels: [5000] }, sentence('class ids below 2000, found 5000')],
+    ['rows at all', 'token', { rows: 0 }, /^a batch has no rows$/],
+  ] as const)('without %s that the network knows is refused', (_, target, damage, message) => {
+    const dealing = { ...alone, keepRows: target === 'token', target };
     const batch = { ...batchOf([[1, 2]]), ...damage } as RawBatch;
     expect(() => layouterOf(dealing).layOut(batch, dealing.bounds, emptyLayout(dealing))).toThrow(
       message,
@@ -138,6 +138,7 @@ describe('blocks', () => {
       shards: 4,
       teams: 2,
       keepRows: true,
+      target: 'token',
       bounds: evenBounds(2),
     });
     expect(upTo(4).map((row) => placeOf(layout, row, 0))).toEqual([0, 14, 29, 46]);
@@ -147,8 +148,8 @@ describe('blocks', () => {
   it('have a valid class, token and number at their empty places, whatever lay there before', () => {
     fc.assert(
       fc.property(rows, rows, dealings, (former, batch, dealing) => {
-        const layouter = layouterOf({ ...dealing, keepRows: true });
-        const out = emptyLayout({ ...dealing, keepRows: true });
+        const layouter = layouterOf({ ...dealing, target: 'token' });
+        const out = emptyLayout({ ...dealing, target: 'token' });
         layouter.layOut(batchOf(former), dealing.bounds, out);
         layouter.layOut(batchOf(batch), dealing.bounds, out);
         const last = teamsOf(out, dealing.teams).at(-1)!;
@@ -197,7 +198,7 @@ describe('shards', () => {
           [...places.subarray(0, tokens.length)].map((place) => each.numbers[place]!);
         return {
           ids: tokens.map((place) => each.distinctOf[place]),
-          targets: dealing.keepRows && tokens.map((place) => each.targets[place]),
+          targets: dealing.target === 'token' && tokens.map((place) => each.targets[place]),
           positions: numbersOf(each.positions),
         };
       };

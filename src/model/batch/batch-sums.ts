@@ -1,6 +1,6 @@
-import { panelsOf, type FloatArray, type Heap } from '../tensor/heap.js';
+import { panelsOf, type FloatArray, type Heap } from '../../tensor/heap.js';
 import { HEADER } from './batch-layout.js';
-import type { NetworkPlan } from './plan.js';
+import type { NetworkPlan } from '../plan.js';
 
 /** Sums over one batch; divide by `targets`. */
 export interface BatchResult {
@@ -30,12 +30,17 @@ export class BatchSums {
     this.#header = heap.flatIndices(slotPlan.header);
     this.#order = heap.flatIndices(slotPlan.order);
     this.#targets = heap.flatIndices(slotPlan.targets);
-    this.#losses = heap.flat(plan.losses);
-    this.#predicted = heap.flatIndices(plan.predicted);
-    this.#byRow = plan.sizes.shape.task === 'classify';
-    this.#squares = plan.parameters.flatMap(({ name, squares }) =>
+    this.#losses = heap.flat(plan.loss.losses);
+    this.#predicted = heap.flatIndices(plan.loss.predicted);
+    this.#byRow = plan.top.per === 'row';
+    this.#squares = plan.parameters.flatMap(({ gradientKind, squares }) =>
       squares
-        ? [{ values: heap.flatDoubles(squares), byDistinct: name === 'embedding.weight' }]
+        ? [
+            {
+              values: heap.flatDoubles(squares),
+              byDistinct: gradientKind.kind === 'by distinct token',
+            },
+          ]
         : [],
     );
   }

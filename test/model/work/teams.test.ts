@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { chooseTeams, firstPart, largestTeam, teamOf } from '../../src/model/teams.js';
+import { chooseTeams, firstPart, largestTeam, teamOf } from '../../../src/model/work/teams.js';
 
 describe('teams', () => {
   it('hold every part once, and differ by one member at most', () => {
@@ -29,6 +29,7 @@ describe('workers', () => {
     ['form several when there are more rows', [512, 512], 80, 16, 8],
     ['work alone in small layers, where meetings would take longest', [32], 32, 4, 4],
   ])('%s', (_promise, hidden, rows, parts, teams) => {
-    expect(chooseTeams(hidden, rows, parts)).toBe(teams);
+    const recurrences = hidden.map((units) => ({ units: Math.ceil(units / 16), gates: 4 }));
+    expect(chooseTeams(recurrences, rows, parts)).toBe(teams);
   });
 });

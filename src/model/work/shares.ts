@@ -1,4 +1,4 @@
-import type { BufferSpec, Heap } from '../tensor/heap.js';
+import type { BufferSpec, Heap } from '../../tensor/heap.js';
 
 /** Independent units of work: which thread does which makes no difference to the result. */
 export interface WorkGroup {
@@ -7,7 +7,7 @@ export interface WorkGroup {
   /** Cost of one unit, above 0, in any measure common to the groups of a phase; may depend on the batch. */
   readonly cost: number;
   /** Does units [from, to). */
-  run(from: number, to: number): void;
+  readonly run: (from: number, to: number) => void;
 }
 
 /** A share is cut into at most so many pieces, and only if it is worth so many of the largest units for each. */
@@ -17,7 +17,7 @@ const UNITS_PER_PIECE = 4;
 const GRAIN = 2;
 
 /** The phases whose work is claimed piece by piece. */
-export const CLAIMED_PHASES = ['pack', 'gradients', 'embedding-gradients', 'update'] as const;
+export const CLAIMED_PHASES = ['pack', 'gradients', 'distinct-gradients', 'update'] as const;
 export type ClaimedPhase = (typeof CLAIMED_PHASES)[number];
 
 /** The claims of a phase, a row of those of all. */

@@ -6,7 +6,7 @@ import {
   TEAM_FIELDS,
   type BatchLayout,
   type RawBatch,
-} from '../../src/model/batch-layout.js';
+} from '../../../src/model/batch/batch-layout.js';
 
 export const VOCABULARY = 9;
 /** Above every label and target of `batchOf`. */
@@ -21,6 +21,7 @@ export interface Dealing {
   shards: number;
   teams: number;
   keepRows: boolean;
+  target: 'row' | 'token';
   /** Where each team's share begins and ends. [teams + 1] */
   bounds: Float64Array;
 }
@@ -39,13 +40,14 @@ export const dealings: fc.Arbitrary<Dealing> = fc
     inner: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 8 }),
     isEven: fc.boolean(),
     keepRows: fc.boolean(),
+    target: fc.constantFrom('row', 'token'),
   })
-  .map(({ shards, inner, isEven, keepRows }) => {
+  .map(({ shards, inner, isEven, keepRows, target }) => {
     const teams = inner.length + 1;
     const bounds = isEven
       ? evenBounds(teams)
       : Float64Array.from([0, ...inner.sort((a, b) => a - b), 1]);
-    return { shards, teams, keepRows, bounds };
+    return { shards, teams, keepRows, target, bounds };
   });
 
 /** Equal shares. */
@@ -72,7 +74,7 @@ export function batchOf(batch: Rows): RawBatch {
 }
 
 /** A slot before its first batch: what a layout has to write holds a number that none may contain. */
-export function emptyLayout({ shards, teams, keepRows }: Dealing): BatchLayout {
+export function emptyLayout({ shards, teams, target }: Dealing): BatchLayout {
   const ints = (length: number): Int32Array => new Int32Array(length).fill(-77);
   return {
     header: new Int32Array(16),
@@ -94,7 +96,7 @@ export function emptyLayout({ shards, teams, keepRows }: Dealing): BatchLayout {
     positions: ints(MAX_TOKENS),
     distinctRange: new Int32Array(2),
     distinctIndex: new Int32Array(VOCABULARY).fill(-1),
-    targets: ints(keepRows ? MAX_PLACES : MAX_ROWS),
+    targets: ints(target === 'token' ? MAX_PLACES : MAX_ROWS),
   };
 }
 
@@ -163,7 +165,7 @@ export function teamsOf(layout: BatchLayout, teams: number): Record<keyof typeof
 }
 
 /** What a layout says about its batch, without what may be left behind it from others. */
-export function written(layout: BatchLayout, batch: Rows, { teams, keepRows }: Dealing): object {
+export function written(layout: BatchLayout, batch: Rows, { teams, target }: Dealing): object {
   const rowCount = batch.length;
   const order = layout.order.slice(0, batch.flat().length);
   const distinct = layout.header[HEADER.distinct]!;
@@ -184,6 +186,8 @@ export function written(layout: BatchLayout, batch: Rows, { teams, keepRows }: D
     distinctIds: layout.distinctIds.slice(0, distinct),
     distinctStart: layout.distinctStart.slice(0, distinct + 1),
     positions: layout.positions.slice(0, order.length),
-    targets: (keepRows ? [...order] : upTo(rowCount)).map((place) => layout.targets[place]),
+    targets: (target === 'token' ? [...order] : upTo(rowCount)).map(
+      (place) => layout.targets[place],
+    ),
   };
 }

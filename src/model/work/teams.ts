@@ -48,17 +48,20 @@ const COSTS = {
  * recurrent weights are fetched for few multiply-adds, in every time step; a team needs a share of the weights, for
  * more rows, but has to meet.
  *
- * @param hidden hidden units of each layer
+ * @param recurrences of each recurrent layer: panels of 16 hidden units, and sums for each unit
  * @param rows of a batch
  */
-export function chooseTeams(hidden: readonly number[], rows: number, parts: number): number {
-  const panels = hidden.map((units) => Math.ceil(units / 16));
+export function chooseTeams(
+  recurrences: readonly { units: number; gates: number }[],
+  rows: number,
+  parts: number,
+): number {
   const cost = (teams: number): number => {
     const members = parts / teams;
     const teamRows = Math.ceil(rows / teams);
-    return panels.reduce((sum, units) => {
+    return recurrences.reduce((sum, { units, gates }) => {
       const own = Math.ceil(units / members);
-      const weights = 4 * 16 * own * 16 * units;
+      const weights = gates * 16 * own * 16 * units;
       const fewest = 4 * weights > COSTS.nearBytes ? COSTS.fewRowsFar : COSTS.fewRowsNear;
       const alone = (weights * Math.max(teamRows, fewest)) / COSTS.multiplyAdds;
       const meeting = COSTS.meeting + COSTS.member * members;

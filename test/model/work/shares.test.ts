@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MOST_PIECES, SharedWork } from '../../src/model/shares.js';
+import { MOST_PIECES, SharedWork } from '../../../src/model/work/shares.js';
 
 interface Load {
   units: number;

@@ -1,0 +1,71 @@
+import type { BufferSpec, Heap } from '../../tensor/heap.js';
+import { firstPart, teamOf, type Teams } from '../work/teams.js';
+import { HEADER, TEAM, TEAM_FIELDS } from './batch-layout.js';
+import type { SlotPlan } from './slot-plan.js';
+
+/** The numbers of a laid-out batch, read from the heap without making objects. */
+export class SlotView {
+  readonly header: Int32Array;
+  readonly #teams: Int32Array;
+  readonly #sizes: Teams;
+  /** Where each part's share of the work begins, from 0 to 1. [parts + 1] */
+  readonly bounds: Float64Array;
+
+  /** @param bounds of the slot's batch */
+  constructor(heap: Heap, sizes: Teams, slotPlan: SlotPlan, bounds: BufferSpec) {
+    this.header = heap.flatIndices(slotPlan.header);
+    this.#teams = heap.flatIndices(slotPlan.teams);
+    this.#sizes = sizes;
+    this.bounds = heap.flatDoubles(bounds);
+  }
+
+  /** One part's share [begin, end) of `units` units. */
+  share(units: number, part: number): [begin: number, end: number] {
+    return [Math.floor(units * this.bounds[part]!), Math.floor(units * this.bounds[part + 1]!)];
+  }
+
+  get rows(): number {
+    return this.header[HEADER.rows]!;
+  }
+  get tokens(): number {
+    return this.header[HEADER.tokens]!;
+  }
+  get distinct(): number {
+    return this.header[HEADER.distinct]!;
+  }
+  get targets(): number {
+    return this.header[HEADER.targets]!;
+  }
+
+  /** Rows of a team, or their places. */
+  team(team: number, field: keyof typeof TEAM): number {
+    return this.#teams[team * TEAM_FIELDS + TEAM[field]]!;
+  }
+
+  /** The places [begin, end) of a part: its share of the team's. */
+  places(part: number): [begin: number, end: number] {
+    const team = teamOf(this.#sizes, part);
+    return this.shareInTeam(this.team(team, 'places'), part, this.team(team, 'place0'));
+  }
+
+  /** The rows [begin, end) of a part: its share of the team's. */
+  rowsOf(part: number): [begin: number, end: number] {
+    const team = teamOf(this.#sizes, part);
+    return this.shareInTeam(this.team(team, 'rows'), part, this.team(team, 'row0'));
+  }
+
+  /** One part's share [begin, end) of its team's `units` units, which begin at `first`. */
+  shareInTeam(units: number, part: number, first = 0): [begin: number, end: number] {
+    const team = teamOf(this.#sizes, part);
+    return [first + this.#edge(units, part, team), first + this.#edge(units, part + 1, team)];
+  }
+
+  /** Where a part's share of its team's units begins: neighbours compute the same number. */
+  #edge(units: number, part: number, team: number): number {
+    const end = firstPart(this.#sizes, team + 1);
+    if (part === end) return units;
+    const from = this.bounds[firstPart(this.#sizes, team)]!;
+    const length = this.bounds[end]! - from;
+    return length > 0 ? Math.round((units * (this.bounds[part]! - from)) / length) : 0;
+  }
+}

@@ -1,0 +1,153 @@
+import type { z } from 'zod';
+import type { BufferSpec, HeapPlan, IndexTensor, Tensor } from '../tensor/heap.js';
+import type { Binding, RowKernel } from './binding.js';
+import type { Parameter } from './parameters.js';
+import type { LayerName } from './shape.js';
+import type { SharedBuffers } from './shared-buffers.js';
+import type { Signal } from './signal.js';
+import type { NetworkSizes } from './sizes.js';
+import type { WorkGroup } from './work/shares.js';
+import type { Share } from './work/teams.js';
+
+/**
+ * The contract of layers. A kind of layer is one file below layers/ that says everything about it; the network knows none by
+ * name. From the description of a network to kernels that run it takes three steps, each pure:
+ *
+ *   describe  options and input → parameters, output, cost: all that can be said without a batch
+ *   plan      sizes of batches  → buffers on the heap
+ *   bind      one thread's view of the heap and one slot's batch → passes and groups of work
+ *
+ * What keeps the same bits for any number of workers: only the shards' tree adds over rows (`weightGradients`), a pass writes
+ * only its own places or units, and can be repeated after a death.
+ */
+
+/** A kind of layer, for the registry. */
+export interface LayerKind {
+  kind: string;
+  options: z.ZodType;
+  /**
+   * @param options that its schema accepts
+   * @param name of this layer of a network, for those of its parameters
+   * @throws Error for an input that it cannot take
+   */
+  describe(options: unknown, input: Signal, name: LayerName): Layer;
+}
+
+/** A kind of layer from what it does with options as its schema gives them. */
+export function defineLayer<O>(definition: {
+  kind: string;
+  options: z.ZodType<O>;
+  describe(options: O, input: Signal, name: LayerName): Layer;
+}): LayerKind {
+  return {
+    ...definition,
+    describe: (given, input, name) =>
+      definition.describe(definition.options.parse(given), input, name),
+  };
+}
+
+/** A layer of a network, the same on every thread. */
+export interface Layer {
+  output: Signal;
+  /** What it reads of its input. */
+  reads: 'whole' | 'final';
+  parameters: Parameter[];
+  /** What a row carries from batch to batch where the network does so; cleared, checkpointed, alternated by slot. */
+  carried: Carried[];
+  /** What the choice of teams depends on; of recurrent layers alone. */
+  recurrence?: { units: number; gates: number };
+  /** Most meetings of a team in one pass, forwards and backwards. */
+  meetings(steps: number): number;
+  /** Multiply-adds forwards, in the usual count: look-ups and pointwise work are free, short cuts not taken. */
+  multiplyAdds(tokens: number, rows: number): number;
+  /**
+   * Whether the gradient of the input may take the place of that of the output: each element of the latter has been read
+   * before its place is written.
+   */
+  gradientInPlace: boolean;
+  plan(heap: HeapPlan, sizes: NetworkSizes, shared: SharedBuffers): PlannedLayer;
+}
+
+/** A state of `width` columns a row; parts follow each other in the buffers, whole panels each. */
+export interface Carried {
+  /** Within the checkpoint's file. */
+  name: string;
+  width: number;
+}
+
+export interface PlannedLayer {
+  /** Of the output; absent where it is another buffer's or differs from slot to slot. */
+  values?: BufferSpec;
+  /** By slot: [panels of all that is carried, rows, 16] before the slot's batch; the other slot's holds them after it. */
+  states?: readonly BufferSpec[];
+  /**
+   * @param input what the layer below has left there
+   * @param gradient where the gradient of the output will lie; absent where none is formed
+   */
+  bind(binding: Binding, input: BoundSignal, gradient: BoundGradient): BoundLayer;
+}
+
+/** A signal's values on the heap, and where whoever reads it leaves its gradient. */
+export interface BoundSignal extends BoundGradient {
+  value: Tensor;
+  /** [panels, rows, 16] */
+  final?: Tensor;
+  /** Of the gradient: the first who writes it begins from zero, others add to what is there. */
+  start: 'zero' | 'result';
+}
+
+export interface BoundGradient {
+  gradient?: Tensor;
+  finalGradient?: Tensor;
+}
+
+/** A layer on one thread, bound to one slot's batch. Gradients and updates exist in training alone. */
+export interface BoundLayer {
+  readonly output: { value: Tensor; final?: Tensor };
+  /** Before rows are dealt: one part's share of the distinct tokens. */
+  prepare?: (part: number) => void;
+  /** A layer without passes hands on what others have computed. */
+  passes?: RowPasses | SequencePasses;
+  /** Gradients of weights over all rows, by panels of their rows. */
+  weightGradients?: WorkGroup[];
+  /** For an input by distinct token: its gradient in rows [row0, row1), when all weights have theirs. */
+  distinctGradient?: RowKernel;
+  /** For an output by distinct token: what is left to do with the gradient of blocks [block0, block1) of 16 rows. */
+  finishDistinct?: RowKernel;
+  /** What follows the update of parameters; a parameter that stands in none needs nothing. */
+  packs: Pack[];
+  /** Parameters whose gradient has a row for each distinct token of the batch alone. */
+  sparse?: SparseGradient[];
+}
+
+/** Each row of the output depends on the same row of the input alone: rows [row0, row1) at a time. */
+export interface RowPasses {
+  by: 'rows';
+  forward(row0: number, row1: number): void;
+  backward?(row0: number, row1: number): void;
+}
+
+/**
+ * A part's share of a layer whose rows are mixed along the sequence. Yields where the members of a team meet: at its
+ * beginning and end, too, if it reads places that other members write, or writes over what they read.
+ */
+export interface SequencePasses {
+  by: 'sequence';
+  forward(part: number): Share;
+  backward?(part: number): Share;
+}
+
+/** Follows the update of parameters, unit by unit, while they are in the cache. */
+export interface Pack {
+  /** All of as many units. */
+  parameters: readonly string[];
+  group: WorkGroup;
+}
+
+export interface SparseGradient {
+  parameter: string;
+  /** [column panels, distinct tokens, 16] */
+  gradient: Tensor;
+  /** [rows]: each row's place in it, or −1 */
+  index: IndexTensor;
+}

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { dropout as dropOut } from '../../backend/kernels/dropout.js';
+import { defineLayer, type Layer } from '../layer.js';
+import { mostRows } from '../sizes.js';
+
+const options = z.strictObject({ rate: z.number().min(0).lt(1), stream: z.int().min(0) });
+
+/**
+ * Dropout of single elements (Srivastava et al. 2014): in training each is zero with probability `rate`, and the others are
+ * divided by 1 − rate. The mask follows from seed, step, stream and the number of the row: nobody stores it.
+ */
+export const dropout = defineLayer({
+  kind: 'dropout',
+  options,
+  describe: ({ rate, stream }, input, { index }): Layer => ({
+    output: { per: input.per, width: input.width },
+    reads: 'whole',
+    parameters: [],
+    carried: [],
+    gradientInPlace: true,
+    meetings: () => 0,
+    multiplyAdds: () => 0,
+    plan(heap, sizes) {
+      if (!sizes.training) return { bind: (_, { value }) => ({ output: { value }, packs: [] }) };
+      const values = heap.panels(`dropped ${index}`, mostRows(sizes, input.per), input.width);
+      return {
+        values,
+        bind(binding, { value }, { gradient }) {
+          if (!binding.training) return { output: { value }, packs: [] };
+          const { backend, heap: bound, clock, settings, slotPlan } = binding;
+          const out = bound.tensor(values);
+          const masks = {
+            // A row of the batch has its number already.
+            ...(input.per === 'token' && { numbers: bound.indices(slotPlan.numbers) }),
+            ...{ rate, seed: sizes.seed, stream, step: settings },
+          };
+          const forward = backend.bind(dropOut, { input: value, out, ...masks });
+          const backward = backend.bind(dropOut, { input: gradient!, out: gradient!, ...masks });
+          const timed =
+            (run: typeof forward): typeof forward =>
+            (row0, row1) => {
+              run(row0, row1);
+              clock.lap('dropout');
+            };
+          return {
+            output: { value: out },
+            passes: { by: 'rows', forward: timed(forward), backward: timed(backward) },
+            packs: [],
+          };
+        },
+      };
+    },
+  }),
+});

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
+import { defineLayer, type Layer, type LayerKind } from '../layer.js';
+import { planPacked } from '../packed-weight.js';
+import { bias, matrix, uniform } from '../parameters.js';
+import type { LayerName } from '../shape.js';
+import type { SharedBuffers } from '../shared-buffers.js';
+import type { Signal } from '../signal.js';
+import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
+import { largestTeam } from '../work/teams.js';
+import type { Cell, RecurrentBuffers, RecurrentParameters } from './cell.js';
+import { RecurrentLayer } from './recurrent-layer.js';
+
+/*
+ * What recurrent layers have in common. The sums that a cell's gates are formed of have a part of x_t and one of h_{t−1}.
+ * The former do not wait for each other and are formed for all tokens at once, in a layer above the embedding once for each
+ * distinct token; the latter step after step, in one call of the cell's kernel, or by a team of workers that meets after every step.
+ */
+
+const options = z.strictObject({ hiddenSize: z.int().positive() });
+
+/** The kind of layer that runs a cell over the tokens of every row. */
+export function recurrentLayer(cell: Cell): LayerKind {
+  return defineLayer({
+    kind: cell.kind,
+    options,
+    describe: ({ hiddenSize }, input, name) => describe(cell, hiddenSize, input, name),
+  });
+}
+
+function describe(cell: Cell, hidden: number, input: Signal, { module, index }: LayerName): Layer {
+  const name = (what: string): string => `${module}.${what}_l${index}`;
+  const { inputRows, hiddenRows } = cell;
+  const rows = { input: inputRows.blocks * hidden, hidden: hiddenRows.blocks * hidden };
+  const initial = uniform(hidden);
+  const parameters: RecurrentParameters = {
+    inputWeight: matrix(name('weight_ih'), [rows.input, input.width], initial, { rows: inputRows }),
+    hiddenWeight: matrix(name('weight_hh'), [rows.hidden, hidden], initial, { rows: hiddenRows }),
+    inputBias: bias(name('bias_ih'), rows.input, cell.inputBias, { rows: inputRows }),
+    hiddenBias: bias(name('bias_hh'), rows.hidden, cell.hiddenBias, {
+      rows: hiddenRows,
+      // Biases that are added to the same sums have the same gradient.
+      ...(hiddenRows === inputRows && {
+        gradientKind: { kind: 'same', as: name('bias_ih') } as const,
+      }),
+    }),
+  };
+  return {
+    output: { per: 'token', width: hidden, final: true },
+    reads: 'whole',
+    parameters: Object.values(parameters),
+    carried: cell.carries.map((state) => ({ name: `${state}_l${index}`, width: hidden })),
+    recurrence: { units: panelsOf(hidden), gates: hiddenRows.blocks },
+    gradientInPlace: true,
+    // After the input product, and after every step and what precedes the first one.
+    meetings: (steps) => steps + 2,
+    multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
+    plan(heap, sizes, shared) {
+      const buffers = planBuffers(cell, hidden, input, heap, sizes, shared, `${module} ${index}`);
+      return {
+        values: buffers.hidden,
+        states: buffers.states,
+        bind: (binding, below, gradient) =>
+          new RecurrentLayer(cell, parameters, buffers, input.per, binding, below, gradient),
+      };
+    },
+  };
+}
+
+function planBuffers(
+  { inputRows: { of: panels }, carries }: Cell,
+  hidden: number,
+  input: Signal,
+  heap: HeapPlan,
+  sizes: NetworkSizes,
+  shared: SharedBuffers,
+  name: string,
+): RecurrentBuffers {
+  const { maxRows, training } = sizes;
+  const units = panelsOf(hidden) * PANEL;
+  const places = maxPlaces(sizes);
+  const members = largestTeam(sizes);
+  // Behind the tokens' places: one a row for the state at the start of the batch.
+  const state = (what: string): BufferSpec =>
+    heap.panels(`${name} ${what}`, places + maxRows, hidden);
+  return {
+    inputWeight: planPacked(heap, `${name} input weight`, panels * units, input.width),
+    hiddenWeight: planPacked(heap, `${name} hidden weight`, panels * units, hidden),
+    bias: heap.tensor(`packed ${name} bias`, [panels * units]),
+    ...(input.per === 'distinct' && {
+      projected: heap.panels(`${name} projected`, mostRows(sizes, input.per), panels * units),
+    }),
+    gates: heap.panels(`${name} gates`, places, panels * units),
+    hidden: state('hidden'),
+    others: carries.slice(1).map(state),
+    states: Array.from({ length: SLOTS }, (_, slot) =>
+      heap.panels(`${name} state ${slot}`, maxRows, carries.length * units),
+    ),
+    work: {
+      hidden: shared.panels('work hidden', maxRows, Math.max(2 * units, 2 * members * PANEL)),
+      cell: shared.panels('work cell', maxRows, units),
+      gates: shared.panels(
+        'work gates',
+        maxRows,
+        Math.max(training ? 2 * panels * units : 0, panels * members * PANEL),
+      ),
+      places: shared.indices('work places', 2 * members, maxRows),
+    },
+  };
+}

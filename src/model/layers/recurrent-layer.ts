@@ -1,0 +1,242 @@
+import { tokenSum } from '../../backend/kernels/embedding.js';
+import { product } from '../../backend/kernels/product.js';
+import { panelOfUnit } from '../../backend/kernels/rows.js';
+import type { SequenceCall, SequenceShare } from '../../backend/kernels/sequence.js';
+import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
+import {
+  bindWeightGradient,
+  countRows,
+  weightGradientGroup,
+  type Binding,
+  type RowKernel,
+} from '../binding.js';
+import type { BoundGradient, BoundLayer, BoundSignal, Pack, SequencePasses } from '../layer.js';
+import { packBias, packWeight } from '../packed-weight.js';
+import type { Signal } from '../signal.js';
+import type { WorkGroup } from '../work/shares.js';
+import { firstPart, teamOf, type Share } from '../work/teams.js';
+import type {
+  BackwardOperands,
+  Cell,
+  ForwardOperands,
+  RecurrentBuffers,
+  RecurrentParameters,
+} from './cell.js';
+
+/** A recurrent layer on one thread: the same for every cell. */
+export class RecurrentLayer implements BoundLayer {
+  readonly output: { value: Tensor; final: Tensor };
+  readonly passes: SequencePasses;
+  readonly packs: Pack[];
+  readonly weightGradients?: WorkGroup[];
+  readonly prepare?: (part: number) => void;
+  readonly distinctGradient?: RowKernel;
+
+  readonly #units: number;
+  /** The products with x_t, by token or by distinct token; and their gradient. */
+  readonly #project: RowKernel;
+  readonly #forward: SequenceCall;
+  readonly #training: { backward: SequenceCall; dInput: RowKernel | undefined } | undefined;
+
+  constructor(
+    cell: Cell,
+    parameters: RecurrentParameters,
+    buffers: RecurrentBuffers,
+    private readonly inputPer: Signal['per'],
+    private readonly binding: Binding,
+    input: BoundSignal,
+    { gradient: dHidden, finalGradient: dLast }: BoundGradient,
+  ) {
+    const { backend, heap, sizes, slot, slotPlan, view, clock } = binding;
+    const { inputWeight, hiddenWeight, inputBias, hiddenBias } = parameters;
+    const byDistinct = inputPer === 'distinct';
+    const hidden = heap.tensor(buffers.hidden);
+    const gates = heap.tensor(buffers.gates);
+    const projected = buffers.projected && heap.tensor(buffers.projected);
+    this.#units = panelsOf(hiddenWeight.shape[1]!);
+    const stateOut = heap.tensor(buffers.states[slot ^ 1]!);
+    const [, rows] = stateOut.shape;
+    this.output = { value: hidden, final: stateOut.hi(this.#units, rows!, PANEL) };
+
+    this.#project = backend.bind(product, {
+      a: input.value,
+      b: heap.tensor(buffers.inputWeight.forward),
+      c: projected ?? gates,
+      start: { bias: heap.tensor(buffers.bias) },
+    });
+    const operands = {
+      gates,
+      states: [hidden, ...buffers.others.map((spec) => heap.tensor(spec))],
+      sequence: {
+        rowStart: heap.indices(slotPlan.rowStart),
+        tokenPlaces: heap.indices(slotPlan.tokenPlaces),
+        ranked: heap.indices(slotPlan.ranked),
+        counts: heap.indices(slotPlan.counts),
+        places: heap.indices(buffers.work.places()),
+      },
+      work: {
+        hidden: heap.tensor(buffers.work.hidden()),
+        cell: heap.tensor(buffers.work.cell()),
+        gates: heap.tensor(buffers.work.gates()),
+      },
+    };
+    this.#forward = cell.bindForward(binding, {
+      ...operands,
+      weights: heap.tensor(buffers.hiddenWeight.forward),
+      ...(projected && {
+        projected: { product: projected, rows: heap.indices(slotPlan.distinctOf) },
+      }),
+      ...(sizes.shape.carries && { stateIn: heap.tensor(buffers.states[slot]!) }),
+      stateOut,
+    } satisfies ForwardOperands);
+    this.passes = {
+      by: 'sequence',
+      forward: (part) => this.#runForward(part),
+      backward: (part) => this.#runBackward(part),
+    };
+    if (byDistinct) {
+      this.prepare = (part) => {
+        const [begin, end] = view.share(view.distinct, part);
+        this.#project(begin, end);
+        clock.lap('input product');
+      };
+    }
+    this.packs = [
+      packWeight(binding, inputWeight.name, buffers.inputWeight),
+      packWeight(binding, hiddenWeight.name, buffers.hiddenWeight),
+      packBias(binding, [inputBias.name, hiddenBias.name], buffers.bias),
+    ];
+    if (!binding.training) return;
+
+    const dInput =
+      input.gradient &&
+      backend.bind(product, {
+        a: projected ?? gates,
+        b: heap.tensor(buffers.inputWeight.backward),
+        c: input.gradient,
+        start: input.start,
+      });
+    this.#training = {
+      backward: cell.bindBackward(binding, {
+        ...operands,
+        weights: heap.tensor(buffers.hiddenWeight.backward),
+        ...(dHidden && { dHidden }),
+        ...(dLast && { dLast }),
+      } satisfies BackwardOperands),
+      dInput,
+    };
+    if (byDistinct && dInput) {
+      this.distinctGradient = (row0, row1) => {
+        dInput(row0, row1);
+        clock.lap('embedding gradients');
+      };
+    }
+    const isShared = hiddenBias.gradientKind.kind === 'same';
+    const dHiddenWeight = bindWeightGradient(binding, {
+      weight: hiddenWeight.name,
+      biases: isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name],
+      ...{ dOutput: gates, input: hidden, per: 'token' },
+      orderInput: heap.indices(slotPlan.previous),
+    });
+    const dInputWeight = bindWeightGradient(binding, {
+      weight: inputWeight.name,
+      biases: isShared ? [] : [inputBias.name],
+      ...{ dOutput: projected ?? gates, input: input.value, per: inputPer },
+    });
+    const sum =
+      projected &&
+      backend.bind(tokenSum, {
+        gradient: gates,
+        starts: heap.indices(slotPlan.distinctStart),
+        positions: heap.indices(slotPlan.positions),
+        out: projected,
+      });
+    const [hiddenSize, inputs] = [hiddenWeight.shape[1]!, inputWeight.shape[1]!];
+    this.weightGradients = [
+      weightGradientGroup(
+        binding,
+        hiddenWeight.units,
+        () => view.tokens * hiddenSize,
+        dHiddenWeight,
+      ),
+      weightGradientGroup(
+        binding,
+        inputWeight.units,
+        () => countRows(binding, inputPer) * inputs + (sum ? view.tokens : 0),
+        (from, to) => {
+          if (sum) {
+            for (let unit = from; unit < to; unit++) {
+              const panel = panelOfUnit(unit, inputWeight.rows);
+              sum(view.distinct, panel, panel + 1);
+            }
+            clock.lap('embedding gradients');
+          }
+          dInputWeight(from, to);
+        },
+      ),
+    ];
+  }
+
+  *#runForward(part: number): Share {
+    const { clock, view } = this.binding;
+    const share = this.#shareOf(part);
+    if (this.inputPer !== 'distinct') {
+      this.#project(...view.places(part));
+      clock.lap('input product');
+      if (share.isTeam) yield* this.#meet(part);
+    }
+    if (share.isTeam) {
+      for (let t = -1; t < share.steps; t++) {
+        this.#forward(share, t, t + 1);
+        clock.lap('recurrence');
+        yield* this.#meet(part);
+      }
+    } else {
+      this.#forward(share, -1, share.steps);
+      clock.lap('recurrence');
+    }
+  }
+
+  *#runBackward(part: number): Share {
+    const { clock, view } = this.binding;
+    const { backward, dInput } = this.#training!;
+    const share = this.#shareOf(part);
+    if (share.isTeam) {
+      yield* this.#meet(part);
+      for (let t = share.steps - 1; t >= 0; t--) {
+        backward(share, t, t + 1);
+        clock.lap('recurrence');
+        yield* this.#meet(part);
+      }
+    } else {
+      backward(share, 0, share.steps);
+      clock.lap('recurrence');
+    }
+    if (this.inputPer !== 'distinct' && dInput) {
+      dInput(...view.places(part));
+      clock.lap('input product');
+    }
+  }
+
+  *#meet(part: number): Share {
+    yield;
+    this.binding.clock.start(part);
+  }
+
+  /** What a part computes of its team's recurrence. */
+  #shareOf(part: number): SequenceShare & { isTeam: boolean } {
+    const { sizes, view } = this.binding;
+    const team = teamOf(sizes, part);
+    const part0 = firstPart(sizes, team);
+    const [unit0, unit1] = view.shareInTeam(this.#units, part);
+    return {
+      countsStart: team * sizes.maxSteps,
+      steps: view.team(team, 'steps'),
+      row0: view.team(team, 'row0'),
+      unit0,
+      unit1,
+      member: part - part0,
+      isTeam: firstPart(sizes, team + 1) - part0 > 1,
+    };
+  }
+}

@@ -1,0 +1,16 @@
+import type { LayerKind } from '../layer.js';
+import { dense } from './dense.js';
+import { dropout } from './dropout.js';
+import { embedding } from './embedding.js';
+import { last } from './last.js';
+import { lstm } from './lstm.js';
+
+/** Every kind of layer. */
+const kinds: readonly LayerKind[] = [embedding, lstm, dropout, last, dense];
+
+/** @throws Error for a kind that there is not: configs have been checked */
+export function layerKind(kind: string): LayerKind {
+  const found = kinds.find((each) => each.kind === kind);
+  if (!found) throw new Error(`there is no kind of layer ${kind}`);
+  return found;
+}

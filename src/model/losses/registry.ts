@@ -1,0 +1,12 @@
+import type { LossKind } from '../loss.js';
+import { softmax } from './softmax.js';
+
+/** Every kind of loss. */
+const kinds: readonly LossKind[] = [softmax];
+
+/** @throws Error for a kind that there is not: configs have been checked */
+export function lossKind(kind: string): LossKind {
+  const found = kinds.find((each) => each.kind === kind);
+  if (!found) throw new Error(`there is no loss ${kind}`);
+  return found;
+}

@@ -1,0 +1,63 @@
+import { pack, packBias as packBiases } from '../backend/kernels/pack.js';
+import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
+import { bindParameter, type Binding } from './binding.js';
+import type { Pack } from './layer.js';
+
+/** A weight in the panels that products read. */
+export interface PackedWeight {
+  /** [units, inputs, 16]: Wᵀ for x Wᵀ */
+  forward: BufferSpec;
+  /** [input panels, 16 units, 16]: W for dy W */
+  backward: BufferSpec;
+}
+
+/** @param outputs columns of x Wᵀ, padding included */
+export function planPacked(
+  heap: HeapPlan,
+  name: string,
+  outputs: number,
+  inputs: number,
+): PackedWeight {
+  return {
+    forward: heap.panels(`packed ${name} forward`, panelsOf(inputs) * PANEL, outputs),
+    backward: heap.panels(`packed ${name} backward`, outputs, inputs),
+  };
+}
+
+export function packWeight(binding: Binding, name: string, packed: PackedWeight): Pack {
+  const { backend, heap } = binding;
+  const { value, rows, units } = bindParameter(binding, name);
+  return {
+    parameters: [name],
+    group: {
+      units,
+      cost: value.shape[1]!,
+      run: backend.bind(pack, {
+        weight: value,
+        rows,
+        forward: heap.tensor(packed.forward),
+        backward: heap.tensor(packed.backward),
+      }),
+    },
+  };
+}
+
+/** A bias, or the sum of two, in the order of the panels. */
+export function packBias(binding: Binding, names: readonly string[], out: BufferSpec): Pack {
+  const { backend, heap } = binding;
+  const [first, second] = names.map((name) => bindParameter(binding, name));
+  const { value, rows, units } = first!;
+  return {
+    parameters: names,
+    group: {
+      units,
+      cost: 2,
+      run: backend.bind(packBiases, {
+        first: value,
+        rows,
+        ...(second && { second: { bias: second.value, rows: second.rows } }),
+        out: heap.tensor(out),
+      }),
+    },
+  };
+}

@@ -1,0 +1,24 @@
+/** Parameters are named as PyTorch's modules name theirs: `lstm.weight_ih_l0` by the module and the layer's number in it. */
+export interface LayerName {
+  module: string;
+  index: number;
+}
+
+/** One layer of a network: plain data, which every thread is sent. */
+export interface LayerDescription {
+  kind: string;
+  name: LayerName;
+  /** As the kind's schema has checked them. */
+  options: unknown;
+}
+
+/** What defines a network; everything else about it follows. */
+export interface NetworkShape {
+  /** Token ids run from 0 to vocabulary − 1. */
+  vocabulary: number;
+  /** From the bottom, whose input is the tokens, to the top, whose output is the loss's input. */
+  layers: readonly LayerDescription[];
+  loss: string;
+  /** Whether rows keep their places and go on where those of the batch before have ended. */
+  carries: boolean;
+}

@@ -1,0 +1,8 @@
+/** What flows from a layer to the next: a panel matrix of `width` columns. */
+export interface Signal {
+  /** What a row of it belongs to: a row of the batch, the place of a token, or one of the batch's distinct tokens. */
+  per: 'row' | 'token' | 'distinct';
+  width: number;
+  /** Whether there is also one a row: what stands at the row's last token. */
+  final?: boolean;
+}

@@ -1,0 +1,48 @@
+import type { Signal } from './signal.js';
+import type { NetworkShape } from './shape.js';
+
+/** A network and the batches that it is to hold: everything about its memory follows. */
+export interface NetworkSizes {
+  shape: NetworkShape;
+  /** Largest batch: rows, tokens over all rows, and tokens of one row. */
+  maxRows: number;
+  maxTokens: number;
+  maxSteps: number;
+  /** Workers that a step is divided among, and the teams that they work in. */
+  parts: number;
+  teams: number;
+  shards: number;
+  seed: number;
+  /** Whether gradients and optimizer state are needed. */
+  training: boolean;
+}
+
+/**
+ * Batches that can be laid out at the same time. The two of a pair alternate, so that one is filled while the
+ * other is computed, and carried state is read from one's buffers and written to the other's. Evaluation has
+ * a pair of its own: it must not disturb the state that training carries. Predictions, which nobody asks for while
+ * training goes on, take its pair, and can so stand between two batches of an evaluation.
+ */
+export const SLOT = { training: 0, prediction: 0, evaluation: 2 } as const;
+export const SLOTS = 4;
+
+/** Places for tokens: a block of an even number of them is followed by an empty one (see batch/batch-layout.ts). */
+export function maxPlaces({ maxTokens, maxRows }: NetworkSizes): number {
+  return maxTokens + maxRows;
+}
+
+/** Most distinct tokens of a batch. */
+export function maxDistinct({ shape, maxTokens }: NetworkSizes): number {
+  return Math.min(shape.vocabulary, maxTokens);
+}
+
+/** Most rows of a signal. */
+export function mostRows(sizes: NetworkSizes, per: Signal['per']): number {
+  if (per === 'row') return sizes.maxRows;
+  return per === 'token' ? maxPlaces(sizes) : maxDistinct(sizes);
+}
+
+/** Threads that may hold a place at once: every worker, and as many that have died and are not yet buried. */
+export function threadPlaces(parts: number): number {
+  return 2 * parts + 2;
+}

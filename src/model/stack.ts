@@ -1,0 +1,42 @@
+import type { LayerDescription, NetworkShape } from './shape.js';
+
+/** A stack of recurrent layers between an embedding and a dense layer. */
+export interface Stack {
+  vocabulary: number;
+  /** Width of the embedding vectors. */
+  embedding: number;
+  /** Bottom first. */
+  layers: readonly { cell: string; hiddenSize: number }[];
+  /** Share of every layer's outputs that is dropped in training. */
+  dropout: number;
+  /** What is predicted: a class of every row, or of every token; rows of the latter kind go on from batch to batch. */
+  predicts: 'row' | 'token';
+  /** Classes, or the vocabulary again for language models. */
+  outputs: number;
+}
+
+export function describeStack(stack: Stack): NetworkShape {
+  const { vocabulary, embedding, layers, dropout, predicts, outputs } = stack;
+  const drop = (index: number): LayerDescription[] =>
+    dropout > 0 ? [describe('dropout', index, { rate: dropout, stream: index })] : [];
+  const recurrent = layers.flatMap(({ cell, ...options }, index) => [
+    describe(cell, index, options),
+    // Of the top layer a row's prediction reads one state alone.
+    ...(predicts === 'row' && index === layers.length - 1 ? [] : drop(index)),
+  ]);
+  return {
+    vocabulary,
+    layers: [
+      describe('embedding', 0, { width: embedding }),
+      ...recurrent,
+      ...(predicts === 'row' ? [describe('last', 0, {}), ...drop(layers.length)] : []),
+      { ...describe('dense', 0, { width: outputs }), name: { module: 'head', index: 0 } },
+    ],
+    loss: 'softmax',
+    carries: predicts === 'token',
+  };
+}
+
+function describe(kind: string, index: number, options: unknown): LayerDescription {
+  return { kind, name: { module: kind, index }, options };
+}
