@@ -48,7 +48,12 @@ function describe(cell: Cell, hidden: number, input: Signal, { module, index }: 
   return {
     output: { per: 'token', width: hidden, final: true },
     reads: 'whole',
-    parameters: Object.values(parameters),
+    parameters: [
+      parameters.inputWeight,
+      parameters.hiddenWeight,
+      parameters.inputBias,
+      parameters.hiddenBias,
+    ],
     carried: cell.carries.map((state) => ({ name: `${state}_l${index}`, width: hidden })),
     recurrence: { units: panelsOf(hidden), gates: hiddenRows.blocks },
     gradientInPlace: true,
