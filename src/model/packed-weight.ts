@@ -1,4 +1,5 @@
 import { pack, packBias as packBiases } from '../backend/kernels/pack.js';
+import type { RowMap } from '../backend/kernels/rows.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import { bindParameter, type Binding } from './binding.js';
 import type { Pack } from './layer.js';
@@ -24,7 +25,13 @@ export function planPacked(
   };
 }
 
-export function packWeight(binding: Binding, name: string, packed: PackedWeight): Pack {
+/** @param map of the parameter's rows to panels of the packed weight, if it is not the one of its sums */
+export function packWeight(
+  binding: Binding,
+  name: string,
+  packed: PackedWeight,
+  map?: RowMap,
+): Pack {
   const { backend, heap } = binding;
   const { value, rows, units } = bindParameter(binding, name);
   return {
@@ -34,7 +41,7 @@ export function packWeight(binding: Binding, name: string, packed: PackedWeight)
       cost: value.shape[1]!,
       run: backend.bind(pack, {
         weight: value,
-        rows,
+        rows: map ?? rows,
         forward: heap.tensor(packed.forward),
         backward: heap.tensor(packed.backward),
       }),

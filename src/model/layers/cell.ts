@@ -1,55 +1,29 @@
+import type { Kernel } from '../../backend/kernels/kernel.js';
 import type { RowMap } from '../../backend/kernels/rows.js';
 import type {
-  ProjectedInput,
-  SequenceCall,
-  SequenceOperands,
+  BackwardOperands,
+  ForwardOperands,
+  SequenceArguments,
 } from '../../backend/kernels/sequence.js';
-import type { BufferSpec, Tensor } from '../../tensor/heap.js';
-import type { Binding } from '../binding.js';
+import type { BufferSpec } from '../../tensor/heap.js';
 import type { PackedWeight } from '../packed-weight.js';
 import type { Initial, Parameter } from '../parameters.js';
 
 /** A kind of cell: what tells one recurrent layer from another. */
-export interface Cell {
+export interface CellKind {
   kind: string;
-  /** What goes from token to token, the hidden state first. */
-  carries: readonly string[];
-  /** Which sums the rows of the weights of x_t and of h_{t−1} go into, of as many side by side. */
+  /** What goes from token to token: the hidden state, and of some a cell state. */
+  carries: readonly ['hidden'] | readonly ['hidden', 'cell'];
+  /** Which sums the rows of the weights of x_t and of h_{t−1} are added to, of as many side by side. */
   inputRows: RowMap;
   hiddenRows: RowMap;
+  /** How the latter are packed: only those sums that they are added to, side by side. */
+  packedHiddenRows: RowMap;
   /** Of the two biases: a value for each block of rows. */
   inputBias: Initial;
   hiddenBias: Initial;
-  bindForward(binding: Binding, operands: ForwardOperands): SequenceCall;
-  bindBackward(binding: Binding, operands: BackwardOperands): SequenceCall;
-}
-
-/** What a cell's kernels work on: U panels of 16 hidden units, P panels of sums for each. */
-export interface CellOperands {
-  /** [P U, places, 16]: sums in, gates out; backwards their gradients out */
-  gates: Tensor;
-  /** By what is carried: [U, places + rows, 16], the row behind the places holds the state before the first step */
-  states: readonly Tensor[];
-  /** Packed weights of the hidden state */
-  weights: Tensor;
-  sequence: Pick<SequenceOperands, 'rowStart' | 'tokenPlaces' | 'ranked' | 'counts' | 'places'>;
-  /** [2 U, rows, 16], [U, rows, 16] and [P max(members, 2 U), rows, 16], by rank */
-  work: { hidden: Tensor; cell: Tensor; gates: Tensor };
-}
-
-export interface ForwardOperands extends CellOperands {
-  /** Where the sums' part of x_t is by distinct token. */
-  projected?: ProjectedInput;
-  /** [states · U, rows, 16] before the batch, zeros when absent, and after it */
-  stateIn?: Tensor;
-  stateOut: Tensor;
-}
-
-export interface BackwardOperands extends CellOperands {
-  /** [U, places, 16]: gradient of every hidden state */
-  dHidden?: Tensor;
-  /** [U, rows, 16]: gradient of the last hidden state of every row */
-  dLast?: Tensor;
+  forward: Kernel<ForwardOperands, SequenceArguments>;
+  backward: Kernel<BackwardOperands, SequenceArguments>;
 }
 
 export interface RecurrentParameters {
@@ -67,8 +41,7 @@ export interface RecurrentBuffers {
   projected?: BufferSpec;
   gates: BufferSpec;
   hidden: BufferSpec;
-  /** Other states that are carried. */
-  others: BufferSpec[];
+  cell?: BufferSpec;
   /** By slot. */
   states: BufferSpec[];
   work: {

@@ -8,7 +8,7 @@ import type { SharedBuffers } from '../shared-buffers.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
 import { largestTeam } from '../work/teams.js';
-import type { Cell, RecurrentBuffers, RecurrentParameters } from './cell.js';
+import type { CellKind, RecurrentBuffers, RecurrentParameters } from './cell.js';
 import { RecurrentLayer } from './recurrent-layer.js';
 
 /*
@@ -20,7 +20,7 @@ import { RecurrentLayer } from './recurrent-layer.js';
 const options = z.strictObject({ hiddenSize: z.int().positive() });
 
 /** The kind of layer that runs a cell over the tokens of every row. */
-export function recurrentLayer(cell: Cell): LayerKind {
+export function recurrentLayer(cell: CellKind): LayerKind {
   return defineLayer({
     kind: cell.kind,
     options,
@@ -28,7 +28,12 @@ export function recurrentLayer(cell: Cell): LayerKind {
   });
 }
 
-function describe(cell: Cell, hidden: number, input: Signal, { module, index }: LayerName): Layer {
+function describe(
+  cell: CellKind,
+  hidden: number,
+  input: Signal,
+  { module, index }: LayerName,
+): Layer {
   const name = (what: string): string => `${module}.${what}_l${index}`;
   const { inputRows, hiddenRows } = cell;
   const rows = { input: inputRows.blocks * hidden, hidden: hiddenRows.blocks * hidden };
@@ -73,7 +78,7 @@ function describe(cell: Cell, hidden: number, input: Signal, { module, index }: 
 }
 
 function planBuffers(
-  { inputRows: { of: panels }, carries }: Cell,
+  { inputRows: { of: panels }, packedHiddenRows, carries }: CellKind,
   hidden: number,
   input: Signal,
   heap: HeapPlan,
@@ -90,14 +95,14 @@ function planBuffers(
     heap.panels(`${name} ${what}`, places + maxRows, hidden);
   return {
     inputWeight: planPacked(heap, `${name} input weight`, panels * units, input.width),
-    hiddenWeight: planPacked(heap, `${name} hidden weight`, panels * units, hidden),
+    hiddenWeight: planPacked(heap, `${name} hidden weight`, packedHiddenRows.of * units, hidden),
     bias: heap.tensor(`packed ${name} bias`, [panels * units]),
     ...(input.per === 'distinct' && {
       projected: heap.panels(`${name} projected`, mostRows(sizes, input.per), panels * units),
     }),
     gates: heap.panels(`${name} gates`, places, panels * units),
     hidden: state('hidden'),
-    others: carries.slice(1).map(state),
+    ...(carries.length > 1 && { cell: state('cell') }),
     states: Array.from({ length: SLOTS }, (_, slot) =>
       heap.panels(`${name} state ${slot}`, maxRows, carries.length * units),
     ),
@@ -107,7 +112,7 @@ function planBuffers(
       gates: shared.panels(
         'work gates',
         maxRows,
-        Math.max(training ? 2 * panels * units : 0, panels * members * PANEL),
+        Math.max(training ? 2 * panels * units : 0, Math.max(2, panels) * members * PANEL),
       ),
       places: shared.indices('work places', 2 * members, maxRows),
     },

@@ -1,7 +1,11 @@
 import { tokenSum } from '../../backend/kernels/embedding.js';
 import { product } from '../../backend/kernels/product.js';
 import { panelOfUnit } from '../../backend/kernels/rows.js';
-import type { SequenceCall, SequenceShare } from '../../backend/kernels/sequence.js';
+import type {
+  SequenceCall,
+  SequenceOperands,
+  SequenceShare,
+} from '../../backend/kernels/sequence.js';
 import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
 import {
   bindWeightGradient,
@@ -15,13 +19,7 @@ import { packBias, packWeight } from '../packed-weight.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
 import { firstPart, teamOf, type Share } from '../work/teams.js';
-import type {
-  BackwardOperands,
-  Cell,
-  ForwardOperands,
-  RecurrentBuffers,
-  RecurrentParameters,
-} from './cell.js';
+import type { CellKind, RecurrentBuffers, RecurrentParameters } from './cell.js';
 
 /** A recurrent layer on one thread: the same for every cell. */
 export class RecurrentLayer implements BoundLayer {
@@ -39,7 +37,7 @@ export class RecurrentLayer implements BoundLayer {
   readonly #training: { backward: SequenceCall; dInput: RowKernel | undefined } | undefined;
 
   constructor(
-    cell: Cell,
+    cell: CellKind,
     parameters: RecurrentParameters,
     buffers: RecurrentBuffers,
     private readonly inputPer: Signal['per'],
@@ -64,31 +62,31 @@ export class RecurrentLayer implements BoundLayer {
       c: projected ?? gates,
       start: { bias: heap.tensor(buffers.bias) },
     });
-    const operands = {
+    const sequence: Omit<SequenceOperands, 'weights'> = {
       gates,
-      states: [hidden, ...buffers.others.map((spec) => heap.tensor(spec))],
-      sequence: {
-        rowStart: heap.indices(slotPlan.rowStart),
-        tokenPlaces: heap.indices(slotPlan.tokenPlaces),
-        ranked: heap.indices(slotPlan.ranked),
-        counts: heap.indices(slotPlan.counts),
-        places: heap.indices(buffers.work.places()),
-      },
-      work: {
-        hidden: heap.tensor(buffers.work.hidden()),
-        cell: heap.tensor(buffers.work.cell()),
-        gates: heap.tensor(buffers.work.gates()),
-      },
+      hidden,
+      ...(buffers.cell && { cell: heap.tensor(buffers.cell) }),
+      rowStart: heap.indices(slotPlan.rowStart),
+      tokenPlaces: heap.indices(slotPlan.tokenPlaces),
+      ranked: heap.indices(slotPlan.ranked),
+      counts: heap.indices(slotPlan.counts),
+      places: heap.indices(buffers.work.places()),
     };
-    this.#forward = cell.bindForward(binding, {
-      ...operands,
+    const work = {
+      hidden: heap.tensor(buffers.work.hidden()),
+      cell: heap.tensor(buffers.work.cell()),
+      gates: heap.tensor(buffers.work.gates()),
+    };
+    this.#forward = backend.bind(cell.forward, {
+      ...sequence,
+      work,
       weights: heap.tensor(buffers.hiddenWeight.forward),
       ...(projected && {
         projected: { product: projected, rows: heap.indices(slotPlan.distinctOf) },
       }),
       ...(sizes.shape.carries && { stateIn: heap.tensor(buffers.states[slot]!) }),
       stateOut,
-    } satisfies ForwardOperands);
+    });
     this.passes = {
       by: 'sequence',
       forward: (part) => this.#runForward(part),
@@ -103,7 +101,7 @@ export class RecurrentLayer implements BoundLayer {
     }
     this.packs = [
       packWeight(binding, inputWeight.name, buffers.inputWeight),
-      packWeight(binding, hiddenWeight.name, buffers.hiddenWeight),
+      packWeight(binding, hiddenWeight.name, buffers.hiddenWeight, cell.packedHiddenRows),
       packBias(binding, [inputBias.name, hiddenBias.name], buffers.bias),
     ];
     if (!binding.training) return;
@@ -117,12 +115,13 @@ export class RecurrentLayer implements BoundLayer {
         start: input.start,
       });
     this.#training = {
-      backward: cell.bindBackward(binding, {
-        ...operands,
+      backward: backend.bind(cell.backward, {
+        ...sequence,
+        work,
         weights: heap.tensor(buffers.hiddenWeight.backward),
         ...(dHidden && { dHidden }),
         ...(dLast && { dLast }),
-      } satisfies BackwardOperands),
+      }),
       dInput,
     };
     if (byDistinct && dInput) {
