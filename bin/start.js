@@ -11,6 +11,20 @@ export async function start(argv) {
     process.exitCode = 1;
     return;
   }
+  try {
+    await load(argv);
+  } catch (error) {
+    // What was built before an update lacks what the update brings.
+    if (error.code !== 'ERR_MODULE_NOT_FOUND' || !String(error.message).includes('dist'))
+      throw error;
+    console.error(
+      'lockstep is not built whole, or was updated since: run `node scripts/setup.js` in its folder, or install the package anew.',
+    );
+    process.exitCode = 1;
+  }
+}
+
+async function load(argv) {
   // Before the program is loaded, which takes a while: a shell that dies meanwhile would not be missed.
   const { followShellOfNpm } = await import(npmShell.href);
   followShellOfNpm();

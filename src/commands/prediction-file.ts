@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
 import { errorCode } from '../system/error-code.js';
@@ -62,7 +62,14 @@ async function finish(file: OpenedFile, path: string): Promise<void> {
 
 async function openFile(path: string, overwrite: boolean): Promise<OpenedFile> {
   const there = await statIfAny(path);
-  if (there === undefined) return openBeside(path, undefined, overwrite);
+  if (there === undefined) {
+    if ((await lstat(path).catch(missingAsUndefined))?.isSymbolicLink() === true) {
+      throw new UserError(
+        `--out: ${path} is a link that leads to no file: remove it, or name another file`,
+      );
+    }
+    return openBeside(path, undefined, overwrite);
+  }
   if (there.isDirectory()) throw new UserError(`--out: ${path} is a directory: expected a file`);
   // What a link leads to is replaced, not the link.
   if (there.isFile()) return openBeside(await realpath(path), there, overwrite);

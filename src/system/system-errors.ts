@@ -6,6 +6,27 @@ import { UserError } from '../errors.js';
 /** Refusals that only a mistake of this program brings about. */
 const ownMistakes = new Set(['EBADF', 'EFAULT']);
 
+/** What is done by calls of the system, where their names do not tell. */
+const deeds: Readonly<Record<string, string>> = {
+  scandir: 'list the directory',
+  opendir: 'list the directory',
+  mkdir: 'make the directory',
+  mkdtemp: 'make the directory',
+  rmdir: 'remove the directory',
+  unlink: 'remove',
+  rm: 'remove',
+  stat: 'look at',
+  lstat: 'look at',
+  fstat: 'look at',
+  access: 'look at',
+  realpath: 'follow the path',
+  readlink: 'follow the link',
+  ftruncate: 'cut off',
+  fsync: 'write',
+  copyfile: 'copy',
+  spawn: 'start',
+};
+
 /** "permission denied (EACCES)"; undefined for errors that are not the operating system's. */
 export function describeSystemError(error: unknown): string | undefined {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) {
@@ -27,8 +48,10 @@ export function asUserError(error: unknown): UserError | undefined {
   if (reason === undefined || !(error instanceof Error && 'syscall' in error)) return undefined;
   const { syscall, path, code } = error as NodeJS.ErrnoException;
   if (ownMistakes.has(code!)) return undefined;
-  const what = path === undefined ? 'The system' : JSON.stringify(path);
-  return new UserError(`${what}: ${reason}, when asked to ${syscall!}.`, { cause: error });
+  const what = path === undefined ? 'what is asked for' : JSON.stringify(path);
+  return new UserError(`Cannot ${deeds[syscall!] ?? syscall!} ${what}: ${reason}.`, {
+    cause: error,
+  });
 }
 
 /** Words for what is neither a regular file nor a directory; undefined for those. */

@@ -110,7 +110,7 @@ describe('an error', () => {
       const error = Object.assign(new Error(code), { code, syscall: 'open', path: 'a\u001b.csv' });
       const { status, stderr } = await runWith(['doctor'], failWith(error));
       expect(stderr).toMatch(
-        new RegExp(`^"a.u001b.csv": [a-z/ -]+ \\(${code}\\), when asked to open\\.\n$`),
+        new RegExp(`^Cannot open "a.u001b.csv": [a-z/ -]+ \\(${code}\\)\\.\n$`),
       );
       expect(status).toBe(1);
     }

@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -442,4 +443,20 @@ test('refuses a language model', async () => {
     stdout: '',
     stderr: 'runs/x: expected a classifier, got a language-model\n',
   });
+});
+
+test('a link that leads to no file is not replaced by predictions', async () => {
+  const place = mkdtempSync(join(tmpdir(), 'lockstep-link-'));
+  const link = join(place, 'out.csv');
+  symlinkSync(join(place, 'absent.csv'), link);
+  const input = join(place, 'a.csv');
+  writeFileSync(input, 'body\nx\n');
+  const { status, stderr } = await runWith(
+    ['predict', 'runs/x', input, '--out', link],
+    classifier(),
+  );
+  expect(status).toBe(1);
+  expect(stderr).toContain('is a link that leads to no file');
+  expect(readlinkSync(link)).toBe(join(place, 'absent.csv'));
+  rmSync(place, { recursive: true });
 });

@@ -17,6 +17,13 @@ export function findColumn(
 ): number {
   const index = header.indexOf(column);
   if (index < 0) {
+    const separator = /^sep=(.?)$/.exec(header[0]!.trim());
+    if (separator !== null) {
+      const delimiter = JSON.stringify(separator[1] || ';');
+      throw new UserError(
+        `${name} begins with a line for spreadsheets (sep=), which is no header: remove it, and set data.delimiter to ${delimiter}.`,
+      );
+    }
     const advice = adviseDelimiter(header) ?? `set ${key} to the one that is meant`;
     throw new UserError(
       `${name} has no column ${JSON.stringify(column)}${suggest(header, column)}; ` +

@@ -100,3 +100,37 @@ function guessUtf16(bytes: Buffer): Encoding | undefined {
   if (odd > length / 8 && even <= odd / 8) return 'utf-16le';
   return even > length / 8 && odd <= even / 8 ? 'utf-16be' : undefined;
 }
+
+/**
+ * Passes on the bytes of a file when they begin as its compression does.
+ *
+ * @throws UserError where the file is not compressed as its name says.
+ */
+export async function* requireCompressed(
+  pieces: AsyncIterable<Uint8Array>,
+  path: string,
+  compression: 'gzip' | 'zstd',
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let start: Buffer | undefined = Buffer.alloc(0);
+  for await (const piece of pieces) {
+    if (start === undefined) {
+      yield piece;
+      continue;
+    }
+    start = Buffer.concat([start, piece]);
+    if (start.length < 4) continue;
+    const hex = start.toString('hex', 0, 4);
+    // Frames that zstd skips may come first.
+    const isMeant =
+      compression === 'gzip' ? hex.startsWith('1f8b') : /^(28b52ffd|5.2a4d18)$/.test(hex);
+    if (!isMeant) {
+      const what = kinds.find(([magic]) => hex.startsWith(magic.slice(0, 8)))?.[1];
+      throw new UserError(
+        `${path} is no ${compression} data${what === undefined ? '' : ` but ${what}`}, as its name says: rename it to what it is.`,
+      );
+    }
+    yield start;
+    start = undefined;
+  }
+  if (start !== undefined && start.length > 0) yield start;
+}

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { UserError } from '../../errors.js';
-import { requireText } from './content-kind.js';
+import { requireCompressed, requireText } from './content-kind.js';
 import { decodeText, decodeWindows1252, type Encoding } from './encodings.js';
 import { errorCode } from '../../system/error-code.js';
 import { DamagedGzip, decompressGzip } from './gzip.js';
@@ -138,8 +138,9 @@ function openFile(source: Source, extent: Extent | undefined): Readable | Buffer
 
 function decompress(source: Source, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   if (source.compression === undefined) return bytes;
-  if (source.compression === 'zstd') return decompressZstd(bytes);
-  return decompressGzip(bytes, pieceBytes);
+  const begun = requireCompressed(bytes, source.path, source.compression);
+  if (source.compression === 'zstd') return decompressZstd(begun);
+  return decompressGzip(begun, pieceBytes);
 }
 
 function explain(error: unknown, { path }: Source): unknown {

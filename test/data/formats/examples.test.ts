@@ -135,7 +135,7 @@ describe('CSV', () => {
     const gzipped = gzipSync('text,label\n' + 'a,b\n'.repeat(9999));
     const message = 'a.csv.gz: the gzip data is damaged or cut off.';
     expect(await refuse({ 'a.csv.gz': gzipped.subarray(0, -20) })).toBe(message);
-    expect(await refuse({ 'a.csv.gz': Buffer.from('text,label\n') })).toBe(message);
+    expect(await refuse({ 'a.csv.gz': gzipped.subarray(0, 3) })).toBe(message);
   });
 });
 

@@ -49,6 +49,9 @@ export function findSource(json: string, path: string): string | undefined {
   return json.slice(...place);
 }
 
+/** The end of a name that has an escape, so that it may be another one than is written. */
+const escapedName = /\\(?:u[0-9a-f]{4}|.)[^"\\]*"\s*:/i;
+
 /** Whether an object has two members of a name, or of one of those on the way: see `readField` for paths. */
 export function isTwice(json: string, path: string): boolean {
   // Most have each once.
@@ -56,7 +59,9 @@ export function isTwice(json: string, path: string): boolean {
     const written = JSON.stringify(name);
     return json.indexOf(written) === json.lastIndexOf(written);
   };
-  if (isOnce(path) && (!path.includes('.') || path.split('.').every(isOnce))) return false;
+  const isPlain = !escapedName.test(json);
+  if (isPlain && isOnce(path) && (!path.includes('.') || path.split('.').every(isOnce)))
+    return false;
   let place = skipSpace(json, 0);
   const whole = findMembers(json, place, path).length;
   if (whole > 0) return whole > 1;

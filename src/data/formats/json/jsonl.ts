@@ -57,6 +57,8 @@ function parseJson(text: string): unknown {
   }
 }
 
+const anItemALine = 'write each of its items into a line of its own';
+
 /** @returns A reason when the value has not what is asked for. */
 function readRow(
   value: unknown,
@@ -64,7 +66,17 @@ function readRow(
   textField: string,
   labelField: string | undefined,
 ): { text: string; label?: string } | string {
-  if (value === notJson) return 'expected a JSON object, found text that is not valid JSON.';
+  if (value === notJson) {
+    const start = raw.trimStart().charAt(0);
+    if (start === '[')
+      return `expected a JSON object, found the start of an array: ${anItemALine}.`;
+    if (raw.trim() === '{')
+      return 'expected a whole JSON object in the line, found the start of one.';
+    return 'expected a JSON object, found text that is not valid JSON.';
+  }
+  if (Array.isArray(value) && value.some((item) => typeof item === 'object')) {
+    return `expected a JSON object, found an array: ${anItemALine}.`;
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return `expected a JSON object, found ${describe(value)}.`;
   }
