@@ -12,6 +12,7 @@ const alone = [
 
 export default defineConfig({
   test: {
+    server: { deps: { external: [/\/dist\//] } },
     setupFiles: ['test/seed.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,

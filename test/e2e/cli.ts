@@ -3,11 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { afterEach } from 'vitest';
-import { run } from '../../src/cli.js';
 import { packageFile } from '../../src/package-root.js';
 import { programName } from '../../src/system/program-name.js';
-import { train } from '../../src/train/run.js';
 import { compareTrees, readTree } from './tree.js';
 
 /** The program, in a process of its own or in this one, and what its runs leave on disk. */
@@ -66,6 +65,12 @@ function requireBuild(): void {
 /** Runs `lockstep ARGS` with nobody to send it signals in this process, which stands in the directory meanwhile. */
 async function runHere(cwd: string, args: readonly string[]): Promise<Outcome> {
   requireBuild();
+  // As it was built: to compile src/ for the test would take longer than most commands.
+  const built = async <T>(file: string) =>
+    (await import(pathToFileURL(packageFile(`dist/src/${file}.js`)).href)) as T;
+  const { run } = await built<typeof import('../../src/cli.js')>('cli');
+  const library = await built<typeof import('../../src/index.js')>('index');
+  const { train } = await built<typeof import('../../src/train/run.js')>('train/run');
   const written = { stdout: '', stderr: '' };
   const write = (name: keyof typeof written) =>
     new PassThrough({ encoding: 'utf8' }).on('data', (text: string) => (written[name] += text));
@@ -76,7 +81,7 @@ async function runHere(cwd: string, args: readonly string[]): Promise<Outcome> {
       stdout: write('stdout'),
       stderr: write('stderr'),
       program: programName(program, env),
-      loadLibrary: async () => ({ ...(await import('../../src/index.js')), train }),
+      loadLibrary: () => Promise.resolve({ ...library, train }),
       catchSignals: () => ({
         signal: new AbortController().signal,
         status: undefined,
