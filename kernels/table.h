@@ -6,6 +6,10 @@
   X(product)               \
   X(lstm_forward)          \
   X(lstm_backward)         \
+  X(gru_forward)           \
+  X(gru_backward)          \
+  X(rnn_forward)           \
+  X(rnn_backward)          \
   X(gather_rows)           \
   X(token_sum)             \
   X(row_squares)           \

@@ -1,6 +1,12 @@
 import { LSTM_ROWS } from '../../src/backend/kernels/lstm.js';
 import { pack, packBias } from '../../src/backend/kernels/pack.js';
-import { PLAIN_ROWS, packedPanels, unitsOf, type RowMap } from '../../src/backend/kernels/rows.js';
+import {
+  PLAIN_ROWS,
+  packedPanels,
+  unitsOf,
+  withoutGaps,
+  type RowMap,
+} from '../../src/backend/kernels/rows.js';
 import { PANEL, panelsOf } from '../../src/tensor/heap.js';
 import { describeContract, type KernelCase } from './contract.js';
 import { nameOf, partialMaps } from './row-maps.js';
@@ -49,6 +55,7 @@ describeContract('pack', [
     [7, 16, 20].map((height) => packCase({ rows: map.blocks * height, columns: 20, map })),
   ),
   packCase({ rows: 132, columns: 20, map: partialMaps[1]!, units: [2, 7] }),
+  packCase({ rows: 60, columns: 20, map: withoutGaps(partialMaps[1]!) }),
   packCase({ rows: 37, columns: 20, isBackward: false }),
   packCase({ rows: 68, columns: 50, map: LSTM_ROWS }),
 ]);

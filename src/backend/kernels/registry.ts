@@ -2,6 +2,7 @@ import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
 import { dropout } from './dropout.js';
 import { gatherRows, rowSquares, tokenSum } from './embedding.js';
+import { gruBackward, gruForward } from './gru.js';
 import { softmax } from './loss.js';
 import { lstmBackward, lstmForward } from './lstm.js';
 import { momentum } from './momentum.js';
@@ -9,6 +10,7 @@ import { pack, packBias } from './pack.js';
 import { evaluate, peak } from './probe.js';
 import { product } from './product.js';
 import { rmsprop } from './rmsprop.js';
+import { rnnBackward, rnnForward } from './rnn.js';
 import { sgd } from './sgd.js';
 import { weightGradient } from './weight-gradient.js';
 
@@ -17,6 +19,10 @@ export const KERNELS: readonly { readonly name: string }[] = [
   product,
   lstmForward,
   lstmBackward,
+  gruForward,
+  gruBackward,
+  rnnForward,
+  rnnBackward,
   gatherRows,
   tokenSum,
   rowSquares,

@@ -18,6 +18,11 @@ export interface RowMap {
 /** A matrix whose rows are the columns of the packed one. */
 export const PLAIN_ROWS: RowMap = { blocks: 1, of: 1, panels: [0] };
 
+/** The same rows with no panels left out: as the products of a recurrent layer read its packed W_hh. */
+export function withoutGaps({ blocks }: RowMap): RowMap {
+  return { blocks, of: blocks, panels: Array.from({ length: blocks }, (_, block) => block) };
+}
+
 /** Units of work of a parameter of so many rows. */
 export function unitsOf(rows: number, map: RowMap): number {
   return map.blocks * panelsOf(rows / map.blocks);

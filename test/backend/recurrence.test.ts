@@ -1,12 +1,45 @@
+import { gruBackward, gruForward } from '../../src/backend/kernels/gru.js';
 import { lstmBackward, lstmForward } from '../../src/backend/kernels/lstm.js';
+import { rnnBackward, rnnForward } from '../../src/backend/kernels/rnn.js';
 import type {
   SequenceCall,
   SequenceOperands,
   SequenceShare,
 } from '../../src/backend/kernels/sequence.js';
+import { describe } from 'vitest';
 import { PANEL, panelsOf, type Tensor } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { EPSILON, uniform, type Fill, type Workbench } from './workbench.js';
+
+/** A kind of layer: its kernels, its panels for each 16 units, and those of them that are a product's. */
+interface Kind {
+  name: string;
+  forward: typeof lstmForward;
+  backward: typeof lstmBackward;
+  panels: number;
+  products: number;
+  states: number;
+  /** Panels between −1 and 1; others of what forward keeps are between 0 and 1. */
+  signed: number[];
+}
+
+const lstm: Kind = {
+  name: 'lstm',
+  forward: lstmForward,
+  backward: lstmBackward,
+  panels: 4,
+  products: 4,
+  states: 2,
+  signed: [2],
+};
+const gru: Kind = {
+  ...{ name: 'gru', forward: gruForward, backward: gruBackward },
+  ...{ panels: 4, products: 3, states: 1, signed: [2, 3] },
+};
+const rnn: Kind = {
+  ...{ name: 'rnn', forward: rnnForward, backward: rnnBackward },
+  ...{ panels: 1, products: 1, states: 1, signed: [0] },
+};
 
 /** Rows by their lengths, and the stretches of rows that are computed together. */
 interface Batch {
@@ -39,20 +72,21 @@ const idle: Batch = {
 };
 
 /** Whether a column of a gate matrix belongs to a hidden unit and not to the filling of the last panel. */
-const isUnit = (column: number, hidden: number): boolean =>
-  Math.floor(column / (4 * PANEL)) * PANEL + (column % PANEL) < hidden;
+const isUnit = (column: number, hidden: number, panels: number): boolean =>
+  Math.floor(column / (panels * PANEL)) * PANEL + (column % PANEL) < hidden;
 
 /** Like `fill`, but zero where gates fill up the last panel. */
-function gateFill(fill: Fill, hidden: number): Fill {
-  return (row, column) => (isUnit(column, hidden) ? fill(row, column) : 0);
+function gateFill(fill: Fill, hidden: number, panels: number): Fill {
+  return (row, column) => (isUnit(column, hidden, panels) ? fill(row, column) : 0);
 }
 
 /** A layer's buffers on the bench, and the calls for every share of the batch. */
 function layOut(
   bench: Workbench,
+  kind: Kind,
   hidden: number,
   { lengths, shares, members = 1 }: Batch,
-  fills: { gates?: Fill; cell?: Fill; weights: Tensor },
+  fills: { gates?: Fill; hidden?: Fill; cell?: Fill; weights: Tensor },
 ): {
   sequence: SequenceOperands;
   forwards: (call: SequenceCall) => () => void;
@@ -75,9 +109,11 @@ function layOut(
     return { countsStart, steps, row0: from, unit0: 0, unit1: units, member: 0 };
   });
   const sequence = {
-    gates: bench.panels('gates', tokens, 4 * units * PANEL, fills.gates),
-    hidden: bench.panels('hidden', tokens + rows, hidden),
-    cell: bench.panels('cell', tokens + rows, hidden, fills.cell),
+    gates: bench.panels('gates', tokens, kind.panels * units * PANEL, fills.gates),
+    hidden: bench.panels('hidden', tokens + rows, hidden, fills.hidden),
+    ...(kind.states > 1 && {
+      cell: bench.panels('cell', tokens + rows, hidden, fills.cell),
+    }),
     weights: fills.weights,
     rowStart: bench.indices('row start', rowStart),
     // Any places will do: here the tokens lie back to front.
@@ -139,41 +175,52 @@ function workOf(
 }
 
 function forwardCase(
+  kind: Kind,
   name: string,
   hidden: number,
   batch: Batch,
   { carried = false, projected = false },
 ): KernelCase {
   return {
-    name: `forward, ${name}, ${hidden} units${carried ? ', carried state' : ''}${projected ? ', projected' : ''}`,
+    name: `${kind.name} forward, ${name}, ${hidden} units${carried ? ', carried state' : ''}${projected ? ', projected' : ''}`,
     prepare(bench) {
       const rows = batch.lengths.length;
       const units = panelsOf(hidden);
-      const columns = 4 * units * PANEL;
+      const columns = kind.panels * units * PANEL;
       const distinct = 7;
-      const input = gateFill(uniform(2, 1), hidden);
+      const input = gateFill(uniform(2, 1), hidden, kind.panels);
       const bound = 2 / Math.sqrt(hidden);
       const inside: Fill = (row, column) => (row < hidden ? uniform(bound, 2)(row, column) : 0);
-      const { sequence, forwards, tokens } = layOut(bench, hidden, batch, {
+      const { sequence, forwards, tokens } = layOut(bench, kind, hidden, batch, {
         ...(!projected && { gates: input }),
-        weights: bench.panels('weights', units * PANEL, columns, gateFill(inside, hidden)),
+        weights: bench.panels(
+          'weights',
+          units * PANEL,
+          kind.products * units * PANEL,
+          gateFill(inside, hidden, kind.products),
+        ),
       });
       const product = bench.panels('projected', distinct, columns, input);
       const places = Array.from({ length: tokens }, (_, i) => (i * 5 + 2) % distinct);
       const rowsOfTokens = bench.indices('rows of tokens', places);
       const state: Fill = (row, column) =>
         column % (units * PANEL) < hidden ? uniform(1, 3)(row, column) : 0;
-      const stateIn = bench.panels('state in', rows, 2 * units * PANEL, state);
+      const stateIn = bench.panels('state in', rows, kind.states * units * PANEL, state);
       // Every step adds H roundings of sums below 8 to what the steps before it left; σ and tanh shrink errors.
       const tolerance = Math.max(...batch.lengths) * (hidden + 8) * 8 * EPSILON;
-      const stateOut = bench.panels('state out', rows, 2 * units * PANEL);
-      for (const buffer of ['gates', 'hidden', 'cell', 'state out']) bench.allow(buffer, tolerance);
-      const call = bench.backend.bind(lstmForward, {
+      const stateOut = bench.panels('state out', rows, kind.states * units * PANEL);
+      for (const buffer of ['gates', 'hidden', 'state out']) bench.allow(buffer, tolerance);
+      if (kind.states > 1) bench.allow('cell', tolerance);
+      const call = bench.backend.bind(kind.forward, {
         ...sequence,
         ...(projected && { projected: { product, rows: rowsOfTokens } }),
         ...(carried && { stateIn }),
         stateOut,
-        work: workOf(bench, rows, { hidden: 2 * units, cell: units, gates: 4 * MOST_MEMBERS }),
+        work: workOf(bench, rows, {
+          hidden: 2 * units,
+          cell: units,
+          gates: Math.max(2, kind.panels) * MOST_MEMBERS,
+        }),
       });
       return forwards(call);
     },
@@ -181,38 +228,44 @@ function forwardCase(
 }
 
 function backwardCase(
+  kind: Kind,
   name: string,
   hidden: number,
   batch: Batch,
   from: 'above' | 'last',
 ): KernelCase {
   return {
-    name: `backward, ${name}, ${hidden} units, gradient from ${from}`,
+    name: `${kind.name} backward, ${name}, ${hidden} units, gradient from ${from}`,
     prepare(bench) {
       const rows = batch.lengths.length;
       const units = panelsOf(hidden);
-      const columns = 4 * units * PANEL;
-      // Activated gates: i, f, o between 0 and 1, g between −1 and 1.
       const activated: Fill = (row, column) => {
         const value = uniform(1, 1)(row, column);
-        return Math.floor(column / PANEL) % 4 === 2 ? value : (value + 1) / 2;
+        return kind.signed.includes(Math.floor(column / PANEL) % kind.panels)
+          ? value
+          : (value + 1) / 2;
       };
       const bound = 2 / Math.sqrt(hidden);
       const inside: Fill = (row, column) =>
-        isUnit(row, hidden) ? uniform(bound, 3)(row, column) : 0;
-      const { sequence, backwards, tokens } = layOut(bench, hidden, batch, {
-        gates: gateFill(activated, hidden),
+        isUnit(row, hidden, kind.products) ? uniform(bound, 3)(row, column) : 0;
+      const { sequence, backwards, tokens } = layOut(bench, kind, hidden, batch, {
+        gates: gateFill(activated, hidden, kind.panels),
+        hidden: uniform(1, 6),
         cell: uniform(1.5, 2),
-        weights: bench.panels('weights', columns, hidden, inside),
+        weights: bench.panels('weights', kind.products * units * PANEL, hidden, inside),
       });
       const dHidden = bench.panels('d hidden', tokens, hidden, uniform(1, 4));
       const dLast = bench.panels('d last', rows, hidden, uniform(1, 5));
       // As forwards, with 4H terms in a sum.
       bench.allow('gates', Math.max(...batch.lengths) * (4 * hidden + 8) * 8 * EPSILON);
-      const call = bench.backend.bind(lstmBackward, {
+      const call = bench.backend.bind(kind.backward, {
         ...sequence,
         ...(from === 'above' ? { dHidden } : { dLast }),
-        work: workOf(bench, rows, { hidden: 2 * MOST_MEMBERS, cell: units, gates: 8 * units }),
+        work: workOf(bench, rows, {
+          hidden: 2 * MOST_MEMBERS,
+          cell: units,
+          gates: 2 * kind.products * units,
+        }),
       });
       return backwards(call);
     },
@@ -220,51 +273,53 @@ function backwardCase(
 }
 
 const widths = [7, 16, 20, 33, 64];
-describeContract('lstm', [
-  ...widths.flatMap((hidden) => [
-    forwardCase('ragged', hidden, ragged, { carried: true }),
-    forwardCase('ragged', hidden, ragged, { projected: true }),
-    backwardCase('ragged', hidden, ragged, 'above'),
-    backwardCase('ragged', hidden, ragged, 'last'),
-  ]),
-  forwardCase('one row', 20, single, {}),
-  forwardCase('one row', 20, single, { carried: true, projected: true }),
-  backwardCase('one row', 20, single, 'above'),
-  backwardCase('one row', 20, single, 'last'),
-  forwardCase('an idle share', 20, idle, {}),
-  backwardCase('an idle share', 20, idle, 'last'),
-  forwardCase('a team', 64, team, { carried: true }),
-  forwardCase('a team', 64, team, { projected: true }),
-  backwardCase('a team', 64, team, 'above'),
-  backwardCase('a team', 64, team, 'last'),
-]);
+describe.each([lstm, gru, rnn])('$name', (kind) => {
+  describeContract('recurrence', [
+    ...widths.flatMap((hidden) => [
+      forwardCase(kind, 'ragged', hidden, ragged, { carried: true }),
+      forwardCase(kind, 'ragged', hidden, ragged, { projected: true }),
+      backwardCase(kind, 'ragged', hidden, ragged, 'above'),
+      backwardCase(kind, 'ragged', hidden, ragged, 'last'),
+    ]),
+    forwardCase(kind, 'one row', 20, single, {}),
+    forwardCase(kind, 'one row', 20, single, { carried: true, projected: true }),
+    backwardCase(kind, 'one row', 20, single, 'above'),
+    backwardCase(kind, 'one row', 20, single, 'last'),
+    forwardCase(kind, 'an idle share', 20, idle, {}),
+    backwardCase(kind, 'an idle share', 20, idle, 'last'),
+    forwardCase(kind, 'a team', 64, team, { carried: true }),
+    forwardCase(kind, 'a team', 64, team, { projected: true }),
+    backwardCase(kind, 'a team', 64, team, 'above'),
+    backwardCase(kind, 'a team', 64, team, 'last'),
+  ]);
 
-const together: Batch = { lengths: ragged.lengths, shares: [[0, 19]] };
-const apart: Batch = {
-  lengths: ragged.lengths,
-  shares: [
-    [8, 19],
-    [0, 1],
-    [1, 8],
-  ],
-};
-itHasEqualBits(
-  'a row goes forwards with the same bits whoever computes the others',
-  forwardCase('together', 33, together, { carried: true }),
-  forwardCase('apart', 33, apart, { carried: true }),
-);
-itHasEqualBits(
-  'units go forwards with the same bits whoever computes the others',
-  forwardCase('ragged', 64, ragged, { carried: true }),
-  forwardCase('a team', 64, team, { carried: true }),
-);
-itHasEqualBits(
-  'units go backwards with the same bits whoever computes the others',
-  backwardCase('ragged', 64, ragged, 'last'),
-  backwardCase('a team', 64, team, 'last'),
-);
-itHasEqualBits(
-  'a row goes backwards with the same bits whoever computes the others',
-  backwardCase('together', 33, together, 'above'),
-  backwardCase('apart', 33, apart, 'above'),
-);
+  const together: Batch = { lengths: ragged.lengths, shares: [[0, 19]] };
+  const apart: Batch = {
+    lengths: ragged.lengths,
+    shares: [
+      [8, 19],
+      [0, 1],
+      [1, 8],
+    ],
+  };
+  itHasEqualBits(
+    'a row goes forwards with the same bits whoever computes the others',
+    forwardCase(kind, 'together', 33, together, { carried: true }),
+    forwardCase(kind, 'apart', 33, apart, { carried: true }),
+  );
+  itHasEqualBits(
+    'units go forwards with the same bits whoever computes the others',
+    forwardCase(kind, 'ragged', 64, ragged, { carried: true }),
+    forwardCase(kind, 'a team', 64, team, { carried: true }),
+  );
+  itHasEqualBits(
+    'units go backwards with the same bits whoever computes the others',
+    backwardCase(kind, 'ragged', 64, ragged, 'last'),
+    backwardCase(kind, 'a team', 64, team, 'last'),
+  );
+  itHasEqualBits(
+    'a row goes backwards with the same bits whoever computes the others',
+    backwardCase(kind, 'together', 33, together, 'above'),
+    backwardCase(kind, 'apart', 33, apart, 'above'),
+  );
+});

@@ -1,0 +1,18 @@
+import { backwardKernel, forwardKernel } from './recurrence.js';
+import type { Cell } from './sequence.js';
+
+/** A plain recurrent layer: its hidden states say all that the way back needs. */
+const rnn: Cell = {
+  name: 'rnn',
+  panels: 1,
+  productPanels: [0],
+  states: 1,
+  forward: ({ sums }) => ({ kept: [], hidden: Math.tanh(sums[0]!), cell: 0 }),
+  backward: ({ dHidden, hidden }) => ({
+    gradients: [dHidden * (1 - hidden * hidden)],
+    carried: 0,
+  }),
+};
+
+export const rnnForward = forwardKernel(rnn);
+export const rnnBackward = backwardKernel(rnn);
