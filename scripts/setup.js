@@ -61,13 +61,19 @@ function run(what, command, ...args) {
 // In an installed package there is nothing to install for it, nor anything to compile.
 const isClone = existsSync(path.join(root, 'package-lock.json'));
 
-if (isClone && needsInstall()) {
+// npm's own install runs `prepare` when packages are there: those for developing, too, where it makes a package of a
+// git dependency, but not where it was told to leave them out.
+const isInstalling = process.env['npm_lifecycle_event'] === 'prepare';
+const compiles =
+  isClone && (!isInstalling || existsSync(path.join(root, 'node_modules/typescript')));
+
+if (isClone && !isInstalling && needsInstall()) {
   // Development packages too, also where NODE_ENV says production: building needs TypeScript.
   run('Installing packages …', 'npm', 'ci', '--include=dev', '--loglevel=error');
 }
 if (isOutdated('build/native.json', ['kernels', 'scripts/build-native.js'])) {
   run('Building the native kernels …', process.execPath, 'scripts/build-native.js');
 }
-if (isClone && isOutdated('dist', ['src', 'workers', 'tsconfig.json'])) {
+if (compiles && isOutdated('dist', ['src', 'workers', 'tsconfig.json'])) {
   run('Compiling …', process.execPath, 'scripts/build.js');
 }
