@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { recurrentOptions } from '../model/layers/recurrence.js';
+import { CELLS } from '../model/layers/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
 
 /**
@@ -19,8 +21,8 @@ const misfit = {
 };
 
 const layerSchema = z.strictObject({
-  cell: z.enum(['lstm']).default('lstm'),
-  hiddenSize: count.describe("Width of the layer's hidden state."),
+  cell: z.enum(CELLS).default('lstm'),
+  ...recurrentOptions.shape,
 });
 
 const modelSchema = z.strictObject({

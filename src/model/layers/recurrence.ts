@@ -17,13 +17,16 @@ import { RecurrentLayer } from './recurrent-layer.js';
  * distinct token; the latter step after step, in one call of the cell's kernel, or by a team of workers that meets after every step.
  */
 
-const options = z.strictObject({ hiddenSize: z.int().positive() });
+/** Options of every recurrent layer. */
+export const recurrentOptions = z.strictObject({
+  hiddenSize: z.int().positive().describe("Width of the layer's hidden state."),
+});
 
 /** The kind of layer that runs a cell over the tokens of every row. */
 export function recurrentLayer(cell: CellKind): LayerKind {
   return defineLayer({
     kind: cell.kind,
-    options,
+    options: recurrentOptions,
     describe: ({ hiddenSize }, input, name) => describe(cell, hiddenSize, input, name),
   });
 }

@@ -5,8 +5,12 @@ import { embedding } from './embedding.js';
 import { last } from './last.js';
 import { lstm } from './lstm.js';
 
+/** The kinds that run a cell over the tokens of a row, by their names in a config. */
+const cells = { lstm } as const;
+export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof cells)[]];
+
 /** Every kind of layer. */
-const kinds: readonly LayerKind[] = [embedding, lstm, dropout, last, dense];
+const kinds: readonly LayerKind[] = [...Object.values(cells), embedding, dropout, last, dense];
 
 /** @throws Error for a kind that there is not: configs have been checked */
 export function layerKind(kind: string): LayerKind {
