@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createBackend } from '../../src/backend/select.js';
 import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import { CELLS } from '../../src/model/layers/registry.js';
 import { Network } from '../../src/model/network.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack, type Stack } from '../../src/model/stack.js';
@@ -26,16 +27,20 @@ const draw = (stream: number, index: number, below: number): number =>
   Math.floor(uniform(5, PURPOSE.sampling, stream, index) * below);
 
 const VOCABULARY = 12;
-const stack = (hidden: number[], dropout: number): Omit<Stack, 'predicts' | 'outputs'> => ({
+const stack = (
+  cell: string,
+  hidden: number[],
+  dropout: number,
+): Omit<Stack, 'predicts' | 'outputs'> => ({
   vocabulary: VOCABULARY,
   embedding: 5,
-  layers: hidden.map((hiddenSize) => ({ cell: 'lstm', hiddenSize })),
+  layers: hidden.map((hiddenSize) => ({ cell, hiddenSize })),
   dropout,
 });
-const classifier = (dropout: number): NetworkShape =>
-  describeStack({ ...stack([7, 6], dropout), predicts: 'row', outputs: 3 });
-const languageModel = (dropout: number): NetworkShape =>
-  describeStack({ ...stack([5, 17], dropout), predicts: 'token', outputs: VOCABULARY });
+const classifier = (cell: string, dropout: number): NetworkShape =>
+  describeStack({ ...stack(cell, [7, 6], dropout), predicts: 'row', outputs: 3 });
+const languageModel = (cell: string, dropout: number): NetworkShape =>
+  describeStack({ ...stack(cell, [5, 17], dropout), predicts: 'token', outputs: VOCABULARY });
 
 function tokensOf(lengths: number[], stream: number): number[][] {
   return lengths.map((length, row) =>
@@ -137,12 +142,12 @@ function signs(length: number, stream: number, index: number): Float64Array {
   );
 }
 
-describe('every gradient agrees with finite differences in float64', () => {
+describe.each(CELLS)('every gradient agrees with finite differences in float64, %s', (cell) => {
   it.each([0, 0.3])('of a classifier of rows of different lengths, dropout %d', (dropout) =>
-    compareGradients(classifier(dropout), [mails]),
+    compareGradients(classifier(cell, dropout), [mails]),
   );
 
   it.each([0, 0.3])('of a language model behind a carried state, dropout %d', (dropout) =>
-    compareGradients(languageModel(dropout), texts),
+    compareGradients(languageModel(cell, dropout), texts),
   );
 });
