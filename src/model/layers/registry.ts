@@ -4,9 +4,10 @@ import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
 import { last } from './last.js';
 import { lstm } from './lstm.js';
+import { rnn } from './rnn.js';
 
 /** The kinds that run a cell over the tokens of a row, by their names in a config. */
-const cells = { lstm } as const;
+const cells = { lstm, rnn } as const;
 export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof cells)[]];
 
 /** Every kind of layer. */
