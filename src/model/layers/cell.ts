@@ -17,8 +17,6 @@ export interface CellKind {
   /** Which sums the rows of the weights of x_t and of h_{t−1} are added to, of as many side by side. */
   inputRows: RowMap;
   hiddenRows: RowMap;
-  /** How the latter are packed: only those sums that they are added to, side by side. */
-  packedHiddenRows: RowMap;
   /** Of the two biases: a value for each block of rows. */
   inputBias: Initial;
   hiddenBias: Initial;

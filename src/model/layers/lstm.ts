@@ -20,7 +20,6 @@ export const lstm = recurrentLayer({
   carries: ['hidden', 'cell'],
   inputRows: LSTM_ROWS,
   hiddenRows: LSTM_ROWS,
-  packedHiddenRows: LSTM_ROWS,
   // The forget gate's is 1, so that the cell remembers from the start (Jozefowicz et al. 2015).
   inputBias: { kind: 'blocks', values: [0, 1, 0, 0] },
   hiddenBias: { kind: 'blocks', values: [0, 0, 0, 0] },

@@ -81,7 +81,7 @@ function describe(
 }
 
 function planBuffers(
-  { inputRows: { of: panels }, packedHiddenRows, carries }: CellKind,
+  { inputRows: { of: panels }, hiddenRows, carries }: CellKind,
   hidden: number,
   input: Signal,
   heap: HeapPlan,
@@ -98,7 +98,7 @@ function planBuffers(
     heap.panels(`${name} ${what}`, places + maxRows, hidden);
   return {
     inputWeight: planPacked(heap, `${name} input weight`, panels * units, input.width),
-    hiddenWeight: planPacked(heap, `${name} hidden weight`, packedHiddenRows.of * units, hidden),
+    hiddenWeight: planPacked(heap, `${name} hidden weight`, hiddenRows.blocks * units, hidden),
     bias: heap.tensor(`packed ${name} bias`, [panels * units]),
     ...(input.per === 'distinct' && {
       projected: heap.panels(`${name} projected`, mostRows(sizes, input.per), panels * units),

@@ -1,6 +1,6 @@
 import { tokenSum } from '../../backend/kernels/embedding.js';
 import { product } from '../../backend/kernels/product.js';
-import { panelOfUnit } from '../../backend/kernels/rows.js';
+import { panelOfUnit, withoutGaps } from '../../backend/kernels/rows.js';
 import type {
   SequenceCall,
   SequenceOperands,
@@ -101,7 +101,7 @@ export class RecurrentLayer implements BoundLayer {
     }
     this.packs = [
       packWeight(binding, inputWeight.name, buffers.inputWeight),
-      packWeight(binding, hiddenWeight.name, buffers.hiddenWeight, cell.packedHiddenRows),
+      packWeight(binding, hiddenWeight.name, buffers.hiddenWeight, withoutGaps(cell.hiddenRows)),
       packBias(binding, [inputBias.name, hiddenBias.name], buffers.bias),
     ];
     if (!binding.training) return;

@@ -12,7 +12,6 @@ export const rnn = recurrentLayer({
   carries: ['hidden'],
   inputRows: PLAIN_ROWS,
   hiddenRows: PLAIN_ROWS,
-  packedHiddenRows: PLAIN_ROWS,
   inputBias: ZERO,
   hiddenBias: ZERO,
   forward: rnnForward,
