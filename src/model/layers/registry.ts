@@ -2,12 +2,13 @@ import type { LayerKind } from '../layer.js';
 import { dense } from './dense.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
+import { gru } from './gru.js';
 import { last } from './last.js';
 import { lstm } from './lstm.js';
 import { rnn } from './rnn.js';
 
 /** The kinds that run a cell over the tokens of a row, by their names in a config. */
-const cells = { lstm, rnn } as const;
+const cells = { lstm, gru, rnn } as const;
 export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof cells)[]];
 
 /** Every kind of layer. */
