@@ -58,7 +58,7 @@ async function inspect(
     weights: state.files[MODEL_FILE]!.sha256,
     state,
     config: await readTrainedConfig(directory, checkpoint, state, notify),
-    history: await directory.readHistory(),
+    history: await directory.readHistory(notify),
     parameters: tensors.map(({ name, shape, dtype, begin, end }) => {
       return { name, dtype, shape, bytes: end - begin };
     }),

@@ -1,20 +1,24 @@
 import * as nodeFs from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { describeDiskError } from '../system/disk.js';
 import type { TrainEvent } from '../events.js';
 import type { Observer } from './observer.js';
 
 /** The part of `node:fs` that the log is written with; tests bring one that fails. */
-export type LogFileSystem = Pick<typeof nodeFs, 'writeSync' | 'ftruncateSync' | 'closeSync'>;
+export type LogFileSystem = Pick<
+  typeof nodeFs,
+  'openSync' | 'writeSync' | 'ftruncateSync' | 'closeSync'
+>;
 
 /**
  * Writes `metrics.jsonl` in the run's directory: one JSON object for every event, with the time.
  * A resumed run first cuts off what lies beyond the checkpoint that it goes on from, so that no
  * step stands there twice. Lines are written at once, without a buffer: a kill loses none, and
- * a write takes some microseconds. A disk that refuses them costs lines, not the run.
+ * a write takes some microseconds. A disk that refuses them costs lines, not the run. Whoever removes the file or
+ * moves it away, as a rotation of logs does, finds the following lines in a new one of the same name.
  *
- * @param notify hears, once, that lines are missing
+ * @param notify hears, once, that lines are missing, and whenever a new file is begun
  */
 export function logMetrics(
   notify: (message: string) => void,
@@ -39,17 +43,28 @@ export function logMetrics(
     }
   };
 
+  const write = (target: LogFile, lines: string) => {
+    const { isNew, isOpen } = expectSame(target, fs);
+    if (isNew) {
+      const message = `${target.path} was removed or moved away while the run goes on: what follows is in a new file there.`;
+      notify(message);
+      lines = formatLine({ type: 'notice', message }) + lines;
+    }
+    if (isOpen) lines = `\n${lines}`;
+    append(target, Buffer.from(lines), fs);
+  };
+
   return {
     observe(event) {
       if (event.type === 'prepare' && event.phase !== 'reused' && event.phase !== 'done') return;
       let lines = formatLine(event);
       if (event.type === 'start') {
-        file = openLog(join(event.runDir, 'metrics.jsonl'), event.fromStep);
+        file = openLog(join(event.runDir, 'metrics.jsonl'), event.fromStep, fs);
         lines = waiting.splice(0).join('') + lines;
       }
       const target = file;
       if (target === undefined) waiting.push(lines);
-      else attempt(() => append(target, Buffer.from(lines), fs));
+      else attempt(() => write(target, lines));
     },
     close() {
       const target = file;
@@ -63,7 +78,10 @@ export function logMetrics(
 interface LogFile {
   path: string;
   descriptor: number;
-  /** Bytes of whole lines, and whether a part of one may lie behind them. */
+  /** Of the file that is open, and of the run's directory that it was opened in. */
+  identity: string;
+  directory: string | undefined;
+  /** Bytes that are not to be touched, and whether a part of a line may lie behind them. */
   length: number;
   torn: boolean;
 }
@@ -79,16 +97,71 @@ function append(file: LogFile, lines: Buffer, fs: LogFileSystem): void {
   file.length += lines.length;
 }
 
+/**
+ * Looks whether the open file still is the one by its name, or opens that, to go on at its end.
+ *
+ * @returns whether it was another one, and whether its last line has no end
+ */
+function expectSame(file: LogFile, fs: LogFileSystem): { isNew: boolean; isOpen: boolean } {
+  const now = nodeFs.statSync(file.path, { bigint: true, throwIfNoEntry: false });
+  const isNew = now === undefined || identify(now) !== file.identity;
+  if (isNew) {
+    // A directory that is no longer the run's ends the run, and takes no file of it.
+    if (identifyPlace(dirname(file.path)) !== file.directory)
+      return { isNew: false, isOpen: false };
+    const next = openFile(file.path, fs);
+    fs.closeSync(file.descriptor);
+    Object.assign(file, next);
+  } else if (Number(now.size) === file.length || (file.torn && Number(now.size) > file.length)) {
+    return { isNew, isOpen: false };
+  } else {
+    // Others have added to it, or emptied it as some rotations do.
+    file.length = Number(now.size);
+  }
+  file.torn = false;
+  return { isNew, isOpen: file.length > 0 && !endsLine(file) };
+}
+
+function endsLine({ descriptor, length }: LogFile): boolean {
+  const last = Buffer.alloc(1);
+  return nodeFs.readSync(descriptor, last, 0, 1, length - 1) === 1 && last[0] === 0x0a;
+}
+
+/** Opens the file by that name, to be written behind all that it holds. */
+function openFile(path: string, fs: LogFileSystem): LogFile {
+  const descriptor = fs.openSync(path, 'a+');
+  const stats = nodeFs.fstatSync(descriptor, { bigint: true });
+  return {
+    path,
+    descriptor,
+    identity: identify(stats),
+    directory: identifyPlace(dirname(path)),
+    length: Number(stats.size),
+    torn: false,
+  };
+}
+
+function identify({ dev, ino }: nodeFs.BigIntStats): string {
+  return `${dev} ${ino}`;
+}
+
+/** Undefined for a place where nothing is. */
+function identifyPlace(path: string): string | undefined {
+  const stats = nodeFs.statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stats && identify(stats);
+}
+
 function formatLine(event: TrainEvent): string {
   return `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`;
 }
 
-function openLog(path: string, fromStep: number): LogFile {
+/** Opens a run's log and cuts off what tells of later steps than the one that the run goes on from. */
+function openLog(path: string, fromStep: number, fs: LogFileSystem): LogFile {
   try {
-    const descriptor = nodeFs.openSync(path, 'a+');
-    const length = measureUpTo(descriptor, fromStep);
-    nodeFs.ftruncateSync(descriptor, length);
-    return { path, descriptor, length, torn: false };
+    const file = openFile(path, fs);
+    file.length = measureUpTo(file.descriptor, fromStep);
+    fs.ftruncateSync(file.descriptor, file.length);
+    return file;
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     throw new UserError(`${path}: cannot be opened for writing (${code})`, { cause: error });

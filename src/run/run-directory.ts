@@ -18,7 +18,7 @@ import {
   replaceTexts,
   type RunFileSystem,
 } from '../system/disk.js';
-import { formatHistory, parseHistory, type RunStart } from './history.js';
+import { digestConfig, formatHistory, parseHistory, type RunStart } from './history.js';
 import type { RunState } from '../checkpoint/run-state.js';
 import { parseVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -107,10 +107,11 @@ export class RunDirectory {
     const made = await explainDisk(`${this.checkpoints}: cannot be made`, () =>
       makeDirectory(this.checkpoints, this.fs),
     );
+    const configText = formatConfig(config);
     const texts: Record<string, string> = {
-      [CONFIG_FILE]: formatConfig(config),
+      [CONFIG_FILE]: configText,
       [VOCABULARY_FILE]: vocabulary,
-      [HISTORY_FILE]: formatHistory(history),
+      [HISTORY_FILE]: formatHistory(history, configText),
       ...(latest !== undefined && { latest: `${latest}\n` }),
       ...(best !== undefined && { best: `${best}\n` }),
     };
@@ -148,15 +149,32 @@ export class RunDirectory {
       : parseConfig(text, path.join(this.directory, CONFIG_FILE));
   }
 
-  /** Every start of the run, the first one first; none where the history is missing. */
-  async readHistory(): Promise<RunStart[]> {
+  /**
+   * Every start of the run, the first one first; none where the history is missing.
+   *
+   * @param notice hears that config.yaml is not the one that the last of them has written
+   * @throws UserError when the history is damaged
+   */
+  async readHistory(notice?: (message: string) => void): Promise<RunStart[]> {
     const text = await this.#readIfThere(HISTORY_FILE, MAX_SMALL_BYTES);
     if (text === undefined) return [];
-    const starts = parseHistory(text);
-    if (starts) return starts;
-    throw new UserError(
-      `${path.join(this.directory, HISTORY_FILE)}: damaged: expected the starts of a run as lockstep writes them`,
-    );
+    const file = path.join(this.directory, HISTORY_FILE);
+    const history = parseHistory(text);
+    if (history === undefined) {
+      throw new UserError(
+        `${file}: damaged: expected the starts of a run as lockstep writes them, with a digest that fits`,
+      );
+    }
+    if (notice !== undefined && history.config !== undefined) {
+      const config = await this.#readIfThere(CONFIG_FILE, MAX_SMALL_BYTES);
+      if (config !== undefined && digestConfig(config) !== history.config) {
+        notice(
+          `${path.join(this.directory, CONFIG_FILE)} is not as the run's last start wrote it: ` +
+            'it was edited or damaged since',
+        );
+      }
+    }
+    return history.starts;
   }
 
   /** Points `latest` or `best` to a checkpoint. */

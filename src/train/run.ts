@@ -281,7 +281,7 @@ class TrainingRun {
   /** A history that is damaged is for the reader, and no reason not to go on. */
   async #formerStarts(): Promise<RunStart[]> {
     try {
-      return await this.#directory.readHistory();
+      return await this.#directory.readHistory(this.#notice);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.#notice(`${error.message}; beginning a new one.`);

@@ -1,5 +1,5 @@
 import * as nodeFs from 'node:fs';
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -184,6 +184,74 @@ describe('a disk that is full', () => {
     log.observe(startEvent({ runDir }));
     log.close();
     expect(said).toHaveLength(1);
+  });
+});
+
+describe('a log that is taken away under a run', () => {
+  const sentence = () =>
+    `${path()} was removed or moved away while the run goes on: what follows is in a new file there.`;
+
+  /** Logs steps 1 and 2, lets `disturb` happen, and logs 3 and 4. */
+  async function logAround(disturb: () => Promise<void>): Promise<string[]> {
+    const said: string[] = [];
+    const log = logMetrics((message) => said.push(message));
+    log.observe(startEvent({ runDir }));
+    for (const step of [1, 2]) log.observe(stepEvent(step));
+    await disturb();
+    for (const step of [3, 4]) log.observe(stepEvent(step));
+    log.close();
+    return said;
+  }
+
+  test('removed: goes on in a new file that says so, and one notice', async () => {
+    expect(await logAround(() => rm(path()))).toEqual([sentence()]);
+    expect((await readLines())[0]).toMatchObject({ type: 'notice', message: sentence() });
+    expect(await readSteps()).toEqual([3, 4]);
+    run(3, [4, 5]);
+    expect(await readSteps()).toEqual([3, 4, 5]);
+  });
+
+  test('rotated: the former keeps its lines, a file that lies there already keeps its own', async () => {
+    const former = join(runDir, 'metrics.jsonl.1');
+    const said = await logAround(async () => {
+      await rename(path(), former);
+      await writeFile(path(), '{"of":"others"}');
+    });
+    expect(said).toEqual([sentence()]);
+    expect((await readLines()).map(({ type, of }) => of ?? type)).toEqual([
+      ...['others', 'notice', 'step', 'step'],
+    ]);
+    expect(await readFile(former, 'utf8')).toMatch(/"step":2,.*\n$/);
+  });
+
+  test('emptied in its place: later lines begin on a line of their own', async () => {
+    expect(await logAround(() => truncate(path(), 0))).toEqual([]);
+    expect(await readSteps()).toEqual([3, 4]);
+  });
+
+  test('added to by others: later lines begin on a line of their own', async () => {
+    expect(await logAround(() => appendFile(path(), '{"of":"others"}'))).toEqual([]);
+    expect(await readSteps()).toEqual([1, 2, 3, 4]);
+  });
+
+  test('with its directory: nothing is made, and the run is left to say it', async () => {
+    const moved = `${runDir}-moved`;
+    try {
+      expect(await logAround(() => rename(runDir, moved))).toEqual([]);
+      expect(nodeFs.existsSync(runDir)).toBe(false);
+      expect(await readFile(join(moved, 'metrics.jsonl'), 'utf8')).toContain('"step":4,');
+    } finally {
+      await rename(moved, runDir);
+    }
+  });
+
+  test('and whose name another one cannot have: one notice, and the run goes on', async () => {
+    const said = await logAround(async () => {
+      await rm(path());
+      nodeFs.mkdirSync(path());
+    });
+    expect(said).toHaveLength(1);
+    expect(said[0]).toMatch(/metrics\.jsonl: cannot be written: .*; the run goes on/);
   });
 });
 
