@@ -15,8 +15,11 @@ INLINE void locate_tokens(char *base, const sequence_args *x, size_t row0, size_
   for (size_t r = 0; r < rows; r++) token[r] = places[row_start[ranked[r]] + (int32_t)t];
 }
 
-/* Puts the state before the first step into the work buffers and behind the tokens. */
-INLINE void begin_states(char *base, const forward_args *x, size_t row0, size_t rows) {
+/*
+ * Puts the state before the first step into the work buffers and behind the tokens. A function of its own: inlined, it
+ * would take registers from the loops.
+ */
+static __attribute__((noinline)) void begin_states(char *base, const forward_args *x, size_t row0, size_t rows) {
   const size_t units = (size_t)x->s.units, stride = (size_t)x->s.state_stride;
   const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
   const double work[2] = {x->work_hidden, x->work_cell}, kept[2] = {x->s.hidden, x->s.cell};
