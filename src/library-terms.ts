@@ -6,6 +6,7 @@ const terms: readonly (readonly [RegExp, string])[] = [
   [/--run-dir\b/g, 'runDir'],
   [/--resume\b/g, 'resume: true'],
   [/--override\b/g, 'override: true'],
+  [/--checkpoint latest\b/g, "checkpoint: 'latest'"],
 ];
 
 /** Messages speak of the command line's options; a caller of the library has no command line. */

@@ -7,7 +7,7 @@ import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
 import type { TrainListener } from '../events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
-import { evaluateTerms, refuseInTerms } from './reading-terms.js';
+import { evaluateTerms, inTerms, refuseInTerms } from './reading-terms.js';
 import { formatTable, printLines } from './table.js';
 
 export const evaluateCommand = (context: Context) =>
@@ -92,7 +92,13 @@ async function evaluateFiles(
   { prepareHeldOut }: Library,
   observe: TrainListener,
 ): Promise<Evaluation> {
-  const heldOut = await prepareHeldOut(model, paths, '--data', observe);
+  const hear: TrainListener = (event) =>
+    observe(
+      event.type === 'notice'
+        ? { ...event, message: inTerms(evaluateTerms, event.message) }
+        : event,
+    );
+  const heldOut = await prepareHeldOut(model, paths, '--data', hear);
   try {
     if (heldOut.badRows > 0) {
       const message = `${formatCount(heldOut.badRows)} rows were left out, because they cannot be used (data.onBadRow)`;

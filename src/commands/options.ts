@@ -1,4 +1,5 @@
 import type { Options } from 'yargs';
+import { dataSchema } from '../config/data-schema.js';
 import { encodings } from '../data/input/encodings.js';
 import { UserError } from '../errors.js';
 import type { Context } from './context.js';
@@ -58,6 +59,17 @@ export const readingOptions = {
     choices: encodings,
     requiresArg: true,
     describe: 'How characters are written; that of the config by default',
+  },
+  delimiter: {
+    type: 'string',
+    coerce: delimiterOption,
+    requiresArg: true,
+    describe: 'What divides the cells of a table (\\t for a tab); that of the config by default',
+  },
+  quote: {
+    choices: ['"', 'auto', 'none'] as const,
+    requiresArg: true,
+    describe: 'What quotes the cells of a table; that of the config by default',
   },
   text: {
     type: 'string',
@@ -130,6 +142,17 @@ function columnOption(name: string): (given: unknown) => string | number | undef
     if (typeof given !== 'string') return undefined;
     return /^[1-9]\d{0,8}$/.test(given) ? Number(given) : given;
   };
+}
+
+/** Reads `--delimiter`, in which a tab may be written as messages write it. */
+function delimiterOption(given: unknown): string | undefined {
+  expectOnce('delimiter', given);
+  if (typeof given !== 'string') return undefined;
+  const { data: delimiter } = dataSchema.shape.delimiter.safeParse(given === '\\t' ? '\t' : given);
+  if (delimiter !== undefined) return delimiter;
+  throw new UserError(
+    `--delimiter: expected one character (\\t for a tab), no quotation mark and no end of a line, got ${JSON.stringify(given)}`,
+  );
 }
 
 /** yargs makes a list of an option that is given twice. */

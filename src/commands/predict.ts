@@ -117,6 +117,8 @@ export const predictCommand = (context: Context) =>
 interface ReadingArguments {
   format?: ExampleOptions['format'];
   encoding?: ExampleOptions['encoding'];
+  delimiter?: ExampleOptions['delimiter'];
+  quote?: ExampleOptions['quote'];
   text?: string | number | undefined;
   label?: string | number | undefined;
   onBadRow?: 'error' | 'skip' | undefined;
@@ -126,7 +128,7 @@ interface ReadingArguments {
 function planReading(
   { config: { data } }: Pick<TrainedModel, 'config'>,
   files: readonly string[],
-  { format, encoding, text, label, onBadRow }: ReadingArguments,
+  { format, encoding, delimiter, quote, text, label, onBadRow }: ReadingArguments,
 ): { paths: readonly string[]; reading: ExampleOptions } {
   const isPiped = files.length === 0;
   // Where columns have no names, another one for the text is another layout.
@@ -134,7 +136,9 @@ function planReading(
   return {
     paths: isPiped ? ['-'] : files,
     reading: {
-      ...{ header: data.header, delimiter: data.delimiter, quote: data.quote },
+      header: data.header,
+      delimiter: delimiter ?? data.delimiter,
+      quote: quote ?? data.quote,
       // Whoever pipes text into a model sends a row a line, in the encoding of terminals.
       format: format ?? (isPiped ? 'text' : data.format),
       encoding: encoding ?? (isPiped ? undefined : data.encoding),

@@ -10,19 +10,29 @@ type Terms = readonly (readonly [RegExp, string])[];
 export const predictTerms: Terms = [
   [/\bset data\.(text|label) to the one that is meant/g, 'name the one that is meant with --$1'],
   [/\bset data\.format\b/g, 'give --format'],
-  [/\bset data\.encoding to (?=\S+\.$)/g, 'give --encoding '],
+  [/\bset data\.delimiter to that(?=\.$)/g, 'give that as --delimiter'],
+  [/\bset data\.(encoding|delimiter|quote) to (?=\S+\.$)/g, 'give --$1 '],
   [
     /\bSet data\.encoding to that of the file, or data\.onBadRow to leave such rows out/g,
     'Give --encoding, or --on-bad-row skip to leave such rows without an answer',
   ],
+  [/\bset data\.textUnit to a smaller unit/g, 'divide it'],
 ];
 
-/** `evaluate` has none. */
+/** `evaluate` has none: what is measured is read as the training data was. */
 export const evaluateTerms: Terms = [
   [
     /\bset data\.(text|label) to the one that is meant/g,
     'the model expects the name that its training data had',
   ],
+  [/\bset data\.format\b/g, 'name it as what it is'],
+  [/\bset data\.(delimiter|quote|header) to \S+(?=\.$)/g, 'write it as the training data was'],
+  [/\bset data\.encoding to \S+(?=\.$)/g, 'convert it to the encoding of the training data'],
+  [
+    /\bSet data\.encoding to that of the file, or data\.onBadRow to leave such rows out/g,
+    'Convert it to the encoding of the training data',
+  ],
+  [/\bset data\.textUnit to a smaller unit/g, 'divide it'],
 ];
 
 export function inTerms(terms: Terms, message: string): string {

@@ -105,7 +105,7 @@ export async function admitResume(
     throw new UserError(
       `${name} holds a run of another config (${describeChanges(weighty)}): ` +
         (found
-          ? 'use that config or another --run-dir, or add --override to go on with the changed one'
+          ? `use that config or another --run-dir${adviseOverride(weighty)}`
           : 'it has no checkpoint yet, so that leaving out --resume starts it afresh'),
     );
   }
@@ -121,6 +121,14 @@ export async function admitResume(
     changes: [...weighty, ...harmless],
     overridden: weighty.map(({ key }) => key),
   };
+}
+
+/** Weights mean nothing for other words: then --override would only lead to the next refusal. */
+function adviseOverride(weighty: readonly ConfigChange[]): string {
+  const changes = (prefix: string): boolean => weighty.some(({ key }) => isBelow(key, [prefix]));
+  if (changes('data.tokenizer')) return '';
+  const condition = changes('data') ? ', if vocabulary and classes stay the same' : '';
+  return `, or add --override to go on with the changed one${condition}`;
 }
 
 /** Files with a run's names where no run is would be somebody's own. */

@@ -4,6 +4,9 @@ import { listNames, suggest } from '../input/names.js';
 /** The option that names a column. */
 export type ColumnKey = 'data.text' | 'data.label';
 
+/** What usually divides the cells of tables. */
+export const delimiters = [';', '\t', '|', ','];
+
 /**
  * The place of a named column in a header.
  *
@@ -38,7 +41,7 @@ export function findColumn(
 
 /** What to do about a header of one cell that another delimiter would divide. */
 export function adviseDelimiter(header: readonly string[]): string | undefined {
-  const counts = [';', '\t', '|', ','].map((delimiter) => ({
+  const counts = delimiters.map((delimiter) => ({
     delimiter,
     cells: header.length === 1 ? header[0]!.split(delimiter).length : 1,
   }));

@@ -35,7 +35,7 @@ export interface Example {
 /** A row that cannot be used. */
 export interface BadRow {
   readonly source: string;
-  /** As of an example; 0 for a line of a text that is read as one stream, and so is the row. */
+  /** As of an example; the row is 0 for a line of a text that is read as one stream. */
   readonly line: number;
   readonly row: number;
   /** A sentence that says what was expected, its first letter small; see RowError. */

@@ -61,7 +61,7 @@ function requireTextStart(start: Buffer, path: string, encoding: Encoding | unde
   const marked = detectEncoding(start);
   if (marked !== undefined && encoding !== undefined && marked !== encoding) {
     throw new UserError(
-      `${path} begins with the byte order mark of ${marked}, but is to be read as ${encoding}: set data.encoding (or --encoding) to ${marked}.`,
+      `${path} begins with the byte order mark of ${marked}, but is to be read as ${encoding}: set data.encoding to ${marked}.`,
     );
   }
   if ((encoding ?? marked)?.startsWith('utf-16') === true) return;

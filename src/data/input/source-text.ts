@@ -90,7 +90,8 @@ export async function explainEncoding(source: Source, options: TextOptions): Pro
   );
 }
 
-function countFeeds(text: string): number {
+/** Line feeds of a text. */
+export function countFeeds(text: string): number {
   let count = 0;
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) count += 1;
   return count;

@@ -131,8 +131,7 @@ class CorpusWork {
       if (piece.badRows === 0) continue;
       if (this.#badRows === 0) {
         const [first] = readBadRows(dir, piece);
-        const place = first!.line === 0 ? source.path : namePlace(source, lines + first!.line);
-        this.#firstBad = `${place}: ${first!.reason}`;
+        this.#firstBad = `${namePlace(source, lines + first!.line)}: ${first!.reason}`;
       }
       this.#badRows += piece.badRows;
     }

@@ -21,7 +21,7 @@ export async function writeQuarantine(
       const rows = readBadRows(dir, record).map((bad) => ({
         source: sources[source]!.path,
         ...bad,
-        line: bad.line === 0 ? 0 : linesBefore[i]! + bad.line,
+        line: linesBefore[i]! + bad.line,
         row: bad.row === 0 ? 0 : rowsBefore + bad.row,
       }));
       await file.write(rows.map((row) => `${JSON.stringify(row)}\n`).join(''));

@@ -37,7 +37,8 @@ describe('bad rows', () => {
       ],
       reasons: [
         'expected 2 cells as in the header, found 1.',
-        'expected 2 cells as in the header, found 3.',
+        'expected 2 cells as in the header, found 3; a quoted cell goes over several lines: ' +
+          'if quotation marks are part of the text here, set data.quote to auto.',
         'expected the name of a class in "label", found nothing.',
       ],
     });

@@ -99,25 +99,30 @@ describe('CSV', () => {
   it('names the exact line of a row that is no CSV, far into a file', async () => {
     const good = '"a\nb",x\n'.repeat(40_000);
     expect(await refuse({ 'a.csv': `text,label\n${good}"q"uote,x\n${good}` })).toBe(
-      'a.csv, line 80002: expected "," or the end of the line after a closing quotation mark.',
+      'a.csv, line 80002: expected "," or the end of the line after a closing quotation mark: if quotation marks are part of the text here, set data.quote to auto.',
     );
     expect(await refuse({ 'a.csv': `text,label\n${good}"open,x\n` })).toBe(
-      'a.csv, line 80002: a quotation mark is never closed.',
+      'a.csv, line 80002: a quotation mark is never closed: if quotation marks are part of the text here, set data.quote to auto.',
     );
   });
 
   it('refuses a quotation mark that is never closed in time that grows with the row alone', async () => {
     const rows = 'some words,x\n'.repeat(30_000);
     expect(await refuse({ 'a.csv': `text,label\na,b\n"open,x\n${rows}` })).toBe(
-      'a.csv, line 3: a quotation mark is never closed.',
+      'a.csv, line 3: a quotation mark is never closed: if quotation marks are part of the text here, set data.quote to auto.',
     );
     expect(await refuse({ 'a.csv': `text,label\na,b\n"open,x\n${rows}"a",x\n` })).toBe(
-      'a.csv, line 3: expected "," or the end of the line after a closing quotation mark.',
+      'a.csv, line 3: expected "," or the end of the line after a closing quotation mark: if quotation marks are part of the text here, set data.quote to auto.',
     );
     const pieces = from(['text\na\n', '"open', ...Array.from(rows.slice(0, 2000))]);
     const batches = await collect(parseCsv(pieces, { ...csv, longestRow: 1000 }));
     const parsed = batches.flatMap((batch) => batch.rows);
-    expect(parsed[2]).toEqual({ line: 3, cells: [], fault: 'a quotation mark is never closed.' });
+    expect(parsed[2]).toEqual({
+      line: 3,
+      cells: [],
+      fault:
+        'a quotation mark is never closed: if quotation marks are part of the text here, set data.quote to auto.',
+    });
     expect(parsed[3]).toEqual({ line: 4, cells: ['some words', 'x'] });
     const endless = from(['a\n', 'x'.repeat(2000)]);
     await expect(collect(parseCsv(endless, { ...csv, longestRow: 1000 }))).rejects.toThrow(

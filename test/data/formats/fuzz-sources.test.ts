@@ -46,7 +46,7 @@ const inCsv = /, line \d+: |has no column|names the column|is binary data|seems 
 const inJsonl = /, line \d+: |is binary data|seems to be UTF-16/;
 const inParquet =
   /, row group \d+, column "|, row \d+: |damaged|has no column|is a list|expected strings/;
-const packed = /data is (damaged|cut off)|data asks for a window/;
+const packed = /is no (gzip|zstd) data|data is (damaged|cut off)|data asks for a window/;
 const or = (...patterns: RegExp[]): RegExp =>
   new RegExp(patterns.map(({ source }) => source).join('|'));
 

@@ -53,6 +53,34 @@ describe('a refusal says what a file is', () => {
   });
 });
 
+describe('a table whose quotation marks are part of the text', () => {
+  const advice = /if quotation marks are part of the text here, set data\.quote to auto\.$/;
+  const files = {
+    'closed by the next one': 'text,label\n"open,x\na,b\n"c"d,e\n',
+    'never closed': 'text,label\n"open,x\na,b\n',
+    'closed where a cell ends': 'text,label\n"open,x\na,b\nc",d,e\n',
+    'within a line': 'text,label\n"a" b,x\n',
+  };
+
+  it.each(Object.entries(files))('is told how to be read: %s', async (_, content) => {
+    expect(await refusalOf('a.csv', content)).toMatch(advice);
+    const followed = await refusalOf('a.csv', content, { quote: 'auto' });
+    expect(followed).toMatch(
+      content.includes('d,e') && !content.includes('"c"') ? /found 3\.$/ : /^no refusal$/,
+    );
+  });
+
+  it('is told of its delimiter where that follows quoted cells', async () => {
+    for (const delimiter of [';', '\t', '|']) {
+      const content = `"text"${delimiter}"label"\n"a"${delimiter}"b"\n`;
+      expect(await refusalOf('a.csv', content)).toContain(
+        `set data.delimiter to ${JSON.stringify(delimiter)}.`,
+      );
+      expect(await refusalOf('a.csv', content, { delimiter })).toBe('no refusal');
+    }
+  });
+});
+
 it('members that stand twice are found however their names are written', async () => {
   for (const other of ['"\\u0074ext"', '"t\\u0065xt"', '"tex\\u0074" ']) {
     expect(isTwice(`{"text":"a",${other}:"b"}`, 'text')).toBe(true);

@@ -96,7 +96,9 @@ describe('a stream of text', () => {
       readStreamText(source(path('a.txt')), {}, (line) => bad.push(line)),
     );
     const kept = lines.filter((_, i) => ![0, 9999, 39_999].includes(i));
-    expect(found.join('')).toBe(`${kept.join('\r\n')}\r\n`);
+    expect(found.map(({ text }) => text).join('')).toBe(`${kept.join('\r\n')}\r\n`);
+    expect(found.reduce((sum, part) => sum + part.lines, 0)).toBe(39_999);
+    expect(bad.map(({ line }) => line)).toEqual([1, 10_000, 40_000]);
     expect(bad.map(({ raw }) => raw)).toEqual(['\ufffdine 0', '\ufffdine 9999', '\ufffdine 39999']);
   });
 });

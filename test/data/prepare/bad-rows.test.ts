@@ -109,6 +109,26 @@ describe('a bad row', () => {
     );
   });
 
+  it('of a stream is told with its true line, however the parts were cut that lie before it', async () => {
+    const text = Buffer.from(Array.from({ length: 1500 }, (_, i) => `line ${i}\n`).join(''));
+    const broken = Buffer.from(text);
+    const places = [900, 1499].map((i) => broken.indexOf(`line ${i}\n`));
+    for (const at of places) broken[at] = 0xe9;
+    const place = await scratch({ 'a.txt': broken });
+    const data = { train: place.path('a.txt'), validation: 0, storeDir: place.path('stores') };
+    const configured = (more: object) => configure('language-model', { ...data, ...more });
+    await expect(prepare(configured({ onBadRow: 'error' }))).rejects.toThrow(
+      `${place.path('a.txt')}, line 901: `,
+    );
+    await expect(prepare(configured({ onBadRow: 'skip', maxBadRows: 1 }))).rejects.toThrow(
+      `the first is ${place.path('a.txt')}, line 901: `,
+    );
+    const { corpus } = await prepare(configured({ onBadRow: 'quarantine' }));
+    const kept = await readFile(join(corpus.storeDir, 'quarantine.jsonl'), 'utf8');
+    const lines = kept.trimEnd().split('\n');
+    expect(lines.map((line) => (JSON.parse(line) as { line: number }).line)).toEqual([901, 1500]);
+  });
+
   it('of a class that training rows have not is named with its true line', async () => {
     const train = toCsv(makeRows(50));
     const held = toCsv([...makeRows(150), { text: 'x', label: 'new' }, ...makeRows(60)]);

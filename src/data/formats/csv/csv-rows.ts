@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { UserError } from '../../../errors.js';
 import { adviseDelimiter, type ColumnKey, findColumn } from '../columns.js';
 import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
-import { chooseQuoting, type CsvRow, type Quoting } from './csv-scan.js';
+import { adviseQuote, chooseQuoting, type CsvRow, type Quoting } from './csv-scan.js';
 import { isBlank } from '../lines.js';
 import { RowError } from '../row-error.js';
 import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
@@ -177,7 +177,9 @@ function readBatch(
   function findFault(cells: readonly string[]): string | undefined {
     if (cells.length !== width) {
       const like = hasHeader(options) ? 'in the header' : 'in the first row';
-      return `expected ${width} cells as ${like}, found ${cells.length}.`;
+      const spans = cells.some((cell) => /[\r\n]/.test(cell));
+      const advice = spans ? `; a quoted cell goes over several lines: ${adviseQuote}` : '';
+      return `expected ${width} cells as ${like}, found ${cells.length}${advice}.`;
     }
     if (isHeader(cells)) {
       return 'this row repeats the header: are several files joined? Each of them is read by itself.';

@@ -1,3 +1,4 @@
+import { delimiters } from '../columns.js';
 import type { RowOptions } from '../rows.js';
 import type { Format } from '../../input/sources.js';
 
@@ -190,7 +191,7 @@ function readQuoted(
     if (!isEnd) return 'unfinished';
     return quoting === 'line'
       ? undefined
-      : { fault: 'a quotation mark is never closed.', at: text.length };
+      : { fault: `a quotation mark is never closed: ${adviseQuote}.`, at: text.length };
   }
   const end = quoting === 'line' ? close + 1 : skipSpace(text, close + 1, delimiter);
   // The mark may be the first of two.
@@ -198,11 +199,20 @@ function readQuoted(
   const follows = text.charAt(end);
   if (follows !== delimiter && follows !== '\n' && follows !== '\r' && follows !== '') {
     if (quoting === 'line') return undefined;
-    const expected = `expected ${JSON.stringify(delimiter)} or the end of the line`;
-    return { fault: `${expected} after a closing quotation mark.`, at: end };
+    const expected = `expected ${JSON.stringify(delimiter)} or the end of the line after a closing quotation mark`;
+    // White space is passed over, and a tab is some.
+    const divides = [text.charAt(close + 1), follows].find((each) => delimiters.includes(each));
+    const advice =
+      divides === undefined
+        ? adviseQuote
+        : `if ${JSON.stringify(divides)} divides the cells, set data.delimiter to ${JSON.stringify(divides)}`;
+    return { fault: `${expected}: ${advice}.`, at: end };
   }
   return { cell: inside.includes('"') ? inside.replaceAll('""', '"') : inside, end };
 }
+
+/** What may be done about quotation marks that do not stand where they should. */
+export const adviseQuote = 'if quotation marks are part of the text here, set data.quote to auto';
 
 /** Behind the end of the line that begins at `start`; undefined where the text does not tell. */
 function findLineEnd(text: string, start: number, isEnd: boolean): number | undefined {

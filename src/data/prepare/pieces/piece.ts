@@ -15,7 +15,7 @@ import type { PieceRecord } from './records.js';
  */
 
 /** Raised whenever the layout of a piece or what is cut from the same text changes. */
-export const pieceVersion = 2;
+export const pieceVersion = 3;
 
 /** Words and rows lie in this many buckets by the top bits of their hashes. */
 export const bucketBits = 10;

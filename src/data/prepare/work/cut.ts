@@ -1,8 +1,8 @@
 import { type ExampleOptions, readSource } from '../../formats/examples.js';
 import { RowError } from '../../formats/row-error.js';
-import { type BytesObserver, readContent, readText } from '../../input/source-text.js';
+import { type BytesObserver, countFeeds, readContent, readText } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
-import { type BadLine, readStreamText } from '../../input/stream-text.js';
+import { type BadLine, readStreamText, type StreamPart } from '../../input/stream-text.js';
 import {
   type CuttingOptions,
   createLocalCutter,
@@ -138,7 +138,8 @@ class ExtentCutting {
       this.#countWork(0, tokens!);
       await this.#rollWhenFull();
     };
-    for await (const text of this.#readStream()) {
+    for await (const { text, lines } of this.#readStream()) {
+      this.#lines += lines;
       const joined = rest + text;
       const found = this.cutter.findCut(joined);
       const index = found === 0 && joined.length > longestUncut ? joined.length : found;
@@ -148,11 +149,11 @@ class ExtentCutting {
     if (rest !== '') await add(rest);
   }
 
-  #readStream(): AsyncGenerator<string, void, undefined> {
+  #readStream(): AsyncIterable<StreamPart> {
     const { cutting, source, extent, refusesBadRows } = this.input;
-    if (refusesBadRows) return readText(source, cutting.reading, extent, this.#observe);
-    // Lines of a stream are not counted.
-    const place = { source: source.path, line: 0, row: 0 };
+    if (refusesBadRows) return withLines(readText(source, cutting.reading, extent, this.#observe));
+    // Rows of a stream are not counted.
+    const place = { source: source.path, row: 0 };
     const onBadLine = (bad: BadLine): void => this.#piece.addBad({ ...place, ...bad });
     return readStreamText(source, cutting.reading, onBadLine, extent, this.#observe);
   }
@@ -174,6 +175,11 @@ class ExtentCutting {
     this.#pieces.push(record);
     this.#syncs.push(synced);
   }
+}
+
+/** Where a bad line ends everything, none is left out; but lines before those of later extents count. */
+async function* withLines(pieces: AsyncIterable<string>): AsyncGenerator<StreamPart> {
+  for await (const text of pieces) yield { text, lines: countFeeds(text) };
 }
 
 function lastRow(rows: readonly Pick<PlacedRow, 'row'>[]): number {

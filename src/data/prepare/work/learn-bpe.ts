@@ -88,7 +88,8 @@ async function* readStream(
   observe?: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   if (source.format === 'text') {
-    yield* readStreamText(source, reading, () => undefined, undefined, observe);
+    const parts = readStreamText(source, reading, () => undefined, undefined, observe);
+    for await (const { text } of parts) yield text;
     return;
   }
   const options = { ...reading, onBadRow: 'skip' } as const;

@@ -54,16 +54,26 @@ describe('rows that are scanned', () => {
     const { rows } = scanRows(text, 1, { delimiter: ',', quoting: 'full', isEnd: true });
     expect(rows.map(({ line, cells, fault }) => [line, fault ?? cells])).toEqual([
       [1, ['a', 'b']],
-      [2, 'expected "," or the end of the line after a closing quotation mark.'],
+      [
+        2,
+        'expected "," or the end of the line after a closing quotation mark: if quotation marks are part of the text here, set data.quote to auto.',
+      ],
       [3, ['c', 'd']],
-      [4, 'expected "," or the end of the line after a closing quotation mark.'],
+      [
+        4,
+        'expected "," or the end of the line after a closing quotation mark: if quotation marks are part of the text here, set data.quote to auto.',
+      ],
       [5, ['f', 'g']],
       [6, ['h\ni', 'j']],
       [8, ['k', 'l']],
     ]);
-    expect(scan('a\n"open\nb\n')).toEqual([['a'], 'a quotation mark is never closed.', ['b']]);
+    expect(scan('a\n"open\nb\n')).toEqual([
+      ['a'],
+      'a quotation mark is never closed: if quotation marks are part of the text here, set data.quote to auto.',
+      ['b'],
+    ]);
     expect(scan('"one\ntwo" x,y\nz\n')).toEqual([
-      'expected "," or the end of the line after a closing quotation mark.',
+      'expected "," or the end of the line after a closing quotation mark: if quotation marks are part of the text here, set data.quote to auto.',
       'a quotation mark in a cell, behind a row that is no CSV.',
       ['z'],
     ]);

@@ -1,0 +1,38 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { evaluateTerms, inTerms, predictTerms } from '../../src/commands/reading-terms.js';
+import { readingOptions } from '../../src/commands/options.js';
+
+/** Every piece of advice about a key of `data` that reading files gives, as it stands in the code. */
+function listAdvice(): string[] {
+  return ['src/data/formats', 'src/data/input'].flatMap((room) =>
+    readdirSync(room, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .flatMap((name) => {
+        const code = readFileSync(join(room, name), 'utf8').replaceAll(/\$\{key\}/g, 'data.text');
+        return Array.from(code.matchAll(/\b[Ss]et data\.[^'`]*?(?=['`])/g), ([advice]) => advice);
+      }),
+  );
+}
+
+/** As it is said: a value in the place of what is told by the file, and the end of a sentence. */
+function say(advice: string): string {
+  return `${advice.replaceAll(/\$\{.*\}/g, 'this').replace(/\.$/, '')}.`;
+}
+
+test('advice to set a key of the config is given in terms of what predict and evaluate take', () => {
+  const advice = listAdvice().map(say);
+  expect(advice.length).toBeGreaterThan(8);
+  for (const each of advice) {
+    const asPredict = inTerms(predictTerms, each);
+    // Rows of the training files alone are looked at for a header.
+    if (!each.includes('data.header')) expect(asPredict, each).not.toMatch(/data\.\w/);
+    for (const [, option] of asPredict.matchAll(/--([a-z-]+)/g)) {
+      expect([...Object.keys(readingOptions), 'on-bad-row'], each).toContain(option);
+    }
+    const asEvaluate = inTerms(evaluateTerms, each);
+    expect(asEvaluate, each).not.toMatch(/data\.\w/);
+    expect(asEvaluate, each).not.toContain('--');
+  }
+});
