@@ -24,6 +24,7 @@ const rooms = [
   'config',
   'data/tokenizers',
   'model',
+  'optimizers',
   'backend',
   'tensor',
   'system',

@@ -30,6 +30,7 @@ export class Snapshot {
   /** Allocates the copies once; `take` fills them. */
   constructor(engine: Engine) {
     const { plan, heap } = engine;
+    const kept = plan.optimizer.kernel.states;
     const tensorOf = (name: string, shape: readonly number[], source: FloatArray) => ({
       name,
       shape: [...shape],
@@ -38,7 +39,7 @@ export class Snapshot {
     });
     this.#model = plan.parameters.map((p) => tensorOf(p.name, p.shape, heap.flat(p.value)));
     this.#optimizer = plan.parameters.flatMap((p) =>
-      p.states.map((state, i) => tensorOf(stateName(p.name, i), p.shape, heap.flat(state))),
+      p.states.map((state, i) => tensorOf(`${p.name}.${kept[i]!}`, p.shape, heap.flat(state))),
     );
     this.#states = plan.carried.map(({ name, states, panel0, width }) => {
       const data = new Float32Array(plan.sizes.maxRows * width);
@@ -56,7 +57,7 @@ export class Snapshot {
   }
 
   /**
-   * Copies weights, moments and the state that the next batch, in `slot`, will start from.
+   * Copies weights, what the optimizer keeps of them, and the state that the next batch, in `slot`, will start from.
    *
    * @throws UserError naming the first parameter with a value that is not finite: nobody could go on from it
    */
@@ -148,13 +149,6 @@ async function renameIfThere(from: string, to: string, fs: RunFileSystem): Promi
   }
 }
 
-/** What PyTorch calls Adam's states, the first and the second one. */
-const STATES = ['exp_avg', 'exp_avg_sq'];
-
-function stateName(parameter: string, state: number): string {
-  return `${parameter}.${STATES[state]}`;
-}
-
 /** What a carried state is called in the optimizer's file. */
 function fileName(state: string): string {
   return `carried.${state}`;
@@ -170,7 +164,7 @@ export async function loadModel(
   await loadTensors(path.join(checkpoint, MODEL_FILE), targets, fs);
 }
 
-/** Loads the optimizer's moments, and the state carried into the batch in `slot`. */
+/** Loads what the optimizer keeps of the weights, and the state carried into the batch in `slot`. */
 export async function loadOptimizer(
   engine: Engine,
   checkpoint: string,
@@ -178,9 +172,10 @@ export async function loadOptimizer(
   fs: RunFileSystem = nodeFs,
 ): Promise<void> {
   const { plan, heap } = engine;
+  const kept = plan.optimizer.kernel.states;
   const targets = new Map<string, FloatArray>();
   for (const p of plan.parameters) {
-    p.states.forEach((state, i) => targets.set(stateName(p.name, i), heap.flat(state)));
+    p.states.forEach((state, i) => targets.set(`${p.name}.${kept[i]!}`, heap.flat(state)));
   }
   for (const { name, width } of plan.carried) {
     targets.set(fileName(name), new Float32Array(plan.sizes.maxRows * width));

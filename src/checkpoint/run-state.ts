@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { optimizerSchema } from '../config/optimizer-schema.js';
 import { UserError } from '../errors.js';
+import { keptOf } from '../optimizers/registry.js';
 import { explainDisk, readText, type RunFileSystem } from '../system/disk.js';
 import { readSafetensorsHeader, type TensorEntry } from './safetensors.js';
 
@@ -91,7 +93,7 @@ export function digestText(text: string): string {
 
 /**
  * Reads `state.json` and checks every file that it lists: size, SHA-256, the layout of the tensors, and that
- * weights and moments are of the same ones.
+ * weights and what the optimizer keeps of them belong together.
  *
  * @throws UserError naming the first file that is missing, truncated or altered
  */
@@ -115,18 +117,35 @@ export async function verifyCheckpoint(
     headers.push(await readSafetensorsHeader(file, { fs }));
   }
   const [model, optimizer] = headers;
-  checkMoments(checkpoint, model!, optimizer!);
+  checkKept(checkpoint, state, model!, optimizer!);
   return state;
 }
 
+/** Of what a checkpoint has signed: early versions, which signed nothing, had one optimizer. */
+const signedOptimizer = z.object({
+  train: z.object({ optimizer: optimizerSchema.prefault({}) }).prefault({}),
+});
+
 /** Each file is sound in itself; do they belong together? */
-function checkMoments(checkpoint: string, model: TensorEntry[], optimizer: TensorEntry[]): void {
+function checkKept(
+  checkpoint: string,
+  { config = {} }: RunState,
+  model: TensorEntry[],
+  optimizer: TensorEntry[],
+): void {
+  const signed = signedOptimizer.safeParse(config);
+  if (!signed.success) {
+    throw new UserError(
+      `${path.join(checkpoint, STATE_FILE)}: its optimizer is not one that this version of lockstep knows`,
+      { cause: signed.error },
+    );
+  }
+  const kept = keptOf(signed.data.train.optimizer);
   const shapes = new Map(optimizer.map(({ name, shape }) => [name, shape.join()]));
   for (const { name, shape } of model) {
-    const moments = [`${name}.exp_avg`, `${name}.exp_avg_sq`];
-    if (moments.some((moment) => shapes.get(moment) !== shape.join())) {
+    if (kept.some((what) => shapes.get(`${name}.${what}`) !== shape.join())) {
       throw new UserError(
-        `${path.join(checkpoint, OPTIMIZER_FILE)}: damaged: expected two moments of each tensor of ` +
+        `${path.join(checkpoint, OPTIMIZER_FILE)}: damaged: expected ${kept.join(' and ')} of each tensor of ` +
           `${MODEL_FILE}, not found for ${JSON.stringify(name.slice(0, 80))}`,
       );
     }

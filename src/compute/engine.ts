@@ -1,4 +1,3 @@
-import { adam, type AdamSetting } from '../backend/kernels/adam.js';
 import { UPDATE_SETTINGS, type UpdateSetting } from '../backend/kernels/update.js';
 import {
   allocateBlock,
@@ -66,11 +65,10 @@ export function plannedBytes(backend: BackendKind, sizes: NetworkSizes): number 
   return planEngine(backend, sizes).buffers.bytes;
 }
 
-export interface OptimizerSettings {
+/** What may change from step to step. */
+export interface StepSettings {
   learningRate: number;
-  beta1: number;
-  beta2: number;
-  epsilon: number;
+  /** Global norm that gradients are scaled down to; null leaves them. */
   clipNorm: number | null;
 }
 
@@ -92,6 +90,7 @@ export class Engine {
   readonly #layouter: BatchLayouter;
   readonly #predicted: Int32Array;
   readonly #settings: Float64Array;
+  readonly #settingNames: readonly string[];
   readonly #clocks: Float64Array;
   readonly #gradientSeconds: Float64Array;
   readonly #sums: BatchSums[];
@@ -131,6 +130,7 @@ export class Engine {
     );
     this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#settings = heap.flatDoubles(plan.settings);
+    this.#settingNames = [...UPDATE_SETTINGS, ...plan.optimizer.kernel.settings];
     this.#clocks = heap.flatDoubles(plan.clocks);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
     this.#sums = plan.slots.map((_, slot) => new BatchSums(heap, plan, slot));
@@ -191,10 +191,10 @@ export class Engine {
   async trainStep(
     slot: number,
     step: number,
-    optimizer: OptimizerSettings,
+    settings: StepSettings,
     meanwhile?: () => void,
   ): Promise<StepResult> {
-    this.#writeSettings(step, optimizer);
+    this.#writeSettings(step, settings);
     // The evaluations since the last step have left their time there.
     this.#clocks.fill(0);
     const training = this.runStage('train', slot);
@@ -265,24 +265,17 @@ export class Engine {
     }
   }
 
-  #writeSettings(step: number, optimizer: OptimizerSettings): void {
-    const { learningRate, beta1, beta2, epsilon, clipNorm } = optimizer;
-    const settings: Record<UpdateSetting | AdamSetting, number> = {
+  #writeSettings(step: number, { learningRate, clipNorm }: StepSettings): void {
+    const { optimizer } = this.plan;
+    const settings: Record<UpdateSetting, number> & Record<string, number> = {
       step,
       // Follows from the gradient's norm: whoever updates writes it.
       scale: 1,
-      stepSize: learningRate / (1 - beta1 ** step),
-      beta1,
-      beta2,
-      oneMinusBeta1: 1 - beta1,
-      oneMinusBeta2: 1 - beta2,
-      inverseCorrection2: 1 / Math.sqrt(1 - beta2 ** step),
-      epsilon,
-      learningRate,
       clipNorm: clipNorm ?? Infinity,
+      ...optimizer.settings(step, learningRate),
     };
-    [...UPDATE_SETTINGS, ...adam.settings].forEach((name, place) => {
-      this.#settings[place] = settings[name];
+    this.#settingNames.forEach((name, place) => {
+      this.#settings[place] = settings[name]!;
     });
   }
 }

@@ -4,6 +4,7 @@ import type { BatchSource } from '../data/batches/batches.js';
 import { recurrencesOf } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
+import { describeOptimizer } from '../optimizers/registry.js';
 import { describeStack } from '../model/stack.js';
 import { UserError } from '../errors.js';
 import { chooseTeams } from '../model/work/teams.js';
@@ -94,6 +95,7 @@ export function networkSizes(
     shards: shardCount(config.train.shards, config.train.batchSize * longestRow(config)),
     seed: config.train.seed,
     training,
+    optimizer: describeOptimizer(config.train.optimizer),
   };
 }
 

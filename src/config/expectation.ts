@@ -44,7 +44,11 @@ function chooseVariant(node: SchemaNode, value: unknown): SchemaNode {
   const variants = node.oneOf;
   if (variants === undefined) return node;
   const kind = valueAt(value, ['kind']);
-  const chosen = variants.find((variant) => variant.properties?.['kind']?.const === kind);
+  const chosen = variants.find(({ properties }) =>
+    kind === undefined
+      ? properties?.['kind']?.default !== undefined
+      : properties?.['kind']?.const === kind,
+  );
   if (chosen !== undefined) return chosen;
   // No variant fits: all that is known is which kinds there are.
   const kinds = variants.map((variant) => variant.properties?.['kind']?.const);

@@ -11,6 +11,7 @@ export interface SchemaNode {
   /** Variants told apart by the constant in their `kind`. */
   oneOf?: SchemaNode[];
   const?: unknown;
+  default?: unknown;
   enum?: unknown[];
   minimum?: number;
   maximum?: number;

@@ -105,7 +105,7 @@ function listKeys(node: SchemaNode, path: string[] = []): string[][] {
 
 /** Values that are fine alone and impossible together. */
 export function checkTogether(config: Config): Problem[] {
-  const { task, data } = config;
+  const { task, data, train } = config;
   const problems: Problem[] = [];
   if (task === 'classify' && data.format === 'text') {
     problems.push({
@@ -128,6 +128,13 @@ export function checkTogether(config: Config): Problem[] {
         message: `expected data.validation and data.test to leave at least a tenth of the rows to train on, got ${data.validation} and ${data.test}`,
       });
     }
+  }
+  const { optimizer } = train;
+  if (optimizer.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0) {
+    problems.push({
+      path: ['train', 'optimizer', 'nesterov'],
+      message: 'expected train.optimizer.momentum above 0 beside it, got 0',
+    });
   }
   if (data.tokenizer.kind === 'word') problems.push(...checkWords(data.tokenizer));
   return problems;

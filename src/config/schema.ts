@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { recurrentOptions } from '../model/layers/recurrence.js';
 import { CELLS } from '../model/layers/registry.js';
+import { float32 } from '../tensor/float32.js';
 import { dataSchema, pathSchema } from './data-schema.js';
+import { optimizerSchema } from './optimizer-schema.js';
 
 /**
  * Configuration of a run: one schema gives the types, the defaults, the checks and, by its
@@ -9,16 +11,6 @@ import { dataSchema, pathSchema } from './data-schema.js';
  */
 
 const count = z.int().positive();
-
-/** For numbers that the kernels take as float32. */
-const fitsFloat32 = (value: number): boolean => {
-  const rounded = Math.fround(value);
-  return Number.isFinite(rounded) && (rounded === 0) === (value === 0) && rounded < 1 === value < 1;
-};
-
-const misfit = {
-  error: 'expected a number that rounding to float32 turns into neither 0 nor 1 nor infinity',
-};
 
 const layerSchema = z.strictObject({
   cell: z.enum(CELLS).default('lstm'),
@@ -32,53 +24,9 @@ const modelSchema = z.strictObject({
     .min(1)
     .default([{ cell: 'lstm', hiddenSize: 128 }])
     .describe('Stacked recurrent layers, the first one first.'),
-  dropout: z
-    .number()
-    .min(0)
-    .lt(1)
-    .refine(fitsFloat32, misfit)
+  dropout: float32(z.number().min(0).lt(1))
     .default(0)
     .describe("Share of every LSTM layer's outputs that is dropped in training."),
-});
-
-const scheduleSchema = z.strictObject({
-  kind: z
-    .enum(['constant', 'linear', 'cosine'])
-    .default('constant')
-    .describe(
-      'How the learning rate goes on after the warm-up: it stays, or falls to nothing by the end of `train.epochs` in a straight line or in half a cosine wave.',
-    ),
-  warmupSteps: z
-    .int()
-    .min(0)
-    .default(0)
-    .describe('Updates in which the learning rate rises from nothing to its full value.'),
-});
-
-const optimizerSchema = z.strictObject({
-  kind: z.enum(['adam']).default('adam'),
-  learningRate: z.number().positive().max(10).refine(fitsFloat32, misfit).default(0.001),
-  schedule: scheduleSchema.prefault({}),
-  beta1: z
-    .number()
-    .min(0)
-    .lt(1)
-    .refine(fitsFloat32, misfit)
-    .default(0.9)
-    .describe("Decay of the gradients' running mean, per step."),
-  beta2: z
-    .number()
-    .min(0)
-    .lt(1)
-    .refine(fitsFloat32, misfit)
-    .default(0.999)
-    .describe('Decay of the running mean of their squares, per step.'),
-  epsilon: z
-    .number()
-    .positive()
-    .refine(fitsFloat32, misfit)
-    .default(1e-8)
-    .describe("Added to the update's denominator."),
 });
 
 const checkpointSchema = z.strictObject({
@@ -124,10 +72,7 @@ const trainSchema = z.strictObject({
       'Ends the run after this many updates, whatever `epochs` says; 0 writes the initial weights and no more.',
     ),
   optimizer: optimizerSchema.prefault({}),
-  clipNorm: z
-    .number()
-    .positive()
-    .refine(fitsFloat32, misfit)
+  clipNorm: float32(z.number().positive())
     .nullable()
     .default(5)
     .describe(

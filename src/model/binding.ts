@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/backend.js';
-import { adam } from '../backend/kernels/adam.js';
 import type { RowMap } from '../backend/kernels/rows.js';
 import { weightGradient, type WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
 import type { SlotPlan } from './batch/slot-plan.js';
 import type { SlotView } from './batch/slot-view.js';
@@ -19,6 +19,7 @@ export interface Binding {
   backend: Backend;
   heap: Heap;
   sizes: NetworkSizes;
+  optimizer: Optimizer;
   parameters: readonly ParameterPlan[];
   slot: number;
   slotPlan: SlotPlan;
@@ -35,6 +36,7 @@ export interface BoundParameter {
   value: Tensor;
   rows: RowMap;
   units: number;
+  decays: boolean;
   /** What the optimizer keeps of it. */
   states: Tensor[];
   gradient?: Tensor;
@@ -49,6 +51,7 @@ export function bindParameter({ heap, parameters }: Binding, name: string): Boun
     value: heap.tensor(p.value),
     rows: p.rows,
     units: p.units,
+    decays: p.decays,
     states: p.states.map((spec) => heap.tensor(spec)),
     ...(p.gradient && { gradient: heap.tensor(p.gradient) }),
     ...(p.done && { done: heap.indices(p.done) }),
@@ -66,15 +69,15 @@ export function bindUpdate(
   name: string,
   sparse?: { gradient: Tensor; index: IndexTensor },
 ): RowKernel {
-  const { backend, settings, scratch } = binding;
+  const { backend, optimizer, settings, scratch } = binding;
   const parameter = bindParameter(binding, name);
-  return backend.bind(adam, {
+  return backend.bind(optimizer.kernel, {
     parameter: parameter.value,
     states: parameter.states,
     gradient: sparse?.gradient ?? parameter.gradient!,
     ...(sparse && { index: sparse.index }),
     rows: parameter.rows,
-    weightDecay: 0,
+    weightDecay: parameter.decays ? optimizer.weightDecay : 0,
     done: parameter.done!,
     settings,
     scratch,

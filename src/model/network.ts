@@ -82,6 +82,7 @@ export class Network {
     const training = sizes.training && slot < SLOT.evaluation;
     this.#binding = {
       ...{ backend, heap, sizes, slot, slotPlan, training },
+      optimizer: plan.optimizer,
       parameters: plan.parameters,
       view: this.#view,
       scratch: heap.tensor(plan.scratch[thread]!),

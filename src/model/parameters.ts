@@ -12,6 +12,8 @@ export interface Parameter {
   /** Units of 16 rows that are updated, packed and summed together. */
   units: number;
   initial: Initial;
+  /** Whether weight decay takes from it. */
+  decays: boolean;
   gradientKind: GradientKind;
 }
 
@@ -52,7 +54,7 @@ export function matrix(
   initial: Initial,
   { rows = PLAIN_ROWS, gradientKind = { kind: 'own' } }: Partial<Parameter> = {},
 ): Parameter {
-  return { name, shape, rows, units: unitsOf(shape[0], rows), initial, gradientKind };
+  return { name, shape, rows, units: unitsOf(shape[0], rows), initial, decays: true, gradientKind };
 }
 
 /** A bias, whose gradient is formed together with that of the weights of the same rows. */
@@ -62,7 +64,8 @@ export function bias(
   initial: Initial,
   { rows = PLAIN_ROWS, gradientKind = { kind: 'with weights' } }: Partial<Parameter> = {},
 ): Parameter {
-  return { name, shape: [length], rows, units: unitsOf(length, rows), initial, gradientKind };
+  const units = unitsOf(length, rows);
+  return { name, shape: [length], rows, units, initial, decays: false, gradientKind };
 }
 
 /** PyTorch's usual bound for the weights of a layer of so many inputs, or of hidden units. */

@@ -1,6 +1,7 @@
-import { adam } from '../backend/kernels/adam.js';
 import { MOST_SETTINGS, updateScratch } from '../backend/kernels/update.js';
 import { GRADIENT_SCRATCH } from '../backend/kernels/weight-gradient.js';
+import type { Optimizer } from '../optimizers/optimizer.js';
+import { createOptimizer } from '../optimizers/registry.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import { planSlot, type SlotPlan } from './batch/slot-plan.js';
 import { describeNetwork } from './describe.js';
@@ -16,6 +17,7 @@ import { CLAIMED_PHASES, MOST_PIECES } from './work/shares.js';
 
 export interface NetworkPlan {
   sizes: NetworkSizes;
+  optimizer: Optimizer;
   /** What the loss reads: its rows have a target each. */
   top: Signal;
   parameters: ParameterPlan[];
@@ -55,7 +57,9 @@ const KERNEL_ARGUMENTS = 32;
 export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const { shape, training } = sizes;
   const { layers, top, parameters } = describeNetwork(shape);
-  const planned = planParameters(heap, parameters, sizes);
+  const optimizer = createOptimizer(sizes.optimizer);
+  const { states } = optimizer.kernel;
+  const planned = planParameters(heap, parameters, sizes, states);
   const shared = new SharedBuffers();
   const plannedLayers = layers.map((layer) => ({ ...layer, ...layer.plan(heap, sizes, shared) }));
   shared.allocate(heap);
@@ -65,6 +69,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const widest = Math.max(...parameters.map(({ shape: [, columns = 1] }) => columns));
   return {
     sizes,
+    optimizer,
     top,
     parameters: planned,
     layers: plannedLayers,
@@ -125,8 +130,9 @@ function planParameters(
   heap: HeapPlan,
   parameters: readonly Parameter[],
   sizes: NetworkSizes,
+  states: readonly string[],
 ): ParameterPlan[] {
-  const planned = parameters.map((parameter) => planParameter(heap, parameter, sizes));
+  const planned = parameters.map((parameter) => planParameter(heap, parameter, sizes, states));
   return planned.map((parameter) => {
     const { gradientKind } = parameter;
     if (gradientKind.kind !== 'same') return parameter;
@@ -135,7 +141,12 @@ function planParameters(
   });
 }
 
-function planParameter(heap: HeapPlan, parameter: Parameter, sizes: NetworkSizes): ParameterPlan {
+function planParameter(
+  heap: HeapPlan,
+  parameter: Parameter,
+  sizes: NetworkSizes,
+  states: readonly string[],
+): ParameterPlan {
   const { name, shape, units, gradientKind } = parameter;
   const value = heap.tensor(name, shape);
   if (!sizes.training) return { ...parameter, value, states: [] };
@@ -144,7 +155,7 @@ function planParameter(heap: HeapPlan, parameter: Parameter, sizes: NetworkSizes
   return {
     ...parameter,
     value,
-    states: adam.states.map((state) => heap.tensor(`${name} ${state}`, shape)),
+    states: states.map((state) => heap.tensor(`${name} ${state}`, shape)),
     ...(isSummed && { gradient: heap.tensor(`${name} gradient`, wholePanels(shape)) }),
     done: heap.indices(`${name} done`, units),
     ...((kind === 'own' || kind === 'by distinct token') && {

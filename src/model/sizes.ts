@@ -1,3 +1,4 @@
+import type { OptimizerDescription } from '../optimizers/optimizer.js';
 import type { Signal } from './signal.js';
 import type { NetworkShape } from './shape.js';
 
@@ -15,6 +16,7 @@ export interface NetworkSizes {
   seed: number;
   /** Whether gradients and optimizer state are needed. */
   training: boolean;
+  optimizer: OptimizerDescription;
 }
 
 /**

@@ -1,6 +1,8 @@
 import path from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
+import { keptOf } from '../optimizers/registry.js';
 import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { compareConfigs, describeChanges, isBelow, type ConfigChange } from './config-changes.js';
 import { explainDisk } from '../system/disk.js';
@@ -98,6 +100,13 @@ export async function admitResume(
   if (found && shapes.length > 0) {
     throw new UserError(
       `${name} holds weights of another shape (${describeChanges(shapes)}): ` +
+        'use that config, or start a new run with another --run-dir',
+    );
+  }
+  if (found && !isDeepStrictEqual(keptOf(former.train.optimizer), keptOf(config.train.optimizer))) {
+    const changed = weighty.filter(({ key }) => isBelow(key, ['train.optimizer']));
+    throw new UserError(
+      `${name} holds what another optimizer keeps of the weights (${describeChanges(changed)}): ` +
         'use that config, or start a new run with another --run-dir',
     );
   }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/schema.js';
+import { scheduleKind } from '../optimizers/schedules.js';
 
 /** What is different between the config of a run and the one that it is resumed with. */
 
@@ -32,8 +33,8 @@ export function compareConfigs(
   now: Config,
 ): { harmless: ConfigChange[]; weighty: ConfigChange[] } {
   // The learning rate may fall towards the end of the last epoch.
-  const decays = now.train.optimizer.schedule.kind !== 'constant';
-  const free = decays ? HARMLESS : [...HARMLESS, 'train.epochs'];
+  const { endsWithRun } = scheduleKind(now.train.optimizer.schedule.kind);
+  const free = endsWithRun ? HARMLESS : [...HARMLESS, 'train.epochs'];
   const [former, latter] = [flatten(before), flatten(now)];
   const changes = [...new Set([...former.keys(), ...latter.keys()])]
     .map((key): ConfigChange => ({ key, from: former.get(key), to: latter.get(key) }))

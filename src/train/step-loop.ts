@@ -2,13 +2,15 @@ import type { Config } from '../config/schema.js';
 import type { BatchFeed } from '../compute/batch-feed.js';
 import type { Engine, StepResult } from '../compute/engine.js';
 import type { StepEvent, TrainListener } from '../events.js';
-import { learningRateAt } from './schedule.js';
+import { learningRateAt } from '../optimizers/schedules.js';
 
 /** One step after the other, each told to the listener. */
 export class StepLoop {
   constructor(
     private readonly engine: Engine,
-    private readonly config: Pick<Config['train'], 'epochs' | 'optimizer' | 'clipNorm'>,
+    private readonly config: Pick<Config['train'], 'epochs' | 'clipNorm'> & {
+      optimizer: Pick<Config['train']['optimizer'], 'learningRate' | 'schedule'>;
+    },
     private readonly listener: TrainListener,
   ) {}
 
@@ -20,11 +22,12 @@ export class StepLoop {
     stepsPerEpoch: number,
   ): Promise<StepResult> {
     const { epochs, optimizer, clipNorm } = this.config;
-    const learningRate = learningRateAt(optimizer, step + 1, epochs * stepsPerEpoch);
+    const steps = epochs * stepsPerEpoch;
+    const learningRate = learningRateAt(optimizer, { step, steps, stepsPerEpoch });
     const start = performance.now();
     const slot = await feed.take(step);
     const waited = (performance.now() - start) / 1000;
-    const settings = { ...optimizer, learningRate, clipNorm };
+    const settings = { learningRate, clipNorm };
     const result = await this.engine.trainStep(slot, step + 1, settings, () => {
       if (step + 1 < totalSteps) feed.prefetch(step + 1);
     });

@@ -19,7 +19,7 @@ const languageModel: BenchCase = {
   classes: 0,
 };
 const classifier: BenchCase = { ...languageModel, name: 'small classifier', classes: 3 };
-const optimizer = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 1 };
+const optimizer = { learningRate: 0.01, clipNorm: 1 };
 const backend = chooseBackend('auto').kind;
 
 /** Trains on the same batch over and over, on kernels whose calls go through `observe`. */

@@ -133,7 +133,7 @@ describe.each(hostile)('a signed model file with %s', (what, content) => {
     // Many entries are sound in themselves: only the optimizer's file can tell that they are not the model's.
     expect(inspected.stderr).toContain(
       what === '100,000 entries'
-        ? 'expected two moments of each tensor of model.safetensors, not found for "t0"'
+        ? 'expected exp_avg and exp_avg_sq of each tensor of model.safetensors, not found for "t0"'
         : 'is not a sound safetensors file',
     );
     const resumed = await trainSmall(cwd, 'language-model', { runDir, resume: true });

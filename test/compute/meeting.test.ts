@@ -14,7 +14,7 @@ const sizes: NetworkSizes = {
     ],
   }),
   ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 3, teams: 2, shards: 1 },
-  ...{ seed: 1, training: true },
+  ...{ seed: 1, training: true, optimizer: { kind: 'adam', options: {} } },
 };
 
 let meeting: Meeting;

@@ -73,7 +73,7 @@ beforeAll(async () => {
       layers: [{ cell: 'lstm', hiddenSize: 5 }],
     }),
     ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 1, teams: 1, shards: 1 },
-    ...{ seed: 1, training: true },
+    ...{ seed: 1, training: true, optimizer: { kind: 'adam', options: {} } },
   });
   const engine = new Engine(handle, createLocalRunner(handle));
   await engine.initialize(1);

@@ -47,14 +47,9 @@ const sizes: NetworkSizes = {
   shards: 4,
   seed: 1,
   training: true,
+  optimizer: { kind: 'adam', options: {} },
 };
-const optimizer = {
-  learningRate: 0.01,
-  beta1: 0.9,
-  beta2: 0.999,
-  epsilon: 1e-8,
-  clipNorm: 1,
-};
+const optimizer = { learningRate: 0.01, clipNorm: 1 };
 
 /** Rows of 1 to 6 tokens. */
 const batch: RawBatch = {

@@ -7,7 +7,7 @@ import { PURPOSE, uniform } from '../../src/tensor/random.js';
 import { planEngine, type Engine } from '../../src/compute/engine.js';
 import { createEngine, rawBatch } from '../parity/fixture.js';
 
-const optimizer = { learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: 0.5 };
+const optimizer = { learningRate: 0.01, clipNorm: 0.5 };
 const VOCABULARY = 50;
 
 const stack = {

@@ -22,7 +22,7 @@ const DIRECTIONS = 3;
 const PARTS = 2;
 
 /** Without a learning rate a step leaves the parameters as they are; its number decides the dropout masks. */
-const still = { learningRate: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, clipNorm: null };
+const still = { learningRate: 0, clipNorm: null };
 const draw = (stream: number, index: number, below: number): number =>
   Math.floor(uniform(5, PURPOSE.sampling, stream, index) * below);
 

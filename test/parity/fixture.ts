@@ -6,7 +6,8 @@ import type { RawBatch } from '../../src/model/batch/batch-layout.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack } from '../../src/model/stack.js';
 import type { NetworkSizes } from '../../src/model/sizes.js';
-import { allocateEngine, Engine, type OptimizerSettings } from '../../src/compute/engine.js';
+import { allocateEngine, Engine, type StepSettings } from '../../src/compute/engine.js';
+import type { OptimizerDescription } from '../../src/optimizers/optimizer.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 
@@ -23,7 +24,7 @@ interface CaseFile {
     gradNorm: number;
     logits: number[][] | number[][][];
   }[];
-  training: OptimizerSettings & { steps: number; log: { loss: number; gradNorm: number }[] };
+  training: StepSettings & { steps: number; log: { loss: number; gradNorm: number }[] };
 }
 
 /** One committed case of what PyTorch computed (scripts/pytorch_fixtures.py). */
@@ -79,14 +80,18 @@ export interface EngineOptions {
   teams?: number;
   shards?: number;
   seed?: number;
+  /** Adam unless told otherwise. */
+  optimizer?: OptimizerDescription;
 }
 
 /** An engine that is large enough for the batches and runs on this thread. */
 export function createEngine(
   shape: NetworkShape,
   batches: RawBatch[],
-  { backend, parts = 1, teams = parts, shards = 4, seed = 1 }: EngineOptions,
+  options: EngineOptions,
 ): Engine {
+  const { backend, parts = 1, teams = parts, shards = 4, seed = 1 } = options;
+  const { optimizer = { kind: 'adam', options: {} } } = options;
   const lengths = batches.flatMap((batch) =>
     Array.from({ length: batch.rows }, (_, r) => batch.rowStart[r + 1]! - batch.rowStart[r]!),
   );
@@ -100,6 +105,7 @@ export function createEngine(
     shards,
     seed,
     training: true,
+    optimizer,
   };
   const handle = allocateEngine(backend, sizes);
   return new Engine(handle, createLocalRunner(handle));

@@ -3,7 +3,7 @@ import { updateKernel } from './update.js';
 /** Adagrad (Duchi et al. 2011) in PyTorch's order of operations. */
 export const adagrad = updateKernel({
   name: 'adagrad',
-  states: ['sum of squares'],
+  states: ['sum'],
   settings: ['learningRate', 'epsilon'],
   update({ parameter, states: [former], gradient, weightDecay, settings: s }) {
     const g = gradient + weightDecay * parameter;

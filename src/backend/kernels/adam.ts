@@ -3,7 +3,7 @@ import { updateKernel } from './update.js';
 /** Adam (Kingma & Ba 2015), in PyTorch's order of operations; with weight decay AdamW (Loshchilov & Hutter 2019). */
 export const adam = updateKernel({
   name: 'adam',
-  states: ['first moment', 'second moment'],
+  states: ['exp_avg', 'exp_avg_sq'],
   settings: [
     'stepSize',
     'beta1',

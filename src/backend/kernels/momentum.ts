@@ -3,7 +3,7 @@ import { updateKernel } from './update.js';
 /** Gradient descent with momentum, without dampening; with `nesterov` of 1 as Nesterov has it, else 0. */
 export const momentum = updateKernel({
   name: 'momentum',
-  states: ['momentum buffer'],
+  states: ['momentum_buffer'],
   settings: ['learningRate', 'momentum', 'nesterov'],
   update({ parameter, states: [former], gradient, weightDecay, settings: s }) {
     const g = gradient + weightDecay * parameter;

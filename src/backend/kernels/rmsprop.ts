@@ -3,7 +3,7 @@ import { updateKernel } from './update.js';
 /** RMSprop in PyTorch's order of operations, epsilon outside of the root, neither centered nor with momentum. */
 export const rmsprop = updateKernel({
   name: 'rmsprop',
-  states: ['square average'],
+  states: ['square_avg'],
   settings: ['learningRate', 'alpha', 'oneMinusAlpha', 'epsilon'],
   update({ parameter, states: [former], gradient, weightDecay, settings: s }) {
     const g = gradient + weightDecay * parameter;

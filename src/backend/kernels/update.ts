@@ -50,7 +50,7 @@ export interface UpdateKernel<Setting extends string = string> extends Kernel<
   UpdateOperands,
   Units
 > {
-  /** Names of its states, as in PyTorch's optimizer. */
+  /** Names of its states, as PyTorch's optimizer has them; checkpoints use them. */
   readonly states: readonly string[];
   /** Names of its settings, in the order in which they stand behind `UPDATE_SETTINGS`. */
   readonly settings: readonly Setting[];

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { learningRateAt } from '../../src/train/schedule.js';
+import { learningRateAt } from '../../src/optimizers/schedules.js';
 
 const kinds = ['constant', 'linear', 'cosine'] as const;
 
 function rates(kind: (typeof kinds)[number], warmupSteps: number, steps: number): number[] {
   const optimizer = { learningRate: 1, schedule: { kind, warmupSteps } };
-  return Array.from({ length: steps }, (_, i) => learningRateAt(optimizer, i + 1, steps));
+  return Array.from({ length: steps }, (_, step) =>
+    learningRateAt(optimizer, { step, steps, stepsPerEpoch: 10 }),
+  );
 }
 
 test('a constant rate stays as it is', () => {

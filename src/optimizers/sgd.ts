@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { momentum as withMomentum } from '../backend/kernels/momentum.js';
+import { sgd as plain } from '../backend/kernels/sgd.js';
+import { defineOptimizer } from './optimizer.js';
+import { decay, weightPenalty } from './options.js';
+
+/** Stochastic gradient descent; it keeps something of each weight only with momentum. */
+export const sgd = defineOptimizer({
+  kind: 'sgd',
+  learningRate: 0.001,
+  options: z.strictObject({
+    momentum: decay(
+      0,
+      'Share of the last step that goes into the next one; 0 keeps nothing of a step.',
+    ),
+    nesterov: z
+      .boolean()
+      .default(false)
+      .describe("Whether the momentum is Nesterov's, which looks ahead."),
+    weightDecay: weightPenalty(),
+  }),
+  create({ momentum, nesterov, weightDecay }) {
+    if (momentum === 0) {
+      return { kernel: plain, weightDecay, settings: (_, rate) => ({ learningRate: rate }) };
+    }
+    return {
+      kernel: withMomentum,
+      weightDecay,
+      settings: (_, rate) => ({ learningRate: rate, momentum, nesterov: Number(nesterov) }),
+    };
+  },
+});

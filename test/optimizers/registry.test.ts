@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { createOptimizer, optimizers } from '../../src/optimizers/registry.js';
+
+const options = [{}, { momentum: 0.9 }, { momentum: 0.9, nesterov: true }];
+const variants = Object.values(optimizers).flatMap(({ kind }) =>
+  (kind === 'sgd' ? options : [{}]).map((each) => ({ kind, options: each })),
+);
+
+describe.each(variants)('$kind $options', (description) => {
+  it.each([1, 2, 100_000])('has a number for every setting of its kernel in step %d', (step) => {
+    const optimizer = createOptimizer(description);
+    const numbers = optimizer.settings(step, 0.01);
+    expect(Object.keys(numbers).toSorted()).toEqual(optimizer.kernel.settings.toSorted());
+    for (const number of Object.values(numbers)) expect(Number.isFinite(number)).toBe(true);
+  });
+});
+
+it('each kind is found by its name', () => {
+  for (const [name, { kind }] of Object.entries(optimizers)) expect(kind).toBe(name);
+});
