@@ -18,7 +18,7 @@ import { planNetwork, type NetworkPlan } from '../model/plan.js';
 import { maxPlaces, threadPlaces, type NetworkSizes } from '../model/sizes.js';
 import { firstPart } from '../model/work/teams.js';
 import { Heap, HeapPlan, PANEL, type BufferSpec, type FloatArray } from '../tensor/heap.js';
-import { fillUniform, PURPOSE } from '../tensor/random.js';
+import { fillUniform, PURPOSE, streamOf } from '../tensor/random.js';
 import { Balance } from './balance.js';
 import type { Stage } from './messages.js';
 
@@ -151,9 +151,9 @@ export class Engine {
    * Gives every parameter its values before training, as its layer declares them.
    */
   async initialize(seed: number): Promise<void> {
-    this.plan.parameters.forEach(({ value, initial }, stream) => {
-      fillInitial(this.heap.flat(value), initial, seed, stream);
-    });
+    for (const { name, value, initial } of this.plan.parameters) {
+      fillInitial(this.heap.flat(value), initial, seed, streamOf(name));
+    }
     await this.packWeights();
   }
 

@@ -18,7 +18,7 @@ export interface Stack {
 export function describeStack(stack: Stack): NetworkShape {
   const { vocabulary, embedding, layers, dropout, predicts, outputs } = stack;
   const drop = (index: number): LayerDescription[] =>
-    dropout > 0 ? [describe('dropout', index, { rate: dropout, stream: index })] : [];
+    dropout > 0 ? [describe('dropout', index, { rate: dropout })] : [];
   const recurrent = layers.flatMap(({ cell, ...options }, index) => [
     describe(cell, index, options),
     // Of the top layer a row's prediction reads one state alone.

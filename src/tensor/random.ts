@@ -35,6 +35,16 @@ function multiply(a: number, b: number): [number, number] {
 export const PURPOSE = { weights: 1, sampling: 2 } as const;
 
 /**
+ * The stream of random numbers that belongs to a name (32-bit FNV-1a): a layer or a parameter that is put in draws from its own
+ * one, and changes nobody else's numbers.
+ */
+export function streamOf(name: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  return hash >>> 0;
+}
+
+/**
  * Fills `out` with numbers uniform in [-bound, bound), reproducible from (seed, purpose, stream).
  *
  * @param stream tells tensors apart

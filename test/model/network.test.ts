@@ -146,6 +146,29 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
     expect(await trainWith(name, shape(0.3), batches, 2, spoil)).toEqual(clean);
   });
 
+  it('leaves the initial weights of every layer as they are when another one is put in', async () => {
+    const initial = async (shape: NetworkShape): Promise<Map<string, Float32Array>> => {
+      const engine = createEngine(shape, mails, { backend: name });
+      await engine.initialize(1);
+      return new Map(
+        engine.plan.parameters.map((each) => [
+          each.name,
+          Float32Array.from(engine.parameter(each.name)),
+        ]),
+      );
+    };
+    const few = classifier(0);
+    const [bottom, ...others] = few.layers;
+    const put = { kind: 'gru', name: { module: 'gru', index: 0 }, options: { hiddenSize: 20 } };
+    const more = await initial({
+      ...few,
+      layers: [bottom!, ...others.slice(0, 1), put, ...others.slice(1)],
+    });
+    for (const [parameter, values] of await initial(few)) {
+      expect(more.get(parameter), parameter).toEqual(values);
+    }
+  });
+
   it('draws other masks with dropout than without, and other weights from them', async () => {
     const dropped = await trainWith(name, classifier(0.3), mails, 1);
     expect(await trainWith(name, classifier(0), mails, 1)).not.toEqual(dropped);

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { fillUniform, philox, PURPOSE, uniform, type Words } from '../../src/tensor/random.js';
+import {
+  fillUniform,
+  philox,
+  PURPOSE,
+  streamOf,
+  uniform,
+  type Words,
+} from '../../src/tensor/random.js';
 
 describe('philox', () => {
   // Known answers that Random123, by the generator's authors, gives for philox4x32-10.
@@ -23,6 +30,17 @@ describe('philox', () => {
 
   it.each(answers)('gives the known answer for key $key', ({ counter, key, expected }) => {
     expect(philox(counter, key)).toEqual(expected);
+  });
+});
+
+describe('streamOf', () => {
+  // Known answers of the authors' test suite for 32-bit FNV-1a.
+  it.each([
+    ['', 0x811c9dc5],
+    ['a', 0xe40c292c],
+    ['foobar', 0xbf9cf968],
+  ])('gives the known answer for %j', (name, expected) => {
+    expect(streamOf(name)).toBe(expected);
   });
 });
 

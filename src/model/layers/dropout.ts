@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import { dropout as dropOut } from '../../backend/kernels/dropout.js';
+import { streamOf } from '../../tensor/random.js';
 import { defineLayer, type Layer } from '../layer.js';
 import { mostRows } from '../sizes.js';
 
-const options = z.strictObject({ rate: z.number().min(0).lt(1), stream: z.int().min(0) });
+const options = z.strictObject({ rate: z.number().min(0).lt(1) });
 
 /**
  * Dropout of single elements (Srivastava et al. 2014): in training each is zero with probability `rate`, and the others are
- * divided by 1 − rate. The mask follows from seed, step, stream and the number of the row: nobody stores it.
+ * divided by 1 − rate. The mask follows from seed, step, the layer's name and the number of the row: nobody stores it.
  */
 export const dropout = defineLayer({
   kind: 'dropout',
   options,
-  describe: ({ rate, stream }, input, { index }): Layer => ({
+  describe: ({ rate }, input, { module, index }): Layer => ({
     output: { per: input.per, width: input.width },
     reads: 'whole',
     parameters: [],
@@ -32,7 +33,8 @@ export const dropout = defineLayer({
           const masks = {
             // A row of the batch has its number already.
             ...(input.per === 'token' && { numbers: bound.indices(slotPlan.numbers) }),
-            ...{ rate, seed: sizes.seed, stream, step: settings },
+            ...{ rate, seed: sizes.seed, step: settings },
+            stream: streamOf(`${module}.${index}`),
           };
           const forward = backend.bind(dropOut, { input: value, out, ...masks });
           const backward = backend.bind(dropOut, { input: gradient!, out: gradient!, ...masks });
