@@ -20,6 +20,7 @@
   X(momentum)              \
   X(rmsprop)               \
   X(adagrad)               \
+  X(copy_columns)          \
   X(pack)                  \
   X(pack_bias)             \
   X(dropout)               \

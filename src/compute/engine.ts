@@ -122,6 +122,7 @@ export class Engine {
         maxSteps: sizes.maxSteps,
         initialRow: maxPlaces(sizes),
         keepRows: sizes.shape.carries,
+        reverses: plan.reverses,
         target: plan.top.per === 'row' ? 'row' : 'token',
         vocabulary: sizes.shape.vocabulary,
         outputs: plan.top.width,

@@ -114,6 +114,13 @@ export function checkTogether(config: Config): Problem[] {
         'expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
     });
   }
+  config.model.layers.forEach(({ direction }, index) => {
+    if (task !== 'language-model' || direction === 'forwards') return;
+    problems.push({
+      path: ['model', 'layers', index, 'direction'],
+      message: `expected "forwards" for a language model, got "${direction}": a layer that reads from the end has seen the token that is to be predicted`,
+    });
+  });
   if (task === 'classify' && String(data.text) === String(data.label)) {
     problems.push({
       path: ['data', 'label'],

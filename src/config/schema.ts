@@ -22,7 +22,7 @@ const modelSchema = z.strictObject({
   layers: z
     .array(layerSchema)
     .min(1)
-    .default([{ cell: 'lstm', hiddenSize: 128 }])
+    .prefault([{ hiddenSize: 128 }])
     .describe('Stacked recurrent layers, the first one first.'),
   dropout: float32(z.number().min(0).lt(1))
     .default(0)

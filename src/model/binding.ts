@@ -101,6 +101,8 @@ export function bindWeightGradient(
     input: Tensor;
     per: Signal['per'];
     orderInput?: IndexTensor;
+    /** How far tokens lie one behind the other in both orders. */
+    runs?: IndexTensor;
   },
 ): RowKernel {
   const { backend, heap, slotPlan, scratch } = binding;
@@ -113,7 +115,7 @@ export function bindWeightGradient(
       segments: heap.indices(slotPlan.shardTokens),
       orderOutput: order,
       orderInput: operands.orderInput ?? order,
-      runs: heap.indices(slotPlan.runs),
+      runs: operands.runs ?? heap.indices(slotPlan.runs),
     },
     distinct: { segments: heap.indices(slotPlan.distinctRange) },
   }[per];

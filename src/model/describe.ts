@@ -14,11 +14,12 @@ export interface DescribedNetwork {
 }
 
 /** Pure: the same shape gives the same layers on every thread. */
-export function describeNetwork({ vocabulary, layers }: NetworkShape): DescribedNetwork {
+export function describeNetwork({ vocabulary, layers, carries }: NetworkShape): DescribedNetwork {
   // Tokens are vectors with a single one among as many zeros as there are words.
   let top: Signal = { per: 'distinct', width: vocabulary };
   const described = layers.map(({ kind, options, name }) => {
     const layer = layerKind(kind).describe(options, top, name);
+    if (carries && layer.reverses) throw new Error('a row that goes on has no end to be read from');
     top = layer.output;
     return layer;
   });
@@ -42,5 +43,5 @@ export function flopsPerStep(shape: NetworkShape, tokens: number, rows: number):
 
 /** What the choice of teams depends on. */
 export function recurrencesOf(shape: NetworkShape): { units: number; gates: number }[] {
-  return describeNetwork(shape).layers.flatMap(({ recurrence }) => recurrence ?? []);
+  return describeNetwork(shape).layers.flatMap(({ recurrences = [] }) => recurrences);
 }

@@ -54,8 +54,10 @@ export interface Layer {
   parameters: Parameter[];
   /** What a row carries from batch to batch where the network does so; cleared, checkpointed, alternated by slot. */
   carried: Carried[];
+  /** Whether it reads rows from the last token to the first. */
+  reverses?: boolean;
   /** What the choice of teams depends on; of recurrent layers alone. */
-  recurrence?: { units: number; gates: number };
+  recurrences?: { units: number; gates: number }[];
   /** Most meetings of a team in one pass, forwards and backwards. */
   meetings(steps: number): number;
   /** Multiply-adds forwards, in the usual count: look-ups and pointwise work are free, short cuts not taken. */

@@ -20,6 +20,8 @@ export interface NetworkPlan {
   optimizer: Optimizer;
   /** What the loss reads: its rows have a target each. */
   top: Signal;
+  /** Whether a layer reads rows backwards. */
+  reverses: boolean;
   parameters: ParameterPlan[];
   layers: (Layer & PlannedLayer)[];
   /** By layer: where the gradients of its output lie. */
@@ -65,18 +67,22 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   shared.allocate(heap);
   const { values } = plannedLayers.at(-1)!;
   if (!values) throw new Error('the top layer has no outputs of its own');
+  const reverses = layers.some((layer) => layer.reverses);
   const threads = threadPlaces(sizes.parts);
   const widest = Math.max(...parameters.map(({ shape: [, columns = 1] }) => columns));
   return {
     sizes,
     optimizer,
     top,
+    reverses,
     parameters: planned,
     layers: plannedLayers,
     gradients: training ? planGradients(heap, plannedLayers, sizes) : layers.map(() => ({})),
     carried: shape.carries ? listCarried(plannedLayers) : [],
     loss: lossKind(shape.loss).plan(heap, sizes, top, values),
-    slots: Array.from({ length: SLOTS }, (_, slot) => planSlot(heap, slot, sizes, top.per)),
+    slots: Array.from({ length: SLOTS }, (_, slot) =>
+      planSlot(heap, slot, sizes, top.per, reverses),
+    ),
     bounds: Array.from({ length: SLOTS }, (_, slot) =>
       heap.doubles(`slot ${slot} bounds`, sizes.parts + 1),
     ),

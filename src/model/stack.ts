@@ -1,3 +1,4 @@
+import type { RecurrentOptions } from './layers/recurrence.js';
 import type { LayerDescription, NetworkShape } from './shape.js';
 
 /** A stack of recurrent layers between an embedding and a dense layer. */
@@ -6,7 +7,7 @@ export interface Stack {
   /** Width of the embedding vectors. */
   embedding: number;
   /** Bottom first. */
-  layers: readonly { cell: string; hiddenSize: number }[];
+  layers: readonly ({ cell: string } & Partial<RecurrentOptions> & { hiddenSize: number })[];
   /** Share of every layer's outputs that is dropped in training. */
   dropout: number;
   /** What is predicted: a class of every row, or of every token; rows of the latter kind go on from batch to batch. */

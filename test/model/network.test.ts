@@ -17,6 +17,16 @@ const stack = {
 };
 const classifier = (dropout: number): NetworkShape =>
   describeStack({ ...stack, dropout, predicts: 'row', outputs: 3 });
+/** Rows that are read from both ends, put together beside a panel's edge, then added. */
+const bothWays = (dropout: number): NetworkShape =>
+  describeStack({
+    ...{ ...stack, dropout, predicts: 'row', outputs: 3 },
+    layers: [
+      { cell: 'lstm', hiddenSize: 20, direction: 'both' },
+      { cell: 'gru', hiddenSize: 33, direction: 'both', merge: 'sum' },
+      { cell: 'rnn', hiddenSize: 18, direction: 'backwards' },
+    ],
+  });
 const languageModel = (dropout: number): NetworkShape =>
   describeStack({ ...stack, dropout, predicts: 'token', outputs: VOCABULARY });
 
@@ -103,6 +113,15 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
     async (parts) => {
       const alone = await trainWith(name, languageModel(0.2), texts, 1);
       expect(await trainWith(name, languageModel(0.2), texts, parts)).toEqual(alone);
+    },
+  );
+
+  it.each([2, 3, 7, [3, 1], [7, 3]] as const)(
+    'trains a network that reads from both ends to the same bits in parts (and teams) %s as in one',
+    async (parts) => {
+      const alone = await trainWith(name, bothWays(0.3), mails, 1);
+      const divided = typeof parts === 'number' ? parts : ([...parts] as [number, number]);
+      expect(await trainWith(name, bothWays(0.3), mails, divided)).toEqual(alone);
     },
   );
 

@@ -151,3 +151,18 @@ describe.each(CELLS)('every gradient agrees with finite differences in float64, 
     compareGradients(languageModel(cell, dropout), texts),
   );
 });
+
+describe('every gradient agrees with finite differences in float64', () => {
+  it.each([
+    ['rnn', 'backwards', 'concatenate', 17],
+    ['rnn', 'both', 'concatenate', 7],
+    ['rnn', 'both', 'concatenate', 16],
+    ['rnn', 'both', 'sum', 7],
+    ['lstm', 'both', 'concatenate', 5],
+  ] as const)('of %s layers that read rows %s, %s, %i units', (...given) => {
+    const [cell, direction, merge, hiddenSize] = given;
+    const layer = { cell, hiddenSize, direction, merge };
+    const options = { ...stack(cell, [], 0), layers: [layer, { ...layer, hiddenSize: 6 }] };
+    return compareGradients(describeStack({ ...options, predicts: 'row', outputs: 3 }), [mails]);
+  });
+});

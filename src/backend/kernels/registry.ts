@@ -1,5 +1,6 @@
 import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
+import { copyColumns } from './columns.js';
 import { dropout } from './dropout.js';
 import { gatherRows, rowSquares, tokenSum } from './embedding.js';
 import { gruBackward, gruForward } from './gru.js';
@@ -33,6 +34,7 @@ export const KERNELS: readonly { readonly name: string }[] = [
   momentum,
   rmsprop,
   adagrad,
+  copyColumns,
   pack,
   packBias,
   dropout,

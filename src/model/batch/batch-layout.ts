@@ -43,6 +43,8 @@ export interface BatchLayout {
   rowStart: Int32Array;
   /** [tokens]: place of every token, row after row. */
   tokenPlaces: Int32Array;
+  /** The same with the tokens of every row from the last to the first; empty where no layer reads backwards. */
+  reversedPlaces: Int32Array;
   /** [rows]: number of every row in the batch as it was read. */
   rowSource: Int32Array;
   /** [rows]: the rows of each team by falling length. */
@@ -51,6 +53,9 @@ export interface BatchLayout {
   previous: Int32Array;
   /** [tokens]: how many tokens, this one included, lie one behind the other in both `order` and `previous`. */
   runs: Int32Array;
+  /** The same for rows that are read backwards: the token behind each one comes before it. */
+  following: Int32Array;
+  reversedRuns: Int32Array;
   /** [places]: number of each place's token in the order of sums: dropout draws its random numbers by it. */
   numbers: Int32Array;
   /** [places]: which distinct token stands at each place. */
@@ -87,6 +92,8 @@ export interface LayoutOptions {
   keepRows: boolean;
   /** Whether every row has a target, its label, or every token. */
   target: 'row' | 'token';
+  /** Whether a layer reads rows backwards. */
+  reverses: boolean;
   /** Ids of tokens, and of targets or classes, are below these. */
   vocabulary: number;
   outputs: number;
@@ -267,19 +274,28 @@ export class BatchLayouter {
     if (target === 'row') {
       for (let row = 0; row < batch.rows; row++) out.targets[row] = batch.labels[rowSource[row]!]!;
     }
-    this.#countRuns(out, k);
+    countRuns(out.order, out.previous, out.runs, k);
+    if (this.options.reverses) this.#reverse(out, k, batch.rows);
     this.#listPositions(out, k, distinct);
     out.header[HEADER.distinct] = distinct;
     out.distinctRange[1] = distinct;
   }
 
-  /** Counts how far tokens lie one behind the other, so that sums need not look up every place. */
-  #countRuns({ order, previous, runs }: BatchLayout, tokens: number): void {
-    for (let k = tokens - 1; k >= 0; k--) {
-      const goesOn =
-        k + 1 < tokens && order[k + 1] === order[k]! + 1 && previous[k + 1] === previous[k]! + 1;
-      runs[k] = goesOn ? runs[k + 1]! + 1 : 1;
+  /** What rows are when they are read from the last token to the first. */
+  #reverse(out: BatchLayout, tokens: number, rows: number): void {
+    const { rowStart, tokenPlaces, reversedPlaces, order, following, reversedRuns, numbers } = out;
+    for (let row = 0; row < rows; row++) {
+      const [begin, end] = [rowStart[row]!, rowStart[row + 1]!];
+      for (let token = begin; token < end; token++) {
+        const place = tokenPlaces[token]!;
+        reversedPlaces[begin + end - 1 - token] = place;
+        const isLast = token + 1 === end;
+        following[numbers[place]!] = isLast
+          ? this.options.initialRow + row
+          : tokenPlaces[token + 1]!;
+      }
     }
+    countRuns(order, following, reversedRuns, tokens);
   }
 
   /** Turns the counts of each distinct token into the places where it stands. */
@@ -337,4 +353,13 @@ function length(batch: RawBatch, row: number): number {
 /** Tokens of a row of a laid-out batch. */
 function tokensOf({ rowStart }: BatchLayout, row: number): number {
   return rowStart[row + 1]! - rowStart[row]!;
+}
+
+/** Counts how far tokens lie one behind the other in two lists, so that sums need not look up every place. */
+function countRuns(order: Int32Array, others: Int32Array, runs: Int32Array, tokens: number): void {
+  for (let k = tokens - 1; k >= 0; k--) {
+    const goesOn =
+      k + 1 < tokens && order[k + 1] === order[k]! + 1 && others[k + 1] === others[k]! + 1;
+    runs[k] = goesOn ? runs[k + 1]! + 1 : 1;
+  }
 }

@@ -6,12 +6,16 @@ import { TEAM_FIELDS, type BatchLayout } from './batch-layout.js';
 /** Buffers of one laid-out batch. */
 export type SlotPlan = Record<keyof BatchLayout, BufferSpec>;
 
-/** @param target what the batch's targets belong to */
+/**
+ * @param target what the batch's targets belong to
+ * @param reverses whether a layer reads rows backwards
+ */
 export function planSlot(
   heap: HeapPlan,
   slot: number,
   sizes: NetworkSizes,
   target: Signal['per'],
+  reverses: boolean,
 ): SlotPlan {
   const { maxRows, maxTokens, maxSteps, teams, shards, shape } = sizes;
   const distinct = maxDistinct(sizes);
@@ -27,9 +31,12 @@ export function planSlot(
     order: indices('order', maxTokens),
     rowStart: indices('row start', maxRows + 1),
     tokenPlaces: indices('token places', maxTokens),
+    reversedPlaces: indices('reversed places', reverses ? maxTokens : 0),
     ranked: indices('ranked rows', maxRows),
     previous: indices('previous', maxTokens),
     runs: indices('runs', maxTokens),
+    following: indices('following', reverses ? maxTokens : 0),
+    reversedRuns: indices('reversed runs', reverses ? maxTokens : 0),
     rowSource: indices('row source', maxRows),
     numbers: indices('numbers', places),
     distinctOf: indices('distinct of', places),

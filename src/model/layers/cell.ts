@@ -8,6 +8,7 @@ import type {
 import type { BufferSpec } from '../../tensor/heap.js';
 import type { PackedWeight } from '../packed-weight.js';
 import type { Initial, Parameter } from '../parameters.js';
+import type { Signal } from '../signal.js';
 
 /** A kind of cell: what tells one recurrent layer from another. */
 export interface CellKind {
@@ -23,6 +24,9 @@ export interface CellKind {
   forward: Kernel<ForwardOperands, SequenceArguments>;
   backward: Kernel<BackwardOperands, SequenceArguments>;
 }
+
+/** From which end rows are read. */
+export type Direction = 'forwards' | 'backwards';
 
 export interface RecurrentParameters {
   inputWeight: Parameter;
@@ -48,4 +52,13 @@ export interface RecurrentBuffers {
     gates: () => BufferSpec;
     places: () => BufferSpec;
   };
+}
+
+/** A recurrent layer, planned. */
+export interface PlannedRecurrence {
+  cell: CellKind;
+  parameters: RecurrentParameters;
+  buffers: RecurrentBuffers;
+  direction: Direction;
+  inputPer: Signal['per'];
 }

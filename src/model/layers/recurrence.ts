@@ -8,7 +8,8 @@ import type { SharedBuffers } from '../shared-buffers.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
 import { largestTeam } from '../work/teams.js';
-import type { CellKind, RecurrentBuffers, RecurrentParameters } from './cell.js';
+import type { CellKind, Direction, RecurrentBuffers, RecurrentParameters } from './cell.js';
+import { joinDirections } from './directions.js';
 import { RecurrentLayer } from './recurrent-layer.js';
 
 /*
@@ -20,24 +21,45 @@ import { RecurrentLayer } from './recurrent-layer.js';
 /** Options of every recurrent layer. */
 export const recurrentOptions = z.strictObject({
   hiddenSize: z.int().positive().describe("Width of the layer's hidden state."),
+  direction: z
+    .enum(['forwards', 'backwards', 'both'])
+    .default('forwards')
+    .describe(
+      'From which end rows are read. `both` has weights of its own for each direction, and puts their hidden states together.',
+    ),
+  merge: z
+    .enum(['concatenate', 'sum'])
+    .default('concatenate')
+    .describe('How the hidden states of both directions are put together: side by side, or added.'),
 });
+
+export type RecurrentOptions = z.output<typeof recurrentOptions>;
 
 /** The kind of layer that runs a cell over the tokens of every row. */
 export function recurrentLayer(cell: CellKind): LayerKind {
   return defineLayer({
     kind: cell.kind,
     options: recurrentOptions,
-    describe: ({ hiddenSize }, input, name) => describe(cell, hiddenSize, input, name),
+    describe({ hiddenSize, direction, merge }, input, name) {
+      if (direction !== 'both') return describe(cell, hiddenSize, direction, input, name);
+      return joinDirections(
+        describe(cell, hiddenSize, 'forwards', input, name),
+        describe(cell, hiddenSize, 'backwards', input, name),
+        { merge, name: `${name.module} ${name.index}` },
+      );
+    },
   });
 }
 
 function describe(
   cell: CellKind,
   hidden: number,
+  direction: Direction,
   input: Signal,
   { module, index }: LayerName,
 ): Layer {
-  const name = (what: string): string => `${module}.${what}_l${index}`;
+  const suffix = direction === 'backwards' ? `${index}_reverse` : index;
+  const name = (what: string): string => `${module}.${what}_l${suffix}`;
   const { inputRows, hiddenRows } = cell;
   const rows = { input: inputRows.blocks * hidden, hidden: hiddenRows.blocks * hidden };
   const initial = uniform(hidden);
@@ -62,19 +84,25 @@ function describe(
       parameters.inputBias,
       parameters.hiddenBias,
     ],
-    carried: cell.carries.map((state) => ({ name: `${state}_l${index}`, width: hidden })),
-    recurrence: { units: panelsOf(hidden), gates: hiddenRows.blocks },
+    carried: cell.carries.map((state) => ({ name: `${state}_l${suffix}`, width: hidden })),
+    reverses: direction === 'backwards',
+    recurrences: [{ units: panelsOf(hidden), gates: hiddenRows.blocks }],
     gradientInPlace: true,
     // After the input product, and after every step and what precedes the first one.
     meetings: (steps) => steps + 2,
     multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
     plan(heap, sizes, shared) {
-      const buffers = planBuffers(cell, hidden, input, heap, sizes, shared, `${module} ${index}`);
+      const buffers = planBuffers(cell, hidden, input, heap, sizes, shared, `${module} ${suffix}`);
       return {
         values: buffers.hidden,
         states: buffers.states,
         bind: (binding, below, gradient) =>
-          new RecurrentLayer(cell, parameters, buffers, input.per, binding, below, gradient),
+          new RecurrentLayer(
+            { cell, parameters, buffers, direction, inputPer: input.per },
+            binding,
+            below,
+            gradient,
+          ),
       };
     },
   };

@@ -19,7 +19,7 @@ import { packBias, packWeight } from '../packed-weight.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
 import { firstPart, teamOf, type Share } from '../work/teams.js';
-import type { CellKind, RecurrentBuffers, RecurrentParameters } from './cell.js';
+import type { PlannedRecurrence } from './cell.js';
 
 /** A recurrent layer on one thread: the same for every cell. */
 export class RecurrentLayer implements BoundLayer {
@@ -30,6 +30,7 @@ export class RecurrentLayer implements BoundLayer {
   readonly prepare?: (part: number) => void;
   readonly distinctGradient?: RowKernel;
 
+  readonly #inputPer: Signal['per'];
   readonly #units: number;
   /** The products with x_t, by token or by distinct token; and their gradient. */
   readonly #project: RowKernel;
@@ -37,17 +38,16 @@ export class RecurrentLayer implements BoundLayer {
   readonly #training: { backward: SequenceCall; dInput: RowKernel | undefined } | undefined;
 
   constructor(
-    cell: CellKind,
-    parameters: RecurrentParameters,
-    buffers: RecurrentBuffers,
-    private readonly inputPer: Signal['per'],
+    { cell, parameters, buffers, direction, inputPer }: PlannedRecurrence,
     private readonly binding: Binding,
     input: BoundSignal,
     { gradient: dHidden, finalGradient: dLast }: BoundGradient,
   ) {
     const { backend, heap, sizes, slot, slotPlan, view, clock } = binding;
     const { inputWeight, hiddenWeight, inputBias, hiddenBias } = parameters;
+    this.#inputPer = inputPer;
     const byDistinct = inputPer === 'distinct';
+    const reversed = direction === 'backwards';
     const hidden = heap.tensor(buffers.hidden);
     const gates = heap.tensor(buffers.gates);
     const projected = buffers.projected && heap.tensor(buffers.projected);
@@ -67,7 +67,7 @@ export class RecurrentLayer implements BoundLayer {
       hidden,
       ...(buffers.cell && { cell: heap.tensor(buffers.cell) }),
       rowStart: heap.indices(slotPlan.rowStart),
-      tokenPlaces: heap.indices(slotPlan.tokenPlaces),
+      tokenPlaces: heap.indices(reversed ? slotPlan.reversedPlaces : slotPlan.tokenPlaces),
       ranked: heap.indices(slotPlan.ranked),
       counts: heap.indices(slotPlan.counts),
       places: heap.indices(buffers.work.places()),
@@ -135,7 +135,8 @@ export class RecurrentLayer implements BoundLayer {
       weight: hiddenWeight.name,
       biases: isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name],
       ...{ dOutput: gates, input: hidden, per: 'token' },
-      orderInput: heap.indices(slotPlan.previous),
+      orderInput: heap.indices(reversed ? slotPlan.following : slotPlan.previous),
+      runs: heap.indices(reversed ? slotPlan.reversedRuns : slotPlan.runs),
     });
     const dInputWeight = bindWeightGradient(binding, {
       weight: inputWeight.name,
@@ -179,7 +180,7 @@ export class RecurrentLayer implements BoundLayer {
   *#runForward(part: number): Share {
     const { clock, view } = this.binding;
     const share = this.#shareOf(part);
-    if (this.inputPer !== 'distinct') {
+    if (this.#inputPer !== 'distinct') {
       this.#project(...view.places(part));
       clock.lap('input product');
       if (share.isTeam) yield* this.#meet(part);
@@ -211,7 +212,7 @@ export class RecurrentLayer implements BoundLayer {
       backward(share, 0, share.steps);
       clock.lap('recurrence');
     }
-    if (this.inputPer !== 'distinct' && dInput) {
+    if (this.#inputPer !== 'distinct' && dInput) {
       dInput(...view.places(part));
       clock.lap('input product');
     }

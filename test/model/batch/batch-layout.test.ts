@@ -112,6 +112,39 @@ describe('runs', () => {
   });
 });
 
+describe('rows that are read backwards', () => {
+  it('have their places from the last to the first', () => {
+    promise((batch, _, { rowStart, tokenPlaces, reversedPlaces }) => {
+      for (const row of upTo(batch.length)) {
+        const places = tokenPlaces.slice(rowStart[row], rowStart[row + 1]);
+        expect(reversedPlaces.slice(rowStart[row], rowStart[row + 1])).toEqual(places.reverse());
+      }
+    });
+  });
+
+  it('follow the token behind each one, the last one of a row the state at its start', () => {
+    promise((batch, { shards }, layout) => {
+      const lengths = lengthsOf(layout, batch);
+      tokensInOrder(layout, batch, shards).forEach(({ row, t }, k) => {
+        const isLast = t + 1 === lengths[row];
+        expect(layout.following[k]).toBe(isLast ? MAX_PLACES + row : placeOf(layout, row, t + 1));
+      });
+    });
+  });
+
+  it('tell how far tokens, and those behind them, lie one behind the other', () => {
+    promise((batch, _, { order, following, reversedRuns }) => {
+      const tokens = batch.flat().length;
+      for (const k of upTo(tokens)) {
+        const goesOn = (i: number): boolean =>
+          i < tokens && order[i] === order[k]! + i - k && following[i] === following[k]! + i - k;
+        expect(upTo(reversedRuns[k]!).every((i) => goesOn(k + i))).toBe(true);
+        expect(goesOn(k + reversedRuns[k]!)).toBe(false);
+      }
+    });
+  });
+});
+
 describe('blocks', () => {
   it('hold the tokens that a shard and a team have in common, one behind the other as sums take them', () => {
     promise((batch, { shards, teams }, layout) => {
