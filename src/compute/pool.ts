@@ -2,6 +2,7 @@ import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
 import { isTeamPhase, type Phase } from '../model/network.js';
 import { packageFile } from '../package-root.js';
+import { asStaleBuild } from '../system/stale-build.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../system/thread-heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from '../events.js';
@@ -107,12 +108,16 @@ export function createWorkerPool(
         reached = done;
         const phase = phases[Math.min(done, phases.length - 1)]!;
         deaths++;
-        onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${phase})` });
-        if (deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
+        // A thread that lacks a file is not one that died, and the next would lack it, too.
+        const stale = asStaleBuild(error);
+        if (!stale)
+          onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${phase})` });
+        if (stale || deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
           // Sends everybody home who waits for a part that nobody will finish.
           meeting.abandon();
           failure = new TaskFailure(
-            `${deaths} workers in a row failed on the same task (${phase}, part ${task.part + 1} of ${parts}): ${reason}`,
+            stale?.message ??
+              `${deaths} workers in a row failed on the same task (${phase}, part ${task.part + 1} of ${parts}): ${reason}`,
             phase,
             { cause: error },
           );

@@ -12,7 +12,7 @@ const LOCK_FILE = 'lock';
  * when nothing else came to lie in it.
  *
  * @param notice hears why it takes long, where it does
- * @throws UserError naming the process that holds the lock
+ * @throws UserError naming who holds the lock
  */
 export async function lockRun(
   directory: string,
@@ -22,7 +22,7 @@ export async function lockRun(
   const file = path.join(directory, LOCK_FILE);
   const onHeld = (holder: string): never => {
     throw new UserError(
-      `${directory} is in use by another process (${holder}): ` +
+      `${directory} is in use by ${holder}: ` +
         'wait until it has ended, or name another directory with --run-dir',
     );
   };

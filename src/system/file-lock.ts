@@ -50,7 +50,11 @@ export interface FileLock {
 export interface LockOptions {
   /** Hears why it takes long, where it does. */
   readonly notice: (message: string) => void;
-  /** Called as long as a living process, which it is told, holds the lock: throws, or has it waited for. */
+  /**
+   * Called as long as somebody else who lives holds the lock: throws, or has them waited for.
+   *
+   * @param holder "another process (pid 5)" or "another call in this process"
+   */
   readonly onHeld: (holder: string) => void;
   readonly timing?: LockTiming | undefined;
 }
@@ -82,7 +86,7 @@ export async function takeLock(
       );
     }
     if (await isAlive(file, found, holder, watch, timing)) {
-      onHeld(describeHolder(holder));
+      onHeld(nameHolder(holder));
       await sleep(timing.pollMs);
     } else if (await replaceLock(file, found, own, timing)) break;
   }
@@ -106,7 +110,7 @@ function describeLoss(file: string, own: string): string | undefined {
   try {
     const found = readIfThere(file);
     if (found === own || (found === undefined && createLock(file, own))) return undefined;
-    return `its lock was taken by another process (${describeHolder(parseHolder(found ?? ''))})`;
+    return `its lock was taken by ${nameHolder(parseHolder(found ?? ''))}`;
   } catch (error) {
     const reason = describeSystemError(error);
     if (reason === undefined) throw error;
@@ -213,6 +217,15 @@ function parseHolder(content: string): Holder | undefined {
 function isCutShort(content: string): boolean {
   const start = '{"pid":';
   return start.startsWith(content.slice(0, start.length));
+}
+
+/** Who holds a lock, for messages. */
+function nameHolder(holder: Holder | undefined): string {
+  const isOurs =
+    holder?.pid === process.pid &&
+    holder.machine === describeMachine() &&
+    (holder.started === undefined || holder.started === processStart('self'));
+  return isOurs ? 'another call in this process' : `another process (${describeHolder(holder)})`;
 }
 
 function describeHolder(holder: Holder | undefined): string {

@@ -1,5 +1,6 @@
 import { getSystemErrorMap } from 'node:util';
 import { UserError } from '../errors.js';
+import { asStaleBuild } from './stale-build.js';
 
 /** What the operating system refuses, in words that its reader can act upon. */
 
@@ -41,9 +42,12 @@ export function describeSystemError(error: unknown): string | undefined {
 
 /**
  * The sentence about an error of the operating system that nobody closer to it has put in words:
- * a full disk, a folder without permission and the like are no bugs. Undefined for other errors.
+ * a full disk, a folder without permission, a file of the program that is missing and the like are no bugs. Undefined
+ * for other errors.
  */
 export function asUserError(error: unknown): UserError | undefined {
+  const stale = asStaleBuild(error);
+  if (stale) return stale;
   const reason = describeSystemError(error);
   if (reason === undefined || !(error instanceof Error && 'syscall' in error)) return undefined;
   const { syscall, path, code } = error as NodeJS.ErrnoException;

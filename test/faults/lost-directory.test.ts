@@ -75,7 +75,7 @@ describe('a run ends, with a sentence and nothing more written, when its directo
     let theirs = '';
     const { runDir, error } = await trainAndDisturb('taken', (dir) => {
       const lock = JSON.parse(readFileSync(join(dir, 'lock'), 'utf8')) as object;
-      theirs = JSON.stringify({ ...lock, token: 'theirs' });
+      theirs = JSON.stringify({ ...lock, pid: process.ppid, token: 'theirs' });
       writeFileSync(join(dir, 'lock'), theirs);
     });
     expectSentence(

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { packageFile } from '../../src/package-root.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lockstep-stale-'));
@@ -10,18 +10,59 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-test('a build that lacks a file of the program says how to build anew', () => {
+beforeAll(() => {
   for (const part of ['bin', 'dist', 'package.json']) {
     cpSync(packageFile(part), join(folder, part), { recursive: true });
   }
-  symlinkSync(packageFile('node_modules'), join(folder, 'node_modules'));
-  const run = () =>
-    spawnSync(process.execPath, [join(folder, 'bin/lockstep.js'), '--version'], {
-      encoding: 'utf8',
-    });
-  expect(run()).toMatchObject({ status: 0, stderr: '' });
-  rmSync(join(folder, 'dist/src/system/printable.js'));
-  const { status, stderr } = run();
+  for (const part of ['node_modules', 'kernels'])
+    symlinkSync(packageFile(part), join(folder, part));
+  const rows = Array.from({ length: 60 }, (_, i) => `some words ${i % 7},${i % 2 ? 'a' : 'b'}\n`);
+  writeFileSync(join(folder, 'a.csv'), `text,label\n${rows.join('')}`);
+  const data = (tokenizer: string) =>
+    `task: classify\nworkers: 2\ndata: { train: a.csv, tokenizer: { kind: ${tokenizer} } }\nmodel: { embedding: 4, layers: [{ hiddenSize: 4 }] }\ntrain: { maxSteps: 2 }\n`;
+  for (const kind of ['word', 'bpe']) writeFileSync(join(folder, `${kind}.yaml`), data(kind));
+});
+
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, [join(folder, 'bin/lockstep.js'), ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+
+const advice = /^lockstep is not built whole[^\n]*node scripts\/setup\.js[^\n]*$/;
+
+/** Runs a command while a file is missing; the last line that it prints. */
+function lastWordWithout(file: string, ...args: string[]) {
+  renameSync(join(folder, file), join(folder, 'missing'));
+  try {
+    const { status, stderr } = run(...args);
+    return { status, line: stderr.trimEnd().split('\n').at(-1), stderr };
+  } finally {
+    renameSync(join(folder, 'missing'), join(folder, file));
+  }
+}
+
+test('a build that lacks a file of the program says how to build anew', () => {
+  expect(run('--version')).toMatchObject({ status: 0, stderr: '' });
+  const { status, stderr } = lastWordWithout('dist/src/system/printable.js', '--version');
   expect(status).toBe(1);
-  expect(stderr).toMatch(/^lockstep is not built whole[^\n]*node scripts\/setup\.js[^\n]*\n$/);
+  expect(stderr.trimEnd()).toMatch(advice);
+});
+
+test.each([
+  ['dist/workers/prepare.js', 'word'],
+  ['dist/src/data/prepare/work/count.js', 'word'],
+  ['dist/workers/compute.js', 'word'],
+  ['dist/workers/read.js', 'word'],
+  ['dist/workers/metrics.js', 'word'],
+  ['dist/src/data/tokenizers/bpe.js', 'bpe'],
+  ['dist/src/data/prepare/work/learn-bpe.js', 'bpe'],
+])('and says so, too, where what is missing is loaded later: %s', (file, kind) => {
+  const args = ['train', '--config', `${kind}.yaml`, '--metrics-port', '0'];
+  rmSync(join(folder, 'runs'), { recursive: true, force: true });
+  rmSync(join(folder, 'data'), { recursive: true, force: true });
+  const { status, line, stderr } = lastWordWithout(file, ...args);
+  expect({ status, stderr }).toMatchObject({ status: 1 });
+  expect(line).toMatch(advice);
+  expect(stderr).not.toContain('This is a bug');
 });

@@ -62,12 +62,12 @@ it('is released without an error of its own where its file cannot be removed', a
   expect(existsSync(path('lock'))).toBe(true);
 });
 
-it('refuses a second holder, naming directory and process, until the first one releases', async () => {
+it('refuses a second holder, naming directory and who it is, until the first one releases', async () => {
   const { dir } = await makeScratch();
   const first = await lockAtOnce(dir);
   await expect(lockAtOnce(dir)).rejects.toThrow(
     new UserError(
-      `${dir} is in use by another process (pid ${process.pid}): ` +
+      `${dir} is in use by another call in this process: ` +
         'wait until it has ended, or name another directory with --run-dir',
     ),
   );

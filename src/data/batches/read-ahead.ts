@@ -1,6 +1,7 @@
 import { Worker, type MessagePort } from 'node:worker_threads';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
+import { asStaleBuild } from '../../system/stale-build.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../../system/thread-heap.js';
 import { type BatchOptions, type BatchSource, createBatches, type HostBatch } from './batches.js';
 import { FileTokenStore, type StoreFiles, type TokenStore } from '../store/token-store.js';
@@ -100,7 +101,7 @@ class ReaderThread {
     // Only a batch that is waited for keeps the process alive.
     this.#worker.unref();
     this.#worker.on('message', () => this.#waiting?.resolve());
-    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('error', (error) => this.#fail(asStaleBuild(error) ?? error));
     this.#worker.on('exit', () => this.#fail(new Error('the thread that reads batches ended')));
   }
 

@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
+import { asStaleBuild } from '../../system/stale-build.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../../system/thread-heap.js';
 import type { TrainListener } from '../../events.js';
 import { DamagedPiece } from './pieces/damaged-piece.js';
@@ -72,6 +73,8 @@ export function createPreparePool(
           const error: unknown = startFailure ?? rejection;
           const reason = error instanceof Error ? error.message : String(error);
           closeIfEmpty(error);
+          const stale = asStaleBuild(error);
+          if (stale) throw stale;
           listener({ type: 'worker', kind: 'died', reason: `${reason} (during ${name})` });
           if (deaths < deathsAllowed && pool.threads.length > 0) continue;
           throw new UserError(

@@ -190,7 +190,7 @@ async function lockMaking(
   return takeLock(join(storeDir, `${key}-${files.slice(0, 8)}${lockEnding}`), {
     notice,
     onHeld: (holder) => {
-      if (!told) notice(`Waiting for another process that prepares the same data (${holder}).`);
+      if (!told) notice(`Waiting for ${holder}, which prepares the same data.`);
       told = true;
     },
   });

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Registry } from 'prom-client';
 import { UserError } from '../../errors.js';
 import { packageFile } from '../../package-root.js';
+import { asStaleBuild } from '../../system/stale-build.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../../system/thread-heap.js';
 import { formatDuration } from '../figures.js';
 import type { Status } from '../status.js';
@@ -106,7 +107,7 @@ class ServerThread implements MetricsServer {
       });
       worker.on('error', (error) => (reason = error));
       worker.on('exit', () => {
-        reject(toError(reason));
+        reject(asStaleBuild(reason) ?? toError(reason));
         // Who did not get as far as to listen hears of it from `start`.
         if (this.#worker === worker && this.url !== '') this.#replace(reason);
       });

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.js';
+import type { Config } from '../../../src/config/schema.js';
 import { describeOddities, isShifted } from '../../../src/data/prepare/oddities.js';
 import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
 import type { TrainEvent } from '../../../src/events.js';
@@ -98,6 +99,14 @@ describe('a shift of classes', () => {
   });
 });
 
+async function prepareTelling(config: Config) {
+  const notices: string[] = [];
+  const listen = (event: TrainEvent) => {
+    if (event.type === 'notice') notices.push(event.message);
+  };
+  return { corpus: await prepareCorpus(config, listen), notices };
+}
+
 it('is told when a store is made, and again when it is used', async () => {
   const { path } = await scratch({
     'a.csv': `text,label\n${'one two,ham\nthree four,spam\n'.repeat(3)}five, ham\n`,
@@ -106,11 +115,8 @@ it('is told when a store is made, and again when it is used', async () => {
   const data = { train: path('a.csv'), validation: path('v.csv'), storeDir: path('stores') };
   const config = parseConfig(JSON.stringify({ task: 'classify', workers: 1, data }), 'c.yaml');
   const prepare = async () => {
-    const notices: string[] = [];
-    const listen = (event: TrainEvent) => {
-      if (event.type === 'notice') notices.push(event.message);
-    };
-    await (await prepareCorpus(config, listen)).close();
+    const { corpus, notices } = await prepareTelling(config);
+    await corpus.close();
     return notices;
   };
   const first = await prepare();
@@ -120,6 +126,28 @@ it('is told when a store is made, and again when it is used', async () => {
     '1 of 2 rows of data.validation (50.0 %) have the text of a training row: figures measured on them promise too much.',
   ]);
   expect(await prepare()).toEqual(first);
+});
+
+it('is told of rows that are trained on also where splits are fractions of the same files', async () => {
+  const rows = Array.from({ length: 400 }, (_, i) => `text ${i % 150},${i % 2 ? 'ham' : 'spam'}`);
+  const { path } = await scratch({ 'a.csv': `text,label\n${rows.join('\n')}\n` });
+  const data = { train: path('a.csv'), validation: 0.2, test: 0.1, storeDir: path('stores') };
+  const config = parseConfig(JSON.stringify({ task: 'classify', workers: 1, data }), 'c.yaml');
+  const { corpus, notices } = await prepareTelling(config);
+  const textsOf = async (split: 'train' | 'validation' | 'test') => {
+    const store = corpus[split]!;
+    const places = await Promise.all(Array.from({ length: store.rows }, (_, i) => store.locate(i)));
+    return places.map(({ row }) => rows[row - 1]!.split(',')[0]!);
+  };
+  const trained = new Set(await textsOf('train'));
+  for (const split of ['validation', 'test'] as const) {
+    const all = await textsOf(split);
+    const shared = all.filter((text) => trained.has(text)).length;
+    expect(shared).toBeGreaterThan(0);
+    expect(corpus.manifest.sharedRows[split]).toBe(shared);
+    expect(notices.join()).toContain(`${shared} of ${all.length} rows of data.${split} (`);
+  }
+  await corpus.close();
 });
 
 it('is refused where most texts are nothing, also on second sight, and leaves no store', async () => {

@@ -28,6 +28,7 @@ export class PieceBuilder {
   readonly #rows = new VarintWriter();
   readonly #bad: string[] = [];
   #hashes = new BigUint64Array(1 << 10);
+  #hashRows = new Uint32Array(1 << 10);
   readonly #labels = new Map<string, number>();
   #rowCount = 0;
   #hashCount = 0;
@@ -71,12 +72,16 @@ export class PieceBuilder {
     this.#last = { row, line };
   }
 
-  addHash(hash: bigint): void {
+  /** Takes the hash of a row's text; see PlacedRow. */
+  addHash(hash: bigint, row: number): void {
     if (this.#hashCount === this.#hashes.length) {
-      const larger = new BigUint64Array(2 * this.#hashCount);
-      larger.set(this.#hashes);
-      this.#hashes = larger;
+      const [hashes, rows] = [this.#hashes, this.#hashRows];
+      this.#hashes = new BigUint64Array(2 * this.#hashCount);
+      this.#hashRows = new Uint32Array(2 * this.#hashCount);
+      this.#hashes.set(hashes);
+      this.#hashRows.set(rows);
     }
+    this.#hashRows[this.#hashCount] = row;
     this.#hashes[this.#hashCount++] = hash;
     this.#rowCount += 1;
   }
@@ -100,14 +105,15 @@ export class PieceBuilder {
     scratch: string,
   ): Promise<{ record: PieceRecord; synced: Promise<void> }> {
     const words = sortWords(this.#cutter);
-    const hashes = this.#hashes.subarray(0, this.#hashCount).sort();
+    const hashed = sortHashes(this.#hashes.subarray(0, this.#hashCount), this.#hashRows);
     const content: Record<Section, Uint8Array> = {
       wordBuckets: bytesOf(words.starts),
       wordNumbers: bytesOf(words.numbers),
       wordEnds: bytesOf(words.ends),
       letters: words.letters,
-      rowBuckets: bytesOf(findBuckets(hashes)),
-      rowHashes: bytesOf(hashes),
+      rowBuckets: bytesOf(hashed.starts),
+      rowHashes: bytesOf(hashed.hashes),
+      hashRows: bytesOf(hashed.rows),
       rows: this.#rows.bytes,
       tokens: this.#tokens.bytes,
       bad: Buffer.from(this.#bad.map((each) => `${each}\n`).join('')),
@@ -211,13 +217,26 @@ function sortWords({ dictionary }: LocalCutter) {
 
 const bucketOf = (hash: number): number => hash >>> (32 - bucketBits);
 
-/** Where each bucket begins in ascending hashes. */
-function findBuckets(hashes: BigUint64Array): Uint32Array {
+/** The hashes of rows by bucket, and with them the rows' numbers. */
+function sortHashes(hashes: BigUint64Array, rows: Uint32Array) {
   const starts = new Uint32Array(buckets + 1);
   const high = new Uint32Array(hashes.buffer, hashes.byteOffset, 2 * hashes.length);
   for (let i = 1; i < high.length; i += 2) starts[bucketOf(high[i]!) + 1]! += 1;
   for (let bucket = 0; bucket < buckets; bucket++) starts[bucket + 1]! += starts[bucket]!;
-  return starts;
+  const next = starts.slice();
+  const sorted = {
+    starts,
+    hashes: new BigUint64Array(hashes.length),
+    rows: new Uint32Array(hashes.length),
+  };
+  const halves = new Uint32Array(sorted.hashes.buffer);
+  for (let i = 0; i < hashes.length; i++) {
+    const place = next[bucketOf(high[2 * i + 1]!)]!++;
+    halves[2 * place] = high[2 * i]!;
+    halves[2 * place + 1] = high[2 * i + 1]!;
+    sorted.rows[place] = rows[i]!;
+  }
+  return sorted;
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: Uint32Array | BigUint64Array): Uint8Array {

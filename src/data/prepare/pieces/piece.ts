@@ -15,7 +15,7 @@ import type { PieceRecord } from './records.js';
  */
 
 /** Raised whenever the layout of a piece or what is cut from the same text changes. */
-export const pieceVersion = 3;
+export const pieceVersion = 4;
 
 /** Words and rows lie in this many buckets by the top bits of their hashes. */
 export const bucketBits = 10;
@@ -32,8 +32,10 @@ export const sections = [
   'letters',
   /** Where each bucket of row hashes begins, in rows. Uint32 [buckets + 1] */
   'rowBuckets',
-  /** Hashes of the rows' texts, ascending. Uint64 [hashes] */
+  /** Hashes of the rows' texts, by bucket. Uint64 [hashes] */
   'rowHashes',
+  /** Numbers of these rows in the extent. Uint32 [hashes] */
+  'hashRows',
   /** For `classify`: of each row how far its number, its line and its label are, and its tokens. */
   'rows',
   /** Numbers of the tokens: bytes as they are, or LEB128. */

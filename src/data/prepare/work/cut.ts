@@ -111,7 +111,7 @@ class ExtentCutting {
       let tokens = 0;
       batch.rows.forEach((row, i) => {
         if (labelled) this.#piece.addRow(row, row.label!, counts[i]!);
-        this.#piece.addHash(this.#hasher.hash(row.text));
+        this.#piece.addHash(this.#hasher.hash(row.text), row.row);
         tokens += counts[i]!;
       });
       for (const bad of batch.bad) this.#piece.addBad(bad);

@@ -1,3 +1,4 @@
+import { assignRows } from './assignment.js';
 import type { SplitName } from './split.js';
 import type { BuildJob } from './job.js';
 import { PieceFile } from '../pieces/piece.js';
@@ -8,40 +9,54 @@ import { PieceFile } from '../pieces/piece.js';
 export interface Repeats {
   /** Rows with the text of an earlier one, over all files. */
   duplicates: number;
-  /** Rows of `data.validation`'s and of `data.test`'s own files with the text of one of `data.train`. */
+  /** Rows of these splits with the text of a row to train on; of a language model's, if the splits have files of their own. */
   validation: number;
   test: number;
 }
 
 /** @param buckets From the first, not including the second. */
 export function countRepeats(job: BuildJob, buckets: readonly [number, number]): Repeats {
-  const parts = job.pieces.map(({ dir, record, from }) => {
-    const piece = new PieceFile(dir, record);
+  const parts: Record<SplitName, BigUint64Array[]> = { train: [], validation: [], test: [] };
+  const { validation: some, test: others } = job.fractions;
+  // Those of a language model divide streams, not rows.
+  const isDealt = job.task === 'classify' && some + others > 0;
+  for (const placed of job.pieces) {
+    const piece = new PieceFile(placed.dir, placed.record);
     try {
       const starts = piece.readWords('rowBuckets');
       const [first, last] = [starts[buckets[0]]!, starts[buckets[1]]!];
       const bytes = piece.read('rowHashes', 8 * first, 8 * (last - first));
-      return { from, hashes: new BigUint64Array(bytes.buffer, bytes.byteOffset, last - first) };
+      const hashes = new BigUint64Array(bytes.buffer, bytes.byteOffset, last - first);
+      if (!isDealt || placed.from !== 'train') {
+        parts[placed.from].push(hashes);
+        continue;
+      }
+      const splitOf = assignRows(placed, job.fractions);
+      const splits = Array.from(piece.readWords('hashRows', first, last - first), (row) =>
+        splitOf(placed.rowsBefore + row),
+      );
+      for (const split of ['train', 'validation', 'test'] as const) {
+        parts[split].push(hashes.filter((_, i) => splits[i] === split));
+      }
     } finally {
       piece.close();
     }
-  });
-  const gather = (from: SplitName): BigUint64Array => {
-    const own = parts.filter((part) => part.from === from);
-    const hashes = new BigUint64Array(own.reduce((sum, part) => sum + part.hashes.length, 0));
+  }
+  const gather = (own: readonly BigUint64Array[]): BigUint64Array => {
+    const hashes = new BigUint64Array(own.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of own) {
-      hashes.set(part.hashes, at);
-      at += part.hashes.length;
+      hashes.set(part, at);
+      at += part.length;
     }
     return hashes.sort();
   };
-  const [train, validation, test] = [gather('train'), gather('validation'), gather('test')];
-  const rows = train.length + validation.length + test.length;
+  const [train, validation, test] = [parts.train, parts.validation, parts.test].map(gather);
+  const rows = train!.length + validation!.length + test!.length;
   return {
-    duplicates: rows - countDistinct([train, validation, test]),
-    validation: countCommon(validation, train),
-    test: countCommon(test, train),
+    duplicates: rows - countDistinct([train!, validation!, test!]),
+    validation: countCommon(validation!, train!),
+    test: countCommon(test!, train!),
   };
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PieceFile, readTokens } from '../../../../src/data/prepare/pieces/piece.js';
+import { bucketBits, PieceFile, readTokens } from '../../../../src/data/prepare/pieces/piece.js';
 import { PieceBuilder } from '../../../../src/data/prepare/pieces/piece-builder.js';
 import { TextHasher } from '../../../../src/data/prepare/pieces/text-hash.js';
 import { createLocalCutter } from '../../../../src/data/tokenizers/local-cutter.js';
@@ -43,7 +43,7 @@ describe('a piece', () => {
       texts.forEach((text, i) => {
         const place = { row: 2 * i + 1, line: 3 * i + 1 };
         builder.addRow(place, i % 2 ? 'odd' : `even${round}`, counts[i]!);
-        builder.addHash(hasher.hash(text));
+        builder.addHash(hasher.hash(text), place.row);
       });
       const { record, synced } = await builder.finish(dir, `x-${round}.piece`, dir);
       await synced;
@@ -69,13 +69,20 @@ describe('a piece', () => {
       expect(rows).toEqual(texts.map((_, i) => [2 * i + 1, 3 * i + 1, i % 2, 3]));
       const read = piece.read('rowHashes');
       const hashes = new BigUint64Array(read.buffer, read.byteOffset, read.length / 8);
-      expect([...hashes]).toEqual(texts.map((text) => hasher.hash(text)).sort(byValue));
+      const found = Array.from(piece.readWords('hashRows'), (row, i) => [row, hashes[i]]);
+      expect(found.sort(([a], [b]) => Number(a) - Number(b))).toEqual(
+        texts.map((text, i) => [2 * i + 1, hasher.hash(text)]),
+      );
+      const places = Array.from(hashes, (hash) => Number(hash >> BigInt(64 - bucketBits)));
+      expect(places).toEqual([...places].sort((a, b) => a - b));
+      const starts = piece.readWords('rowBuckets');
+      places.forEach((bucket, i) => {
+        expect(i >= starts[bucket]! && i < starts[bucket + 1]!).toBe(true);
+      });
       piece.close();
     }
   });
 });
-
-const byValue = (a: bigint, b: bigint): number => (a < b ? -1 : Number(a > b));
 
 describe('the hash of a text', () => {
   it('is another one for another text, and spreads over all buckets', () => {
