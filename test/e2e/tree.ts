@@ -19,14 +19,24 @@ export function readTree(folder: string): Record<string, string> {
   return tree;
 }
 
-/** Stores of tokens and what they are made of: kept for the next command, whatever becomes of this one. */
-const isStore = (name: string) => /^(data|(data\/)?stores(\/.*)?)$/.test(name);
+type Tree = Readonly<Record<string, string>>;
 
-/** Names of what was added, removed or changed besides stores of tokens. */
-export function compareTrees(
-  before: Record<string, string>,
-  after: Record<string, string>,
-): string[] {
+/**
+ * Whether something below a store directory may be new after a refusal: pieces, and a store that is whole, are kept
+ * for the next command. Anything else there, like half a store or a lock, would be left behind.
+ */
+function isKept(name: string, after: Tree): boolean {
+  const found = /^((?:data\/)?stores|data)(?:\/([^/]+))?(?:\/|$)/.exec(name);
+  if (found === null) return false;
+  const [, stores, child] = found;
+  if (name === stores || (stores === 'data' && child === 'stores')) return true;
+  return child === 'pieces' || `${stores!}/${child!}/manifest.json` in after;
+}
+
+/** Names of what was added, removed or changed, but for stores of tokens that are whole. */
+export function compareTrees(before: Tree, after: Tree): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => !isStore(name) && before[name] !== after[name]).sort();
+  return [...names]
+    .filter((name) => before[name] !== after[name] && !(name in after && isKept(name, after)))
+    .sort();
 }

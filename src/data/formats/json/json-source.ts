@@ -49,19 +49,13 @@ export function findSource(json: string, path: string): string | undefined {
   return json.slice(...place);
 }
 
-/** The end of a name that has an escape, so that it may be another one than is written. */
-const escapedName = /\\(?:u[0-9a-f]{4}|.)[^"\\]*"\s*:/i;
-
 /** Whether an object has two members of a name, or of one of those on the way: see `readField` for paths. */
 export function isTwice(json: string, path: string): boolean {
-  // Most have each once.
-  const isOnce = (name: string): boolean => {
-    const written = JSON.stringify(name);
-    return json.indexOf(written) === json.lastIndexOf(written);
-  };
-  const isPlain = !escapedName.test(json);
-  if (isPlain && isOnce(path) && (!path.includes('.') || path.split('.').every(isOnce)))
-    return false;
+  // Most have each once. What costs more than to look is done for the others only: this is asked of every row.
+  const isOnce = ({ written, escaped }: Spelling): boolean =>
+    json.indexOf(written) === json.lastIndexOf(written) &&
+    !(json.includes('\\') && escaped.test(json));
+  if (spellingsOf(path).every(isOnce)) return false;
   let place = skipSpace(json, 0);
   const whole = findMembers(json, place, path).length;
   if (whole > 0) return whole > 1;
@@ -75,6 +69,36 @@ export function isTwice(json: string, path: string): boolean {
     place = found[0]![0];
   }
   return false;
+}
+
+/** How a name may stand in JSON. */
+interface Spelling {
+  readonly written: string;
+  /** An escape of one of its characters, which it may also be written with. */
+  readonly escaped: RegExp;
+}
+
+const known = new Map<string, readonly Spelling[]>();
+
+/** Of a path, and of the names that it is made of. */
+function spellingsOf(path: string): readonly Spelling[] {
+  let found = known.get(path);
+  if (found === undefined) {
+    const names = path.includes('.') ? [path, ...path.split('.')] : [path];
+    known.set(path, (found = names.map(spell)));
+  }
+  return found;
+}
+
+function spell(name: string): Spelling {
+  const codes = Array.from({ length: name.length }, (_, i) =>
+    name.charCodeAt(i).toString(16).padStart(4, '0'),
+  );
+  const escapes = [`u(?:${codes.join('|')})`, ...(name.includes('/') ? ['/'] : [])];
+  return {
+    written: JSON.stringify(name),
+    escaped: new RegExp(`\\\\(?:${escapes.join('|')})`, 'i'),
+  };
 }
 
 const space = /\s*/y;
