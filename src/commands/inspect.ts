@@ -1,5 +1,7 @@
+import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { formatConfig, type NamedConfig } from '../config/load.js';
+import { formatConfig, loadConfig, type NamedConfig } from '../config/load.js';
+import type { LayerSummary } from '../model/summary.js';
 import { formatBytes, formatCount, formatShare } from '../observe/figures.js';
 import { describeChanges } from '../run/config-changes.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
@@ -15,6 +17,7 @@ import { readTrainedConfig } from '../run/trained-config.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { modelOptions, runPositional } from './options.js';
+import { describeSummary, summarizeConfig } from './network-summary.js';
 import { formatTable, printLines } from './table.js';
 
 interface Inspection {
@@ -25,18 +28,31 @@ interface Inspection {
   config: NamedConfig;
   history: RunStart[];
   parameters: { name: string; dtype: string; shape: number[]; bytes: number }[];
+  /** None where the file lacks the tensors that say how wide it is. */
+  layers: LayerSummary[];
 }
 
 export const inspectCommand = (context: Context) =>
   defineCommand({
     command: 'inspect <run>',
-    describe: "Shows a run's position, config, history, and the digest and parameters of its model",
-    positionals: runPositional,
+    describe:
+      "Shows a run's position, config, history, and the network, digest and parameters of its model; of a config file the network",
+    positionals: {
+      run: { ...runPositional.run, describe: `${runPositional.run.describe}; or a config file` },
+    },
     options: {
       checkpoint: { ...modelOptions.checkpoint, default: 'latest' },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object' },
     },
     async run({ run, checkpoint, json }) {
+      if (await isConfigFile(run)) {
+        const { layers, note } = await summarizeFile(run);
+        const lines = json
+          ? [JSON.stringify({ layers, note })]
+          : [...describeSummary(layers), note];
+        printLines(context.stdout, lines);
+        return;
+      }
       const inspection = await inspect(run, checkpoint, (message) =>
         printLines(context.stderr, [message]),
       );
@@ -53,19 +69,25 @@ async function inspect(
   const { run: directory, checkpoint } = await findCheckpoint(run, which);
   const state = await verifyCheckpoint(checkpoint);
   const tensors = await readSafetensorsHeader(join(checkpoint, MODEL_FILE));
+  const config = await readTrainedConfig(directory, checkpoint, state, notify);
+  const rowsOf = (name: string): number | undefined =>
+    tensors.find((tensor) => tensor.name === name)?.shape[0];
+  const [vocabulary, outputs] = [rowsOf('embedding.weight'), rowsOf('head.weight')];
   return {
     checkpoint,
     weights: state.files[MODEL_FILE]!.sha256,
     state,
-    config: await readTrainedConfig(directory, checkpoint, state, notify),
+    config,
     history: await directory.readHistory(notify),
     parameters: tensors.map(({ name, shape, dtype, begin, end }) => {
       return { name, dtype, shape, bytes: end - begin };
     }),
+    layers: vocabulary && outputs ? summarizeConfig(config, vocabulary, outputs) : [],
   };
 }
 
-function describe({ checkpoint, weights, state, config, history, parameters }: Inspection) {
+function describe(inspection: Inspection) {
+  const { checkpoint, weights, state, config, history, parameters, layers } = inspection;
   const { position, validation } = state;
   const { best } = validation;
   const facts = [
@@ -99,12 +121,31 @@ function describe({ checkpoint, weights, state, config, history, parameters }: I
     'Starts',
     ...describeHistory(history),
     '',
+    ...(layers.length > 0 ? ['Network', ...describeSummary(layers), ''] : []),
     `Parameters of ${basename(checkpoint)}`,
     ...describeParameters(parameters),
     '',
     'Config',
     ...formatConfig(config).trimEnd().split('\n'),
   ];
+}
+
+async function isConfigFile(path: string): Promise<boolean> {
+  if (!/\.ya?ml$/.test(path)) return false;
+  return (await stat(path).catch(() => undefined))?.isFile() === true;
+}
+
+/** The network of a config file: as wide as its vocabulary may become, with two classes where they are not known yet. */
+async function summarizeFile(file: string): Promise<{ layers: LayerSummary[]; note: string }> {
+  const config = await loadConfig(file);
+  const { tokenizer } = config.data;
+  // Bytes, and an id for padding.
+  const vocabulary = tokenizer.kind === 'byte' ? 257 : tokenizer.vocabularySize;
+  const sizes = `Before the data is prepared: a vocabulary of ${formatCount(vocabulary)}, the most it may have`;
+  return {
+    layers: summarizeConfig(config, vocabulary, 2),
+    note: config.task === 'classify' ? `${sizes}, and two classes` : sizes,
+  };
 }
 
 function describeHistory(history: readonly RunStart[]): string[] {

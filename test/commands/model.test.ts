@@ -234,6 +234,36 @@ describe('inspect', () => {
     });
   });
 
+  test('shows the network of a config file before anything is trained', async () => {
+    const config = `task: classify
+data: { train: a.csv, tokenizer: { kind: word, vocabularySize: 1000 }, maxLength: 10 }
+model:
+  embedding: 8
+  layers: [{ hiddenSize: 10, direction: both }, { cell: gru, hiddenSize: 6 }]
+  dropout: 0.5
+`;
+    await write('mine.yaml', config);
+    const { stdout } = await runWith(['inspect', join(folder, 'mine.yaml')]);
+    expect(stdout.split('\n')).toEqual([
+      'layer                    output  parameters    work',
+      'embedding 0  8 a distinct token       8,000   0.0 %',
+      // Two directions, each 4 · 10 rows of 8 and of 10 columns, and two biases.
+      'lstm 0               20 a token       1,600  75.4 %',
+      'dropout 0            20 a token           0   0.0 %',
+      'gru 1                 6 a token         504  24.5 %',
+      'last 0                  6 a row           0   0.0 %',
+      'dropout 2               6 a row           0   0.0 %',
+      'head                    2 a row          14   0.1 %',
+      '10,118 parameters',
+      'Before the data is prepared: a vocabulary of 1,000, the most it may have, and two classes',
+      '',
+    ]);
+    const { stdout: json } = await runWith(['inspect', join(folder, 'mine.yaml'), '--json']);
+    expect(JSON.parse(json)).toMatchObject({
+      layers: [{ name: 'embedding 0' }, {}, {}, {}, {}, {}, {}],
+    });
+  });
+
   test('refuses a folder that is no run', async () => {
     const { status, stderr } = await runWith(['inspect', folder]);
     expect(status).toBe(1);

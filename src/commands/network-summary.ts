@@ -1,0 +1,38 @@
+import type { Config } from '../config/schema.js';
+import { networkShape } from '../compute/sizes.js';
+import { summarizeNetwork, type LayerSummary } from '../model/summary.js';
+import { formatCount, formatShare } from '../observe/figures.js';
+import { formatTable } from './table.js';
+
+/** What a row of a layer's output belongs to. */
+const PER = { row: 'row', token: 'token', distinct: 'distinct token' } as const;
+
+/**
+ * The network of a config.
+ *
+ * @param outputs classes of a classifier
+ */
+export function summarizeConfig(
+  config: Config,
+  vocabulary: number,
+  outputs: number,
+): LayerSummary[] {
+  const classes = Array.from({ length: outputs }, (_, id) => String(id));
+  const tokens = config.task === 'classify' ? config.data.maxLength : config.train.sequenceLength;
+  return summarizeNetwork(networkShape(config, vocabulary, classes), tokens);
+}
+
+/** A table with a line a layer, and the sum of the parameters. */
+export function describeSummary(layers: readonly LayerSummary[]): string[] {
+  const rows = layers.map(({ name, output, parameters, work }) => [
+    name,
+    `${formatCount(output.width)} a ${PER[output.per]}`,
+    formatCount(parameters),
+    formatShare(work),
+  ]);
+  const total = layers.reduce((sum, { parameters }) => sum + parameters, 0);
+  return [
+    ...formatTable([['layer', 'output', 'parameters', 'work'], ...rows]),
+    `${formatCount(total)} parameters`,
+  ];
+}
