@@ -35,9 +35,12 @@ const scheduleSchema = z
     scheduleVariant(usual('constant'), schedules.constant),
     scheduleVariant(z.literal('linear'), schedules.linear),
     scheduleVariant(z.literal('cosine'), schedules.cosine),
+    scheduleVariant(z.literal('step'), schedules.step),
+    scheduleVariant(z.literal('exponential'), schedules.exponential),
+    scheduleVariant(z.literal('one-cycle'), schedules['one-cycle']),
   ])
   .describe(
-    'How the learning rate goes on after the warm-up: it stays, or falls to nothing by the end of `train.epochs` in a straight line or in half a cosine wave.',
+    'How the learning rate goes on after the warm-up: it stays; falls to nothing by the end of `train.epochs` in a straight line or in half a cosine wave; falls in steps, or from step to step or epoch to epoch; or rises and falls once in the whole run.',
   );
 
 function optimizerVariant<Key extends z.core.$ZodType, Shape extends z.core.$ZodShape>(

@@ -24,8 +24,78 @@ const cosine = defineSchedule({
   factor: (_, { step, steps }) => wave(1, 0, step / steps),
 });
 
+const units = { step: () => 1, epoch: (stepsPerEpoch: number) => stepsPerEpoch } as const;
+
+const unit = z
+  .enum(['step', 'epoch'])
+  .default('epoch')
+  .describe('What is counted: updates, or passes over the training split.');
+
+const gamma = z.number().positive().max(1);
+
+/** Falls all at once, again and again. */
+const step = defineSchedule({
+  kind: 'step',
+  options: z.strictObject({
+    every: z.int().positive().describe('Epochs, or steps, between two falls.'),
+    unit,
+    gamma: gamma.default(0.1).describe('What the rate is multiplied by in a fall.'),
+  }),
+  endsWithRun: false,
+  factor: ({ every, unit, gamma }, { step, stepsPerEpoch }) =>
+    gamma ** Math.floor(step / (every * units[unit](stepsPerEpoch))),
+});
+
+const exponential = defineSchedule({
+  kind: 'exponential',
+  options: z.strictObject({
+    unit,
+    gamma: gamma.describe('What the rate is multiplied by after each epoch, or step.'),
+  }),
+  endsWithRun: false,
+  factor: ({ unit, gamma }, { step, stepsPerEpoch }) =>
+    gamma ** Math.floor(step / units[unit](stepsPerEpoch)),
+});
+
+/** Up to the full rate and far down again (Smith & Topin 2018), as PyTorch's OneCycleLR has it; momentum stays. */
+const oneCycle = defineSchedule({
+  kind: 'one-cycle',
+  options: z.strictObject({
+    risingShare: z
+      .number()
+      .positive()
+      .lt(1)
+      .default(0.3)
+      .describe('Share of the steps in which the rate rises.'),
+    startDivisor: z
+      .number()
+      .min(1)
+      .default(25)
+      .describe('The first rate is the full one divided by this.'),
+    endDivisor: z
+      .number()
+      .min(1)
+      .default(10_000)
+      .describe('The last rate is the first one divided by this.'),
+  }),
+  endsWithRun: true,
+  factor({ risingShare, startDivisor, endDivisor }, { step, steps }) {
+    const first = 1 / startDivisor;
+    const top = risingShare * steps - 1;
+    if (step < top) return wave(first, 1, step / top);
+    return wave(1, first / endDivisor, (step - top) / (steps - 1 - top));
+  },
+});
+
 /** Every kind of schedule, by its name in a config; the first one is the usual one. */
-export const schedules = { constant, linear, cosine } as const;
+export const schedules = {
+  constant,
+  linear,
+  cosine,
+  step,
+  exponential,
+  'one-cycle': oneCycle,
+} as const;
 
 /** @throws Error for a kind that there is not: configs have been checked */
 export function scheduleKind(kind: string): ScheduleKind {

@@ -1,11 +1,13 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { learningRateAt } from '../../src/optimizers/schedules.js';
 
-const kinds = ['constant', 'linear', 'cosine'] as const;
+const kinds = ['constant', 'linear', 'cosine', 'step', 'exponential'] as const;
+const own = { every: 3, unit: 'step', gamma: 0.99 };
 
 function rates(kind: (typeof kinds)[number], warmupSteps: number, steps: number): number[] {
-  const optimizer = { learningRate: 1, schedule: { kind, warmupSteps } };
+  const optimizer = { learningRate: 1, schedule: { ...own, kind, warmupSteps } };
   return Array.from({ length: steps }, (_, step) =>
     learningRateAt(optimizer, { step, steps, stepsPerEpoch: 10 }),
   );
@@ -29,6 +31,52 @@ test('a cosine rate falls slowly, fast, slowly: half way it is half', () => {
 
 test.each(kinds)('%s: the warm-up rises in equal steps to the full rate', (kind) => {
   expect(rates(kind, 4, 12).slice(0, 5)).toEqual([0.25, 0.5, 0.75, 1, 1]);
+});
+
+test('the warm-up of one cycle rises to the rate that it begins with', () => {
+  const options = { risingShare: 0.5, startDivisor: 8, endDivisor: 10 };
+  const schedule = { kind: 'one-cycle', warmupSteps: 4, ...options };
+  const first = Array.from({ length: 5 }, (_, step) =>
+    learningRateAt({ learningRate: 8, schedule }, { step, steps: 24, stepsPerEpoch: 10 }),
+  );
+  expect(first).toEqual([0.25, 0.5, 0.75, 1, 1]);
+});
+
+/** What PyTorch's schedulers come to (scripts/pytorch_training.py). */
+const fixtures = JSON.parse(
+  readFileSync(new URL('../fixtures/pytorch/schedules.json', import.meta.url), 'utf8'),
+) as { schedule: { kind: string; warmupSteps: number }; stepsPerEpoch: number; rates: number[] }[];
+
+test.each(fixtures)(
+  "$schedule has the rates of PyTorch's scheduler",
+  ({ schedule, stepsPerEpoch, rates }) => {
+    rates.forEach((rate, step) => {
+      const moment = { step, steps: rates.length, stepsPerEpoch };
+      // PyTorch multiplies from step to step: some 20 roundings of 1e-16.
+      expect(learningRateAt({ learningRate: 1, schedule }, moment)).toBeCloseTo(rate, 13);
+    });
+  },
+);
+
+test('one cycle stays above 0 and at most at the full rate, however short the run', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 60 }),
+      fc.double({ min: 0.01, max: 0.99, noNaN: true }),
+      (steps, risingShare) => {
+        const schedule = { kind: 'one-cycle', warmupSteps: 0, risingShare };
+        const options = { startDivisor: 25, endDivisor: 100 };
+        const all = Array.from({ length: steps }, (_, step) =>
+          learningRateAt(
+            { learningRate: 1, schedule: { ...schedule, ...options } },
+            { step, steps, stepsPerEpoch: 1 },
+          ),
+        );
+        expect(Math.min(...all)).toBeGreaterThan(0);
+        expect(Math.max(...all)).toBeLessThanOrEqual(1);
+      },
+    ),
+  );
 });
 
 test('for any warm-up and length the rate is above 0, at most the full one, and falls after the warm-up', () => {

@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Makes optimizers.json and schedules.json of test/fixtures/pytorch/: 20 steps of every optimizer, in float64, from the
+initial parameters of the classifier that pytorch_fixtures.py has made there, and the rates of PyTorch's schedulers.
+
+    python3 scripts/pytorch_training.py && npx prettier --write test/fixtures
+
+Needs PyTorch 2.0 or later.
+"""
+import json
+import os
+
+import torch
+from torch import nn, optim
+from torch.optim import lr_scheduler
+
+from pytorch_model import Model, read_safetensors
+
+FIXTURES = os.path.join(os.path.dirname(__file__), "..", "test", "fixtures", "pytorch")
+STEPS = 20
+CLIP_NORM = 0.5
+SAMPLES = 8
+
+# By Lockstep's names of kinds, options and clipping.
+OPTIMIZERS = [
+    ("adam", {}, {}, lambda groups: optim.Adam(groups, lr=0.01)),
+    ("adamw", {"weightDecay": 0.1}, {}, lambda groups: optim.AdamW(groups, lr=0.01)),
+    ("sgd", {"weightDecay": 0.05}, {}, lambda groups: optim.SGD(groups, lr=0.5)),
+    ("sgd", {"momentum": 0.9}, {}, lambda groups: optim.SGD(groups, lr=0.1, momentum=0.9)),
+    ("sgd", {"momentum": 0.8, "nesterov": True}, {},
+     lambda groups: optim.SGD(groups, lr=0.1, momentum=0.8, nesterov=True)),
+    ("rmsprop", {"alpha": 0.9, "weightDecay": 0.01}, {},
+     lambda groups: optim.RMSprop(groups, lr=0.001, alpha=0.9)),
+    ("adagrad", {"weightDecay": 0.01}, {}, lambda groups: optim.Adagrad(groups, lr=0.01)),
+    ("sgd", {"momentum": 0.9}, {"clipNorm": CLIP_NORM},
+     lambda groups: optim.SGD(groups, lr=0.1, momentum=0.9)),
+]
+
+
+def train(case, initial, options, clipping, make):
+    model = Model.of_weights(initial).double()
+    # Biases have no decay.
+    decay = options.get("weightDecay", 0)
+    optimizer = make([
+        {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": decay},
+        {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0},
+    ])
+    batch = case["batches"][0]
+    losses = []
+    for _ in range(STEPS):
+        loss = nn.functional.cross_entropy(model.classify(batch["tokens"]), torch.tensor(batch["labels"]))
+        optimizer.zero_grad()
+        loss.backward()
+        losses.append(loss.item())
+        gradients = [p.grad for p in model.parameters()]
+        if "clipNorm" in clipping:
+            # Not clip_grad_norm_, which adds 1e-6 to the norm.
+            norm = torch.sqrt(sum((g ** 2).sum() for g in gradients)).item()
+            for gradient in gradients:
+                gradient.mul_(min(1, clipping["clipNorm"] / norm))
+        optimizer.step()
+    # Weights evenly taken from each parameter.
+    weights = {name: p.flatten()[:: max(1, p.numel() // SAMPLES)].tolist()
+               for name, p in model.named_parameters()}
+    return optimizer.param_groups[0]["lr"], losses, weights
+
+
+def rates(make, warmup):
+    optimizer = optim.SGD([nn.Parameter(torch.zeros(1))], lr=1)
+    schedule = make(optimizer)
+    if warmup > 0:
+        rise = lr_scheduler.LinearLR(optimizer, 1 / warmup, 1, warmup - 1)
+        schedule = lr_scheduler.SequentialLR(optimizer, [rise, schedule], [warmup])
+    rates = []
+    for _ in range(STEPS):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
+def write(name, value):
+    with open(os.path.join(FIXTURES, name), "w") as file:
+        file.write(json.dumps(value, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    with open(os.path.join(FIXTURES, "classifier", "case.json")) as file:
+        case = json.load(file)
+    initial = read_safetensors(os.path.join(FIXTURES, "classifier", "initial.safetensors"))
+    runs = []
+    for kind, options, clipping, make in OPTIMIZERS:
+        rate, losses, weights = train(case, initial, options, clipping, make)
+        runs.append({"kind": kind, "options": options, "clipping": clipping, "learningRate": rate,
+                     "losses": losses, "weights": weights})
+    write("optimizers.json", runs)
+
+    # Epochs of 3 steps; 4 steps of warm-up where there is one.
+    per_epoch, warmup = 3, 4
+    left = STEPS - warmup
+    write("schedules.json", [
+        {"schedule": schedule, "stepsPerEpoch": per_epoch,
+         "rates": rates(make, schedule["warmupSteps"])}
+        for schedule, make in [
+            ({"kind": "linear", "warmupSteps": warmup},
+             lambda o: lr_scheduler.PolynomialLR(o, total_iters=left)),
+            ({"kind": "cosine", "warmupSteps": warmup},
+             lambda o: lr_scheduler.CosineAnnealingLR(o, left)),
+            ({"kind": "step", "warmupSteps": 0, "every": 7, "unit": "step", "gamma": 0.3},
+             lambda o: lr_scheduler.StepLR(o, 7, 0.3)),
+            ({"kind": "step", "warmupSteps": warmup, "every": 2, "unit": "epoch", "gamma": 0.1},
+             lambda o: lr_scheduler.StepLR(o, 2 * per_epoch, 0.1)),
+            ({"kind": "exponential", "warmupSteps": warmup, "unit": "step", "gamma": 0.9},
+             lambda o: lr_scheduler.ExponentialLR(o, 0.9)),
+            ({"kind": "exponential", "warmupSteps": 0, "unit": "epoch", "gamma": 0.9},
+             lambda o: lr_scheduler.StepLR(o, per_epoch, 0.9)),
+            ({"kind": "one-cycle", "warmupSteps": 0, "risingShare": 0.3, "startDivisor": 25,
+              "endDivisor": 10000},
+             lambda o: lr_scheduler.OneCycleLR(o, 1, STEPS, cycle_momentum=False)),
+            ({"kind": "one-cycle", "warmupSteps": 0, "risingShare": 0.6, "startDivisor": 4,
+              "endDivisor": 10},
+             lambda o: lr_scheduler.OneCycleLR(o, 1, STEPS, pct_start=0.6, div_factor=4,
+                                               final_div_factor=10, cycle_momentum=False)),
+        ]
+    ])
