@@ -169,8 +169,8 @@ export class RunDirectory {
       const config = await this.#readIfThere(CONFIG_FILE, MAX_SMALL_BYTES);
       if (config !== undefined && digestConfig(config) !== history.config) {
         notice(
-          `${path.join(this.directory, CONFIG_FILE)} is not as the run's last start wrote it: ` +
-            'it was edited or damaged since',
+          `${path.join(this.directory, CONFIG_FILE)} is not as the run's last start on record wrote it: ` +
+            'it was edited or damaged since, or another start was cut off',
         );
       }
     }

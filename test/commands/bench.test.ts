@@ -10,7 +10,7 @@ it('bench --kernels prints a table with a line for every kernel, and --json an o
   );
   expect(lines[1]).toMatch(/^ {2}kernel +size +ms +GFLOP\/s +of peak/);
   expect(table.stdout).toMatch(
-    /^ {2}lstm forward: layer 0 hidden weight forward +3200 × 128 × 512 /m,
+    /^ {2}lstm forward: lstm 0 hidden weight forward +3200 × 128 × 512 /m,
   );
 
   const json = await runWith(['bench', 'keras-seed', '--kernels', '--json', '--workers', '2']);

@@ -72,7 +72,7 @@ it('a flip anywhere in config.yaml is told with its file', async () => {
     expect(outcome, `byte ${place}`).toEqual({
       starts: [start],
       told: [
-        `${file('config.yaml')} is not as the run's last start wrote it: it was edited or damaged since`,
+        `${file('config.yaml')} is not as the run's last start on record wrote it: it was edited or damaged since, or another start was cut off`,
       ],
     });
   }
