@@ -16,7 +16,7 @@ export interface DescribedNetwork {
 /** Pure: the same shape gives the same layers on every thread. */
 export function describeNetwork({ vocabulary, layers, carries }: NetworkShape): DescribedNetwork {
   // Tokens are vectors with a single one among as many zeros as there are words.
-  let top: Signal = { per: 'distinct', width: vocabulary };
+  let top: Signal = { per: 'distinct', width: vocabulary, isTokens: true };
   const described = layers.map(({ kind, options, name }) => {
     const layer = layerKind(kind).describe(options, top, name);
     if (carries && layer.reverses) throw new Error('a row that goes on has no end to be read from');

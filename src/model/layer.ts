@@ -21,10 +21,14 @@ import type { Share } from './work/teams.js';
  * only its own places or units, and can be repeated after a death.
  */
 
+/** What a kind of layer can take as its input: a signal's values, by what has a row of it, or the tokens themselves. */
+export type Accepted = Signal['per'] | 'tokens';
+
 /** A kind of layer, for the registry. */
 export interface LayerKind {
   kind: string;
   options: z.ZodType;
+  accepts: readonly Accepted[];
   /**
    * @param options that its schema accepts
    * @param name of this layer of a network, for those of its parameters
@@ -37,12 +41,19 @@ export interface LayerKind {
 export function defineLayer<O>(definition: {
   kind: string;
   options: z.ZodType<O>;
+  accepts: readonly Accepted[];
   describe(options: O, input: Signal, name: LayerName): Layer;
 }): LayerKind {
   return {
     ...definition,
-    describe: (given, input, name) =>
-      definition.describe(definition.options.parse(given), input, name),
+    describe(given, input, name) {
+      const { kind, accepts, options } = definition;
+      const found = input.isTokens ? 'tokens' : input.per;
+      if (!accepts.includes(found)) {
+        throw new Error(`${kind} cannot stand on ${found}: expected ${accepts.join(' or ')}`);
+      }
+      return definition.describe(options.parse(given), input, name);
+    },
   };
 }
 
@@ -64,7 +75,7 @@ export interface Layer {
   multiplyAdds(tokens: number, rows: number): number;
   /**
    * Whether the gradient of the input may take the place of that of the output: each element of the latter has been read
-   * before its place is written.
+   * before its place is written. If not, that of the output stays for the gradients of the weights.
    */
   gradientInPlace: boolean;
   plan(heap: HeapPlan, sizes: NetworkSizes, shared: SharedBuffers): PlannedLayer;

@@ -17,7 +17,7 @@ interface Room {
 
 /**
  * Gives every signal a place for its gradient. It is needed from when the layer above writes it until the layer that it belongs
- * to has read it; then the next one takes the place. Two lie where the values were, which nobody needs any more: the top
+ * to has read it, which may be when its weights get theirs; else the next one takes the place. Two lie where the values were, which nobody needs any more: the top
  * layer's, which the loss forms, and those by distinct token, which are formed when all weights have their gradients.
  */
 export function planGradients(
@@ -40,15 +40,13 @@ export function planGradients(
   for (let index = layers.length - 1; index > 0; index--) {
     const { reads, gradientInPlace } = layers[index]!;
     const below = layers[index - 1]!;
-    const leave = (): void => {
+    if (gradientInPlace) {
       const { whole, final } = taken[index]!;
       for (const room of [final, whole]) if (room) free.push(room);
-    };
-    if (gradientInPlace) leave();
+    }
     if (reads === 'final') taken[index - 1]!.final = take('row', below.output);
     else if (below.output.per === 'distinct') planned[index - 1]!.whole = below.values!;
     else taken[index - 1]!.whole = take(below.output.per, below.output);
-    if (!gradientInPlace) leave();
   }
   const buffers = new Map(
     rooms.map((room, number) => {

@@ -5,4 +5,6 @@ export interface Signal {
   width: number;
   /** Whether there is also one a row: what stands at the row's last token. */
   final?: boolean;
+  /** Whether it is the tokens' ids, which have no values. */
+  isTokens?: boolean;
 }

@@ -13,6 +13,7 @@ const options = z.strictObject({ width: z.int().positive() });
 export const dense = defineLayer({
   kind: 'dense',
   options,
+  accepts: ['row', 'token'],
   describe({ width }, { per, width: inputs }, { module }) {
     const W = matrix(`${module}.weight`, [width, inputs], uniform(inputs));
     const b = bias(`${module}.bias`, width, ZERO);

@@ -13,6 +13,7 @@ const options = z.strictObject({ rate: z.number().min(0).lt(1) });
 export const dropout = defineLayer({
   kind: 'dropout',
   options,
+  accepts: ['row', 'token'],
   describe: ({ rate }, input, { module, index }): Layer => ({
     output: { per: input.per, width: input.width },
     reads: 'whole',

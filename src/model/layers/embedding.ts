@@ -14,6 +14,7 @@ const options = z.strictObject({ width: z.int().positive() });
 export const embedding = defineLayer({
   kind: 'embedding',
   options,
+  accepts: ['tokens'],
   describe({ width }, input, { module }) {
     const weight = matrix(
       `${module}.weight`,

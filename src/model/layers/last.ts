@@ -7,6 +7,7 @@ const options = z.strictObject({});
 export const last = defineLayer({
   kind: 'last',
   options,
+  accepts: ['token'],
   describe(_options, input) {
     if (!input.final) throw new Error('the layer below has no final state');
     return {

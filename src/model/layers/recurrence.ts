@@ -40,6 +40,7 @@ export function recurrentLayer(cell: CellKind): LayerKind {
   return defineLayer({
     kind: cell.kind,
     options: recurrentOptions,
+    accepts: ['token', 'distinct'],
     describe({ hiddenSize, direction, merge }, input, name) {
       if (direction !== 'both') return describe(cell, hiddenSize, direction, input, name);
       return joinDirections(

@@ -12,11 +12,14 @@ const cells = { lstm, gru, rnn } as const;
 export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof cells)[]];
 
 /** Every kind of layer. */
-const kinds: readonly LayerKind[] = [...Object.values(cells), embedding, dropout, last, dense];
+export const LAYERS: readonly LayerKind[] = [
+  ...Object.values(cells),
+  ...[embedding, dropout, last, dense],
+];
 
 /** @throws Error for a kind that there is not: configs have been checked */
 export function layerKind(kind: string): LayerKind {
-  const found = kinds.find((each) => each.kind === kind);
+  const found = LAYERS.find((each) => each.kind === kind);
   if (!found) throw new Error(`there is no kind of layer ${kind}`);
   return found;
 }
