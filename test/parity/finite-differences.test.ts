@@ -1,13 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { createBackend } from '../../src/backend/select.js';
 import type { RawBatch } from '../../src/model/batch/batch-layout.js';
 import { CELLS } from '../../src/model/layers/registry.js';
-import { Network } from '../../src/model/network.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack, type Stack } from '../../src/model/stack.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
 import { createEngine, gradientOf, rawBatch } from './fixture.js';
+import { bindLoss } from './loss.js';
 
 /*
  * On a float64 heap the central difference (L(w + h) − L(w − h)) / 2h errs by h² L‴ / 6 from the series and by
@@ -77,35 +76,7 @@ async function compareGradients(shape: NetworkShape, batches: RawBatch[]): Promi
   const gradients = new Map(
     engine.plan.parameters.map(({ name }) => [name, gradientOf(engine, name, slot)]),
   );
-  const { heap, plan } = engine;
-  const backend = createBackend(
-    'reference',
-    engine.handle.block,
-    0,
-    heap.doubles(plan.argumentSpaces[0]!),
-  );
-  const network = new Network(backend, heap, plan, 0, slot);
-  const claims = heap.flatIndices(plan.claims);
-  const hasMasks = shape.layers.some(({ kind }) => kind === 'dropout');
-  // No more of a step than makes its loss, forward alone where there are no masks, which belong to training.
-  const phases = ['pack', 'prepare', hasMasks ? 'train' : 'evaluate'] as const;
-  const losses = heap.flat(plan.loss.losses);
-  const last = batches.at(-1)!;
-  const { order } = engine.layout(slot);
-  const places =
-    engine.plan.top.per === 'row'
-      ? Array.from({ length: last.rows }, (_, row) => row)
-      : order.subarray(0, last.tokens.length);
-  const loss = (): number => {
-    claims.fill(0);
-    for (const phase of phases) {
-      // Each part is a team of its own, which meets nobody.
-      for (let part = 0; part < PARTS; part++) network.run(phase, part).next();
-    }
-    let sum = 0;
-    for (const place of places) sum += losses[place]!;
-    return sum / places.length;
-  };
+  const loss = bindLoss(engine, slot);
   for (const [stream, { name }] of engine.plan.parameters.entries()) {
     const values = engine.parameter(name);
     const original = values.slice();

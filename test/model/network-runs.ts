@@ -1,0 +1,151 @@
+import type { BackendKind } from '../../src/backend/select.js';
+import {
+  allocateEngine,
+  Engine,
+  type EngineHandle,
+  type StageRunner,
+} from '../../src/compute/engine.js';
+import { createLocalRunner } from '../../src/compute/runner.js';
+import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
+import { diceOf, type Case, type Division } from './random-networks.js';
+
+/** Of Adam; so large an ε that an update follows small gradients smoothly: rounding must not turn a whole step. */
+export const OPTIMIZER = {
+  ...{ learningRate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 0.01, clipNorm: 0.5 },
+};
+export const ALONE: Division = { parts: 1, teams: 1, bounds: Float64Array.of(0, 1) };
+
+/** What training leaves: everything that has to be equal, by name. */
+export type Outcome = Map<string, Float64Array>;
+
+export interface Running {
+  engine: Engine;
+  division: Division;
+  batches: readonly RawBatch[];
+}
+
+/** An engine for a case, its work divided as told, with drawn weights. */
+export async function start(
+  { shape, batches, seed }: Case,
+  backend: BackendKind,
+  division: Division,
+  createRunner: (handle: EngineHandle) => StageRunner = createLocalRunner,
+): Promise<Running> {
+  const { parts, teams } = division;
+  const lengths = batches.flatMap(({ rowStart }) =>
+    Array.from(rowStart.subarray(1), (end, row) => end - rowStart[row]!),
+  );
+  const sizes: NetworkSizes = {
+    ...{ shape, parts, teams, seed, shards: 4, training: true },
+    maxRows: Math.max(...batches.map(({ rows }) => rows)),
+    maxTokens: Math.max(...batches.map(({ tokens }) => tokens.length)),
+    maxSteps: Math.max(...lengths),
+  };
+  const handle = allocateEngine(backend, sizes);
+  const engine = new Engine(handle, createRunner(handle));
+  await drawParameters(engine, seed);
+  for (const slot of [SLOT.training, SLOT.evaluation]) engine.clearState(slot);
+  return { engine, division, batches };
+}
+
+/** As large as parameters are before training, biases too, and the same on every backend. */
+async function drawParameters(engine: Engine, seed: number): Promise<void> {
+  const dice = diceOf(seed);
+  for (const { name, shape } of engine.plan.parameters) {
+    const bound = 1 / Math.sqrt(shape[1] ?? 1);
+    const values = engine.parameter(name);
+    for (let i = 0; i < values.length; i++) {
+      values[i] = Math.fround(bound * (dice(2 ** 20) / 2 ** 19 - 1));
+    }
+  }
+  await engine.packWeights();
+}
+
+/** Steps [from, to) of training, counted from 0. */
+export async function trainSteps(
+  { engine, division, batches }: Running,
+  from = 0,
+  to = batches.length,
+): Promise<Outcome> {
+  const outcome: Outcome = new Map();
+  for (let step = from; step < to; step++) {
+    const slot = step % 2;
+    engine.load(slot, batches[step]!, division.bounds);
+    const { lossSum, gradNorm } = await engine.trainStep(slot, step + 1, OPTIMIZER);
+    outcome.set(`loss ${step}`, Float64Array.of(lossSum));
+    outcome.set(`gradient norm ${step}`, Float64Array.of(gradNorm));
+  }
+  const { plan, heap } = engine;
+  for (const { name, value, states } of plan.parameters) {
+    outcome.set(name, Float64Array.from(heap.flat(value)));
+    states.forEach((state, i) =>
+      outcome.set(`${name}, optimizer ${i}`, Float64Array.from(heap.flat(state))),
+    );
+  }
+  for (const [name, values] of carriedInto(engine, to % 2)) outcome.set(name, values);
+  return outcome;
+}
+
+/** Losses of the first batch without dropout, and its predictions. */
+export async function evaluate({ engine, division, batches }: Running): Promise<Outcome> {
+  const outcome: Outcome = new Map();
+  const slot = SLOT.evaluation;
+  engine.load(slot, batches[0]!, division.bounds);
+  const { lossSum, correct } = await engine.evaluate(slot);
+  outcome.set('loss of an evaluation', Float64Array.of(lossSum, correct));
+  await engine.predict(slot);
+  const { plan } = engine;
+  const { rowSource, tokenPlaces, rowStart } = engine.layout(slot);
+  const { rows } = batches[0]!;
+  for (let row = 0; row < rows; row++) {
+    const places =
+      plan.top.per === 'row' ? [row] : tokenPlaces.subarray(rowStart[row], rowStart[row + 1]);
+    places.forEach((place, t) => {
+      const probabilities = new Float32Array(plan.top.width);
+      engine.probabilities(place, probabilities);
+      outcome.set(`prediction ${rowSource[row]} ${t}`, Float64Array.from(probabilities));
+    });
+  }
+  return outcome;
+}
+
+function* carriedInto(
+  { plan, heap }: Engine,
+  slot: number,
+): Generator<[name: string, values: Float64Array]> {
+  for (const { name, states, panel0, width } of plan.carried) {
+    const state = heap.tensor(states[slot]!);
+    const rows = state.shape[1]!;
+    yield [
+      `carried ${name}`,
+      Float64Array.from({ length: rows * width }, (_, i) => {
+        const column = i % width;
+        return state.get(panel0 + (column >> 4), Math.floor(i / width), column & 15);
+      }),
+    ];
+  }
+}
+
+/** The first name under which two outcomes have not the same bits; nothing where they are equal. */
+export function differingBits(one: Outcome, other: Outcome): string | undefined {
+  for (const [name, values] of one) {
+    const others = other.get(name);
+    if (!others || values.some((value, i) => !Object.is(value, others[i]))) return name;
+  }
+  return one.size === other.size ? undefined : 'not as many';
+}
+
+/** The name under which an outcome is farthest from what is expected, in units of the largest value there or 1. */
+export function farthest(actual: Outcome, expected: Outcome): { name: string; distance: number } {
+  let worst = { name: 'nothing', distance: 0 };
+  for (const [name, values] of expected) {
+    const others = actual.get(name)!;
+    const size = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+    values.forEach((value, i) => {
+      const distance = Math.abs(others[i]! - value) / size;
+      if (!(distance <= worst.distance)) worst = { name, distance };
+    });
+  }
+  return worst;
+}

@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { chooseBackend } from '../../src/backend/select.js';
+import { loadModel, loadOptimizer, Snapshot } from '../../src/checkpoint/checkpoint.js';
+import { gradientOf } from '../parity/fixture.js';
+import { bindLoss } from '../parity/loss.js';
+import {
+  ALONE,
+  differingBits,
+  evaluate,
+  farthest,
+  OPTIMIZER,
+  start,
+  trainSteps,
+  type Running,
+} from './network-runs.js';
+import { casesOf, diceOf, sketch, type Case } from './random-networks.js';
+import { checkAll, NETWORKS } from './shares-of-networks.js';
+
+/*
+ * float32 rounds by 6e-8. A value goes through sums of some 40 products, 4 layers and 20 steps, through which weights of this size
+ * neither amplify nor damp it much, and three updates of 0.05 · g / (|g| + 0.01) at most, which amplify an error of g up to fivefold: most
+ * networks differ by 2e-7, the worst of some hundred by 1e-6. A wrong term shows as 1e-3 or more.
+ */
+const TOLERANCE = 2e-5;
+
+/*
+ * On a float64 heap the central difference (L(w + h) − L(w − h)) / 2h errs by h² L‴ / 6 from the series and by
+ * 1e-16 L / h from rounding.
+ */
+const STEP = 2e-5;
+const GRADIENT_TOLERANCE = 1e-6;
+const DIRECTIONS = 2;
+
+const compiled = chooseBackend('auto');
+const wasm = chooseBackend('wasm');
+const folder = mkdtempSync(path.join(tmpdir(), 'lockstep-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('any network trains and predicts to the same bits however its work is divided, in WebAssembly, too', () =>
+  checkAll('same bits', casesOf(100_000), NETWORKS, async (drawn) => {
+    const alone = await start(drawn, compiled.kind, ALONE);
+    const expected = new Map([...(await trainSteps(alone)), ...(await evaluate(alone))]);
+    const compare = async (kind: typeof compiled.kind, number: number): Promise<void> => {
+      const division = drawn.divisions[number % drawn.divisions.length]!;
+      const divided = await start(drawn, kind, division);
+      const outcome = new Map([...(await trainSteps(divided)), ...(await evaluate(divided))]);
+      const where = `${kind}, ${division.parts} parts, ${division.teams} teams: ${sketch(drawn)}`;
+      if (kind === compiled.kind || wasm.profile === compiled.profile) {
+        expect(differingBits(outcome, expected), where).toBeUndefined();
+      } else {
+        expect(farthest(outcome, expected).distance, where).toBeLessThan(TOLERANCE);
+      }
+    };
+    // One division of either backend for every network: in the long run all of them.
+    await compare(drawn.seed % 2 ? compiled.kind : wasm.kind, drawn.seed >> 1);
+  }));
+
+it('any network has the values of float64, and its gradients are what finite differences say', () =>
+  checkAll('float64', casesOf(10_000), NETWORKS / 16, async (drawn) => {
+    const single = await start(drawn, compiled.kind, ALONE);
+    const double = await start(drawn, 'reference', ALONE);
+    const { name, distance } = farthest(await trainSteps(single), await trainSteps(double));
+    expect(distance, `${name}: ${sketch(drawn)}`).toBeLessThan(TOLERANCE);
+    await compareGradients(double, drawn);
+  }));
+
+/** All parameters move at once, along random signs, so that an error anywhere shows. */
+async function compareGradients({ engine, batches }: Running, drawn: Case): Promise<void> {
+  // On the batch that follows, with the state that the last one has left.
+  const slot = batches.length % 2;
+  engine.load(slot, batches[0]!);
+  await engine.trainStep(slot, batches.length + 1, { ...OPTIMIZER, learningRate: 0 });
+  const loss = bindLoss(engine, slot);
+  const dice = diceOf(drawn.seed);
+  const parameters = engine.plan.parameters.map(({ name }) => {
+    const values = engine.parameter(name);
+    return { values, original: values.slice(), gradient: gradientOf(engine, name, slot) };
+  });
+  const size = Math.hypot(...parameters.map(({ gradient }) => Math.hypot(...gradient)));
+  for (let i = 0; i < DIRECTIONS; i++) {
+    const directions = parameters.map(({ values }) =>
+      Float64Array.from(values, () => (2 * dice(2) - 1) / Math.sqrt(values.length)),
+    );
+    const lossAt = (distance: number): number => {
+      parameters.forEach(({ values, original }, p) =>
+        values.forEach((_, k) => (values[k] = original[k]! + distance * directions[p]![k]!)),
+      );
+      return loss();
+    };
+    const difference = (lossAt(STEP) - lossAt(-STEP)) / (2 * STEP);
+    const expected = parameters.reduce(
+      (sum, { gradient }, p) => sum + gradient.reduce((s, g, k) => s + g * directions[p]![k]!, 0),
+      0,
+    );
+    const error = Math.abs(difference - expected) / (size + 1e-3);
+    expect(error, `gradients of ${sketch(drawn)}`).toBeLessThan(GRADIENT_TOLERANCE);
+  }
+}
+
+it('any network goes on from a checkpoint to the same bits', () =>
+  checkAll('checkpoints', casesOf(50_000), NETWORKS / 16, async (drawn) => {
+    const [first, second] = drawn.divisions;
+    const steps = drawn.batches.length;
+    const stopped = await start(drawn, compiled.kind, first!);
+    await trainSteps(stopped, 0, steps - 1);
+    const slot = (steps - 1) % 2;
+    const snapshot = new Snapshot(stopped.engine);
+    snapshot.take(slot);
+    const checkpoint = await snapshot.write(folder, 'step-00000002', {
+      ...{ step: steps - 1, position: { epoch: 0, batch: 0, stepsPerEpoch: 1 }, seed: drawn.seed },
+      ...{ profile: compiled.profile, corpus: '', vocabulary: '' },
+      validation: { step: 0, withoutImprovement: 0 },
+    });
+    const expected = await trainSteps(stopped, steps - 1);
+    const resumed = await start(drawn, compiled.kind, second!);
+    const engine = resumed.engine;
+    await loadModel(engine, checkpoint);
+    await engine.packWeights();
+    await loadOptimizer(engine, checkpoint, slot);
+    expect(
+      differingBits(await trainSteps(resumed, steps - 1), expected),
+      sketch(drawn),
+    ).toBeUndefined();
+  }));
