@@ -10,10 +10,9 @@ import type { RawBatch } from '../../src/model/batch/batch-layout.js';
 import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
 import { diceOf, type Case, type Division } from './random-networks.js';
 
-/** Of Adam; so large an ε that an update follows small gradients smoothly: rounding must not turn a whole step. */
-export const OPTIMIZER = {
-  ...{ learningRate: 0.05, beta1: 0.9, beta2: 0.999, epsilon: 0.01, clipNorm: 0.5 },
-};
+/** So large an ε that an update follows small gradients smoothly: rounding must not turn a whole step. */
+const optimizer = { kind: 'adam', options: { epsilon: 0.01 } };
+export const SETTINGS = { learningRate: 0.05, clipNorm: 0.5 };
 export const ALONE: Division = { parts: 1, teams: 1, bounds: Float64Array.of(0, 1) };
 
 /** What training leaves: everything that has to be equal, by name. */
@@ -37,7 +36,7 @@ export async function start(
     Array.from(rowStart.subarray(1), (end, row) => end - rowStart[row]!),
   );
   const sizes: NetworkSizes = {
-    ...{ shape, parts, teams, seed, shards: 4, training: true },
+    ...{ shape, optimizer, parts, teams, seed, shards: 4, training: true },
     maxRows: Math.max(...batches.map(({ rows }) => rows)),
     maxTokens: Math.max(...batches.map(({ tokens }) => tokens.length)),
     maxSteps: Math.max(...lengths),
@@ -72,7 +71,7 @@ export async function trainSteps(
   for (let step = from; step < to; step++) {
     const slot = step % 2;
     engine.load(slot, batches[step]!, division.bounds);
-    const { lossSum, gradNorm } = await engine.trainStep(slot, step + 1, OPTIMIZER);
+    const { lossSum, gradNorm } = await engine.trainStep(slot, step + 1, SETTINGS);
     outcome.set(`loss ${step}`, Float64Array.of(lossSum));
     outcome.set(`gradient norm ${step}`, Float64Array.of(gradNorm));
   }

@@ -11,7 +11,7 @@ import {
   differingBits,
   evaluate,
   farthest,
-  OPTIMIZER,
+  SETTINGS,
   start,
   trainSteps,
   type Running,
@@ -72,7 +72,7 @@ async function compareGradients({ engine, batches }: Running, drawn: Case): Prom
   // On the batch that follows, with the state that the last one has left.
   const slot = batches.length % 2;
   engine.load(slot, batches[0]!);
-  await engine.trainStep(slot, batches.length + 1, { ...OPTIMIZER, learningRate: 0 });
+  await engine.trainStep(slot, batches.length + 1, { ...SETTINGS, learningRate: 0 });
   const loss = bindLoss(engine, slot);
   const dice = diceOf(drawn.seed);
   const parameters = engine.plan.parameters.map(({ name }) => {

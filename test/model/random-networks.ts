@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { z } from 'zod';
 import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import { describeNetwork } from '../../src/model/describe.js';
 import type { Layer } from '../../src/model/layer.js';
 import { LAYERS, layerKind } from '../../src/model/layers/registry.js';
 import type { LayerDescription, NetworkShape } from '../../src/model/shape.js';
@@ -143,7 +144,15 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
     .map(({ wishes: wished, vocabulary, outputs, carries, lengths, divisions, seed }) => {
       const network = build(wished, vocabulary, outputs);
-      return { network, carries, lengths, divisions, seed, vocabulary, outputs };
+      return {
+        network,
+        carries: carries && network !== undefined && canCarry(network.descriptions, vocabulary),
+        lengths,
+        divisions,
+        seed,
+        vocabulary,
+        outputs,
+      };
     })
     .filter(({ network }) => network !== undefined)
     .map(({ network, carries, lengths, divisions, seed, vocabulary, outputs }) => {
@@ -199,12 +208,22 @@ function build(
     top = layer.output;
     return true;
   };
-  const recurrent = (): number => layers.filter(({ recurrence }) => recurrence).length;
+  const recurrent = (): number => layers.flatMap(({ recurrences = [] }) => recurrences).length;
   for (const { kind, options } of wished) {
     if (layers.length === MOST_LAYERS || recurrent() === MOST_RECURRENT) break;
     add(kind, options);
   }
   return recurrent() > 0 && add('dense', { width: outputs }) ? { descriptions, layers } : undefined;
+}
+
+/** Whether rows may go on from batch to batch: what reads them from their ends refuses it. */
+function canCarry(layers: LayerDescription[], vocabulary: number): boolean {
+  try {
+    describeNetwork({ vocabulary, layers, loss: 'softmax', carries: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Draws whole numbers below a bound, by a linear congruential generator: fast, and nothing here need be shrunk one by one. */
