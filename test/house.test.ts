@@ -29,6 +29,7 @@ const rooms = [
   'tensor',
   'system',
   'events',
+  'zod',
   'package-root',
   'errors',
 ];

@@ -1,3 +1,4 @@
+import { checkOptimizer } from '../optimizers/check.js';
 import type { BatchSource, HostBatch } from '../data/batches/batches.js';
 import { recurrencesOf } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
@@ -72,7 +73,7 @@ export function sizesOf(
     shards: shardCount(options.shards, batch * time),
     seed: 1,
     training: true,
-    optimizer: { kind: 'adam', options: {} },
+    optimizer: checkOptimizer('adam'),
   };
 }
 

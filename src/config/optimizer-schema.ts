@@ -51,7 +51,7 @@ function optimizerVariant<Key extends z.core.$ZodType, Shape extends z.core.$Zod
     kind,
     learningRate: float32(z.number().positive().max(10)).default(learningRate),
     schedule: scheduleSchema.prefault({}),
-    ...options.shape,
+    ...options(z).shape,
   });
 }
 

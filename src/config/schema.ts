@@ -14,7 +14,7 @@ const count = z.int().positive();
 
 const layerSchema = z.strictObject({
   cell: z.enum(CELLS).default('lstm'),
-  ...recurrentOptions.shape,
+  ...recurrentOptions(z).shape,
 });
 
 const modelSchema = z.strictObject({

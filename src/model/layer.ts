@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Zod } from '../zod.js';
 import type { BufferSpec, HeapPlan, IndexTensor, Tensor } from '../tensor/heap.js';
 import type { Binding, RowKernel } from './binding.js';
 import type { Parameter } from './parameters.js';
@@ -27,10 +28,11 @@ export type Accepted = Signal['per'] | 'tokens';
 /** A kind of layer, for the registry. */
 export interface LayerKind {
   kind: string;
-  options: z.ZodType;
+  /** Schema of its options. */
+  options: (zod: Zod) => z.ZodType;
   accepts: readonly Accepted[];
   /**
-   * @param options that its schema accepts
+   * @param options as its schema has given them
    * @param name of this layer of a network, for those of its parameters
    * @throws Error for an input that it cannot take
    */
@@ -40,19 +42,19 @@ export interface LayerKind {
 /** A kind of layer from what it does with options as its schema gives them. */
 export function defineLayer<O>(definition: {
   kind: string;
-  options: z.ZodType<O>;
+  options: (zod: Zod) => z.ZodType<O>;
   accepts: readonly Accepted[];
   describe(options: O, input: Signal, name: LayerName): Layer;
 }): LayerKind {
   return {
     ...definition,
     describe(given, input, name) {
-      const { kind, accepts, options } = definition;
+      const { kind, accepts } = definition;
       const found = input.isTokens ? 'tokens' : input.per;
       if (!accepts.includes(found)) {
         throw new Error(`${kind} cannot stand on ${found}: expected ${accepts.join(' or ')}`);
       }
-      return definition.describe(options.parse(given), input, name);
+      return definition.describe(given as O, input, name);
     },
   };
 }

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { layerKind } from './layers/registry.js';
 import type { RecurrentOptions } from './layers/recurrence.js';
 import type { LayerDescription, NetworkShape } from './shape.js';
 
@@ -39,5 +41,9 @@ export function describeStack(stack: Stack): NetworkShape {
 }
 
 function describe(kind: string, index: number, options: unknown): LayerDescription {
-  return { kind, name: { module: kind, index }, options };
+  return {
+    kind,
+    name: { module: kind, index },
+    options: layerKind(kind).options(z).parse(options),
+  };
 }

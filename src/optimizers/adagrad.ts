@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { adagrad as kernel } from '../backend/kernels/adagrad.js';
 import { defineOptimizer } from './optimizer.js';
 import { epsilon, weightPenalty } from './options.js';
@@ -7,7 +6,7 @@ import { epsilon, weightPenalty } from './options.js';
 export const adagrad = defineOptimizer({
   kind: 'adagrad',
   learningRate: 0.01,
-  options: z.strictObject({ epsilon: epsilon(1e-10), weightDecay: weightPenalty() }),
+  options: (z) => z.strictObject({ epsilon: epsilon(z, 1e-10), weightDecay: weightPenalty(z) }),
   create: ({ epsilon, weightDecay }) => ({
     kernel,
     weightDecay,

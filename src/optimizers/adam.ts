@@ -1,14 +1,16 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { adam as kernel, type AdamSetting } from '../backend/kernels/adam.js';
+import type { Zod } from '../zod.js';
 import { float32 } from '../tensor/float32.js';
 import { defineOptimizer, type Optimizer } from './optimizer.js';
 import { decay, epsilon } from './options.js';
 
-const options = z.strictObject({
-  beta1: decay(0.9, "Decay of the gradients' running mean, per step."),
-  beta2: decay(0.999, 'Decay of the running mean of their squares, per step.'),
-  epsilon: epsilon(1e-8),
-});
+const options = (z: Zod) =>
+  z.strictObject({
+    beta1: decay(z, 0.9, "Decay of the gradients' running mean, per step."),
+    beta2: decay(z, 0.999, 'Decay of the running mean of their squares, per step.'),
+    epsilon: epsilon(z, 1e-8),
+  });
 
 export const adam = defineOptimizer({
   kind: 'adam',
@@ -21,14 +23,15 @@ export const adam = defineOptimizer({
 export const adamw = defineOptimizer({
   kind: 'adamw',
   learningRate: 0.001,
-  options: z.strictObject({
-    ...options.shape,
-    weightDecay: float32(z.number().min(0).max(10))
-      .default(0.01)
-      .describe(
-        'Share of a weight that is taken from it in each step, times the learning rate; biases have no decay.',
-      ),
-  }),
+  options: (z) =>
+    z.strictObject({
+      ...options(z).shape,
+      weightDecay: float32(z.number().min(0).max(10))
+        .default(0.01)
+        .describe(
+          'Share of a weight that is taken from it in each step, times the learning rate; biases have no decay.',
+        ),
+    }),
   create,
 });
 
@@ -37,7 +40,7 @@ function create({
   beta2,
   epsilon,
   weightDecay,
-}: z.output<typeof options> & { weightDecay: number }): Optimizer {
+}: z.output<ReturnType<typeof options>> & { weightDecay: number }): Optimizer {
   return {
     kernel,
     weightDecay,

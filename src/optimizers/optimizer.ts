@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Zod } from '../zod.js';
 import type { UpdateKernel } from '../backend/kernels/update.js';
 
 /** How weights follow from their gradients. */
@@ -18,7 +19,7 @@ export interface Optimizer {
 /** Plain data, which every thread is sent: it decides the kernel and what is kept of each weight. */
 export interface OptimizerDescription {
   kind: string;
-  /** As the kind's schema knows them; defaults may be left out. */
+  /** As the kind's schema has given them. */
   options: unknown;
 }
 
@@ -31,8 +32,8 @@ export interface OptimizerKind<
   /** Unless a config says otherwise: PyTorch's. */
   learningRate: number;
   /** Keys of its own, with PyTorch's defaults. */
-  options: z.ZodObject<Shape, z.core.$strict>;
-  /** @param options not yet checked */
+  options: (zod: Zod) => z.ZodObject<Shape, z.core.$strict>;
+  /** @param options as its schema has given them */
   create(options: unknown): Optimizer;
 }
 
@@ -40,11 +41,11 @@ export interface OptimizerKind<
 export function defineOptimizer<Kind extends string, Shape extends z.core.$ZodShape>(definition: {
   kind: Kind;
   learningRate: number;
-  options: z.ZodObject<Shape, z.core.$strict>;
+  options: (zod: Zod) => z.ZodObject<Shape, z.core.$strict>;
   create(options: z.output<z.ZodObject<Shape, z.core.$strict>>): Optimizer;
 }): OptimizerKind<Kind, Shape> {
   return {
     ...definition,
-    create: (options) => definition.create(definition.options.parse(options)),
+    create: (options) => definition.create(options as z.output<z.ZodObject<Shape, z.core.$strict>>),
   };
 }

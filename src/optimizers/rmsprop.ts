@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { rmsprop as kernel } from '../backend/kernels/rmsprop.js';
 import { defineOptimizer } from './optimizer.js';
 import { decay, epsilon, weightPenalty } from './options.js';
@@ -7,11 +6,12 @@ import { decay, epsilon, weightPenalty } from './options.js';
 export const rmsprop = defineOptimizer({
   kind: 'rmsprop',
   learningRate: 0.01,
-  options: z.strictObject({
-    alpha: decay(0.99, "Decay of the running mean of the gradients' squares, per step."),
-    epsilon: epsilon(1e-8),
-    weightDecay: weightPenalty(),
-  }),
+  options: (z) =>
+    z.strictObject({
+      alpha: decay(z, 0.99, "Decay of the running mean of the gradients' squares, per step."),
+      epsilon: epsilon(z, 1e-8),
+      weightDecay: weightPenalty(z),
+    }),
   create: ({ alpha, epsilon, weightDecay }) => ({
     kernel,
     weightDecay,

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { momentum as withMomentum } from '../backend/kernels/momentum.js';
 import { sgd as plain } from '../backend/kernels/sgd.js';
 import { defineOptimizer } from './optimizer.js';
@@ -8,17 +7,19 @@ import { decay, weightPenalty } from './options.js';
 export const sgd = defineOptimizer({
   kind: 'sgd',
   learningRate: 0.001,
-  options: z.strictObject({
-    momentum: decay(
-      0,
-      'Share of the last step that goes into the next one; 0 keeps nothing of a step.',
-    ),
-    nesterov: z
-      .boolean()
-      .default(false)
-      .describe("Whether the momentum is Nesterov's, which looks ahead."),
-    weightDecay: weightPenalty(),
-  }),
+  options: (z) =>
+    z.strictObject({
+      momentum: decay(
+        z,
+        0,
+        'Share of the last step that goes into the next one; 0 keeps nothing of a step.',
+      ),
+      nesterov: z
+        .boolean()
+        .default(false)
+        .describe("Whether the momentum is Nesterov's, which looks ahead."),
+      weightDecay: weightPenalty(z),
+    }),
   create({ momentum, nesterov, weightDecay }) {
     if (momentum === 0) {
       return { kernel: plain, weightDecay, settings: (_, rate) => ({ learningRate: rate }) };

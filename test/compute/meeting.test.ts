@@ -1,3 +1,4 @@
+import { checkOptimizer } from '../../src/optimizers/check.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { NetworkSizes } from '../../src/model/sizes.js';
 import { describeStack } from '../../src/model/stack.js';
@@ -14,7 +15,7 @@ const sizes: NetworkSizes = {
     ],
   }),
   ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 3, teams: 2, shards: 1 },
-  ...{ seed: 1, training: true, optimizer: { kind: 'adam', options: {} } },
+  ...{ seed: 1, training: true, optimizer: checkOptimizer('adam') },
 };
 
 let meeting: Meeting;

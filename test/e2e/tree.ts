@@ -33,10 +33,17 @@ function isKept(name: string, after: Tree): boolean {
   return child === 'pieces' || `${stores!}/${child!}/manifest.json` in after;
 }
 
+/** Whether what is gone are the pieces of a content that its source no longer has, all of them. */
+function isReplaced(name: string, after: Tree): boolean {
+  const content = /^(?:data\/)?(?:stores|data)\/pieces\/[^/]+\/[^/]+/.exec(name);
+  return content !== null && !(content[0] in after);
+}
+
 /** Names of what was added, removed or changed, but for stores of tokens that are whole. */
 export function compareTrees(before: Tree, after: Tree): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...names]
-    .filter((name) => before[name] !== after[name] && !(name in after && isKept(name, after)))
+    .filter((name) => before[name] !== after[name])
+    .filter((name) => !(name in after ? isKept(name, after) : isReplaced(name, after)))
     .sort();
 }

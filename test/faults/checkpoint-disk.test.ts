@@ -1,3 +1,4 @@
+import { checkOptimizer } from '../../src/optimizers/check.js';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -73,7 +74,7 @@ beforeAll(async () => {
       layers: [{ cell: 'lstm', hiddenSize: 5 }],
     }),
     ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 1, teams: 1, shards: 1 },
-    ...{ seed: 1, training: true, optimizer: { kind: 'adam', options: {} } },
+    ...{ seed: 1, training: true, optimizer: checkOptimizer('adam') },
   });
   const engine = new Engine(handle, createLocalRunner(handle));
   await engine.initialize(1);

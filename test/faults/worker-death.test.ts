@@ -1,3 +1,4 @@
+import { checkOptimizer } from '../../src/optimizers/check.js';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
@@ -47,7 +48,7 @@ const sizes: NetworkSizes = {
   shards: 4,
   seed: 1,
   training: true,
-  optimizer: { kind: 'adam', options: {} },
+  optimizer: checkOptimizer('adam'),
 };
 const optimizer = { learningRate: 0.01, clipNorm: 1 };
 

@@ -1,3 +1,4 @@
+import { checkOptimizer } from '../../src/optimizers/check.js';
 import type { BackendKind } from '../../src/backend/select.js';
 import {
   allocateEngine,
@@ -11,7 +12,7 @@ import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
 import { diceOf, type Case, type Division } from './random-networks.js';
 
 /** So large an ε that an update follows small gradients smoothly: rounding must not turn a whole step. */
-const optimizer = { kind: 'adam', options: { epsilon: 0.01 } };
+const optimizer = checkOptimizer('adam', { epsilon: 0.01 });
 export const SETTINGS = { learningRate: 0.05, clipNorm: 0.5 };
 export const ALONE: Division = { parts: 1, teams: 1, bounds: Float64Array.of(0, 1) };
 

@@ -88,7 +88,7 @@ interface Wish {
 
 const wishes = new Map(
   LAYERS.map(({ kind, options }) => {
-    const schema = z.toJSONSchema(options, { io: 'input' }) as Option;
+    const schema = z.toJSONSchema(options(z), { io: 'input' }) as Option;
     return [kind, fc.record({ kind: fc.constant(kind), options: optionOf(schema) })] as const;
   }),
 );
@@ -195,7 +195,8 @@ function build(
   const descriptions: LayerDescription[] = [];
   const layers: Layer[] = [];
   let top: Signal = { per: 'distinct', width: vocabulary, isTokens: true };
-  const add = (kind: string, options: unknown): boolean => {
+  const add = (kind: string, given: unknown): boolean => {
+    const options = layerKind(kind).options(z).parse(given);
     const name = { module: `${kind}_${layers.length}`, index: layers.length };
     let layer: Layer;
     try {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { checkOptimizer } from '../../src/optimizers/check.js';
 import { createOptimizer, optimizers } from '../../src/optimizers/registry.js';
 
 const options = [{}, { momentum: 0.9 }, { momentum: 0.9, nesterov: true }];
@@ -6,9 +7,9 @@ const variants = Object.values(optimizers).flatMap(({ kind }) =>
   (kind === 'sgd' ? options : [{}]).map((each) => ({ kind, options: each })),
 );
 
-describe.each(variants)('$kind $options', (description) => {
+describe.each(variants)('$kind $options', ({ kind, options: given }) => {
   it.each([1, 2, 100_000])('has a number for every setting of its kernel in step %d', (step) => {
-    const optimizer = createOptimizer(description);
+    const optimizer = createOptimizer(checkOptimizer(kind, given));
     const numbers = optimizer.settings(step, 0.01);
     expect(Object.keys(numbers).toSorted()).toEqual(optimizer.kernel.settings.toSorted());
     for (const number of Object.values(numbers)) expect(Number.isFinite(number)).toBe(true);

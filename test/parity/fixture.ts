@@ -1,3 +1,4 @@
+import { checkOptimizer } from '../../src/optimizers/check.js';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -91,7 +92,7 @@ export function createEngine(
   options: EngineOptions,
 ): Engine {
   const { backend, parts = 1, teams = parts, shards = 4, seed = 1 } = options;
-  const { optimizer = { kind: 'adam', options: {} } } = options;
+  const { optimizer = checkOptimizer('adam') } = options;
   const lengths = batches.flatMap((batch) =>
     Array.from({ length: batch.rows }, (_, r) => batch.rowStart[r + 1]! - batch.rowStart[r]!),
   );

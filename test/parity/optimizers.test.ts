@@ -1,3 +1,4 @@
+import { checkOptimizer } from '../../src/optimizers/check.js';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { describeBackends } from '../../src/backend/select.js';
@@ -5,7 +6,7 @@ import { createEngine, loadFixture, relativeError, setParameters } from './fixtu
 
 /** What PyTorch's optimizers make of the classifier (scripts/pytorch_training.py), in float64. */
 interface Run {
-  kind: string;
+  kind: Parameters<typeof checkOptimizer>[0];
   options: Record<string, unknown>;
   clipping: { clipNorm?: number };
   learningRate: number;
@@ -37,7 +38,7 @@ describe.each(describeBackends())('$name agrees with PyTorch', ({ name, availabl
     const engine = createEngine(classifier.shape, [batch!], {
       backend: name,
       parts: 2,
-      optimizer: { kind, options },
+      optimizer: checkOptimizer(kind, options),
     });
     await setParameters(engine, await classifier.tensors('initial'));
     engine.load(0, batch!);

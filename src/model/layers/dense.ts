@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { product } from '../../backend/kernels/product.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { bindWeightGradient, countRows, weightGradientGroup } from '../binding.js';
@@ -6,8 +5,9 @@ import { defineLayer, type BoundLayer } from '../layer.js';
 import { packBias, packWeight, planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import { mostRows } from '../sizes.js';
+import type { Zod } from '../../zod.js';
 
-const options = z.strictObject({ width: z.int().positive() });
+const options = (z: Zod) => z.strictObject({ width: z.int().positive() });
 
 /** W x + b for every row of the input. */
 export const dense = defineLayer({

@@ -1,10 +1,10 @@
-import { z } from 'zod';
 import { dropout as dropOut } from '../../backend/kernels/dropout.js';
 import { streamOf } from '../../tensor/random.js';
 import { defineLayer, type Layer } from '../layer.js';
 import { mostRows } from '../sizes.js';
+import type { Zod } from '../../zod.js';
 
-const options = z.strictObject({ rate: z.number().min(0).lt(1) });
+const options = (z: Zod) => z.strictObject({ rate: z.number().min(0).lt(1) });
 
 /**
  * Dropout of single elements (Srivastava et al. 2014): in training each is zero with probability `rate`, and the others are

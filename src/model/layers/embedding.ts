@@ -1,11 +1,11 @@
-import { z } from 'zod';
 import { gatherRows, rowSquares } from '../../backend/kernels/embedding.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
 import { bindParameter } from '../binding.js';
 import { matrix } from '../parameters.js';
 import { maxDistinct } from '../sizes.js';
+import type { Zod } from '../../zod.js';
 
-const options = z.strictObject({ width: z.int().positive() });
+const options = (z: Zod) => z.strictObject({ width: z.int().positive() });
 
 /**
  * A vector for each token of the vocabulary. Those of the distinct tokens of a batch are looked up once each, however often they

@@ -1,7 +1,7 @@
-import { z } from 'zod';
 import { defineLayer } from '../layer.js';
+import type { Zod } from '../../zod.js';
 
-const options = z.strictObject({});
+const options = (z: Zod) => z.strictObject({});
 
 /** Of every row, what stands at its last token: the recurrent layer below has it at hand. */
 export const last = defineLayer({

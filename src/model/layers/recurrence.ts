@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import type { z } from 'zod';
+import type { Zod } from '../../zod.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
 import { defineLayer, type Layer, type LayerKind } from '../layer.js';
 import { planPacked } from '../packed-weight.js';
@@ -19,21 +20,24 @@ import { RecurrentLayer } from './recurrent-layer.js';
  */
 
 /** Options of every recurrent layer. */
-export const recurrentOptions = z.strictObject({
-  hiddenSize: z.int().positive().describe("Width of the layer's hidden state."),
-  direction: z
-    .enum(['forwards', 'backwards', 'both'])
-    .default('forwards')
-    .describe(
-      'From which end rows are read. `both` has weights of its own for each direction, and puts their hidden states together.',
-    ),
-  merge: z
-    .enum(['concatenate', 'sum'])
-    .default('concatenate')
-    .describe('How the hidden states of both directions are put together: side by side, or added.'),
-});
+export const recurrentOptions = (z: Zod) =>
+  z.strictObject({
+    hiddenSize: z.int().positive().describe("Width of the layer's hidden state."),
+    direction: z
+      .enum(['forwards', 'backwards', 'both'])
+      .default('forwards')
+      .describe(
+        'From which end rows are read. `both` has weights of its own for each direction, and puts their hidden states together.',
+      ),
+    merge: z
+      .enum(['concatenate', 'sum'])
+      .default('concatenate')
+      .describe(
+        'How the hidden states of both directions are put together: side by side, or added.',
+      ),
+  });
 
-export type RecurrentOptions = z.output<typeof recurrentOptions>;
+export type RecurrentOptions = z.output<ReturnType<typeof recurrentOptions>>;
 
 /** The kind of layer that runs a cell over the tokens of every row. */
 export function recurrentLayer(cell: CellKind): LayerKind {
