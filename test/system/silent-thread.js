@@ -8,7 +8,7 @@ import { openSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout } from 'node:timers';
 import { Worker, isMainThread, workerData } from 'node:worker_threads';
-import { watchHeaps } from '../../dist/dist/src/system/thread-heap.js';
+import { watchHeaps } from '../../dist/src/system/thread-heap.js';
 
 const startThread = (data) => new Worker(new URL(import.meta.url), { workerData: data });
 const takeMemory = () => Buffer.alloc(256 * 2 ** 20, 1);
