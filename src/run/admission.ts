@@ -6,7 +6,7 @@ import { keptOf } from '../optimizers/registry.js';
 import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { compareConfigs, describeChanges, isBelow, type ConfigChange } from './config-changes.js';
 import { explainDisk } from '../system/disk.js';
-import { CONFIG_FILE, OWN_FILES, type RunDirectory } from './run-directory.js';
+import { CONFIG_FILE, HISTORY_FILE, OWN_FILES, type RunDirectory } from './run-directory.js';
 import { STATE_FILE, verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
 import { restoreConfig } from './signed-config.js';
 
@@ -140,10 +140,26 @@ function adviseOverride(weighty: readonly ConfigChange[]): string {
   return `, or add --override to go on with the changed one${condition}`;
 }
 
+/** Whether a directory with a folder of checkpoints is a run that this program has started. */
+async function isOurs(directory: RunDirectory): Promise<boolean> {
+  if ((await directory.listStored()).length > 0) return true;
+  const names = await directory.list();
+  if (!names.includes(HISTORY_FILE)) return false;
+  try {
+    return (await directory.readHistory()).length > 0;
+  } catch (error) {
+    if (error instanceof UserError) return false;
+    throw error;
+  }
+}
+
 /** Files with a run's names where no run is would be somebody's own. */
 async function findOthersFile(directory: RunDirectory): Promise<string | undefined> {
   const names = await directory.list();
-  if (names.includes(path.basename(directory.checkpoints))) return undefined;
+  // Folders called checkpoints are everywhere: a run has one of its own in it, or the history that a start writes first.
+  if (names.includes(path.basename(directory.checkpoints)) && (await isOurs(directory))) {
+    return undefined;
+  }
   const other = OWN_FILES.find((name) => names.includes(name));
   return other === undefined ? undefined : path.join(directory.directory, other);
 }

@@ -9,13 +9,19 @@ import { readState, STATE_FILE, verifyCheckpoint, type RunState } from '../check
  * Finds a checkpoint: `run` is the directory of a run, or of one of its checkpoints.
  *
  * @param which `best`, `latest` or the name of a checkpoint; by default the best, or else the latest
- * @throws UserError when there is none
+ * @throws UserError when there is none, or when `run` is another checkpoint than the one that is named
  */
 export async function findCheckpoint(
   run: string,
   which = 'best',
 ): Promise<{ run: RunDirectory; checkpoint: string }> {
   if (await exists(path.join(run, STATE_FILE))) {
+    const name = path.basename(path.resolve(run));
+    if (which !== 'best' && which !== 'latest' && which !== name) {
+      throw new UserError(
+        `${run} is the checkpoint ${name}, but ${which} is asked for: name the run's directory, or leave out --checkpoint`,
+      );
+    }
     return {
       run: new RunDirectory(path.dirname(path.dirname(path.resolve(run)))),
       checkpoint: run,

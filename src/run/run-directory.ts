@@ -29,9 +29,14 @@ import { parseVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.
 
 export const CONFIG_FILE = 'config.yaml';
 const VOCABULARY_FILE = 'vocabulary.json';
-const HISTORY_FILE = 'history.json';
+export const HISTORY_FILE = 'history.json';
 /** Files by these names are a run's where there are checkpoints, or a place for them. */
-export const OWN_FILES = [CONFIG_FILE, VOCABULARY_FILE, HISTORY_FILE, 'metrics.jsonl'];
+export const OWN_FILES = [
+  CONFIG_FILE,
+  VOCABULARY_FILE,
+  HISTORY_FILE,
+  ...['metrics.jsonl', 'best', 'latest'],
+];
 
 /** Beyond these sizes a file is not what its name says. */
 const MAX_SMALL_BYTES = 2 ** 24;
@@ -109,9 +114,10 @@ export class RunDirectory {
     );
     const configText = formatConfig(config);
     const texts: Record<string, string> = {
+      // First: by it a run is known that has no checkpoint yet.
+      [HISTORY_FILE]: formatHistory(history, configText),
       [CONFIG_FILE]: configText,
       [VOCABULARY_FILE]: vocabulary,
-      [HISTORY_FILE]: formatHistory(history, configText),
       ...(latest !== undefined && { latest: `${latest}\n` }),
       ...(best !== undefined && { best: `${best}\n` }),
     };

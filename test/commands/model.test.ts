@@ -223,6 +223,11 @@ describe('inspect', () => {
     ]);
     expect(config).toContain('task: classify\n');
     expect((await runWith(['inspect', checkpoint])).stdout).toBe(stdout);
+    const other = await runWith(['inspect', checkpoint, '--checkpoint', 'step-00000009']);
+    expect(other.status).toBe(1);
+    expect(other.stderr).toContain(
+      'is the checkpoint step-00000007, but step-00000009 is asked for',
+    );
     const { stdout: json } = await runWith(['inspect', folder, '--json']);
     expect(JSON.parse(json)).toMatchObject({
       checkpoint,

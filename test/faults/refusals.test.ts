@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  mkdirSync,
   cpSync,
   mkdtempSync,
   readdirSync,
@@ -131,6 +132,10 @@ describe('the run directory', () => {
       `${config}: expected no such file, since ${own} holds no run: ` +
         'it would be overwritten; name another directory with --run-dir',
     );
+    // A folder by that name makes it no run.
+    mkdirSync(join(own, 'checkpoints'));
+    writeFileSync(join(own, 'checkpoints/model.pt'), 'mine');
+    expect(await refusalOf(['train', '--config', config, '--run-dir', own], own)).toBe(sentence);
     const nameless = await refusalOf([...train, '--run-dir', '']);
     expect(nameless).toBe('--run-dir: expected the name of a directory, got ""');
   });
