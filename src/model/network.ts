@@ -50,7 +50,7 @@ export class Network {
   readonly #binding: Binding;
   readonly #layers: readonly BoundLayer[];
   /** Layers of tokens that belong together, and those above them whose rows stand alone. */
-  readonly #sequences: readonly SequencePasses[];
+  readonly #sequences: readonly (RowPasses | SequencePasses)[];
   readonly #top: readonly RowPasses[];
   readonly #loss: BoundLoss;
   readonly #packs: SharedWork;
@@ -95,7 +95,7 @@ export class Network {
     this.#layers = layers;
     const passes = layers.flatMap((layer) => (layer.passes ? [layer.passes] : []));
     const above = passes.findLastIndex(({ by }) => by === 'sequence') + 1;
-    this.#sequences = passes.slice(0, above).map((pass) => this.#asSequence(pass));
+    this.#sequences = passes.slice(0, above);
     this.#top = passes.slice(above).filter((pass) => pass.by === 'rows');
     this.#loss = plan.loss.bind(this.#binding, top);
 
@@ -156,8 +156,13 @@ export class Network {
 
   *#pass(mode: LossMode, part: number): Share {
     const { per } = this.plan.top;
-    for (const layer of this.#sequences) yield* layer.forward(part);
-    const [begin, end] = per === 'row' ? this.#view.rowsOf(part) : this.#view.places(part);
+    // Layers of rows below one that mixes them go over a part's places as a whole.
+    const places = this.#view.places(part);
+    for (const layer of this.#sequences) {
+      if (layer.by === 'rows') layer.forward(...places);
+      else yield* layer.forward(part);
+    }
+    const [begin, end] = per === 'row' ? this.#view.rowsOf(part) : places;
     for (let row = begin; row < end; row += CHUNK_ROWS) {
       const last = Math.min(end, row + CHUNK_ROWS);
       for (const layer of this.#top) layer.forward(row, last);
@@ -166,25 +171,10 @@ export class Network {
     if (mode !== 'train') return;
     for (let l = this.#top.length - 1; l >= 0; l--) this.#top[l]!.backward!(begin, end);
     for (let l = this.#sequences.length - 1; l >= 0; l--) {
-      yield* this.#sequences[l]!.backward!(part);
+      const layer = this.#sequences[l]!;
+      if (layer.by === 'rows') layer.backward!(...places);
+      else yield* layer.backward!(part);
     }
-  }
-
-  /** Layers of rows below one that mixes them go over a part's places as a whole. */
-  #asSequence(passes: RowPasses | SequencePasses): SequencePasses {
-    if (passes.by === 'sequence') return passes;
-    const view = this.#view;
-    return {
-      by: 'sequence',
-      // eslint-disable-next-line require-yield
-      *forward(part) {
-        passes.forward(...view.places(part));
-      },
-      // eslint-disable-next-line require-yield
-      *backward(part) {
-        passes.backward!(...view.places(part));
-      },
-    };
   }
 
   #runGradients(part: number): void {
