@@ -1,28 +1,15 @@
-import { execFileSync, spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseConfig } from '../../src/config/load.js';
 import { readMembers, textOfValue } from '../../src/data/formats/json/json-members.js';
 import { collect } from '../data/scratch.js';
 import { readExamples } from '../../src/index.js';
-import { runWith, stubClassifier, stubLanguageModel } from './stub.js';
+import { runWith, stubLanguageModel } from './stub.js';
+import { added, classifier, ham, json, spam } from './predict-stub.js';
 
 let folder: string;
 beforeEach(() => {
@@ -34,20 +21,6 @@ function write(name: string, content: string | Uint8Array): string {
   writeFileSync(join(folder, name), content);
   return join(folder, name);
 }
-
-/** Takes what has "money" for spam; its config's data is `data`. */
-function classifier(data = 'train: a.csv, text: body') {
-  const config = parseConfig(`task: classify\ndata: { ${data} }`, 'x.yaml');
-  return { openModel: () => Promise.resolve({ ...stubClassifier(), config }) };
-}
-
-const added = 'predicted,probability_ham,probability_spam';
-const ham = 'ham,0.75,0.25';
-const spam = 'spam,0.25,0.75';
-const json = {
-  ham: '"predicted":"ham","probabilities":{"ham":0.75,"spam":0.25}',
-  spam: '"predicted":"spam","probabilities":{"ham":0.25,"spam":0.75}',
-};
 
 describe('predictions keep all that their input holds', () => {
   test('columns of a CSV as they are written, in their order', async () => {
@@ -278,137 +251,6 @@ test('files are read in the encoding of the training, or the one that is asked f
   expect((await runWith(argv, latin1)).stdout).toContain('café');
 });
 
-describe('--out', () => {
-  const predict = (out: string, ...more: string[]) =>
-    runWith(
-      ['predict', 'runs/x', write('in.csv', 'body\nx\n'), '--out', out, ...more],
-      classifier(),
-    );
-  const whole = `body,${added}\nx,${ham}\n`;
-
-  test('is replaced when predict wrote it or it is empty, whole or not at all', async () => {
-    const out = join(folder, 'out.csv');
-    expect(await predict(out)).toMatchObject({ status: 0, stdout: '' });
-    expect(await predict(out)).toMatchObject({ status: 0 });
-    expect(readFileSync(out, 'utf8')).toBe(whole);
-    const jsonl = join(folder, 'out.jsonl');
-    writeFileSync(jsonl, '');
-    for (let i = 0; i < 2; i++) expect(await predict(jsonl)).toMatchObject({ status: 0 });
-    expect(readFileSync(jsonl, 'utf8')).toBe(`{"body":"x",${json.ham}}\n`);
-
-    const bad = write('bad.csv', 'body\nx\n"\n');
-    const failed = await runWith(['predict', 'runs/x', bad, '--out', out], classifier());
-    expect(failed.status).toBe(1);
-    expect(readFileSync(out, 'utf8')).toBe(whole);
-    expect(readdirSync(folder).sort()).toEqual(['bad.csv', 'in.csv', 'out.csv', 'out.jsonl']);
-  });
-
-  test.each([
-    ['config.yaml', 'task: classify\n'],
-    ['rows.csv', 'text,label\nx,ham\n'],
-    ['other.csv', 'id,predicted\n1,0\n'],
-    ['objects.jsonl', '{"predicted":"ham"}\n'],
-  ])('never replaces what predict did not write: %s', async (name, content) => {
-    const out = write(name, content);
-    const refused = await predict(out, '--to', 'csv');
-    expect(refused).toEqual({
-      status: 1,
-      stdout: '',
-      stderr: `--out: ${out} is there, and predict did not write it: name another file, or add --overwrite\n`,
-    });
-    expect(readFileSync(out, 'utf8')).toBe(content);
-    expect(await predict(out, '--to', 'csv', '--overwrite')).toMatchObject({ status: 0 });
-    expect(readFileSync(out, 'utf8')).toBe(whole);
-    expect(readdirSync(folder).sort()).toEqual(['in.csv', name].sort());
-  });
-
-  test('is no file that is read', async () => {
-    const out = join(folder, 'in.csv');
-    const { stderr } = await predict(out, '--overwrite');
-    expect(stderr).toBe(`--out: ${out} is read as input, and would be lost: name another file\n`);
-    expect(readFileSync(out, 'utf8')).toBe('body\nx\n');
-  });
-
-  test('that cannot be written ends before anything is read', async () => {
-    const library = { openModel: () => Promise.reject(new Error('not to be called')) };
-    const read = (out: string) =>
-      runWith(['predict', 'runs/x', 'a.csv', '--out', out, '--to', 'csv'], library);
-    const missing = join(folder, 'no/such/out.csv');
-    expect(await read(missing)).toEqual({
-      status: 1,
-      stdout: '',
-      stderr: `--out: ${missing} cannot be written (there is no folder ${JSON.stringify(join(folder, 'no/such'))})\n`,
-    });
-    expect((await read(folder)).stderr).toBe(`--out: ${folder} is a directory: expected a file\n`);
-    const under = join(write('file', ''), 'out.csv');
-    expect((await read(under)).stderr).toBe(`--out: ${under} cannot be written (ENOTDIR)\n`);
-    expect(
-      (await runWith(['predict', 'runs/x', 'a.csv', '--out', 'labels.txt'], library)).stderr,
-    ).toBe('--out: expected a name that ends in .csv or .jsonl, or --to, got labels.txt\n');
-    // Root may write anywhere.
-    if (process.getuid?.() === 0) return;
-    mkdirSync(join(folder, 'shut'));
-    chmodSync(join(folder, 'shut'), 0o500);
-    expect((await read(join(folder, 'shut/out.csv'))).stderr).toContain('(EACCES)');
-  });
-
-  test('goes through links, and into devices and pipes', async () => {
-    const target = join(folder, 'target.csv');
-    await predict(target);
-    symlinkSync(target, join(folder, 'link.csv'));
-    writeFileSync(target, '');
-    expect(await predict(join(folder, 'link.csv'))).toMatchObject({ status: 0 });
-    expect(readFileSync(target, 'utf8')).toBe(whole);
-    expect(realpathSync(join(folder, 'link.csv'))).toBe(target);
-
-    expect(await predict('/dev/null', '--to', 'csv')).toMatchObject({ status: 0 });
-    expect(await predict('/dev/stdout', '--to', 'csv')).toMatchObject({ status: 0, stdout: whole });
-    if (existsSync('/dev/full')) {
-      expect((await predict('/dev/full', '--to', 'csv')).stderr).toBe(
-        '--out: /dev/full cannot be written (ENOSPC)\n',
-      );
-    }
-    const pipe = join(folder, 'pipe');
-    execFileSync('mkfifo', [pipe]);
-    expect((await predict(pipe, '--to', 'csv')).stderr).toBe(
-      `--out: ${pipe} is a pipe that nobody reads\n`,
-    );
-    const reader = spawn('cat', [pipe]);
-    let read = '';
-    reader.stdout.on('data', (chunk: Buffer) => (read += chunk.toString()));
-    const closed = new Promise((resolve) => reader.on('close', resolve));
-    for (let status = 1; status !== 0;) ({ status } = await predict(pipe, '--to', 'csv'));
-    await closed;
-    expect(read).toBe(whole);
-  });
-
-  test('is left as it was when a signal comes', async () => {
-    const out = join(folder, 'out.csv');
-    await predict(out);
-    const stopped = await runWith(
-      ['predict', 'runs/x', '--out', out],
-      {
-        ...classifier(),
-        async *readBatches() {
-          for (let row = 1; ; row++) {
-            await setTimeout(5);
-            const each = { text: 'x', source: '-', line: row, row };
-            yield {
-              rows: [{ ...each, fields: { columns: ['text'], cells: ['x'] } }],
-              bad: [],
-              linesDone: row,
-            };
-          }
-        },
-      },
-      { signalStatus: 143 },
-    );
-    expect(stopped).toMatchObject({ status: 143, stderr: '' });
-    expect(readFileSync(out, 'utf8')).toBe(whole);
-    expect(readdirSync(folder).sort()).toEqual(['in.csv', 'out.csv']);
-  });
-});
-
 test('reads no further than the output is taken, and ends quietly when nobody takes it', async () => {
   let read = 0;
   const library = {
@@ -443,20 +285,4 @@ test('refuses a language model', async () => {
     stdout: '',
     stderr: 'runs/x: expected a classifier, got a language-model\n',
   });
-});
-
-test('a link that leads to no file is not replaced by predictions', async () => {
-  const place = mkdtempSync(join(tmpdir(), 'lockstep-link-'));
-  const link = join(place, 'out.csv');
-  symlinkSync(join(place, 'absent.csv'), link);
-  const input = join(place, 'a.csv');
-  writeFileSync(input, 'body\nx\n');
-  const { status, stderr } = await runWith(
-    ['predict', 'runs/x', input, '--out', link],
-    classifier(),
-  );
-  expect(status).toBe(1);
-  expect(stderr).toContain('is a link that leads to no file');
-  expect(readlinkSync(link)).toBe(join(place, 'absent.csv'));
-  rmSync(place, { recursive: true });
 });

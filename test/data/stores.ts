@@ -79,3 +79,17 @@ export async function describeStore(
     rowsFile: await writeChecksums(path('train.rows')),
   };
 }
+
+/** Every row of a store, with its label. */
+export async function readRows(store: TokenStore) {
+  const into = {
+    tokens: new Int32Array(store.tokens),
+    rowStart: new Int32Array(store.rows + 1),
+    labels: new Int32Array(store.rows),
+  };
+  await store.readRows(
+    Int32Array.from({ length: store.rows }, (_, i) => i),
+    into,
+  );
+  return into;
+}

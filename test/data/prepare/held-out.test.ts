@@ -6,26 +6,13 @@ import { describe, expect, it } from 'vitest';
 import { encodeRow } from '../../../src/data/batches/encode-row.js';
 import { readExamples } from '../../../src/index.js';
 import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
-import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { UserError } from '../../../src/errors.js';
 import { configure, usePreparation } from './corpora.js';
 import { collect, useScratch } from '../scratch.js';
+import { readRows } from '../stores.js';
 
 const scratch = useScratch();
 const prepare = usePreparation();
-
-async function readAll(store: TokenStore) {
-  const into = {
-    tokens: new Int32Array(store.tokens),
-    rowStart: new Int32Array(store.rows + 1),
-    labels: new Int32Array(store.rows),
-  };
-  await store.readRows(
-    Int32Array.from({ length: store.rows }, (_, i) => i),
-    into,
-  );
-  return into;
-}
 
 const silent = (): void => undefined;
 
@@ -86,8 +73,8 @@ async function prepareBoth(
   const { corpus } = await prepare(config);
   const heldOut = await prepareHeldOut({ config, ...corpus }, paths, '--data', silent);
   try {
-    const found = await readAll(heldOut.store);
-    return { config, corpus, paths, found, expected: await readAll(corpus.validation!) };
+    const found = await readRows(heldOut.store);
+    return { config, corpus, paths, found, expected: await readRows(corpus.validation!) };
   } finally {
     await heldOut.close();
   }

@@ -12,6 +12,7 @@ import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { UserError } from '../../../src/errors.js';
 import type { TrainEvent } from '../../../src/events.js';
 import { type Scratch, useScratch } from '../scratch.js';
+import { readRows } from '../stores.js';
 
 const scratch = useScratch();
 const opened: Corpus[] = [];
@@ -49,15 +50,7 @@ async function refuse(
 }
 
 async function readAll(store: TokenStore) {
-  const into = {
-    tokens: new Int32Array(store.tokens),
-    rowStart: new Int32Array(store.rows + 1),
-    labels: new Int32Array(store.rows),
-  };
-  await store.readRows(
-    Int32Array.from({ length: store.rows }, (_, i) => i),
-    into,
-  );
+  const into = await readRows(store);
   const rows = Array.from(into.labels, (label, i) => ({
     label,
     ids: [...into.tokens.subarray(into.rowStart[i], into.rowStart[i + 1])],

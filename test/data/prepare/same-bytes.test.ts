@@ -8,6 +8,7 @@ import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { fitTokenizer } from '../tokenizers/fit.js';
 import { collect, useScratch } from '../scratch.js';
 import { configure, digest, rowFiles, smallParts, textFiles, usePreparation } from './corpora.js';
+import { readRows } from '../stores.js';
 
 const scratch = useScratch();
 const prepare = usePreparation();
@@ -80,15 +81,7 @@ describe('the bytes of a store', () => {
 });
 
 async function readAll(store: TokenStore) {
-  const into = {
-    tokens: new Int32Array(store.tokens),
-    rowStart: new Int32Array(store.rows + 1),
-    labels: new Int32Array(store.rows),
-  };
-  await store.readRows(
-    Int32Array.from({ length: store.rows }, (_, i) => i),
-    into,
-  );
+  const into = await readRows(store);
   return Array.from(into.labels, (label, i) => ({
     label,
     ids: [...into.tokens.subarray(into.rowStart[i], into.rowStart[i + 1])],
