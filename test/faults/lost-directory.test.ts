@@ -7,7 +7,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import { openModel } from '../../src/use/model-file.js';
@@ -34,6 +34,11 @@ async function trainAndDisturb(name: string, disturb: (runDir: string) => void) 
   return { runDir, ...outcome };
 }
 
+/** As if removed in one instant: while a checkpoint is written into it, a directory cannot be removed entry by entry. */
+function takeAway(directory: string): void {
+  renameSync(directory, join(cwd, `taken-${basename(directory)}`));
+}
+
 function expectSentence(error: unknown, words: RegExp): void {
   expect(error).toBeInstanceOf(UserError);
   expect((error as UserError).message).not.toContain('\n');
@@ -42,9 +47,7 @@ function expectSentence(error: unknown, words: RegExp): void {
 
 describe('a run ends, with a sentence and nothing more written, when its directory', () => {
   it('is removed', async () => {
-    const { runDir, error } = await trainAndDisturb('removed', (dir) =>
-      rmSync(dir, { recursive: true }),
-    );
+    const { runDir, error } = await trainAndDisturb('removed', takeAway);
     expectSentence(error, /removed: the directory was removed or moved away while the run went on/);
     expect(existsSync(runDir)).toBe(false);
   });
@@ -106,7 +109,7 @@ describe('a run ends, with a sentence and nothing more written, when its directo
       listener: (event) => {
         if (event.type !== 'step' || event.step !== 39) return;
         best = readFileSync(join(runDir, 'best'), 'utf8').trim();
-        rmSync(join(runDir, 'checkpoints', best), { recursive: true });
+        takeAway(join(runDir, 'checkpoints', best));
       },
     });
     expectSentence(
@@ -135,7 +138,7 @@ it('a lock that is removed is put back', async () => {
 
 it('removed checkpoints leave a run that ends with a whole one', async () => {
   const { runDir, end } = await trainAndDisturb('emptied', (dir) =>
-    rmSync(join(dir, 'checkpoints'), { recursive: true }),
+    takeAway(join(dir, 'checkpoints')),
   );
   expect(end?.reason).toBe('finished');
   expect((await verifyCheckpoint(end!.checkpoint)).step).toBe(80);
