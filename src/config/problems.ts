@@ -114,7 +114,13 @@ export function checkTogether(config: Config): Problem[] {
         'expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
     });
   }
-  config.model.layers.forEach(({ direction }, index) => {
+  config.model.layers.forEach(({ direction, merge }, index) => {
+    if (merge !== undefined && direction !== 'both') {
+      problems.push({
+        path: ['model', 'layers', index, 'merge'],
+        message: `expected beside direction: both alone, where there are two directions to put together, got "${merge}" beside "${direction}"`,
+      });
+    }
     if (task !== 'language-model' || direction === 'forwards') return;
     problems.push({
       path: ['model', 'layers', index, 'direction'],

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { recurrentOptions } from '../model/layers/recurrence.js';
+import { recurrentOptions, USUAL_MERGE } from '../model/layers/recurrence.js';
 import { CELLS } from '../model/layers/registry.js';
 import { float32 } from '../tensor/float32.js';
 import { dataSchema, pathSchema } from './data-schema.js';
@@ -12,10 +12,15 @@ import { optimizerSchema } from './optimizer-schema.js';
 
 const count = z.int().positive();
 
-const layerSchema = z.strictObject({
-  cell: z.enum(CELLS).default('lstm'),
-  ...recurrentOptions(z).shape,
-});
+const layerSchema = z
+  .strictObject({
+    cell: z.enum(CELLS).default('lstm'),
+    ...recurrentOptions(z).shape,
+  })
+  // A layer of one direction has nothing to put together: a value there would be one that means nothing.
+  .transform((layer) =>
+    layer.direction === 'both' ? { ...layer, merge: layer.merge ?? USUAL_MERGE } : layer,
+  );
 
 const modelSchema = z.strictObject({
   embedding: count.default(64).describe('Width of the embedding vectors.'),

@@ -1,7 +1,9 @@
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { NamedConfig } from '../config/load.js';
+import { networkShape } from '../compute/sizes.js';
 import { UserError } from '../errors.js';
+import { describeNetwork } from '../model/describe.js';
 import { keptOf } from '../optimizers/registry.js';
 import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { compareConfigs, describeChanges, isBelow, type ConfigChange } from './config-changes.js';
@@ -33,8 +35,11 @@ export interface FoundCheckpoint {
   best?: string;
 }
 
-/** Keys that give the weights their shapes: no checkpoint fits others. */
-const SHAPES = ['task', 'model.embedding', 'model.layers'];
+/** Keys of which the weights follow what they are: for others they mean nothing, also where their shapes fit. */
+const MEANING = ['task', 'model'];
+
+/** Keys among them that only change how weights are trained. */
+const TRAINING = ['model.dropout'];
 
 /**
  * A directory without a checkpoint holds nothing that could be lost: whoever mends a mistake in the config may start
@@ -96,10 +101,11 @@ export async function admitResume(
   const former = await readFormer(directory, found, config, notice);
   const { harmless, weighty } = compareConfigs(former, config);
   const name = directory.directory;
-  const shapes = weighty.filter(({ key }) => isBelow(key, SHAPES));
-  if (found && shapes.length > 0) {
+  const foreign = weighty.filter(({ key }) => isBelow(key, MEANING) && !isBelow(key, TRAINING));
+  if (found && foreign.length > 0) {
+    const fits = isDeepStrictEqual(shapesOf(former), shapesOf(config));
     throw new UserError(
-      `${name} holds weights of another shape (${describeChanges(shapes)}): ` +
+      `${name} holds weights ${fits ? 'that would have another meaning' : 'of another shape'} (${describeChanges(foreign)}): ` +
         'use that config, or start a new run with another --run-dir',
     );
   }
@@ -130,6 +136,12 @@ export async function admitResume(
     changes: [...weighty, ...harmless],
     overridden: weighty.map(({ key }) => key),
   };
+}
+
+/** Shapes of a config's weights, for some vocabulary and classes. */
+function shapesOf(config: NamedConfig): (readonly number[])[] {
+  const { parameters } = describeNetwork(networkShape(config, 3, ['', '']));
+  return parameters.map(({ shape }) => shape);
 }
 
 /** Weights mean nothing for other words: then --override would only lead to the next refusal. */

@@ -48,6 +48,11 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:2:1: data.train: missing; expected non-empty text or a list of one or more texts',
     ],
     [
+      'a merge of one direction',
+      `${minimal}model: { layers: [{ hiddenSize: 4, direction: backwards, merge: sum }] }\n`,
+      'configs/x.yaml:4:58: model.layers.0.merge: expected beside direction: both alone, where there are two directions to put together, got "sum" beside "backwards"',
+    ],
+    [
       'text for a number',
       `${minimal}train:\n  batchSize: many\n`,
       'configs/x.yaml:5:3: train.batchSize: expected a whole number above 0, got "many"',
@@ -298,6 +303,17 @@ describe('the resolved config', () => {
       'data.tokenizer={kind: word, filters: "\\t\\n#"}',
     ]);
     expect(parseConfig(formatConfig(config), 'runs/other/config.yaml')).toEqual(config);
+  });
+
+  test('says how directions are put together where there are two, and nowhere else', () => {
+    const layers = (text: string) =>
+      parseConfig(`${minimal}model: { layers: [${text}] }\n`, 'x.yaml').model.layers;
+    const both = '{ hiddenSize: 4, direction: both }';
+    expect(layers(`{ hiddenSize: 4 }, ${both}`)).toEqual([
+      { cell: 'lstm', hiddenSize: 4, direction: 'forwards' },
+      { cell: 'lstm', hiddenSize: 4, direction: 'both', merge: 'concatenate' },
+    ]);
+    expect(layers(both)).toEqual(layers(both.replace('}', ', merge: concatenate }')));
   });
 
   test('is read from a file', async () => {

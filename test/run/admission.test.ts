@@ -120,19 +120,28 @@ it('config.yaml may be missing or damaged: the checkpoint itself knows what it w
   }
 });
 
-it('weights of another shape are refused also with --override, before anything is written', async () => {
-  cpSync(pristine, runDir, { recursive: true });
-  const set = ['model.layers=[{hiddenSize: 5}]', 'train.maxSteps=50'];
-  const before = readTree(runDir);
-  const { error } = await trainSmall(cwd, 'classifier', {
-    runDir,
-    set,
-    resume: true,
-    override: true,
-  });
-  expect((error as Error).message).toMatch(/^\S+ holds weights of another shape \(model\.layers: /);
-  expect(readTree(runDir)).toEqual(before);
-});
+it.each([
+  ['of another shape', '[{hiddenSize: 5}]'],
+  ['of another shape', '[{hiddenSize: 20, direction: both}, {hiddenSize: 9}]'],
+  ['that would have another meaning', '[{hiddenSize: 20}, {hiddenSize: 9, direction: backwards}]'],
+])(
+  'weights %s are refused also with --override, before anything is written: %s',
+  async (what, layers) => {
+    cpSync(pristine, runDir, { recursive: true });
+    const set = [`model.layers=${layers}`, 'train.maxSteps=50'];
+    const before = readTree(runDir);
+    for (const override of [false, true]) {
+      const resumed = await trainSmall(cwd, 'classifier', { runDir, set, resume: true, override });
+      const { message } = resumed.error as Error;
+      expect(message.slice(message.indexOf(' '))).toMatch(
+        new RegExp(
+          `^ holds weights ${what} \\(model\\.layers: [^\\n]*\\): use that config, or start`,
+        ),
+      );
+      expect(readTree(runDir)).toEqual(before);
+    }
+  },
+);
 
 it('damaged pointers lead to no other checkpoint', async () => {
   for (const name of ['best', 'latest']) {

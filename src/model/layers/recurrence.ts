@@ -19,6 +19,9 @@ import { RecurrentLayer } from './recurrent-layer.js';
  * distinct token; the latter step after step, in one call of the cell's kernel, or by a team of workers that meets after every step.
  */
 
+/** How both directions are put together unless something else is said. */
+export const USUAL_MERGE = 'concatenate';
+
 /** Options of every recurrent layer. */
 export const recurrentOptions = (z: Zod) =>
   z.strictObject({
@@ -31,9 +34,9 @@ export const recurrentOptions = (z: Zod) =>
       ),
     merge: z
       .enum(['concatenate', 'sum'])
-      .default('concatenate')
+      .optional()
       .describe(
-        'How the hidden states of both directions are put together: side by side, or added.',
+        'How the hidden states of both directions are put together: side by side, as they are by default, or added. Beside `direction: both` alone.',
       ),
   });
 
@@ -50,7 +53,7 @@ export function recurrentLayer(cell: CellKind): LayerKind {
       return joinDirections(
         describe(cell, hiddenSize, 'forwards', input, name),
         describe(cell, hiddenSize, 'backwards', input, name),
-        { merge, name: `${name.module} ${name.index}` },
+        { merge: merge ?? USUAL_MERGE, name: `${name.module} ${name.index}` },
       );
     },
   });
