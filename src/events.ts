@@ -16,7 +16,8 @@ export type TrainEvent =
 export interface StartEvent {
   type: 'start';
   runDir: string;
-  task: 'classify' | 'language-model';
+  /** As the config names it. */
+  task: string;
   backend: { name: string; reason: string; profile: string };
   workers: number;
   parameters: number;
@@ -28,7 +29,7 @@ export interface StartEvent {
   trainRows: number;
   trainTokens: number;
   validationRows: number;
-  /** Size of the vocabulary and, for `classify`, the names of the classes in id order. */
+  /** Size of the vocabulary, and the names of the classes in id order where there are any. */
   vocabulary: number;
   classes: string[];
   /** Rows of each class to train on, in the same order. */

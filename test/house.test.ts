@@ -22,6 +22,7 @@ const rooms = [
   'data/formats',
   'data/input',
   'config',
+  'tasks',
   'data/tokenizers',
   'model',
   'optimizers',

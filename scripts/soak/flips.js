@@ -187,7 +187,7 @@ function digestFiles(dir) {
   return hash.digest('hex');
 }
 
-const sorted = { task: 'classify', seed: 1, shuffle: true, bucketBatches: 3 };
+const sorted = { rows: 'apart', seed: 1, shuffle: true, bucketBatches: 3 };
 
 /** What training and evaluation get of a store: every batch of every split, and what the manifest says. */
 async function readAll(dir) {
@@ -200,7 +200,7 @@ async function readAll(dir) {
       const source =
         corpus.classes.length > 0
           ? createBatches(store, { ...sorted, batchSize })
-          : createBatches(store, { task: 'language-model', batchSize, sequenceLength: 5 });
+          : createBatches(store, { rows: 'joined', batchSize, sequenceLength: 5 });
       const batch = {
         rows: 0,
         startsFresh: false,

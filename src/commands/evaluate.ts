@@ -1,6 +1,7 @@
 import { UserError } from '../errors.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
+import { taskOf } from '../tasks/registry.js';
 import { printableName } from '../system/printable.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
@@ -112,7 +113,7 @@ async function evaluateFiles(
 
 function describe(result: Evaluation, model: TrainedModel, on: string): string[] {
   const { loss, accuracy, perplexity, targets, confusion } = result;
-  const what = model.config.task === 'classify' ? 'rows' : 'tokens';
+  const what = `${taskOf(model.config.task).per}s`;
   const lines = [
     `${model.checkpoint} on ${on}: ${formatCount(targets)} ${what}`,
     `loss ${loss.toFixed(4)}  accuracy ${formatShare(accuracy)}${perplexity === undefined ? '' : `  perplexity ${perplexity.toFixed(3)}`}`,

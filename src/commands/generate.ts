@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { UserError } from '../errors.js';
 import type { Context } from './context.js';
+import { expectUse } from './expect-use.js';
 import { defineCommand } from './define.js';
 import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
 
@@ -51,11 +51,7 @@ export const generateCommand = (context: Context) =>
       const { openModel } = await context.loadLibrary();
       const model = await openModel(run, toOpenOptions(args, context));
       try {
-        if (model.config.task !== 'language-model') {
-          throw new UserError(
-            `${run}: expected a language model, got one for the task ${model.config.task}`,
-          );
-        }
+        expectUse(model, run, 'generate', 'a language model');
         const pieces = model.generate({ prompt, length, temperature, topK, seed });
         await pipeline(Readable.from(surround(prompt, pieces)), context.stdout, { end: false });
       } finally {

@@ -16,6 +16,7 @@ import { readSafetensorsHeader } from '../checkpoint/safetensors.js';
 import { readTrainedConfig } from '../run/trained-config.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
+import { taskOf } from '../tasks/registry.js';
 import { modelOptions, runPositional } from './options.js';
 import { describeSummary, summarizeConfig } from './network-summary.js';
 import { formatTable, printLines } from './table.js';
@@ -144,7 +145,7 @@ async function summarizeFile(file: string): Promise<{ layers: LayerSummary[]; no
   const sizes = `Before the data is prepared: a vocabulary of ${formatCount(vocabulary)}, the most it may have`;
   return {
     layers: summarizeConfig(config, vocabulary, 2),
-    note: config.task === 'classify' ? `${sizes}, and two classes` : sizes,
+    note: taskOf(config.task).target === 'class' ? `${sizes}, and two classes` : sizes,
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js';
-import { networkShape } from '../compute/sizes.js';
+import { longestRow, networkShape } from '../compute/sizes.js';
 import { summarizeNetwork, type LayerSummary } from '../model/summary.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { formatTable } from './table.js';
@@ -18,8 +18,7 @@ export function summarizeConfig(
   outputs: number,
 ): LayerSummary[] {
   const classes = Array.from({ length: outputs }, (_, id) => String(id));
-  const tokens = config.task === 'classify' ? config.data.maxLength : config.train.sequenceLength;
-  return summarizeNetwork(networkShape(config, vocabulary, classes), tokens);
+  return summarizeNetwork(networkShape(config, vocabulary, classes), longestRow(config));
 }
 
 /** A table with a line a layer, and the sum of the parameters. */

@@ -8,6 +8,7 @@ import { UserError } from '../errors.js';
 import { type AnswerWriter, type Layout, openAnswerWriter } from './answer-layouts.js';
 import { answerRows } from './answers.js';
 import type { Context } from './context.js';
+import { expectUse } from './expect-use.js';
 import { defineCommand } from './define.js';
 import { KnownLabels } from './known-labels.js';
 import type { TrainedModel } from './library.js';
@@ -79,9 +80,7 @@ export const predictCommand = (context: Context) =>
         const { openModel, readBatches } = await context.loadLibrary();
         const model = await openModel(run, toOpenOptions(args, context));
         try {
-          if (model.config.task !== 'classify') {
-            throw new UserError(`${run}: expected a classifier, got a ${model.config.task}`);
-          }
+          expectUse(model, run, 'predict', 'a classifier');
           const { paths, reading } = planReading(model, files, args);
           const notify = (message: string) => printLines(context.stderr, [message]);
           const batches = sparing(readBatches(paths, reading, notify), out ?? '', isOutput);

@@ -11,6 +11,7 @@ import { showProgress } from '../observe/progress.js';
 import { type MetricsServer, serveMetrics } from '../observe/server/serve.js';
 import { readToken } from '../observe/server/token.js';
 import { trackStatus } from '../observe/status.js';
+import { taskOf } from '../tasks/registry.js';
 import { shellWord } from '../system/shell-word.js';
 import type { EndEvent } from '../events.js';
 import { CONFIG_FILE } from '../run/run-directory.js';
@@ -162,7 +163,7 @@ function summarize(
     const option = runDir === join('runs', config.name) ? '' : ` --run-dir ${shellWord(runDir)}`;
     lines.push(`To go on: ${program} train --config ${shellWord(file)}${option} --resume`);
   } else {
-    const use = config.task === 'classify' ? 'predict' : 'generate';
+    const use = taskOf(config.task).command;
     const run = shellWord(runDir);
     lines.push(`Next: ${program} evaluate ${run}, or ${program} ${use} ${run}`);
   }

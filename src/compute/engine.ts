@@ -17,6 +17,7 @@ import type { Initial } from '../model/parameters.js';
 import { planNetwork, type NetworkPlan } from '../model/plan.js';
 import { maxPlaces, threadPlaces, type NetworkSizes } from '../model/sizes.js';
 import { firstPart } from '../model/work/teams.js';
+import type { ComparedBatch } from '../tasks/task.js';
 import { Heap, HeapPlan, PANEL, type BufferSpec, type FloatArray } from '../tensor/heap.js';
 import { fillUniform, PURPOSE, streamOf } from '../tensor/random.js';
 import { Balance } from './balance.js';
@@ -230,13 +231,13 @@ export class Engine {
     this.#copyRow(this.plan.loss.outputs, k, out);
   }
 
-  /** Counts of (truth, predicted) over the slot's batch, added to `confusion[truth][predicted]`. */
-  addConfusion(slot: number, confusion: number[][]): void {
-    const layout = this.#slots[slot]!;
-    const targets = layout.header[HEADER.targets]!;
-    for (let i = 0; i < targets; i++) {
-      confusion[layout.targets[i]!]![this.#predicted[i]!]! += 1;
-    }
+  /** What `evaluate` has predicted in the place of the targets of the slot's batch. */
+  compared(slot: number): ComparedBatch {
+    const { header, targets, rowStart, tokenPlaces } = this.#slots[slot]!;
+    return {
+      ...{ rows: header[HEADER.rows]!, targets, rowStart, tokenPlaces },
+      predicted: this.#predicted,
+    };
   }
 
   /** Where the tokens and rows of a slot's batch lie. */

@@ -6,6 +6,7 @@ import type { NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import { describeOptimizer } from '../optimizers/registry.js';
 import { describeStack } from '../model/stack.js';
+import { taskOf } from '../tasks/registry.js';
 import { UserError } from '../errors.js';
 import { chooseTeams } from '../model/work/teams.js';
 
@@ -15,12 +16,13 @@ export function networkShape(
   vocabulary: number,
   classes: readonly string[],
 ): NetworkShape {
-  const classify = config.task === 'classify';
+  const { per, target, carries } = taskOf(config.task);
   return describeStack({
     ...config.model,
     vocabulary,
-    predicts: classify ? 'row' : 'token',
-    outputs: classify ? classes.length : vocabulary,
+    predicts: per,
+    outputs: target === 'class' ? classes.length : vocabulary,
+    carries,
   });
 }
 
@@ -99,6 +101,7 @@ export function networkSizes(
   };
 }
 
-function longestRow({ task, data, train }: Config): number {
-  return task === 'classify' ? data.maxLength : train.sequenceLength;
+/** Tokens of the longest row that a batch may have. */
+export function longestRow({ task, data, train }: Config): number {
+  return taskOf(task).rows === 'apart' ? data.maxLength : train.sequenceLength;
 }

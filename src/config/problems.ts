@@ -11,6 +11,7 @@ import {
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
 import { findNearest } from './nearest.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
+import { taskOf } from '../tasks/registry.js';
 import type { Config } from './schema.js';
 
 /** Something wrong with a configuration: where, and one sentence about it. */
@@ -106,33 +107,14 @@ function listKeys(node: SchemaNode, path: string[] = []): string[][] {
 /** Values that are fine alone and impossible together. */
 export function checkTogether(config: Config): Problem[] {
   const { task, data, train } = config;
-  const problems: Problem[] = [];
-  if (task === 'classify' && data.format === 'text') {
-    problems.push({
-      path: ['data', 'format'],
-      message:
-        'expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
-    });
-  }
+  const problems: Problem[] = taskOf(task).check(config);
   config.model.layers.forEach(({ direction, merge }, index) => {
-    if (merge !== undefined && direction !== 'both') {
-      problems.push({
-        path: ['model', 'layers', index, 'merge'],
-        message: `expected beside direction: both alone, where there are two directions to put together, got "${merge}" beside "${direction}"`,
-      });
-    }
-    if (task !== 'language-model' || direction === 'forwards') return;
+    if (merge === undefined || direction === 'both') return;
     problems.push({
-      path: ['model', 'layers', index, 'direction'],
-      message: `expected "forwards" for a language model, got "${direction}": a layer that reads from the end has seen the token that is to be predicted`,
+      path: ['model', 'layers', index, 'merge'],
+      message: `expected beside direction: both alone, where there are two directions to put together, got "${merge}" beside "${direction}"`,
     });
   });
-  if (task === 'classify' && String(data.text) === String(data.label)) {
-    problems.push({
-      path: ['data', 'label'],
-      message: `expected another column than that of data.text, got ${JSON.stringify(data.label)}`,
-    });
-  }
   if (typeof data.validation === 'number' && typeof data.test === 'number') {
     const taken = data.validation + data.test;
     if (taken > 0.9) {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { recurrentOptions, USUAL_MERGE } from '../model/layers/recurrence.js';
 import { CELLS } from '../model/layers/registry.js';
 import { float32 } from '../tensor/float32.js';
+import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
 import { optimizerSchema } from './optimizer-schema.js';
 
@@ -159,8 +160,8 @@ export const configSchema = z.strictObject({
     .optional()
     .describe('Name of the run; by default the name of the config file.'),
   task: z
-    .enum(['classify', 'language-model'])
-    .describe('What is learned: the class of a row, or the next token of a text.'),
+    .enum(TASKS)
+    .describe(`What is learned: ${TASKS.map((kind) => taskOf(kind).learns).join(', or ')}.`),
   data: dataSchema,
   model: modelSchema.prefault({}),
   train: trainSchema.prefault({}),

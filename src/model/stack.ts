@@ -12,8 +12,10 @@ export interface Stack {
   layers: readonly ({ cell: string } & Partial<RecurrentOptions> & { hiddenSize: number })[];
   /** Share of every layer's outputs that is dropped in training. */
   dropout: number;
-  /** What is predicted: a class of every row, or of every token; rows of the latter kind go on from batch to batch. */
+  /** What has a class that is predicted. */
   predicts: 'row' | 'token';
+  /** Whether rows go on where those of the batch before have ended; those whose tokens are predicted by default. */
+  carries?: boolean;
   /** Classes, or the vocabulary again for language models. */
   outputs: number;
 }
@@ -36,7 +38,7 @@ export function describeStack(stack: Stack): NetworkShape {
       { ...describe('dense', 0, { width: outputs }), name: { module: 'head', index: 0 } },
     ],
     loss: 'softmax',
-    carries: predicts === 'token',
+    carries: stack.carries ?? predicts === 'token',
   };
 }
 

@@ -15,7 +15,7 @@ import type { PreparePace } from './prepare-pace.js';
 
 export function describeStart(event: StartEvent): string[] {
   const { backend, classes } = event;
-  const output = event.task === 'classify' ? `${formatCount(classes.length)} classes, ` : '';
+  const output = classes.length > 0 ? `${formatCount(classes.length)} classes, ` : '';
   const resumed =
     event.fromStep === 0 ? '' : `, continued after step ${formatCount(event.fromStep)}`;
   return [

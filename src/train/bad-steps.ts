@@ -75,7 +75,7 @@ export class BadSteps {
     const rows = this.#badRows(slot);
     const { train } = this.corpus;
     const options = trainingOptions(this.config, this.corpus);
-    if (options.task === 'language-model') {
+    if (options.rows === 'joined') {
       const streams = new BatchStreams(train.tokens, options);
       const tokens = rows.map((row) => streams.tokenOf(step, row) + 1);
       return listRows(tokens.map((token) => `the text from token ${token}`));

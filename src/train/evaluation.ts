@@ -3,6 +3,8 @@ import type { Corpus } from '../data/store/corpus.js';
 import { readAhead } from '../data/batches/read-ahead.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import type { Config } from '../config/schema.js';
+import { taskOf } from '../tasks/registry.js';
+import type { Measure } from '../tasks/task.js';
 import { SLOT } from '../model/sizes.js';
 import { BatchFeed } from '../compute/batch-feed.js';
 import type { Engine } from '../compute/engine.js';
@@ -22,12 +24,12 @@ export function trainingOptions(
 ): BatchOptions {
   const { batchSize, seed, sequenceLength, bucketBatches } = train;
   const shares = trainSources.map(({ rows, tokens, weight }) => ({
-    size: task === 'classify' ? rows : tokens,
+    size: taskOf(task).rows === 'apart' ? rows : tokens,
     weight,
   }));
-  return task === 'classify'
-    ? { task, batchSize, seed, shuffle: true, bucketBatches, shares }
-    : { task, batchSize, sequenceLength, shares };
+  return taskOf(task).rows === 'apart'
+    ? { rows: 'apart', batchSize, seed, shuffle: true, bucketBatches, shares }
+    : { rows: 'joined', batchSize, sequenceLength, shares };
 }
 
 /**
@@ -35,30 +37,27 @@ export function trainingOptions(
  * read here, while the workers compute: a thread for them would take memory for the whole run.
  */
 export function evaluationBatches(config: Config, store: TokenStore): BatchSource {
-  const { task } = config;
   const { batchSize, seed, sequenceLength } = config.train;
-  if (task === 'classify') {
-    return createBatches(store, { task, batchSize, seed, shuffle: false, bucketBatches: 1 });
+  const { rows } = taskOf(config.task);
+  if (rows === 'apart') {
+    return createBatches(store, { rows, batchSize, seed, shuffle: false, bucketBatches: 1 });
   }
   const streams = Math.max(1, Math.min(batchSize, Math.floor((store.tokens - 1) / sequenceLength)));
-  return createBatches(store, { task, batchSize: streams, sequenceLength });
+  return createBatches(store, { rows, batchSize: streams, sequenceLength });
 }
 
 /**
  * Loss and accuracy over every batch of a source; leaves training's batches and carried state alone.
  *
+ * @param measure adds up what the task wants to know beside them
  * @param take runs one batch's work on the engine; where others use it, too, in turn with theirs
  */
 export async function evaluate(
   engine: Engine,
   source: BatchSource,
+  measure?: Measure,
   take: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
 ): Promise<Evaluation> {
-  const { per, width } = engine.plan.top;
-  const classify = per === 'row';
-  const confusion = classify
-    ? Array.from({ length: width }, () => new Array<number>(width).fill(0))
-    : undefined;
   const feed = new BatchFeed(engine, source, SLOT.evaluation);
   let [lossSum, correct, targets] = [0, 0, 0];
   for (let step = 0; step < source.stepsPerEpoch; step++) {
@@ -70,7 +69,7 @@ export async function evaluate(
       lossSum += result.lossSum;
       correct += result.correct;
       targets += result.targets;
-      if (confusion) engine.addConfusion(slot, confusion);
+      measure?.add(engine.compared(slot));
     });
   }
   const loss = lossSum / targets;
@@ -78,7 +77,6 @@ export async function evaluate(
     loss,
     accuracy: correct / targets,
     targets,
-    ...(classify ? {} : { perplexity: Math.exp(loss) }),
-    ...(confusion && { confusion }),
+    ...measure?.result(loss),
   };
 }

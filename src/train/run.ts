@@ -28,6 +28,7 @@ import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
+import { taskOf } from '../tasks/registry.js';
 import { digestText } from '../checkpoint/run-state.js';
 import {
   describeCrowd,
@@ -141,6 +142,7 @@ class TrainingRun {
       engine,
       {
         source: corpus.validation && evaluationBatches(config, corpus.validation),
+        createMeasure: () => taskOf(config.task).measure?.(corpus.classes.length),
         everySteps: everyEpoch(evaluateEverySteps),
         patience: earlyStopping?.patience ?? null,
         totalSteps,

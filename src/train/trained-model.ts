@@ -1,6 +1,7 @@
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { TokenStore } from '../data/store/token-store.js';
+import type { Measures } from '../tasks/task.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 
 /** What can be done with a trained model. Types alone: the library's public face names them. */
@@ -25,15 +26,11 @@ export interface GenerateOptions {
   seed: number;
 }
 
-export interface Evaluation {
+export interface Evaluation extends Measures {
   /** Mean cross-entropy in nats per target. */
   loss: number;
   accuracy: number;
-  /** exp(loss); for language models. */
-  perplexity?: number;
   targets: number;
-  /** `confusion[truth][predicted]` counts rows; for classifiers. */
-  confusion?: number[][];
 }
 
 /**

@@ -1,12 +1,15 @@
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Engine } from '../compute/engine.js';
 import { evaluate } from './evaluation.js';
+import type { Measure } from '../tasks/task.js';
 import type { TrainListener } from '../events.js';
 import type { BestResult, ValidationState } from '../checkpoint/run-state.js';
 
 export interface ValidationOptions {
   /** Batches of the validation split, where there is one. */
   source: BatchSource | undefined;
+  /** Adds up what the task wants to know of an evaluation. */
+  createMeasure?: () => Measure | undefined;
   everySteps: number;
   /** Evaluations without a better result after which training is to end; null for never. */
   patience: number | null;
@@ -51,8 +54,9 @@ export class Validation {
   /** Evaluates after `step` updates; true when this is the best result so far. */
   async evaluate(step: number): Promise<boolean> {
     const start = performance.now();
-    const { source, listener } = this.options;
-    const { loss, accuracy, perplexity, targets } = await evaluate(this.engine, source!);
+    const { source, createMeasure, listener } = this.options;
+    const measured = await evaluate(this.engine, source!, createMeasure?.());
+    const { loss, accuracy, perplexity, targets } = measured;
     const { best, withoutImprovement } = this.#state;
     // A loss that is not finite is never the best, nor could it be written down.
     const isBest = Number.isFinite(loss) && (best === undefined || loss < best.loss);

@@ -7,7 +7,7 @@ import { chooseTeams } from '../model/work/teams.js';
 import { loadModel } from '../checkpoint/checkpoint.js';
 import { allocateEngine, Engine } from '../compute/engine.js';
 import { createWorkerPool, TaskFailure, type WorkerPool } from '../compute/pool.js';
-import { networkSizes, workerCount } from '../compute/sizes.js';
+import { longestRow, networkSizes, workerCount } from '../compute/sizes.js';
 import { Turns } from './turns.js';
 
 export type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps'>;
@@ -33,7 +33,7 @@ export class ModelEngine {
     private readonly checkpoint: string,
     private readonly workerFile?: string,
   ) {
-    const longest = shape.carries ? config.train.sequenceLength : config.data.maxLength;
+    const longest = longestRow(config);
     const tokens = shape.carries ? longest : ROWS_AT_ONCE * longest;
     this.rowSizes = {
       maxRows: ROWS_AT_ONCE,

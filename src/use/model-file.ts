@@ -22,6 +22,8 @@ import type {
   OpenOptions,
   TrainedModel,
 } from '../train/trained-model.js';
+import { taskOf } from '../tasks/registry.js';
+import type { Task } from '../tasks/task.js';
 import { Turns } from './turns.js';
 import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -79,11 +81,7 @@ class SharedModel implements TrainedModel {
 
   classify(texts: readonly string[]): Promise<Float32Array[]> {
     return this.#calls.run(async () => {
-      if (this.config.task !== 'classify') {
-        throw new UserError(
-          `${this.checkpoint} is a language model: it generates, it does not classify`,
-        );
-      }
+      this.#expectUse('predict', 'classify');
       // A copy: the caller's list may change before its turn comes.
       const given = copyTexts(texts);
       const results = new Array<Float32Array>(given.length);
@@ -103,7 +101,8 @@ class SharedModel implements TrainedModel {
         this.#checkStore(store);
         const source = evaluationBatches(this.config, store);
         const engine = await this.#engine.fit(source);
-        return evaluate(engine, source, (work) => this.#engine.take(work, engine));
+        const measure = taskOf(this.config.task).measure?.(this.classes.length);
+        return evaluate(engine, source, measure, (work) => this.#engine.take(work, engine));
       }),
     );
   }
@@ -111,11 +110,7 @@ class SharedModel implements TrainedModel {
   async *generate(options: GenerateOptions): AsyncGenerator<string, void, undefined> {
     const call = this.#calls.begin();
     try {
-      if (this.config.task !== 'language-model') {
-        throw new UserError(
-          `${this.checkpoint} is a classifier: it predicts classes, it does not generate`,
-        );
-      }
+      this.#expectUse('generate', 'generate');
       checkGenerateOptions(options);
       const given = { ...options };
       const { sequenceLength } = this.config.train;
@@ -145,6 +140,13 @@ class SharedModel implements TrainedModel {
     } finally {
       call.end();
     }
+  }
+
+  /** @throws UserError where the model is for another use */
+  #expectUse(command: Task['command'], call: string): void {
+    const { model, does, command: own } = taskOf(this.config.task);
+    if (own === command) return;
+    throw new UserError(`${this.checkpoint} is ${model}: it ${does}, it does not ${call}`);
   }
 
   /** @throws UserError when its token ids or its classes mean something else than this model's */

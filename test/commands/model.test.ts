@@ -151,7 +151,7 @@ describe('generate', () => {
   test('refuses a classifier', async () => {
     const { status, stderr } = await runWith(['generate', 'runs/x'], classifier);
     expect(status).toBe(1);
-    expect(stderr).toBe('runs/x: expected a language model, got one for the task classify\n');
+    expect(stderr).toBe('runs/x: expected a language model, got a classifier\n');
   });
 });
 

@@ -283,6 +283,6 @@ test('refuses a language model', async () => {
   expect(await runWith(['predict', 'runs/x'], library)).toEqual({
     status: 1,
     stdout: '',
-    stderr: 'runs/x: expected a classifier, got a language-model\n',
+    stderr: 'runs/x: expected a classifier, got a language model\n',
   });
 });

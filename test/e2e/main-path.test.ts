@@ -146,7 +146,7 @@ describe('a language model', () => {
   it('does not predict classes, nor does a classifier generate', async () => {
     const { status, stderr } = await lockstep(cwd, ['predict', run]);
     expect(status).toBe(1);
-    expect(stderr).toBe(`${run}: expected a classifier, got a language-model\n`);
+    expect(stderr).toBe(`${run}: expected a classifier, got a language model\n`);
   });
 });
 

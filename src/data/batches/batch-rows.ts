@@ -2,7 +2,7 @@ import { Mixture, type Share } from './mixture.js';
 import { mix, permute } from './order.js';
 import type { TokenStore } from '../store/token-store.js';
 
-export interface ClassifyOptions {
+export interface RowBatchOptions {
   /** Rows of a batch; the last of an epoch may have fewer. */
   readonly batchSize: number;
   readonly seed: number;
@@ -29,7 +29,7 @@ export class BatchRows {
 
   constructor(
     private readonly store: Pick<TokenStore, 'rows' | 'readLengths'>,
-    private readonly options: ClassifyOptions,
+    private readonly options: RowBatchOptions,
   ) {
     const { seed, shares = [{ size: store.rows, weight: 1 }] } = options;
     this.#mixture = new Mixture(shares, seed);

@@ -1,6 +1,6 @@
 import { Mixture, type Share, type Stretch } from './mixture.js';
 
-export interface LanguageModelOptions {
+export interface StreamBatchOptions {
   /** Streams that are read side by side, each carrying its hidden state from batch to batch. */
   readonly batchSize: number;
   /** Tokens of each stream in a batch. */
@@ -21,7 +21,7 @@ export class BatchStreams {
   readonly stepsPerEpoch: number;
   readonly #mixture: Mixture;
 
-  constructor(tokens: number, { batchSize, sequenceLength, shares }: LanguageModelOptions) {
+  constructor(tokens: number, { batchSize, sequenceLength, shares }: StreamBatchOptions) {
     this.#mixture = new Mixture(shares ?? [{ size: tokens, weight: 1 }], 0);
     this.tokensPerEpoch = this.#mixture.size;
     this.streamLength = Math.floor((this.tokensPerEpoch - 1) / batchSize);

@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.js';
-import { BatchRows, type ClassifyOptions } from './batch-rows.js';
-import { BatchStreams, type LanguageModelOptions } from './batch-streams.js';
+import { BatchRows, type RowBatchOptions } from './batch-rows.js';
+import { BatchStreams, type StreamBatchOptions } from './batch-streams.js';
 import type { TokenStore } from '../store/token-store.js';
 
 /**
@@ -35,8 +35,8 @@ export interface BatchSource {
 
 /** Which batches to make of a store: plain numbers, the same on every thread. */
 export type BatchOptions =
-  | ({ readonly task: 'classify' } & ClassifyOptions)
-  | ({ readonly task: 'language-model' } & LanguageModelOptions);
+  | ({ readonly rows: 'apart' } & RowBatchOptions)
+  | ({ readonly rows: 'joined' } & StreamBatchOptions);
 
 /**
  * Batches of a store, read when they are asked for.
@@ -44,13 +44,11 @@ export type BatchOptions =
  * @throws UserError when the corpus is too small for them.
  */
 export function createBatches(store: TokenStore, options: BatchOptions): BatchSource {
-  return options.task === 'classify'
-    ? classifyBatches(store, options)
-    : languageModelBatches(store, options);
+  return options.rows === 'apart' ? rowBatches(store, options) : streamBatches(store, options);
 }
 
 /** Batches of whole rows with their labels. */
-export function classifyBatches(store: TokenStore, options: ClassifyOptions): BatchSource {
+export function rowBatches(store: TokenStore, options: RowBatchOptions): BatchSource {
   const batchRows = new BatchRows(store, options);
   const maxRows = Math.min(options.batchSize, batchRows.rowsPerEpoch);
   return {
@@ -72,10 +70,7 @@ export function classifyBatches(store: TokenStore, options: ClassifyOptions): Ba
  *
  * @throws UserError when the corpus has not one token and its successor for each stream.
  */
-export function languageModelBatches(
-  store: TokenStore,
-  options: LanguageModelOptions,
-): BatchSource {
+export function streamBatches(store: TokenStore, options: StreamBatchOptions): BatchSource {
   const { batchSize } = options;
   const streams = new BatchStreams(store.tokens, options);
   if (streams.streamLength < 1) {

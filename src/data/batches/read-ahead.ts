@@ -211,8 +211,8 @@ class SharedBatch implements HostBatch {
 const HEADER_LENGTH = 2;
 
 /** Lengths of a slot's arrays: header, rowStart, labels, tokens and, for language models, targets. */
-function slotLengths({ task }: BatchOptions, { maxRows, maxTokens }: BatchSizes): number[] {
-  const targets = task === 'language-model' ? maxTokens : 0;
+function slotLengths({ rows }: BatchOptions, { maxRows, maxTokens }: BatchSizes): number[] {
+  const targets = rows === 'joined' ? maxTokens : 0;
   return [HEADER_LENGTH, maxRows + 1, maxRows, maxTokens, targets];
 }
 

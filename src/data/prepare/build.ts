@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { errorCode } from '../../system/error-code.js';
 import type { TrainListener } from '../../events.js';
+import { taskOf } from '../../tasks/registry.js';
 import { describeFile } from '../store/corpus.js';
 import {
   type Manifest,
@@ -152,6 +153,7 @@ async function cutCorpus(
   // A file may be named for two splits; it is cut once.
   const sources = Array.from(new Map(plan.sources.map((each) => [each.path, each])).values());
   const bytes = totalBytes(sources);
+  const { rows } = taskOf(task);
   const divisible = (await createLocalCutter(tokenizer)).cutsAtLineFeeds;
   const surveyor: Surveyor = {
     survey: (source) =>
@@ -159,7 +161,7 @@ async function cutCorpus(
         .run('survey', {
           source,
           extentBytes:
-            divisible || task === 'classify' || source.format !== 'text' ? sizes.extentBytes : null,
+            divisible || rows === 'apart' || source.format !== 'text' ? sizes.extentBytes : null,
           options: plan.reading,
         })
         .finally(() => requireUnchanged(source)),

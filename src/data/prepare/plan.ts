@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { introduce } from '../../config/places.js';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
+import { taskOf } from '../../tasks/registry.js';
 import type { ExampleOptions } from '../formats/examples.js';
 import { findFile } from '../input/find-files.js';
 import { checkHeaders } from '../formats/header-check.js';
@@ -91,6 +92,8 @@ async function plan(
   vocabulary?: KnownVocabulary,
 ): Promise<CorpusPlan> {
   const { data, task } = config;
+  const { rows, target } = taskOf(task);
+  const hasLabels = target === 'class';
   const fractions = {
     validation: typeof data.validation === 'number' ? data.validation : 0,
     test: typeof data.test === 'number' ? data.test : 0,
@@ -112,7 +115,7 @@ async function plan(
     delimiter,
     quote,
     encoding,
-    ...(task === 'classify' && { label }),
+    ...(hasLabels && { label }),
   };
   await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
   const options = {
@@ -122,7 +125,7 @@ async function plan(
     tokenizer:
       vocabulary?.tokenizer ??
       (await describeTokenizer(data.tokenizer, introduce(config, ['data', 'tokenizer', 'file']))),
-    ...(task === 'classify' && { maxLength: data.maxLength, truncate: data.truncate }),
+    ...(rows === 'apart' && { maxLength: data.maxLength, truncate: data.truncate }),
   };
   const { format, onBadRow, maxBadRows } = data;
   const asked = { patterns, format, onBadRow, maxBadRows };
@@ -153,6 +156,7 @@ async function planSources(
   notify: Notify,
 ): Promise<PlannedSource[]> {
   const { data, task } = config;
+  const hasLabels = taskOf(task).target === 'class';
   const listed: NamedSource[] = [];
   for (const from of ['train', 'validation', 'test'] as const) {
     const patterns = pathsOf(entries[from]);
@@ -166,10 +170,10 @@ async function planSources(
   }
   refuseShared(listed, entries, named);
   for (const { source, from } of listed) {
-    if (task === 'classify' && source.format === 'text') {
+    if (hasLabels && source.format === 'text') {
       throw new UserError(
         `${named[from]}: ${source.path === standardInput ? 'standard input' : source.path} is plain text, which has no labels: ` +
-          'task classify expects CSV, TSV, JSONL or Parquet.',
+          `task ${task} expects CSV, TSV, JSONL or Parquet.`,
       );
     }
   }

@@ -4,6 +4,7 @@ import { UserError } from '../../errors.js';
 import type { SplitManifest, Statistics } from '../store/manifest.js';
 import type { CorpusPlan } from './plan.js';
 import { recordBytes, writeRecord } from '../store/row-record.js';
+import { taskOf } from '../../tasks/registry.js';
 import { namePlace } from '../formats/row-error.js';
 import type { SplitName } from './work/split.js';
 import type { BySplit, EncodeInput, EncodeOutcome, PieceShare } from './work/encode.js';
@@ -87,7 +88,7 @@ async function planSplits(
     (index) => pool.run('measure', { job: path, index }),
     take,
   );
-  if (job.task === 'language-model') {
+  if (taskOf(job.task).rows === 'joined') {
     for (const split of splits.values()) countStreams(split);
   }
   for (const [name, split] of splits) {
@@ -136,7 +137,7 @@ async function allocate(
   const rows = await open(join(dir, `${name}.rows`), 'wx');
   try {
     // Workers write the records of rows; here those that they do not know of.
-    const records = task === 'language-model' ? streamRecords(split) : [];
+    const records = taskOf(task).rows === 'joined' ? streamRecords(split) : [];
     const bytes = Buffer.alloc((records.length + 1) * recordBytes);
     records.forEach((record, i) => writeRecord(bytes, i * recordBytes, record));
     const end = { start: split.tokens, label: 0, source: 0, row: 0 };
@@ -198,7 +199,7 @@ async function finish(
     return file;
   };
   const longestRow =
-    task === 'classify'
+    taskOf(task).rows === 'apart'
       ? Math.min(Math.max(statistics.longest[0]!.tokens, 1), maxLength)
       : sources.reduce((most, each) => Math.max(most, each.tokens), 0);
   const [tokensFile, rowsFile] = await Promise.all([describe('tokens'), describe('rows')]);

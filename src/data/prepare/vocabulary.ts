@@ -1,5 +1,6 @@
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
+import { taskOf } from '../../tasks/registry.js';
 import type { KnownVocabulary } from './plan.js';
 import { tokenizerFromJson, trainTokenizer } from '../tokenizers/kinds.js';
 import type { CuttingOptions } from '../tokenizers/local-cutter.js';
@@ -39,7 +40,8 @@ export async function learnVocabulary(
 ): Promise<Vocabulary> {
   const classes = new Set<string>();
   const hasWords = job.pieces.some(({ record }) => record.words > 0);
-  if (hasWords || job.task === 'classify') {
+  const hasClasses = taskOf(job.task).target === 'class';
+  if (hasWords || hasClasses) {
     await inOrder(
       job.pieces.map((_, index) => index).filter((index) => job.pieces[index]!.from === 'train'),
       pool.workers,
@@ -51,7 +53,7 @@ export async function learnVocabulary(
       },
     );
   }
-  if (job.task === 'classify') requireTraining(job, classes);
+  if (hasClasses) requireTraining(job, classes);
   const { words, distinct } = hasWords ? await mergeWords(config, job, path, pool) : nothing;
   const counts = new Map(words.sort(byPlace).map(({ word, count }) => [word, count]));
   return {

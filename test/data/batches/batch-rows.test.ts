@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BatchRows, type ClassifyOptions } from '../../../src/data/batches/batch-rows.js';
+import { BatchRows, type RowBatchOptions } from '../../../src/data/batches/batch-rows.js';
 import { permute } from '../../../src/data/batches/order.js';
 import { uniform } from '../../../src/tensor/random.js';
 
@@ -18,7 +18,7 @@ function measured(lengths: ArrayLike<number>) {
   };
 }
 
-const shuffled = (batchSize: number, bucketBatches: number, seed = 1): ClassifyOptions => ({
+const shuffled = (batchSize: number, bucketBatches: number, seed = 1): RowBatchOptions => ({
   batchSize,
   seed,
   shuffle: true,
@@ -41,7 +41,7 @@ function naturalLengths(rows: number, longest: number): Int32Array {
 }
 
 /** Share of a batch's rows × longest that no token stands in, over an epoch. */
-async function measurePadding(lengths: Int32Array, options: ClassifyOptions): Promise<number> {
+async function measurePadding(lengths: Int32Array, options: RowBatchOptions): Promise<number> {
   const batches = new BatchRows(measured(lengths), options);
   let [positions, tokens] = [0, 0];
   for (const rows of await readSteps(batches, 0, batches.stepsPerEpoch)) {

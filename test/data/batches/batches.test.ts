@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   type BatchSource,
-  classifyBatches,
+  rowBatches,
   type HostBatch,
-  languageModelBatches,
+  streamBatches,
 } from '../../../src/data/batches/batches.js';
 import { UserError } from '../../../src/errors.js';
 import { storeOf } from '../stores.js';
@@ -47,7 +47,7 @@ describe('batches of rows', () => {
         fc.nat(5),
         fc.boolean(),
         async (rows, batchSize, epoch, shuffle) => {
-          const source = classifyBatches(storeOf(rows), {
+          const source = rowBatches(storeOf(rows), {
             batchSize,
             seed: 3,
             shuffle,
@@ -66,11 +66,11 @@ describe('batches of rows', () => {
   it('come in another order in every epoch, and as stored without shuffling', async () => {
     const store = storeOf(Array.from({ length: 50 }, (_, i) => [i]));
     const options = { batchSize: 50, seed: 1, bucketBatches: 1 };
-    const shuffled = classifyBatches(store, { ...options, shuffle: true });
+    const shuffled = rowBatches(store, { ...options, shuffle: true });
     const [first] = await readEpoch(shuffled, 0);
     const [second] = await readEpoch(shuffled, 1);
     expect(rowsOf(first!)).not.toEqual(rowsOf(second!));
-    const plain = classifyBatches(store, { ...options, shuffle: false });
+    const plain = rowBatches(store, { ...options, shuffle: false });
     const [stored] = await readEpoch(plain, 1);
     expect(rowsOf(stored!).flat()).toEqual(Array.from({ length: 50 }, (_, i) => i));
   });
@@ -80,7 +80,7 @@ describe('batches of a stream', () => {
   const store = storeOf([Array.from({ length: 14 }, (_, i) => i), [14, 15, 16, 17]]);
 
   it('cut it into rows that go on from batch to batch, with the next token as target', async () => {
-    const source = languageModelBatches(store, { batchSize: 3, sequenceLength: 2 });
+    const source = streamBatches(store, { batchSize: 3, sequenceLength: 2 });
     expect(source).toMatchObject({ stepsPerEpoch: 3, maxTokens: 6, maxRows: 3 });
     const batches = await readEpoch(source, 2);
     expect(batches.map(rowsOf)).toEqual([
@@ -103,7 +103,7 @@ describe('batches of a stream', () => {
     const sizes = fc.integer({ min: 1, max: 8 });
     await fc.assert(
       fc.asyncProperty(sizes, sizes, async (batchSize, sequenceLength) => {
-        const source = languageModelBatches(store, { batchSize, sequenceLength });
+        const source = streamBatches(store, { batchSize, sequenceLength });
         let seen = 0;
         for (const batch of await readEpoch(source, 0)) {
           const count = batch.rowStart[batch.rows]!;
@@ -116,9 +116,9 @@ describe('batches of a stream', () => {
   });
 
   it('are refused when the corpus is too short', () => {
-    const make = () => languageModelBatches(store, { batchSize: 18, sequenceLength: 2 });
+    const make = () => streamBatches(store, { batchSize: 18, sequenceLength: 2 });
     expect(make).toThrow(UserError);
     expect(make).toThrow('has 18 tokens, too few for train.batchSize 18: expected at least 19.');
-    expect(languageModelBatches(store, { batchSize: 17, sequenceLength: 9 }).stepsPerEpoch).toBe(1);
+    expect(streamBatches(store, { batchSize: 17, sequenceLength: 9 }).stepsPerEpoch).toBe(1);
   });
 });

@@ -4,7 +4,7 @@ import { BatchRows } from '../../../src/data/batches/batch-rows.js';
 import {
   type BatchSource,
   type HostBatch,
-  languageModelBatches,
+  streamBatches,
 } from '../../../src/data/batches/batches.js';
 import { Mixture, type Share } from '../../../src/data/batches/mixture.js';
 import { storeOf } from '../stores.js';
@@ -154,7 +154,7 @@ describe('batches of sources with weights', () => {
     const text = (first: number, count: number) =>
       Array.from({ length: count }, (_, i) => first + i);
     const store = storeOf([text(0, 5), text(100, 8)]);
-    const source = languageModelBatches(store, {
+    const source = streamBatches(store, {
       ...{ batchSize: 2, sequenceLength: 3 },
       shares: [
         { size: 5, weight: 2 },

@@ -24,13 +24,13 @@ const rows = Array.from({ length: 200 }, (_, row) =>
 );
 
 const classify: BatchOptions = {
-  task: 'classify',
+  rows: 'apart',
   batchSize: 7,
   seed: 3,
   shuffle: true,
   bucketBatches: 4,
 };
-const languageModel: BatchOptions = { task: 'language-model', batchSize: 6, sequenceLength: 5 };
+const languageModel: BatchOptions = { rows: 'joined', batchSize: 6, sequenceLength: 5 };
 
 async function write(content = rows) {
   const place = await scratch();
@@ -51,7 +51,7 @@ function batchFor({ maxTokens, maxRows }: BatchSource): HostBatch {
 }
 
 /** What counts of a batch; behind it arrays hold what lay there before. */
-async function readBatch(source: BatchSource, step: number, task: BatchOptions['task']) {
+async function readBatch(source: BatchSource, step: number, rows: BatchOptions['rows']) {
   const batch = batchFor(source);
   await source.read(step, batch);
   const tokens = batch.rowStart[batch.rows]!;
@@ -60,13 +60,13 @@ async function readBatch(source: BatchSource, step: number, task: BatchOptions['
     startsFresh: batch.startsFresh,
     rowStart: [...batch.rowStart.subarray(0, batch.rows + 1)],
     tokens: [...batch.tokens.subarray(0, tokens)],
-    ...(task === 'classify'
+    ...(rows === 'apart'
       ? { labels: [...batch.labels.subarray(0, batch.rows)] }
       : { targets: [...batch.targets.subarray(0, tokens)] }),
   };
 }
 
-describe.each([classify, languageModel])('batches for $task that are read ahead', (options) => {
+describe.each([classify, languageModel])('batches of rows $rows that are read ahead', (options) => {
   it('are those that are read at once, wherever reading begins and jumps to', async () => {
     const { store } = await write();
     const direct = createBatches(store, options);
@@ -77,15 +77,15 @@ describe.each([classify, languageModel])('batches for $task that are read ahead'
       maxTokens: direct.maxTokens,
       maxSteps: direct.maxSteps,
     });
-    const first = await readBatch(ahead, 0, options.task);
-    expect(first).toEqual(await readBatch(direct, 0, options.task));
+    const first = await readBatch(ahead, 0, options.rows);
+    expect(first).toEqual(await readBatch(direct, 0, options.rows));
     const stretches = fc.array(fc.tuple(fc.nat(500), fc.nat(40)), { minLength: 1, maxLength: 4 });
     await fc.assert(
       fc.asyncProperty(stretches, async (jumps) => {
         for (const [from, count] of jumps) {
           for (let step = from; step < from + count; step++) {
-            const read = await readBatch(ahead, step, options.task);
-            expect(read).toEqual(await readBatch(direct, step, options.task));
+            const read = await readBatch(ahead, step, options.rows);
+            expect(read).toEqual(await readBatch(direct, step, options.rows));
           }
         }
       }),
@@ -125,7 +125,7 @@ describe('reading ahead', () => {
 
   it('takes batches of a store in memory from there', async () => {
     const source = readAhead(storeOf(rows), classify);
-    expect((await readBatch(source, 2, 'classify')).rows).toBe(7);
+    expect((await readBatch(source, 2, 'apart')).rows).toBe(7);
   });
 
   it('refuses a corpus that is too small before anything is read', async () => {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { taskOf } from '../../../tasks/registry.js';
 import { assignRows, assignTokens, type PlacedPiece } from './assignment.js';
 import { PieceFile, readTokens, type TokenReader } from '../pieces/piece.js';
 import type { BuildJob } from './job.js';
@@ -27,7 +28,7 @@ export function countPiece(job: BuildJob, index: number, tally: Tally): PieceCou
   try {
     const counter = new WordCounts(piece, job);
     const labels = new Array<number>(placed.record.labels.length).fill(0);
-    if (job.task === 'classify') countRows(job, placed, piece, counter, labels);
+    if (taskOf(job.task).rows === 'apart') countRows(job, placed, piece, counter, labels);
     else {
       const [first] = assignTokens(placed, placed.record.tokens, job.fractions);
       if (first?.split === 'train') counter.count(first.end);

@@ -1,3 +1,4 @@
+import { taskOf, type TaskKind } from '../../../tasks/registry.js';
 import { type ExampleOptions, readSource } from '../../formats/examples.js';
 import { RowError } from '../../formats/row-error.js';
 import { type BytesObserver, countFeeds, readContent, readText } from '../../input/source-text.js';
@@ -20,7 +21,7 @@ import { BrokenExtent, type Extent } from '../../input/extent.js';
 
 /** What decides how a corpus's sources are cut. */
 export interface CorpusCutting {
-  readonly task: 'classify' | 'language-model';
+  readonly task: TaskKind;
   readonly reading: ExampleOptions;
   readonly tokenizer: CuttingOptions;
   /** Length of the text of a piece, in UTF-16 code units. */
@@ -81,7 +82,7 @@ class ExtentCutting {
 
   async run(): Promise<CutOutcome> {
     const { cutting, source } = this.input;
-    if (cutting.task === 'language-model' && source.format === 'text') {
+    if (taskOf(cutting.task).rows === 'joined' && source.format === 'text') {
       await (this.cutter.plainBytes ? this.#cutBytes() : this.#cutStream());
     } else {
       await this.#cutRows();
@@ -101,16 +102,18 @@ class ExtentCutting {
 
   async #cutRows(): Promise<void> {
     const { cutting, source, extent, refusesBadRows } = this.input;
-    const labelled = cutting.task === 'classify';
+    const { rows, target } = taskOf(cutting.task);
+    // Rows that are joined end as lines do.
+    const end = rows === 'joined' ? '\n' : '';
     // Or they are collected: pieces do not depend on what becomes of bad rows.
     const onBadRow = refusesBadRows ? 'error' : 'quarantine';
     const options = { ...cutting.reading, onBadRow } as const;
     for await (const batch of readSource(source, options, extent, this.#observe)) {
-      const texts = batch.rows.map(({ text }) => (labelled ? text : `${text}\n`));
+      const texts = batch.rows.map(({ text }) => text + end);
       const counts = this.#piece.addTexts(texts);
       let tokens = 0;
       batch.rows.forEach((row, i) => {
-        if (labelled) this.#piece.addRow(row, row.label!, counts[i]!);
+        if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
         this.#piece.addHash(this.#hasher.hash(row.text), row.row);
         tokens += counts[i]!;
       });

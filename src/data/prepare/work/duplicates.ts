@@ -1,3 +1,4 @@
+import { taskOf } from '../../../tasks/registry.js';
 import { assignRows } from './assignment.js';
 import type { SplitName } from './split.js';
 import type { BuildJob } from './job.js';
@@ -19,7 +20,7 @@ export function countRepeats(job: BuildJob, buckets: readonly [number, number]):
   const parts: Record<SplitName, BigUint64Array[]> = { train: [], validation: [], test: [] };
   const { validation: some, test: others } = job.fractions;
   // Those of a language model divide streams, not rows.
-  const isDealt = job.task === 'classify' && some + others > 0;
+  const isDealt = taskOf(job.task).rows === 'apart' && some + others > 0;
   for (const placed of job.pieces) {
     const piece = new PieceFile(placed.dir, placed.record);
     try {

@@ -1,6 +1,7 @@
 import type { Statistics } from '../../store/manifest.js';
 import type { SplitName } from './split.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
+import { taskOf } from '../../../tasks/registry.js';
 import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
@@ -32,7 +33,7 @@ export async function measurePiece(job: EncodeJob, index: number): Promise<BySpl
       share.rows += rows;
       share.tokens += tokens;
     };
-    if (job.task === 'classify') {
+    if (taskOf(job.task).rows === 'apart') {
       const splitOf = assignRows(placed, job.fractions);
       piece.eachRow(({ row }, _label, tokens) => {
         const kept = reader?.read(tokens) ?? tokens;
@@ -80,7 +81,7 @@ export async function encodePiece(
       outputs.set(split, new SplitOutput(job.dir, split, job.idBytes, place));
     }
     const work = new PieceEncoding(job, index, piece, outputs, tokenizer);
-    const outcome = job.task === 'classify' ? work.encodeRows() : work.encodeStream();
+    const outcome = taskOf(job.task).rows === 'apart' ? work.encodeRows() : work.encodeStream();
     count(tally, 'bytes', record.bytes);
     return outcome;
   } finally {

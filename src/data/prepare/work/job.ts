@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { Config } from '../../../config/schema.js';
+import type { TaskKind } from '../../../tasks/registry.js';
 import type { Fractions } from './split.js';
 import type { SerializedTokenizer } from '../../tokenizers/serialized.js';
 import type { PlacedPiece } from './assignment.js';
@@ -7,7 +7,7 @@ import type { PieceRecord } from '../pieces/records.js';
 
 /** What workers that build a store share: written once, read once by each of them. */
 export interface BuildJob {
-  readonly task: Config['task'];
+  readonly task: TaskKind;
   readonly fractions: Fractions;
   /** See `LocalCutter`. */
   readonly plainBytes: boolean;

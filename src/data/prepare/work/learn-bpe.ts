@@ -1,4 +1,5 @@
 import type { Config } from '../../../config/schema.js';
+import { taskOf, type TaskKind } from '../../../tasks/registry.js';
 import { readSource } from '../../formats/examples.js';
 import type { CorpusPlan, PlannedSource } from '../plan.js';
 import { dealRows, type Fractions } from './split.js';
@@ -9,7 +10,7 @@ import type { SerializedBpe } from '../../tokenizers/serialized.js';
 import { count, type Tally } from './tally.js';
 
 export interface BpeInput {
-  readonly task: Config['task'];
+  readonly task: TaskKind;
   readonly plan: CorpusPlan;
   readonly tokenizer: Extract<Config['data']['tokenizer'], { kind: 'bpe' }>;
 }
@@ -27,13 +28,13 @@ export async function learnBpe(
 }
 
 async function* readTrainingTexts(
-  task: Config['task'],
+  task: TaskKind,
   plan: CorpusPlan,
   observe: BytesObserver,
 ): AsyncGenerator<string, void, undefined> {
   for (const source of plan.sources) {
     if (source.from !== 'train') continue;
-    if (task === 'classify') yield* readRowTexts(source, plan, observe);
+    if (taskOf(task).rows === 'apart') yield* readRowTexts(source, plan, observe);
     else yield* readStart(source, plan, observe);
   }
 }

@@ -1,0 +1,71 @@
+/**
+ * The contract of tasks. What is learned comes down to four questions, and each is answered in one place, here: how rows are
+ * dealt into batches, what is read of the network's top, what rows carry from batch to batch, and what a target is. A task is
+ * one file and a line of the registry; everything above reads its answers and knows no task by name.
+ */
+export interface Task {
+  readonly kind: string;
+  /** Of what is learned, for the config's schema: "the class of a row". */
+  readonly learns: string;
+  /** A model of it, and what that does, for messages: "a classifier" that "predicts classes". */
+  readonly model: string;
+  readonly does: string;
+  /** The command that uses its models. */
+  readonly command: 'predict' | 'generate';
+  /**
+   * How rows become batches: `apart`, each whole in one batch and one split; or `joined` to one stream of tokens that is cut
+   * into as many as a batch has rows, which go on from batch to batch.
+   */
+  readonly rows: 'apart' | 'joined';
+  /** Whether a row starts from the state that the row in its place of the batch before has ended with. */
+  readonly carries: boolean;
+  /** What has a target, which is what is read of the top: a row, or each of its tokens. */
+  readonly per: 'row' | 'token';
+  /** What a target is: a class that the source names, or the token that follows. */
+  readonly target: 'class' | 'next token';
+  /** What is wrong with a config that its schema passed. */
+  check(config: TaskConfig): TaskProblem[];
+  /** What an evaluation finds out beside loss and accuracy. */
+  measure?(classes: number): Measure;
+}
+
+/** The part of a config that tasks look at. */
+export interface TaskConfig {
+  readonly data: {
+    readonly format?: string | undefined;
+    readonly text: string | number;
+    readonly label: string | number;
+  };
+  readonly model: { readonly layers: readonly { readonly direction: string }[] };
+}
+
+/** Which key is wrong, and a sentence about it. */
+export interface TaskProblem {
+  path: readonly (string | number)[];
+  message: string;
+}
+
+/** Adds batches up. */
+export interface Measure {
+  add(batch: ComparedBatch): void;
+  /** @param loss mean over all targets */
+  result(loss: number): Measures;
+}
+
+/** What was predicted in the place of each target of a batch. */
+export interface ComparedBatch {
+  readonly rows: number;
+  /** By row, or by place of a token. */
+  readonly targets: Int32Array;
+  readonly predicted: Int32Array;
+  /** [rows + 1]: where each row's tokens begin in `tokenPlaces`, which has the place of each. */
+  readonly rowStart: Int32Array;
+  readonly tokenPlaces: Int32Array;
+}
+
+export interface Measures {
+  /** exp(loss); for language models. */
+  perplexity?: number;
+  /** `confusion[truth][predicted]` counts rows; for classifiers. */
+  confusion?: number[][];
+}
