@@ -1,6 +1,6 @@
 import { PANEL, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows } from './kernel.js';
-import { at, columnsOf, element, maybe, setElement } from './operands.js';
+import { at, columnsOf, dot, element, maybe, setElement } from './operands.js';
 import { bytesOf } from './work.js';
 
 export interface ProductOperands {
@@ -36,8 +36,7 @@ export const product: Kernel<ProductOperands, Rows> = {
           let sum = 0;
           if (start === 'result') sum = element(c, row, n);
           else if (start !== 'zero') sum = start.bias.get(n);
-          for (let k = 0; k < columnsOf(a); k++) sum += element(a, row, k) * element(b, k, n);
-          setElement(c, row, n, sum);
+          setElement(c, row, n, dot(sum, a, row, b, n));
         }
       }
     },

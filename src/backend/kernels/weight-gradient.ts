@@ -54,19 +54,20 @@ export const weightGradient: Kernel<WeightGradientOperands, Units> = {
         let squares = 0;
         const own = rowsOfUnit(unit, rows, o.rows);
         own.rows.forEach((row, lane) => {
-          const gradientAt = (k: number): number =>
-            o.dOutput.get(own.panel, o.orderOutput?.get(k) ?? k, lane);
+          const gradients = Float64Array.from({ length: end }, (_, k) =>
+            o.dOutput.get(own.panel, o.orderOutput?.get(k) ?? k, lane),
+          );
           for (let column = 0; column < columns; column++) {
             let sum = 0;
             for (let k = 0; k < end; k++) {
-              sum += gradientAt(k) * element(o.input, o.orderInput?.get(k) ?? k, column);
+              sum += gradients[k]! * element(o.input, o.orderInput?.get(k) ?? k, column);
             }
             o.out.set(row, column, sum);
             squares += sum * sum;
           }
           if (!o.bias) return;
           let sum = 0;
-          for (let k = 0; k < end; k++) sum += gradientAt(k);
+          for (let k = 0; k < end; k++) sum += gradients[k]!;
           o.bias.out.set(row, sum);
           squares += o.bias.copies * sum * sum;
         });
