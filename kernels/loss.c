@@ -2,8 +2,8 @@
  * Softmax and cross-entropy over the logits of a block of rows, in place. Sums over classes run in 16 virtual
  * lanes (the panel's columns) that are combined in a fixed tree, whatever the vector width.
  */
+#include "lanes.h"
 #include "math.h"
-#include "panel.h"
 
 /* Rows handled together, so that every visit to a panel reads consecutive cache lines. */
 #define BLOCK 16
@@ -41,12 +41,6 @@ INLINE float max_lanes(const float *lanes) {
   float max = lanes[0];
   for (int i = 1; i < PANEL; i++) max = lanes[i] > max || lanes[i] != lanes[i] ? lanes[i] : max;
   return max;
-}
-
-INLINE float sum_tree(float *lanes) {
-  for (int width = PANEL / 2; width > 0; width /= 2)
-    for (int i = 0; i < width; i++) lanes[i] += lanes[i + width];
-  return lanes[0];
 }
 
 INLINE int32_t first_equal(const float *row, size_t stride, size_t classes, float value) {

@@ -20,6 +20,9 @@
   X(momentum)              \
   X(rmsprop)               \
   X(adagrad)               \
+  X(layer_norm_forward)    \
+  X(layer_norm_backward)   \
+  X(layer_norm_gradient)   \
   X(copy_columns)          \
   X(pack)                  \
   X(pack_bias)             \

@@ -84,6 +84,22 @@ export function bindUpdate(
   });
 }
 
+/** The order in which all sums over the rows of a signal run, shard by shard; a row by its place where none is told. */
+export function sumOrder(
+  { heap, slotPlan }: Binding,
+  per: Signal['per'],
+): Pick<WeightGradientOperands, 'segments' | 'orderOutput' | 'orderInput' | 'runs'> {
+  if (per === 'row') return { segments: heap.indices(slotPlan.shardRows) };
+  if (per === 'distinct') return { segments: heap.indices(slotPlan.distinctRange) };
+  const order = heap.indices(slotPlan.order);
+  return {
+    segments: heap.indices(slotPlan.shardTokens),
+    orderOutput: order,
+    orderInput: order,
+    runs: heap.indices(slotPlan.runs),
+  };
+}
+
 /**
  * Binds the gradient of a weight, and of the biases of the same rows: sums over all rows of a signal in the order that all
  * sums have.
@@ -105,24 +121,15 @@ export function bindWeightGradient(
     runs?: IndexTensor;
   },
 ): RowKernel {
-  const { backend, heap, slotPlan, scratch } = binding;
+  const { backend, scratch } = binding;
   const { dOutput, input, per, biases = [] } = operands;
   const weight = bindParameter(binding, operands.weight);
-  const order = heap.indices(slotPlan.order);
-  const sums: Pick<WeightGradientOperands, 'segments' | 'orderOutput' | 'orderInput' | 'runs'> = {
-    row: { segments: heap.indices(slotPlan.shardRows) },
-    token: {
-      segments: heap.indices(slotPlan.shardTokens),
-      orderOutput: order,
-      orderInput: operands.orderInput ?? order,
-      runs: operands.runs ?? heap.indices(slotPlan.runs),
-    },
-    distinct: { segments: heap.indices(slotPlan.distinctRange) },
-  }[per];
   return backend.bind(weightGradient, {
     dOutput,
     input,
-    ...sums,
+    ...sumOrder(binding, per),
+    ...(operands.orderInput && { orderInput: operands.orderInput }),
+    ...(operands.runs && { runs: operands.runs }),
     out: weight.gradient!,
     rows: weight.rows,
     // Biases of the same rows have the same gradient, which lies in one place.

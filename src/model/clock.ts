@@ -6,6 +6,7 @@ export const CLOCKS = [
   'input product',
   'recurrence',
   'dropout',
+  'norm',
   'head',
   'loss',
   'weight gradients',

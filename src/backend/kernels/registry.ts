@@ -4,6 +4,7 @@ import { copyColumns } from './columns.js';
 import { dropout } from './dropout.js';
 import { gatherRows, rowSquares, tokenSum } from './embedding.js';
 import { gruBackward, gruForward } from './gru.js';
+import { layerNormBackward, layerNormForward, layerNormGradient } from './layer-norm.js';
 import { softmax } from './loss.js';
 import { lstmBackward, lstmForward } from './lstm.js';
 import { momentum } from './momentum.js';
@@ -34,6 +35,9 @@ export const KERNELS: readonly { readonly name: string }[] = [
   momentum,
   rmsprop,
   adagrad,
+  layerNormForward,
+  layerNormBackward,
+  layerNormGradient,
   copyColumns,
   pack,
   packBias,

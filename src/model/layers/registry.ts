@@ -4,6 +4,7 @@ import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
 import { gru } from './gru.js';
 import { last } from './last.js';
+import { layerNorm } from './layer-norm.js';
 import { lstm } from './lstm.js';
 import { rnn } from './rnn.js';
 
@@ -14,7 +15,7 @@ export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof
 /** Every kind of layer. */
 export const LAYERS: readonly LayerKind[] = [
   ...Object.values(cells),
-  ...[embedding, dropout, last, dense],
+  ...[embedding, dropout, layerNorm, last, dense],
 ];
 
 /** @throws Error for a kind that there is not: configs have been checked */

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Makes test/fixtures/layers/: what PyTorch computes, in float64, for small networks of single kinds of layers.
+
+    python3 scripts/pytorch_layers.py && npx prettier --write test/fixtures/layers
+
+Each file holds a network's layers as Lockstep describes them, rows of tokens with a class each, parameters, exact in
+float32, and of the mean cross-entropy: its value and the gradient of every parameter.
+"""
+import json
+import os
+
+import torch
+from torch import nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+FOLDER = os.path.join(os.path.dirname(__file__), "..", "test", "fixtures", "layers")
+VOCABULARY, CLASSES = 9, 3
+ROWS = [[1, 4, 4, 8, 2], [3], [7, 1, 0], [2, 2, 5, 6, 1, 3, 4]]
+LABELS = [0, 2, 1, 1]
+
+
+class Network:
+    """Layers over one row of tokens after the other; parameters are made as layers first ask for them."""
+
+    def __init__(self, layers):
+        self.layers = layers
+        self.parameters = {}
+
+    def parameter(self, name, *shape):
+        if name not in self.parameters:
+            values = torch.empty(shape, dtype=torch.float64).uniform_(-0.6, 0.6)
+            self.parameters[name] = values.float().double().requires_grad_()
+        return self.parameters[name]
+
+    def logits(self, tokens):
+        below = torch.tensor(tokens)
+        for layer in self.layers:
+            below = getattr(self, layer["kind"].replace("-", "_"))(below, layer["name"], layer["options"])
+        return below
+
+    def embedding(self, tokens, name, options):
+        return F.embedding(tokens, self.parameter(f"{name['module']}.weight", VOCABULARY, options["width"]))
+
+    def layer_norm(self, x, name, options):
+        gain = self.parameter(f"{name['module']}.weight", x.shape[1])
+        bias = self.parameter(f"{name['module']}.bias", x.shape[1])
+        return F.layer_norm(x, (x.shape[1],), gain, bias, options["epsilon"])
+
+    def recurrent(self, module, x, name):
+        module = module.double()
+        weights = {key: self.parameter(f"{name['module']}.{key[:-1]}{name['index']}", *value.shape)
+                   for key, value in module.named_parameters()}
+        return functional_call(module, weights, (x,))[0]
+
+    def lstm(self, x, name, options):
+        return self.recurrent(nn.LSTM(x.shape[1], options["hiddenSize"]), x, name)
+
+    def last(self, x, name, options):
+        return x[-1:]
+
+    def dense(self, x, name, options):
+        weight = self.parameter(f"{name['module']}.weight", options["width"], x.shape[1])
+        return F.linear(x, weight, self.parameter(f"{name['module']}.bias", options["width"]))
+
+
+def write(file, seed, *layers):
+    """@param layers pairs of a kind and its options, from the embedding to what is below the head"""
+    torch.manual_seed(seed)
+    layers = [{"kind": kind, "name": {"module": kind.replace("-", "_") + f"_{index}", "index": index},
+               "options": options}
+              for index, (kind, options) in enumerate([*layers, ("last", {}), ("dense", {"width": CLASSES})])]
+    network = Network(layers)
+    logits = torch.cat([network.logits(row) for row in ROWS])
+    loss = F.cross_entropy(logits, torch.tensor(LABELS))
+    loss.backward()
+    case = {"vocabulary": VOCABULARY, "layers": layers, "tokens": ROWS, "labels": LABELS, "loss": loss.item(),
+            "parameters": {name: values.detach().flatten().tolist() for name, values in network.parameters.items()},
+            "gradients": {name: values.grad.flatten().tolist() for name, values in network.parameters.items()}}
+    with open(os.path.join(FOLDER, f"{file}.json"), "w") as out:
+        json.dump(case, out, indent=1)
+        out.write("\n")
+
+
+os.makedirs(FOLDER, exist_ok=True)
+EMBEDDING, LSTM = ("embedding", {"width": 3}), ("lstm", {"hiddenSize": 4})
+write("layer-norm", 1, EMBEDDING, LSTM, ("layer-norm", {"epsilon": 1e-5}), LSTM)
