@@ -19,6 +19,13 @@ const CHUNK_BYTES = 4 * 2 ** 20;
 
 const count = z.int().min(0);
 
+/** The step last evaluated after, evaluations since the best result, and that result. */
+const evaluationsSchema = z.strictObject({
+  step: count,
+  withoutImprovement: count,
+  best: z.strictObject({ step: count, loss: z.number(), accuracy: z.number() }).optional(),
+});
+
 const stateSchema = z.strictObject({
   version: z.literal(1),
   /** Finished updates; the next batch is number `step` of the run, counted from 0. */
@@ -34,11 +41,9 @@ const stateSchema = z.strictObject({
   vocabulary: z.string(),
   /** See `signConfig`; absent in checkpoints of early versions. */
   config: z.record(z.string(), z.unknown()).optional(),
-  /** The step last evaluated after, evaluations since the best result, and that result. */
-  validation: z.strictObject({
-    step: count,
-    withoutImprovement: count,
-    best: z.strictObject({ step: count, loss: z.number(), accuracy: z.number() }).optional(),
+  validation: evaluationsSchema.extend({
+    /** What counts where the run goes on after all: all this but an evaluation that took place because the run ended. */
+    beforeEnd: evaluationsSchema.optional(),
   }),
   files: z.record(z.string(), z.strictObject({ bytes: count, sha256: z.string() })),
   /** SHA-256 of this very file with these 64 digits left out. */

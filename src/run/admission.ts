@@ -5,7 +5,6 @@ import { networkShape } from '../compute/sizes.js';
 import { UserError } from '../errors.js';
 import { describeNetwork } from '../model/describe.js';
 import { keptOf } from '../optimizers/registry.js';
-import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { compareConfigs, describeChanges, isBelow, type ConfigChange } from './config-changes.js';
 import { explainDisk } from '../system/disk.js';
 import { CONFIG_FILE, HISTORY_FILE, OWN_FILES, type RunDirectory } from './run-directory.js';
@@ -31,8 +30,8 @@ export interface FoundCheckpoint {
   /** Where its files lie now: put aside under another name, if a kill left it so. */
   path: string;
   state: RunState;
-  /** The best checkpoint, where it is still there. */
-  best?: string;
+  /** Names of all that are there. */
+  stored: readonly string[];
 }
 
 /** Keys of which the weights follow what they are: for others they mean nothing, also where their shapes fit. */
@@ -190,9 +189,7 @@ async function findWhole(
       notice(`${error.message}; looking for an earlier checkpoint.`);
       continue;
     }
-    const best = state.validation.best && checkpointName(state.validation.best.step);
-    const hasBest = best !== undefined && stored.some((each) => each.name === best);
-    return { name, path: place, state, ...(hasBest && { best }) };
+    return { name, path: place, state, stored: stored.map((each) => each.name) };
   }
   if (stored.length === 0) {
     notice(`${directory.directory} holds no checkpoint: beginning at the first step.`);

@@ -203,11 +203,12 @@ export class CheckpointWriter {
   }
 
   /** Old checkpoints that cannot be removed are no reason to stop. */
-  async #prune({ step, validation: { best } }: Progress): Promise<void> {
+  async #prune({ step, validation: { best, beforeEnd } }: Progress): Promise<void> {
     try {
-      // The best itself, and the best of those that could be written.
+      // The best itself, the best should the run go on, and the best of those that could be written.
       const pointer = await this.directory.readPointer('best');
-      const spared = [best && checkpointName(best.step), pointer].filter((name) => name != null);
+      const named = [best, beforeEnd?.best].map((each) => each && checkpointName(each.step));
+      const spared = [...named, pointer].filter((name) => name != null);
       await this.directory.prune(step, this.retention, spared);
     } catch (error) {
       const reason = error instanceof UserError ? error.message : describeDiskError(error);

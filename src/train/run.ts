@@ -29,7 +29,7 @@ import { RunDirectory } from '../run/run-directory.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
 import { taskOf } from '../tasks/registry.js';
-import { digestText } from '../checkpoint/run-state.js';
+import { digestText, type BestResult } from '../checkpoint/run-state.js';
 import {
   describeCrowd,
   networkShape,
@@ -38,7 +38,7 @@ import {
   workerCount,
 } from '../compute/sizes.js';
 import { runSteps } from './steps.js';
-import { Validation } from './validation.js';
+import { resumeValidation, Validation } from './validation.js';
 import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 
 export interface TrainOptions {
@@ -120,16 +120,18 @@ class TrainingRun {
     const { engine, source, choice } = setting;
     if (resumed?.found) await this.#restore(engine, resumed.found, choice.profile);
     else await engine.initialize(config.train.seed);
-    // Nothing is left that could be refused: from here on the directory is written.
-    await this.#begin(setting, vocabulary, resumed);
     const totalSteps = Math.min(
       source.stepsPerEpoch * config.train.epochs,
       config.train.maxSteps ?? Infinity,
     );
-    this.#announce(setting, totalSteps, state?.step ?? 0);
-
     const everyEpoch = (steps: number): number => (steps === 0 ? source.stepsPerEpoch : steps);
     const { checkpoint, earlyStopping, evaluateEverySteps } = config.train;
+    const everySteps = everyEpoch(evaluateEverySteps);
+    const evaluations =
+      state && resumeValidation(state.validation, state.step, { everySteps, totalSteps });
+    // Nothing is left that could be refused: from here on the directory is written.
+    await this.#begin(setting, vocabulary, resumed, evaluations?.best);
+    this.#announce(setting, totalSteps, state?.step ?? 0);
     this.#writer = new CheckpointWriter(
       this.#directory,
       new Snapshot(engine),
@@ -143,12 +145,12 @@ class TrainingRun {
       {
         source: corpus.validation && evaluationBatches(config, corpus.validation),
         createMeasure: () => taskOf(config.task).measure?.(corpus.classes.length),
-        everySteps: everyEpoch(evaluateEverySteps),
+        everySteps,
         patience: earlyStopping?.patience ?? null,
         totalSteps,
         listener,
       },
-      state?.validation,
+      evaluations,
     );
     const outcome = await runSteps({
       config,
@@ -258,8 +260,10 @@ class TrainingRun {
     { engine, choice }: Setting,
     vocabulary: string,
     resumed: Resumption | undefined,
+    best: BestResult | undefined,
   ): Promise<void> {
     const found = resumed?.found;
+    const bestName = best && checkpointName(best.step);
     const start: RunStart = {
       time: new Date().toISOString(),
       version: packageVersion(),
@@ -276,7 +280,7 @@ class TrainingRun {
       vocabulary,
       history: [...(resumed ? await this.#formerStarts() : []), start],
       ...(found && { latest: found.name }),
-      ...(found?.best !== undefined && { best: found.best }),
+      ...(bestName !== undefined && found?.stored.includes(bestName) && { best: bestName }),
     });
   }
 

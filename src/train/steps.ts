@@ -48,6 +48,7 @@ export async function runSteps(
   const feed = new BatchFeed(engine, source, SLOT.training);
   const badSteps = new BadSteps(engine, corpus, config, listener);
   let step = run.fromStep;
+  const hasEnded = describeEnd(run);
   try {
     for (;;) {
       writer.expectUsable();
@@ -68,11 +69,30 @@ export async function runSteps(
   }
   await writer.writeLast(feed.slotOf(step), describeProgress(run, step));
   const early = step < totalSteps && validation.isHopeless;
-  if (early) {
-    const message = `No lower validation loss in ${validation.state.withoutImprovement} evaluations: training ends here.`;
-    listener({ type: 'notice', message });
-  }
+  const noHope = `No lower validation loss in ${validation.state.withoutImprovement} evaluations: training ends here.`;
+  const message = hasEnded ?? (early ? noHope : undefined);
+  if (message !== undefined) listener({ type: 'notice', message });
   return { step, reason: early || step >= totalSteps ? 'finished' : 'stopped' };
+}
+
+/** Of a resumed run that had ended before: a sentence on why, and what would have it go on. */
+function describeEnd({
+  config: { train },
+  fromStep,
+  totalSteps,
+  validation,
+}: PreparedRun): string | undefined {
+  if (fromStep === 0) return undefined;
+  if (fromStep >= totalSteps) {
+    const key = totalSteps === train.maxSteps ? 'train.maxSteps' : 'train.epochs';
+    return `The run has done all of its steps, ${totalSteps} of them: to go on, raise ${key}.`;
+  }
+  if (!validation.isHopeless) return undefined;
+  const { withoutImprovement } = validation.state;
+  return (
+    `Early stopping has ended the run after step ${fromStep}, with no lower validation loss in ${withoutImprovement} evaluations: ` +
+    `to go on, raise train.earlyStopping.patience above ${withoutImprovement}, or set train.earlyStopping to null.`
+  );
 }
 
 function describeProgress(

@@ -17,11 +17,26 @@ export interface ValidationOptions {
   listener: TrainListener;
 }
 
+/**
+ * The evaluations that count for a resumed run: one that took place only because the run was to end there is as if it had
+ * never been where the run goes on, so that a run stopped by `train.maxSteps` goes on as one that never stopped.
+ *
+ * @param step where the run goes on
+ */
+export function resumeValidation(
+  { beforeEnd, ...state }: ValidationState,
+  step: number,
+  { everySteps, totalSteps }: Pick<ValidationOptions, 'everySteps' | 'totalSteps'>,
+): ValidationState {
+  if (beforeEnd === undefined || step % everySteps === 0) return state;
+  return step < totalSteps ? beforeEnd : { ...state, beforeEnd };
+}
+
 /** A run's evaluations: when they are due, the best result, and when there is no more hope of a better one. */
 export class Validation {
   #state: ValidationState;
 
-  /** @param state what a resumed run goes on from */
+  /** @param state what a resumed run goes on from: see `resumeValidation` */
   constructor(
     private readonly engine: Engine,
     private readonly options: ValidationOptions,
@@ -57,12 +72,17 @@ export class Validation {
     const { source, createMeasure, listener } = this.options;
     const measured = await evaluate(this.engine, source!, createMeasure?.());
     const { loss, accuracy, perplexity, targets } = measured;
-    const { best, withoutImprovement } = this.#state;
+    const former = this.#state;
+    const { best, withoutImprovement } = former;
     // A loss that is not finite is never the best, nor could it be written down.
     const isBest = Number.isFinite(loss) && (best === undefined || loss < best.loss);
-    this.#state = isBest
-      ? { step, withoutImprovement: 0, best: { step, loss, accuracy } }
-      : { step, withoutImprovement: withoutImprovement + 1, ...(best && { best }) };
+    const isRegular = step % this.options.everySteps === 0;
+    this.#state = {
+      ...(isBest
+        ? { step, withoutImprovement: 0, best: { step, loss, accuracy } }
+        : { step, withoutImprovement: withoutImprovement + 1, ...(best && { best }) }),
+      ...(!isRegular && { beforeEnd: former }),
+    };
     listener({
       type: 'evaluation',
       step,

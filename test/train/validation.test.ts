@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { readState } from '../../src/checkpoint/run-state.js';
+import { findCheckpoint } from '../../src/run/find-checkpoint.js';
+import { makeWorkplace } from '../e2e/corpus.js';
+import { noticesOf, readResult, trainSmall } from '../faults/small-run.js';
+
+const cwd = makeWorkplace();
+
+/** A rate at which the loss soon rises again. */
+const hasty = 'train.optimizer.learningRate=0.3';
+
+async function readEnd(runDir: string) {
+  const { checkpoint } = await findCheckpoint(runDir, 'latest');
+  const best = await findCheckpoint(runDir, 'best');
+  return {
+    ...readResult(runDir),
+    state: await readState(checkpoint),
+    best: best.checkpoint.slice(runDir.length),
+    pointer: readFileSync(join(runDir, 'best'), 'utf8'),
+  };
+}
+
+it.each([
+  ['epochs, stops between evaluations', 0, [5, 30], null, 50],
+  ['evaluations every 7 steps', 7, [9, 20], null, 30],
+  ['early stopping, which ends both', 4, [6, 11, 17], 3, 60],
+])(
+  'a run that train.maxSteps stopped again and again goes on as one that it did not: %s',
+  async (name, every, stops, patience, last) => {
+    const run = async (runDir: string, maxSteps: number, resume: boolean) => {
+      const set = [
+        ...[`train.evaluateEverySteps=${every}`, `train.maxSteps=${maxSteps}`, 'workers=1', hasty],
+        `train.earlyStopping=${patience === null ? 'null' : `{patience: ${patience}}`}`,
+      ];
+      const done = await trainSmall(cwd, 'classifier', { runDir, set, resume });
+      expect(done.error).toBeUndefined();
+      return done;
+    };
+    const [whole, broken] = ['whole', 'broken'].map((which) => join(cwd, `${name} ${which}`)) as [
+      string,
+      string,
+    ];
+    const undisturbed = await run(whole, last, false);
+    expect(undisturbed.end!.step < last).toBe(patience !== null);
+    for (const [index, stop] of stops.entries()) {
+      const { end } = await run(broken, stop, index > 0);
+      // What was measured where it stopped is there for whoever uses the model as it is.
+      if (stop < undisturbed.end!.step)
+        expect((await readEnd(broken)).state.validation.step).toBe(stop);
+      expect(end!.step).toBe(Math.min(stop, undisturbed.end!.step));
+    }
+    await run(broken, last, true);
+    expect(await readEnd(broken)).toEqual(await readEnd(whole));
+  },
+);
+
+it('a resume of a run that has ended says why, and what would have it go on', async () => {
+  const run = async (runDir: string, set: string[], resume: boolean) => {
+    const done = await trainSmall(cwd, 'classifier', {
+      runDir,
+      set: ['workers=1', hasty, ...set],
+      resume,
+    });
+    expect(done.error).toBeUndefined();
+    return { last: noticesOf(done).at(-1)!, step: done.end!.step };
+  };
+  const steps = join(cwd, 'all steps');
+  await run(steps, ['train.maxSteps=6'], false);
+  expect(await run(steps, ['train.maxSteps=6'], true)).toEqual({
+    last: 'The run has done all of its steps, 6 of them: to go on, raise train.maxSteps.',
+    step: 6,
+  });
+  const early = join(cwd, 'early');
+  const set = ['train.evaluateEverySteps=2', 'train.maxSteps=60'];
+  const patience = (most: number) => [...set, `train.earlyStopping={patience: ${most}}`];
+  const { step } = await run(early, patience(2), false);
+  expect(step).toBeLessThan(60);
+  expect(await run(early, patience(2), true)).toEqual({
+    last:
+      `Early stopping has ended the run after step ${step}, with no lower validation loss in 2 evaluations: ` +
+      'to go on, raise train.earlyStopping.patience above 2, or set train.earlyStopping to null.',
+    step,
+  });
+  expect((await run(early, patience(3), true)).step).toBeGreaterThan(step);
+  expect((await run(early, set, true)).step).toBe(60);
+});
