@@ -1,4 +1,5 @@
 import type { Backend } from '../backend/backend.js';
+import { copyColumns } from '../backend/kernels/columns.js';
 import type { RowMap } from '../backend/kernels/rows.js';
 import { weightGradient, type WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
@@ -139,6 +140,27 @@ export function bindWeightGradient(
     squares: weight.squares!,
     scratch,
   });
+}
+
+/** Whether two views begin at the same place of the heap. */
+export function isSamePlace(one: Tensor, other: Tensor): boolean {
+  return one.offset === other.offset;
+}
+
+/**
+ * What takes a gradient from one panel matrix to another: copies columns, or adds them. Nothing where they are there already.
+ *
+ * @param to.start whether nobody has written there before
+ */
+export function bindHandOver(
+  { backend }: Binding,
+  from: { matrix: Tensor; column: number },
+  to: { matrix: Tensor; column: number; start: 'zero' | 'result' },
+  columns: number,
+): RowKernel | undefined {
+  const isThere = isSamePlace(from.matrix, to.matrix) && from.column === to.column;
+  if (isThere && to.start === 'zero') return undefined;
+  return backend.bind(copyColumns, { from, to, columns, adds: to.start === 'result' });
 }
 
 /** Rows of a signal in a batch. */

@@ -7,6 +7,7 @@ export const CLOCKS = [
   'recurrence',
   'dropout',
   'norm',
+  'joins',
   'head',
   'loss',
   'weight gradients',

@@ -1,29 +1,80 @@
-import type { Layer } from './layer.js';
+import { UnfitInput, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
 import { elementsOf, type Parameter } from './parameters.js';
-import type { NetworkShape } from './shape.js';
+import { TOKENS, type LayerDescription, type NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
 
 /** A network's layers, described. */
 export interface DescribedNetwork {
-  layers: readonly Layer[];
+  layers: readonly NetworkLayer[];
+  /** By layer: the places of those that it stands on. */
+  inputs: readonly (readonly number[])[];
   /** What the loss reads. */
   top: Signal;
   /** In the order in which checkpoints list them. */
   parameters: readonly Parameter[];
 }
 
-/** Pure: the same shape gives the same layers on every thread. */
+/**
+ * Pure: the same shape gives the same layers on every thread.
+ *
+ * @throws UnfitInput for layers that cannot stand on each other as told
+ */
 export function describeNetwork({ vocabulary, layers, carries }: NetworkShape): DescribedNetwork {
-  // Tokens are vectors with a single one among as many zeros as there are words.
-  let top: Signal = { per: 'distinct', width: vocabulary, isTokens: true };
-  const described = layers.map(({ kind, options, name }) => {
-    const layer = layerKind(kind).describe(options, top, name);
-    if (carries && layer.reverses) throw new Error('a row that goes on has no end to be read from');
-    top = layer.output;
-    return layer;
+  const described: NetworkLayer[] = [];
+  const read = new Set<number>();
+  const inputs = layers.map((_, place) => inputsOf(layers, place));
+  layers.forEach((description, place) => {
+    const layer = describeLayer(description, signalsOf(described, inputs[place]!, vocabulary));
+    if (carries && layer.reverses) {
+      throw new UnfitInput('a row that goes on has no end to be read from');
+    }
+    described.push(layer);
+    for (const below of inputs[place]!) read.add(below);
+    // Its gradient could not take the place of the output's.
+    if (new Set(inputs[place]).size < inputs[place]!.length) {
+      throw new UnfitInput(`${description.kind} stands on a layer twice`);
+    }
   });
-  return { layers: described, top, parameters: described.flatMap(({ parameters }) => parameters) };
+  const top = described.at(-1);
+  if (!top) throw new UnfitInput('expected a layer');
+  const unread = described.findIndex((layer, place) => layer !== top && !read.has(place));
+  // Its gradient would be nobody's to write.
+  if (unread >= 0) throw new UnfitInput(`no layer stands on ${layers[unread]!.kind} ${unread}`);
+  return {
+    layers: described,
+    inputs,
+    top: top.output,
+    parameters: described.flatMap(({ parameters }) => parameters),
+  };
+}
+
+/** The places of what a layer stands on. */
+export function inputsOf(layers: readonly LayerDescription[], place: number): readonly number[] {
+  return layers[place]!.inputs ?? [place - 1];
+}
+
+/** What the layers at some places leave, those before them having been described. */
+export function signalsOf(
+  described: readonly NetworkLayer[],
+  places: readonly number[],
+  vocabulary: number,
+): Signal[] {
+  return places.map((place) => {
+    // Tokens are vectors with a single one among as many zeros as there are words.
+    if (place === TOKENS) return { per: 'distinct', width: vocabulary, isTokens: true };
+    const below = described[place];
+    if (!below) throw new UnfitInput(`there is no layer ${place} below`);
+    return below.output;
+  });
+}
+
+/** @throws UnfitInput for inputs that it cannot take */
+export function describeLayer(
+  { kind, options, name }: LayerDescription,
+  inputs: readonly Signal[],
+): NetworkLayer {
+  return layerKind(kind).describe(options, inputs, name);
 }
 
 /** Number of learned values. */

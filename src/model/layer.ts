@@ -26,43 +26,114 @@ import type { Share } from './work/teams.js';
 export type Accepted = Signal['per'] | 'tokens';
 
 /** A kind of layer, for the registry. */
-export interface LayerKind {
+export interface LayerKind extends Face {
   kind: string;
   /** Schema of its options. */
   options: (zod: Zod) => z.ZodType;
   accepts: readonly Accepted[];
+  /** Whether it stands on one signal, or joins several. */
+  joins: boolean;
   /**
    * @param options as its schema has given them
-   * @param name of this layer of a network, for those of its parameters
-   * @throws Error for an input that it cannot take
+   * @param inputs what it stands on, in the order in which it is bound to them
+   * @param name of this layer of a network, for those of its parameters and buffers
+   * @throws UnfitInput for an input that it cannot take
    */
-  describe(options: unknown, input: Signal, name: LayerName): Layer;
+  describe(options: unknown, inputs: readonly Signal[], name: LayerName): NetworkLayer;
 }
 
-/** A kind of layer from what it does with options as its schema gives them. */
-export function defineLayer<O>(definition: {
+/** What a config may say of a kind. */
+export interface Face {
+  /**
+   * Where a config names it: among `model.layers`, a layer of the stack; or in `model.pooling`, one that makes a signal by row of
+   * one by token. Nowhere where absent.
+   */
+  place?: 'layers' | 'pooling';
+  /** Of a layer of the stack: whether `model.dropout` drops some of its outputs. */
+  dropped?: boolean;
+  /**
+   * Whether the names of its parameters hold the layer's number (`lstm.weight_ih_l0`). If not, the name of its module does
+   * (`dense_2.weight`).
+   */
+  numbered?: boolean;
+}
+
+/** An input that a layer cannot take: a sentence that begins in its midst, for whoever has put the network together. */
+export class UnfitInput extends Error {
+  override name = 'UnfitInput';
+}
+
+interface Definition<O, L, Inputs> extends Face {
   kind: string;
   options: (zod: Zod) => z.ZodType<O>;
   accepts: readonly Accepted[];
-  describe(options: O, input: Signal, name: LayerName): Layer;
-}): LayerKind {
+  /** @throws UnfitInput for an input that it cannot take, beyond what `accepts` says */
+  describe(options: O, inputs: Inputs, name: LayerName): L;
+}
+
+/** A kind of layer with one input, from what it does with options as its schema gives them. */
+export function defineLayer<O>(definition: Definition<O, Layer, Signal>): LayerKind {
   return {
     ...definition,
-    describe(given, input, name) {
-      const { kind, accepts } = definition;
-      const found = input.isTokens ? 'tokens' : input.per;
-      if (!accepts.includes(found)) {
-        throw new Error(`${kind} cannot stand on ${found}: expected ${accepts.join(' or ')}`);
+    joins: false,
+    describe(given, inputs, name) {
+      const [input] = inputs;
+      if (!input || inputs.length > 1) {
+        throw new UnfitInput(`${definition.kind} stands on one layer, not on ${inputs.length}`);
       }
-      return definition.describe(given as O, input, name);
+      expectAccepted(definition, input);
+      const layer = definition.describe(given as O, input, name);
+      return {
+        ...layer,
+        plan(heap, sizes, shared) {
+          const planned = layer.plan(heap, sizes, shared);
+          return {
+            ...planned,
+            bind: (binding, [bound], gradient) => planned.bind(binding, bound!, gradient),
+          };
+        },
+      };
     },
   };
 }
 
-/** A layer of a network, the same on every thread. */
-export interface Layer {
+/** A kind of layer that joins signals, two or more. */
+export function defineJoin<O>(
+  definition: Definition<O, NetworkLayer, readonly Signal[]>,
+): LayerKind {
+  return {
+    ...definition,
+    joins: true,
+    describe(given, inputs, name) {
+      for (const input of inputs) expectAccepted(definition, input);
+      if (inputs.length < 2 || inputs.some(({ per }) => per !== inputs[0]!.per)) {
+        const found = inputs.map(({ per }) => per).join(', ');
+        throw new UnfitInput(
+          `${definition.kind} joins two or more signals of a kind, got ${found}`,
+        );
+      }
+      return definition.describe(given as O, inputs, name);
+    },
+  };
+}
+
+function expectAccepted(
+  { kind, accepts }: Pick<LayerKind, 'kind' | 'accepts'>,
+  input: Signal,
+): void {
+  const found = input.isTokens ? 'tokens' : input.per;
+  if (!accepts.includes(found)) {
+    throw new UnfitInput(`${kind} cannot stand on ${found}: expected ${accepts.join(' or ')}`);
+  }
+}
+
+/**
+ * A layer of a network, the same on every thread. Kinds with one input describe a `Layer`, bound to that one; the network's code
+ * sees all as a `NetworkLayer`, bound to a list.
+ */
+export interface Layer<Inputs = BoundSignal> {
   output: Signal;
-  /** What it reads of its input. */
+  /** What it reads of its inputs. */
   reads: 'whole' | 'final';
   parameters: Parameter[];
   /** What a row carries from batch to batch where the network does so; cleared, checkpointed, alternated by slot. */
@@ -77,11 +148,15 @@ export interface Layer {
   multiplyAdds(tokens: number, rows: number): number;
   /**
    * Whether the gradient of the input may take the place of that of the output: each element of the latter has been read
-   * before its place is written. If not, that of the output stays for the gradients of the weights.
+   * before its place is written. If not, that of the output stays for the gradients of the weights. It need not take it: the two
+   * are the same buffer only by chance, and never where another layer has written the gradient of the input before.
    */
   gradientInPlace: boolean;
-  plan(heap: HeapPlan, sizes: NetworkSizes, shared: SharedBuffers): PlannedLayer;
+  plan(heap: HeapPlan, sizes: NetworkSizes, shared: SharedBuffers): PlannedLayer<Inputs>;
 }
+
+export type NetworkLayer = Layer<readonly BoundSignal[]>;
+export type PlannedNetworkLayer = NetworkLayer & PlannedLayer<readonly BoundSignal[]>;
 
 /** A state of `width` columns a row; parts follow each other in the buffers, whole panels each. */
 export interface Carried {
@@ -90,16 +165,19 @@ export interface Carried {
   width: number;
 }
 
-export interface PlannedLayer {
-  /** Of the output; absent where it is another buffer's or differs from slot to slot. */
+export interface PlannedLayer<Inputs = BoundSignal> {
+  /**
+   * Of the output, its columns beyond the signal's width being zeros; absent where it is another buffer's or differs from slot
+   * to slot.
+   */
   values?: BufferSpec;
   /** By slot: [panels of all that is carried, rows, 16] before the slot's batch; the other slot's holds them after it. */
   states?: readonly BufferSpec[];
   /**
-   * @param input what the layer below has left there
+   * @param input what the layer below has left there, or what those below have, in the order of the description
    * @param gradient where the gradient of the output will lie; absent where none is formed
    */
-  bind(binding: Binding, input: BoundSignal, gradient: BoundGradient): BoundLayer;
+  bind(binding: Binding, input: Inputs, gradient: BoundGradient): BoundLayer;
 }
 
 /** A signal's values on the heap, and where whoever reads it leaves its gradient. */
@@ -107,10 +185,14 @@ export interface BoundSignal extends BoundGradient {
   value: Tensor;
   /** [panels, rows, 16] */
   final?: Tensor;
-  /** Of the gradient: the first who writes it begins from zero, others add to what is there. */
+  /**
+   * Of the gradient, or the final one, whichever the layer that is bound writes: the first who writes it begins from zero, others
+   * add to what is there. Layers write in the order in which the network is walked back, so there is one first.
+   */
   start: 'zero' | 'result';
 }
 
+/** Of a pass backwards; whoever writes it leaves zeros, or what it adds to zeros, in columns beyond the width. */
 export interface BoundGradient {
   gradient?: Tensor;
   finalGradient?: Tensor;

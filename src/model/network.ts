@@ -1,6 +1,6 @@
 import type { Backend } from '../backend/backend.js';
 import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
-import { PANEL, panelsOf, type Heap, type Tensor } from '../tensor/heap.js';
+import { PANEL, panelsOf, type BufferSpec, type Heap, type Tensor } from '../tensor/heap.js';
 import { BatchSums } from './batch/batch-sums.js';
 import { SlotView } from './batch/slot-view.js';
 import { bindUpdate, type Binding, type RowKernel } from './binding.js';
@@ -8,6 +8,7 @@ import { Clock } from './clock.js';
 import type { BoundLayer, BoundSignal, RowPasses, SequencePasses } from './layer.js';
 import type { BoundLoss, LossMode } from './loss.js';
 import type { NetworkPlan } from './plan.js';
+import type { Signal } from './signal.js';
 import { SLOT } from './sizes.js';
 import {
   claimsOf,
@@ -44,13 +45,19 @@ export function isTeamPhase(phase: Phase): boolean {
   return phase === 'train' || phase === 'evaluate' || phase === 'predict';
 }
 
+/** A layer's passes, and what a row of its output belongs to. */
+interface Pass {
+  layer: RowPasses | SequencePasses;
+  per: Signal['per'];
+}
+
 /** One network on one thread: the same planned heap, bound to one slot's batch. */
 export class Network {
   readonly #view: SlotView;
   readonly #binding: Binding;
   readonly #layers: readonly BoundLayer[];
-  /** Layers of tokens that belong together, and those above them whose rows stand alone. */
-  readonly #sequences: readonly (RowPasses | SequencePasses)[];
+  /** Layers below one that mixes rows, and those above all such, which go over the same rows as the loss. */
+  readonly #sequences: readonly Pass[];
   readonly #top: readonly RowPasses[];
   readonly #loss: BoundLoss;
   readonly #packs: SharedWork;
@@ -93,10 +100,14 @@ export class Network {
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
     const { layers, top } = bindLayers(this.#binding, plan);
     this.#layers = layers;
-    const passes = layers.flatMap((layer) => (layer.passes ? [layer.passes] : []));
-    const above = passes.findLastIndex(({ by }) => by === 'sequence') + 1;
+    const passes = layers.flatMap(({ passes: own }, place): Pass[] =>
+      own ? [{ layer: own, per: plan.layers[place]!.output.per }] : [],
+    );
+    const isBelow = ({ layer, per }: Pass): boolean =>
+      layer.by === 'sequence' || per !== plan.top.per;
+    const above = passes.findLastIndex(isBelow) + 1;
     this.#sequences = passes.slice(0, above);
-    this.#top = passes.slice(above).filter((pass) => pass.by === 'rows');
+    this.#top = passes.slice(above).flatMap(({ layer }) => (layer.by === 'rows' ? [layer] : []));
     this.#loss = plan.loss.bind(this.#binding, top);
 
     const share = (phase: ClaimedPhase, groups: WorkGroup[], most = MOST_PIECES): SharedWork =>
@@ -155,14 +166,14 @@ export class Network {
   }
 
   *#pass(mode: LossMode, part: number): Share {
-    const { per } = this.plan.top;
-    // Layers of rows below one that mixes them go over a part's places as a whole.
+    // Layers of rows below one that mixes them go over a part's rows as a whole.
     const places = this.#view.places(part);
-    for (const layer of this.#sequences) {
-      if (layer.by === 'rows') layer.forward(...places);
+    const rows = this.#view.rowsOf(part);
+    for (const { layer, per } of this.#sequences) {
+      if (layer.by === 'rows') layer.forward(...(per === 'row' ? rows : places));
       else yield* layer.forward(part);
     }
-    const [begin, end] = per === 'row' ? this.#view.rowsOf(part) : places;
+    const [begin, end] = this.plan.top.per === 'row' ? rows : places;
     for (let row = begin; row < end; row += CHUNK_ROWS) {
       const last = Math.min(end, row + CHUNK_ROWS);
       for (const layer of this.#top) layer.forward(row, last);
@@ -171,8 +182,8 @@ export class Network {
     if (mode !== 'train') return;
     for (let l = this.#top.length - 1; l >= 0; l--) this.#top[l]!.backward!(begin, end);
     for (let l = this.#sequences.length - 1; l >= 0; l--) {
-      const layer = this.#sequences[l]!;
-      if (layer.by === 'rows') layer.backward!(...places);
+      const { layer, per } = this.#sequences[l]!;
+      if (layer.by === 'rows') layer.backward!(...(per === 'row' ? rows : places));
       else yield* layer.backward!(part);
     }
   }
@@ -244,25 +255,30 @@ function inTurn(kernels: readonly RowKernel[]): RowKernel {
   };
 }
 
-/** Binds all layers, each to what the one below leaves. */
+/** Binds all layers, each to what those below leave. */
 function bindLayers(
   binding: Binding,
   plan: NetworkPlan,
 ): { layers: BoundLayer[]; top: BoundSignal } {
   const { heap } = binding;
+  const { gradients } = plan;
   const layers: BoundLayer[] = [];
-  // The tokens have no values: the lowest layer reads their ids.
-  let below: BoundSignal = { value: binding.scratch, start: 'zero' };
-  plan.layers.forEach((layer, index) => {
-    const { whole, final } = plan.gradients[index]!;
+  const signals: Omit<BoundSignal, 'start'>[] = [];
+  plan.layers.forEach((layer, place) => {
     const panels = panelsOf(layer.output.width);
-    const view = (spec: typeof whole): Tensor | undefined =>
+    const view = (spec: BufferSpec | undefined): Tensor | undefined =>
       spec && binding.training ? heap.tensor(spec).hi(panels, spec.shape[1]!, PANEL) : undefined;
+    const { whole, final } = gradients?.outputs[place] ?? {};
     const [gradient, finalGradient] = [view(whole), view(final)];
-    const gradients = { ...(gradient && { gradient }), ...(finalGradient && { finalGradient }) };
-    const bound = layer.bind(binding, below, gradients);
+    const own = { ...(gradient && { gradient }), ...(finalGradient && { finalGradient }) };
+    // The tokens have no values: whoever stands on them reads their ids.
+    const inputs = plan.inputs[place]!.map((below, number) => ({
+      ...(signals[below] ?? { value: binding.scratch }),
+      start: gradients?.starts[place]![number] ?? 'zero',
+    }));
+    const bound = layer.bind(binding, inputs, own);
     layers.push(bound);
-    below = { ...bound.output, ...gradients, start: 'zero' };
+    signals.push({ ...bound.output, ...own });
   });
-  return { layers, top: below };
+  return { layers, top: { ...signals.at(-1)!, start: 'zero' } };
 }

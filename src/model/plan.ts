@@ -5,11 +5,11 @@ import { createOptimizer } from '../optimizers/registry.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import { planSlot, type SlotPlan } from './batch/slot-plan.js';
 import { describeNetwork } from './describe.js';
-import type { Carried, Layer, PlannedLayer } from './layer.js';
+import type { Carried, PlannedNetworkLayer } from './layer.js';
 import type { PlannedLoss } from './loss.js';
 import { lossKind } from './losses/registry.js';
 import type { Parameter, ParameterPlan } from './parameters.js';
-import { planGradients, type SignalGradients } from './signal-gradients.js';
+import { planGradients, type NetworkGradients } from './signal-gradients.js';
 import { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
 import { maxDistinct, SLOTS, threadPlaces, type NetworkSizes } from './sizes.js';
@@ -23,9 +23,12 @@ export interface NetworkPlan {
   /** Whether a layer reads rows backwards. */
   reverses: boolean;
   parameters: ParameterPlan[];
-  layers: (Layer & PlannedLayer)[];
-  /** By layer: where the gradients of its output lie. */
-  gradients: SignalGradients[];
+  /** Each behind those that it stands on. */
+  layers: PlannedNetworkLayer[];
+  /** By layer: the places of those that it stands on. */
+  inputs: readonly (readonly number[])[];
+  /** Of what flows between the layers; absent where none are formed. */
+  gradients?: NetworkGradients;
   loss: PlannedLoss;
   /** All that rows carry, from the bottom; nothing where they do not go on from batch to batch. */
   carried: CarriedState[];
@@ -58,7 +61,7 @@ const KERNEL_ARGUMENTS = 32;
 /** Adds every buffer of a network to a heap plan. Pure: the same sizes give the same plan on every thread. */
 export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const { shape, training } = sizes;
-  const { layers, top, parameters } = describeNetwork(shape);
+  const { layers, inputs, top, parameters } = describeNetwork(shape);
   const optimizer = createOptimizer(sizes.optimizer);
   const { states } = optimizer.kernel;
   const planned = planParameters(heap, parameters, sizes, states);
@@ -77,7 +80,8 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     reverses,
     parameters: planned,
     layers: plannedLayers,
-    gradients: training ? planGradients(heap, plannedLayers, sizes) : layers.map(() => ({})),
+    inputs,
+    ...(training && { gradients: planGradients(heap, plannedLayers, inputs, sizes) }),
     carried: shape.carries ? listCarried(plannedLayers) : [],
     loss: lossKind(shape.loss).plan(heap, sizes, top, values),
     slots: Array.from({ length: SLOTS }, (_, slot) =>
@@ -121,7 +125,7 @@ export interface CarriedState extends Carried {
   states: readonly BufferSpec[];
 }
 
-function listCarried(layers: readonly (Layer & PlannedLayer)[]): CarriedState[] {
+function listCarried(layers: readonly PlannedNetworkLayer[]): CarriedState[] {
   return layers.flatMap(({ carried, states = [] }) => {
     let panel0 = 0;
     return carried.map((state) => {

@@ -10,13 +10,21 @@ export interface LayerDescription {
   name: LayerName;
   /** As the kind's schema has checked them. */
   options: unknown;
+  /** What it stands on: places of layers before it in the network's list, or `TOKENS`; the layer just before it where absent. */
+  inputs?: readonly number[];
 }
+
+/** The place of the tokens among a layer's inputs. */
+export const TOKENS = -1;
 
 /** What defines a network; everything else about it follows. */
 export interface NetworkShape {
   /** Token ids run from 0 to vocabulary − 1. */
   vocabulary: number;
-  /** From the bottom, whose input is the tokens, to the top, whose output is the loss's input. */
+  /**
+   * A graph, each layer behind those that it stands on: from the bottom, whose input is the tokens, to the top, whose output is
+   * the loss's input. An output may be the input of several layers.
+   */
   layers: readonly LayerDescription[];
   loss: string;
   /** Whether rows keep their places and go on where those of the batch before have ended. */

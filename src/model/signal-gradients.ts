@@ -1,5 +1,5 @@
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
-import type { Layer, PlannedLayer } from './layer.js';
+import type { BoundSignal, PlannedNetworkLayer } from './layer.js';
 import type { Signal } from './signal.js';
 import { mostRows, type NetworkSizes } from './sizes.js';
 
@@ -9,6 +9,13 @@ export interface SignalGradients {
   final?: BufferSpec;
 }
 
+export interface NetworkGradients {
+  /** By layer. */
+  outputs: SignalGradients[];
+  /** By layer and input: whether it is the first to write that gradient, layers being walked from the top to the bottom. */
+  starts: BoundSignal['start'][][];
+}
+
 /** A buffer to be: as wide as the widest gradient that lies there in its time. */
 interface Room {
   per: 'row' | 'token';
@@ -16,16 +23,19 @@ interface Room {
 }
 
 /**
- * Gives every signal a place for its gradient. It is needed from when the layer above writes it until the layer that it belongs
- * to has read it, which may be when its weights get theirs; else the next one takes the place. Two lie where the values were, which nobody needs any more: the top
- * layer's, which the loss forms, and those by distinct token, which are formed when all weights have their gradients.
+ * Gives every signal a place for its gradient. It is needed from when the topmost layer above writes it until the layer that it
+ * belongs to has read it, which may be when its weights get theirs; else the next one takes the place. Two lie where the values
+ * were, which nobody needs any more: the top layer's, which the loss forms, and those by distinct token, which are formed when all
+ * weights have their gradients.
  */
 export function planGradients(
   heap: HeapPlan,
-  layers: readonly (Layer & PlannedLayer)[],
+  layers: readonly PlannedNetworkLayer[],
+  inputs: readonly (readonly number[])[],
   sizes: NetworkSizes,
-): SignalGradients[] {
-  const planned: SignalGradients[] = layers.map(() => ({}));
+): NetworkGradients {
+  const outputs: SignalGradients[] = layers.map(() => ({}));
+  const starts: BoundSignal['start'][][] = layers.map(() => []);
   const rooms: Room[] = [];
   const free: Room[] = [];
   const taken: { whole?: Room; final?: Room }[] = layers.map(() => ({}));
@@ -36,17 +46,24 @@ export function planGradients(
     room.panels = Math.max(room.panels, panelsOf(width));
     return room;
   };
-  planned.at(-1)!.whole = layers.at(-1)!.values!;
-  for (let index = layers.length - 1; index > 0; index--) {
+  outputs.at(-1)!.whole = layers.at(-1)!.values!;
+  for (let index = layers.length - 1; index >= 0; index--) {
     const { reads, gradientInPlace } = layers[index]!;
-    const below = layers[index - 1]!;
     if (gradientInPlace) {
       const { whole, final } = taken[index]!;
       for (const room of [final, whole]) if (room) free.push(room);
     }
-    if (reads === 'final') taken[index - 1]!.final = take('row', below.output);
-    else if (below.output.per === 'distinct') planned[index - 1]!.whole = below.values!;
-    else taken[index - 1]!.whole = take(below.output.per, below.output);
+    starts[index] = inputs[index]!.map((place) => {
+      const below = layers[place];
+      // Nobody asks for the gradient of the tokens.
+      if (!below) return 'zero';
+      const own = taken[place]!;
+      if (own[reads] ?? outputs[place]!.whole) return 'result';
+      if (reads === 'final') own.final = take('row', below.output);
+      else if (below.output.per === 'distinct') outputs[place]!.whole = below.values!;
+      else own.whole = take(below.output.per, below.output);
+      return 'zero';
+    });
   }
   const buffers = new Map(
     rooms.map((room, number) => {
@@ -55,8 +72,8 @@ export function planGradients(
     }),
   );
   taken.forEach(({ whole, final }, index) => {
-    if (whole) planned[index]!.whole = buffers.get(whole)!;
-    if (final) planned[index]!.final = buffers.get(final)!;
+    if (whole) outputs[index]!.whole = buffers.get(whole)!;
+    if (final) outputs[index]!.final = buffers.get(final)!;
   });
-  return planned;
+  return { outputs, starts };
 }

@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { z } from 'zod';
 import type { RawBatch } from '../../src/model/batch/batch-layout.js';
-import { describeNetwork } from '../../src/model/describe.js';
-import type { Layer } from '../../src/model/layer.js';
+import { describeLayer, signalsOf } from '../../src/model/describe.js';
+import { UnfitInput, type NetworkLayer } from '../../src/model/layer.js';
 import { LAYERS, layerKind } from '../../src/model/layers/registry.js';
-import type { LayerDescription, NetworkShape } from '../../src/model/shape.js';
-import type { Signal } from '../../src/model/signal.js';
+import { TOKENS, type LayerDescription, type NetworkShape } from '../../src/model/shape.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { rawBatch } from '../parity/fixture.js';
 
 /*
- * Networks of all layers of the registry, as they may stand on each other: layers are wished for, and a layer that says that it cannot
- * take what is below it is left out. A kind that is new in the registry is drawn without a word about it here.
+ * Networks of all layers of the registry, as they may stand on each other: layers are wished for, each on any below it, and a layer that
+ * says that it cannot take these is left out. So is what does not lead to the head. A kind that is new in the registry is drawn without
+ * a word about it here.
  */
 
 /** A network, a batch for each step, and some ways to divide the work. */
@@ -31,7 +31,9 @@ export interface Division extends Teams {
 /** Enough that no value of any layer is 16 times another's, and more than two panels. */
 const WIDEST = 40;
 const MOST_RECURRENT = 4;
-const MOST_LAYERS = 9;
+/** Each may add a signal to itself, and so double it. */
+const MOST_JOINS = 4;
+const MOST_LAYERS = 12;
 const STEPS = 3;
 
 /** What the JSON Schema of a layer's options says of one of them. */
@@ -84,12 +86,23 @@ function optionOf(option: Option): fc.Arbitrary<unknown> {
 interface Wish {
   kind: string;
   options: unknown;
+  /** Which of the layers that it may stand on, from 0 to 1; on the last one where it is null. */
+  picks: (number | null)[];
 }
+
+/** Chains as often as branches. */
+const pickOne = fc.option(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
+  freq: 1,
+});
+const picks = fc.array(pickOne, { minLength: 2, maxLength: 3 });
 
 const wishes = new Map(
   LAYERS.map(({ kind, options }) => {
     const schema = z.toJSONSchema(options(z), { io: 'input' }) as Option;
-    return [kind, fc.record({ kind: fc.constant(kind), options: optionOf(schema) })] as const;
+    return [
+      kind,
+      fc.record({ kind: fc.constant(kind), options: optionOf(schema), picks }),
+    ] as const;
   }),
 );
 
@@ -143,16 +156,8 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
     .map(({ wishes: wished, vocabulary, outputs, carries, lengths, divisions, seed }) => {
-      const network = build(wished, vocabulary, outputs);
-      return {
-        network,
-        carries: carries && network !== undefined && canCarry(network.descriptions, vocabulary),
-        lengths,
-        divisions,
-        seed,
-        vocabulary,
-        outputs,
-      };
+      const network = build(wished, vocabulary, outputs, carries);
+      return { network, carries, lengths, divisions, seed, vocabulary, outputs };
     })
     .filter(({ network }) => network !== undefined)
     .map(({ network, carries, lengths, divisions, seed, vocabulary, outputs }) => {
@@ -186,45 +191,86 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
     });
 }
 
+/** Layers with what they stand on. */
+interface Built {
+  descriptions: (LayerDescription & { inputs: readonly number[] })[];
+  layers: NetworkLayer[];
+}
+
 /** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
 function build(
   wished: readonly Wish[],
   vocabulary: number,
   outputs: number,
-): { descriptions: LayerDescription[]; layers: Layer[] } | undefined {
-  const descriptions: LayerDescription[] = [];
-  const layers: Layer[] = [];
-  let top: Signal = { per: 'distinct', width: vocabulary, isTokens: true };
-  const add = (kind: string, given: unknown): boolean => {
+  carries: boolean,
+): Built | undefined {
+  const built: Built = { descriptions: [], layers: [] };
+  const { descriptions, layers } = built;
+  const add = (kind: string, given: unknown, inputs: readonly number[]): boolean => {
     const options = layerKind(kind).options(z).parse(given);
     const name = { module: `${kind}_${layers.length}`, index: layers.length };
-    let layer: Layer;
+    let layer: NetworkLayer;
     try {
-      layer = layerKind(kind).describe(options, top, name);
-    } catch {
+      layer = describeLayer({ kind, name, options }, signalsOf(layers, inputs, vocabulary));
+    } catch (error) {
+      if (!(error instanceof UnfitInput)) throw error;
       return false;
     }
-    descriptions.push({ kind, name, options });
+    // What reads rows from their ends cannot stand where they go on from batch to batch.
+    if (carries && layer.reverses) return false;
     layers.push(layer);
-    top = layer.output;
+    descriptions.push({ kind, name, options, inputs });
     return true;
   };
+  const last = (): number => layers.length - 1;
+  const pick = (from: readonly number[], share: number | null): number =>
+    share === null ? from.at(-1)! : from[Math.floor(share * from.length)]!;
+  const places = (): number[] => [TOKENS, ...layers.keys()];
+  const join = ({ kind, options, picks: [first = null, ...others] }: Wish): void => {
+    const place = pick(places(), first);
+    const found = layers[place]?.output;
+    const alike = [...layers.keys()].filter(
+      (each) => each !== place && layers[each]!.output.per === found?.per,
+    );
+    if (alike.length === 0) return;
+    const chosen = new Set(others.map((share) => pick(alike, share)));
+    if (add(kind, options, [place, ...chosen])) return;
+    // What takes signals of one width alone takes one that has been brought to it.
+    add('dense', { width: found!.width }, [[...chosen][0]!]);
+    add(kind, options, [place, last()]);
+  };
   const recurrent = (): number => layers.flatMap(({ recurrences = [] }) => recurrences).length;
-  for (const { kind, options } of wished) {
+  let joins = 0;
+  for (const wish of wished) {
     if (layers.length === MOST_LAYERS || recurrent() === MOST_RECURRENT) break;
-    add(kind, options);
+    const { kind, options, picks: shares } = wish;
+    if (!layerKind(kind).joins) add(kind, options, [pick(places(), shares[0]!)]);
+    else if (joins++ < MOST_JOINS) join(wish);
   }
-  return recurrent() > 0 && add('dense', { width: outputs }) ? { descriptions, layers } : undefined;
+  const top = layers[last()]?.output;
+  const read = new Set(descriptions.flatMap(({ inputs }) => inputs));
+  const loose = [...layers.keys()].filter(
+    (place) => !read.has(place) && layers[place]!.output.per === top?.per,
+  );
+  if (loose.length > 1) add('concatenate', {}, loose);
+  if (recurrent() === 0 || !add('dense', { width: outputs }, [last()])) return undefined;
+  return prune(built);
 }
 
-/** Whether rows may go on from batch to batch: what reads them from their ends refuses it. */
-function canCarry(layers: LayerDescription[], vocabulary: number): boolean {
-  try {
-    describeNetwork({ vocabulary, layers, loss: 'softmax', carries: true });
-    return true;
-  } catch {
-    return false;
+/** What leads to the last layer. */
+function prune({ descriptions, layers }: Built): Built {
+  const needed = new Set([layers.length - 1]);
+  for (let place = layers.length - 1; place >= 0; place--) {
+    if (needed.has(place)) descriptions[place]!.inputs.forEach((below) => needed.add(below));
   }
+  const kept = [...layers.keys()].filter((place) => needed.has(place));
+  return {
+    layers: kept.map((place) => layers[place]!),
+    descriptions: kept.map((place) => ({
+      ...descriptions[place]!,
+      inputs: descriptions[place]!.inputs.map((below) => kept.indexOf(below)),
+    })),
+  };
 }
 
 /** Draws whole numbers below a bound, by a linear congruential generator: fast, and nothing here need be shrunk one by one. */
@@ -238,7 +284,10 @@ export function diceOf(seed: number): (below: number) => number {
 
 /** A network in one line, for messages. */
 export function sketch({ shape, batches }: Case): string {
-  const layers = shape.layers.map(({ kind, options }) => `${kind} ${JSON.stringify(options)}`);
+  const layers = shape.layers.map(
+    ({ kind, options, inputs = [] }, place) =>
+      `${place}: ${kind} ${JSON.stringify(options)} on ${inputs.join(' and ')}`,
+  );
   const rows = batches.map(({ rowStart }) =>
     Array.from(rowStart.slice(1), (end, row) => end - rowStart[row]!).join(' '),
   );

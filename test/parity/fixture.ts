@@ -133,8 +133,9 @@ export function gradientOf(engine: Engine, name: string, slot: number): Float64A
     return Float64Array.from(heap.flat(parameter.gradient)).filter((_, i) => i % padded < columns);
   }
   const dense = new Float64Array(rows * columns);
-  // The embedding's, where the vectors were.
-  const byDistinct = heap.tensor(plan.layers[0]!.values!);
+  // An embedding's, where the vectors were.
+  const embedding = plan.layers.find(({ parameters }) => parameters.some((p) => p.name === name))!;
+  const byDistinct = heap.tensor(embedding.values!);
   const { distinctIndex } = engine.layout(slot);
   for (let row = 0; row < rows; row++) {
     const place = distinctIndex[row]!;

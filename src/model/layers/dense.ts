@@ -14,6 +14,8 @@ export const dense = defineLayer({
   kind: 'dense',
   options,
   accepts: ['row', 'token'],
+  place: 'layers',
+  dropped: true,
   describe({ width }, { per, width: inputs }, { module }) {
     const W = matrix(`${module}.weight`, [width, inputs], uniform(inputs));
     const b = bias(`${module}.bias`, width, ZERO);

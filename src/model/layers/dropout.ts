@@ -1,5 +1,7 @@
 import { dropout as dropOut } from '../../backend/kernels/dropout.js';
+import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { streamOf } from '../../tensor/random.js';
+import { bindHandOver, type RowKernel } from '../binding.js';
 import { defineLayer, type Layer } from '../layer.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
@@ -14,6 +16,8 @@ export const dropout = defineLayer({
   kind: 'dropout',
   options,
   accepts: ['row', 'token'],
+  place: 'layers',
+  numbered: true,
   describe: ({ rate }, input, { module, index }): Layer => ({
     output: { per: input.per, width: input.width },
     reads: 'whole',
@@ -27,7 +31,7 @@ export const dropout = defineLayer({
       const values = heap.panels(`dropped ${index}`, mostRows(sizes, input.per), input.width);
       return {
         values,
-        bind(binding, { value }, { gradient }) {
+        bind(binding, { value, gradient: dInput, start }, { gradient }) {
           if (!binding.training) return { output: { value }, packs: [] };
           const { backend, heap: bound, clock, settings, slotPlan } = binding;
           const out = bound.tensor(values);
@@ -38,16 +42,30 @@ export const dropout = defineLayer({
             stream: streamOf(`${module}.${index}`),
           };
           const forward = backend.bind(dropOut, { input: value, out, ...masks });
+          // The mask is drawn again where the gradient of the output lies, which nobody reads any more.
           const backward = backend.bind(dropOut, { input: gradient!, out: gradient!, ...masks });
+          const handOver = bindHandOver(
+            binding,
+            { matrix: gradient!, column: 0 },
+            { matrix: dInput!, column: 0, start },
+            panelsOf(input.width) * PANEL,
+          );
           const timed =
-            (run: typeof forward): typeof forward =>
+            (run: RowKernel): RowKernel =>
             (row0, row1) => {
               run(row0, row1);
               clock.lap('dropout');
             };
           return {
             output: { value: out },
-            passes: { by: 'rows', forward: timed(forward), backward: timed(backward) },
+            passes: {
+              by: 'rows',
+              forward: timed(forward),
+              backward: timed((row0, row1) => {
+                backward(row0, row1);
+                handOver?.(row0, row1);
+              }),
+            },
             packs: [],
           };
         },

@@ -1,4 +1,6 @@
-import { defineLayer } from '../layer.js';
+import { PANEL, panelsOf } from '../../tensor/heap.js';
+import { bindHandOver } from '../binding.js';
+import { defineLayer, UnfitInput } from '../layer.js';
 import type { Zod } from '../../zod.js';
 
 const options = (z: Zod) => z.strictObject({});
@@ -8,8 +10,9 @@ export const last = defineLayer({
   kind: 'last',
   options,
   accepts: ['token'],
+  place: 'pooling',
   describe(_options, input) {
-    if (!input.final) throw new Error('the layer below has no final state');
+    if (!input.final) throw new UnfitInput('the layer below has no final state');
     return {
       output: { per: 'row', width: input.width },
       reads: 'final',
@@ -19,7 +22,22 @@ export const last = defineLayer({
       meetings: () => 0,
       multiplyAdds: () => 0,
       plan: () => ({
-        bind: (_binding, { final }) => ({ output: { value: final! }, packs: [] }),
+        bind(binding, { final, finalGradient, start }, { gradient }) {
+          const handOver =
+            gradient &&
+            bindHandOver(
+              binding,
+              { matrix: gradient, column: 0 },
+              { matrix: finalGradient!, column: 0, start },
+              panelsOf(input.width) * PANEL,
+            );
+          const passes = handOver && {
+            by: 'rows' as const,
+            forward: () => undefined,
+            backward: handOver,
+          };
+          return { output: { value: final! }, ...(passes && { passes }), packs: [] };
+        },
       }),
     };
   },

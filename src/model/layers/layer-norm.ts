@@ -29,6 +29,7 @@ export const layerNorm = defineLayer({
   kind: 'layer-norm',
   options,
   accepts: ['row', 'token'],
+  place: 'layers',
   describe({ epsilon }, { per, width }, { module, index }) {
     const gain = vector(
       `${module}.weight`,

@@ -48,6 +48,9 @@ export function recurrentLayer(cell: CellKind): LayerKind {
     kind: cell.kind,
     options: recurrentOptions,
     accepts: ['token', 'distinct'],
+    place: 'layers',
+    dropped: true,
+    numbered: true,
     describe({ hiddenSize, direction, merge }, input, name) {
       if (direction !== 'both') return describe(cell, hiddenSize, direction, input, name);
       return joinDirections(

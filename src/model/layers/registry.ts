@@ -1,4 +1,6 @@
 import type { LayerKind } from '../layer.js';
+import { add } from './add.js';
+import { concatenate } from './concatenate.js';
 import { dense } from './dense.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
@@ -15,7 +17,13 @@ export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof
 /** Every kind of layer. */
 export const LAYERS: readonly LayerKind[] = [
   ...Object.values(cells),
-  ...[embedding, dropout, layerNorm, last, dense],
+  embedding,
+  dropout,
+  layerNorm,
+  last,
+  dense,
+  add,
+  concatenate,
 ];
 
 /** @throws Error for a kind that there is not: configs have been checked */
