@@ -20,7 +20,7 @@ describe.each(['classifier', 'language-model'])('a %s trained', (config) => {
     alone = await train(config, '--workers', '1');
   });
 
-  it.each(['1', '2', '3', '4', '7'])(
+  it.each(['1', '3', '7'])(
     'again, by %s workers, has the bytes of one trained by one',
     async (workers) => {
       const shared = await train(config, '--workers', workers, '--backend', 'auto');
@@ -29,11 +29,8 @@ describe.each(['classifier', 'language-model'])('a %s trained', (config) => {
     },
   );
 
-  it.each([
-    ['3', '1'],
-    ['7', '3'],
-  ])('again, by %s workers in teams: %s, has the same bytes', async (workers, teams) => {
-    const shared = await train(config, '--workers', workers, '--set', `teams=${teams}`);
+  it('again, by 7 workers in 3 teams, has the same bytes', async () => {
+    const shared = await train(config, '--workers', '7', '--set', 'teams=3');
     expect(shared.model.equals(alone.model)).toBe(true);
     expect(shared.optimizer.equals(alone.optimizer)).toBe(true);
   });

@@ -101,7 +101,6 @@ describe.each(['classifier', 'language-model'])('a %s', (config) => {
       { moment: (run: Started) => until(run, () => last + 30 < newest() && isWriting()) },
       { moment: (run: Started) => until(run, () => run.stderr().includes('Going on from')) },
       { moment: (run: Started) => untilStep(run, runDir, last + 17) },
-      { moment: (run: Started) => until(run, () => last + 20 < newest() && isWriting()) },
     ];
     for (const [index, { moment }] of kills.entries()) {
       const resume = index === 0 ? [] : ['--resume'];
@@ -116,10 +115,12 @@ describe.each(['classifier', 'language-model'])('a %s', (config) => {
 
 it('a run stopped while it prepares ends at once, and can be started again', async () => {
   const runDir = join(cwd, 'runs/preparing');
-  writeFileSync(
-    join(cwd, 'long.csv'),
-    `text,label\n${'the sea is blue,blue\na leaf,green\n'.repeat(200_000)}`,
-  );
+  const write = (times: number) =>
+    writeFileSync(
+      join(cwd, 'long.csv'),
+      `text,label\n${'the sea is blue,blue\na leaf,green\n'.repeat(times)}`,
+    );
+  write(200_000);
   const options = ['--workers', '1', '--set', 'data.train=long.csv', 'train.maxSteps=2'];
   const args = ['train', '--config', 'classifier.yaml', '--run-dir', runDir, ...options];
   const run = start(cwd, args);
@@ -128,6 +129,7 @@ it('a run stopped while it prepares ends at once, and can be started again', asy
   expect(outcome.status).toBe(130);
   expect(outcome.stderr).toContain('Stopped before the first step.');
   expect(listCheckpoints(runDir)).toEqual([]);
+  write(200);
   await succeed(cwd, args);
 });
 

@@ -19,13 +19,13 @@ it('a changed byte of a store is refused by the name of its file, of a piece mad
     expect(Object.keys(pieces).sort()).toEqual(['harmless', 'made anew']);
     expect(store['refused']).toBeGreaterThan(store['harmless']!);
   }
-}, 60_000);
+});
 
 it('processes that prepare at once in one directory all find the same store', async () => {
   const said: string[] = [];
   await measureTogether(2, [process.execPath], (line) => said.push(line));
   expect(said).toEqual(['2 rounds of 4 processes: none failed, all stores equal.']);
-}, 60_000);
+});
 
 describe('projects that share a store directory', () => {
   const storeDir = '../stores';

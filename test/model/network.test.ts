@@ -100,15 +100,12 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
     return;
   }
 
-  it.each([2, 3, 4, 7, 16])(
-    'trains a classifier to the same bits in %i parts as in one',
-    async (parts) => {
-      const alone = await trainWith(name, classifier(0.3), mails, 1);
-      expect(await trainWith(name, classifier(0.3), mails, parts)).toEqual(alone);
-    },
-  );
+  it.each([3, 16])('trains a classifier to the same bits in %i parts as in one', async (parts) => {
+    const alone = await trainWith(name, classifier(0.3), mails, 1);
+    expect(await trainWith(name, classifier(0.3), mails, parts)).toEqual(alone);
+  });
 
-  it.each([2, 3, 4, 7, 16])(
+  it.each([3, 16])(
     'trains a language model to the same bits in %i parts as in one',
     async (parts) => {
       const alone = await trainWith(name, languageModel(0.2), texts, 1);
@@ -116,7 +113,7 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
     },
   );
 
-  it.each([2, 3, 7, [3, 1], [7, 3]] as const)(
+  it.each([3, [7, 3]] as const)(
     'trains a network that reads from both ends to the same bits in parts (and teams) %s as in one',
     async (parts) => {
       const alone = await trainWith(name, bothWays(0.3), mails, 1);
@@ -126,9 +123,7 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
   );
 
   it.each([
-    [2, 1],
     [3, 1],
-    [7, 3],
     [16, 2],
   ])('trains to the same bits in %i parts that work in teams: %i', async (parts, teams) => {
     const classified = await trainWith(name, classifier(0.3), mails, 1);

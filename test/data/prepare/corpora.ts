@@ -93,7 +93,7 @@ export function usePreparation() {
 export function configure(
   task: 'classify' | 'language-model',
   data: Record<string, unknown>,
-  workers = 2,
+  workers = 1,
 ): Config {
   return configSchema.parse({ task, workers, data });
 }

@@ -34,10 +34,10 @@ const models: Record<string, Record<string, unknown>> = {
 };
 
 describe('the bytes of a store', () => {
-  it.each(Object.keys(classifiers))('are the same for 1 and 4 workers: rows, %s', async (name) => {
+  it.each(Object.keys(classifiers))('are the same for 1 and 3 workers: rows, %s', async (name) => {
     const place = await scratch(rowFiles);
     const digests = [];
-    for (const workers of [1, 4]) {
+    for (const workers of [1, 3]) {
       const storeDir = place.path(`stores-${workers}`);
       const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name], storeDir };
       const { corpus } = await prepare(configure('classify', data, workers));
@@ -46,10 +46,10 @@ describe('the bytes of a store', () => {
     expect(new Set(digests).size).toBe(1);
   });
 
-  it.each(Object.keys(models))('are the same for 1 and 4 workers: text, %s', async (name) => {
+  it.each(Object.keys(models))('are the same for 1 and 3 workers: text, %s', async (name) => {
     const place = await scratch(textFiles);
     const digests = [];
-    for (const workers of [1, 4]) {
+    for (const workers of [1, 3]) {
       const storeDir = place.path(`stores-${workers}`);
       const data = { train: place.path('*.*'), test: 0.2, ...models[name], storeDir };
       const { corpus } = await prepare(configure('language-model', data, workers));
