@@ -36,6 +36,7 @@ export const predictCommand = (context: Context) =>
         describe: 'Files or globs; standard input when there are none',
       },
     },
+    mayBeEmpty: ['prefix'],
     options: {
       ...modelOptions,
       ...readingOptions,
@@ -130,8 +131,14 @@ function planReading(
   { format, encoding, delimiter, quote, text, label, onBadRow }: ReadingArguments,
 ): { paths: readonly string[]; reading: ExampleOptions } {
   const isPiped = files.length === 0;
+  const isText = (column: string | number): boolean => String(column) === String(text ?? data.text);
+  if (label !== undefined && isText(label)) {
+    throw new UserError(
+      `--label: expected another column than that of the text, got ${JSON.stringify(label)}`,
+    );
+  }
   // Where columns have no names, another one for the text is another layout.
-  const knowsLabel = data.header || text === undefined;
+  const knowsLabel = (data.header || text === undefined) && !isText(data.label);
   return {
     paths: isPiped ? ['-'] : files,
     reading: {
