@@ -51,7 +51,7 @@ export const modelOptions = {
 /** How files are read that a trained model is used on; by default as its config says. */
 export const readingOptions = {
   format: {
-    choices: ['csv', 'tsv', 'jsonl', 'text', 'parquet'] as const,
+    choices: ['csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'] as const,
     requiresArg: true,
     describe: "Layout of the files; by default that of the config, else told from each name's end",
   },

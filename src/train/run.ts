@@ -147,7 +147,7 @@ class TrainingRun {
       engine,
       {
         source: corpus.validation && evaluationBatches(config, corpus.validation),
-        createMeasure: () => taskOf(config.task).measure?.(corpus.classes.length),
+        createMeasure: () => taskOf(config.task).measure(corpus.classes),
         everySteps,
         patience: earlyStopping?.patience ?? null,
         totalSteps,
@@ -322,6 +322,7 @@ class TrainingRun {
       vocabulary: corpus.tokenizer.vocabularySize,
       classes: corpus.classes,
       classRows: corpus.manifest.statistics.train.labels,
+      classPer: taskOf(this.config.task).per,
     });
   }
 }

@@ -85,7 +85,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an unknown word',
       'task: clasify\ndata: { train: a }\n',
-      'configs/x.yaml:1:1: task: expected "classify" or "language-model", got "clasify"',
+      'configs/x.yaml:1:1: task: expected "classify", "language-model" or "tag", got "clasify"',
     ],
     [
       'text for a switch',
