@@ -11,9 +11,20 @@
   X(rnn_forward)           \
   X(rnn_backward)          \
   X(gather_rows)           \
+  X(spread_rows)           \
   X(token_sum)             \
   X(row_squares)           \
   X(weight_gradient)       \
+  X(activate)              \
+  X(multiply_slope)        \
+  X(pool)                  \
+  X(unpool)                \
+  X(attend)                \
+  X(attend_backward)       \
+  X(windows)               \
+  X(window_sum)            \
+  X(part_taps)             \
+  X(join_taps)             \
   X(softmax)               \
   X(adam)                  \
   X(sgd)                   \

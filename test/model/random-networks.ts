@@ -47,12 +47,16 @@ interface Option {
   exclusiveMaximum?: number;
   properties?: Record<string, Option>;
   required?: string[];
+  anyOf?: Option[];
+  items?: Option;
+  minItems?: number;
 }
 
 /** @throws Error for a kind of option that nothing is said about here */
 function optionOf(option: Option): fc.Arbitrary<unknown> {
   if (option.const !== undefined) return fc.constant(option.const);
   if (option.enum) return fc.constantFrom(...option.enum);
+  if (option.anyOf) return fc.oneof(...option.anyOf.map(optionOf));
   const { minimum, exclusiveMinimum, maximum, exclusiveMaximum } = option;
   switch (option.type) {
     case 'boolean':
@@ -70,6 +74,10 @@ function optionOf(option: Option): fc.Arbitrary<unknown> {
       return fc
         .integer({ min: first, max: last })
         .map((eighths) => low + ((high - low) * eighths) / 8);
+    }
+    case 'array': {
+      const { items, minItems: minLength = 0 } = option;
+      return fc.array(optionOf(items!), { minLength, maxLength: minLength + 2, size: 'max' });
     }
     case 'object':
       return fc.record(

@@ -10,6 +10,7 @@ import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
 import {
   bindWeightGradient,
   countRows,
+  meet,
   weightGradientGroup,
   type Binding,
   type RowKernel,
@@ -167,7 +168,7 @@ export class RecurrentLayer implements BoundLayer {
           if (sum) {
             for (let unit = from; unit < to; unit++) {
               const panel = panelOfUnit(unit, inputWeight.rows);
-              sum(view.distinct, panel, panel + 1);
+              sum(0, view.distinct, panel, panel + 1);
             }
             clock.lap('embedding gradients');
           }
@@ -183,13 +184,13 @@ export class RecurrentLayer implements BoundLayer {
     if (this.#inputPer !== 'distinct') {
       this.#project(...view.places(part));
       clock.lap('input product');
-      if (share.isTeam) yield* this.#meet(part);
+      yield* meet(this.binding, part);
     }
     if (share.isTeam) {
       for (let t = -1; t < share.steps; t++) {
         this.#forward(share, t, t + 1);
         clock.lap('recurrence');
-        yield* this.#meet(part);
+        yield* meet(this.binding, part);
       }
     } else {
       this.#forward(share, -1, share.steps);
@@ -202,11 +203,11 @@ export class RecurrentLayer implements BoundLayer {
     const { backward, dInput } = this.#training!;
     const share = this.#shareOf(part);
     if (share.isTeam) {
-      yield* this.#meet(part);
+      yield* meet(this.binding, part);
       for (let t = share.steps - 1; t >= 0; t--) {
         backward(share, t, t + 1);
         clock.lap('recurrence');
-        yield* this.#meet(part);
+        yield* meet(this.binding, part);
       }
     } else {
       backward(share, 0, share.steps);
@@ -216,11 +217,6 @@ export class RecurrentLayer implements BoundLayer {
       dInput(...view.places(part));
       clock.lap('input product');
     }
-  }
-
-  *#meet(part: number): Share {
-    yield;
-    this.binding.clock.start(part);
   }
 
   /** What a part computes of its team's recurrence. */
@@ -236,7 +232,7 @@ export class RecurrentLayer implements BoundLayer {
       unit0,
       unit1,
       member: part - part0,
-      isTeam: firstPart(sizes, team + 1) - part0 > 1,
+      isTeam: view.isInTeam(part),
     };
   }
 }
