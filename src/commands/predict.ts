@@ -21,15 +21,12 @@ import {
 } from './options.js';
 import { writePredictionFile } from './prediction-file.js';
 import { inTerms, predictTerms, refuseInTerms } from './reading-terms.js';
-import { taskOf } from '../tasks/registry.js';
 import { printLines } from './table.js';
-import { answerSentences, KnownTags } from './tag-answers.js';
 
 export const predictCommand = (context: Context) =>
   defineCommand({
     command: 'predict <run> [files..]',
-    describe:
-      'Tells the class of texts, or the tags of tokens: rows of files, or lines of standard input',
+    describe: 'Tells the class of texts: rows of files, or lines of standard input',
     positionals: {
       ...runPositional,
       files: {
@@ -39,7 +36,6 @@ export const predictCommand = (context: Context) =>
         describe: 'Files or globs; standard input when there are none',
       },
     },
-    mayBeEmpty: ['prefix'],
     options: {
       ...modelOptions,
       ...readingOptions,
@@ -52,7 +48,7 @@ export const predictCommand = (context: Context) =>
       out: {
         type: 'string',
         requiresArg: true,
-        describe: 'File to write (.csv, .jsonl or .conll); standard output by default',
+        describe: 'File to write (.csv or .jsonl); standard output by default',
       },
       overwrite: {
         type: 'boolean',
@@ -60,10 +56,9 @@ export const predictCommand = (context: Context) =>
         describe: 'Lets --out replace a file that predict did not write',
       },
       to: {
-        choices: ['csv', 'jsonl', 'conll'] as const,
+        choices: ['csv', 'jsonl'] as const,
         requiresArg: true,
-        describe:
-          'Layout of the output; by default that of --out, else csv, of tagged tokens that of the input',
+        describe: 'Layout of the output; by default that of --out, else csv',
       },
       prefix: {
         type: 'string',
@@ -80,7 +75,7 @@ export const predictCommand = (context: Context) =>
       },
     },
     async run({ run, files, out, overwrite, to, prefix, batchSize, ...args }) {
-      const layout = to ?? (out === undefined ? undefined : layoutOf(out));
+      const layout = to ?? layoutOf(out);
       const predict = async (output: Writable, isOutput: (file: Stats) => boolean) => {
         const { openModel, readBatches } = await context.loadLibrary();
         const model = await openModel(run, toOpenOptions(args, context));
@@ -89,12 +84,9 @@ export const predictCommand = (context: Context) =>
           const { paths, reading } = planReading(model, files, args);
           const notify = (message: string) => printLines(context.stderr, [message]);
           const batches = sparing(readBatches(paths, reading, notify), out ?? '', isOutput);
-          const isTagger = taskOf(model.config.task).gives === 'tokens';
-          const known = isTagger ? new KnownTags(model.classes) : new KnownLabels(model.classes);
-          const lines =
-            known instanceof KnownTags
-              ? answerSentences(model, batches, batchSize, known, layoutOfTags(layout), prefix)
-              : answer(model, batches, batchSize, known, openWriter(layout, model, prefix));
+          const known = new KnownLabels(model.classes);
+          const writer = openAnswerWriter(layout, model.classes, prefix);
+          const lines = answer(model, batches, batchSize, known, writer);
           try {
             const isWhole = await writeAnswers(lines, output, context);
             const sentences = known.describe();
@@ -133,20 +125,13 @@ interface ReadingArguments {
 
 /** What is read, and how: as the model's data was read, but for what is asked for. */
 function planReading(
-  { config: { data, task } }: Pick<TrainedModel, 'config'>,
+  { config: { data } }: Pick<TrainedModel, 'config'>,
   files: readonly string[],
   { format, encoding, delimiter, quote, text, label, onBadRow }: ReadingArguments,
 ): { paths: readonly string[]; reading: ExampleOptions } {
   const isPiped = files.length === 0;
-  const isText = (column: string | number): boolean => String(column) === String(text ?? data.text);
-  if (label !== undefined && isText(label)) {
-    throw new UserError(
-      `--label: expected another column than that of the text, got ${JSON.stringify(label)}`,
-    );
-  }
-  const tagged = taskOf(task).gives === 'tokens';
   // Where columns have no names, another one for the text is another layout.
-  const knowsLabel = (data.header || text === undefined) && !isText(data.label);
+  const knowsLabel = data.header || text === undefined;
   return {
     paths: isPiped ? ['-'] : files,
     reading: {
@@ -154,8 +139,7 @@ function planReading(
       delimiter: delimiter ?? data.delimiter,
       quote: quote ?? data.quote,
       // Whoever pipes text into a model sends a row a line, in the encoding of terminals.
-      format: format ?? (isPiped ? (tagged ? 'conll' : 'text') : data.format),
-      ...(tagged && { tagged }),
+      format: format ?? (isPiped ? 'text' : data.format),
       encoding: encoding ?? (isPiped ? undefined : data.encoding),
       textUnit: isPiped ? 'line' : data.textUnit,
       text: text ?? data.text,
@@ -228,26 +212,9 @@ async function* sparing(
   }
 }
 
-function openWriter(
-  layout: Layout | 'conll' | undefined,
-  { classes }: TrainedModel,
-  prefix: string,
-): AnswerWriter {
-  if (layout !== 'conll') return openAnswerWriter(layout ?? 'csv', classes, prefix);
-  throw new UserError('--to: expected csv or jsonl for a classifier, got conll');
-}
-
-function layoutOfTags(layout: Layout | 'conll' | undefined): 'conll' | 'jsonl' | undefined {
-  if (layout !== 'csv') return layout;
-  throw new UserError('--to: expected conll or jsonl for a tagger, got csv');
-}
-
-function layoutOf(out: string): Layout | 'conll' {
-  const extension = extname(out);
+function layoutOf(out: string | undefined): Layout {
+  const extension = out === undefined ? '.csv' : extname(out);
   if (extension === '.csv') return 'csv';
   if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
-  if (extension === '.conll') return 'conll';
-  throw new UserError(
-    `--out: expected a name that ends in .csv, .jsonl or .conll, or --to, got ${out}`,
-  );
+  throw new UserError(`--out: expected a name that ends in .csv or .jsonl, or --to, got ${out!}`);
 }

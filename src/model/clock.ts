@@ -5,8 +5,6 @@ export const CLOCKS = [
   'gather',
   'input product',
   'recurrence',
-  'convolution',
-  'pooling',
   'dropout',
   'norm',
   'joins',

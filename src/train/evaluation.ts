@@ -22,18 +22,14 @@ export function trainingOptions(
   { task, train }: Config,
   { trainSources }: Pick<Corpus, 'trainSources'>,
 ): BatchOptions {
-  const { rows: dealt, per } = taskOf(task);
   const { batchSize, seed, sequenceLength, bucketBatches } = train;
   const shares = trainSources.map(({ rows, tokens, weight }) => ({
-    size: dealt === 'apart' ? rows : tokens,
+    size: taskOf(task).rows === 'apart' ? rows : tokens,
     weight,
   }));
-  return dealt === 'apart'
-    ? {
-        ...{ rows: dealt, tagged: per === 'token' },
-        ...{ batchSize, seed, shuffle: true, bucketBatches, shares },
-      }
-    : { rows: dealt, batchSize, sequenceLength, shares };
+  return taskOf(task).rows === 'apart'
+    ? { rows: 'apart', batchSize, seed, shuffle: true, bucketBatches, shares }
+    : { rows: 'joined', batchSize, sequenceLength, shares };
 }
 
 /**
@@ -42,12 +38,9 @@ export function trainingOptions(
  */
 export function evaluationBatches(config: Config, store: TokenStore): BatchSource {
   const { batchSize, seed, sequenceLength } = config.train;
-  const { rows, per } = taskOf(config.task);
+  const { rows } = taskOf(config.task);
   if (rows === 'apart') {
-    return createBatches(store, {
-      ...{ rows, tagged: per === 'token' },
-      ...{ batchSize, seed, shuffle: false, bucketBatches: 1 },
-    });
+    return createBatches(store, { rows, batchSize, seed, shuffle: false, bucketBatches: 1 });
   }
   const streams = Math.max(1, Math.min(batchSize, Math.floor((store.tokens - 1) / sequenceLength)));
   return createBatches(store, { rows, batchSize: streams, sequenceLength });

@@ -16,8 +16,7 @@ const columnName = {
 const readingOptions: Options<ExampleOptions> = {
   text: { ...columnName, required: true },
   label: columnName,
-  format: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'),
-  tagged: flag,
+  format: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet'),
   delimiter: {
     expected: 'one character',
     fits: (value) => typeof value === 'string' && value.length === 1,

@@ -106,13 +106,8 @@ export function splitOptions({
   lowerCase,
   split,
   lineEnd,
-  zeroDigits = false,
-}: Pick<WordConfig, 'filters' | 'lowerCase' | 'split' | 'lineEnd' | 'zeroDigits'>): SplitOptions {
-  const options = {
-    ...{ filters: filters ?? kerasFilters, lowerCase, split },
-    // Where it is not asked for it is not there: files made before are the same.
-    ...(zeroDigits && { zeroDigits }),
-  };
+}: Pick<WordConfig, 'filters' | 'lowerCase' | 'split' | 'lineEnd'>): SplitOptions {
+  const options = { filters: filters ?? kerasFilters, lowerCase, split };
   return lineEnd === undefined ? options : { ...options, lineEnd };
 }
 

@@ -91,7 +91,7 @@ export function usePreparation() {
 }
 
 export function configure(
-  task: Config['task'],
+  task: 'classify' | 'language-model',
   data: Record<string, unknown>,
   workers = 1,
 ): Config {
