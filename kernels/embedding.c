@@ -27,22 +27,44 @@ void KERNEL(gather_rows)(char *base, const double *args) {
 }
 
 typedef struct {
+  double from, from_stride, panels; /* [panels][distinct][16] */
+  double index;                     /* int32 [places]: which distinct token stands there */
+  double out, out_stride;           /* [panels][places][16] */
+  double row0, row1;
+} spread_args;
+
+/* Every place gets what its distinct token has. */
+void KERNEL(spread_rows)(char *base, const double *args) {
+  const spread_args *x = (const spread_args *)args;
+  const int32_t *index = I32(base, x->index);
+  for (size_t panel = 0; panel < (size_t)x->panels; panel++) {
+    const float *from = F32(base, x->from) + panel * (size_t)x->from_stride;
+    float *out = F32(base, x->out) + panel * (size_t)x->out_stride;
+    for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++)
+      UNROLL for (int v = 0; v < PV; v++)
+        vstore(out + row * PANEL + v * VL, vload(from + (size_t)index[row] * PANEL + v * VL));
+  }
+}
+
+typedef struct {
   double gradient, gradient_stride;  /* [panels][tokens][16] */
   double starts, positions;          /* int32 [distinct + 1], int32 [tokens]: where each distinct token stands, in global order */
   double out, out_stride;            /* [panels][distinct][16] */
-  double distinct, panel0, panel1;
+  double adds;                       /* whether sums are added to what is there */
+  double distinct0, distinct1, panel0, panel1;
 } token_sum_args;
 
 /* Segment sum: out[d] = sum of the gradients at the positions of distinct token d, in global order. */
 void KERNEL(token_sum)(char *base, const double *args) {
   const token_sum_args *x = (const token_sum_args *)args;
   const int32_t *starts = I32(base, x->starts), *positions = I32(base, x->positions);
+  const int adds = x->adds != 0;
   for (size_t panel = (size_t)x->panel0; panel < (size_t)x->panel1; panel++) {
     const float *gradient = F32(base, x->gradient) + panel * (size_t)x->gradient_stride;
     float *out = F32(base, x->out) + panel * (size_t)x->out_stride;
-    for (size_t d = 0; d < (size_t)x->distinct; d++) {
+    for (size_t d = (size_t)x->distinct0; d < (size_t)x->distinct1; d++) {
       vf sum[PV];
-      UNROLL for (int v = 0; v < PV; v++) sum[v] = vzero();
+      UNROLL for (int v = 0; v < PV; v++) sum[v] = adds ? vload(out + d * PANEL + (size_t)v * VL) : vzero();
       for (int32_t i = starts[d]; i < starts[d + 1]; i++) {
         const float *row = gradient + (size_t)positions[i] * PANEL;
         UNROLL for (int v = 0; v < PV; v++) sum[v] = vadd(sum[v], vload(row + v * VL));

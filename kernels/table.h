@@ -10,12 +10,21 @@
   X(gru_backward)          \
   X(rnn_forward)           \
   X(rnn_backward)          \
-  X(rnn_relu_forward)      \
-  X(rnn_relu_backward)     \
   X(gather_rows)           \
+  X(spread_rows)           \
   X(token_sum)             \
   X(row_squares)           \
   X(weight_gradient)       \
+  X(activate)              \
+  X(multiply_slope)        \
+  X(pool)                  \
+  X(unpool)                \
+  X(attend)                \
+  X(attend_backward)       \
+  X(windows)               \
+  X(window_sum)            \
+  X(part_taps)             \
+  X(join_taps)             \
   X(softmax)               \
   X(adam)                  \
   X(sgd)                   \
@@ -29,8 +38,6 @@
   X(pack)                  \
   X(pack_bias)             \
   X(dropout)               \
-  X(drop_rows)             \
-  X(drop_weights)          \
   X(evaluate)              \
   X(peak)
 

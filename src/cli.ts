@@ -13,6 +13,7 @@ import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
 import { packageVersion } from './package-root.js';
 import { printable, printableLine } from './system/printable.js';
+import { shellWord } from './system/shell-word.js';
 import { programName } from './system/program-name.js';
 import { asUserError } from './system/system-errors.js';
 
@@ -97,11 +98,24 @@ function describeMisuse(
   if (message.startsWith('Did you mean ')) {
     return `Unknown command ${argv[0]!}; ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
   }
+  const starved = /^Not enough arguments following: (.*)$/m.exec(message)?.[1];
+  if (starved !== undefined) {
+    const next = argv[argv.indexOf(`--${starved}`) + 1];
+    const form = next?.startsWith('-')
+      ? `; one that begins with a dash is written --${starved}=${shellWord(next)}`
+      : '';
+    return `--${starved}: expected a value behind it${form}`;
+  }
   const unknown = /^Unknown (?:argument|command)s?: (.*)$/m.exec(message);
   if (unknown !== null) {
     // yargs also lists the camelCase twin of every option.
     const name = unknown[1]!.split(', ')[0]!;
     if (argv.includes(name)) return `Unknown ${name === argv[0] ? 'command' : 'argument'} ${name}`;
+    // There are no options of one letter.
+    const dashed = argv.find((each) => /^-[^-]./.test(each) && each.slice(1).startsWith(name));
+    if (dashed !== undefined) {
+      return `Unknown option ${dashed}; a file of that name is written ./${dashed}`;
+    }
     const near = findNearest(name, optionNames);
     return `Unknown option --${name}${near === undefined ? '' : `; did you mean --${near}?`}`;
   }

@@ -32,8 +32,10 @@ export interface StartEvent {
   /** Size of the vocabulary, and the names of the classes in id order where there are any. */
   vocabulary: number;
   classes: string[];
-  /** Rows of each class to train on, in the same order. */
+  /** Rows of each class to train on, or tokens of each tag, in the same order. */
   classRows: readonly number[];
+  /** What has a class each; a row when absent. */
+  classPer?: 'row' | 'token';
 }
 
 export interface PrepareEvent {
@@ -78,6 +80,8 @@ export interface EvaluationEvent {
   accuracy: number;
   /** exp(loss); for language models. */
   perplexity?: number;
+  /** Of whole entities; for taggers. */
+  f1?: number;
   targets: number;
   duration: number;
   best: boolean;

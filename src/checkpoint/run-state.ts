@@ -6,6 +6,7 @@ import { optimizerSchema } from '../config/optimizer-schema.js';
 import { UserError } from '../errors.js';
 import { keptOf } from '../optimizers/registry.js';
 import { explainDisk, readText, type RunFileSystem } from '../system/disk.js';
+import { checkpointName, isCheckpointName, parseHiddenName } from './checkpoint-names.js';
 import { readSafetensorsHeader, type TensorEntry } from './safetensors.js';
 
 /** `state.json` of a checkpoint: where the run stands, and what tells whether the checkpoint is whole. */
@@ -67,7 +68,7 @@ export function formatState(progress: Progress, files: RunState['files']): strin
 /**
  * Reads and checks `state.json` of a checkpoint directory.
  *
- * @throws UserError naming the file when it is missing or damaged
+ * @throws UserError naming the file when it is missing or damaged, or the directory when it has the name of another step
  */
 export async function readState(checkpoint: string, fs: RunFileSystem = nodeFs): Promise<RunState> {
   const file = path.join(checkpoint, STATE_FILE);
@@ -88,7 +89,18 @@ export async function readState(checkpoint: string, fs: RunFileSystem = nodeFs):
   if (digestText(unsigned) !== state.sha256) {
     throw new UserError(`${file}: damaged: its content does not fit its own SHA-256`);
   }
+  expectOwnName(checkpoint, state.step);
   return state;
+}
+
+/** A run tells its checkpoints by their names: under that of another step one would be taken for what it is not. */
+function expectOwnName(checkpoint: string, step: number): void {
+  const directory = path.basename(path.resolve(checkpoint));
+  const name = parseHiddenName(directory)?.name ?? directory;
+  if (!isCheckpointName(name) || name === checkpointName(step)) return;
+  throw new UserError(
+    `${checkpoint}: damaged or renamed: expected the checkpoint ${name}, but by its ${STATE_FILE} it is ${checkpointName(step)}`,
+  );
 }
 
 /** SHA-256 of a text, as 64 hexadecimal digits. */

@@ -119,6 +119,7 @@ interface Table {
 
 function toTable(fields: RowFields | undefined): Table | undefined {
   if (fields === undefined || 'cells' in fields) return fields;
+  if ('lines' in fields) return { columns: ['text'], cells: [fields.lines.join('\n')] };
   // Of members with one name the last counts, as in JavaScript.
   const members = new Map(readMembers(fields.json));
   return { columns: [...members.keys()], cells: Array.from(members.values(), textOfValue) };
@@ -169,6 +170,7 @@ class JsonAnswers implements AnswerWriter {
       const inside = fields.json.slice(1, -1).trim();
       return inside === '' ? [] : [inside];
     }
+    if ('lines' in fields) return [`"lines":${JSON.stringify(fields.lines)}`];
     const { columns, cells } = fields;
     if (this.#checked !== columns) {
       this.#refuseTaken(row, columns);

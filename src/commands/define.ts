@@ -5,6 +5,7 @@ import type {
   Options,
   PositionalOptions,
 } from 'yargs';
+import { UserError } from '../errors.js';
 import { expectOnce } from './options.js';
 
 /** A command as yargs takes it, together with the names of its options for spelling hints. */
@@ -24,11 +25,13 @@ export function defineCommand<
   describe: string;
   positionals: Positionals;
   options: Named;
+  /** Options whose value may be a text of no characters. */
+  mayBeEmpty?: readonly (keyof Named)[];
   run: (
     args: ArgumentsCamelCase<InferredOptionTypes<Positionals> & InferredOptionTypes<Named>>,
   ) => Promise<void>;
 }): Command<InferredOptionTypes<Positionals> & InferredOptionTypes<Named>> {
-  const { command, describe, positionals, options, run } = definition;
+  const { command, describe, positionals, options, mayBeEmpty = [], run } = definition;
   return {
     command,
     describe,
@@ -41,9 +44,25 @@ export function defineCommand<
     },
     handler: (args) => {
       refuseRepeated(args, options);
+      refuseEmpty(args, Object.keys(positionals), (name) => `<${name}>`);
+      const filled = Object.keys(options).filter((name) => !mayBeEmpty.includes(name));
+      refuseEmpty(args, filled, (name) => `--${name}`);
       return run(args);
     },
   };
+}
+
+/** A variable of a shell that is empty, most likely. */
+function refuseEmpty(
+  args: Record<string, unknown>,
+  names: readonly string[],
+  label: (name: string) => string,
+): void {
+  for (const name of names) {
+    const given = args[name];
+    if (given !== '' && !(Array.isArray(given) && given.includes(''))) continue;
+    throw new UserError(`${label(name)}: expected a value, got ""`);
+  }
 }
 
 /** Only some options are lists. */

@@ -2,6 +2,7 @@ import { UserError } from '../errors.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
 import { taskOf } from '../tasks/registry.js';
+import type { Score } from '../tasks/task.js';
 import { printableName } from '../system/printable.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
@@ -52,7 +53,7 @@ export const evaluateCommand = (context: Context) =>
           step,
           data: on,
           ...result,
-          ...(result.confusion && { classes }),
+          ...((result.confusion ?? result.entities) && { classes }),
         };
         printLines(context.stdout, json ? [JSON.stringify(report)] : describe(result, model, on));
       } finally {
@@ -112,31 +113,42 @@ async function evaluateFiles(
 }
 
 function describe(result: Evaluation, model: TrainedModel, on: string): string[] {
-  const { loss, accuracy, perplexity, targets, confusion } = result;
+  const { loss, accuracy, perplexity, targets, confusion, precision, recall, f1, entities } =
+    result;
   const what = `${taskOf(model.config.task).per}s`;
   const lines = [
     `${model.checkpoint} on ${on}: ${formatCount(targets)} ${what}`,
     `loss ${loss.toFixed(4)}  accuracy ${formatShare(accuracy)}${perplexity === undefined ? '' : `  perplexity ${perplexity.toFixed(3)}`}`,
   ];
+  if (precision !== undefined && recall !== undefined && f1 !== undefined) {
+    lines.push(
+      `entities: precision ${formatShare(precision)}  recall ${formatShare(recall)}  F1 ${formatShare(f1)}`,
+    );
+  }
+  if (entities !== undefined) {
+    return [...lines, '', ...describeScores('entity', Object.entries(entities))];
+  }
   if (confusion === undefined) return lines;
-  const rows = measureClasses(confusion).map(({ precision, recall, f1, support }, id) => [
-    printableName(model.classes[id]!),
+  const scores = measureClasses(confusion).map((score, id): [string, Score] => [
+    model.classes[id]!,
+    score,
+  ]);
+  return [...lines, '', ...describeScores('class', scores)];
+}
+
+function describeScores(what: string, scores: readonly (readonly [string, Score])[]): string[] {
+  const rows = scores.map(([name, { precision, recall, f1, support }]) => [
+    printableName(name),
     precision.toFixed(3),
     recall.toFixed(3),
     f1.toFixed(3),
     formatCount(support),
   ]);
-  return [
-    ...lines,
-    '',
-    ...formatTable([['class', 'precision', 'recall', 'F1', 'support'], ...rows]),
-  ];
+  return formatTable([[what, 'precision', 'recall', 'F1', 'support'], ...rows]);
 }
 
 /** Precision, recall, F1 and number of rows of each class; 0 where a share has no rows to it. */
-export function measureClasses(
-  confusion: readonly (readonly number[])[],
-): { precision: number; recall: number; f1: number; support: number }[] {
+export function measureClasses(confusion: readonly (readonly number[])[]): Score[] {
   const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
   return confusion.map((row, id) => {
     const right = row[id]!;

@@ -10,6 +10,7 @@ export const generateCommand = (context: Context) =>
     command: 'generate <run>',
     describe: 'Writes text with a trained language model',
     positionals: runPositional,
+    mayBeEmpty: ['prompt'],
     options: {
       ...modelOptions,
       prompt: {
@@ -41,7 +42,7 @@ export const generateCommand = (context: Context) =>
       },
       seed: {
         type: 'string',
-        coerce: wholeNumber('seed', 0),
+        coerce: wholeNumber('seed', 0, 2 ** 32 - 1),
         default: 1,
         requiresArg: true,
         describe: 'The same seed writes the same text',

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { formatConfig, loadConfig, type NamedConfig } from '../config/load.js';
 import type { LayerSummary } from '../model/summary.js';
 import { formatBytes, formatCount, formatShare } from '../observe/figures.js';
+import { UserError } from '../errors.js';
 import { describeChanges } from '../run/config-changes.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
 import type { RunStart } from '../run/history.js';
@@ -13,6 +14,7 @@ import {
   type RunState,
 } from '../checkpoint/run-state.js';
 import { readSafetensorsHeader } from '../checkpoint/safetensors.js';
+import type { RunDirectory } from '../run/run-directory.js';
 import { readTrainedConfig } from '../run/trained-config.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
@@ -42,11 +44,22 @@ export const inspectCommand = (context: Context) =>
       run: { ...runPositional.run, describe: `${runPositional.run.describe}; or a config file` },
     },
     options: {
-      checkpoint: { ...modelOptions.checkpoint, default: 'latest' },
+      checkpoint: {
+        ...modelOptions.checkpoint,
+        describe: `${modelOptions.checkpoint.describe.split(';')[0]!}; the latest by default`,
+      },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object' },
     },
     async run({ run, checkpoint, json }) {
-      if (await isConfigFile(run)) {
+      if (await isFile(run)) {
+        if (!/\.ya?ml$/.test(run)) {
+          throw new UserError(
+            `${run}: expected the directory of a run or of a checkpoint, or a config file (.yaml), got another file`,
+          );
+        }
+        if (checkpoint !== undefined) {
+          throw new UserError(`--checkpoint: expected beside a run, and ${run} is a config file`);
+        }
         const { layers, note } = await summarizeFile(run);
         const lines = json
           ? [JSON.stringify({ layers, note })]
@@ -64,10 +77,10 @@ export const inspectCommand = (context: Context) =>
 /** Reads and checks a checkpoint and what its run's directory says. */
 async function inspect(
   run: string,
-  which: string,
+  which: string | undefined,
   notify: (message: string) => void,
 ): Promise<Inspection> {
-  const { run: directory, checkpoint } = await findCheckpoint(run, which);
+  const { run: directory, checkpoint } = await findCheckpoint(run, which, 'latest');
   const state = await verifyCheckpoint(checkpoint);
   const tensors = await readSafetensorsHeader(join(checkpoint, MODEL_FILE));
   const config = await readTrainedConfig(directory, checkpoint, state, notify);
@@ -79,7 +92,7 @@ async function inspect(
     weights: state.files[MODEL_FILE]!.sha256,
     state,
     config,
-    history: await directory.readHistory(notify),
+    history: await readHistory(directory, notify),
     parameters: tensors.map(({ name, shape, dtype, begin, end }) => {
       return { name, dtype, shape, bytes: end - begin };
     }),
@@ -131,8 +144,21 @@ function describe(inspection: Inspection) {
   ];
 }
 
-async function isConfigFile(path: string): Promise<boolean> {
-  if (!/\.ya?ml$/.test(path)) return false;
+/** A history that is damaged is no reason to show nothing of the rest. */
+async function readHistory(
+  directory: RunDirectory,
+  notify: (message: string) => void,
+): Promise<RunStart[]> {
+  try {
+    return await directory.readHistory(notify);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    notify(error.message);
+    return [];
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => undefined))?.isFile() === true;
 }
 

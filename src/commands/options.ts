@@ -26,7 +26,7 @@ export const configOptions = {
 
 export const computeOptions = {
   workers: {
-    coerce: wholeNumber('workers', 1),
+    coerce: wholeNumber('workers', 1, 1024),
     requiresArg: true,
     type: 'string',
     describe: 'Threads that compute; every core by default',
@@ -41,9 +41,9 @@ export const computeOptions = {
 export const modelOptions = {
   checkpoint: {
     type: 'string',
-    default: 'best',
     requiresArg: true,
-    describe: "Which of the run's checkpoints: best, latest or a name such as step-00001200",
+    describe:
+      "Which of the run's checkpoints: best, latest or a name such as step-00001200; the best by default",
   },
   ...computeOptions,
 } satisfies Record<string, Options>;
@@ -51,7 +51,7 @@ export const modelOptions = {
 /** How files are read that a trained model is used on; by default as its config says. */
 export const readingOptions = {
   format: {
-    choices: ['csv', 'tsv', 'jsonl', 'text', 'parquet'] as const,
+    choices: ['csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'] as const,
     requiresArg: true,
     describe: "Layout of the files; by default that of the config, else told from each name's end",
   },
@@ -92,7 +92,7 @@ export const runPositional = {
 /** Options for `openModel`; what it has to tell goes where errors go. */
 export function toOpenOptions(
   args: {
-    checkpoint: string;
+    checkpoint: string | undefined;
     workers: number | undefined;
     backend: 'auto' | 'native' | 'wasm' | 'reference' | undefined;
   },
@@ -100,21 +100,26 @@ export function toOpenOptions(
 ): OpenOptions {
   const { checkpoint, workers, backend } = args;
   return {
-    checkpoint,
+    ...(checkpoint !== undefined && { checkpoint }),
     ...(workers !== undefined && { workers }),
     ...(backend !== undefined && { backend }),
     notify: (message) => printLines(stderr, [message]),
   };
 }
 
-/** A check for `--name`: a whole number of at least `minimum`. */
-export function wholeNumber(name: string, minimum: number): (given: unknown) => number {
+/** A check for `--name`: a whole number from `minimum` to `maximum`. */
+export function wholeNumber(
+  name: string,
+  minimum: number,
+  maximum = Infinity,
+): (given: unknown) => number {
+  const range = maximum === Infinity ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
   return (given) => {
     expectOnce(name, given);
     const value = toNumber(given);
-    if (!Number.isSafeInteger(value) || value < minimum) {
+    if (!Number.isSafeInteger(value) || value < minimum || value > maximum) {
       throw new UserError(
-        `--${name}: expected a whole number of at least ${minimum}, got ${JSON.stringify(given)}`,
+        `--${name}: expected a whole number ${range}, got ${JSON.stringify(given)}`,
       );
     }
     return value;

@@ -21,12 +21,15 @@ import {
 } from './options.js';
 import { writePredictionFile } from './prediction-file.js';
 import { inTerms, predictTerms, refuseInTerms } from './reading-terms.js';
+import { taskOf } from '../tasks/registry.js';
 import { printLines } from './table.js';
+import { answerSentences, KnownTags } from './tag-answers.js';
 
 export const predictCommand = (context: Context) =>
   defineCommand({
     command: 'predict <run> [files..]',
-    describe: 'Tells the class of texts: rows of files, or lines of standard input',
+    describe:
+      'Tells the class of texts, or the tags of tokens: rows of files, or lines of standard input',
     positionals: {
       ...runPositional,
       files: {
@@ -36,6 +39,7 @@ export const predictCommand = (context: Context) =>
         describe: 'Files or globs; standard input when there are none',
       },
     },
+    mayBeEmpty: ['prefix'],
     options: {
       ...modelOptions,
       ...readingOptions,
@@ -48,7 +52,7 @@ export const predictCommand = (context: Context) =>
       out: {
         type: 'string',
         requiresArg: true,
-        describe: 'File to write (.csv or .jsonl); standard output by default',
+        describe: 'File to write (.csv, .jsonl or .conll); standard output by default',
       },
       overwrite: {
         type: 'boolean',
@@ -56,9 +60,10 @@ export const predictCommand = (context: Context) =>
         describe: 'Lets --out replace a file that predict did not write',
       },
       to: {
-        choices: ['csv', 'jsonl'] as const,
+        choices: ['csv', 'jsonl', 'conll'] as const,
         requiresArg: true,
-        describe: 'Layout of the output; by default that of --out, else csv',
+        describe:
+          'Layout of the output; by default that of --out, else csv, of tagged tokens that of the input',
       },
       prefix: {
         type: 'string',
@@ -75,7 +80,7 @@ export const predictCommand = (context: Context) =>
       },
     },
     async run({ run, files, out, overwrite, to, prefix, batchSize, ...args }) {
-      const layout = to ?? layoutOf(out);
+      const layout = to ?? (out === undefined ? undefined : layoutOf(out));
       const predict = async (output: Writable, isOutput: (file: Stats) => boolean) => {
         const { openModel, readBatches } = await context.loadLibrary();
         const model = await openModel(run, toOpenOptions(args, context));
@@ -84,9 +89,12 @@ export const predictCommand = (context: Context) =>
           const { paths, reading } = planReading(model, files, args);
           const notify = (message: string) => printLines(context.stderr, [message]);
           const batches = sparing(readBatches(paths, reading, notify), out ?? '', isOutput);
-          const known = new KnownLabels(model.classes);
-          const writer = openAnswerWriter(layout, model.classes, prefix);
-          const lines = answer(model, batches, batchSize, known, writer);
+          const isTagger = taskOf(model.config.task).gives === 'tokens';
+          const known = isTagger ? new KnownTags(model.classes) : new KnownLabels(model.classes);
+          const lines =
+            known instanceof KnownTags
+              ? answerSentences(model, batches, batchSize, known, layoutOfTags(layout), prefix)
+              : answer(model, batches, batchSize, known, openWriter(layout, model, prefix));
           try {
             const isWhole = await writeAnswers(lines, output, context);
             const sentences = known.describe();
@@ -125,13 +133,20 @@ interface ReadingArguments {
 
 /** What is read, and how: as the model's data was read, but for what is asked for. */
 function planReading(
-  { config: { data } }: Pick<TrainedModel, 'config'>,
+  { config: { data, task } }: Pick<TrainedModel, 'config'>,
   files: readonly string[],
   { format, encoding, delimiter, quote, text, label, onBadRow }: ReadingArguments,
 ): { paths: readonly string[]; reading: ExampleOptions } {
   const isPiped = files.length === 0;
+  const isText = (column: string | number): boolean => String(column) === String(text ?? data.text);
+  if (label !== undefined && isText(label)) {
+    throw new UserError(
+      `--label: expected another column than that of the text, got ${JSON.stringify(label)}`,
+    );
+  }
+  const tagged = taskOf(task).gives === 'tokens';
   // Where columns have no names, another one for the text is another layout.
-  const knowsLabel = data.header || text === undefined;
+  const knowsLabel = (data.header || text === undefined) && !isText(data.label);
   return {
     paths: isPiped ? ['-'] : files,
     reading: {
@@ -139,7 +154,8 @@ function planReading(
       delimiter: delimiter ?? data.delimiter,
       quote: quote ?? data.quote,
       // Whoever pipes text into a model sends a row a line, in the encoding of terminals.
-      format: format ?? (isPiped ? 'text' : data.format),
+      format: format ?? (isPiped ? (tagged ? 'conll' : 'text') : data.format),
+      ...(tagged && { tagged }),
       encoding: encoding ?? (isPiped ? undefined : data.encoding),
       textUnit: isPiped ? 'line' : data.textUnit,
       text: text ?? data.text,
@@ -212,9 +228,26 @@ async function* sparing(
   }
 }
 
-function layoutOf(out: string | undefined): Layout {
-  const extension = out === undefined ? '.csv' : extname(out);
+function openWriter(
+  layout: Layout | 'conll' | undefined,
+  { classes }: TrainedModel,
+  prefix: string,
+): AnswerWriter {
+  if (layout !== 'conll') return openAnswerWriter(layout ?? 'csv', classes, prefix);
+  throw new UserError('--to: expected csv or jsonl for a classifier, got conll');
+}
+
+function layoutOfTags(layout: Layout | 'conll' | undefined): 'conll' | 'jsonl' | undefined {
+  if (layout !== 'csv') return layout;
+  throw new UserError('--to: expected conll or jsonl for a tagger, got csv');
+}
+
+function layoutOf(out: string): Layout | 'conll' {
+  const extension = extname(out);
   if (extension === '.csv') return 'csv';
   if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
-  throw new UserError(`--out: expected a name that ends in .csv or .jsonl, or --to, got ${out!}`);
+  if (extension === '.conll') return 'conll';
+  throw new UserError(
+    `--out: expected a name that ends in .csv, .jsonl or .conll, or --to, got ${out}`,
+  );
 }

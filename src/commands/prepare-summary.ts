@@ -80,12 +80,14 @@ function describeClasses(manifest: Manifest): string[] {
   const splits = splitsOf(manifest);
   const rows = classes.slice(0, classesShown).map((name, id) => [
     printableName(name),
-    ...splits.flatMap(({ split, told }) => {
+    ...splits.flatMap(({ told }) => {
       const count = told.labels[id]!;
-      return [formatCount(count), formatShare(count / split.rows)];
+      const all = told.labels.reduce((sum, each) => sum + each, 0);
+      return [formatCount(count), formatShare(all === 0 ? 0 : count / all)];
     }),
   ]);
-  const header = ['class', ...splits.flatMap(({ name }) => [name, ''])];
+  const isTagged = manifest.splits.train.tagsFile !== undefined;
+  const header = [isTagged ? 'tag' : 'class', ...splits.flatMap(({ name }) => [name, ''])];
   const rest = classes.length - rows.length;
   return ['', ...formatTable([header, ...rows]), ...(rest > 0 ? [`and ${rest} more`] : [])];
 }

@@ -45,14 +45,13 @@ export const trainCommand = (context: Context) =>
       },
       'metrics-port': {
         type: 'string',
-        coerce: wholeNumber('metrics-port', 0),
+        coerce: wholeNumber('metrics-port', 0, 65_535),
         requiresArg: true,
         describe: 'Serves the live page and /metrics on this port; 0 picks a free one',
       },
     },
     async run({ config: file, set, workers, backend, resume, override, runDir, metricsPort }) {
       if (override && !resume) throw new UserError('--override: expected with --resume only');
-      if (runDir === '') throw new UserError('--run-dir: expected the name of a directory, got ""');
       const config = await loadConfig(file, [
         ...listOverrides({ workers, backend, 'metrics.port': metricsPort }),
         ...set,

@@ -56,17 +56,19 @@ export const dataSchema = z.strictObject({
     .optional()
     .describe('Held-out files, or a fraction of the training rows.'),
   format: z
-    .enum(['csv', 'tsv', 'jsonl', 'text', 'parquet'])
+    .enum(['csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'])
     .optional()
     .describe("How the files are laid out; by default told from the file name's extension."),
   text: column
     .default('text')
     .describe(
-      'Column (CSV, Parquet) or field (JSONL) that holds the text. Dots lead into objects and arrays: `mail.parts.0`. Of a CSV also the number of the column, from 1.',
+      'Column (CSV, Parquet) or field (JSONL) that holds the text. Dots lead into objects and arrays: `mail.parts.0`. Of a CSV also the number of the column, from 1. For `tag` what holds the tokens: a number of CoNLL columns, the first by default; a field with a list, `tokens` by default.',
     ),
   label: column
     .default('label')
-    .describe('Column or field that holds the class; for `classify` only.'),
+    .describe(
+      'Column or field that holds the class; for `tag` what holds the tags: a number of CoNLL columns, the last by default; a field with a list, `tags` by default.',
+    ),
   header: z
     .boolean()
     .default(true)
@@ -97,7 +99,7 @@ export const dataSchema = z.strictObject({
   tokenizer: tokenizerSchema.prefault({ kind: 'word' }).describe('How text becomes token ids.'),
   maxLength: count
     .default(256)
-    .describe('Longest row in tokens (classify); longer ones are truncated.'),
+    .describe('Longest row in tokens (classify, tag); longer ones are truncated.'),
   truncate: z
     .enum(['pre', 'post'])
     .default('post')

@@ -11,6 +11,7 @@ import type { ParameterPlan } from './parameters.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
 import type { WorkGroup } from './work/shares.js';
+import type { Share } from './work/teams.js';
 
 /** Rows [row0, row1) or units of a kernel. */
 export type RowKernel = (row0: number, row1: number) => void;
@@ -120,6 +121,8 @@ export function bindWeightGradient(
     orderInput?: IndexTensor;
     /** How far tokens lie one behind the other in both orders. */
     runs?: IndexTensor;
+    /** Where it is formed, if not where the parameter's lies. */
+    out?: Tensor;
   },
 ): RowKernel {
   const { backend, scratch } = binding;
@@ -131,7 +134,7 @@ export function bindWeightGradient(
     ...sumOrder(binding, per),
     ...(operands.orderInput && { orderInput: operands.orderInput }),
     ...(operands.runs && { runs: operands.runs }),
-    out: weight.gradient!,
+    out: operands.out ?? weight.gradient!,
     rows: weight.rows,
     // Biases of the same rows have the same gradient, which lies in one place.
     ...(biases.length > 0 && {
@@ -161,6 +164,13 @@ export function bindHandOver(
   const isThere = isSamePlace(from.matrix, to.matrix) && from.column === to.column;
   if (isThere && to.start === 'zero') return undefined;
   return backend.bind(copyColumns, { from, to, columns, adds: to.start === 'result' });
+}
+
+/** Waits for the other members of a part's team, if there are any. */
+export function* meet({ view, clock }: Binding, part: number): Share {
+  if (!view.isInTeam(part)) return;
+  yield;
+  clock.start(part);
 }
 
 /** Rows of a signal in a batch. */

@@ -5,6 +5,8 @@ export const CLOCKS = [
   'gather',
   'input product',
   'recurrence',
+  'convolution',
+  'pooling',
   'dropout',
   'norm',
   'joins',

@@ -7,6 +7,7 @@ import { bindUpdate, type Binding, type RowKernel } from './binding.js';
 import { Clock } from './clock.js';
 import type { BoundLayer, BoundSignal, RowPasses, SequencePasses } from './layer.js';
 import type { BoundLoss, LossMode } from './loss.js';
+import { asMatrix } from './parameters.js';
 import type { NetworkPlan } from './plan.js';
 import type { Signal } from './signal.js';
 import { SLOT } from './sizes.js';
@@ -243,7 +244,11 @@ export class Network {
       .map(({ name, units, shape }): WorkGroup => {
         // Also of rows without a gradient: they still have momentum.
         const gradient = sparse.find(({ parameter }) => parameter === name);
-        return { units, cost: shape[1] ?? 1, run: bindUpdate(this.#binding, name, gradient) };
+        return {
+          units,
+          cost: asMatrix(shape)[1] ?? 1,
+          run: bindUpdate(this.#binding, name, gradient),
+        };
       });
     return [...groups, ...alone];
   }

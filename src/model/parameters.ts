@@ -47,6 +47,11 @@ export function elementsOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 
+/** Rows and columns: what a row holds stands side by side. A vector has rows alone. */
+export function asMatrix([rows, ...rest]: readonly number[]): number[] {
+  return rest.length > 0 ? [rows!, elementsOf(rest)] : [rows!];
+}
+
 /** A weight matrix. */
 export function matrix(
   name: string,

@@ -8,7 +8,7 @@ import { describeNetwork } from './describe.js';
 import type { Carried, PlannedNetworkLayer } from './layer.js';
 import type { PlannedLoss } from './loss.js';
 import { lossKind } from './losses/registry.js';
-import type { Parameter, ParameterPlan } from './parameters.js';
+import { asMatrix, type Parameter, type ParameterPlan } from './parameters.js';
 import { planGradients, type NetworkGradients } from './signal-gradients.js';
 import { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
@@ -54,8 +54,9 @@ export interface NetworkPlan {
   attempt: BufferSpec;
 }
 
-/** Kernels that a layer binds at most, and doubles that the arguments of one take at most. */
+/** Kernels that a layer binds at most, and more for each parameter; doubles that the arguments of one take at most. */
 const KERNELS_OF_LAYER = 24;
+const KERNELS_OF_PARAMETER = 6;
 const KERNEL_ARGUMENTS = 32;
 
 /** Adds every buffer of a network to a heap plan. Pure: the same sizes give the same plan on every thread. */
@@ -72,7 +73,8 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   if (!values) throw new Error('the top layer has no outputs of its own');
   const reverses = layers.some((layer) => layer.reverses);
   const threads = threadPlaces(sizes.parts);
-  const widest = Math.max(...parameters.map(({ shape: [, columns = 1] }) => columns));
+  const widest = Math.max(...parameters.map(({ shape }) => asMatrix(shape)[1] ?? 1));
+  const kernels = KERNELS_OF_LAYER * (layers.length + 1) + KERNELS_OF_PARAMETER * parameters.length;
   return {
     sizes,
     optimizer,
@@ -100,10 +102,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     ),
     clocks: heap.doubles('clocks', sizes.parts, PANEL),
     argumentSpaces: Array.from({ length: threads }, (_, thread) =>
-      heap.doubles(
-        `kernel arguments ${thread}`,
-        SLOTS * KERNELS_OF_LAYER * (layers.length + 1) * KERNEL_ARGUMENTS,
-      ),
+      heap.doubles(`kernel arguments ${thread}`, SLOTS * kernels * KERNEL_ARGUMENTS),
     ),
     threadOwners: heap.indices('thread owners', threads),
     progress: heap.indices('progress', sizes.parts, PANEL),
@@ -157,7 +156,8 @@ function planParameter(
   sizes: NetworkSizes,
   states: readonly string[],
 ): ParameterPlan {
-  const { name, shape, units, gradientKind } = parameter;
+  const { name, units, gradientKind } = parameter;
+  const shape = asMatrix(parameter.shape);
   const value = heap.tensor(name, shape);
   if (!sizes.training) return { ...parameter, value, states: [] };
   const { kind } = gradientKind;

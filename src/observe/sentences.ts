@@ -31,14 +31,16 @@ export function describeStart(event: StartEvent): string[] {
 const classesNamed = 12;
 
 /** "Rows to train on by class: ham 1,200 (80.0 %), spam 300 (20.0 %)". */
-function describeClasses({ classes, classRows, trainRows }: StartEvent): string {
+function describeClasses({ classes, classRows, classPer }: StartEvent): string {
+  const all = classRows.reduce((sum, rows) => sum + rows, 0);
   const named = classes.slice(0, classesNamed).map((name, id) => {
     const rows = classRows[id]!;
-    return `${printableName(name)} ${formatCount(rows)} (${formatShare(rows / trainRows)})`;
+    return `${printableName(name)} ${formatCount(rows)} (${formatShare(all === 0 ? 0 : rows / all)})`;
   });
   const rest = classes.length - named.length;
   const more = rest > 0 ? ` and ${formatCount(rest)} more` : '';
-  return `Rows to train on by class: ${named.join(', ')}${more}`;
+  const what = classPer === 'token' ? 'Tokens to train on by tag' : 'Rows to train on by class';
+  return `${what}: ${named.join(', ')}${more}`;
 }
 
 export function describePrepare(event: PrepareEvent, pace?: PreparePace): string {
@@ -90,7 +92,8 @@ export function describeFigures(figures: Figures): string {
 export function describeEvaluation(event: EvaluationEvent): string {
   const perplexity =
     event.perplexity === undefined ? '' : `, perplexity ${event.perplexity.toFixed(3)}`;
-  return `Evaluation after step ${formatCount(event.step)}: ${event.split} loss ${event.loss.toFixed(4)}, accuracy ${formatShare(event.accuracy)}${perplexity}${event.best ? ' (best so far)' : ''}`;
+  const f1 = event.f1 === undefined ? '' : `, F1 ${formatShare(event.f1)}`;
+  return `Evaluation after step ${formatCount(event.step)}: ${event.split} loss ${event.loss.toFixed(4)}, accuracy ${formatShare(event.accuracy)}${perplexity}${f1}${event.best ? ' (best so far)' : ''}`;
 }
 
 export function describeCheckpoint(event: CheckpointEvent): string {

@@ -122,9 +122,23 @@ export function learningRateAt(
   const found = scheduleKind(kind);
   const rateAt = (after: number): number =>
     learningRate *
-    found.factor(options, { step: after, steps: steps - warmupSteps, stepsPerEpoch });
+    // Nothing is left of a run that ends in its warm-up; the first rate is there all the same.
+    found.factor(options, { step: after, steps: Math.max(1, steps - warmupSteps), stepsPerEpoch });
   if (step < warmupSteps) return (rateAt(0) * (step + 1)) / warmupSteps;
   return rateAt(step - warmupSteps);
+}
+
+/**
+ * A sentence where a run ends in its warm-up, so that the full rate is never reached.
+ *
+ * @param steps of the whole run
+ */
+export function describeWarmup(warmupSteps: number, steps: number): string | undefined {
+  if (warmupSteps < steps || steps === 0 || warmupSteps === 0) return undefined;
+  return (
+    `train.optimizer.schedule.warmupSteps: the learning rate rises for ${warmupSteps} steps, and the run ends after ${steps}: ` +
+    'the schedule that was to follow never begins.'
+  );
 }
 
 /** From one value to another in half a cosine wave. */

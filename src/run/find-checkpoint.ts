@@ -8,24 +8,29 @@ import { readState, STATE_FILE, verifyCheckpoint, type RunState } from '../check
 /**
  * Finds a checkpoint: `run` is the directory of a run, or of one of its checkpoints.
  *
- * @param which `best`, `latest` or the name of a checkpoint; by default the best, or else the latest
- * @throws UserError when there is none, or when `run` is another checkpoint than the one that is named
+ * @param which `best`, `latest` or the name of a checkpoint
+ * @param usual what is meant of a run where nothing is asked for: the best, or else the latest
+ * @throws UserError when there is none, when `run` is a checkpoint and another one is asked for, or one without a run
  */
 export async function findCheckpoint(
   run: string,
-  which = 'best',
+  which?: string,
+  usual: 'best' | 'latest' = 'best',
 ): Promise<{ run: RunDirectory; checkpoint: string }> {
+  const what = await nodeFs.stat(run).catch(() => undefined);
+  if (what !== undefined && !what.isDirectory()) {
+    throw new UserError(
+      `${run}: expected the directory of a run or of a checkpoint, got a file that is no directory`,
+    );
+  }
   if (await exists(path.join(run, STATE_FILE))) {
     const name = path.basename(path.resolve(run));
-    if (which !== 'best' && which !== 'latest' && which !== name) {
+    if (which !== undefined && which !== name) {
       throw new UserError(
         `${run} is the checkpoint ${name}, but ${which} is asked for: name the run's directory, or leave out --checkpoint`,
       );
     }
-    return {
-      run: new RunDirectory(path.dirname(path.dirname(path.resolve(run)))),
-      checkpoint: run,
-    };
+    return { run: await findRunOf(run), checkpoint: run };
   }
   const directory = new RunDirectory(run);
   const names = await directory.listCheckpoints();
@@ -34,13 +39,25 @@ export async function findCheckpoint(
       `${run}: expected the directory of a run or of a checkpoint, found no checkpoint`,
     );
   }
-  const name = await resolveName(directory, names, which);
+  const name = await resolveName(directory, names, which ?? usual);
   if (!names.includes(name)) {
     throw new UserError(
       `${run}: there is no checkpoint ${name}: expected one of ${names.join(', ')}`,
     );
   }
   return { run: directory, checkpoint: path.join(directory.checkpoints, name) };
+}
+
+/** The run of a checkpoint that is named by its directory, or by a link to it. */
+async function findRunOf(checkpoint: string): Promise<RunDirectory> {
+  for (const place of [path.resolve(checkpoint), await nodeFs.realpath(checkpoint)]) {
+    const run = new RunDirectory(path.dirname(path.dirname(place)));
+    if (run.checkpoints === path.dirname(place)) return run;
+  }
+  throw new UserError(
+    `${checkpoint}: a checkpoint alone cannot be used: expected it below the run's directory, in checkpoints/, ` +
+      'with the config.yaml and vocabulary.json of the run that it was trained in',
+  );
 }
 
 /**

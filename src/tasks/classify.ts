@@ -6,18 +6,21 @@ export const classify = {
   learns: 'the class of a row',
   model: 'a classifier',
   does: 'predicts classes',
+  call: 'classify',
   command: 'predict',
   rows: 'apart',
   carries: false,
+  gives: 'text',
+  formats: ['csv', 'tsv', 'jsonl', 'parquet'],
+  expects: 'CSV, TSV, JSONL or Parquet',
   per: 'row',
   target: 'class',
   check({ data: { format, text, label } }: TaskConfig): TaskProblem[] {
     const problems: TaskProblem[] = [];
-    if (format === 'text') {
+    if (format === 'text' || format === 'conll') {
       problems.push({
         path: ['data', 'format'],
-        message:
-          'expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
+        message: `expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "${format}"`,
       });
     }
     if (String(text) === String(label)) {
@@ -29,7 +32,7 @@ export const classify = {
     return problems;
   },
   measure(classes) {
-    const confusion = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
+    const confusion = classes.map(() => new Array<number>(classes.length).fill(0));
     return {
       add({ rows, targets, predicted }) {
         for (let row = 0; row < rows; row++) confusion[targets[row]!]![predicted[row]!]! += 1;

@@ -6,13 +6,24 @@ export const languageModel = {
   learns: 'the next token of a text',
   model: 'a language model',
   does: 'generates',
+  call: 'generate',
   command: 'generate',
   rows: 'joined',
   carries: true,
+  gives: 'text',
+  formats: ['csv', 'tsv', 'jsonl', 'text', 'parquet'],
+  expects: 'text, CSV, TSV, JSONL or Parquet',
   per: 'token',
   target: 'next token',
-  check({ model }: TaskConfig): TaskProblem[] {
-    return model.layers.flatMap(({ direction }, index) =>
+  check({ model, data: { format } }: TaskConfig): TaskProblem[] {
+    const problems: TaskProblem[] = [];
+    if (format === 'conll') {
+      problems.push({
+        path: ['data', 'format'],
+        message: 'expected a layout of texts for a language model, got "conll"',
+      });
+    }
+    const backwards = model.layers.flatMap(({ direction }, index) =>
       direction === 'forwards'
         ? []
         : {
@@ -20,6 +31,7 @@ export const languageModel = {
             message: `expected "forwards" for a language model, got "${direction}": a layer that reads from the end has seen the token that is to be predicted`,
           },
     );
+    return [...problems, ...backwards];
   },
   measure() {
     return { add: () => undefined, result: (loss) => ({ perplexity: Math.exp(loss) }) };

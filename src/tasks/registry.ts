@@ -1,9 +1,14 @@
 import { classify } from './classify.js';
 import { languageModel } from './language-model.js';
+import { tag } from './tag.js';
 import type { Task } from './task.js';
 
 /** Every task, by its name in a config. */
-const tasks = { [classify.kind]: classify, [languageModel.kind]: languageModel } as const;
+const tasks = {
+  [classify.kind]: classify,
+  [languageModel.kind]: languageModel,
+  [tag.kind]: tag,
+} as const;
 
 export type TaskKind = keyof typeof tasks;
 export const TASKS = Object.keys(tasks) as [TaskKind, ...TaskKind[]];

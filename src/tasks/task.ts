@@ -10,7 +10,8 @@ export interface Task {
   /** A model of it, and what that does, for messages: "a classifier" that "predicts classes". */
   readonly model: string;
   readonly does: string;
-  /** The command that uses its models. */
+  /** The call of a model that answers, and the command that uses it. */
+  readonly call: 'classify' | 'generate' | 'tag';
   readonly command: 'predict' | 'generate';
   /**
    * How rows become batches: `apart`, each whole in one batch and one split; or `joined` to one stream of tokens that is cut
@@ -19,6 +20,11 @@ export interface Task {
   readonly rows: 'apart' | 'joined';
   /** Whether a row starts from the state that the row in its place of the batch before has ended with. */
   readonly carries: boolean;
+  /** What the rows of a source give: a text, which the tokenizer cuts, or their tokens, each with its tag. */
+  readonly gives: 'text' | 'tokens';
+  /** Layouts of files that can be read, and how they are called. */
+  readonly formats: readonly string[];
+  readonly expects: string;
   /** What has a target, which is what is read of the top: a row, or each of its tokens. */
   readonly per: 'row' | 'token';
   /** What a target is: a class that the source names, or the token that follows. */
@@ -26,7 +32,7 @@ export interface Task {
   /** What is wrong with a config that its schema passed. */
   check(config: TaskConfig): TaskProblem[];
   /** What an evaluation finds out beside loss and accuracy. */
-  measure?(classes: number): Measure;
+  measure(classes: readonly string[]): Measure | undefined;
 }
 
 /** The part of a config that tasks look at. */
@@ -35,6 +41,13 @@ export interface TaskConfig {
     readonly format?: string | undefined;
     readonly text: string | number;
     readonly label: string | number;
+    readonly tokenizer: {
+      readonly kind: string;
+      readonly filters?: string | undefined;
+      readonly split?: string;
+      readonly lineEnd?: string | undefined;
+      readonly outOfVocabulary?: string | null;
+    };
   };
   readonly model: { readonly layers: readonly { readonly direction: string }[] };
 }
@@ -63,9 +76,22 @@ export interface ComparedBatch {
   readonly tokenPlaces: Int32Array;
 }
 
+export interface Score {
+  precision: number;
+  recall: number;
+  f1: number;
+  support: number;
+}
+
 export interface Measures {
   /** exp(loss); for language models. */
   perplexity?: number;
   /** `confusion[truth][predicted]` counts rows; for classifiers. */
   confusion?: number[][];
+  /** Of whole entities, as conlleval counts them: 0 where a share has nothing to it; for taggers. */
+  precision?: number;
+  recall?: number;
+  f1?: number;
+  /** The same for each type of entity, by name; `support` counts the true ones. */
+  entities?: Record<string, Score>;
 }

@@ -94,11 +94,11 @@ export class BadSteps {
     const layout = this.engine.layout(slot);
     const losses = heap.flat(plan.loss.losses);
     const rows = Array.from({ length: layout.header[HEADER.rows]! }, (_, k) => k);
-    // Losses are by row, or by token of rows that are all of one length.
-    const perRow = layout.header[HEADER.targets]! / rows.length;
+    const { rowStart, tokenPlaces } = layout;
     const bad = rows.filter((row) => {
-      const first = plan.top.per === 'row' ? row : layout.tokenPlaces[layout.rowStart[row]!]!;
-      return !losses.subarray(first, first + perRow).every(Number.isFinite);
+      if (plan.top.per === 'row') return !Number.isFinite(losses[row]);
+      const places = tokenPlaces.subarray(rowStart[row], rowStart[row + 1]);
+      return !places.every((place) => Number.isFinite(losses[place]));
     });
     return (bad.length > 0 ? bad : rows).map((k) => layout.rowSource[k]!);
   }

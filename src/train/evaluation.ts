@@ -22,14 +22,18 @@ export function trainingOptions(
   { task, train }: Config,
   { trainSources }: Pick<Corpus, 'trainSources'>,
 ): BatchOptions {
+  const { rows: dealt, per } = taskOf(task);
   const { batchSize, seed, sequenceLength, bucketBatches } = train;
   const shares = trainSources.map(({ rows, tokens, weight }) => ({
-    size: taskOf(task).rows === 'apart' ? rows : tokens,
+    size: dealt === 'apart' ? rows : tokens,
     weight,
   }));
-  return taskOf(task).rows === 'apart'
-    ? { rows: 'apart', batchSize, seed, shuffle: true, bucketBatches, shares }
-    : { rows: 'joined', batchSize, sequenceLength, shares };
+  return dealt === 'apart'
+    ? {
+        ...{ rows: dealt, tagged: per === 'token' },
+        ...{ batchSize, seed, shuffle: true, bucketBatches, shares },
+      }
+    : { rows: dealt, batchSize, sequenceLength, shares };
 }
 
 /**
@@ -38,9 +42,12 @@ export function trainingOptions(
  */
 export function evaluationBatches(config: Config, store: TokenStore): BatchSource {
   const { batchSize, seed, sequenceLength } = config.train;
-  const { rows } = taskOf(config.task);
+  const { rows, per } = taskOf(config.task);
   if (rows === 'apart') {
-    return createBatches(store, { rows, batchSize, seed, shuffle: false, bucketBatches: 1 });
+    return createBatches(store, {
+      ...{ rows, tagged: per === 'token' },
+      ...{ batchSize, seed, shuffle: false, bucketBatches: 1 },
+    });
   }
   const streams = Math.max(1, Math.min(batchSize, Math.floor((store.tokens - 1) / sequenceLength)));
   return createBatches(store, { rows, batchSize: streams, sequenceLength });

@@ -8,6 +8,7 @@ import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
 import { countParameters } from '../model/describe.js';
 import { SLOT } from '../model/sizes.js';
+import { describeWarmup } from '../optimizers/schedules.js';
 import { packageVersion } from '../package-root.js';
 import {
   admitNew,
@@ -132,6 +133,8 @@ class TrainingRun {
     // Nothing is left that could be refused: from here on the directory is written.
     await this.#begin(setting, vocabulary, resumed, evaluations?.best);
     this.#announce(setting, totalSteps, state?.step ?? 0);
+    const warmup = describeWarmup(config.train.optimizer.schedule.warmupSteps, totalSteps);
+    if (warmup !== undefined) this.#notice(warmup);
     this.#writer = new CheckpointWriter(
       this.#directory,
       new Snapshot(engine),
@@ -144,7 +147,7 @@ class TrainingRun {
       engine,
       {
         source: corpus.validation && evaluationBatches(config, corpus.validation),
-        createMeasure: () => taskOf(config.task).measure?.(corpus.classes.length),
+        createMeasure: () => taskOf(config.task).measure(corpus.classes),
         everySteps,
         patience: earlyStopping?.patience ?? null,
         totalSteps,
@@ -319,6 +322,7 @@ class TrainingRun {
       vocabulary: corpus.tokenizer.vocabularySize,
       classes: corpus.classes,
       classRows: corpus.manifest.statistics.train.labels,
+      classPer: taskOf(this.config.task).per,
     });
   }
 }

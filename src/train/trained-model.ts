@@ -48,6 +48,8 @@ export interface TrainedModel {
   readonly corpus: string;
   /** Class probabilities of each text, in the order of `classes`. */
   classify(texts: readonly string[]): Promise<Float32Array[]>;
+  /** The tag of every token of each sentence; one that is longer than `data.maxLength` is read in parts. */
+  tag(sentences: readonly (readonly string[])[]): Promise<string[][]>;
   /** Loss and accuracy over a token store that was prepared with this model's vocabulary. */
   evaluate(store: TokenStore): Promise<Evaluation>;
   /** Draws tokens one after the other and yields their text; the same seed draws the same text. */

@@ -71,7 +71,7 @@ export class Validation {
     const start = performance.now();
     const { source, createMeasure, listener } = this.options;
     const measured = await evaluate(this.engine, source!, createMeasure?.());
-    const { loss, accuracy, perplexity, targets } = measured;
+    const { loss, accuracy, perplexity, f1, targets } = measured;
     const former = this.#state;
     const { best, withoutImprovement } = former;
     // A loss that is not finite is never the best, nor could it be written down.
@@ -90,6 +90,7 @@ export class Validation {
       loss,
       accuracy,
       ...(perplexity !== undefined && { perplexity }),
+      ...(f1 !== undefined && { f1 }),
       targets,
       duration: (performance.now() - start) / 1000,
       best: isBest,

@@ -16,7 +16,8 @@ const columnName = {
 const readingOptions: Options<ExampleOptions> = {
   text: { ...columnName, required: true },
   label: columnName,
-  format: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet'),
+  format: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'),
+  tagged: flag,
   delimiter: {
     expected: 'one character',
     fits: (value) => typeof value === 'string' && value.length === 1,

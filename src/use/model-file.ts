@@ -2,6 +2,7 @@ import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
 import { encodeRow } from '../data/batches/encode-row.js';
 import type { TokenStore } from '../data/store/token-store.js';
+import { joinTokens, tokenEnd } from '../data/formats/tagged/tokens.js';
 import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
@@ -81,7 +82,7 @@ class SharedModel implements TrainedModel {
 
   classify(texts: readonly string[]): Promise<Float32Array[]> {
     return this.#calls.run(async () => {
-      this.#expectUse('predict', 'classify');
+      this.#expectUse('classify');
       // A copy: the caller's list may change before its turn comes.
       const given = copyTexts(texts);
       const results = new Array<Float32Array>(given.length);
@@ -94,6 +95,32 @@ class SharedModel implements TrainedModel {
     });
   }
 
+  tag(sentences: readonly (readonly string[])[]): Promise<string[][]> {
+    return this.#calls.run(async () => {
+      this.#expectUse('tag');
+      const given = copySentences(sentences);
+      // A sentence that is longer than any row is answered in parts.
+      const { maxLength } = this.config.data;
+      const parts = given.flatMap((tokens, sentence) =>
+        Array.from({ length: Math.ceil(tokens.length / maxLength) }, (_, part) => ({
+          sentence,
+          tokens: tokens.slice(part * maxLength, (part + 1) * maxLength),
+        })),
+      );
+      const classes = parts.map(({ tokens }) => new Int32Array(tokens.length));
+      await this.#rows.compute({
+        count: parts.length,
+        tokensOf: (part) => this.tokenizer.encode(joinTokens(parts[part]!.tokens)),
+        classesFor: (part) => classes[part]!,
+      });
+      const results = given.map((): string[] => []);
+      parts.forEach(({ sentence }, part) => {
+        for (const id of classes[part]!) results[sentence]!.push(this.classes[id]!);
+      });
+      return results;
+    });
+  }
+
   evaluate(store: TokenStore): Promise<Evaluation> {
     return this.#calls.run(() =>
       // One after the other: each goes over its store in order and may need a larger engine than the one before.
@@ -101,7 +128,7 @@ class SharedModel implements TrainedModel {
         this.#checkStore(store);
         const source = evaluationBatches(this.config, store);
         const engine = await this.#engine.fit(source);
-        const measure = taskOf(this.config.task).measure?.(this.classes.length);
+        const measure = taskOf(this.config.task).measure(this.classes);
         return evaluate(engine, source, measure, (work) => this.#engine.take(work, engine));
       }),
     );
@@ -110,7 +137,7 @@ class SharedModel implements TrainedModel {
   async *generate(options: GenerateOptions): AsyncGenerator<string, void, undefined> {
     const call = this.#calls.begin();
     try {
-      this.#expectUse('generate', 'generate');
+      this.#expectUse('generate');
       checkGenerateOptions(options);
       const given = { ...options };
       const { sequenceLength } = this.config.train;
@@ -143,9 +170,9 @@ class SharedModel implements TrainedModel {
   }
 
   /** @throws UserError where the model is for another use */
-  #expectUse(command: Task['command'], call: string): void {
-    const { model, does, command: own } = taskOf(this.config.task);
-    if (own === command) return;
+  #expectUse(call: Task['call']): void {
+    const { model, does, call: own } = taskOf(this.config.task);
+    if (own === call) return;
     throw new UserError(`${this.checkpoint} is ${model}: it ${does}, it does not ${call}`);
   }
 
@@ -178,6 +205,25 @@ function copyTexts(texts: readonly unknown[]): string[] {
     throw new UserError(
       `classify: expected text ${index} to be a string, got ${describeValue(text)}`,
     );
+  });
+}
+
+/** @throws UserError for what is no list of lists of tokens */
+function copySentences(sentences: readonly unknown[]): string[][] {
+  if (!Array.isArray(sentences)) {
+    throw new UserError(`tag: expected a list of sentences, got ${describeValue(sentences)}`);
+  }
+  return Array.from(sentences, (sentence: unknown, index) => {
+    const place = `tag: expected sentence ${index} to be a list of tokens`;
+    if (!Array.isArray(sentence)) throw new UserError(`${place}, got ${describeValue(sentence)}`);
+    return Array.from(sentence, (token: unknown) => {
+      if (typeof token === 'string' && token.trim() !== '' && !token.includes(tokenEnd)) {
+        return token;
+      }
+      throw new UserError(
+        `${place}, each a text of one line that is not empty, got ${describeValue(token)}`,
+      );
+    });
   });
 }
 

@@ -13,7 +13,9 @@ export interface Rows {
   /** What a language model's row starts from, and then what it has ended with. */
   readonly state?: CarriedState;
   /** Where a row's probabilities go: of the classes, or of the token behind its last. */
-  placeFor(row: number): Float32Array;
+  placeFor?(row: number): Float32Array;
+  /** Where the class of each of its tokens goes. */
+  classesFor?(row: number): Int32Array;
 }
 
 interface WaitingCall {
@@ -115,12 +117,17 @@ export class RowBatches {
 
   #handOut(engine: Engine, taken: readonly TakenRow[]): void {
     const { rowSource, rowStart, tokenPlaces } = engine.layout(SLOT.prediction);
+    const { predicted } = engine.compared(SLOT.prediction);
     const byRow = engine.plan.top.per === 'row';
     for (let k = 0; k < taken.length; k++) {
       const source = rowSource[k]!;
       const { call, row } = taken[source]!;
       const last = tokenPlaces[rowStart[k + 1]! - 1]!;
-      engine.probabilities(byRow ? k : last, call.rows.placeFor(row));
+      const place = call.rows.placeFor?.(row);
+      if (place) engine.probabilities(byRow ? k : last, place);
+      call.rows.classesFor?.(row).forEach((_, token, classes) => {
+        classes[token] = predicted[tokenPlaces[rowStart[k]! + token]!]!;
+      });
       if (call.rows.state) takeState(engine, SLOT.prediction, source, call.rows.state);
       call.left--;
       if (call.left === 0) call.resolve();

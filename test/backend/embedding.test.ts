@@ -1,4 +1,9 @@
-import { gatherRows, rowSquares, tokenSum } from '../../src/backend/kernels/embedding.js';
+import {
+  gatherRows,
+  rowSquares,
+  spreadRows,
+  tokenSum,
+} from '../../src/backend/kernels/embedding.js';
 import { panelsOf } from '../../src/tensor/heap.js';
 import { describeContract, type KernelCase } from './contract.js';
 import { uniform } from './workbench.js';
@@ -21,18 +26,38 @@ describeContract('gatherRows', [
   gatherCase(20, [2, 5]),
 ]);
 
-function tokenSumCase(panels: number, [from, to]: [number, number]): KernelCase {
+function spreadCase(columns: number, [from, to]: [number, number]): KernelCase {
   return {
-    name: `panels [${from}, ${to}) of ${panels}`,
+    name: `places [${from}, ${to}) of ${columns} columns`,
+    prepare(bench) {
+      const rows = bench.panels('rows', 4, columns, uniform(1, 1));
+      const index = bench.indices('index', [3, 0, 0, 2, 1, 3, 2]);
+      const out = bench.panels('out', 7, columns);
+      const call = bench.backend.bind(spreadRows, { from: rows, index, out });
+      return () => call(from, to);
+    },
+  };
+}
+
+describeContract('spreadRows', [spreadCase(1, [0, 7]), spreadCase(33, [2, 6])]);
+
+function tokenSumCase(
+  panels: number,
+  [from, to]: [number, number],
+  { distinct = [0, 4], adds = false }: { distinct?: [number, number]; adds?: boolean } = {},
+): KernelCase {
+  return {
+    name: `panels [${from}, ${to}) of ${panels}, tokens ${distinct.join(' to ')}${adds ? ', added' : ''}`,
     prepare(bench) {
       const gradient = bench.panels('gradient', 10, panels * 16, uniform(1, 1));
       // Token 0 stands in one place, token 1 in six, token 2 nowhere, token 3 in three.
       const starts = bench.indices('starts', [0, 1, 7, 7, 10]);
       const positions = bench.indices('positions', [4, 9, 0, 2, 8, 5, 1, 7, 3, 6]);
-      const out = bench.panels('out', 5, panels * 16);
-      const call = bench.backend.bind(tokenSum, { gradient, starts, positions, out });
-      // The order of additions is fixed, so that not even the oracle differs.
-      return () => call(4, from, to);
+      const out = bench.panels('out', 5, panels * 16, adds ? uniform(1, 2) : undefined);
+      // What is there is rounded once more; else the oracle rounds as often.
+      if (adds) bench.allow('out', 2 ** -21);
+      const call = bench.backend.bind(tokenSum, { gradient, starts, positions, out, adds });
+      return () => call(...distinct, from, to);
     },
   };
 }
@@ -41,6 +66,8 @@ describeContract('tokenSum', [
   tokenSumCase(1, [0, 1]),
   tokenSumCase(3, [0, 3]),
   tokenSumCase(5, [1, 4]),
+  tokenSumCase(3, [0, 3], { distinct: [1, 3] }),
+  tokenSumCase(3, [1, 3], { distinct: [0, 2], adds: true }),
 ]);
 
 function rowSquaresCase(rows: number, columns: number, [from, to]: [number, number]): KernelCase {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { runWith } from './stub.js';
+import { runWith, stubClassifier } from './stub.js';
 
 describe('a command line that cannot be understood is refused in one sentence', () => {
   test.each([
@@ -20,11 +20,11 @@ describe('a command line that cannot be understood is refused in one sentence', 
     ],
     [
       ['train', '--config', 'x', '--workers', 'many'],
-      '--workers: expected a whole number of at least 1, got "many"; see lockstep train --help\n',
+      '--workers: expected a whole number from 1 to 1024, got "many"; see lockstep train --help\n',
     ],
     [
       ['train', '--config', 'x', '--workers', '0'],
-      '--workers: expected a whole number of at least 1, got "0"; see lockstep train --help\n',
+      '--workers: expected a whole number from 1 to 1024, got "0"; see lockstep train --help\n',
     ],
     [['train', '--config', 'x', '--config', 'y'], '--config: expected once, got it 2 times\n'],
     [
@@ -44,11 +44,77 @@ describe('a command line that cannot be understood is refused in one sentence', 
       '--temperature: expected a number of at least 0, got "-1"; see lockstep generate --help\n',
     ],
     [
+      ['evaluate', 'runs/x', '--data', '-x.csv'],
+      '--data: expected a value behind it; one that begins with a dash is written --data=-x.csv; see lockstep evaluate --help\n',
+    ],
+    [
+      ['evaluate', 'runs/x', '--data'],
+      '--data: expected a value behind it; see lockstep evaluate --help\n',
+    ],
+    [
+      ['predict', 'runs/x', '-x.csv'],
+      'Unknown option -x.csv; a file of that name is written ./-x.csv; see lockstep predict --help\n',
+    ],
+    [
+      ['generate', 'runs/x', '--seed', '4294967296'],
+      '--seed: expected a whole number from 0 to 4294967295, got "4294967296"; see lockstep generate --help\n',
+    ],
+    [
+      ['train', '--config', 'x', '--workers', '1025'],
+      '--workers: expected a whole number from 1 to 1024, got "1025"; see lockstep train --help\n',
+    ],
+    [
+      ['train', '--config', 'x', '--metrics-port', '65536'],
+      '--metrics-port: expected a whole number from 0 to 65535, got "65536"; see lockstep train --help\n',
+    ],
+    [
       ['evaluate', 'x', '--split', 'test', '--data', 'a.csv'],
       'Expected either --split or --data, got both\n',
     ],
+    [['predict', 'runs/x', 'a.csv', ''], '<files>: expected a value, got ""\n'],
   ])('%j', async (argv, sentence) => {
     expect(await runWith(argv)).toEqual({ status: 1, stdout: '', stderr: sentence });
+  });
+
+  test.each(['--text a --label a', '--label body', '--text 2 --label 2'])(
+    'a label that is the text: %s',
+    async (options) => {
+      const openModel = () => Promise.resolve(stubClassifier());
+      const argv = ['predict', 'runs/x', 'a.csv', ...options.split(' ')];
+      const { status, stderr } = await runWith(argv, { openModel });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/^--label: expected another column than that of the text, got .*\n$/);
+    },
+  );
+
+  test('every option and name that is empty is told by what was typed', async () => {
+    const { stdout } = await runWith(['--help']);
+    const commands = [...stdout.matchAll(/^ {2}lockstep (\w+)( <run>)?/gm)];
+    expect(commands.length).toBeGreaterThan(7);
+    let options = 0;
+    for (const [, command, run] of commands) {
+      const positional = run === undefined ? [] : ['runs/x'];
+      const config = ['train', 'prepare'].includes(command!) ? ['--config', 'x.yaml'] : [];
+      const help = await runWith([command!, '--help']);
+      for (const [, name] of help.stdout.matchAll(/^ {2,}--([\w-]+).*\[(?:string|array)\]/gm)) {
+        if (['prompt', 'prefix'].includes(name!)) continue;
+        const given = name === 'config' ? [] : config;
+        const { status, stderr } = await runWith([
+          command!,
+          ...positional,
+          ...given,
+          `--${name!}=`,
+        ]);
+        expect(status).toBe(1);
+        expect(stderr).toMatch(/^[^\n]+\n$/);
+        expect(stderr).toMatch(new RegExp(`^--${name!}\\b`));
+        options++;
+      }
+      if (run === undefined) continue;
+      const { stderr } = await runWith([command!, '']);
+      expect(stderr).toBe('<run>: expected a value, got ""\n');
+    }
+    expect(options).toBeGreaterThan(15);
   });
 
   test('a run that is not named', async () => {

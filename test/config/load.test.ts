@@ -85,7 +85,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an unknown word',
       'task: clasify\ndata: { train: a }\n',
-      'configs/x.yaml:1:1: task: expected "classify" or "language-model", got "clasify"',
+      'configs/x.yaml:1:1: task: expected "classify", "language-model" or "tag", got "clasify"',
     ],
     [
       'text for a switch',
@@ -310,8 +310,8 @@ describe('the resolved config', () => {
       parseConfig(`${minimal}model: { layers: [${text}] }\n`, 'x.yaml').model.layers;
     const both = '{ hiddenSize: 4, direction: both }';
     expect(layers(`{ hiddenSize: 4 }, ${both}`)).toEqual([
-      { cell: 'lstm', hiddenSize: 4, direction: 'forwards', weightDropout: 0 },
-      { cell: 'lstm', hiddenSize: 4, direction: 'both', merge: 'concatenate', weightDropout: 0 },
+      { cell: 'lstm', hiddenSize: 4, direction: 'forwards' },
+      { cell: 'lstm', hiddenSize: 4, direction: 'both', merge: 'concatenate' },
     ]);
     expect(layers(both)).toEqual(layers(both.replace('}', ', merge: concatenate }')));
   });

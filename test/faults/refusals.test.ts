@@ -5,6 +5,8 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -137,7 +139,7 @@ describe('the run directory', () => {
     writeFileSync(join(own, 'checkpoints/model.pt'), 'mine');
     expect(await refusalOf(['train', '--config', config, '--run-dir', own], own)).toBe(sentence);
     const nameless = await refusalOf([...train, '--run-dir', '']);
-    expect(nameless).toBe('--run-dir: expected the name of a directory, got ""');
+    expect(nameless).toBe('--run-dir: expected a value, got ""');
   });
 
   it('that holds no run cannot be resumed, and is not made', async () => {
@@ -238,6 +240,66 @@ describe('a checkpoint', () => {
     expect(stderr.trimEnd().split('\n').at(-1)).toMatch(
       /none of its \d checkpoints is whole: start a new run with another --run-dir$/,
     );
+  });
+
+  it('under the name of another step is passed over, and refused where it is named', async () => {
+    const copy = copyRun('renamed');
+    const [ten, thirty] = [10, 30].map((step) => copy.file('', step)) as [string, string];
+    renameSync(ten, thirty);
+    for (const args of [
+      ['evaluate', copy.run, '--checkpoint', 'step-00000030'],
+      ...[
+        ['predict', thirty],
+        ['inspect', thirty],
+      ],
+    ]) {
+      expect(await refusalOf(args, copy.run)).toMatch(
+        /renamed\S*step-00000030\/?: damaged or renamed: expected the checkpoint step-00000030, but by its state\.json it is step-00000010$/,
+      );
+    }
+    const { stdout } = await succeed(cwd, ['inspect', copy.run]);
+    expect(stdout).toContain('step-00000020');
+    const { stderr } = await succeed(cwd, [...train, '--resume', '--run-dir', copy.run]);
+    expect(stderr).toMatch(/step-00000030: damaged or renamed: .*; looking for an earlier/);
+    expect(stderr).toContain(`Going on from ${copy.file('', 20)}.`);
+  });
+
+  it('alone, a file, and --checkpoint beside a checkpoint are refused; a link to a checkpoint is followed', async () => {
+    const copy = copyRun('alone');
+    const checkpoint = copy.file('', 10);
+    const alone = join(cwd, 'alone-checkpoint');
+    cpSync(checkpoint, alone, { recursive: true });
+    for (const command of ['evaluate', 'predict', 'inspect']) {
+      expect(await refusalOf([command, alone])).toMatch(
+        /^\S+alone-checkpoint: a checkpoint alone cannot be used: expected it below the run's directory/,
+      );
+      expect(await refusalOf([command, 'colours.csv'])).toMatch(
+        /^colours\.csv: expected the directory of a run or of a checkpoint, (?:got|or a config file)/,
+      );
+      for (const which of ['best', 'latest', 'step-00000020']) {
+        expect(await refusalOf([command, checkpoint, '--checkpoint', which])).toContain(
+          `is the checkpoint step-00000010, but ${which} is asked for`,
+        );
+      }
+    }
+    const link = join(cwd, 'link');
+    symlinkSync(checkpoint, link);
+    expect((await succeed(cwd, ['inspect', link])).stdout).toContain('Network');
+    const withConfig = await refusalOf(['inspect', 'classifier.yaml', '--checkpoint', 'best']);
+    expect(withConfig).toBe(
+      '--checkpoint: expected beside a run, and classifier.yaml is a config file',
+    );
+  });
+
+  it.each([
+    ['no', ''],
+    ['a damaged', '{"version": 1, "starts": [}'],
+  ])('is shown beside %s history', async (_, text) => {
+    const copy = copyRun(`history-${text.length}`);
+    writeFileSync(join(copy.run, 'history.json'), text);
+    const { stdout, stderr } = await succeed(cwd, ['inspect', copy.run]);
+    expect(stdout).toContain('none on record');
+    expect(stderr).toMatch(/^\S+history\.json: damaged: expected the starts of a run [^\n]*\n$/);
   });
 
   it('there is none of that name', async () => {

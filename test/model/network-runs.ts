@@ -8,6 +8,7 @@ import {
 } from '../../src/compute/engine.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import { asMatrix } from '../../src/model/parameters.js';
 import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
 import { diceOf, type Case, type Division } from './random-networks.js';
 
@@ -53,7 +54,7 @@ export async function start(
 async function drawParameters(engine: Engine, seed: number): Promise<void> {
   const dice = diceOf(seed);
   for (const { name, shape } of engine.plan.parameters) {
-    const bound = 1 / Math.sqrt(shape[1] ?? 1);
+    const bound = 1 / Math.sqrt(asMatrix(shape)[1] ?? 1);
     const values = engine.parameter(name);
     for (let i = 0; i < values.length; i++) {
       values[i] = Math.fround(bound * (dice(2 ** 20) / 2 ** 19 - 1));

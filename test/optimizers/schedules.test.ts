@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { learningRateAt } from '../../src/optimizers/schedules.js';
+import { describeWarmup, learningRateAt } from '../../src/optimizers/schedules.js';
 
 const kinds = ['constant', 'linear', 'cosine', 'step', 'exponential'] as const;
 const own = { every: 3, unit: 'step', gamma: 0.99 };
@@ -31,6 +31,25 @@ test('a cosine rate falls slowly, fast, slowly: half way it is half', () => {
 
 test.each(kinds)('%s: the warm-up rises in equal steps to the full rate', (kind) => {
   expect(rates(kind, 4, 12).slice(0, 5)).toEqual([0.25, 0.5, 0.75, 1, 1]);
+});
+
+test.each(kinds)('%s: a warm-up that takes all of the run, or more, rises all the same', (kind) => {
+  expect(rates(kind, 4, 4)).toEqual([0.25, 0.5, 0.75, 1]);
+  expect(rates(kind, 8, 4)).toEqual([0.125, 0.25, 0.375, 0.5]);
+});
+
+test('a warm-up that the run does not outlast is told', () => {
+  expect(describeWarmup(4, 4)).toBe(
+    'train.optimizer.schedule.warmupSteps: the learning rate rises for 4 steps, and the run ends after 4: ' +
+      'the schedule that was to follow never begins.',
+  );
+  for (const [warmup, steps] of [
+    [4, 5],
+    [0, 5],
+    [0, 0],
+  ] as const) {
+    expect(describeWarmup(warmup, steps)).toBeUndefined();
+  }
 });
 
 test('the warm-up of one cycle rises to the rate that it begins with', () => {

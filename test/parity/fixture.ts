@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { BackendKind } from '../../src/backend/select.js';
 import type { RawBatch } from '../../src/model/batch/batch-layout.js';
 import type { NetworkShape } from '../../src/model/shape.js';
+import { asMatrix } from '../../src/model/parameters.js';
 import { describeStack } from '../../src/model/stack.js';
 import type { NetworkSizes } from '../../src/model/sizes.js';
 import { allocateEngine, Engine, type StepSettings } from '../../src/compute/engine.js';
@@ -127,7 +128,7 @@ export async function setParameters(
 export function gradientOf(engine: Engine, name: string, slot: number): Float64Array {
   const { plan, heap } = engine;
   const parameter = plan.parameters.find((p) => p.name === name)!;
-  const [rows = 0, columns = 1] = parameter.shape;
+  const [rows = 0, columns = 1] = asMatrix(parameter.shape);
   if (parameter.gradient) {
     const [, padded = 1] = parameter.gradient.shape;
     return Float64Array.from(heap.flat(parameter.gradient)).filter((_, i) => i % padded < columns);

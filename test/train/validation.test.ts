@@ -67,8 +67,12 @@ it('a resume of a run that has ended says why, and what would have it go on', as
     return { last: noticesOf(done).at(-1)!, step: done.end!.step };
   };
   const steps = join(cwd, 'all steps');
-  await run(steps, ['train.maxSteps=6'], false);
-  expect(await run(steps, ['train.maxSteps=6'], true)).toEqual({
+  const warmup = 'train.optimizer.schedule.warmupSteps=6';
+  const first = await run(steps, ['train.maxSteps=6', warmup], false);
+  expect(first.last).toMatch(
+    /warmupSteps: the learning rate rises for 6 steps, and the run ends after 6: /,
+  );
+  expect(await run(steps, ['train.maxSteps=6', warmup], true)).toEqual({
     last: 'The run has done all of its steps, 6 of them: to go on, raise train.maxSteps.',
     step: 6,
   });

@@ -1,7 +1,7 @@
 import ops from 'ndarray-ops';
 import { PANEL, type DoubleTensor, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows } from './kernel.js';
-import { at, columnsOf, setElement } from './operands.js';
+import { at, columnsOf, element, setElement } from './operands.js';
 import { bytesOf, pointwise } from './work.js';
 
 export interface GatherOperands {
@@ -38,49 +38,85 @@ export const gatherRows: Kernel<GatherOperands, Rows> = {
   }),
 };
 
+export interface SpreadOperands {
+  /** [panels, distinct, 16] */
+  from: Tensor;
+  /** [places]: which distinct token stands at each */
+  index: IndexTensor;
+  /** [panels, places, 16] */
+  out: Tensor;
+}
+
+/** Gives places [place0, place1) what their distinct tokens have. */
+export const spreadRows: Kernel<SpreadOperands, Rows> = {
+  name: 'spread_rows',
+  arguments: ({ from, index, out }) => [
+    ...[at(from), from.stride[0]!, out.shape[0]!, at(index), at(out), out.stride[0]!],
+  ],
+  call: plainNumbers,
+  reference:
+    ({ from, index, out }) =>
+    (place0, place1) => {
+      for (let place = place0; place < place1; place++) {
+        for (let column = 0; column < columnsOf(out); column++) {
+          setElement(out, place, column, element(from, index.get(place), column));
+        }
+      }
+    },
+  work: ({ out }) => ({
+    kernel: 'spread rows',
+    about: out,
+    changes: [],
+    of: (place0, place1) =>
+      pointwise(out, place1 - place0, out.shape[0]! * PANEL, { visits: 2, flops: 0 }),
+  }),
+};
+
 export interface TokenSumOperands {
   gradient: Tensor;
   /** [distinct + 1]: where the positions of each distinct token begin. */
   starts: IndexTensor;
   positions: IndexTensor;
   out: Tensor;
+  /** Whether sums are added to what is there. */
+  adds?: boolean;
 }
 
-/** Sums gradient rows over the positions of each distinct token, in global order, for a range of panels. */
+/** Sums gradient rows over the positions of distinct tokens, of each in global order, for a range of panels. */
 export const tokenSum: Kernel<
   TokenSumOperands,
-  [distinct: number, panel0: number, panel1: number]
+  [distinct0: number, distinct1: number, panel0: number, panel1: number]
 > = {
   name: 'token_sum',
-  arguments: ({ gradient, starts, positions, out }) => [
+  arguments: ({ gradient, starts, positions, out, adds = false }) => [
     ...[at(gradient), gradient.stride[0]!, at(starts), at(positions)],
-    ...[at(out), out.stride[0]!],
+    ...[at(out), out.stride[0]!, adds ? 1 : 0],
   ],
   call: plainNumbers,
   reference:
-    ({ gradient, starts, positions, out }) =>
-    (distinct, panel0, panel1) => {
+    ({ gradient, starts, positions, out, adds = false }) =>
+    (distinct0, distinct1, panel0, panel1) => {
       for (let panel = panel0; panel < panel1; panel++) {
-        for (let d = 0; d < distinct; d++) {
+        for (let d = distinct0; d < distinct1; d++) {
           const row = out.pick(panel, d, null);
-          ops.assigns(row, 0);
+          if (!adds) ops.assigns(row, 0);
           for (let i = starts.get(d); i < starts.get(d + 1); i++) {
             ops.addeq(row, gradient.pick(panel, positions.get(i), null));
           }
         }
       }
     },
-  work: ({ gradient, starts, out }) => ({
+  work: ({ gradient, starts, out, adds }) => ({
     kernel: 'token sum',
     about: gradient,
-    changes: [],
-    of(distinct, panel0, panel1) {
+    changes: adds ? [out] : [],
+    of(distinct0, distinct1, panel0, panel1) {
       const columns = (panel1 - panel0) * PANEL;
-      const tokens = starts.get(distinct);
+      const tokens = starts.get(distinct1) - starts.get(distinct0);
       return {
         size: `${tokens} × ${columns}`,
         flops: tokens * columns,
-        bytes: bytesOf(out, (tokens + distinct) * columns),
+        bytes: bytesOf(out, (tokens + distinct1 - distinct0) * columns),
       };
     },
   }),

@@ -36,16 +36,17 @@ export interface CallSite {
 /** Numbers that a call may have at most. */
 export const CALL_ARGUMENTS = 8;
 
-/** For calls of one to three plain numbers. */
+/** For calls of one to four plain numbers. */
 export function plainNumbers({
   block,
   first,
   run,
-}: CallSite): (a: number, b?: number, c?: number) => void {
-  return (a, b = 0, c = 0) => {
+}: CallSite): (a: number, b?: number, c?: number, d?: number) => void {
+  return (a, b = 0, c = 0, d = 0) => {
     block[first] = a;
     block[first + 1] = b;
     block[first + 2] = c;
+    block[first + 3] = d;
     run();
   };
 }

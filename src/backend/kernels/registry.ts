@@ -1,19 +1,22 @@
+import { activate, multiplySlope } from './activation.js';
+import { attend, attendBackward } from './attention.js';
 import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
 import { copyColumns } from './columns.js';
-import { dropRows, dropWeights } from './drop-weights.js';
+import { joinTaps, partTaps, windows, windowSum } from './convolution.js';
 import { dropout } from './dropout.js';
-import { gatherRows, rowSquares, tokenSum } from './embedding.js';
+import { gatherRows, rowSquares, spreadRows, tokenSum } from './embedding.js';
 import { gruBackward, gruForward } from './gru.js';
 import { layerNormBackward, layerNormForward, layerNormGradient } from './layer-norm.js';
 import { softmax } from './loss.js';
 import { lstmBackward, lstmForward } from './lstm.js';
 import { momentum } from './momentum.js';
 import { pack, packBias } from './pack.js';
+import { pool, unpool } from './pool.js';
 import { evaluate, peak } from './probe.js';
 import { product } from './product.js';
 import { rmsprop } from './rmsprop.js';
-import { rnnBackward, rnnForward, rnnReluBackward, rnnReluForward } from './rnn.js';
+import { rnnBackward, rnnForward } from './rnn.js';
 import { sgd } from './sgd.js';
 import { weightGradient } from './weight-gradient.js';
 
@@ -26,12 +29,21 @@ export const KERNELS: readonly { readonly name: string }[] = [
   gruBackward,
   rnnForward,
   rnnBackward,
-  rnnReluForward,
-  rnnReluBackward,
   gatherRows,
+  spreadRows,
   tokenSum,
   rowSquares,
   weightGradient,
+  activate,
+  multiplySlope,
+  pool,
+  unpool,
+  attend,
+  attendBackward,
+  windows,
+  windowSum,
+  partTaps,
+  joinTaps,
   softmax,
   adam,
   sgd,
@@ -45,8 +57,6 @@ export const KERNELS: readonly { readonly name: string }[] = [
   pack,
   packBias,
   dropout,
-  dropRows,
-  dropWeights,
   evaluate,
   peak,
 ];

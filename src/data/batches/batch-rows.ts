@@ -10,6 +10,8 @@ export interface RowBatchOptions {
   readonly shuffle: boolean;
   /** Batches whose rows are sorted by length together; 1 leaves rows in the epoch's order. */
   readonly bucketBatches: number;
+  /** Whether every token has a target, its tag; else every row has one, its label. */
+  readonly tagged?: boolean;
   /** The store's sources, in order, with their weights; all rows once an epoch when absent. */
   readonly shares?: readonly Share[];
 }

@@ -14,9 +14,9 @@ export interface HostBatch {
   tokens: Int32Array;
   /** Where each row begins in `tokens`; `rowStart[rows]` is where the last ends. [maxRows + 1] */
   rowStart: Int32Array;
-  /** Class of each row; for `classify`. [maxRows] */
+  /** Class of each row, where rows have targets. [maxRows] */
   labels: Int32Array;
-  /** The token that follows each token; for language models. [maxTokens] */
+  /** Of each token, where tokens have targets: the token that follows, or its tag. [maxTokens] */
   targets: Int32Array;
   /** Whether carried hidden state is zero at the start of this batch. */
   startsFresh: boolean;

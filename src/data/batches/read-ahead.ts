@@ -210,9 +210,9 @@ class SharedBatch implements HostBatch {
 
 const HEADER_LENGTH = 2;
 
-/** Lengths of a slot's arrays: header, rowStart, labels, tokens and, for language models, targets. */
-function slotLengths({ rows }: BatchOptions, { maxRows, maxTokens }: BatchSizes): number[] {
-  const targets = rows === 'joined' ? maxTokens : 0;
+/** Lengths of a slot's arrays: header, rowStart, labels, tokens and, where tokens have them, targets. */
+function slotLengths(options: BatchOptions, { maxRows, maxTokens }: BatchSizes): number[] {
+  const targets = options.rows === 'joined' || options.tagged === true ? maxTokens : 0;
   return [HEADER_LENGTH, maxRows + 1, maxRows, maxTokens, targets];
 }
 

@@ -2,6 +2,8 @@ import { UserError } from '../../errors.js';
 import { readCsvRows } from './csv/csv-rows.js';
 import { decodeWindows1252 } from '../input/encodings.js';
 import { readJsonRows } from './json/jsonl.js';
+import { readConllRows } from './tagged/conll.js';
+import { readTaggedJson } from './tagged/tagged-json.js';
 import { RowError } from './row-error.js';
 import type { readParquetRows } from './parquet/parquet-rows.js';
 import type { FaultyRow, ParsedBatch, ParsedRow, RowFields, RowOptions } from './rows.js';
@@ -71,7 +73,8 @@ export async function* readBatches(
   options: ExampleOptions,
   notify: Notify = () => undefined,
 ): AsyncGenerator<RowBatch, void, undefined> {
-  const request = { patterns: paths, format: options.format, key: 'input' };
+  const { format, tagged } = options;
+  const request = { patterns: paths, format, tagged, key: 'input' };
   for (const { source } of await listSources(request, notify)) {
     yield* readSource(source, options);
   }
@@ -174,11 +177,15 @@ function parseSource(
     case 'tsv':
       return readCsvRows(source, options, decoding, extent, observe);
     case 'jsonl':
-      return readJsonRows(readPieces(), source, options);
+      return options.tagged === true
+        ? readTaggedJson(readPieces(), source, options)
+        : readJsonRows(readPieces(), source, options);
     case 'text':
       if (options.label !== undefined && options.mayLackLabel !== true)
         throw explainNoLabels(source);
       return readTextRows(readPieces(), source, options);
+    case 'conll':
+      return readConllRows(readPieces(), source, options);
     case 'parquet':
       return readParquet(source, options, decoding, extent, observe);
   }

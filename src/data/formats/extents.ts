@@ -37,7 +37,10 @@ export async function listExtents(
           file,
           size,
           targetBytes,
-          source.format === 'text' && options.textUnit === 'paragraph' ? blankLine : lineFeed,
+          source.format === 'conll' ||
+            (source.format === 'text' && options.textUnit === 'paragraph')
+            ? blankLine
+            : lineFeed,
         );
     return ends.map((end, i) => ({ start: ends[i - 1] ?? 0, end }));
   } finally {

@@ -8,6 +8,8 @@ export interface RowOptions {
   readonly text: string | number;
   /** Column or field that holds the class; when absent, rows have no label. */
   readonly label?: string | number | undefined;
+  /** Whether rows are tokens with a tag each: `text` and `label` name them, and the row's text is a token a line. */
+  readonly tagged?: boolean | undefined;
   /** What stands between the cells of a CSV; by default a comma, in a TSV a tab. */
   readonly delimiter?: string | undefined;
   /**
@@ -30,8 +32,8 @@ export interface RowOptions {
   readonly mayLackLabel?: boolean | undefined;
 }
 
-/** All that a row holds: cells under columns, or an object as it stands in a JSONL. */
-export type RowFields = TableFields | ObjectFields;
+/** All that a row holds: cells under columns, an object as it stands in a JSONL, or lines of CoNLL columns. */
+export type RowFields = TableFields | ObjectFields | LineFields;
 
 export interface TableFields {
   /** The same array for all rows of a file. */
@@ -41,6 +43,12 @@ export interface TableFields {
 
 export interface ObjectFields {
   readonly json: string;
+}
+
+export interface LineFields {
+  /** That stand before the sentence and belong to none, such as `-DOCSTART-`. */
+  readonly before: readonly string[];
+  readonly lines: readonly string[];
 }
 
 /** A row, or why it is none. */

@@ -5,7 +5,7 @@ import { findFiles, type FoundFile } from './find-files.js';
 
 /** Where raw text comes from: files, globs and standard input, before a byte of them is read. */
 
-export type Format = 'csv' | 'tsv' | 'jsonl' | 'text' | 'parquet';
+export type Format = 'csv' | 'tsv' | 'jsonl' | 'text' | 'parquet' | 'conll';
 export type Compression = 'gzip' | 'zstd';
 
 /** The name that stands for standard input. */
@@ -38,6 +38,7 @@ const formatOfExtension: Record<string, Format> = {
   text: 'text',
   md: 'text',
   parquet: 'parquet',
+  conll: 'conll',
 };
 
 const compressed = /\.(gz|zst)$/i;
@@ -50,6 +51,8 @@ export interface SourceRequest {
   readonly patterns: readonly string[];
   /** Of all the files; told from each file's extension when absent. */
   readonly format: Format | undefined;
+  /** Whether rows are tokens with tags: then names that tell nothing else are columns of these. */
+  readonly tagged?: boolean | undefined;
   /** Names the option in messages (`data.train`). */
   readonly key: string;
   /** Begins messages about a pattern: where the option names it (`config.yaml:3:10: `). */
@@ -73,7 +76,7 @@ export interface ListedSource {
  *   extension that tells nothing.
  */
 export async function listSources(
-  { patterns, format, key, introduce = () => '' }: SourceRequest,
+  { patterns, format, tagged = false, key, introduce = () => '' }: SourceRequest,
   notify: Notify,
 ): Promise<ListedSource[]> {
   const listed = new Map<string, ListedSource>();
@@ -82,7 +85,10 @@ export async function listSources(
     for (const { path, identity } of await expand(name, `${introduce(pattern)}${key}`)) {
       const known = listed.get(identity);
       if (known !== undefined) again.push([path, known.source.path]);
-      else listed.set(identity, { source: describeSource(path, format, key), identity, pattern });
+      else {
+        const source = describeSource(path, format, tagged, key);
+        listed.set(identity, { source, identity, pattern });
+      }
     }
   }
   if (again.length > 0) notify(`${key} ${describeRepeated(again)}`);
@@ -105,8 +111,13 @@ async function expand(pattern: string, key: string): Promise<FoundFile[]> {
   return findFiles(pattern, key);
 }
 
-function describeSource(path: string, given: Format | undefined, key: string): Source {
-  const format = given ?? guessFormat(path, key);
+function describeSource(
+  path: string,
+  given: Format | undefined,
+  tagged: boolean,
+  key: string,
+): Source {
+  const format = given ?? guessFormat(path, tagged, key);
   const ending = compressed.exec(path)?.[1]?.toLowerCase();
   if (format === 'parquet' && (ending !== undefined || path === standardInput)) {
     throw new UserError(
@@ -117,10 +128,14 @@ function describeSource(path: string, given: Format | undefined, key: string): S
   return { path, format, compression: ending === 'gz' ? 'gzip' : 'zstd' };
 }
 
-function guessFormat(path: string, key: string): Format {
-  if (path === standardInput) return 'text';
+function guessFormat(path: string, tagged: boolean, key: string): Format {
+  if (path === standardInput) return tagged ? 'conll' : 'text';
   const extension = /\.([^./\\]+)$/.exec(path.replace(compressed, ''))?.[1]?.toLowerCase() ?? '';
-  if (Object.hasOwn(formatOfExtension, extension)) return formatOfExtension[extension]!;
+  const known = Object.hasOwn(formatOfExtension, extension)
+    ? formatOfExtension[extension]!
+    : undefined;
+  if (tagged && (known === undefined || known === 'text')) return 'conll';
+  if (known !== undefined) return known;
   throw new UserError(
     `${key}: the name ${JSON.stringify(path)} does not tell the file's format: ` +
       'expected .csv, .tsv, .jsonl, .txt (.gz or .zst may follow) or .parquet, or set data.format.',

@@ -38,6 +38,7 @@ import {
   type Surveyor,
 } from './source-cache.js';
 import { writeStore } from './store-writing.js';
+import { tokenizerOf } from './given-tokens.js';
 import { countRepeats, learnVocabulary, recallVocabulary } from './vocabulary.js';
 
 /** How large the parts are into which a corpus is divided. */
@@ -108,7 +109,7 @@ async function chooseCutting(
   createPool: (size: number) => PreparePool,
 ): Promise<CuttingOptions> {
   if (plan.vocabulary !== undefined) return cuttingOptions(plan.vocabulary.tokenizer);
-  const { tokenizer } = config.data;
+  const tokenizer = tokenizerOf(config);
   if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
   const sources = plan.sources.map(({ path, from, stamp }) => [resolve(path), from, stamp]);
   const path = join(
@@ -196,6 +197,7 @@ async function writeCorpus(
   pool: PreparePool,
 ): Promise<Manifest> {
   const { task, data } = config;
+  const perToken = taskOf(task).gives === 'tokens';
   const { pieces, linesBefore } = placePieces(plan, cut);
   const plainBytes = cutting.kind === 'byte';
   const job: BuildJob = { task, fractions: plan.fractions, plainBytes, pieces, scratch };
@@ -211,7 +213,9 @@ async function writeCorpus(
   const { duplicates, ...sharedRows } = await countRepeats(job, path, pool);
 
   progress.begin('write', bytes);
-  const idBytes = tokenizer.vocabularySize <= 2 ** 16 ? 2 : 4;
+  // Tags of tokens are written as tokens are.
+  const ids = Math.max(tokenizer.vocabularySize, perToken ? classes.length : 0);
+  const idBytes = ids <= 2 ** 16 ? 2 : 4;
   const { maxLength, truncate } = data;
   const encodeJob: EncodeJob = {
     ...job,

@@ -92,7 +92,7 @@ async function plan(
   vocabulary?: KnownVocabulary,
 ): Promise<CorpusPlan> {
   const { data, task } = config;
-  const { rows, target } = taskOf(task);
+  const { rows, target, gives } = taskOf(task);
   const hasLabels = target === 'class';
   const fractions = {
     validation: typeof data.validation === 'number' ? data.validation : 0,
@@ -116,6 +116,7 @@ async function plan(
     quote,
     encoding,
     ...(hasLabels && { label }),
+    ...(gives === 'tokens' && { tagged: true }),
   };
   await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
   const options = {
@@ -156,13 +157,14 @@ async function planSources(
   notify: Notify,
 ): Promise<PlannedSource[]> {
   const { data, task } = config;
-  const hasLabels = taskOf(task).target === 'class';
+  const { formats, expects, gives } = taskOf(task);
   const listed: NamedSource[] = [];
   for (const from of ['train', 'validation', 'test'] as const) {
     const patterns = pathsOf(entries[from]);
     const request = {
       patterns,
       format: data.format,
+      tagged: gives === 'tokens',
       key: named[from],
       introduce: (pattern: number) => introduce(config, ['data', from, pattern]),
     };
@@ -170,12 +172,14 @@ async function planSources(
   }
   refuseShared(listed, entries, named);
   for (const { source, from } of listed) {
-    if (hasLabels && source.format === 'text') {
-      throw new UserError(
-        `${named[from]}: ${source.path === standardInput ? 'standard input' : source.path} is plain text, which has no labels: ` +
-          `task ${task} expects CSV, TSV, JSONL or Parquet.`,
-      );
-    }
+    if (formats.includes(source.format)) continue;
+    const what = { text: 'is plain text, which has no labels', conll: 'has CoNLL columns' };
+    const found =
+      source.format === 'text' || source.format === 'conll' ? what[source.format] : 'is a table';
+    throw new UserError(
+      `${named[from]}: ${source.path === standardInput ? 'standard input' : source.path} ${found}: ` +
+        `task ${task} expects ${expects}.`,
+    );
   }
   return Promise.all(
     listed.map(async ({ source: each, from, pattern }) => {

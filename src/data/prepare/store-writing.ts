@@ -134,6 +134,11 @@ async function allocate(
   const tokens = await open(join(dir, `${name}.tokens`), 'wx');
   await tokens.truncate(split.tokens * idBytes);
   await tokens.close();
+  if (taskOf(task).gives === 'tokens') {
+    const tags = await open(join(dir, `${name}.tags`), 'wx');
+    await tags.truncate(split.tokens * idBytes);
+    await tags.close();
+  }
   const rows = await open(join(dir, `${name}.rows`), 'wx');
   try {
     // Workers write the records of rows; here those that they do not know of.
@@ -192,7 +197,7 @@ async function finish(
   { rows, tokens, sources, statistics }: SplitPlan,
   pool: PreparePool,
 ): Promise<SplitManifest> {
-  const describe = async (kind: 'tokens' | 'rows') => {
+  const describe = async (kind: 'tokens' | 'tags' | 'rows') => {
     const path = join(dir, `${name}.${kind}`);
     // A file of gigabytes takes seconds for either.
     const [file] = await Promise.all([pool.run('checksums', { path }), sync(path)]);
@@ -203,7 +208,8 @@ async function finish(
       ? Math.min(Math.max(statistics.longest[0]!.tokens, 1), maxLength)
       : sources.reduce((most, each) => Math.max(most, each.tokens), 0);
   const [tokensFile, rowsFile] = await Promise.all([describe('tokens'), describe('rows')]);
-  return { rows, tokens, longestRow, sources, tokensFile, rowsFile };
+  const tagsFile = taskOf(task).gives === 'tokens' ? await describe('tags') : undefined;
+  return { rows, tokens, longestRow, sources, tokensFile, ...(tagsFile && { tagsFile }), rowsFile };
 }
 
 async function sync(path: string): Promise<void> {

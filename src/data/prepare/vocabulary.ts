@@ -1,6 +1,7 @@
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { taskOf } from '../../tasks/registry.js';
+import { tokenizerOf } from './given-tokens.js';
 import type { KnownVocabulary } from './plan.js';
 import { tokenizerFromJson, trainTokenizer } from '../tokenizers/kinds.js';
 import type { CuttingOptions } from '../tokenizers/local-cutter.js';
@@ -40,7 +41,8 @@ export async function learnVocabulary(
 ): Promise<Vocabulary> {
   const classes = new Set<string>();
   const hasWords = job.pieces.some(({ record }) => record.words > 0);
-  const hasClasses = taskOf(job.task).target === 'class';
+  const { target, per } = taskOf(job.task);
+  const hasClasses = target === 'class';
   if (hasWords || hasClasses) {
     await inOrder(
       job.pieces.map((_, index) => index).filter((index) => job.pieces[index]!.from === 'train'),
@@ -53,6 +55,10 @@ export async function learnVocabulary(
       },
     );
   }
+  if (per === 'token') {
+    // Rare tags stand in held-out files alone: they have a place, though nothing is learned of them.
+    for (const { record } of job.pieces) record.labels.forEach((name) => classes.add(name));
+  }
   if (hasClasses) requireTraining(job, classes);
   const { words, distinct } = hasWords ? await mergeWords(config, job, path, pool) : nothing;
   const counts = new Map(words.sort(byPlace).map(({ word, count }) => [word, count]));
@@ -60,7 +66,7 @@ export async function learnVocabulary(
     tokenizer:
       cutting.kind === 'bpe'
         ? tokenizerFromJson(cutting)
-        : trainTokenizer(config.data.tokenizer, counts),
+        : trainTokenizer(tokenizerOf(config), counts),
     classes: Array.from(classes).sort(),
     distinctTokens: hasWords ? distinct : null,
   };
@@ -73,7 +79,8 @@ export function recallVocabulary({ tokenizer, classes }: KnownVocabulary): Vocab
 
 const nothing: { words: MergedWord[]; distinct: number } = { words: [], distinct: 0 };
 
-function requireTraining({ pieces }: BuildJob, classes: ReadonlySet<string>): void {
+function requireTraining({ pieces, task }: BuildJob, classes: ReadonlySet<string>): void {
+  const { per } = taskOf(task);
   const rows = pieces
     .filter(({ from }) => from === 'train')
     .reduce((sum, { record }) => sum + record.rows, 0);
@@ -86,7 +93,7 @@ function requireTraining({ pieces }: BuildJob, classes: ReadonlySet<string>): vo
   if (classes.size === 1) {
     const [only] = classes;
     throw new UserError(
-      `The training rows have one class only, ${JSON.stringify(only)}: expected at least two.`,
+      `The training rows have one ${per === 'row' ? 'class' : 'tag'} only, ${JSON.stringify(only)}: expected at least two.`,
     );
   }
 }

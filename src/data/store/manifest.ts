@@ -24,6 +24,8 @@ const splitSchema = z.strictObject({
   sources: z.array(z.strictObject({ source: size, rows: size, tokens: size })),
   /** Ids one after the other, `idBytes` each. */
   tokensFile: fileSchema,
+  /** Where tokens have tags: their ids, as many and as wide as the tokens'. */
+  tagsFile: fileSchema.optional(),
   /** A record for each row and one that closes the last. */
   rowsFile: fileSchema,
 });
@@ -40,7 +42,7 @@ const statisticsSchema = z.strictObject({
   emptyRows: size,
   /** Rows by length before truncation: of 0 tokens, 1, 2 to 3, 4 to 7, 8 to 15, … */
   lengths: z.array(size),
-  /** Rows of each class, in the order of ids. */
+  /** Rows of each class, or tokens of each tag, in the order of ids. */
   labels: z.array(size),
   /** The longest rows before truncation, with their places. */
   longest: z.array(z.strictObject({ source: size, row: size, tokens: size })),

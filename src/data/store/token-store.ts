@@ -16,7 +16,7 @@ export interface TokenStore {
   readonly vocabulary?: StoreVocabulary | undefined;
   /**
    * Reads rows in the given order: their tokens one after the other, where each begins and, at
-   * `rowStart[rows.length]`, where the last ends, and their labels (-1 without).
+   * `rowStart[rows.length]`, where the last ends, their labels (-1 without) and, where tokens have tags, these.
    *
    * @throws RangeError when a row does not exist or does not fit.
    */
@@ -48,6 +48,8 @@ export interface RowArrays {
   /** At least one longer than the number of rows. */
   readonly rowStart: Int32Array;
   readonly labels: Int32Array;
+  /** As long as `tokens`, where tokens have tags. */
+  readonly targets?: Int32Array;
 }
 
 /** What another thread needs to read the same store. */
@@ -55,6 +57,8 @@ export interface StoreFiles {
   readonly manifest: SplitManifest;
   readonly idBytes: 2 | 4;
   readonly tokensFile: OpenFile;
+  /** Where tokens have tags. */
+  readonly tagsFile?: OpenFile;
   readonly rowsFile: OpenFile;
 }
 
@@ -75,12 +79,20 @@ export function openTokenStore(
   if (endianness() !== 'LE') throw new UserError('Token stores need a little-endian machine.');
   const openPart = (name: string, part: FileManifest): OpenFile =>
     openChecked(join(dir, name), part, join(finalDir, name));
-  const tokensFile = openPart(`${split}.tokens`, manifest.tokensFile);
+  const opened: OpenFile[] = [];
+  const open = (kind: string, part: FileManifest): OpenFile => {
+    const file = openPart(`${split}.${kind}`, part);
+    opened.push(file);
+    return file;
+  };
   try {
-    const rowsFile = openPart(`${split}.rows`, manifest.rowsFile);
-    return new FileTokenStore({ manifest, idBytes, tokensFile, rowsFile }, vocabulary);
+    const tokensFile = open('tokens', manifest.tokensFile);
+    const rowsFile = open('rows', manifest.rowsFile);
+    const tagsFile = manifest.tagsFile && open('tags', manifest.tagsFile);
+    const files = { manifest, idBytes, tokensFile, rowsFile, ...(tagsFile && { tagsFile }) };
+    return new FileTokenStore(files, vocabulary);
   } catch (error) {
-    closeChecked(tokensFile);
+    opened.forEach(closeChecked);
     throw error;
   }
 }
@@ -101,6 +113,7 @@ export class FileTokenStore implements TokenStore {
   readonly #records = Buffer.alloc(2 * recordBytes);
   readonly #tokensFile: CheckedFile;
   readonly #rowsFile: CheckedFile;
+  readonly #tagsFile: CheckedFile | undefined;
 
   constructor(
     readonly files: StoreFiles,
@@ -108,6 +121,7 @@ export class FileTokenStore implements TokenStore {
   ) {
     this.#tokensFile = new CheckedFile(files.tokensFile);
     this.#rowsFile = new CheckedFile(files.rowsFile);
+    this.#tagsFile = files.tagsFile && new CheckedFile(files.tagsFile);
     this.rows = files.manifest.rows;
     this.tokens = files.manifest.tokens;
     this.longestRow = files.manifest.longestRow;
@@ -123,7 +137,10 @@ export class FileTokenStore implements TokenStore {
         const { start, end, label } = this.#readRecord(rows[i]!);
         into.rowStart[i] = at;
         into.labels[i] = label;
-        this.#readTokens(start, end - start, into.tokens, at);
+        this.#readIds(this.#tokensFile, start, end - start, into.tokens, at);
+        if (this.#tagsFile && into.targets) {
+          this.#readIds(this.#tagsFile, start, end - start, into.targets, at);
+        }
         at += end - start;
       }
       into.rowStart[rows.length] = at;
@@ -140,7 +157,7 @@ export class FileTokenStore implements TokenStore {
   }
 
   readTokens(start: number, count: number, into: Int32Array, at: number): Promise<void> {
-    return this.#read(() => this.#readTokens(start, count, into, at));
+    return this.#read(() => this.#readIds(this.#tokensFile, start, count, into, at));
   }
 
   locate(row: number): Promise<{ source: number; row: number }> {
@@ -173,6 +190,7 @@ export class FileTokenStore implements TokenStore {
     for (const reader of this.#readers) await reader.close();
     closeChecked(this.files.tokensFile);
     closeChecked(this.files.rowsFile);
+    if (this.files.tagsFile) closeChecked(this.files.tagsFile);
   }
 
   #readRecord(row: number): RowRecord & { end: number } {
@@ -182,7 +200,7 @@ export class FileTokenStore implements TokenStore {
     return { ...record, end: readRecord(this.#records, recordBytes).start };
   }
 
-  #readTokens(start: number, count: number, into: Int32Array, at: number): void {
+  #readIds(file: CheckedFile, start: number, count: number, into: Int32Array, at: number): void {
     if (start < 0 || start + count > this.tokens || at + count > into.length) {
       throw new RangeError(
         `tokens ${start} to ${start + count} are not in the store or do not fit`,
@@ -194,7 +212,7 @@ export class FileTokenStore implements TokenStore {
     // is read before its own place is written.
     const end = into.byteOffset + 4 * (at + count);
     const target = new Uint8Array(into.buffer, end - bytes, bytes);
-    this.#tokensFile.read(target, start * idBytes);
+    file.read(target, start * idBytes);
     if (idBytes === 4) return;
     const short = new Uint16Array(into.buffer, end - bytes, count);
     for (let i = 0; i < count; i++) into[at + i] = short[i]!;

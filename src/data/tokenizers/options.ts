@@ -33,6 +33,10 @@ const wordTokenizerSchema = z.strictObject({
     .describe(
       'A word of the text that is the unknown token itself, as `<unk>` is in the files of the Penn Treebank; words outside the vocabulary join it, whatever `outOfVocabulary` says.',
     ),
+  zeroDigits: z
+    .boolean()
+    .optional()
+    .describe('Whether every digit is read as 0, so that numbers of as many digits are one word.'),
   lineEnd: z
     .string()
     .min(1)

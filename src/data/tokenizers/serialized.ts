@@ -6,6 +6,7 @@ const wordSchema = z.strictObject({
   kind: z.literal('word'),
   filters: z.string(),
   lowerCase: z.boolean(),
+  zeroDigits: z.boolean().optional(),
   split: z.string().min(1),
   outOfVocabulary: z.string().nullable(),
   /** One of the words. */

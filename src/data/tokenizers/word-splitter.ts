@@ -7,6 +7,8 @@ export interface SplitOptions {
   /** Each of these characters is replaced by `split`. */
   readonly filters: string;
   readonly lowerCase: boolean;
+  /** Whether every digit (0 to 9) becomes 0. */
+  readonly zeroDigits?: boolean | undefined;
   readonly split: string;
   /** The word that each line end (`\n` or `\r\n`) becomes; without it they are characters like others. */
   readonly lineEnd?: string | undefined;
@@ -56,7 +58,8 @@ export class WordSplitter {
   }
 
   /** Calls `visit` with every word in turn. */
-  split(text: string, visit: HashedVisit): void {
+  split(given: string, visit: HashedVisit): void {
+    const text = this.#options.zeroDigits === true ? given.replaceAll(/[1-9]/g, '0') : given;
     const ends = this.#ends;
     if (ends === undefined) {
       this.#splitSlowly(text, visit);

@@ -106,8 +106,13 @@ export function splitOptions({
   lowerCase,
   split,
   lineEnd,
-}: Pick<WordConfig, 'filters' | 'lowerCase' | 'split' | 'lineEnd'>): SplitOptions {
-  const options = { filters: filters ?? kerasFilters, lowerCase, split };
+  zeroDigits = false,
+}: Pick<WordConfig, 'filters' | 'lowerCase' | 'split' | 'lineEnd' | 'zeroDigits'>): SplitOptions {
+  const options = {
+    ...{ filters: filters ?? kerasFilters, lowerCase, split },
+    // Where it is not asked for it is not there: files made before are the same.
+    ...(zeroDigits && { zeroDigits }),
+  };
   return lineEnd === undefined ? options : { ...options, lineEnd };
 }
 

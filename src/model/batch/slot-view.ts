@@ -37,6 +37,12 @@ export class SlotView {
     return this.header[HEADER.targets]!;
   }
 
+  /** Whether a part has others in its team. */
+  isInTeam(part: number): boolean {
+    const team = teamOf(this.#sizes, part);
+    return firstPart(this.#sizes, team + 1) - firstPart(this.#sizes, team) > 1;
+  }
+
   /** Rows of a team, or their places. */
   team(team: number, field: keyof typeof TEAM): number {
     return this.#teams[team * TEAM_FIELDS + TEAM[field]]!;

@@ -1,5 +1,6 @@
 import { product } from '../../backend/kernels/product.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
+import { activationOption, bindActivation } from '../activation.js';
 import { bindWeightGradient, countRows, weightGradientGroup } from '../binding.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
 import { packBias, packWeight, planPacked } from '../packed-weight.js';
@@ -7,16 +8,20 @@ import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
 
-const options = (z: Zod) => z.strictObject({ width: z.int().positive() });
+const options = (z: Zod) =>
+  z.strictObject({
+    width: z.int().positive().describe("Width of the layer's output."),
+    activation: activationOption(z),
+  });
 
-/** W x + b for every row of the input. */
+/** f(W x + b) for every row of the input. */
 export const dense = defineLayer({
   kind: 'dense',
   options,
   accepts: ['row', 'token'],
   place: 'layers',
   dropped: true,
-  describe({ width }, { per, width: inputs }, { module }) {
+  describe({ width, activation }, { per, width: inputs }, { module }) {
     const W = matrix(`${module}.weight`, [width, inputs], uniform(inputs));
     const b = bias(`${module}.bias`, width, ZERO);
     return {
@@ -43,6 +48,7 @@ export const dense = defineLayer({
               c: out,
               start: { bias: binding.heap.tensor(packedBias) },
             });
+            const bent = bindActivation(binding, activation, out, dOutput);
             const backward =
               gradient &&
               backend.bind(product, {
@@ -57,9 +63,11 @@ export const dense = defineLayer({
                 by: 'rows',
                 forward(row0, row1) {
                   forward(row0, row1);
+                  bent.forward?.(row0, row1);
                   clock.lap('head');
                 },
                 backward(row0, row1) {
+                  bent.backward?.(row0, row1);
                   backward?.(row0, row1);
                   clock.lap('head');
                 },

@@ -5,7 +5,7 @@ import {
   gruForward,
 } from '../../backend/kernels/gru.js';
 import { ZERO } from '../parameters.js';
-import { recurrentLayer, recurrentOptions } from './recurrence.js';
+import { recurrentLayer } from './recurrence.js';
 
 /**
  * Gated recurrent unit (Cho et al. 2014), in the form of cuDNN and PyTorch, whose reset gate acts behind the product:
@@ -20,14 +20,11 @@ import { recurrentLayer, recurrentOptions } from './recurrence.js';
  */
 export const gru = recurrentLayer({
   kind: 'gru',
-  options: recurrentOptions,
-  cell: () => ({
-    carries: ['hidden'],
-    inputRows: GRU_INPUT_ROWS,
-    hiddenRows: GRU_HIDDEN_ROWS,
-    inputBias: ZERO,
-    hiddenBias: ZERO,
-    forward: gruForward,
-    backward: gruBackward,
-  }),
+  carries: ['hidden'],
+  inputRows: GRU_INPUT_ROWS,
+  hiddenRows: GRU_HIDDEN_ROWS,
+  inputBias: ZERO,
+  hiddenBias: ZERO,
+  forward: gruForward,
+  backward: gruBackward,
 });

@@ -1,18 +1,19 @@
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { bindHandOver } from '../binding.js';
-import { defineLayer, UnfitInput } from '../layer.js';
+import { defineLayer } from '../layer.js';
 import type { Zod } from '../../zod.js';
+import { describePooling } from './pooling.js';
 
 const options = (z: Zod) => z.strictObject({});
 
-/** Of every row, what stands at its last token: the recurrent layer below has it at hand. */
+/** Of every row, what stands at its last token: a recurrent layer below has it at hand. */
 export const last = defineLayer({
   kind: 'last',
   options,
   accepts: ['token'],
   place: 'pooling',
-  describe(_options, input) {
-    if (!input.final) throw new UnfitInput('the layer below has no final state');
+  describe(_options, input, name) {
+    if (!input.final) return describePooling('last', input, name);
     return {
       output: { per: 'row', width: input.width },
       reads: 'final',

@@ -1,5 +1,5 @@
 import { LSTM_ROWS, lstmBackward, lstmForward } from '../../backend/kernels/lstm.js';
-import { recurrentLayer, recurrentOptions } from './recurrence.js';
+import { recurrentLayer } from './recurrence.js';
 
 /**
  * Long short-term memory (Hochreiter & Schmidhuber 1997; with a forget gate, Gers et al. 2000). With [h, x] for both
@@ -17,24 +17,12 @@ import { recurrentLayer, recurrentOptions } from './recurrence.js';
  */
 export const lstm = recurrentLayer({
   kind: 'lstm',
-  options: (z) =>
-    recurrentOptions(z).extend({
-      forgetBias: z
-        .number()
-        .min(-10)
-        .max(10)
-        .default(1)
-        .describe(
-          "The forget gate's bias before training: 1, so that the cell remembers from the start (Jozefowicz et al. 2015), or more for longer.",
-        ),
-    }),
-  cell: ({ forgetBias }) => ({
-    carries: ['hidden', 'cell'],
-    inputRows: LSTM_ROWS,
-    hiddenRows: LSTM_ROWS,
-    inputBias: { kind: 'blocks', values: [0, forgetBias, 0, 0] },
-    hiddenBias: { kind: 'blocks', values: [0, 0, 0, 0] },
-    forward: lstmForward,
-    backward: lstmBackward,
-  }),
+  carries: ['hidden', 'cell'],
+  inputRows: LSTM_ROWS,
+  hiddenRows: LSTM_ROWS,
+  // The forget gate's is 1, so that the cell remembers from the start (Jozefowicz et al. 2015).
+  inputBias: { kind: 'blocks', values: [0, 1, 0, 0] },
+  hiddenBias: { kind: 'blocks', values: [0, 0, 0, 0] },
+  forward: lstmForward,
+  backward: lstmBackward,
 });

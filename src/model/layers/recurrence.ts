@@ -2,7 +2,6 @@ import type { z } from 'zod';
 import type { Zod } from '../../zod.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
 import { defineLayer, type Layer, type LayerKind } from '../layer.js';
-import { planDropped } from '../dropped-weight.js';
 import { planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform } from '../parameters.js';
 import type { LayerName } from '../shape.js';
@@ -39,43 +38,24 @@ export const recurrentOptions = (z: Zod) =>
       .describe(
         'How the hidden states of both directions are put together: side by side, as they are by default, or added. Beside `direction: both` alone.',
       ),
-    weightDropout: z
-      .number()
-      .min(0)
-      .lt(1)
-      .default(0)
-      .describe(
-        'Share of the weights from hidden state to hidden state that is dropped in training, drawn once a step (DropConnect).',
-      ),
   });
 
 export type RecurrentOptions = z.output<ReturnType<typeof recurrentOptions>>;
 
-/**
- * The kind of layer that runs a cell over the tokens of every row.
- *
- * @param definition.options those of every recurrent layer, and what the cell has of its own
- * @param definition.cell what the options make of it
- */
-export function recurrentLayer<O extends RecurrentOptions>(definition: {
-  kind: string;
-  options: (zod: Zod) => z.ZodType<O>;
-  cell(options: O): CellKind;
-}): LayerKind {
-  const { kind, options } = definition;
+/** The kind of layer that runs a cell over the tokens of every row. */
+export function recurrentLayer(cell: CellKind): LayerKind {
   return defineLayer({
-    ...{ kind, options },
+    kind: cell.kind,
+    options: recurrentOptions,
     accepts: ['token', 'distinct'],
     place: 'layers',
     dropped: true,
     numbered: true,
-    describe(given, input, name) {
-      const { direction, merge } = given;
-      const cell = definition.cell(given);
-      if (direction !== 'both') return describe(cell, given, direction, input, name);
+    describe({ hiddenSize, direction, merge }, input, name) {
+      if (direction !== 'both') return describe(cell, hiddenSize, direction, input, name);
       return joinDirections(
-        describe(cell, given, 'forwards', input, name),
-        describe(cell, given, 'backwards', input, name),
+        describe(cell, hiddenSize, 'forwards', input, name),
+        describe(cell, hiddenSize, 'backwards', input, name),
         { merge: merge ?? USUAL_MERGE, name: `${name.module} ${name.index}` },
       );
     },
@@ -84,7 +64,7 @@ export function recurrentLayer<O extends RecurrentOptions>(definition: {
 
 function describe(
   cell: CellKind,
-  { hiddenSize: hidden, weightDropout }: RecurrentOptions,
+  hidden: number,
   direction: Direction,
   input: Signal,
   { module, index }: LayerName,
@@ -124,16 +104,12 @@ function describe(
     multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
     plan(heap, sizes, shared) {
       const buffers = planBuffers(cell, hidden, input, heap, sizes, shared, `${module} ${suffix}`);
-      if (sizes.training && weightDropout > 0) {
-        const outputs = hiddenRows.blocks * panelsOf(hidden) * PANEL;
-        buffers.droppedWeight = planDropped(heap, parameters.hiddenWeight, outputs);
-      }
       return {
         values: buffers.hidden,
         states: buffers.states,
         bind: (binding, below, gradient) =>
           new RecurrentLayer(
-            { cell, parameters, buffers, direction, weightDropout, inputPer: input.per },
+            { cell, parameters, buffers, direction, inputPer: input.per },
             binding,
             below,
             gradient,

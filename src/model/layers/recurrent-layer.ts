@@ -10,12 +10,12 @@ import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
 import {
   bindWeightGradient,
   countRows,
+  meet,
   weightGradientGroup,
   type Binding,
   type RowKernel,
 } from '../binding.js';
 import type { BoundGradient, BoundLayer, BoundSignal, Pack, SequencePasses } from '../layer.js';
-import { bindDropped } from '../dropped-weight.js';
 import { packBias, packWeight } from '../packed-weight.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
@@ -39,7 +39,7 @@ export class RecurrentLayer implements BoundLayer {
   readonly #training: { backward: SequenceCall; dInput: RowKernel | undefined } | undefined;
 
   constructor(
-    { cell, parameters, buffers, direction, weightDropout, inputPer }: PlannedRecurrence,
+    { cell, parameters, buffers, direction, inputPer }: PlannedRecurrence,
     private readonly binding: Binding,
     input: BoundSignal,
     { gradient: dHidden, finalGradient: dLast }: BoundGradient,
@@ -57,9 +57,6 @@ export class RecurrentLayer implements BoundLayer {
     const [, rows] = stateOut.shape;
     this.output = { value: hidden, final: stateOut.hi(this.#units, rows!, PANEL) };
 
-    // What is left of it in training, all of it elsewhere.
-    const dropped = binding.training ? buffers.droppedWeight : undefined;
-    const packedHiddenWeight = dropped?.packed ?? buffers.hiddenWeight;
     this.#project = backend.bind(product, {
       a: input.value,
       b: heap.tensor(buffers.inputWeight.forward),
@@ -84,7 +81,7 @@ export class RecurrentLayer implements BoundLayer {
     this.#forward = backend.bind(cell.forward, {
       ...sequence,
       work,
-      weights: heap.tensor(packedHiddenWeight.forward),
+      weights: heap.tensor(buffers.hiddenWeight.forward),
       ...(projected && {
         projected: { product: projected, rows: heap.indices(slotPlan.distinctOf) },
       }),
@@ -122,7 +119,7 @@ export class RecurrentLayer implements BoundLayer {
       backward: backend.bind(cell.backward, {
         ...sequence,
         work,
-        weights: heap.tensor(packedHiddenWeight.backward),
+        weights: heap.tensor(buffers.hiddenWeight.backward),
         ...(dHidden && { dHidden }),
         ...(dLast && { dLast }),
       }),
@@ -135,27 +132,13 @@ export class RecurrentLayer implements BoundLayer {
       };
     }
     const isShared = hiddenBias.gradientKind.kind === 'same';
-    const biases = isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name];
     const dHiddenWeight = bindWeightGradient(binding, {
-      ...{ weight: hiddenWeight.name, biases },
+      weight: hiddenWeight.name,
+      biases: isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name],
       ...{ dOutput: gates, input: hidden, per: 'token' },
       orderInput: heap.indices(reversed ? slotPlan.following : slotPlan.previous),
       runs: heap.indices(reversed ? slotPlan.reversedRuns : slotPlan.runs),
     });
-    const drawn =
-      dropped &&
-      bindDropped(binding, {
-        ...{ name: hiddenWeight.name, rate: weightDropout, weight: dropped },
-        ...{ map: withoutGaps(cell.hiddenRows), biases },
-      });
-    if (drawn) {
-      const { prepare } = this;
-      this.prepare = (part) => {
-        prepare?.(part);
-        drawn.draw(...view.share(hiddenWeight.units, part));
-        clock.lap('dropout');
-      };
-    }
     const dInputWeight = bindWeightGradient(binding, {
       weight: inputWeight.name,
       biases: isShared ? [] : [inputBias.name],
@@ -175,10 +158,7 @@ export class RecurrentLayer implements BoundLayer {
         binding,
         hiddenWeight.units,
         () => view.tokens * hiddenSize,
-        (from, to) => {
-          dHiddenWeight(from, to);
-          drawn?.mask(from, to);
-        },
+        dHiddenWeight,
       ),
       weightGradientGroup(
         binding,
@@ -188,7 +168,7 @@ export class RecurrentLayer implements BoundLayer {
           if (sum) {
             for (let unit = from; unit < to; unit++) {
               const panel = panelOfUnit(unit, inputWeight.rows);
-              sum(view.distinct, panel, panel + 1);
+              sum(0, view.distinct, panel, panel + 1);
             }
             clock.lap('embedding gradients');
           }
@@ -204,13 +184,13 @@ export class RecurrentLayer implements BoundLayer {
     if (this.#inputPer !== 'distinct') {
       this.#project(...view.places(part));
       clock.lap('input product');
-      if (share.isTeam) yield* this.#meet(part);
+      yield* meet(this.binding, part);
     }
     if (share.isTeam) {
       for (let t = -1; t < share.steps; t++) {
         this.#forward(share, t, t + 1);
         clock.lap('recurrence');
-        yield* this.#meet(part);
+        yield* meet(this.binding, part);
       }
     } else {
       this.#forward(share, -1, share.steps);
@@ -223,11 +203,11 @@ export class RecurrentLayer implements BoundLayer {
     const { backward, dInput } = this.#training!;
     const share = this.#shareOf(part);
     if (share.isTeam) {
-      yield* this.#meet(part);
+      yield* meet(this.binding, part);
       for (let t = share.steps - 1; t >= 0; t--) {
         backward(share, t, t + 1);
         clock.lap('recurrence');
-        yield* this.#meet(part);
+        yield* meet(this.binding, part);
       }
     } else {
       backward(share, 0, share.steps);
@@ -237,11 +217,6 @@ export class RecurrentLayer implements BoundLayer {
       dInput(...view.places(part));
       clock.lap('input product');
     }
-  }
-
-  *#meet(part: number): Share {
-    yield;
-    this.binding.clock.start(part);
   }
 
   /** What a part computes of its team's recurrence. */
@@ -257,7 +232,7 @@ export class RecurrentLayer implements BoundLayer {
       unit0,
       unit1,
       member: part - part0,
-      isTeam: firstPart(sizes, team + 1) - part0 > 1,
+      isTeam: view.isInTeam(part),
     };
   }
 }

@@ -1,13 +1,17 @@
 import type { LayerKind } from '../layer.js';
 import { add } from './add.js';
+import { attention } from './attention.js';
 import { concatenate } from './concatenate.js';
+import { convolution } from './convolution.js';
 import { dense } from './dense.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
+import { expand } from './expand.js';
 import { gru } from './gru.js';
 import { last } from './last.js';
 import { layerNorm } from './layer-norm.js';
 import { lstm } from './lstm.js';
+import { first, max, mean } from './pooling.js';
 import { rnn } from './rnn.js';
 
 /** The kinds that run a cell over the tokens of a row, by their names in a config. */
@@ -17,13 +21,9 @@ export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof
 /** Every kind of layer. */
 export const LAYERS: readonly LayerKind[] = [
   ...Object.values(cells),
-  embedding,
-  dropout,
-  layerNorm,
-  last,
-  dense,
-  add,
-  concatenate,
+  ...[embedding, expand, convolution, dense, dropout, layerNorm],
+  ...[last, first, max, mean, attention],
+  ...[add, concatenate],
 ];
 
 /** @throws Error for a kind that there is not: configs have been checked */

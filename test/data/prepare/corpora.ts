@@ -91,7 +91,7 @@ export function usePreparation() {
 }
 
 export function configure(
-  task: 'classify' | 'language-model',
+  task: Config['task'],
   data: Record<string, unknown>,
   workers = 1,
 ): Config {

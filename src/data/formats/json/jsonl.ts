@@ -46,9 +46,9 @@ function parseRow(
 }
 
 /** Stands for what is no JSON. */
-const notJson = Symbol();
+export const notJson = Symbol();
 
-function parseJson(text: string): unknown {
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -59,13 +59,8 @@ function parseJson(text: string): unknown {
 
 const anItemALine = 'write each of its items into a line of its own';
 
-/** @returns A reason when the value has not what is asked for. */
-function readRow(
-  value: unknown,
-  raw: string,
-  textField: string,
-  labelField: string | undefined,
-): { text: string; label?: string } | string {
+/** Why the value of a line is no object; undefined when it is one. */
+export function explainNoObject(value: unknown, raw: string): string | undefined {
   if (value === notJson) {
     const start = raw.trimStart().charAt(0);
     if (start === '[')
@@ -77,19 +72,30 @@ function readRow(
   if (Array.isArray(value) && value.some((item) => typeof item === 'object')) {
     return `expected a JSON object, found an array: ${anItemALine}.`;
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return `expected a JSON object, found ${describe(value)}.`;
-  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return undefined;
+  return `expected a JSON object, found ${describe(value)}.`;
+}
+
+/** @returns A reason when the value has not what is asked for. */
+function readRow(
+  value: unknown,
+  raw: string,
+  textField: string,
+  labelField: string | undefined,
+): { text: string; label?: string } | string {
+  const odd = explainNoObject(value, raw);
+  if (odd !== undefined) return odd;
+  const object = value as object;
   const twice = [textField, labelField].find((name) => name !== undefined && isTwice(raw, name));
   if (twice !== undefined) return `the object has two fields ${JSON.stringify(twice)}.`;
-  const text = readField(value, textField);
-  if (text === undefined) return explainNoField(value, textField, 'data.text');
+  const text = readField(object, textField);
+  if (text === undefined) return explainNoField(object, textField, 'data.text');
   if (typeof text !== 'string') {
     return `expected a string in the field ${JSON.stringify(textField)}, found ${describe(text)}.`;
   }
   if (labelField === undefined) return { text };
-  const label = readField(value, labelField);
-  if (label === undefined) return explainNoField(value, labelField, 'data.label');
+  const label = readField(object, labelField);
+  if (label === undefined) return explainNoField(object, labelField, 'data.label');
   if (typeof label !== 'string' && typeof label !== 'number' && typeof label !== 'boolean') {
     return (
       'expected a string, a number or a boolean as the class in the field ' +
@@ -118,7 +124,7 @@ export function readField(value: object, path: string): unknown {
   return found;
 }
 
-function explainNoField(value: object, field: string, key: ColumnKey): string {
+export function explainNoField(value: object, field: string, key: ColumnKey): string {
   const names = Object.keys(value);
   return (
     `there is no field ${JSON.stringify(field)}${suggest(names, field)}; ` +
@@ -127,7 +133,7 @@ function explainNoField(value: object, field: string, key: ColumnKey): string {
 }
 
 /** What a JSON value is, in words for a message. */
-function describe(value: unknown): string {
+export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;

@@ -59,17 +59,32 @@ export class PieceBuilder {
   }
 
   /** Says which row the next of the texts that were appended is. */
-  addRow({ row, line }: PlacedRow, label: string, tokens: number): void {
+  addRow(place: PlacedRow, label: string, tokens: number): void {
+    this.#beginRow(place);
+    this.#rows.push(this.#numberOf(label));
+    this.#rows.push(tokens);
+  }
+
+  /** The same of a row whose tokens have a label each. */
+  addTaggedRow(place: PlacedRow, labels: readonly string[]): void {
+    this.#beginRow(place);
+    this.#rows.push(labels.length);
+    for (const label of labels) this.#rows.push(this.#numberOf(label));
+  }
+
+  #beginRow({ row, line }: PlacedRow): void {
+    this.#rows.push(row - this.#last.row);
+    this.#rows.push(line - this.#last.line);
+    this.#last = { row, line };
+  }
+
+  #numberOf(label: string): number {
     let number = this.#labels.get(label);
     if (number === undefined) {
       number = this.#labels.size;
       this.#labels.set(label, number);
     }
-    this.#rows.push(row - this.#last.row);
-    this.#rows.push(line - this.#last.line);
-    this.#rows.push(number);
-    this.#rows.push(tokens);
-    this.#last = { row, line };
+    return number;
   }
 
   /** Takes the hash of a row's text; see PlacedRow. */

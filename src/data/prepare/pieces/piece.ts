@@ -36,7 +36,7 @@ export const sections = [
   'rowHashes',
   /** Numbers of these rows in the extent. Uint32 [hashes] */
   'hashRows',
-  /** For `classify`: of each row how far its number, its line and its label are, and its tokens. */
+  /** Of rows that are kept: how far number and line of each are, its label and its tokens; or its tokens and their labels. */
   'rows',
   /** Numbers of the tokens: bytes as they are, or LEB128. */
   'tokens',
@@ -114,7 +114,23 @@ export class PieceFile {
     return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
   }
 
-  /** Calls `visit` for every row of a piece for `classify`. */
+  /** Calls `visit` for every row of a piece whose tokens have labels; these are good until the next row. */
+  eachTaggedRow(visit: (place: PlacedRow, labels: Uint32Array) => void): void {
+    const rows = new VarintReader(this.read('rows'));
+    let labels = new Uint32Array(1 << 8);
+    let row = 0;
+    let line = 0;
+    while (!rows.done) {
+      row += rows.next();
+      line += rows.next();
+      const tokens = rows.next();
+      if (tokens > labels.length) labels = new Uint32Array(2 * tokens);
+      rows.read(labels, tokens);
+      visit({ row, line }, labels.subarray(0, tokens));
+    }
+  }
+
+  /** Calls `visit` for every row of a piece whose rows have labels. */
   eachRow(visit: (place: PlacedRow, label: number, tokens: number) => void): void {
     const rows = new VarintReader(this.read('rows'));
     let row = 0;

@@ -12,7 +12,7 @@ import { count, type Tally } from './tally.js';
 export const never = 0xffff_ffff;
 
 export interface PieceCounts {
-  /** Rows of the training split with each of the piece's labels; for `classify`. */
+  /** Rows of the training split, or tokens, with each of the piece's labels. */
   readonly labels: number[];
   /** Tokens of the training split. */
   readonly tokens: number;
@@ -51,6 +51,17 @@ function countRows(
   labels: number[],
 ): void {
   const splitOf = assignRows(placed, job.fractions);
+  if (taskOf(job.task).gives === 'tokens') {
+    piece.eachTaggedRow(({ row }, tags) => {
+      if (splitOf(placed.rowsBefore + row) !== 'train') {
+        counter.skip(tags.length);
+        return;
+      }
+      for (const tag of tags) labels[tag]! += 1;
+      counter.count(tags.length);
+    });
+    return;
+  }
   piece.eachRow(({ row }, label, tokens) => {
     if (splitOf(placed.rowsBefore + row) !== 'train') {
       counter.skip(tokens);

@@ -1,5 +1,6 @@
 import { taskOf, type TaskKind } from '../../../tasks/registry.js';
 import { type ExampleOptions, readSource } from '../../formats/examples.js';
+import { splitTokens } from '../../formats/tagged/tokens.js';
 import { RowError } from '../../formats/row-error.js';
 import { type BytesObserver, countFeeds, readContent, readText } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
@@ -102,7 +103,7 @@ class ExtentCutting {
 
   async #cutRows(): Promise<void> {
     const { cutting, source, extent, refusesBadRows } = this.input;
-    const { rows, target } = taskOf(cutting.task);
+    const { rows, target, gives } = taskOf(cutting.task);
     // Rows that are joined end as lines do.
     const end = rows === 'joined' ? '\n' : '';
     // Or they are collected: pieces do not depend on what becomes of bad rows.
@@ -113,7 +114,8 @@ class ExtentCutting {
       const counts = this.#piece.addTexts(texts);
       let tokens = 0;
       batch.rows.forEach((row, i) => {
-        if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
+        if (gives === 'tokens') this.#piece.addTaggedRow(row, splitTokens(row.label!));
+        else if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
         this.#piece.addHash(this.#hasher.hash(row.text), row.row);
         tokens += counts[i]!;
       });

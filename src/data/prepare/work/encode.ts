@@ -35,11 +35,14 @@ export async function measurePiece(job: EncodeJob, index: number): Promise<BySpl
     };
     if (taskOf(job.task).rows === 'apart') {
       const splitOf = assignRows(placed, job.fractions);
-      piece.eachRow(({ row }, _label, tokens) => {
+      const addRow = (row: number, tokens: number): void => {
         const kept = reader?.read(tokens) ?? tokens;
         const split = splitOf(placed.rowsBefore + row);
         add(split, 1, Math.min(Math.max(kept, 1), job.maxLength));
-      });
+      };
+      if (taskOf(job.task).gives === 'text') {
+        piece.eachRow(({ row }, _label, tokens) => addRow(row, tokens));
+      } else piece.eachTaggedRow(({ row }, tags) => addRow(row, tags.length));
     } else {
       for (const { split, start, end } of assignTokens(
         placed,
@@ -78,10 +81,17 @@ export async function encodePiece(
   const outputs = new Map<SplitName, SplitOutput>();
   try {
     for (const [split, place] of places) {
-      outputs.set(split, new SplitOutput(job.dir, split, job.idBytes, place));
+      const hasTags = taskOf(job.task).gives === 'tokens';
+      outputs.set(split, new SplitOutput(job.dir, split, job.idBytes, place, hasTags));
     }
     const work = new PieceEncoding(job, index, piece, outputs, tokenizer);
-    const outcome = taskOf(job.task).rows === 'apart' ? work.encodeRows() : work.encodeStream();
+    const { rows, gives } = taskOf(job.task);
+    const outcome =
+      rows === 'joined'
+        ? work.encodeStream()
+        : gives === 'tokens'
+          ? work.encodeTaggedRows()
+          : work.encodeRows();
     count(tally, 'bytes', record.bytes);
     return outcome;
   } finally {
@@ -108,8 +118,7 @@ class PieceEncoding {
     const { job } = this;
     const placed = job.pieces[this.index]!;
     const splitOf = assignRows(placed, job.fractions);
-    const classIds = new Map(job.classes.map((name, id) => [name, id]));
-    const labels = placed.record.labels.map((name) => classIds.get(name) ?? -1);
+    const labels = this.#classIds();
     let unknown: { line: number; label: string } | undefined;
     this.piece.eachRow(({ row, line }, label, tokens) => {
       const id = labels[label]!;
@@ -120,10 +129,43 @@ class PieceEncoding {
       this.outputs.get(split)!.beginRow({ label: id, ...place });
       const kept = this.#reader.read(tokens);
       this.#writeRow(split, kept);
-      this.#countRow(split, id, kept, tokens, place);
+      this.#countRow(split, kept, tokens, place).labels[id]! += 1;
     });
     if (unknown !== undefined) return { kind: 'unknown class', ...unknown };
     return { kind: 'encoded', statistics: this.#statistics };
+  }
+
+  encodeTaggedRows(): EncodeOutcome {
+    const { job } = this;
+    const placed = job.pieces[this.index]!;
+    const splitOf = assignRows(placed, job.fractions);
+    const ids = this.#classIds();
+    let unknown: { line: number; label: string } | undefined;
+    this.piece.eachTaggedRow(({ row, line }, tags) => {
+      const foreign = tags.find((tag) => ids[tag]! < 0);
+      if (foreign !== undefined) unknown ??= { line, label: placed.record.labels[foreign]! };
+      if (unknown !== undefined) return;
+      const split = splitOf(placed.rowsBefore + row);
+      const place = { source: placed.source, row: placed.rowsBefore + row };
+      const output = this.outputs.get(split)!;
+      output.beginRow({ label: -1, ...place });
+      const kept = this.#reader.read(tags.length);
+      if (kept !== tags.length) throw new Error('a token of a row has been dropped');
+      const [start, end] = this.#writeRow(split, kept);
+      const { labels } = this.#countRow(split, kept, tags.length, place);
+      for (let i = 0; i < kept; i++) tags[i] = ids[tags[i]!]!;
+      output.addTags(tags, start, end);
+      for (let i = start; i < end; i++) labels[tags[i]!]! += 1;
+    });
+    if (unknown !== undefined) return { kind: 'unknown class', ...unknown };
+    return { kind: 'encoded', statistics: this.#statistics };
+  }
+
+  /** Of the piece's labels; -1 where there is no such class. */
+  #classIds(): number[] {
+    const { record } = this.job.pieces[this.index]!;
+    const classIds = new Map(this.job.classes.map((name, id) => [name, id]));
+    return record.labels.map((name) => classIds.get(name) ?? -1);
   }
 
   encodeStream(): EncodeOutcome {
@@ -145,23 +187,27 @@ class PieceEncoding {
     return { kind: 'encoded', statistics: this.#statistics };
   }
 
-  /** As `encodeRow` does for prediction. */
-  #writeRow(split: SplitName, kept: number): void {
+  /**
+   * As `encodeRow` does for prediction.
+   *
+   * @returns Which of the row's tokens were written.
+   */
+  #writeRow(split: SplitName, kept: number): [start: number, end: number] {
     const { maxLength, truncate } = this.job;
     const { ids } = this.#reader;
     const length = Math.min(Math.max(kept, 1), maxLength);
     if (kept === 0) ids[0] = this.tokenizer.emptyToken;
     const start = truncate === 'pre' && kept > maxLength ? kept - maxLength : 0;
     this.outputs.get(split)!.addTokens(ids, start, start + length);
+    return [start, start + length];
   }
 
   #countRow(
     split: SplitName,
-    label: number,
     kept: number,
     tokens: number,
     place: { source: number; row: number },
-  ): void {
+  ): Statistics {
     const statistics = (this.#statistics[split] ??= emptyStatistics(this.job.classes.length));
     statistics.textTokens += tokens;
     statistics.unknownTokens += this.#reader.unknown;
@@ -170,8 +216,8 @@ class PieceEncoding {
     const { lengths } = statistics;
     for (let i = lengths.length; i <= lengthClass(kept); i++) lengths.push(0);
     lengths[lengthClass(kept)]! += 1;
-    statistics.labels[label]! += 1;
     addLongest(statistics, { ...place, tokens: kept });
+    return statistics;
   }
 }
 

@@ -8,65 +8,50 @@ const recordsBuffered = 1 << 12;
 
 /** Writes a piece's part of a split into the store's files, which are long enough already. */
 export class SplitOutput {
-  /** Where the next token and the next row go. */
-  #token: number;
+  /** Where the next row goes. */
   #row: number;
-  #tokenCount = 0;
   #rowCount = 0;
-  readonly #tokens: Uint16Array | Uint32Array;
+  readonly #tokens: IdFile;
+  readonly #tags: IdFile | undefined;
   readonly #records = Buffer.alloc(recordsBuffered * recordBytes);
-  readonly #tokensFile: number;
   readonly #rowsFile: number;
 
+  /** @param hasTags Whether each token has a tag, which is written into a file of its own. */
   constructor(
     dir: string,
     split: SplitName,
     idBytes: 2 | 4,
     place: { readonly row: number; readonly token: number },
+    hasTags = false,
   ) {
-    this.#token = place.token;
     this.#row = place.row;
-    this.#tokens =
-      idBytes === 2 ? new Uint16Array(tokensBuffered) : new Uint32Array(tokensBuffered);
-    this.#tokensFile = openSync(join(dir, `${split}.tokens`), 'r+');
+    this.#tokens = new IdFile(join(dir, `${split}.tokens`), idBytes, place.token);
+    this.#tags = hasTags ? new IdFile(join(dir, `${split}.tags`), idBytes, place.token) : undefined;
     this.#rowsFile = openSync(join(dir, `${split}.rows`), 'r+');
   }
 
   addTokens(ids: Uint32Array, start: number, end: number): void {
-    for (let at = start; at < end;) {
-      if (this.#tokenCount === tokensBuffered) this.#flushTokens();
-      const length = Math.min(end - at, tokensBuffered - this.#tokenCount);
-      const [tokens, base] = [this.#tokens, this.#tokenCount];
-      for (let i = 0; i < length; i++) tokens[base + i] = ids[at + i]!;
-      this.#tokenCount += length;
-      at += length;
-    }
+    this.#tokens.add(ids, start, end);
+  }
+
+  /** As many as tokens, in the same order. */
+  addTags(ids: Uint32Array, start: number, end: number): void {
+    this.#tags!.add(ids, start, end);
   }
 
   /** Says that a row begins with the next token. */
   beginRow(row: Omit<RowRecord, 'start'>): void {
     if (this.#rowCount === recordsBuffered) this.#flushRows();
-    const start = this.#token + this.#tokenCount;
+    const start = this.#tokens.next;
     writeRecord(this.#records, this.#rowCount * recordBytes, { start, ...row });
     this.#rowCount += 1;
   }
 
   close(): void {
-    this.#flushTokens();
+    this.#tokens.close();
+    this.#tags?.close();
     this.#flushRows();
-    closeSync(this.#tokensFile);
     closeSync(this.#rowsFile);
-  }
-
-  #flushTokens(): void {
-    const { BYTES_PER_ELEMENT: width, buffer } = this.#tokens;
-    writeAll(
-      this.#tokensFile,
-      new Uint8Array(buffer, 0, width * this.#tokenCount),
-      width * this.#token,
-    );
-    this.#token += this.#tokenCount;
-    this.#tokenCount = 0;
   }
 
   #flushRows(): void {
@@ -74,6 +59,51 @@ export class SplitOutput {
     writeAll(this.#rowsFile, bytes, this.#row * recordBytes);
     this.#row += this.#rowCount;
     this.#rowCount = 0;
+  }
+}
+
+/** A file of ids, written from some place on. */
+class IdFile {
+  #count = 0;
+  readonly #ids: Uint16Array | Uint32Array;
+  readonly #file: number;
+
+  /** @param place Of the next id, in ids. */
+  constructor(
+    path: string,
+    idBytes: 2 | 4,
+    private place: number,
+  ) {
+    this.#ids = idBytes === 2 ? new Uint16Array(tokensBuffered) : new Uint32Array(tokensBuffered);
+    this.#file = openSync(path, 'r+');
+  }
+
+  /** Where the next id goes. */
+  get next(): number {
+    return this.place + this.#count;
+  }
+
+  add(ids: Uint32Array, start: number, end: number): void {
+    for (let at = start; at < end;) {
+      if (this.#count === tokensBuffered) this.#flush();
+      const length = Math.min(end - at, tokensBuffered - this.#count);
+      const [into, base] = [this.#ids, this.#count];
+      for (let i = 0; i < length; i++) into[base + i] = ids[at + i]!;
+      this.#count += length;
+      at += length;
+    }
+  }
+
+  close(): void {
+    this.#flush();
+    closeSync(this.#file);
+  }
+
+  #flush(): void {
+    const { BYTES_PER_ELEMENT: width, buffer } = this.#ids;
+    writeAll(this.#file, new Uint8Array(buffer, 0, width * this.#count), width * this.place);
+    this.place += this.#count;
+    this.#count = 0;
   }
 }
 

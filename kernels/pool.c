@@ -1,0 +1,115 @@
+/*
+ * What the tokens of each row come to, column by column: the largest value, the mean, the first or the last token's. A row's
+ * tokens lie at places that a list names; sums run over them in the order of the row. Rows without tokens give zeros.
+ */
+#include "panel.h"
+
+enum pool { POOL_MAX = 0, POOL_MEAN = 1, POOL_FIRST = 2, POOL_LAST = 3 };
+
+typedef struct {
+  double in, in_stride, panels; /* [panels][places][16] */
+  double row_start, token_places; /* int32 [rows + 1], int32 [tokens]: places of each row's tokens */
+  double out, out_stride; /* [panels][rows][16] */
+  double chosen; /* int32 [panels][rows][16]: the place that each maximum comes from, -1 for none; or 0 */
+  double rows; /* of `chosen` */
+  double kind;
+  double row0, row1;
+} pool_args;
+
+INLINE void pool_max(const float *in, const int32_t *places, size_t count, float *out, int32_t *chosen) {
+  float best[PANEL];
+  int32_t at[PANEL];
+  for (int i = 0; i < PANEL; i++) {
+    best[i] = in[(size_t)places[0] * PANEL + (size_t)i];
+    at[i] = places[0];
+  }
+  for (size_t t = 1; t < count; t++) {
+    const float *value = in + (size_t)places[t] * PANEL;
+    for (int i = 0; i < PANEL; i++) {
+      /* The first of equal ones stays; a NaN wins. */
+      const int32_t is_more = value[i] > best[i] || value[i] != value[i];
+      best[i] = is_more ? value[i] : best[i];
+      at[i] = is_more ? places[t] : at[i];
+    }
+  }
+  for (int i = 0; i < PANEL; i++) out[i] = best[i];
+  for (int i = 0; chosen != 0 && i < PANEL; i++) chosen[i] = at[i];
+}
+
+INLINE void pool_mean(const float *in, const int32_t *places, size_t count, float *out) {
+  vf sum[PV];
+  UNROLL for (int v = 0; v < PV; v++) sum[v] = vzero();
+  for (size_t t = 0; t < count; t++) {
+    const float *value = in + (size_t)places[t] * PANEL;
+    UNROLL for (int v = 0; v < PV; v++) sum[v] = vadd(sum[v], vload(value + v * VL));
+  }
+  UNROLL for (int v = 0; v < PV; v++) vstore(out + v * VL, vdiv(sum[v], vset((float)count)));
+}
+
+void KERNEL(pool)(char *base, const double *args) {
+  const pool_args *x = (const pool_args *)args;
+  const int32_t *row_start = I32(base, x->row_start), *token_places = I32(base, x->token_places);
+  const int kind = (int)x->kind;
+  for (size_t panel = 0; panel < (size_t)x->panels; panel++) {
+    const float *in = F32(base, x->in) + panel * (size_t)x->in_stride;
+    for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
+      float *out = F32(base, x->out) + panel * (size_t)x->out_stride + row * PANEL;
+      int32_t *chosen = x->chosen == 0 ? 0 : I32(base, x->chosen) + (panel * (size_t)x->rows + row) * PANEL;
+      const int32_t *places = token_places + row_start[row];
+      const size_t count = (size_t)(row_start[row + 1] - row_start[row]);
+      if (count == 0) {
+        for (int i = 0; i < PANEL; i++) out[i] = 0.0f;
+        for (int i = 0; chosen != 0 && i < PANEL; i++) chosen[i] = -1;
+      } else if (kind == POOL_MAX) {
+        pool_max(in, places, count, out, chosen);
+      } else if (kind == POOL_MEAN) {
+        pool_mean(in, places, count, out);
+      } else {
+        const float *value = in + (size_t)places[kind == POOL_FIRST ? 0 : count - 1] * PANEL;
+        for (int i = 0; i < PANEL; i++) out[i] = value[i];
+      }
+    }
+  }
+}
+
+typedef struct {
+  double d_out, d_out_stride, panels; /* [panels][rows][16] */
+  double row_start, token_places;
+  double d_in, d_in_stride; /* [panels][places][16] */
+  double chosen, rows;      /* see pool_args */
+  double kind;
+  double adds; /* whether gradients are added to what is there */
+  double row0, row1;
+} unpool_args;
+
+INLINE void unpool_token(float *d_in, const float *share, int adds) {
+  for (int i = 0; i < PANEL; i++) d_in[i] = adds ? d_in[i] + share[i] : share[i];
+}
+
+/* What the gradient of a row's result is at each of its tokens. */
+void KERNEL(unpool)(char *base, const double *args) {
+  const unpool_args *x = (const unpool_args *)args;
+  const int32_t *row_start = I32(base, x->row_start), *token_places = I32(base, x->token_places);
+  const int kind = (int)x->kind, adds = x->adds != 0;
+  for (size_t panel = 0; panel < (size_t)x->panels; panel++) {
+    float *d_in = F32(base, x->d_in) + panel * (size_t)x->d_in_stride;
+    for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
+      const float *d_out = F32(base, x->d_out) + panel * (size_t)x->d_out_stride + row * PANEL;
+      const int32_t *places = token_places + row_start[row];
+      const size_t count = (size_t)(row_start[row + 1] - row_start[row]);
+      const size_t only = kind == POOL_FIRST ? 0 : count - 1;
+      float share[PANEL];
+      if (kind == POOL_MEAN)
+        UNROLL for (int v = 0; v < PV; v++) vstore(share + v * VL, vdiv(vload(d_out + v * VL), vset((float)count)));
+      for (size_t t = 0; t < count; t++) {
+        if (kind == POOL_MAX) {
+          const int32_t *chosen = I32(base, x->chosen) + (panel * (size_t)x->rows + row) * PANEL;
+          for (int i = 0; i < PANEL; i++) share[i] = chosen[i] == places[t] ? d_out[i] : 0.0f;
+        } else if (kind != POOL_MEAN) {
+          for (int i = 0; i < PANEL; i++) share[i] = t == only ? d_out[i] : 0.0f;
+        }
+        unpool_token(d_in + (size_t)places[t] * PANEL, share, adds);
+      }
+    }
+  }
+}

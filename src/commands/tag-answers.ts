@@ -1,0 +1,145 @@
+import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
+import { readMembers } from '../data/formats/json/json-members.js';
+import { UserError } from '../errors.js';
+import { splitTokens } from '../data/formats/tagged/tokens.js';
+import { formatCount, formatShare } from '../observe/figures.js';
+import type { TrainedModel } from './library.js';
+
+/** Sentences of an input in their order, each with its tags. */
+
+/** How they are written: columns with one more behind the others, or objects with one more member. */
+export type TagLayout = 'conll' | 'jsonl';
+
+/** Counts tokens that can be told right or wrong, and rows that cannot be used. */
+export class KnownTags {
+  readonly #classes: ReadonlySet<string>;
+  #known = 0;
+  #right = 0;
+  #foreign = 0;
+  #bad = 0;
+  #firstBad = '';
+
+  constructor(classes: readonly string[]) {
+    this.#classes = new Set(classes);
+  }
+
+  add(row: Example, predicted: readonly string[]): void {
+    if (row.label === undefined) return;
+    splitTokens(row.label).forEach((tag, i) => {
+      if (!this.#classes.has(tag)) this.#foreign += 1;
+      else {
+        this.#known += 1;
+        if (predicted[i] === tag) this.#right += 1;
+      }
+    });
+  }
+
+  addBad({ source, line, reason }: BadRow): void {
+    this.#bad += 1;
+    if (this.#bad === 1) this.#firstBad = `${source}, line ${line}: ${reason}`;
+  }
+
+  /** Sentences, as many as there is something to tell. */
+  describe(): string[] {
+    const sentences: string[] = [];
+    if (this.#known > 0) {
+      const share = formatShare(this.#right / this.#known);
+      sentences.push(
+        `Accuracy ${share}: ${formatCount(this.#right)} of ${formatCount(this.#known)} tokens with a known tag`,
+      );
+    }
+    if (this.#foreign > 0) {
+      sentences.push(
+        `${formatCount(this.#foreign)} tokens with a tag that the model does not know`,
+      );
+    }
+    if (this.#bad > 0) {
+      sentences.push(
+        `${formatCount(this.#bad)} rows without a prediction, because they cannot be used; the first is ${this.#firstBad}`,
+      );
+    }
+    return sentences;
+  }
+}
+
+/**
+ * Answers rows as they arrive, at most `batchSize` at a time, as text.
+ *
+ * @param layout that of each row's input when absent
+ * @param prefix stands before the name of what is added to objects
+ */
+export async function* answerSentences(
+  model: Pick<TrainedModel, 'tag'>,
+  batches: AsyncIterable<RowBatch>,
+  batchSize: number,
+  known: KnownTags,
+  layout: TagLayout | undefined,
+  prefix: string,
+): AsyncGenerator<string, void, undefined> {
+  for await (const { rows, bad } of batches) {
+    const all: (Example | BadRow)[] = [...rows, ...bad].sort((a, b) => a.row - b.row);
+    for (let first = 0; first < all.length; first += batchSize) {
+      const taken = all.slice(first, first + batchSize);
+      const sentences = taken.flatMap((row) => ('text' in row ? [splitTokens(row.text)] : []));
+      const tags = await model.tag(sentences);
+      let next = 0;
+      let text = '';
+      for (const row of taken) {
+        const predicted = 'text' in row ? tags[next++]! : undefined;
+        if ('text' in row) known.add(row, predicted!);
+        else known.addBad(row);
+        const isJson = layout === undefined ? 'json' in (row.fields ?? {}) : layout === 'jsonl';
+        text += isJson ? formatJson(row, predicted, prefix) : formatColumns(row, predicted);
+      }
+      yield text;
+    }
+  }
+}
+
+/** The lines of the input with the predicted tag behind each, divided as the others are; a blank line ends the sentence. */
+function formatColumns(row: Example | BadRow, predicted: readonly string[] | undefined): string {
+  const fields = row.fields !== undefined && 'lines' in row.fields ? row.fields : undefined;
+  const before = fields === undefined ? '' : fields.before.map((line) => `${line}\n\n`).join('');
+  const lines =
+    fields?.lines ??
+    ('text' in row
+      ? splitTokens(row.text).map((token) => token.replaceAll(/\s/g, '_'))
+      : [row.raw]);
+  const answered = lines.map((line, i) => {
+    if (predicted === undefined) return `${line}\n`;
+    return `${line.trimEnd()}${line.includes('\t') ? '\t' : ' '}${predicted[i]!}\n`;
+  });
+  return `${before}${answered.join('')}\n`;
+}
+
+function refuseTaken({ source }: Example | BadRow, prefix: string, json: string): void {
+  const added = [`${prefix}predicted`, `${prefix}error`];
+  const name = added.find(
+    (each) => json.includes(each) && readMembers(json).some(([own]) => own === each),
+  );
+  if (name === undefined) return;
+  throw new UserError(
+    `${source} has a field ${JSON.stringify(name)} already: give the one that is added another name with --prefix`,
+  );
+}
+
+function formatJson(
+  row: Example | BadRow,
+  predicted: readonly string[] | undefined,
+  prefix: string,
+): string {
+  const member = (name: string, value: unknown): string =>
+    `${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  const members: string[] = [];
+  if (row.fields !== undefined && 'json' in row.fields) {
+    refuseTaken(row, prefix, row.fields.json);
+    const inside = row.fields.json.slice(1, -1).trim();
+    if (inside !== '') members.push(inside);
+  } else if ('text' in row) {
+    members.push(member('tokens', splitTokens(row.text)));
+    if (row.label !== undefined) members.push(member('tags', splitTokens(row.label)));
+  } else members.push(member('raw', row.raw));
+  members.push(member(`${prefix}predicted`, predicted ?? null));
+  if ('reason' in row) members.push(member(`${prefix}error`, row.reason));
+  return `{${members.join(',')}}\n`;
+}

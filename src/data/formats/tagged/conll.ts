@@ -1,0 +1,132 @@
+import { isBlank, type Line, splitLines } from '../lines.js';
+import { RowError } from '../row-error.js';
+import type { ParsedBatch, ParsedRow, RowOptions } from '../rows.js';
+import type { Source } from '../../input/sources.js';
+import { UserError } from '../../../errors.js';
+import { joinTokens } from './tokens.js';
+
+/** What a config says of columns when it says nothing: see data-schema.ts. */
+const unsaid = { text: 'text', label: 'label' };
+
+/** Begins a document in some corpora; a line of no sentence. */
+const documentStart = '-DOCSTART-';
+
+/** Characters of a sentence. */
+const longestSentence = 1 << 26;
+
+/** Which columns hold word and tag, from 1; the first and the last where that is not said. */
+interface Columns {
+  readonly word: number;
+  /** 0 for the last; undefined where tags are not asked for. */
+  readonly tag: number | undefined;
+}
+
+/**
+ * Reads the sentences of CoNLL columns: a token a line, columns divided by blanks or tabs, a blank line behind each sentence.
+ *
+ * @param pieces The text of the source.
+ * @throws UserError for columns that are named rather than numbered.
+ */
+export async function* readConllRows(
+  pieces: AsyncIterable<string>,
+  source: Source,
+  options: RowOptions,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  const sentence = new Sentence(source, chooseColumns(source, options), options);
+  let linesDone = 0;
+  for await (const batch of splitLines(pieces, source)) {
+    const rows: ParsedRow[] = [];
+    for (const line of batch.lines) {
+      const isStart = line.text.startsWith(documentStart);
+      if (isStart || isBlank(line.text)) rows.push(...sentence.finish());
+      if (isStart) sentence.pass(line.text);
+      else if (!isBlank(line.text)) sentence.append(line);
+    }
+    linesDone = batch.linesDone;
+    yield { rows, linesDone };
+  }
+  yield { rows: sentence.finish(), linesDone };
+}
+
+function chooseColumns(source: Source, { text, label }: RowOptions): Columns {
+  const number = (column: string | number, key: 'text' | 'label'): number => {
+    if (typeof column === 'number') return column;
+    if (column === unsaid[key]) return key === 'text' ? 1 : 0;
+    throw new UserError(
+      `${source.path}: the columns of CoNLL files have no names: expected the number of one, from 1, as data.${key}, got ${JSON.stringify(column)}.`,
+    );
+  };
+  return {
+    word: number(text, 'text'),
+    tag: label === undefined ? undefined : number(label, 'label'),
+  };
+}
+
+class Sentence {
+  #lines: Line[] = [];
+  #before: string[] = [];
+  #length = 0;
+
+  constructor(
+    private readonly source: Source,
+    private readonly columns: Columns,
+    private readonly options: RowOptions,
+  ) {}
+
+  /** A line before the sentence that is none of it. */
+  pass(line: string): void {
+    this.#before.push(line);
+  }
+
+  append(line: Line): void {
+    this.#lines.push(line);
+    this.#length += line.text.length;
+    if (this.#length <= longestSentence) return;
+    throw new RowError(
+      this.source,
+      this.#lines[0]!.line,
+      `this sentence is longer than ${longestSentence} characters: expected a blank line behind each sentence.`,
+    );
+  }
+
+  finish(): ParsedRow[] {
+    if (this.#lines.length === 0) return [];
+    const lines = this.#lines.splice(0);
+    const before = this.#before.splice(0);
+    this.#length = 0;
+    const texts = lines.map(({ text }) => text);
+    const fields = this.options.keep === true && { fields: { before, lines: texts } };
+    const cells = texts.map((text) => text.trim().split(/[ \t]+/));
+    const width = cells[0]!.length;
+    const { word, tag } = this.#placed(width);
+    const odd = cells.findIndex((each) => each.length !== width || width < Math.max(word, tag));
+    if (odd >= 0) {
+      const fewest = Math.max(word, tag);
+      const expected =
+        width < fewest
+          ? `at least ${fewest} columns`
+          : `${width} columns as in the first line of the sentence`;
+      const reason = `expected ${expected}, found ${cells[odd]!.length}.`;
+      return [{ line: lines[odd]!.line, reason, raw: texts.join('\n'), ...fields }];
+    }
+    const column = (number: number): string => joinTokens(cells.map((each) => each[number - 1]!));
+    return [
+      {
+        line: lines[0]!.line,
+        text: column(word),
+        ...(tag > 0 && { label: column(tag) }),
+        ...fields,
+      },
+    ];
+  }
+
+  /** Of lines so wide; 0 for a tag that is not asked for, or may be and is missing. */
+  #placed(width: number): { word: number; tag: number } {
+    const { word, tag } = this.columns;
+    if (tag === undefined) return { word, tag: 0 };
+    // The last column is the tag's where there is one beside the word's.
+    const chosen = tag === 0 ? Math.max(width, word + 1) : tag;
+    const isMissing = chosen > width && this.options.mayLackLabel === true;
+    return { word, tag: isMissing ? 0 : chosen };
+  }
+}

@@ -1,0 +1,90 @@
+import { describe, explainNoField, explainNoObject, parseJson, readField } from '../json/jsonl.js';
+import { isTwice } from '../json/json-source.js';
+import { isBlank, type Line, splitLines } from '../lines.js';
+import type { ParsedBatch, ParsedRow, RowOptions } from '../rows.js';
+import type { Source } from '../../input/sources.js';
+import { joinTokens, tokenEnd } from './tokens.js';
+
+/** The fields' usual names, where a config says nothing of them: see data-schema.ts. */
+const usual = { text: 'tokens', label: 'tags' };
+
+/**
+ * Reads JSON Lines whose objects have a list of tokens and a list of tags: `{"tokens": ["a", "b"], "tags": ["O", "O"]}`.
+ *
+ * @param pieces The text of the source.
+ */
+export async function* readTaggedJson(
+  pieces: AsyncIterable<string>,
+  source: Source,
+  options: RowOptions,
+): AsyncGenerator<ParsedBatch, void, undefined> {
+  for await (const { lines, linesDone } of splitLines(pieces, source)) {
+    const rows: ParsedRow[] = [];
+    for (const line of lines) if (!isBlank(line.text)) rows.push(parseRow(line, options));
+    yield { rows, linesDone };
+  }
+}
+
+function parseRow({ text: raw, line }: Line, options: RowOptions): ParsedRow {
+  const value = parseJson(raw);
+  const noObject = explainNoObject(value, raw);
+  const keeps = options.keep === true && noObject === undefined;
+  const fields = keeps && { fields: { json: raw.trim() } };
+  const found = noObject ?? readTokens(value as object, raw, options);
+  if (typeof found === 'string') return { line, reason: found, raw, ...fields };
+  return { line, ...found, ...fields };
+}
+
+/** @returns A reason when the object has not what is asked for. */
+function readTokens(
+  value: object,
+  raw: string,
+  { text, label, mayLackLabel = false }: RowOptions,
+): { text: string; label?: string } | string {
+  const tokens = readList(value, raw, String(text), 'text');
+  if (typeof tokens === 'string') return tokens;
+  if (tokens.length === 0) return 'expected at least one token, found none.';
+  const row = { text: joinTokens(tokens) };
+  if (label === undefined) return row;
+  const field = nameOf(value, String(label), 'label');
+  if (mayLackLabel && readField(value, field) === undefined) return row;
+  const tags = readList(value, raw, String(label), 'label');
+  if (typeof tags === 'string') return tags;
+  if (tags.length !== tokens.length) {
+    return `expected a tag for each of ${tokens.length} tokens, found ${tags.length} tags.`;
+  }
+  return { ...row, label: joinTokens(tags) };
+}
+
+/** A list of texts without line ends; a reason where there is none. */
+function readList(
+  value: object,
+  raw: string,
+  given: string,
+  key: 'text' | 'label',
+): string[] | string {
+  const field = nameOf(value, given, key);
+  if (isTwice(raw, field)) return `the object has two fields ${JSON.stringify(field)}.`;
+  const list = readField(value, field);
+  if (list === undefined) return explainNoField(value, field, `data.${key}`);
+  const where = `the field ${JSON.stringify(field)}`;
+  if (!Array.isArray(list)) {
+    return `expected a list of texts in ${where}, found ${describe(list)}.`;
+  }
+  const items: readonly unknown[] = list;
+  const odd = items.findIndex((item) => typeof item !== 'string');
+  if (odd >= 0) {
+    return `expected a list of texts in ${where}, found ${describe(items[odd])} at place ${odd + 1}.`;
+  }
+  const texts = items as readonly string[];
+  const empty = texts.findIndex((item) => isBlank(item) || item.includes(tokenEnd));
+  if (empty < 0) return [...texts];
+  const what = isBlank(texts[empty]!) ? 'none' : 'a line end in one';
+  return `expected ${key === 'text' ? 'tokens' : 'tags'} of characters in ${where}, found ${what} at place ${empty + 1}.`;
+}
+
+/** A field as it is named, or by its usual name where nothing else is said. */
+function nameOf(value: object, given: string, key: 'text' | 'label'): string {
+  const isSaid = given !== key || (Object.hasOwn(value, key) && !Object.hasOwn(value, usual[key]));
+  return isSaid ? given : usual[key];
+}

@@ -1,0 +1,18 @@
+/**
+ * Rows that are tokens with a tag each. On their way they are texts with a token a line, and labels with a tag a line: so
+ * whatever reads, cuts and counts texts does the same for them.
+ */
+
+/** Stands between tokens, and between tags. */
+export const tokenEnd = '\n';
+
+export function joinTokens(tokens: readonly string[]): string {
+  return tokens.join(tokenEnd);
+}
+
+export function splitTokens(text: string): string[] {
+  return text.split(tokenEnd);
+}
+
+/** How a tokenizer of words cuts texts that are tokens already. */
+export const givenTokens = { filters: '', split: tokenEnd } as const;

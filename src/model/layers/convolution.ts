@@ -1,0 +1,112 @@
+import { MOST_TAPS } from '../../backend/kernels/convolution.js';
+import { PANEL, panelsOf } from '../../tensor/heap.js';
+import { activationOption } from '../activation.js';
+import { defineLayer } from '../layer.js';
+import { planPacked } from '../packed-weight.js';
+import { bias, matrix, uniform, ZERO } from '../parameters.js';
+import { maxPlaces } from '../sizes.js';
+import type { Zod } from '../../zod.js';
+import { bindConvolution, type Branch } from './convolution-layer.js';
+
+const taps = (z: Zod) => z.int().positive().max(MOST_TAPS);
+
+const options = (z: Zod) =>
+  z.strictObject({
+    width: z
+      .union([taps(z), z.array(taps(z)).min(1).max(8)])
+      .describe(
+        'Tokens that each output sees, or a list: convolutions of several widths side by side.',
+      ),
+    channels: z.int().positive().describe('Outputs of each width.'),
+    padding: z
+      .enum(['same', 'causal'])
+      .default('same')
+      .describe('Which tokens they are: on both sides of the output, or none behind it.'),
+    activation: activationOption(z),
+  });
+
+/**
+ * Convolution along the tokens of a row (Kim 2014): y_t = f(b + Σ_j W_j x_{t+j}), beyond the row's ends zeros; an output for every
+ * token. Convolutions of several widths stand side by side. Weights are laid out as those of PyTorch's Conv1d.
+ */
+export const convolution = defineLayer({
+  kind: 'convolution',
+  options,
+  accepts: ['token'],
+  place: 'layers',
+  dropped: true,
+  describe({ width, channels, padding, activation }, { width: inputs }, { module, index }) {
+    const widths = [width].flat();
+    const before = (tapCount: number): number =>
+      padding === 'causal' ? tapCount - 1 : (tapCount - 1) >> 1;
+    const widest = Math.max(...widths);
+    const panels = panelsOf(inputs);
+    const described = widths.map((tapCount, number) => ({
+      taps: tapCount,
+      // Windows are as wide as the widest: others see the inner ones of its taps.
+      firstTap: before(widest) - before(tapCount),
+      column: number * channels,
+      weight: {
+        ...matrix(
+          `${module}.${number}.weight`,
+          [channels, inputs * tapCount],
+          uniform(inputs * tapCount),
+        ),
+        shape: [channels, inputs, tapCount],
+      },
+      bias: bias(`${module}.${number}.bias`, channels, ZERO),
+    }));
+    return {
+      output: { per: 'token', width: channels * widths.length },
+      reads: 'whole',
+      parameters: described.flatMap(({ weight, bias: b }) => [weight, b]),
+      carried: [],
+      // Its gradient reads what follows a token, too.
+      reverses: true,
+      gradientInPlace: false,
+      meetings: () => 2,
+      multiplyAdds: (tokens) =>
+        tokens * channels * inputs * widths.reduce((sum, tapCount) => sum + tapCount, 0),
+      plan(heap, sizes, shared) {
+        const places = maxPlaces(sizes);
+        const { training } = sizes;
+        // Products write whole panels.
+        const apart = channels % PANEL !== 0 && widths.length > 1;
+        const branches = described.map((each): Branch => {
+          const { taps: tapCount, weight, bias: b } = each;
+          const columns = tapCount * panels * PANEL;
+          const ordered = (what: string) =>
+            heap.tensor(`${weight.name} ${what}`, [channels, columns]);
+          return {
+            ...each,
+            packed: planPacked(heap, weight.name, panelsOf(channels) * PANEL, columns),
+            packedBias: heap.tensor(`packed ${b.name}`, [panelsOf(channels) * PANEL]),
+            tapped: ordered('by tap'),
+            ...(training && { tappedGradient: ordered('gradient by tap') }),
+            ...(apart && {
+              apart: heap.panels(`${module} ${index} branch ${each.column}`, places, channels),
+            }),
+          };
+        });
+        const seen = widest * panels * PANEL;
+        const windows = heap.panels(`${module} ${index} windows`, places, seen);
+        const dWindows = training ? shared.panels('work windows', places, seen) : undefined;
+        const values = heap.panels(`${module} ${index} output`, places, channels * widths.length);
+        return {
+          values,
+          bind: (binding, input, { gradient }) =>
+            bindConvolution(
+              binding,
+              {
+                ...{ branches, channels, inputs, activation, windows, values },
+                ...{ before: before(widest), taps: widest },
+                ...(dWindows && { dWindows: dWindows() }),
+              },
+              input,
+              gradient,
+            ),
+        };
+      },
+    };
+  },
+});

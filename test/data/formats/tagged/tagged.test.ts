@@ -1,0 +1,112 @@
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type ExampleOptions, readBatches } from '../../../../src/data/formats/examples.js';
+import { useScratch } from '../../scratch.js';
+
+const scratch = useScratch();
+
+const options: ExampleOptions = { text: 'text', label: 'label', tagged: true };
+
+async function read(name: string, content: string | Buffer, more: Partial<ExampleOptions> = {}) {
+  const path = (await scratch({ [name]: content })).path(name);
+  const rows = [];
+  const bad = [];
+  for await (const batch of readBatches([path], { ...options, ...more })) {
+    rows.push(...batch.rows);
+    bad.push(...batch.bad);
+  }
+  return {
+    rows: rows.map(({ text, label, line }) => [text.split('\n'), label?.split('\n'), line]),
+    bad: bad.map(({ line, reason }) => [line, reason]),
+  };
+}
+
+describe('CoNLL columns', () => {
+  test('are sentences of words and tags: the first and the last column, documents passed over', async () => {
+    const text = '-DOCSTART- -X- O\n\nthe DT B-NP\ncat NN I-NP\n\n \t\r\nsat\tVB\tB-VP\r\n';
+    const { rows } = await read('a.conll', text);
+    expect(rows).toEqual([
+      [['the', 'cat'], ['B-NP', 'I-NP'], 3],
+      [['sat'], ['B-VP'], 7],
+    ]);
+    expect((await read('a.txt', text)).rows).toEqual(rows);
+    expect((await read('a.conll.gz', gzipSync(text))).rows).toEqual(rows);
+    expect((await read('a.conll', text, { text: 2, label: 1 })).rows[0]).toEqual([
+      ['DT', 'NN'],
+      ['the', 'cat'],
+      3,
+    ]);
+  });
+
+  test('that a line lacks are named with the line', async () => {
+    const text = 'a X\nb\n\nc X\nd Y Z\n\ne\n\nf X\n';
+    await expect(read('bad.conll', text)).rejects.toThrow(
+      'bad.conll, line 2: expected 2 columns as in the first line of the sentence, found 1.',
+    );
+    const { rows, bad } = await read('bad.conll', text, { onBadRow: 'skip' });
+    expect(rows).toEqual([[['f'], ['X'], 9]]);
+    expect(bad.map(([line]) => line)).toEqual([2, 5, 7]);
+    expect(bad[2]![1]).toBe('expected at least 2 columns, found 1.');
+  });
+
+  test('have no names', async () => {
+    await expect(read('a.conll', 'a X\n', { text: 'word' })).rejects.toThrow(
+      'expected the number of one, from 1, as data.text, got "word"',
+    );
+  });
+});
+
+describe('JSON Lines of tokens', () => {
+  test('are read from tokens and tags, or the fields that are named', async () => {
+    const text = '{"tokens":["New York","1"],"tags":["B","O"],"text":"New York 1"}\n';
+    const row = [['New York', '1'], ['B', 'O'], 1];
+    expect((await read('a.jsonl', text)).rows).toEqual([row]);
+    const named = '{"w":["New York","1"],"t":["B","O"]}\n';
+    expect((await read('b.jsonl', named, { text: 'w', label: 't' })).rows).toEqual([row]);
+    expect((await read('c.jsonl', '{"text":["a"],"label":["O"]}')).rows).toEqual([
+      [['a'], ['O'], 1],
+    ]);
+  });
+
+  test.each([
+    ['{"tokens":["a","b"],"tags":["O"]}', 'expected a tag for each of 2 tokens, found 1 tags.'],
+    ['{"tokens":["a"]}', 'there is no field "tags"'],
+    [
+      '{"tokens":"a","tags":["O"]}',
+      'expected a list of texts in the field "tokens", found a string.',
+    ],
+    ['{"tokens":["a",1],"tags":["O","O"]}', 'found a number at place 2.'],
+    [
+      '{"tokens":["a",""],"tags":["O","O"]}',
+      'expected tokens of characters in the field "tokens", found none at place 2.',
+    ],
+    ['{"tokens":["a\\nb"],"tags":["O"]}', 'found a line end in one at place 1.'],
+    ['{"tokens":[],"tags":[]}', 'expected at least one token, found none.'],
+    ['["a"]', 'expected a JSON object'],
+  ])('that cannot be used are named: %s', async (line, reason) => {
+    await expect(read('d.jsonl', `{"tokens":["a"],"tags":["O"]}\n${line}\n`)).rejects.toThrow(
+      new RegExp(`d.jsonl, line 2: .*${reason.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}`),
+    );
+  });
+});
+
+test('both layouts give the same rows', async () => {
+  const word = fc.stringMatching(/^[a-zA-Z0-9é猫]{1,6}$/);
+  const sentence = fc.array(fc.tuple(word, fc.constantFrom('O', 'B-X', 'I-X')), { minLength: 1 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(sentence, { minLength: 1 }), async (sentences) => {
+      const conll = sentences.map((each) => each.map((pair) => `${pair.join(' ')}\n`).join(''));
+      const json = sentences.map((each) => ({
+        tokens: each.map(([token]) => token),
+        tags: each.map(([, tag]) => tag),
+      }));
+      const columns = await read('p.conll', conll.join('\n'));
+      const objects = await read('p.jsonl', json.map((each) => JSON.stringify(each)).join('\n'));
+      expect(columns.rows.map(([tokens, tags]) => [tokens, tags])).toEqual(
+        objects.rows.map(([tokens, tags]) => [tokens, tags]),
+      );
+    }),
+    { numRuns: 30 },
+  );
+});

@@ -1,0 +1,143 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { trainingBatches } from '../../../src/train/evaluation.js';
+import type { TokenStore } from '../../../src/data/store/token-store.js';
+import { useScratch } from '../scratch.js';
+import { configure, digest, makeRows, smallParts, usePreparation } from './corpora.js';
+
+const scratch = useScratch();
+const prepare = usePreparation();
+
+/** Sentences of made-up words; a word's tag follows from it and from its place. */
+function makeSentences(count: number, seed: number): { tokens: string[]; tags: string[] }[] {
+  return makeRows(count, seed).flatMap(({ text }) => {
+    const tokens = text.split(/\s+/).filter((token) => token !== '');
+    const tags = tokens.map((token, i) => (i % 3 === 0 ? 'O' : `B-${token.length % 4}`));
+    return tokens.length === 0 ? [] : [{ tokens, tags }];
+  });
+}
+
+const toColumns = (sentences: ReturnType<typeof makeSentences>): string =>
+  sentences
+    .map(({ tokens, tags }) => `${tokens.map((token, i) => `${token} x ${tags[i]!}\n`).join('')}\n`)
+    .join('');
+
+const first = makeSentences(150, 1);
+const second = makeSentences(60, 2);
+const files = {
+  'a.conll': toColumns(first),
+  'b.jsonl': second.map((each) => `${JSON.stringify(each)}\n`).join(''),
+};
+const tokenizer = { kind: 'word', lowerCase: false, minCount: 1 };
+
+async function readSentences(store: TokenStore, classes: readonly string[], decode: Decode) {
+  const tokens = new Int32Array(store.tokens);
+  const rows = Array.from({ length: store.rows }, (_, row) => row);
+  const into = { tokens, targets: tokens.slice(), rowStart: new Int32Array(store.rows + 1) };
+  const labels = new Int32Array(store.rows);
+  await store.readRows(rows, { ...into, labels });
+  return rows.map((row) => {
+    const [start, end] = [into.rowStart[row]!, into.rowStart[row + 1]!];
+    return {
+      tokens: Array.from(tokens.subarray(start, end), (id) => decode([id])),
+      tags: Array.from(into.targets.subarray(start, end), (id) => classes[id]!),
+    };
+  });
+}
+type Decode = (ids: number[]) => string;
+
+describe('a store of tagged tokens', () => {
+  test('holds every token with its tag, in order', async () => {
+    const place = await scratch(files);
+    const data = { train: [place.path('a.conll'), place.path('b.jsonl')], validation: 0 };
+    const config = configure('tag', { ...data, tokenizer, storeDir: place.path('stores') });
+    const { corpus } = await prepare(config);
+    const decode = (ids: number[]): string => corpus.tokenizer.decode(ids);
+    expect(await readSentences(corpus.train, corpus.classes, decode)).toEqual([
+      ...first,
+      ...second,
+    ]);
+    expect(corpus.classes).toEqual([...new Set(first.flatMap(({ tags }) => tags))].sort());
+    const counted = corpus.manifest.statistics.train.labels.reduce((sum, each) => sum + each, 0);
+    expect(counted).toBe(corpus.train.tokens);
+  });
+
+  test.each(['post', 'pre'] as const)(
+    'cuts long rows and their tags alike: %s',
+    async (truncate) => {
+      const place = await scratch(files);
+      const data = { train: place.path('a.conll'), validation: 0, maxLength: 4, truncate };
+      const config = configure('tag', { ...data, tokenizer, storeDir: place.path('stores') });
+      const { corpus } = await prepare(config);
+      const cut = <T>(list: T[]): T[] => (truncate === 'post' ? list.slice(0, 4) : list.slice(-4));
+      const decode = (ids: number[]): string => corpus.tokenizer.decode(ids);
+      expect(await readSentences(corpus.train, corpus.classes, decode)).toEqual(
+        first.map(({ tokens, tags }) => ({ tokens: cut(tokens), tags: cut(tags) })),
+      );
+    },
+  );
+
+  test('has the same bytes for 1 and 4 workers, and however it is divided into parts', async () => {
+    const place = await scratch(files);
+    const digests = [];
+    for (const [i, [workers, sizes]] of [
+      [1, smallParts] as const,
+      [4, smallParts] as const,
+      [1, { extentBytes: 1e6, pieceLength: 1e6 }] as const,
+    ].entries()) {
+      const storeDir = place.path(`stores-${i}`);
+      const data = { train: place.path('*.*'), test: 0.2, tokenizer, storeDir };
+      const { corpus } = await prepare(configure('tag', data, workers), sizes);
+      digests.push(await digest(corpus.storeDir));
+    }
+    expect(new Set(digests).size).toBe(1);
+  });
+
+  test('gives batches with the tags of their rows', async () => {
+    const place = await scratch(files);
+    const data = { train: place.path('*.*'), tokenizer, storeDir: place.path('stores') };
+    const config = configure('tag', data);
+    const { corpus } = await prepare(config);
+    const source = trainingBatches(config, corpus);
+    const batch = {
+      ...{ rows: 0, startsFresh: false },
+      tokens: new Int32Array(source.maxTokens),
+      targets: new Int32Array(source.maxTokens),
+      rowStart: new Int32Array(source.maxRows + 1),
+      labels: new Int32Array(source.maxRows),
+    };
+    const known = new Set([...first, ...second].map((each) => JSON.stringify(each)));
+    for (const step of [0, 3, 1]) {
+      await source.read(step, batch);
+      for (let row = 0; row < batch.rows; row++) {
+        const [start, end] = [batch.rowStart[row]!, batch.rowStart[row + 1]!];
+        const ids = Array.from(batch.tokens.subarray(start, end));
+        const tokens = ids.map((id) => corpus.tokenizer.decode([id]));
+        const tags = Array.from(batch.targets.subarray(start, end), (id) => corpus.classes[id]);
+        // Words of the validation split alone are unknown here.
+        if (!tokens.includes('<unk>')) expect(known).toContain(JSON.stringify({ tokens, tags }));
+      }
+    }
+  });
+
+  test('refuses tags that have been changed on the disk', async () => {
+    const place = await scratch(files);
+    const data = { train: place.path('a.conll'), tokenizer, storeDir: place.path('stores') };
+    const { corpus } = await prepare(configure('tag', data));
+    const path = join(corpus.storeDir, 'train.tags');
+    const bytes = await readFile(path);
+    bytes[40]! ^= 1;
+    await writeFile(path, bytes);
+    const decode = (ids: number[]): string => corpus.tokenizer.decode(ids);
+    await expect(readSentences(corpus.train, corpus.classes, decode)).rejects.toThrow('train.tags');
+  });
+
+  test('refuses files that have no tagged tokens', async () => {
+    const place = await scratch({ 'a.csv': 'text,label\na,b\n' });
+    const data = { train: place.path('a.csv'), storeDir: place.path('stores') };
+    await expect(prepare(configure('tag', data))).rejects.toThrow(
+      'a.csv is a table: task tag expects CoNLL columns or JSONL.',
+    );
+  });
+});

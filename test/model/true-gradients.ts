@@ -1,0 +1,46 @@
+import { expect } from 'vitest';
+import { gradientOf } from '../parity/fixture.js';
+import { bindLoss } from '../parity/loss.js';
+import { SETTINGS, type Running } from './network-runs.js';
+import { diceOf, sketch, type Case } from './random-networks.js';
+
+/*
+ * On a float64 heap the central difference (L(w + h) − L(w − h)) / 2h errs by h² L‴ / 6 from the series and by
+ * 1e-16 L / h from rounding.
+ */
+const STEP = 2e-5;
+const GRADIENT_TOLERANCE = 1e-6;
+const DIRECTIONS = 2;
+
+/** Compares gradients on a float64 heap with finite differences. All parameters move at once, along random signs, so that an error anywhere shows. */
+export async function compareGradients({ engine, batches }: Running, drawn: Case): Promise<void> {
+  // On the batch that follows, with the state that the last one has left.
+  const slot = batches.length % 2;
+  engine.load(slot, batches[0]!);
+  await engine.trainStep(slot, batches.length + 1, { ...SETTINGS, learningRate: 0 });
+  const loss = bindLoss(engine, slot);
+  const dice = diceOf(drawn.seed);
+  const parameters = engine.plan.parameters.map(({ name }) => {
+    const values = engine.parameter(name);
+    return { values, original: values.slice(), gradient: gradientOf(engine, name, slot) };
+  });
+  const size = Math.hypot(...parameters.map(({ gradient }) => Math.hypot(...gradient)));
+  for (let i = 0; i < DIRECTIONS; i++) {
+    const directions = parameters.map(({ values }) =>
+      Float64Array.from(values, () => (2 * dice(2) - 1) / Math.sqrt(values.length)),
+    );
+    const lossAt = (distance: number): number => {
+      parameters.forEach(({ values, original }, p) =>
+        values.forEach((_, k) => (values[k] = original[k]! + distance * directions[p]![k]!)),
+      );
+      return loss();
+    };
+    const difference = (lossAt(STEP) - lossAt(-STEP)) / (2 * STEP);
+    const expected = parameters.reduce(
+      (sum, { gradient }, p) => sum + gradient.reduce((s, g, k) => s + g * directions[p]![k]!, 0),
+      0,
+    );
+    const error = Math.abs(difference - expected) / (size + 1e-3);
+    expect(error, `gradients of ${sketch(drawn)}`).toBeLessThan(GRADIENT_TOLERANCE);
+  }
+}
