@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+"""Makes test/fixtures/pytorch/token-layers.json: layers that mix the tokens of a row, as PyTorch computes them in float64.
+
+    python3 scripts/pytorch_token_layers.py && npx prettier --write test/fixtures
+
+Rows of several lengths go through each network one by one, so that no padding is in the way. Of each network there are its layers as Lockstep
+describes them, parameters as PyTorch's modules lay them out, probabilities, loss and gradients, and the parameters after some steps of SGD.
+"""
+import json
+import os
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+FILE = os.path.join(os.path.dirname(__file__), "..", "test", "fixtures", "pytorch", "token-layers.json")
+VOCABULARY, WIDTH, CLASSES = 12, 5, 3
+LENGTHS = [7, 1, 2, 9, 4]
+STEPS, LEARNING_RATE = 3, 0.5
+ACTIVATIONS = {"none": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
+
+
+class Attention(nn.Module):
+    """Yang et al. 2016."""
+
+    def __init__(self, inputs, width):
+        super().__init__()
+        self.projection = nn.Linear(inputs, width)
+        self.context = nn.Linear(width, 1, bias=False)
+
+    def forward(self, tokens):
+        weights = torch.softmax(self.context(torch.tanh(self.projection(tokens))), dim=0)
+        return (weights * tokens).sum(dim=0)
+
+
+def convolve(convolutions, options, tokens):
+    """[T, inputs] to [T, channels of all]"""
+    rows = tokens.t().unsqueeze(0)
+    outputs = []
+    for convolution in convolutions:
+        if options["padding"] == "same":
+            made = functional.conv1d(rows, convolution.weight, convolution.bias, padding="same")
+        else:
+            made = convolution(functional.pad(rows, (convolution.kernel_size[0] - 1, 0)))
+        outputs.append(made.squeeze(0).t())
+    return ACTIVATIONS[options["activation"]](torch.cat(outputs, dim=1))
+
+
+POOLS = {
+    "max": lambda tokens: tokens.max(dim=0).values,
+    "mean": lambda tokens: tokens.mean(dim=0),
+    "first": lambda tokens: tokens[0],
+    "last": lambda tokens: tokens[-1],
+}
+
+
+def build(layers):
+    """Modules by name, and what takes a row of token ids to its logits."""
+    modules, stages, width = nn.ModuleDict(), [], None
+    for kind, name, options in layers:
+        if kind == "embedding":
+            modules[name] = nn.Embedding(VOCABULARY, options["width"])
+            stages.append(modules[name])
+            width = options["width"]
+        elif kind == "dense":
+            modules[name] = nn.Linear(width, options["width"])
+            activation = ACTIVATIONS[options.get("activation", "none")]
+            stages.append(lambda x, m=modules[name], f=activation: f(m(x)))
+            width = options["width"]
+        elif kind == "convolution":
+            widths = options["width"]
+            modules[name] = nn.ModuleList([nn.Conv1d(width, options["channels"], taps) for taps in widths])
+            stages.append(lambda x, m=modules[name], o=options: convolve(m, o, x))
+            width = options["channels"] * len(widths)
+        elif kind == "attention":
+            modules[name] = Attention(width, options["width"])
+            stages.append(modules[name])
+        elif kind in POOLS:
+            stages.append(POOLS[kind])
+
+    def run(row):
+        x = torch.tensor(row)
+        for stage in stages:
+            x = stage(x)
+        return x
+
+    return modules, run
+
+
+def rounded(tensor):
+    return [float(f"{value:.10g}") for value in tensor.detach().flatten().tolist()]
+
+
+def case(name, seed, layers):
+    layers = [["embedding", "embedding", {"width": WIDTH}], *layers, ["dense", "head", {"width": CLASSES}]]
+    torch.manual_seed(seed)
+    modules, run = build(layers)
+    modules.double()
+    with torch.no_grad():
+        for parameter in modules.parameters():
+            # Of few different values, so that many tokens have the same one.
+            parameter.copy_((parameter.uniform_(-1, 1) * 4).round() / 4 if parameter.shape[0] == VOCABULARY
+                            else parameter.uniform_(-0.5, 0.5).float())
+    rows = [torch.randint(0, VOCABULARY, (length,)).tolist() for length in LENGTHS]
+    labels = torch.randint(0, CLASSES, (len(rows),))
+    described = {key: {"shape": list(value.shape), "initial": rounded(value)}
+                 for key, value in modules.state_dict().items()}
+    optimizer = torch.optim.SGD(modules.parameters(), LEARNING_RATE)
+    for step in range(STEPS):
+        optimizer.zero_grad()
+        logits = torch.stack([run(row) for row in rows])
+        loss = functional.cross_entropy(logits, labels)
+        loss.backward()
+        if step == 0:
+            probabilities, first_loss = torch.softmax(logits, dim=1).tolist(), loss.item()
+            for key, value in modules.named_parameters():
+                described[key]["gradient"] = rounded(value.grad)
+        optimizer.step()
+    for key, value in modules.state_dict().items():
+        described[key]["trained"] = rounded(value)
+    return {"name": name, "layers": layers, "tokens": rows, "labels": labels.tolist(), "loss": first_loss,
+            "probabilities": probabilities, "parameters": described}
+
+
+EXPAND = ["expand", "expand", {}]
+
+
+def convolution(width, padding, activation, channels=3):
+    return ["convolution", "convolution",
+            {"width": width, "channels": channels, "padding": padding, "activation": activation}]
+
+
+if __name__ == "__main__":
+    cases = [
+        case("convolutions on both sides", 1, [EXPAND, convolution([3, 4, 2], "same", "relu"), ["max", "max", {}]]),
+        case("a causal convolution", 2, [EXPAND, convolution([5], "causal", "tanh"), ["mean", "mean", {}]]),
+        case("convolutions of whole panels", 3, [EXPAND, convolution([1, 2], "same", "none", 16), ["last", "last", {}]]),
+        case("the largest of equal values", 4, [EXPAND, ["max", "max", {}]]),
+        case("attention", 5, [EXPAND, ["attention", "attention", {"width": 4}]]),
+        case("the first token", 6, [EXPAND, ["dense", "tokens", {"width": 6, "activation": "tanh"}],
+                                    ["first", "first", {}], ["dense", "row", {"width": 7, "activation": "relu"}]]),
+    ]
+    with open(FILE, "w") as file:
+        json.dump({"vocabulary": VOCABULARY, "steps": STEPS, "learningRate": LEARNING_RATE, "cases": cases}, file)
+        file.write("\n")
