@@ -34,8 +34,13 @@ typedef struct {
 
 /* Written by the coordinator before every update. */
 typedef struct {
-  double step, scale, clip_norm;
+  double step, scale, clip_norm, clip_value;
 } common_settings;
+
+/* What becomes of an element of the gradient first. */
+typedef struct {
+  vf scale, least, most;
+} scaling;
 
 /* What is fetched before it is needed: large models lie in memory. */
 #define FLOATS_AHEAD 256
@@ -60,22 +65,22 @@ INLINE const float *unit_gradient(char *base, const update_args *x, size_t row, 
 }
 
 /* The vector at one place; all arrays begin with parameter, then the states, then the gradient. */
-INLINE void update_at(const rule_vectors *s, vf scale, float *const *arrays, size_t at) {
+INLINE void update_at(const rule_vectors *s, scaling to, float *const *arrays, size_t at) {
   vf state[STATES + 1];
   UNROLL for (int a = 0; a < STATES; a++) state[a] = vload(arrays[1 + a] + at);
-  const vf gradient = vmul(vload(arrays[1 + STATES] + at), scale);
+  const vf gradient = vmax(to.least, vmin(to.most, vmul(vload(arrays[1 + STATES] + at), to.scale)));
   const vf parameter = update_vector(s, vload(arrays[0] + at), gradient, state);
   UNROLL for (int a = 0; a < STATES; a++) vstore(arrays[1 + a] + at, state[a]);
   vstore(arrays[0] + at, parameter);
 }
 
-INLINE void update_range(const rule_vectors *s, vf scale, float *const *arrays, size_t count) {
+INLINE void update_range(const rule_vectors *s, scaling to, float *const *arrays, size_t count) {
   size_t i = 0;
   for (; i + PANEL <= count; i += PANEL) {
     UNROLL for (int a = 0; a <= STATES; a++) PREFETCH_NEAR(arrays[a] + i + FLOATS_AHEAD);
-    UNROLL for (size_t v = 0; v < PANEL; v += VL) update_at(s, scale, arrays, i + v);
+    UNROLL for (size_t v = 0; v < PANEL; v += VL) update_at(s, to, arrays, i + v);
   }
-  for (; i + VL <= count; i += VL) update_at(s, scale, arrays, i);
+  for (; i + VL <= count; i += VL) update_at(s, to, arrays, i);
   if (i == count) return;
   float tail[STATES + 2][VL] = {{0}};
   float *tails[STATES + 2];
@@ -83,7 +88,7 @@ INLINE void update_range(const rule_vectors *s, vf scale, float *const *arrays, 
     tails[a] = tail[a];
     for (size_t j = i; j < count; j++) tail[a][j - i] = arrays[a][j];
   }
-  update_at(s, scale, tails, 0);
+  update_at(s, to, tails, 0);
   UNROLL for (int a = 0; a <= STATES; a++)
     for (size_t j = i; j < count; j++) arrays[a][j] = tail[a][j - i];
 }
@@ -92,7 +97,8 @@ INLINE void update(char *base, const double *args) {
   const update_args *x = (const update_args *)args;
   const common_settings *common = (const common_settings *)F64(base, x->settings);
   const rule_vectors s = prepare_rule((const rule_settings *)(common + 1), x->decay);
-  const vf scale = vset((float)common->scale);
+  const float most = (float)common->clip_value;
+  const scaling to = {vset((float)common->scale), vset(-most), vset(most)};
   const int32_t step = (int32_t)common->step;
   int32_t *done = I32(base, x->done);
   for (size_t unit = (size_t)x->unit0; unit < (size_t)x->unit1; unit++) {
@@ -103,7 +109,7 @@ INLINE void update(char *base, const double *args) {
     arrays[0] = F32(base, x->parameter) + at;
     UNROLL for (int a = 0; a < STATES; a++) arrays[1 + a] = F32(base, x->states[a]) + at;
     arrays[1 + STATES] = (float *)unit_gradient(base, x, rows.row, rows.count);
-    update_range(&s, scale, arrays, rows.count * (size_t)x->columns);
+    update_range(&s, to, arrays, rows.count * (size_t)x->columns);
     done[unit] = step;
   }
 }

@@ -18,6 +18,7 @@ from pytorch_model import Model, read_safetensors
 FIXTURES = os.path.join(os.path.dirname(__file__), "..", "test", "fixtures", "pytorch")
 STEPS = 20
 CLIP_NORM = 0.5
+CLIP_VALUE = 0.002
 SAMPLES = 8
 
 # By Lockstep's names of kinds, options and clipping.
@@ -33,6 +34,9 @@ OPTIMIZERS = [
     ("adagrad", {"weightDecay": 0.01}, {}, lambda groups: optim.Adagrad(groups, lr=0.01)),
     ("sgd", {"momentum": 0.9}, {"clipNorm": CLIP_NORM},
      lambda groups: optim.SGD(groups, lr=0.1, momentum=0.9)),
+    ("adam", {}, {"clipValue": CLIP_VALUE}, lambda groups: optim.Adam(groups, lr=0.01)),
+    ("sgd", {}, {"clipNorm": CLIP_NORM, "clipValue": CLIP_VALUE},
+     lambda groups: optim.SGD(groups, lr=0.5)),
 ]
 
 
@@ -57,6 +61,8 @@ def train(case, initial, options, clipping, make):
             norm = torch.sqrt(sum((g ** 2).sum() for g in gradients)).item()
             for gradient in gradients:
                 gradient.mul_(min(1, clipping["clipNorm"] / norm))
+        if "clipValue" in clipping:
+            nn.utils.clip_grad_value_(model.parameters(), clipping["clipValue"])
         optimizer.step()
     # Weights evenly taken from each parameter.
     weights = {name: p.flatten()[:: max(1, p.numel() // SAMPLES)].tolist()

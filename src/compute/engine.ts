@@ -71,6 +71,8 @@ export interface StepSettings {
   learningRate: number;
   /** Global norm that gradients are scaled down to; null leaves them. */
   clipNorm: number | null;
+  /** Size that each element of the gradient has at most, once all are scaled; null, or nothing, leaves them. */
+  clipValue?: number | null;
 }
 
 export interface StepResult extends BatchResult {
@@ -267,13 +269,14 @@ export class Engine {
     }
   }
 
-  #writeSettings(step: number, { learningRate, clipNorm }: StepSettings): void {
+  #writeSettings(step: number, { learningRate, clipNorm, clipValue }: StepSettings): void {
     const { optimizer } = this.plan;
     const settings: Record<UpdateSetting, number> & Record<string, number> = {
       step,
       // Follows from the gradient's norm: whoever updates writes it.
       scale: 1,
       clipNorm: clipNorm ?? Infinity,
+      clipValue: clipValue ?? Infinity,
       ...optimizer.settings(step, learningRate),
     };
     this.#settingNames.forEach((name, place) => {

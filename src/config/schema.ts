@@ -84,6 +84,12 @@ const trainSchema = z.strictObject({
     .describe(
       'Global gradient norm above which gradients are scaled down; null turns clipping off.',
     ),
+  clipValue: float32(z.number().positive())
+    .nullable()
+    .default(null)
+    .describe(
+      'Size that each element of the gradient has at most, after `clipNorm`; null turns this clipping off.',
+    ),
   shards: z
     .int()
     .min(1)

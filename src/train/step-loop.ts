@@ -9,6 +9,7 @@ export class StepLoop {
   constructor(
     private readonly engine: Engine,
     private readonly config: Pick<Config['train'], 'epochs' | 'clipNorm'> & {
+      clipValue?: number | null;
       optimizer: Pick<Config['train']['optimizer'], 'learningRate' | 'schedule'>;
     },
     private readonly listener: TrainListener,
@@ -21,13 +22,13 @@ export class StepLoop {
     totalSteps: number,
     stepsPerEpoch: number,
   ): Promise<StepResult> {
-    const { epochs, optimizer, clipNorm } = this.config;
+    const { epochs, optimizer, clipNorm, clipValue = null } = this.config;
     const steps = epochs * stepsPerEpoch;
     const learningRate = learningRateAt(optimizer, { step, steps, stepsPerEpoch });
     const start = performance.now();
     const slot = await feed.take(step);
     const waited = (performance.now() - start) / 1000;
-    const settings = { learningRate, clipNorm };
+    const settings = { learningRate, clipNorm, clipValue };
     const result = await this.engine.trainStep(slot, step + 1, settings, () => {
       if (step + 1 < totalSteps) feed.prefetch(step + 1);
     });

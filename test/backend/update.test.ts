@@ -17,7 +17,9 @@ import { nameOf, partialMaps } from './row-maps.js';
 import { EPSILON, uniform, type Fill } from './workbench.js';
 
 const STEP = 3;
-const common: Record<UpdateSetting, number> = { step: STEP, scale: 0.7, clipNorm: Infinity };
+const common: Record<UpdateSetting, number> = {
+  ...{ step: STEP, scale: 0.7, clipNorm: Infinity, clipValue: 0.5 },
+};
 
 /** A rule, some settings, and what its states hold before. */
 interface Rule {

@@ -8,7 +8,7 @@ import { createEngine, loadFixture, relativeError, setParameters } from './fixtu
 interface Run {
   kind: Parameters<typeof checkOptimizer>[0];
   options: Record<string, unknown>;
-  clipping: { clipNorm?: number };
+  clipping: { clipNorm?: number; clipValue?: number };
   learningRate: number;
   losses: number[];
   /** Some of each parameter, evenly taken. */

@@ -29,9 +29,9 @@ export interface UpdateOperands {
 
 /**
  * Settings that all rules have, the first ones in `UpdateOperands.settings`: the number of the step under way, what
- * gradients are multiplied by, and the norm that they are clipped to.
+ * gradients are multiplied by, the norm that they are clipped to, and the size that each element then has at most.
  */
-export const UPDATE_SETTINGS = ['step', 'scale', 'clipNorm'] as const;
+export const UPDATE_SETTINGS = ['step', 'scale', 'clipNorm', 'clipValue'] as const;
 export type UpdateSetting = (typeof UPDATE_SETTINGS)[number];
 
 /** Settings at most, the common ones included. */
@@ -60,7 +60,7 @@ export interface UpdateKernel<Setting extends string = string> extends Kernel<
 export interface Element<Setting extends string> {
   parameter: number;
   states: readonly number[];
-  /** Scaled. */
+  /** Scaled and clipped. */
   gradient: number;
   weightDecay: number;
   settings: Readonly<Record<Setting, number>>;
@@ -143,7 +143,11 @@ function referenceUpdate<Setting extends string>(
     tensor.set(...([...where, value] as [number, number]));
   };
   return (unit0, unit1) => {
-    const [step, scale] = [o.settings.get(0), o.settings.get(1)];
+    const [step, scale, most] = [0, 1, 3].map((place) => o.settings.get(place)) as [
+      number,
+      number,
+      number,
+    ];
     const settings = Object.fromEntries(
       names.map((name, i) => [name, o.settings.get(UPDATE_SETTINGS.length + i)]),
     ) as Record<Setting, number>;
@@ -155,7 +159,7 @@ function referenceUpdate<Setting extends string>(
           const updated = update({
             parameter: o.parameter.get(...where),
             states: o.states.map((state) => state.get(...where)),
-            gradient: gradientAt(row, column) * scale,
+            gradient: Math.max(-most, Math.min(most, gradientAt(row, column) * scale)),
             weightDecay: o.weightDecay,
             settings,
           });
