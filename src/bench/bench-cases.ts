@@ -46,9 +46,9 @@ export const BENCH_CASES: readonly BenchCase[] = [
 /** The network of a case. */
 export function shapeOf(benchCase: BenchCase, dropout: number): NetworkShape {
   const { vocabulary, embedding, hidden, layers, classes } = benchCase;
-  const layer = { cell: 'lstm', hiddenSize: hidden };
+  const layer = { kind: 'lstm', hiddenSize: hidden };
   return describeStack({
-    ...{ vocabulary, embedding, dropout },
+    ...{ vocabulary, embedding: { width: embedding }, dropout },
     layers: new Array<typeof layer>(layers).fill(layer),
     predicts: classes > 0 ? 'row' : 'token',
     outputs: classes > 0 ? classes : vocabulary,

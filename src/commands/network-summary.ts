@@ -23,15 +23,16 @@ export function summarizeConfig(
 
 /** A table with a line a layer, and the sum of the parameters. */
 export function describeSummary(layers: readonly LayerSummary[]): string[] {
-  const rows = layers.map(({ name, output, parameters, work }) => [
+  // A chain needs no word about what stands on what.
+  const isGraph = layers.some(({ inputs }) => inputs !== undefined);
+  const rows = layers.map(({ name, inputs = [], output, parameters, work }) => [
     name,
+    ...(isGraph ? [inputs.join(', ')] : []),
     `${formatCount(output.width)} a ${PER[output.per]}`,
     formatCount(parameters),
     formatShare(work),
   ]);
+  const head = ['layer', ...(isGraph ? ['inputs'] : []), 'output', 'parameters', 'work'];
   const total = layers.reduce((sum, { parameters }) => sum + parameters, 0);
-  return [
-    ...formatTable([['layer', 'output', 'parameters', 'work'], ...rows]),
-    `${formatCount(total)} parameters`,
-  ];
+  return [...formatTable([head, ...rows]), `${formatCount(total)} parameters`];
 }

@@ -79,7 +79,7 @@ export function describeSchema(node: SchemaNode): string {
 }
 
 function describeItems(node: SchemaNode): string {
-  return node.type === 'object' ? 'groups of keys' : 'texts';
+  return node.type === 'object' || node.oneOf ? 'groups of keys' : 'texts';
 }
 
 /** A schema's alternatives; itself where there are none. */

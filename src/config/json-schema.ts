@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { otherWords } from './model-schema.js';
 import { configSchema } from './schema.js';
 
 /** The part of JSON Schema that the configuration's schema uses. */
@@ -21,10 +22,42 @@ export interface SchemaNode {
   minItems?: number;
 }
 
-/** JSON Schema of a config file, as editors use it for completion and checks. */
-export const configJsonSchema = z.toJSONSchema(configSchema, { io: 'input' }) as SchemaNode;
+/** JSON Schema of a config file, as editors use it for completion and checks: what occurs more than once stands in its `$defs`. */
+const jsonSchema = z.toJSONSchema(configSchema, {
+  io: 'input',
+  override({ zodSchema, jsonSchema: node }) {
+    // What a schema makes other keys of is nothing that JSON Schema could find there.
+    const words = otherWords.get(zodSchema);
+    if (words) Object.assign(node.properties!, words);
+  },
+});
+
+/** The same with every reference in place of what it refers to: a block may lie within itself without end. */
+export const configJsonSchema = linkReferences(jsonSchema as SchemaNode & Definitions);
+
+interface Definitions {
+  $defs?: Record<string, SchemaNode>;
+}
+
+function linkReferences(root: SchemaNode & Definitions): SchemaNode {
+  const linked = new Map<object, unknown>();
+  const link = (node: unknown): unknown => {
+    if (typeof node !== 'object' || node === null) return node;
+    const found = linked.get(node);
+    if (found !== undefined) return found;
+    if (Array.isArray(node)) return node.map(link);
+    const { $ref, ...rest } = node as SchemaNode & { $ref?: string };
+    const meant = $ref && link(root.$defs?.[$ref.slice('#/$defs/'.length)]);
+    if (meant && Object.keys(rest).length === 0) return meant;
+    const copy = {};
+    linked.set(node, copy);
+    const own = Object.entries(rest).map(([key, value]) => [key, link(value)] as const);
+    return Object.assign(copy, meant, Object.fromEntries(own));
+  };
+  return link(root) as SchemaNode;
+}
 
 /** What `lockstep schema` prints and configs/schema.json holds. */
 export function formatJsonSchema(): string {
-  return `${JSON.stringify(configJsonSchema, null, 2)}\n`;
+  return `${JSON.stringify(jsonSchema, null, 2)}\n`;
 }

@@ -41,7 +41,8 @@ const scheduleSchema = z
   ])
   .describe(
     'How the learning rate goes on after the warm-up: it stays; falls to nothing by the end of `train.epochs` in a straight line or in half a cosine wave; falls in steps, or from step to step or epoch to epoch; or rises and falls once in the whole run.',
-  );
+  )
+  .meta({ id: 'schedule' });
 
 function optimizerVariant<Key extends z.core.$ZodType, Shape extends z.core.$ZodShape>(
   kind: Key,

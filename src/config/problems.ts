@@ -13,6 +13,7 @@ import { findNearest } from './nearest.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Config } from './schema.js';
+import { describeStack, StackProblem } from '../model/stack.js';
 
 /** Something wrong with a configuration: where, and one sentence about it. */
 export interface Problem {
@@ -59,7 +60,19 @@ function describeWrongValue(issue: z.core.$ZodIssue, path: KeyPath, value: unkno
       ? issue.message
       : `expected ${describeSchema(schemaAt(configJsonSchema, path, value) ?? {})}`;
   if (actual === undefined) return `missing; ${expected}`;
+  const near = findMeant(actual, schemaAt(configJsonSchema, path, value)?.enum);
+  if (near !== undefined)
+    return `${expected}, got ${describeValue(actual)}; did you mean ${JSON.stringify(near)}?`;
   return `${expected}, got ${describeValue(actual)}${explainQuotes(issue, actual, path, value)}`;
+}
+
+/** The one of some words that a misspelt one most likely is. */
+function findMeant(actual: unknown, words: readonly unknown[] = []): string | undefined {
+  if (typeof actual !== 'string' || words.includes(actual)) return undefined;
+  return findNearest(
+    actual,
+    words.filter((word) => typeof word === 'string'),
+  );
 }
 
 /** Where quotation marks, or their lack, are the likely mistake. */
@@ -94,12 +107,15 @@ function describeUnknownKey(group: KeyPath, key: string, value: unknown): string
 }
 
 /** Every key of the schema, outer ones before inner ones. */
-function listKeys(node: SchemaNode, path: string[] = []): string[][] {
+function listKeys(node: SchemaNode, path: string[] = [], seen = new Set<object>()): string[][] {
+  // What may lie within itself is listed once.
+  if (seen.has(node)) return [];
+  const within = new Set([...seen, node]);
   const variants = [node, ...(node.oneOf ?? [])];
   return variants.flatMap(({ properties = {} }) =>
     Object.entries(properties).flatMap(([key, child]) => [
       [...path, key],
-      ...listKeys(child, [...path, key]),
+      ...listKeys(child, [...path, key], within),
     ]),
   );
 }
@@ -108,13 +124,7 @@ function listKeys(node: SchemaNode, path: string[] = []): string[][] {
 export function checkTogether(config: Config): Problem[] {
   const { task, data, train } = config;
   const problems: Problem[] = taskOf(task).check(config);
-  config.model.layers.forEach(({ direction, merge }, index) => {
-    if (merge === undefined || direction === 'both') return;
-    problems.push({
-      path: ['model', 'layers', index, 'merge'],
-      message: `expected beside direction: both alone, where there are two directions to put together, got "${merge}" beside "${direction}"`,
-    });
-  });
+  if (problems.length === 0) problems.push(...checkStack(config));
   if (typeof data.validation === 'number' && typeof data.test === 'number') {
     const taken = data.validation + data.test;
     if (taken > 0.9) {
@@ -133,6 +143,23 @@ export function checkTogether(config: Config): Problem[] {
   }
   if (data.tokenizer.kind === 'word') problems.push(...checkWords(data.tokenizer));
   return problems;
+}
+
+/** Whether the layers can stand on each other. */
+function* checkStack({ task, model }: Config): Generator<Problem> {
+  const { per, carries } = taskOf(task);
+  if (per === 'token' && model.pooling.join() !== 'last') {
+    yield {
+      path: ['model', 'pooling'],
+      message: `expected nothing for the task ${task}, which reads every token of the top layer, got ${JSON.stringify(model.pooling)}`,
+    };
+  }
+  try {
+    describeStack({ ...model, vocabulary: 3, predicts: per, carries, outputs: 2 });
+  } catch (error) {
+    if (!(error instanceof StackProblem)) throw error;
+    yield { path: ['model', ...error.path], message: error.message };
+  }
 }
 
 function* checkWords(tokenizer: WordConfig): Generator<Problem> {

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { recurrentOptions, USUAL_MERGE } from '../model/layers/recurrence.js';
-import { CELLS } from '../model/layers/registry.js';
 import { float32 } from '../tensor/float32.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
+import { modelSchema } from './model-schema.js';
 import { optimizerSchema } from './optimizer-schema.js';
 
 /**
@@ -12,28 +11,6 @@ import { optimizerSchema } from './optimizer-schema.js';
  */
 
 const count = z.int().positive();
-
-const layerSchema = z
-  .strictObject({
-    cell: z.enum(CELLS).default('lstm'),
-    ...recurrentOptions(z).shape,
-  })
-  // A layer of one direction has nothing to put together: a value there would be one that means nothing.
-  .transform((layer) =>
-    layer.direction === 'both' ? { ...layer, merge: layer.merge ?? USUAL_MERGE } : layer,
-  );
-
-const modelSchema = z.strictObject({
-  embedding: count.default(64).describe('Width of the embedding vectors.'),
-  layers: z
-    .array(layerSchema)
-    .min(1)
-    .prefault([{ hiddenSize: 128 }])
-    .describe('Stacked recurrent layers, the first one first.'),
-  dropout: float32(z.number().min(0).lt(1))
-    .default(0)
-    .describe("Share of every LSTM layer's outputs that is dropped in training."),
-});
 
 const checkpointSchema = z.strictObject({
   everySteps: z

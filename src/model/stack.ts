@@ -1,17 +1,33 @@
 import { z } from 'zod';
+import { describeLayer, signalsOf } from './describe.js';
+import { UnfitInput, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
-import type { RecurrentOptions } from './layers/recurrence.js';
-import type { LayerDescription, NetworkShape } from './shape.js';
+import { TOKENS, type LayerDescription, type LayerName, type NetworkShape } from './shape.js';
 
-/** A stack of recurrent layers between an embedding and a dense layer. */
+/** A layer of a stack: a kind that stands there, with its options; or a block. */
+export interface StackLayer {
+  readonly kind: string;
+  readonly [option: string]: unknown;
+}
+
+/** The kind of a block: layers whose input is added to their output. */
+export const RESIDUAL = 'residual';
+
+export interface ResidualBlock extends StackLayer {
+  readonly layers: readonly StackLayer[];
+}
+
+/** Layers between an embedding and a dense layer. */
 export interface Stack {
   vocabulary: number;
-  /** Width of the embedding vectors. */
-  embedding: number;
+  /** Options of the embedding. */
+  embedding: Readonly<Record<string, unknown>>;
   /** Bottom first. */
-  layers: readonly ({ cell: string } & Partial<RecurrentOptions> & { hiddenSize: number })[];
-  /** Share of every layer's outputs that is dropped in training. */
+  layers: readonly StackLayer[];
+  /** Share of the outputs that is dropped in training, of every layer whose kind says so and of every block. */
   dropout: number;
+  /** Kinds that make one row of a row's tokens, whose outputs are put side by side; of networks that predict rows. */
+  pooling?: readonly string[];
   /** What has a class that is predicted. */
   predicts: 'row' | 'token';
   /** Whether rows go on where those of the batch before have ended; those whose tokens are predicted by default. */
@@ -20,32 +36,159 @@ export interface Stack {
   outputs: number;
 }
 
+/** Layers that do not fit on each other: where in the stack, and a sentence that begins in its midst. */
+export class StackProblem extends Error {
+  override name = 'StackProblem';
+
+  constructor(
+    readonly path: readonly (string | number)[],
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Every layer of a stack with its place there, also those within blocks. */
+export function* walkLayers(
+  layers: readonly StackLayer[],
+  path: readonly (string | number)[] = ['layers'],
+): Generator<{ layer: StackLayer; path: readonly (string | number)[] }> {
+  for (const [index, layer] of layers.entries()) {
+    const own = [...path, index];
+    yield { layer, path: own };
+    if (isBlock(layer)) yield* walkLayers(layer.layers, [...own, 'layers']);
+  }
+}
+
+function isBlock(layer: StackLayer): layer is ResidualBlock {
+  return layer.kind === RESIDUAL;
+}
+
+/**
+ * The network of a stack.
+ *
+ * @throws StackProblem for layers that do not fit on each other
+ */
 export function describeStack(stack: Stack): NetworkShape {
-  const { vocabulary, embedding, layers, dropout, predicts, outputs } = stack;
-  const drop = (index: number): LayerDescription[] =>
-    dropout > 0 ? [describe('dropout', index, { rate: dropout })] : [];
-  const recurrent = layers.flatMap(({ cell, ...options }, index) => [
-    describe(cell, index, options),
-    // Of the top layer a row's prediction reads one state alone.
-    ...(predicts === 'row' && index === layers.length - 1 ? [] : drop(index)),
-  ]);
+  const { dropout, layers, pooling = ['last'], predicts, carries = predicts === 'token' } = stack;
+  const graph = new Graph(stack.vocabulary, carries);
+  const drop = (place: number, number: number): number =>
+    dropout > 0 ? graph.add('dropout', number, { rate: dropout }, [place], ['dropout']) : place;
+  let top = graph.add('embedding', 0, stack.embedding, [TOKENS], ['embedding']);
+  for (const [index, layer] of layers.entries()) {
+    const number = graph.number;
+    top = graph.addLayer(layer, top, ['layers', index]);
+    // Of the top layer a row's prediction reads what is pooled of it alone.
+    const isPooled = predicts === 'row' && index === layers.length - 1;
+    if (!isPooled && (isBlock(layer) || layerKind(layer.kind).dropped)) top = drop(top, number);
+  }
+  if (predicts === 'row') {
+    const path = ['pooling'];
+    const pooled = pooling.map((kind) => graph.add(kind, 0, {}, [top], path));
+    const name = { module: 'pooling', index: 0 };
+    top = pooled.length > 1 ? graph.add('concatenate', 0, {}, pooled, path, name) : pooled[0]!;
+    top = drop(top, graph.number);
+  }
+  const head = { module: 'head', index: 0 };
+  graph.add('dense', 0, { width: stack.outputs }, [top], ['layers'], head);
   return {
-    vocabulary,
-    layers: [
-      describe('embedding', 0, { width: embedding }),
-      ...recurrent,
-      ...(predicts === 'row' ? [describe('last', 0, {}), ...drop(layers.length)] : []),
-      { ...describe('dense', 0, { width: outputs }), name: { module: 'head', index: 0 } },
-    ],
+    vocabulary: stack.vocabulary,
+    layers: graph.descriptions,
     loss: 'softmax',
-    carries: stack.carries ?? predicts === 'token',
+    carries,
   };
 }
 
-function describe(kind: string, index: number, options: unknown): LayerDescription {
-  return {
-    kind,
-    name: { module: kind, index },
-    options: layerKind(kind).options(z).parse(options),
-  };
+/** A network that grows from the bottom. */
+class Graph {
+  readonly descriptions: LayerDescription[] = [];
+  /** Of the stack's next layer, blocks being counted, too. */
+  number = 0;
+  readonly #layers: NetworkLayer[] = [];
+  readonly #expanded = new Map<number, number>();
+
+  constructor(
+    private readonly vocabulary: number,
+    private readonly carries: boolean,
+  ) {}
+
+  /** A layer of the stack, or a block with its layers. @returns the place of what it leaves */
+  addLayer(layer: StackLayer, below: number, path: readonly (string | number)[]): number {
+    const number = this.number++;
+    if (!isBlock(layer)) {
+      const { kind, ...options } = layer;
+      return this.add(kind, number, options, [below], path);
+    }
+    let top = below;
+    for (const [index, inner] of layer.layers.entries()) {
+      top = this.addLayer(inner, top, [...path, 'layers', index]);
+    }
+    const [before, after] = [below, top].map((place) => this.#layers[place]!.output.width);
+    if (before !== after) {
+      throw new StackProblem(
+        [...path, 'layers'],
+        `expected layers that leave as many values of a token as they get, to which they are added: they get ${before} and leave ${after}`,
+      );
+    }
+    return this.add('add', number, {}, [below, top], path, { module: RESIDUAL, index: number });
+  }
+
+  /**
+   * @param number of the layer
+   * @param inputs places of what it stands on
+   * @param path of whoever is told that it does not fit there
+   * @returns its place
+   */
+  add(
+    kind: string,
+    number: number,
+    given: unknown,
+    inputs: readonly number[],
+    path: readonly (string | number)[],
+    name = nameOf(kind, number),
+  ): number {
+    const { accepts, options } = layerKind(kind);
+    const fitting = inputs.map((place) => {
+      const below = this.#layers[place];
+      return below?.output.per === 'distinct' && !accepts.includes('distinct')
+        ? this.#expand(place, path)
+        : place;
+    });
+    const place = this.descriptions.length;
+    const description = {
+      ...{ kind, name, options: options(z).parse(given) },
+      // Most stand on the one just before.
+      ...((fitting.length > 1 || fitting[0] !== place - 1) && { inputs: fitting }),
+    };
+    try {
+      const signals = signalsOf(this.#layers, fitting, this.vocabulary);
+      const layer = describeLayer(description, signals);
+      if (this.carries && layer.reverses) {
+        throw new UnfitInput(
+          `expected a layer that knows of each token what came before, where rows go on in the next batch: ${kind} reads them from their ends`,
+        );
+      }
+      this.#layers.push(layer);
+    } catch (error) {
+      if (error instanceof UnfitInput) throw new StackProblem(path, error.message);
+      throw error;
+    }
+    this.descriptions.push(description);
+    return place;
+  }
+
+  /** What layers read that cannot work on distinct tokens once each. */
+  #expand(place: number, path: readonly (string | number)[]): number {
+    const found = this.#expanded.get(place) ?? this.add('expand', place, {}, [place], path);
+    this.#expanded.set(place, found);
+    return found;
+  }
+}
+
+/** The number is part of the parameters' names, or of the module's: no two layers have the same. */
+function nameOf(kind: string, number: number): LayerName {
+  const { numbered, place } = layerKind(kind);
+  const module = kind.replaceAll('-', '_');
+  const isUnique = numbered === true || place !== 'layers';
+  return { module: isUnique ? module : `${module}_${number}`, index: number };
 }

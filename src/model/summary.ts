@@ -1,12 +1,14 @@
 import { describeNetwork } from './describe.js';
 import { elementsOf } from './parameters.js';
-import type { NetworkShape } from './shape.js';
+import type { LayerDescription, NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
 
 /** One layer as people read of it. */
 export interface LayerSummary {
   /** `lstm 0` */
   name: string;
+  /** Names of what it stands on, where that is not the layer just before alone. */
+  inputs?: string[];
   output: Signal;
   /** Learned values. */
   parameters: number;
@@ -16,16 +18,27 @@ export interface LayerSummary {
 
 /** A network's layers, from the bottom, on rows of so many tokens. */
 export function summarizeNetwork(shape: NetworkShape, tokensOfRow: number): LayerSummary[] {
-  const { layers } = describeNetwork(shape);
+  const { layers, inputs } = describeNetwork(shape);
   const work = layers.map((layer) => layer.multiplyAdds(tokensOfRow, 1));
   const total = work.reduce((sum, each) => sum + each, 0);
-  return layers.map(({ output, parameters }, index) => {
-    const { module, index: number } = shape.layers[index]!.name;
+  const names = shape.layers.map(nameOf);
+  return layers.map(({ output, parameters }, place) => {
+    const below = inputs[place]!;
     return {
-      name: module === 'head' ? module : `${module} ${number}`,
+      name: names[place]!,
+      ...(below.length === 1 && below[0] === place - 1
+        ? {}
+        : { inputs: below.map((each) => names[each] ?? 'tokens') }),
       output,
       parameters: parameters.reduce((sum, parameter) => sum + elementsOf(parameter.shape), 0),
-      work: total > 0 ? work[index]! / total : 0,
+      work: total > 0 ? work[place]! / total : 0,
     };
   });
+}
+
+/** The kind and the number; of the head, and of what the config says in one word, that word. */
+function nameOf({ kind, name: { module, index } }: LayerDescription): string {
+  if (module === 'head') return module;
+  const isPlain = module === `${kind.replaceAll('-', '_')}_${index}`;
+  return `${isPlain ? kind : module} ${index}`;
 }

@@ -1,3 +1,4 @@
+import { walkLayers } from '../model/stack.js';
 import type { Task, TaskConfig, TaskProblem } from './task.js';
 
 /** The next token of a text: all rows are one stream, whose pieces go on where those before have ended. */
@@ -23,12 +24,13 @@ export const languageModel = {
         message: 'expected a layout of texts for a language model, got "conll"',
       });
     }
-    const backwards = model.layers.flatMap(({ direction }, index) =>
+    const layers = [...walkLayers(model.layers)];
+    const backwards = layers.flatMap(({ layer: { direction = 'forwards' }, path }) =>
       direction === 'forwards'
         ? []
         : {
-            path: ['model', 'layers', index, 'direction'],
-            message: `expected "forwards" for a language model, got "${direction}": a layer that reads from the end has seen the token that is to be predicted`,
+            path: ['model', ...path, 'direction'],
+            message: `expected "forwards" for a language model, got ${JSON.stringify(direction)}: a layer that reads from the end has seen the token that is to be predicted`,
           },
     );
     return [...problems, ...backwards];

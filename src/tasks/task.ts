@@ -1,3 +1,5 @@
+import type { StackLayer } from '../model/stack.js';
+
 /**
  * The contract of tasks. What is learned comes down to four questions, and each is answered in one place, here: how rows are
  * dealt into batches, what is read of the network's top, what rows carry from batch to batch, and what a target is. A task is
@@ -49,7 +51,7 @@ export interface TaskConfig {
       readonly outOfVocabulary?: string | null;
     };
   };
-  readonly model: { readonly layers: readonly { readonly direction: string }[] };
+  readonly model: { readonly layers: readonly StackLayer[] };
 }
 
 /** Which key is wrong, and a sentence about it. */

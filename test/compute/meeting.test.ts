@@ -8,10 +8,10 @@ import { Meeting } from '../../src/compute/meeting.js';
 
 const sizes: NetworkSizes = {
   shape: describeStack({
-    ...{ vocabulary: 5, embedding: 2, dropout: 0, predicts: 'row', outputs: 2 },
+    ...{ vocabulary: 5, embedding: { width: 2 }, dropout: 0, predicts: 'row', outputs: 2 },
     layers: [
-      { cell: 'lstm', hiddenSize: 16 },
-      { cell: 'lstm', hiddenSize: 16 },
+      { kind: 'lstm', hiddenSize: 16 },
+      { kind: 'lstm', hiddenSize: 16 },
     ],
   }),
   ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 3, teams: 2, shards: 1 },

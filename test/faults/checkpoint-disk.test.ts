@@ -70,8 +70,8 @@ async function resumableStep(): Promise<number | undefined> {
 beforeAll(async () => {
   const handle = allocateEngine(chooseBackend('auto').kind, {
     shape: describeStack({
-      ...{ vocabulary: 9, embedding: 4, dropout: 0, predicts: 'token', outputs: 9 },
-      layers: [{ cell: 'lstm', hiddenSize: 5 }],
+      ...{ vocabulary: 9, embedding: { width: 4 }, dropout: 0, predicts: 'token', outputs: 9 },
+      layers: [{ kind: 'lstm', hiddenSize: 5 }],
     }),
     ...{ maxRows: 2, maxTokens: 8, maxSteps: 4, parts: 1, teams: 1, shards: 1 },
     ...{ seed: 1, training: true, optimizer: checkOptimizer('adam') },

@@ -34,10 +34,10 @@ interface Death {
 
 const sizes: NetworkSizes = {
   shape: describeStack({
-    ...{ vocabulary: 30, embedding: 8, dropout: 0.2, predicts: 'row', outputs: 3 },
+    ...{ vocabulary: 30, embedding: { width: 8 }, dropout: 0.2, predicts: 'row', outputs: 3 },
     layers: [
-      { cell: 'lstm', hiddenSize: 20 },
-      { cell: 'lstm', hiddenSize: 9 },
+      { kind: 'lstm', hiddenSize: 20 },
+      { kind: 'lstm', hiddenSize: 9 },
     ],
   }),
   maxRows: 8,

@@ -12,8 +12,8 @@ const VOCABULARY = 50;
 
 const stack = {
   vocabulary: VOCABULARY,
-  embedding: 12,
-  layers: [20, 33].map((hiddenSize) => ({ cell: 'lstm', hiddenSize })),
+  embedding: { width: 12 },
+  layers: [20, 33].map((hiddenSize) => ({ kind: 'lstm', hiddenSize })),
 };
 const classifier = (dropout: number): NetworkShape =>
   describeStack({ ...stack, dropout, predicts: 'row', outputs: 3 });
@@ -22,9 +22,9 @@ const bothWays = (dropout: number): NetworkShape =>
   describeStack({
     ...{ ...stack, dropout, predicts: 'row', outputs: 3 },
     layers: [
-      { cell: 'lstm', hiddenSize: 20, direction: 'both' },
-      { cell: 'gru', hiddenSize: 33, direction: 'both', merge: 'sum' },
-      { cell: 'rnn', hiddenSize: 18, direction: 'backwards' },
+      { kind: 'lstm', hiddenSize: 20, direction: 'both' },
+      { kind: 'gru', hiddenSize: 33, direction: 'both', merge: 'sum' },
+      { kind: 'rnn', hiddenSize: 18, direction: 'backwards' },
     ],
   });
 const languageModel = (dropout: number): NetworkShape =>

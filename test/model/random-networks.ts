@@ -215,7 +215,8 @@ function build(
   const built: Built = { descriptions: [], layers: [] };
   const { descriptions, layers } = built;
   const add = (kind: string, given: unknown, inputs: readonly number[]): boolean => {
-    const options = layerKind(kind).options(z).parse(given);
+    const { success, data: options } = layerKind(kind).options(z).safeParse(given);
+    if (!success) return false;
     const name = { module: `${kind}_${layers.length}`, index: layers.length };
     let layer: NetworkLayer;
     try {

@@ -32,8 +32,8 @@ const stack = (
   dropout: number,
 ): Omit<Stack, 'predicts' | 'outputs'> => ({
   vocabulary: VOCABULARY,
-  embedding: 5,
-  layers: hidden.map((hiddenSize) => ({ cell, hiddenSize })),
+  embedding: { width: 5 },
+  layers: hidden.map((hiddenSize) => ({ kind: cell, hiddenSize })),
   dropout,
 });
 const classifier = (cell: string, dropout: number): NetworkShape =>
@@ -132,7 +132,7 @@ describe('every gradient agrees with finite differences in float64', () => {
     ['lstm', 'both', 'concatenate', 5],
   ] as const)('of %s layers that read rows %s, %s, %i units', (...given) => {
     const [cell, direction, merge, hiddenSize] = given;
-    const layer = { cell, hiddenSize, direction, merge };
+    const layer = { kind: cell, hiddenSize, direction, merge };
     const options = { ...stack(cell, [], 0), layers: [layer, { ...layer, hiddenSize: 6 }] };
     return compareGradients(describeStack({ ...options, predicts: 'row', outputs: 3 }), [mails]);
   });

@@ -45,8 +45,8 @@ export function loadFixture(name: string): Fixture {
     name,
     file,
     shape: describeStack({
-      ...{ vocabulary, embedding, outputs, dropout: 0 },
-      layers: Array.from({ length: layers }, () => ({ cell: 'lstm', hiddenSize: hidden })),
+      ...{ vocabulary, embedding: { width: embedding }, outputs, dropout: 0 },
+      layers: Array.from({ length: layers }, () => ({ kind: 'lstm', hiddenSize: hidden })),
       predicts: file.task === 'classify' ? 'row' : 'token',
     }),
     batches: file.batches.map((batch) => rawBatch(batch.tokens, batch.labels, batch.targets)),

@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import type { Zod } from '../../zod.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
 import { defineLayer, type Layer, type LayerKind } from '../layer.js';
@@ -10,7 +9,7 @@ import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
 import { largestTeam } from '../work/teams.js';
 import type { CellKind, Direction, RecurrentBuffers, RecurrentParameters } from './cell.js';
-import { joinDirections } from './directions.js';
+import { joinDirections, type Merge } from './directions.js';
 import { RecurrentLayer } from './recurrent-layer.js';
 
 /*
@@ -20,27 +19,41 @@ import { RecurrentLayer } from './recurrent-layer.js';
  */
 
 /** How both directions are put together unless something else is said. */
-export const USUAL_MERGE = 'concatenate';
+const USUAL_MERGE = 'concatenate';
 
 /** Options of every recurrent layer. */
-export const recurrentOptions = (z: Zod) =>
-  z.strictObject({
-    hiddenSize: z.int().positive().describe("Width of the layer's hidden state."),
-    direction: z
-      .enum(['forwards', 'backwards', 'both'])
-      .default('forwards')
-      .describe(
-        'From which end rows are read. `both` has weights of its own for each direction, and puts their hidden states together.',
-      ),
-    merge: z
-      .enum(['concatenate', 'sum'])
-      .optional()
-      .describe(
-        'How the hidden states of both directions are put together: side by side, as they are by default, or added. Beside `direction: both` alone.',
-      ),
-  });
+const recurrentOptions = (z: Zod) =>
+  z
+    .strictObject({
+      hiddenSize: z.int().positive().describe("Width of the layer's hidden state."),
+      direction: z
+        .enum(['forwards', 'backwards', 'both'])
+        .default('forwards')
+        .describe(
+          'From which end rows are read. `both` has weights of its own for each direction, and puts their hidden states together.',
+        ),
+      merge: z
+        .enum(['concatenate', 'sum'])
+        .optional()
+        .describe(
+          'How the hidden states of both directions are put together: side by side, as they are by default, or added. Beside `direction: both` alone.',
+        ),
+    })
+    .refine(({ direction, merge = USUAL_MERGE }) => direction === 'both' || merge === USUAL_MERGE, {
+      path: ['merge'],
+      error:
+        'expected beside direction: both alone, where there are two directions to put together',
+    })
+    // A layer of one direction has nothing to put together: a value there would be one that means nothing.
+    .transform(({ merge = USUAL_MERGE, ...options }) =>
+      options.direction === 'both' ? { ...options, merge } : options,
+    );
 
-export type RecurrentOptions = z.output<ReturnType<typeof recurrentOptions>>;
+interface RecurrentOptions {
+  hiddenSize: number;
+  direction: Direction | 'both';
+  merge?: Merge | undefined;
+}
 
 /** The kind of layer that runs a cell over the tokens of every row. */
 export function recurrentLayer(cell: CellKind): LayerKind {
@@ -51,12 +64,13 @@ export function recurrentLayer(cell: CellKind): LayerKind {
     place: 'layers',
     dropped: true,
     numbered: true,
-    describe({ hiddenSize, direction, merge }, input, name) {
+    describe(options: RecurrentOptions, input, name) {
+      const { hiddenSize, direction } = options;
       if (direction !== 'both') return describe(cell, hiddenSize, direction, input, name);
       return joinDirections(
         describe(cell, hiddenSize, 'forwards', input, name),
         describe(cell, hiddenSize, 'backwards', input, name),
-        { merge: merge ?? USUAL_MERGE, name: `${name.module} ${name.index}` },
+        { merge: options.merge ?? USUAL_MERGE, name: `${name.module} ${name.index}` },
       );
     },
   });

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { CELLS, layerKind, LAYERS } from '../model/layers/registry.js';
+import { RESIDUAL, type StackLayer } from '../model/stack.js';
+import { float32 } from '../tensor/float32.js';
+
+/** What a config says of its network, put together from what each kind of layer says of itself. */
+
+/** A layer as a config says it: `kind` may be left out for the usual one, and `cell` is another word for it. */
+export interface LayerInput {
+  kind?: string | undefined;
+  cell?: string | undefined;
+  [option: string]: unknown;
+}
+
+const USUAL_LAYER = CELLS[0];
+
+/** An object schema and what, if anything, is made of its values. */
+function keysOf(schema: z.ZodType): z.ZodObject {
+  const keys = schema instanceof z.ZodPipe ? schema.in : schema;
+  if (!(keys instanceof z.ZodObject)) throw new Error('options of a layer are a group of keys');
+  return keys;
+}
+
+/** Keys of variants that stand for others: what their JSON Schema says of them. */
+export const otherWords = new WeakMap<object, Record<string, object>>();
+
+/** A layer of a kind: its options, checked key by key, and then by what its own schema makes of them together. */
+function layerVariant(kind: string) {
+  const options = layerKind(kind).options(z);
+  // Optional on the inside, or the union would not find this variant without its kind.
+  const literal = kind === USUAL_LAYER ? z.literal(kind).optional().default(kind) : z.literal(kind);
+  const keys = z.strictObject({ kind: literal, ...keysOf(options).shape });
+  if (kind === USUAL_LAYER) {
+    const description = 'Another word for the kind of a recurrent layer.';
+    otherWords.set(keys, { cell: { type: 'string', enum: CELLS, description } });
+  }
+  return keys.transform((given, context): StackLayer => {
+    const own = Object.fromEntries(Object.entries(given).filter(([key]) => key !== 'kind'));
+    const parsed = options.safeParse(own);
+    if (parsed.success) return { kind, ...(parsed.data as object) };
+    for (const issue of parsed.error.issues) context.addIssue({ ...issue });
+    return z.NEVER;
+  });
+}
+
+const blockVariant = z.strictObject({
+  kind: z.literal(RESIDUAL),
+  layers: z
+    .array(z.lazy(() => layerSchema))
+    .min(1)
+    .describe('What the input is added to the output of; both have the same width.'),
+});
+
+const variants = [
+  ...LAYERS.filter(({ place }) => place === 'layers').map(({ kind }) => layerVariant(kind)),
+  blockVariant,
+] as const;
+
+const layerSchema: z.ZodType<StackLayer, LayerInput> = z
+  .preprocess(
+    readCell,
+    z.discriminatedUnion('kind', variants as unknown as [(typeof variants)[number]]),
+  )
+  .meta({ id: 'layer' }) as unknown as z.ZodType<StackLayer, LayerInput>;
+
+/** `cell` is another word for the kind of a recurrent layer. */
+function readCell(layer: unknown, context: z.core.$RefinementCtx): unknown {
+  if (typeof layer !== 'object' || layer === null || !('cell' in layer)) return layer;
+  const { cell, ...rest } = layer;
+  const isCell = CELLS.some((each) => each === cell);
+  if (isCell && !('kind' in rest)) return { kind: cell, ...rest };
+  const place = { path: ['cell'], input: cell };
+  if (isCell) {
+    const message = 'expected kind alone, for which cell is another word';
+    context.issues.push({ code: 'custom', message, ...place });
+  } else context.issues.push({ code: 'invalid_value', values: [...CELLS], ...place });
+  return z.NEVER;
+}
+
+const poolingKinds = LAYERS.flatMap(({ kind, place }) => (place === 'pooling' ? [kind] : []));
+const poolingSchema = z.enum(poolingKinds);
+const poolingsSchema = z
+  .array(poolingSchema)
+  .min(1)
+  .refine((kinds) => new Set(kinds).size === kinds.length, {
+    error: 'expected every kind once at most',
+  });
+
+const embeddingOptions = layerKind('embedding').options(z);
+const embeddingSchema = z
+  .union([keysOf(embeddingOptions).shape['width'] as z.ZodNumber, keysOf(embeddingOptions)])
+  .transform((given) => {
+    const options = typeof given === 'number' ? { width: given } : given;
+    return embeddingOptions.parse(options) as Record<string, unknown>;
+  });
+
+export const modelSchema = z.strictObject({
+  embedding: embeddingSchema
+    .prefault(64)
+    .describe('Width of the embedding vectors, or a group of keys.'),
+  layers: z
+    .array(layerSchema)
+    .min(1)
+    .prefault([{ hiddenSize: 128 }])
+    .describe('Layers on top of each other, the one that reads the embedding first.'),
+  pooling: z
+    .union([poolingSchema, poolingsSchema])
+    .transform((given) => [given].flat())
+    .prefault('last')
+    .describe(
+      'What is read of the top layer of a classifier: of every row the last token, or what else is made of its tokens; of a list, all of it side by side.',
+    ),
+  dropout: float32(z.number().min(0).lt(1))
+    .default(0)
+    .describe(
+      'Share of the outputs of the layers, of a classifier also of what is pooled, that is dropped in training.',
+    ),
+});

@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { formatConfig, parseConfig, type NamedConfig } from '../../src/config/load.js';
+import { networkShape } from '../../src/compute/sizes.js';
+import { summarizeNetwork } from '../../src/model/summary.js';
+import { restoreConfig, signConfig } from '../../src/run/signed-config.js';
+
+const parse = (model: string, task = 'classify'): NamedConfig =>
+  parseConfig(
+    `task: ${task}\ndata: { train: [a.csv], text: text, label: label }\nmodel: ${model}\n`,
+    'x.yaml',
+  );
+/** Layers by name with what they stand on, where that is not the one before. */
+const graphOf = (config: NamedConfig): string[] =>
+  summarizeNetwork(networkShape(config, 9, ['a', 'b']), 5).map(({ name, inputs }) =>
+    inputs ? `${name} on ${inputs.join(' and ')}` : name,
+  );
+
+describe('a stack of layers', () => {
+  it('may hold any kind that says so, each by its kind and its options', () => {
+    const config = parse(
+      '{ layers: [{ kind: gru, hiddenSize: 8 }, { kind: layer-norm }, { kind: dense, width: 5 }, { hiddenSize: 3 }] }',
+    );
+    expect(graphOf(config)).toEqual([
+      ...['embedding 0', 'gru 0', 'layer-norm 1', 'dense 2', 'lstm 3', 'last 0', 'head'],
+    ]);
+  });
+
+  it('adds what goes into a residual block to what comes out, also within another one', () => {
+    const inner = '{ kind: residual, layers: [{ hiddenSize: 6 }, { kind: dense, width: 6 }] }';
+    const outer = `{ kind: residual, layers: [{ kind: layer-norm }, ${inner}] }`;
+    expect(graphOf(parse(`{ layers: [{ hiddenSize: 6 }, ${outer}], dropout: 0.5 }`))).toEqual([
+      ...['embedding 0', 'lstm 0', 'dropout 0', 'layer-norm 2', 'lstm 4', 'dense 5'],
+      ...['residual 3 on layer-norm 2 and dense 5', 'residual 1 on dropout 0 and residual 3'],
+      ...['last 0', 'dropout 6', 'head'],
+    ]);
+  });
+
+  it('has no two parameters of the same name', () => {
+    const twice = '{ kind: dense, width: 4 }, { kind: layer-norm }, { hiddenSize: 4 }';
+    const config = parse(
+      `{ layers: [{ hiddenSize: 4 }, ${twice}, { kind: residual, layers: [${twice}] }, ${twice}] }`,
+    );
+    const { layers } = networkShape(config, 9, ['a', 'b']);
+    const names = layers.map(({ kind, name }) => JSON.stringify([kind, name]));
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('drops outputs behind every layer and block, but once behind the top of a classifier', () => {
+    const layers = '[{ hiddenSize: 4 }, { kind: layer-norm }, { hiddenSize: 5 }]';
+    expect(graphOf(parse(`{ layers: ${layers}, dropout: 0.5 }`))).toEqual([
+      ...['embedding 0', 'lstm 0', 'dropout 0', 'layer-norm 1', 'lstm 2'],
+      ...['last 0', 'dropout 3', 'head'],
+    ]);
+    expect(graphOf(parse(`{ layers: ${layers}, dropout: 0.5 }`, 'language-model'))).toEqual([
+      ...['embedding 0', 'lstm 0', 'dropout 0', 'layer-norm 1', 'lstm 2', 'dropout 2', 'head'],
+    ]);
+  });
+});
+
+describe('what is wrong with a stack is said with its key', () => {
+  it.each([
+    [
+      'layers: [{ kind: lstn, hiddenSize: 3 }]',
+      'layers.0.kind: expected .*, got "lstn"; did you mean "lstm"\\?',
+    ],
+    [
+      'layers: [{ cell: gruu, hiddenSize: 3 }]',
+      'layers.0.cell: expected "lstm", "gru" or "rnn", got "gruu"; did you mean "gru"\\?',
+    ],
+    [
+      'layers: [{ cell: dense, width: 3 }]',
+      'layers.0.cell: expected "lstm", "gru" or "rnn", got "dense"',
+    ],
+    ['layers: [{ cell: gru, kind: gru, hiddenSize: 3 }]', 'layers.0.cell: expected kind alone'],
+    [
+      'layers: [{ kind: dense, width: 3, widht: 3 }]',
+      'layers.0.widht: unknown key; did you mean model.layers.0.width\\?',
+    ],
+    ['layers: [{ kind: gru }]', 'layers.0.hiddenSize: missing; expected a whole number above 0'],
+    [
+      'layers: [{ hiddenSize: 3 }, { kind: residual, layers: [{ kind: dense, width: 0 }] }]',
+      'layers.1.layers.0.width: expected a whole number above 0, got 0',
+    ],
+    [
+      'layers: [{ hiddenSize: 3 }, { kind: residual, layers: [{ kind: gru, hiddenSize: 4 }] }]',
+      'layers.1.layers: expected layers that leave as many values .*: they get 3 and leave 4',
+    ],
+    [
+      'layers: [{ kind: residual, layers: [] }]',
+      'layers.0.layers: expected a list of one or more groups of keys, got an empty list',
+    ],
+    ['layers: [{ kind: add }]', 'layers.0.kind: expected .*, got "add"'],
+    ['embedding: 0', 'embedding: expected a whole number above 0 or a group of keys'],
+    ['embedding: { width: 0 }', 'embedding.width: expected a whole number above 0, got 0'],
+    ['pooling: lasst', 'pooling: expected .*"last".*, got "lasst"'],
+    ['pooling: [last, last]', 'pooling: expected every kind once at most'],
+  ])('%s', (model, message) => {
+    expect(() => parse(`{ ${model} }`)).toThrow(new RegExp(`^x\\.yaml:3:\\d+: model\\.${message}`));
+  });
+
+  it('also of a language model that would read from the end within a block', () => {
+    const layers = '[{ kind: residual, layers: [{ hiddenSize: 64, direction: backwards }] }]';
+    expect(() => parse(`{ layers: ${layers} }`, 'language-model')).toThrow(
+      'model.layers.0.layers.0.direction: expected "forwards" for a language model, got "backwards"',
+    );
+  });
+});
+
+describe('configs of before', () => {
+  const now = parse(
+    '{ embedding: 12, layers: [{ kind: lstm, hiddenSize: 7 }, { kind: gru, hiddenSize: 5 }] }',
+  );
+  const before =
+    '{ embedding: 12, layers: [{ cell: lstm, hiddenSize: 7 }, { cell: gru, hiddenSize: 5 }] }';
+
+  it('mean what they meant', () => {
+    expect(parse(before)).toEqual(now);
+    expect(
+      parse('{ embedding: 12, layers: [{ hiddenSize: 7 }, { cell: gru, hiddenSize: 5 }] }'),
+    ).toEqual(now);
+  });
+
+  it('mean it as runs have written them, with a merge that says nothing', () => {
+    const written = '{ cell: lstm, hiddenSize: 7, direction: forwards, merge: concatenate }';
+    expect(parse(`{ embedding: 12, layers: [${written}, { cell: gru, hiddenSize: 5 }] }`)).toEqual(
+      now,
+    );
+  });
+
+  it('mean it where a checkpoint has signed them', () => {
+    const signed = signConfig(now);
+    signed['model'] = {
+      embedding: 12,
+      dropout: 0,
+      layers: [
+        { cell: 'lstm', hiddenSize: 7, direction: 'forwards', merge: 'concatenate' },
+        { cell: 'gru', hiddenSize: 5, direction: 'forwards', merge: 'concatenate' },
+      ],
+    };
+    expect(restoreConfig(now, signed, 'state.json')).toEqual({ config: now, changes: [] });
+  });
+
+  it('come back from what a run writes', () => {
+    expect(parseConfig(formatConfig(now), 'x.yaml')).toEqual(now);
+    const more = parse(
+      '{ embedding: { width: 4 }, layers: [{ kind: residual, layers: [{ hiddenSize: 4, direction: both, merge: sum }] }] }',
+    );
+    expect(parseConfig(formatConfig(more), 'x.yaml')).toEqual(more);
+  });
+});
+
+it('the JSON Schema says what there is once', () => {
+  const file = new URL('../../configs/schema.json', import.meta.url);
+  const text = readFileSync(file, 'utf8');
+  expect(text.match(/"warmupSteps"/g)!.length).toBeLessThan(10);
+  expect(text.match(/"#\/\$defs\/layer"/g)!.length).toBe(2);
+});
