@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import { loadModel, loadOptimizer, Snapshot } from '../../src/checkpoint/checkpoint.js';
+import { createDisturbedRunner } from './disturbed-runner.js';
 import { ALONE, differingBits, evaluate, farthest, start, trainSteps } from './network-runs.js';
 import { casesOf, sketch } from './random-networks.js';
 import { checkAll, NETWORKS } from './shares-of-networks.js';
@@ -29,7 +30,9 @@ it(
       const expected = new Map([...(await trainSteps(alone)), ...(await evaluate(alone))]);
       const compare = async (kind: typeof compiled.kind, number: number): Promise<void> => {
         const division = drawn.divisions[number % drawn.divisions.length]!;
-        const divided = await start(drawn, kind, division);
+        const divided = await start(drawn, kind, division, (handle) =>
+          createDisturbedRunner(handle, { seed: drawn.seed, deaths: 2 }),
+        );
         const outcome = new Map([...(await trainSteps(divided)), ...(await evaluate(divided))]);
         const where = `${kind}, ${division.parts} parts, ${division.teams} teams: ${sketch(drawn)}`;
         if (kind === compiled.kind || wasm.profile === compiled.profile) {

@@ -142,7 +142,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
 });
 
 function divisionOf(parts: number): fc.Arbitrary<Division> {
-  const inner = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), {
+  const inner = fc.array(fc.integer({ min: 0, max: 32 }), {
     minLength: parts - 1,
     maxLength: parts - 1,
   });
@@ -151,7 +151,7 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
     .map(({ teams, inner: uneven }) => ({
       ...{ parts, teams },
       bounds: uneven
-        ? Float64Array.from([0, ...uneven.toSorted((a, b) => a - b), 1])
+        ? Float64Array.from([0, ...uneven.toSorted((a, b) => a - b), 32], (share) => share / 32)
         : Float64Array.from({ length: parts + 1 }, (_, part) => part / parts),
     }));
 }

@@ -184,8 +184,8 @@ export class RecurrentLayer implements BoundLayer {
     if (this.#inputPer !== 'distinct') {
       this.#project(...view.places(part));
       clock.lap('input product');
-      yield* meet(this.binding, part);
     }
+    // Each member multiplied other places than those of its units: what follows the first meeting reads them.
     if (share.isTeam) {
       for (let t = -1; t < share.steps; t++) {
         this.#forward(share, t, t + 1);

@@ -1,0 +1,164 @@
+import type { Backend } from '../../src/backend/backend.js';
+import { createBackend } from '../../src/backend/select.js';
+import {
+  openHeap,
+  planEngine,
+  type EngineHandle,
+  type StageRunner,
+} from '../../src/compute/engine.js';
+import { STAGES } from '../../src/compute/messages.js';
+import { isTeamPhase, Network, type Phase } from '../../src/model/network.js';
+import { SLOTS, type NetworkSizes } from '../../src/model/sizes.js';
+import { firstPart, teamOf, type Share } from '../../src/model/work/teams.js';
+import type { FloatArray } from '../../src/tensor/heap.js';
+import { diceOf } from './random-networks.js';
+
+/** What threads could do at worst, on one: the same every time. */
+export interface Disturbance {
+  /** Decides who comes first, and who dies when. */
+  seed: number;
+  /** Shares that are cut off in a stage at most, each at any of its kernels, and run again as by another worker. */
+  deaths: number;
+}
+
+/**
+ * Runs every phase on the calling thread, but takes nothing for granted: before a stage all that a former one has computed becomes
+ * NaN, so that reading before writing shows; the parts come in any order, and each goes on from a meeting whenever its team allows it;
+ * shares are cut off and begin anew.
+ */
+export function createDisturbedRunner(
+  handle: EngineHandle,
+  { seed, deaths }: Disturbance,
+): StageRunner {
+  const { heap, plan } = openHeap(handle);
+  const dice = diceOf(seed);
+  const fate = new Fate(dice, deaths);
+  const backend = createBackend(
+    handle.backend,
+    handle.block,
+    0,
+    heap.doubles(plan.argumentSpaces[0]!),
+  );
+  const networks = new Array<Network | undefined>(SLOTS);
+  const claims = heap.flatIndices(plan.claims);
+  const computed = listComputed(handle);
+  return (stage, slot) => {
+    const network = (networks[slot] ??= new Network(fate.over(backend), heap, plan, 0, slot));
+    claims.fill(0);
+    if (stage !== 'pack') computed.forEach(spoil);
+    fate.begin();
+    for (const phase of STAGES[stage]) runPhase(network, phase, handle.sizes, dice);
+    return Promise.resolve();
+  };
+}
+
+/** All values that a stage has to compute: neither what is kept from step to step, nor what packing leaves as it was. */
+function listComputed(handle: EngineHandle): FloatArray[] {
+  const { heap, plan } = openHeap(handle);
+  const kept = new Set<string>();
+  for (const { value, states } of plan.parameters) {
+    for (const { name } of [value, ...states]) kept.add(name);
+  }
+  for (const { states = [] } of plan.layers) for (const { name } of states) kept.add(name);
+  return planEngine(handle.backend, handle.sizes)
+    .buffers.buffers.filter(({ type, name }) => type === 'float' && !/^packed /.test(name))
+    .filter(({ name }) => !kept.has(name) && !/^scratch [^0]/.test(name))
+    .map((spec) => heap.flat(spec));
+}
+
+/** What nobody has ever written stays zero: columns that fill up a panel must be. */
+function spoil(values: FloatArray): void {
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) values[i] = NaN;
+}
+
+/** One phase of a stage, by all parts. */
+function runPhase(network: Network, phase: Phase, sizes: NetworkSizes, dice: Dice): void {
+  const meets = sizes.teams < sizes.parts && isTeamPhase(phase);
+  const begin = (): Member[] =>
+    Array.from({ length: sizes.parts }, (_, part) => {
+      const team = teamOf(sizes, part);
+      const fellows = { from: firstPart(sizes, team), to: firstPart(sizes, team + 1) };
+      return { share: network.run(phase, part), meetings: 0, ...fellows };
+    });
+  let members = begin();
+  const mayGoOn = ({ meetings, from, to }: Member): boolean =>
+    members.slice(from, to).every((fellow) => fellow.meetings >= meetings);
+  for (;;) {
+    const able = [...members.keys()].filter(
+      (part) => members[part]!.meetings < DONE && mayGoOn(members[part]!),
+    );
+    if (able.length === 0) return;
+    const part = able[dice(able.length)]!;
+    const member = members[part]!;
+    try {
+      member.meetings = member.share.next().done ? DONE : member.meetings + 1;
+    } catch (error) {
+      if (!(error instanceof Death)) throw error;
+      // Where the members of teams meet none can go on without the one that is gone.
+      if (meets) members = begin();
+      else member.share = network.run(phase, part);
+    }
+  }
+}
+
+type Dice = (below: number) => number;
+
+const DONE = Infinity;
+
+/** A part in a phase, and how many meetings it has come to; its team is parts [from, to). */
+interface Member {
+  share: Share;
+  meetings: number;
+  from: number;
+  to: number;
+}
+
+class Death extends Error {}
+
+/** Counts the kernels that are called until a share is cut off, before that kernel or behind it. */
+class Fate {
+  #left = Infinity;
+  #deaths = 0;
+  #calls = 0;
+  /** Of the latest stage. */
+  #former = 100;
+
+  constructor(
+    private readonly dice: Dice,
+    private readonly most: number,
+  ) {}
+
+  /** Before a stage. */
+  begin(): void {
+    if (this.#calls > 0) this.#former = this.#calls;
+    this.#calls = 0;
+    this.#deaths = this.most;
+    this.#draw();
+  }
+
+  #draw(): void {
+    this.#left = this.#deaths-- > 0 ? 1 + this.dice(this.#former) : Infinity;
+  }
+
+  /** A backend whose kernels strike. */
+  over(backend: Backend): Backend {
+    return {
+      name: backend.name,
+      profile: backend.profile,
+      lanes: backend.lanes,
+      bind: (kernel, operands) => {
+        const call = backend.bind(kernel, operands);
+        return (...given) => {
+          this.#calls += 1;
+          if (--this.#left > 0) {
+            call(...given);
+            return;
+          }
+          this.#draw();
+          if (this.dice(2) === 0) call(...given);
+          throw new Death();
+        };
+      },
+    };
+  }
+}
