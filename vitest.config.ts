@@ -17,6 +17,7 @@ export default defineConfig({
     // Far beyond what any of them takes: it ends what hangs, and no test fails because the machine has other work.
     testTimeout: 300_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
     // Tests start worker threads of their own, so that more files at once than cores only adds noise.
     maxWorkers: 2,
     projects: [

@@ -28,9 +28,22 @@ const modes = {
   },
   together: { describe: 'So many times, four processes prepare in one store directory at once' },
   namespaces: { describe: 'The same, each process in a namespace of its own; needs root' },
+  networks: {
+    describe:
+      'So many random networks, in every division among workers that die, against float64 and from checkpoints',
+  },
   memory: { describe: 'Whether memory grows in 20,000 steps' },
 };
-const counts = ['minutes', 'deaths', 'kills', 'stops', 'calls', 'together', 'namespaces'];
+const counts = [
+  'minutes',
+  'deaths',
+  'kills',
+  'stops',
+  'calls',
+  'together',
+  'namespaces',
+  'networks',
+];
 
 const options = await yargs(process.argv.slice(2))
   .scriptName('npm run soak --')
@@ -62,7 +75,10 @@ const options = await yargs(process.argv.slice(2))
   .parseAsync();
 const { seed } = options;
 
-if (options.calls) {
+if (options.networks) {
+  const { tryNetworks } = await import('./soak/networks.js');
+  await tryNetworks(options.networks, seed);
+} else if (options.calls) {
   const { overlapCalls } = await import('./soak/calls.js');
   await overlapCalls(options.calls, seed);
 } else if (options.memory) {

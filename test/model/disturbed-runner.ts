@@ -10,7 +10,7 @@ import { STAGES } from '../../src/compute/messages.js';
 import { isTeamPhase, Network, type Phase } from '../../src/model/network.js';
 import { SLOTS, type NetworkSizes } from '../../src/model/sizes.js';
 import { firstPart, teamOf, type Share } from '../../src/model/work/teams.js';
-import type { FloatArray } from '../../src/tensor/heap.js';
+import type { FloatArray, Heap } from '../../src/tensor/heap.js';
 import { diceOf } from './random-networks.js';
 
 /** What threads could do at worst, on one: the same every time. */
@@ -41,7 +41,7 @@ export function createDisturbedRunner(
   );
   const networks = new Array<Network | undefined>(SLOTS);
   const claims = heap.flatIndices(plan.claims);
-  const computed = listComputed(handle);
+  const computed = listComputed(handle, heap);
   return (stage, slot) => {
     const network = (networks[slot] ??= new Network(fate.over(backend), heap, plan, 0, slot));
     claims.fill(0);
@@ -53,15 +53,15 @@ export function createDisturbedRunner(
 }
 
 /** All values that a stage has to compute: neither what is kept from step to step, nor what packing leaves as it was. */
-function listComputed(handle: EngineHandle): FloatArray[] {
-  const { heap, plan } = openHeap(handle);
+function listComputed(handle: EngineHandle, heap: Heap): FloatArray[] {
+  const { buffers, plan } = planEngine(handle.backend, handle.sizes);
   const kept = new Set<string>();
   for (const { value, states } of plan.parameters) {
     for (const { name } of [value, ...states]) kept.add(name);
   }
   for (const { states = [] } of plan.layers) for (const { name } of states) kept.add(name);
-  return planEngine(handle.backend, handle.sizes)
-    .buffers.buffers.filter(({ type, name }) => type === 'float' && !/^packed /.test(name))
+  return buffers.buffers
+    .filter(({ type, name }) => type === 'float' && !/^packed /.test(name))
     .filter(({ name }) => !kept.has(name) && !/^scratch [^0]/.test(name))
     .map((spec) => heap.flat(spec));
 }
