@@ -57,7 +57,7 @@ export interface StepEvent {
   type: 'step';
   step: number;
   epoch: number;
-  /** Mean cross-entropy of the batch in nats per target. */
+  /** Mean cross-entropy of the batch in nats per target, with label smoothing and class weights. */
   loss: number;
   /** Share of targets predicted rightly. */
   accuracy: number;
@@ -78,7 +78,7 @@ export interface EvaluationEvent {
   split: string;
   loss: number;
   accuracy: number;
-  /** exp(loss); for language models. */
+  /** exp of the mean cross-entropy without label smoothing; for language models. */
   perplexity?: number;
   /** Of whole entities; for taggers. */
   f1?: number;

@@ -42,6 +42,8 @@ const stateSchema = z.strictObject({
   vocabulary: z.string(),
   /** See `signConfig`; absent in checkpoints of early versions. */
   config: z.record(z.string(), z.unknown()).optional(),
+  /** How much a row of each class counts in the loss; absent where all count the same. */
+  classWeights: z.array(z.number().positive()).optional(),
   validation: evaluationsSchema.extend({
     /** What counts where the run goes on after all: all this but an evaluation that took place because the run ended. */
     beforeEnd: evaluationsSchema.optional(),

@@ -132,6 +132,7 @@ export class Engine {
       },
       sizes.maxRows,
     );
+    plan.loss.initialize?.(heap);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#settings = heap.flatDoubles(plan.settings);
     this.#settingNames = [...UPDATE_SETTINGS, ...plan.optimizer.kernel.settings];
@@ -177,6 +178,7 @@ export class Engine {
       teamBounds[team] = bounds[firstPart(this.handle.sizes, team)]!;
     });
     this.#layouter.layOut(batch, this.#teamBounds, this.#slots[slot]!);
+    this.#sums[slot]!.weighTargets();
   }
 
   /** Sets the state that a slot's batch starts from to zero. */

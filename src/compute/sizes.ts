@@ -10,18 +10,25 @@ import { taskOf } from '../tasks/registry.js';
 import { UserError } from '../errors.js';
 import { chooseTeams } from '../model/work/teams.js';
 
-/** The network that a config describes, for a vocabulary and classes. */
+/**
+ * The network that a config describes, for a vocabulary and classes.
+ *
+ * @param classWeights of each class, where the config asks for weights (see train/class-weights.ts)
+ */
 export function networkShape(
   config: Config,
   vocabulary: number,
   classes: readonly string[],
+  classWeights?: readonly number[],
 ): NetworkShape {
   const { per, target, carries } = taskOf(config.task);
+  const { labelSmoothing } = config.train.loss;
   return describeStack({
     ...config.model,
     vocabulary,
     predicts: per,
     outputs: target === 'class' ? classes.length : vocabulary,
+    loss: { kind: 'softmax', options: { labelSmoothing, ...(classWeights && { classWeights }) } },
     carries,
   });
 }

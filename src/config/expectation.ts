@@ -33,11 +33,17 @@ export function schemaAt(root: SchemaNode, path: KeyPath, value: unknown): Schem
     const next =
       typeof part === 'number'
         ? inside.find(({ items }) => items !== undefined)?.items
-        : inside.find(({ properties }) => properties?.[part] !== undefined)?.properties?.[part];
+        : (inside.find(({ properties }) => properties?.[part] !== undefined)?.properties?.[part] ??
+          inside.map(freeKeys).find((schema) => schema !== undefined));
     if (next === undefined) return undefined;
     node = chooseVariant(next, valueAt(value, path.slice(0, depth + 1)));
   }
   return node;
+}
+
+/** What stands behind keys that a group takes whatever their names; undefined where it takes none. */
+function freeKeys({ additionalProperties }: SchemaNode): SchemaNode | undefined {
+  return additionalProperties || undefined;
 }
 
 function chooseVariant(node: SchemaNode, value: unknown): SchemaNode {
@@ -73,8 +79,11 @@ export function describeSchema(node: SchemaNode): string {
       return 'null';
     case 'array':
       return `a list of one or more ${joinWords(listAlternatives(node.items ?? {}).map(describeItems))}`;
-    default:
+    default: {
+      const free = freeKeys(node);
+      if (free !== undefined) return `names with ${describeSchema(free)} each`;
       return `a group of keys (${Object.keys(node.properties ?? {}).join(', ')})`;
+    }
   }
 }
 

@@ -7,6 +7,8 @@ export interface SchemaNode {
   type?: string;
   description?: string;
   properties?: Record<string, SchemaNode>;
+  /** Of keys that have no names of their own; false where there are none. */
+  additionalProperties?: SchemaNode | false;
   items?: SchemaNode;
   anyOf?: SchemaNode[];
   /** Variants told apart by the constant in their `kind`. */

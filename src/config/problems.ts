@@ -134,6 +134,12 @@ export function checkTogether(config: Config): Problem[] {
       });
     }
   }
+  if (taskOf(task).target !== 'class' && train.loss.classWeights !== null) {
+    problems.push({
+      path: ['train', 'loss', 'classWeights'],
+      message: `expected null for ${taskOf(task).model}, whose targets are no classes`,
+    });
+  }
   const { optimizer } = train;
   if (optimizer.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0) {
     problems.push({

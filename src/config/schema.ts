@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { float32 } from '../tensor/float32.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
+import { lossSchema } from './loss-schema.js';
 import { modelSchema } from './model-schema.js';
 import { optimizerSchema } from './optimizer-schema.js';
 
@@ -54,6 +55,7 @@ const trainSchema = z.strictObject({
     .describe(
       'Ends the run after this many updates, whatever `epochs` says; 0 writes the initial weights and no more.',
     ),
+  loss: lossSchema.prefault({}),
   optimizer: optimizerSchema.prefault({}),
   clipNorm: float32(z.number().positive())
     .nullable()

@@ -1,4 +1,4 @@
-import type { BufferSpec, HeapPlan } from '../tensor/heap.js';
+import type { BufferSpec, Heap, HeapPlan } from '../tensor/heap.js';
 import type { Binding } from './binding.js';
 import type { BoundSignal } from './layer.js';
 import type { Signal } from './signal.js';
@@ -10,21 +10,36 @@ export type LossMode = 'train' | 'evaluate' | 'predict';
 /** A kind of loss, for the registry. */
 export interface LossKind {
   kind: string;
-  /** @param output of the top layer: signal and buffer */
-  plan(heap: HeapPlan, sizes: NetworkSizes, top: Signal, output: BufferSpec): PlannedLoss;
+  /**
+   * @param options of the network's loss
+   * @param output of the top layer: signal and buffer
+   */
+  plan(
+    options: unknown,
+    heap: HeapPlan,
+    sizes: NetworkSizes,
+    top: Signal,
+    output: BufferSpec,
+  ): PlannedLoss;
 }
 
 export interface PlannedLoss {
   /** [rows of the top signal]: of each target, and what was predicted in its place */
   losses: BufferSpec;
   predicted: BufferSpec;
+  /** [rows of the top signal]: −ln p(target), whatever the loss makes of it; the losses themselves where they are that. */
+  crossEntropies: BufferSpec;
   /** [panels, rows, 16]: probabilities after `predict` */
   outputs: BufferSpec;
+  /** By class: how much a target counts in the mean of a batch; absent where each counts as one. */
+  targetWeights?: readonly number[];
+  /** Writes what never changes. */
+  initialize?(heap: Heap): void;
   bind(binding: Binding, top: BoundSignal): BoundLoss;
 }
 
 /**
- * Works on rows [row0, row1) of the top layer's outputs, and leaves there, for `train` their gradient, divided by the number of
- * targets in the batch, for `predict` probabilities.
+ * Works on rows [row0, row1) of the top layer's outputs, and leaves there, for `train` their gradient, divided by what the
+ * targets of the batch count, for `predict` probabilities.
  */
 export type BoundLoss = (mode: LossMode, row0: number, row1: number) => void;

@@ -85,7 +85,10 @@ export class Network {
   ) {
     const slotPlan = plan.slots[slot]!;
     const { sizes } = plan;
-    this.#view = new SlotView(heap, sizes, slotPlan, plan.bounds[slot]!);
+    this.#view = new SlotView(heap, sizes, slotPlan, {
+      bounds: plan.bounds[slot]!,
+      divisor: plan.divisors[slot]!,
+    });
     // Evaluation reads the same weights and buffers, without dropout and without anything that changes them.
     const training = sizes.training && slot < SLOT.evaluation;
     this.#binding = {

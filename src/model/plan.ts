@@ -35,6 +35,8 @@ export interface NetworkPlan {
   slots: SlotPlan[];
   /** By slot: where each part's share of the work begins, from 0 to 1. [parts + 1] */
   bounds: BufferSpec[];
+  /** By slot: what the sum of the batch's losses is divided by. [1] */
+  divisors: BufferSpec[];
   /** [parts, 16]: seconds that each part would have taken for all weight gradients of the latest step. */
   gradientSeconds: BufferSpec;
   /** [phases, parts · pieces]: which part does which piece of the work; zeros before a stage (see work/shares.ts). */
@@ -85,13 +87,14 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     inputs,
     ...(training && { gradients: planGradients(heap, plannedLayers, inputs, sizes) }),
     carried: shape.carries ? listCarried(plannedLayers) : [],
-    loss: lossKind(shape.loss).plan(heap, sizes, top, values),
+    loss: lossKind(shape.loss.kind).plan(shape.loss.options, heap, sizes, top, values),
     slots: Array.from({ length: SLOTS }, (_, slot) =>
       planSlot(heap, slot, sizes, top.per, reverses),
     ),
     bounds: Array.from({ length: SLOTS }, (_, slot) =>
       heap.doubles(`slot ${slot} bounds`, sizes.parts + 1),
     ),
+    divisors: Array.from({ length: SLOTS }, (_, slot) => heap.doubles(`slot ${slot} divisor`, 1)),
     gradientSeconds: heap.doubles('gradient seconds', sizes.parts, PANEL),
     claims: heap.indices('claims', CLAIMED_PHASES.length, sizes.parts * MOST_PIECES),
     settings: heap.doubles('optimizer settings', MOST_SETTINGS),

@@ -17,6 +17,13 @@ export interface LayerDescription {
 /** The place of the tokens among a layer's inputs. */
 export const TOKENS = -1;
 
+/** What a network's outputs are compared with, and how: plain data, too. */
+export interface LossDescription {
+  kind: string;
+  /** As the kind takes them. */
+  options: unknown;
+}
+
 /** What defines a network; everything else about it follows. */
 export interface NetworkShape {
   /** Token ids run from 0 to vocabulary − 1. */
@@ -26,7 +33,7 @@ export interface NetworkShape {
    * the loss's input. An output may be the input of several layers.
    */
   layers: readonly LayerDescription[];
-  loss: string;
+  loss: LossDescription;
   /** Whether rows keep their places and go on where those of the batch before have ended. */
   carries: boolean;
 }

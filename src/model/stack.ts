@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { describeLayer, signalsOf } from './describe.js';
 import { UnfitInput, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
-import { TOKENS, type LayerDescription, type LayerName, type NetworkShape } from './shape.js';
+import {
+  TOKENS,
+  type LayerDescription,
+  type LayerName,
+  type LossDescription,
+  type NetworkShape,
+} from './shape.js';
 
 /** A layer of a stack: a kind that stands there, with its options; or a block. */
 export interface StackLayer {
@@ -34,6 +40,8 @@ export interface Stack {
   carries?: boolean;
   /** Classes, or the vocabulary again for language models. */
   outputs: number;
+  /** Softmax without smoothing or weights unless told otherwise. */
+  loss?: LossDescription;
 }
 
 /** Layers that do not fit on each other: where in the stack, and a sentence that begins in its midst. */
@@ -94,7 +102,7 @@ export function describeStack(stack: Stack): NetworkShape {
   return {
     vocabulary: stack.vocabulary,
     layers: graph.descriptions,
-    loss: 'softmax',
+    loss: stack.loss ?? { kind: 'softmax', options: {} },
     carries,
   };
 }

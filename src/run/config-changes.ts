@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { formatPath, type KeyPath } from '../config/expectation.js';
 import type { Config } from '../config/schema.js';
 import { scheduleKind } from '../optimizers/schedules.js';
 
@@ -61,16 +62,28 @@ function describeValue(value: unknown): string {
   return value === undefined ? 'none' : JSON.stringify(value);
 }
 
-/** Leaves of a config by their dotted paths. */
+/** Leaves of a config by their dotted paths; names that are no plain words stand there in quotation marks. */
 export function flatten(
   value: unknown,
-  prefix = '',
+  path: KeyPath = [],
   into = new Map<string, unknown>(),
 ): Map<string, unknown> {
   if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-    for (const [key, inner] of Object.entries(value)) {
-      flatten(inner, prefix === '' ? key : `${prefix}.${key}`, into);
-    }
-  } else if (value !== undefined) into.set(prefix, value);
+    for (const [key, inner] of Object.entries(value)) flatten(inner, [...path, key], into);
+  } else if (value !== undefined) into.set(formatPath(path), value);
   return into;
+}
+
+/** The config whose leaves have these dotted paths. */
+export function nest(leaves: Iterable<readonly [string, unknown]>): Record<string, unknown> {
+  const root: Record<string, unknown> = {};
+  for (const [path, value] of leaves) {
+    const keys = Array.from(path.matchAll(/"(?:[^"\\]|\\.)*"|[^.]+/g), ([part]) =>
+      part.startsWith('"') ? (JSON.parse(part) as string) : part,
+    );
+    let group = root;
+    for (const key of keys.slice(0, -1)) group = (group[key] ??= {}) as Record<string, unknown>;
+    group[keys.at(-1)!] = value;
+  }
+  return root;
 }

@@ -1,7 +1,14 @@
 import type { NamedConfig } from '../config/load.js';
 import { configSchema, type Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
-import { compareConfigs, flatten, HARMLESS, isBelow, type ConfigChange } from './config-changes.js';
+import {
+  compareConfigs,
+  flatten,
+  HARMLESS,
+  isBelow,
+  nest,
+  type ConfigChange,
+} from './config-changes.js';
 
 /**
  * The part of a config that decides what a checkpoint's weights mean and come from. It stands in the checkpoint's own
@@ -38,16 +45,4 @@ export function restoreConfig(
   }
   const restored = { ...parsed.data, name: config.name };
   return { config: restored, changes: compareConfigs(config, restored).weighty };
-}
-
-/** The config whose leaves have these dotted paths. */
-function nest(leaves: Iterable<readonly [string, unknown]>): SignedConfig {
-  const root: SignedConfig = {};
-  for (const [key, value] of leaves) {
-    const parts = key.split('.');
-    let group = root;
-    for (const part of parts.slice(0, -1)) group = (group[part] ??= {}) as SignedConfig;
-    group[parts.at(-1)!] = value;
-  }
-  return root;
 }

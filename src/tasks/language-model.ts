@@ -36,6 +36,9 @@ export const languageModel = {
     return [...problems, ...backwards];
   },
   measure() {
-    return { add: () => undefined, result: (loss) => ({ perplexity: Math.exp(loss) }) };
+    return {
+      add: () => undefined,
+      result: (crossEntropy) => ({ perplexity: Math.exp(crossEntropy) }),
+    };
   },
 } as const satisfies Task;

@@ -63,8 +63,8 @@ export interface TaskProblem {
 /** Adds batches up. */
 export interface Measure {
   add(batch: ComparedBatch): void;
-  /** @param loss mean over all targets */
-  result(loss: number): Measures;
+  /** @param crossEntropy mean of −ln p(target) over all targets, whatever the loss makes of it */
+  result(crossEntropy: number): Measures;
 }
 
 /** What was predicted in the place of each target of a batch. */
@@ -86,7 +86,7 @@ export interface Score {
 }
 
 export interface Measures {
-  /** exp(loss); for language models. */
+  /** exp of the mean cross-entropy, without label smoothing; for language models. */
   perplexity?: number;
   /** `confusion[truth][predicted]` counts rows; for classifiers. */
   confusion?: number[][];

@@ -54,7 +54,7 @@ export function evaluationBatches(config: Config, store: TokenStore): BatchSourc
 }
 
 /**
- * Loss and accuracy over every batch of a source; leaves training's batches and carried state alone.
+ * Loss, as training has it, and accuracy over every batch of a source; leaves training's batches and carried state alone.
  *
  * @param measure adds up what the task wants to know beside them
  * @param take runs one batch's work on the engine; where others use it, too, in turn with theirs
@@ -66,7 +66,7 @@ export async function evaluate(
   take: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
 ): Promise<Evaluation> {
   const feed = new BatchFeed(engine, source, SLOT.evaluation);
-  let [lossSum, correct, targets] = [0, 0, 0];
+  let [lossSum, divisor, crossEntropySum, correct, targets] = [0, 0, 0, 0, 0];
   for (let step = 0; step < source.stepsPerEpoch; step++) {
     const slot = await feed.take(step);
     await take(async () => {
@@ -74,16 +74,17 @@ export async function evaluate(
         if (step + 1 < source.stepsPerEpoch) feed.prefetch(step + 1);
       });
       lossSum += result.lossSum;
+      divisor += result.divisor;
+      crossEntropySum += result.crossEntropySum;
       correct += result.correct;
       targets += result.targets;
       measure?.add(engine.compared(slot));
     });
   }
-  const loss = lossSum / targets;
   return {
-    loss,
+    loss: lossSum / divisor,
     accuracy: correct / targets,
     targets,
-    ...measure?.result(loss),
+    ...measure?.result(crossEntropySum / targets),
   };
 }

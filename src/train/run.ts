@@ -22,6 +22,7 @@ import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { CheckpointWriter } from '../run/checkpoint-writer.js';
 import type { RunFileSystem } from '../system/disk.js';
 import { allocateEngine, Engine, plannedBytes } from '../compute/engine.js';
+import { classWeightsOf } from './class-weights.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
 import type { EndEvent, TrainListener } from '../events.js';
 import type { RunStart } from '../run/history.js';
@@ -82,6 +83,7 @@ interface Setting {
   engine: Engine;
   choice: ReturnType<typeof chooseBackend>;
   source: BatchSource;
+  classWeights?: number[];
 }
 
 class TrainingRun {
@@ -118,7 +120,7 @@ class TrainingRun {
 
     const state = resumed?.found?.state;
     const setting = this.#createEngine(corpus);
-    const { engine, source, choice } = setting;
+    const { engine, source, choice, classWeights } = setting;
     if (resumed?.found) await this.#restore(engine, resumed.found, choice.profile);
     else await engine.initialize(config.train.seed);
     const totalSteps = Math.min(
@@ -159,6 +161,7 @@ class TrainingRun {
       config,
       corpus,
       vocabularyDigest,
+      ...(classWeights && { classWeights }),
       engine,
       source,
       profile: choice.profile,
@@ -234,11 +237,15 @@ class TrainingRun {
     const source = trainingBatches(config, corpus);
     const sources = [source];
     if (corpus.validation) sources.push(evaluationBatches(config, corpus.validation));
-    const shape = networkShape(config, corpus.tokenizer.vocabularySize, corpus.classes);
+    const { labels } = corpus.manifest.statistics.train;
+    const classWeights = classWeightsOf(config, corpus.classes, labels);
+    const { vocabularySize } = corpus.tokenizer;
+    const shape = networkShape(config, vocabularySize, corpus.classes, classWeights);
     const handle = allocateEngine(choice.kind, networkSizes(config, shape, sources, true));
     const { listener, workerFile } = this.options;
     this.#pool = createWorkerPool(handle, listener, workerFile);
-    return { corpus, engine: new Engine(handle, this.#pool.runStage), choice, source };
+    const engine = new Engine(handle, this.#pool.runStage);
+    return { corpus, engine, choice, source, ...(classWeights && { classWeights }) };
   }
 
   async #restore(

@@ -60,7 +60,7 @@ export class StepLoop {
       type: 'step',
       step: step + 1,
       epoch: Math.floor(step / stepsPerEpoch) + 1,
-      loss: result.lossSum / result.targets,
+      loss: result.lossSum / result.divisor,
       accuracy: result.correct / result.targets,
       gradNorm: result.gradNorm,
       rows: result.rows,

@@ -20,6 +20,8 @@ export interface PreparedRun {
   corpus: Corpus;
   /** SHA-256 of vocabulary.json. */
   vocabularyDigest: string;
+  /** Of each class, where the loss has weights. */
+  classWeights?: readonly number[];
   engine: Engine;
   source: BatchSource;
   profile: string;
@@ -96,7 +98,7 @@ function describeEnd({
 }
 
 function describeProgress(
-  { config, corpus, vocabularyDigest, profile, source, validation }: PreparedRun,
+  { config, corpus, vocabularyDigest, classWeights, profile, source, validation }: PreparedRun,
   step: number,
 ): Progress {
   const { stepsPerEpoch } = source;
@@ -112,6 +114,7 @@ function describeProgress(
     corpus: corpus.fingerprint,
     vocabulary: vocabularyDigest,
     config: signConfig(config),
+    ...(classWeights && { classWeights: [...classWeights] }),
     validation: validation.state,
   };
 }

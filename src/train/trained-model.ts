@@ -27,7 +27,7 @@ export interface GenerateOptions {
 }
 
 export interface Evaluation extends Measures {
-  /** Mean cross-entropy in nats per target. */
+  /** Mean cross-entropy in nats per target, with the label smoothing and class weights of training. */
   loss: number;
   accuracy: number;
   targets: number;

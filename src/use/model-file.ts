@@ -75,7 +75,8 @@ class SharedModel implements TrainedModel {
     this.step = state.step;
     this.corpus = state.corpus;
     this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
-    const shape = networkShape(config, this.tokenizer.vocabularySize, this.classes);
+    const { vocabularySize } = this.tokenizer;
+    const shape = networkShape(config, vocabularySize, this.classes, state.classWeights);
     this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
     this.#rows = new RowBatches(this.#engine);
   }

@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { softmax } from '../../src/backend/kernels/loss.js';
+import { softmax, type SoftmaxWeighting } from '../../src/backend/kernels/loss.js';
 import { describeContract, itHasEqualBits, outcomeOf, type KernelCase } from './contract.js';
 import { compiled } from './implementations.js';
-import { EPSILON, floatsOf, uniform, type Fill, type Snapshot } from './workbench.js';
+import {
+  EPSILON,
+  floatsOf,
+  uniform,
+  type Fill,
+  type Snapshot,
+  type Workbench,
+} from './workbench.js';
 
 interface SoftmaxCase {
   classes: number;
@@ -11,6 +18,8 @@ interface SoftmaxCase {
   hasTargets?: boolean;
   calls?: [number, number][];
   logits?: Fill;
+  /** Share of smoothing, with weights from 0.1 to 3. */
+  smoothing?: number;
   title?: string;
 }
 
@@ -21,12 +30,13 @@ function softmaxCase({
   hasTargets = true,
   calls = [[0, rows]],
   logits = uniform(6, 1),
+  smoothing,
   title = '',
 }: SoftmaxCase): KernelCase {
   return {
     name:
       `${title}${classes} classes, rows ${calls.map((r) => r.join('–')).join(' ')} of ${rows}, ` +
-      `scale ${scale}, ${hasTargets ? 'targets' : 'no targets'}`,
+      `scale ${scale}, ${hasTargets ? 'targets' : 'no targets'}${smoothing === undefined ? '' : `, weights, smoothing ${smoothing}`}`,
     prepare(bench) {
       const buffer = bench.panels('logits', rows, classes, logits);
       const targets = Array.from({ length: rows }, (_, r) => (r * 7 + classes - 1) % classes);
@@ -35,17 +45,37 @@ function softmaxCase({
       // A sum in 16 lanes: classes / 16 + 4 roundings, and some 8 for each exponential of differences below 12.
       const relative = (classes / 16 + 32) * EPSILON;
       bench.allow('logits', relative * (scale === 0 ? 1 : scale));
-      // Losses are as large as 20.
-      bench.allow('losses', relative * 20);
+      // Losses are as large as 20, and weights as 3.
+      const heaviest = smoothing === undefined ? 1 : 3;
+      bench.allow('losses', relative * 20 * heaviest);
+      if (smoothing !== undefined) bench.allow('logits', relative * 3 * heaviest * (scale || 1));
       const call = bench.backend.bind(softmax, {
         logits: buffer,
         classes,
         ...(hasTargets && { targets: bench.indices('targets', targets) }),
         losses,
         predicted,
+        ...(smoothing !== undefined && { weighting: weigh(bench, rows, classes, smoothing) }),
       });
+      if (smoothing !== undefined) bench.allow('cross-entropies', relative * 20);
       return () => calls.forEach(([from, to]) => call(scale, from, to));
     },
+  };
+}
+
+function weigh(
+  bench: Workbench,
+  rows: number,
+  classes: number,
+  smoothing: number,
+): SoftmaxWeighting {
+  const width = Math.ceil(classes / 16) * 16;
+  const of = (c: number): number => Math.fround(c < classes ? 0.1 + ((c * 13) % 30) / 10 : 0);
+  return {
+    weights: bench.tensor('weights', [1, width], (_, c) => of(c)).pick(0),
+    weightSum: Array.from({ length: classes }, (_, c) => of(c)).reduce((a, b) => a + b),
+    smoothing,
+    crossEntropies: bench.tensor('cross-entropies', [rows]),
   };
 }
 
@@ -55,6 +85,9 @@ describeContract('softmax', [
     softmaxCase({ classes, rows: 19, scale: 1 / 19 }),
     softmaxCase({ classes, rows: 3, scale: 0 }),
     softmaxCase({ classes, rows: 17, scale: 0, hasTargets: false }),
+    softmaxCase({ classes, rows: 19, scale: 1 / 19, smoothing: 0.1 }),
+    softmaxCase({ classes, rows: 5, scale: 0.3, smoothing: 0 }),
+    softmaxCase({ classes, rows: 3, scale: 0, smoothing: 0.3 }),
   ]),
   softmaxCase({ classes: 20, rows: 40, scale: 0.5, calls: [[3, 36]] }),
 ]);
@@ -68,6 +101,12 @@ itHasEqualBits(
   'softmax gives a row the same bits however many rows are in the call',
   softmaxCase({ classes: 33, rows: 40, scale: 0.25 }),
   softmaxCase({ classes: 33, rows: 40, scale: 0.25, calls: split }),
+);
+
+itHasEqualBits(
+  'softmax with weights gives a row the same bits however many rows are in the call',
+  softmaxCase({ classes: 33, rows: 40, scale: 0.25, smoothing: 0.2 }),
+  softmaxCase({ classes: 33, rows: 40, scale: 0.25, smoothing: 0.2, calls: split }),
 );
 
 describe.each(compiled.filter(({ missing }) => missing === undefined))(
@@ -103,9 +142,15 @@ describe.each(compiled.filter(({ missing }) => missing === undefined))(
       expect([...floatsOf(result, 'losses')]).toEqual([Math.fround(2e30), Math.fround(2e30)]);
     });
 
-    it.each([0, 5, 20, 39])(
-      'shows a NaN or an infinity among the logits in the loss, class %i',
-      (place) => {
+    it.each([
+      [0, undefined],
+      [5, 0.1],
+      [20, undefined],
+      [39, undefined],
+      [39, 0.1],
+    ])(
+      'shows a NaN or an infinity among the logits in the loss, class %i, smoothing %s',
+      (place, smoothing) => {
         for (const bad of [NaN, Infinity]) {
           const result = run({
             title: `${bad} at ${place}, `,
@@ -113,6 +158,7 @@ describe.each(compiled.filter(({ missing }) => missing === undefined))(
             rows: 1,
             scale: 1,
             logits: (row, column) => (column === place ? bad : uniform(1, 1)(row, column)),
+            ...(smoothing !== undefined && { smoothing }),
           });
           expect(floatsOf(result, 'losses')[0]).not.toSatisfy(Number.isFinite);
         }

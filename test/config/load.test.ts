@@ -58,6 +58,21 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:5:3: train.batchSize: expected a whole number above 0, got "many"',
     ],
     [
+      'class weights that are none',
+      `${minimal}train: { loss: { classWeights: even } }\n`,
+      'configs/x.yaml:4:18: train.loss.classWeights: expected "balanced", names with a number above 0 each or null, got "even"',
+    ],
+    [
+      'a class that weighs nothing',
+      `${minimal}train: { loss: { classWeights: { spam: 0 } } }\n`,
+      'configs/x.yaml:4:34: train.loss.classWeights.spam: expected a number above 0, got 0',
+    ],
+    [
+      'class weights of a language model',
+      'task: language-model\ndata: { train: a.txt }\ntrain: { loss: { classWeights: balanced } }\n',
+      'configs/x.yaml:3:18: train.loss.classWeights: expected null for a language model',
+    ],
+    [
       'a fraction for a count',
       `${minimal}train: { epochs: 1.5 }\n`,
       'configs/x.yaml:4:10: train.epochs: expected a whole number above 0, got 1.5',

@@ -93,8 +93,9 @@ export async function evaluate({ engine, division, batches }: Running): Promise<
   const outcome: Outcome = new Map();
   const slot = SLOT.evaluation;
   engine.load(slot, batches[0]!, division.bounds);
-  const { lossSum, correct } = await engine.evaluate(slot);
-  outcome.set('loss of an evaluation', Float64Array.of(lossSum, correct));
+  const { lossSum, divisor, crossEntropySum, correct } = await engine.evaluate(slot);
+  const sums = Float64Array.of(lossSum, divisor, crossEntropySum, correct);
+  outcome.set('loss of an evaluation', sums);
   await engine.predict(slot);
   const { plan } = engine;
   const { rowSource, tokenPlaces, rowStart } = engine.layout(slot);

@@ -4,7 +4,12 @@ import type { RawBatch } from '../../src/model/batch/batch-layout.js';
 import { describeLayer, signalsOf } from '../../src/model/describe.js';
 import { UnfitInput, type NetworkLayer } from '../../src/model/layer.js';
 import { LAYERS, layerKind } from '../../src/model/layers/registry.js';
-import { TOKENS, type LayerDescription, type NetworkShape } from '../../src/model/shape.js';
+import {
+  TOKENS,
+  type LayerDescription,
+  type LossDescription,
+  type NetworkShape,
+} from '../../src/model/shape.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { rawBatch } from '../parity/fixture.js';
 
@@ -118,6 +123,9 @@ interface Drawn {
   vocabulary: number;
   wishes: Wish[];
   outputs: number;
+  smoothing: number;
+  /** Of the classes, in turn; none where all weigh the same. */
+  weights: number[];
   carries: boolean;
   lengths: number[][];
   divisions: Division[];
@@ -132,6 +140,12 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
     size: 'max',
   }),
   outputs: fc.integer({ min: 2, max: WIDEST }),
+  // Also in eighths, so that they are exact and no class weighs next to nothing.
+  smoothing: fc.constantFrom(0, 0, 0.125, 0.5),
+  weights: fc.array(
+    fc.integer({ min: 1, max: 20 }).map((eighths) => eighths / 8),
+    { maxLength: 5 },
+  ),
   carries: fc.boolean(),
   lengths: fc.array(
     fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 12, size: 'max' }),
@@ -163,14 +177,15 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
  */
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
-    .map(({ wishes: wished, vocabulary, outputs, carries, lengths, divisions, seed }) => {
+    .map(({ wishes: wished, smoothing, weights, ...rest }) => {
+      const { vocabulary, outputs, carries } = rest;
       const network = build(wished, vocabulary, outputs, carries);
-      return { network, carries, lengths, divisions, seed, vocabulary, outputs };
+      return { ...rest, network, loss: lossOf(outputs, smoothing, weights) };
     })
     .filter(({ network }) => network !== undefined)
-    .map(({ network, carries, lengths, divisions, seed, vocabulary, outputs }) => {
+    .map(({ network, loss, carries, lengths, divisions, seed, vocabulary, outputs }) => {
       const { descriptions, layers } = network!;
-      const shape = { vocabulary, layers: descriptions, loss: 'softmax', carries };
+      const shape = { vocabulary, layers: descriptions, loss, carries };
       const dice = diceOf(seed);
       const perToken = layers.reduce((sum, layer) => sum + layer.multiplyAdds(1, 1), 0);
       const fitting = lengths.map((rows) => {
@@ -197,6 +212,14 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
       });
       return { shape, batches, divisions, seed };
     });
+}
+
+function lossOf(outputs: number, labelSmoothing: number, weights: number[]): LossDescription {
+  const classWeights = Array.from({ length: outputs }, (_, c) => weights[c % weights.length]!);
+  return {
+    kind: 'softmax',
+    options: { labelSmoothing, ...(weights.length > 0 && { classWeights }) },
+  };
 }
 
 /** Layers with what they stand on. */
@@ -300,5 +323,5 @@ export function sketch({ shape, batches }: Case): string {
   const rows = batches.map(({ rowStart }) =>
     Array.from(rowStart.slice(1), (end, row) => end - rowStart[row]!).join(' '),
   );
-  return `${shape.vocabulary} words, ${layers.join(', ')}${shape.carries ? ', carries' : ''}; rows ${rows.join(' | ')}`;
+  return `${shape.vocabulary} words, ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}; rows ${rows.join(' | ')}`;
 }

@@ -55,7 +55,12 @@ function caseOf(...given: Given[]): Case {
       perRow ? undefined : each(CLASSES),
     );
   });
-  const shape = { vocabulary: VOCABULARY, layers, loss: 'softmax', carries: false };
+  const shape = {
+    vocabulary: VOCABULARY,
+    layers,
+    loss: { kind: 'softmax', options: {} },
+    carries: false,
+  };
   return { shape, batches, divisions, seed: SEED };
 }
 

@@ -41,7 +41,7 @@ describe.each(describeBackends())('$name agrees with PyTorch', ({ name, availabl
         ...layer,
         options: layerKind(layer.kind).options(z).parse(layer.options),
       })),
-      ...{ loss: 'softmax', carries: false },
+      ...{ loss: { kind: 'softmax', options: {} }, carries: false },
     };
     const engine = createEngine(shape, [batch], { backend: name, parts: 2 });
     await setParameters(

@@ -19,6 +19,7 @@ export function bindLoss(engine: Engine, slot: number): () => number {
   const phases = ['pack', 'prepare', hasMasks ? 'train' : 'evaluate'] as const;
   const losses = heap.flat(plan.loss.losses);
   const { order, header } = engine.layout(slot);
+  const [divisor = NaN] = heap.flatDoubles(plan.divisors[slot]!);
   const count = header[HEADER.targets]!;
   const places =
     plan.top.per === 'row' ? Array.from({ length: count }, (_, row) => row) : order.slice(0, count);
@@ -29,6 +30,6 @@ export function bindLoss(engine: Engine, slot: number): () => number {
     }
     let sum = 0;
     for (const place of places) sum += losses[place]!;
-    return sum / count;
+    return sum / divisor;
   };
 }

@@ -46,7 +46,7 @@ describe.each(describeBackends())('$name agrees with PyTorch', ({ name, availabl
           name: { module, index },
           options: layerKind(kind).options(z).parse(options),
         })),
-        loss: 'softmax',
+        loss: { kind: 'softmax', options: {} },
         carries: false,
       };
       const batch = rawBatch(tokens, labels);

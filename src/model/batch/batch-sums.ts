@@ -2,10 +2,13 @@ import { panelsOf, type FloatArray, type Heap } from '../../tensor/heap.js';
 import { HEADER } from './batch-layout.js';
 import type { NetworkPlan } from '../plan.js';
 
-/** Sums over one batch; divide by `targets`. */
+/** Sums over one batch. */
 export interface BatchResult {
-  /** Sum of the cross-entropies in nats. */
+  /** Sum of the losses, and what it is divided by: the number of targets, or the sum of their weights. */
   lossSum: number;
+  divisor: number;
+  /** Sum of −ln p(target) in nats; divide it, as the others, by `targets`. */
+  crossEntropySum: number;
   correct: number;
   targets: number;
   rows: number;
@@ -21,6 +24,10 @@ export class BatchSums {
   readonly #order: Int32Array;
   readonly #targets: Int32Array;
   readonly #losses: FloatArray;
+  /** Where they are not the losses themselves. */
+  readonly #crossEntropies: FloatArray | undefined;
+  readonly #weights: readonly number[] | undefined;
+  readonly #divisor: Float64Array;
   readonly #predicted: Int32Array;
   readonly #squares: { values: Float64Array; byDistinct: boolean }[];
   readonly #byRow: boolean;
@@ -30,7 +37,11 @@ export class BatchSums {
     this.#header = heap.flatIndices(slotPlan.header);
     this.#order = heap.flatIndices(slotPlan.order);
     this.#targets = heap.flatIndices(slotPlan.targets);
-    this.#losses = heap.flat(plan.loss.losses);
+    const { losses, crossEntropies, targetWeights } = plan.loss;
+    this.#losses = heap.flat(losses);
+    this.#crossEntropies = crossEntropies === losses ? undefined : heap.flat(crossEntropies);
+    this.#weights = targetWeights;
+    this.#divisor = heap.flatDoubles(plan.divisors[slot]!);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#byRow = plan.top.per === 'row';
     this.#squares = plan.parameters.flatMap(({ gradientKind, squares }) =>
@@ -45,17 +56,32 @@ export class BatchSums {
     );
   }
 
+  /** Writes down what the sum of the batch's losses is to be divided by. */
+  weighTargets(): void {
+    const targets = this.#header[HEADER.targets]!;
+    let sum = this.#weights ? 0 : targets;
+    for (let k = 0; this.#weights && k < targets; k++) {
+      const place = this.#byRow ? k : this.#order[k]!;
+      sum += this.#weights[this.#targets[place]!]!;
+    }
+    this.#divisor[0] = sum;
+  }
+
   result(): BatchResult {
     const targets = this.#header[HEADER.targets]!;
     let lossSum = 0;
+    let crossEntropySum = 0;
     let correct = 0;
     for (let k = 0; k < targets; k++) {
       const place = this.#byRow ? k : this.#order[k]!;
       lossSum += this.#losses[place]!;
+      if (this.#crossEntropies) crossEntropySum += this.#crossEntropies[place]!;
       if (this.#predicted[place] === this.#targets[place]) correct++;
     }
     return {
       lossSum,
+      divisor: this.#divisor[0]!,
+      crossEntropySum: this.#crossEntropies ? crossEntropySum : lossSum,
       correct,
       targets,
       rows: this.#header[HEADER.rows]!,

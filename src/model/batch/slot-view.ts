@@ -10,13 +10,20 @@ export class SlotView {
   readonly #sizes: Teams;
   /** Where each part's share of the work begins, from 0 to 1. [parts + 1] */
   readonly bounds: Float64Array;
+  readonly #divisor: Float64Array;
 
-  /** @param bounds of the slot's batch */
-  constructor(heap: Heap, sizes: Teams, slotPlan: SlotPlan, bounds: BufferSpec) {
+  /** @param of the slot's batch: see NetworkPlan */
+  constructor(
+    heap: Heap,
+    sizes: Teams,
+    slotPlan: SlotPlan,
+    of: { bounds: BufferSpec; divisor: BufferSpec },
+  ) {
     this.header = heap.flatIndices(slotPlan.header);
     this.#teams = heap.flatIndices(slotPlan.teams);
     this.#sizes = sizes;
-    this.bounds = heap.flatDoubles(bounds);
+    this.bounds = heap.flatDoubles(of.bounds);
+    this.#divisor = heap.flatDoubles(of.divisor);
   }
 
   /** One part's share [begin, end) of `units` units. */
@@ -33,8 +40,9 @@ export class SlotView {
   get distinct(): number {
     return this.header[HEADER.distinct]!;
   }
-  get targets(): number {
-    return this.header[HEADER.targets]!;
+  /** What the sum of the losses is divided by. */
+  get divisor(): number {
+    return this.#divisor[0]!;
   }
 
   /** Whether a part has others in its team. */

@@ -1,18 +1,45 @@
 import { softmax as softmaxLoss } from '../../backend/kernels/loss.js';
+import { PANEL, panelsOf } from '../../tensor/heap.js';
 import type { LossKind } from '../loss.js';
 import { mostRows } from '../sizes.js';
 
-/** Softmax of the logits and the cross-entropy of the targets, in nats: −ln p(target). */
+export interface SoftmaxOptions {
+  /** Share of a target that is spread evenly over all classes, from 0 to below 1. */
+  labelSmoothing?: number;
+  /** Of each class, above 0 and exact in float32; all are 1 where absent. */
+  classWeights?: readonly number[];
+}
+
+/**
+ * Softmax of the logits and the cross-entropy of the targets, in nats: −ln p(target). Smoothing, weights and the weighted mean
+ * are those of PyTorch's CrossEntropyLoss: the sum of the batch's losses is divided by the sum of its targets' weights.
+ */
 export const softmax: LossKind = {
   kind: 'softmax',
-  plan(heap, sizes, { per, width: classes }, logits) {
+  plan(options, heap, sizes, { per, width: classes }, logits) {
+    const { labelSmoothing = 0, classWeights } = options as SoftmaxOptions;
     const rows = mostRows(sizes, per);
     const losses = heap.tensor('losses', [rows]);
     const predicted = heap.indices('predicted', rows);
+    const weighting =
+      labelSmoothing > 0 || classWeights
+        ? {
+            weights: heap.tensor('class weights', [panelsOf(classes) * PANEL]),
+            crossEntropies: heap.tensor('cross-entropies', [rows]),
+          }
+        : undefined;
     return {
       losses,
       predicted,
+      crossEntropies: weighting?.crossEntropies ?? losses,
       outputs: logits,
+      ...(classWeights && { targetWeights: classWeights }),
+      initialize(bound) {
+        if (!weighting) return;
+        const weights = bound.flat(weighting.weights);
+        weights.fill(1, 0, classes);
+        if (classWeights) weights.set(classWeights);
+      },
       bind({ backend, heap: bound, slotPlan, clock, view }, { value }) {
         const operands = {
           logits: value,
@@ -23,11 +50,19 @@ export const softmax: LossKind = {
         const compare = backend.bind(softmaxLoss, {
           ...operands,
           targets: bound.indices(slotPlan.targets),
+          ...(weighting && {
+            weighting: {
+              weights: bound.tensor(weighting.weights),
+              weightSum: classWeights?.reduce((sum, weight) => sum + weight, 0) ?? classes,
+              smoothing: labelSmoothing,
+              crossEntropies: bound.tensor(weighting.crossEntropies),
+            },
+          }),
         });
         const normalise = backend.bind(softmaxLoss, operands);
         return (mode, row0, row1) => {
           if (mode === 'predict') normalise(0, row0, row1);
-          else compare(mode === 'train' ? 1 / view.targets : 0, row0, row1);
+          else compare(mode === 'train' ? 1 / view.divisor : 0, row0, row1);
           clock.lap('loss');
         };
       },

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { float32 } from '../tensor/float32.js';
+
+/** What a config says of the loss. */
+export const lossSchema = z.strictObject({
+  labelSmoothing: float32(z.number().min(0).lt(1))
+    .default(0)
+    .describe(
+      'Share of every target that is spread evenly over all classes, or all tokens, as PyTorch does it; 0.1 is usual.',
+    ),
+  classWeights: z
+    .union([
+      z.literal('balanced'),
+      z.record(z.string(), float32(z.number().positive())).describe('Weights by class.'),
+    ])
+    .nullable()
+    .default(null)
+    .describe(
+      'How much the rows (classify) or tokens (tag) of each class count in the loss: a number for each class by its name, 1 for those that are not named, or `balanced`: rows / (classes · rows of the class) of the training split.',
+    ),
+});
