@@ -11,7 +11,7 @@ import os
 
 import torch
 from torch import nn, optim
-from torch.optim import lr_scheduler
+from torch.optim import lr_scheduler, swa_utils
 
 from pytorch_model import Model, read_safetensors
 
@@ -37,10 +37,12 @@ OPTIMIZERS = [
     ("adam", {}, {"clipValue": CLIP_VALUE}, lambda groups: optim.Adam(groups, lr=0.01)),
     ("sgd", {}, {"clipNorm": CLIP_NORM, "clipValue": CLIP_VALUE},
      lambda groups: optim.SGD(groups, lr=0.5)),
+    # With an exponential moving average of the weights.
+    ("adam", {}, {}, lambda groups: optim.Adam(groups, lr=0.01), 0.8),
 ]
 
 
-def train(case, initial, options, clipping, make):
+def train(case, initial, options, clipping, make, decay_of_average=None):
     model = Model.of_weights(initial).double()
     # Biases have no decay.
     decay = options.get("weightDecay", 0)
@@ -48,6 +50,8 @@ def train(case, initial, options, clipping, make):
         {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": decay},
         {"params": [p for p in model.parameters() if p.dim() == 1], "weight_decay": 0},
     ])
+    averages = decay_of_average and swa_utils.AveragedModel(
+        model, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(decay_of_average))
     batch = case["batches"][0]
     losses = []
     for _ in range(STEPS):
@@ -64,10 +68,19 @@ def train(case, initial, options, clipping, make):
         if "clipValue" in clipping:
             nn.utils.clip_grad_value_(model.parameters(), clipping["clipValue"])
         optimizer.step()
+        if averages:
+            averages.update_parameters(model)
+    run = {"learningRate": optimizer.param_groups[0]["lr"], "losses": losses, "weights": samples(model)}
+    if averages:
+        run["averaging"] = {"kind": "ema", "decay": decay_of_average}
+        run["averages"] = samples(averages.module)
+    return run
+
+
+def samples(model):
     # Weights evenly taken from each parameter.
-    weights = {name: p.flatten()[:: max(1, p.numel() // SAMPLES)].tolist()
-               for name, p in model.named_parameters()}
-    return optimizer.param_groups[0]["lr"], losses, weights
+    return {name: p.flatten()[:: max(1, p.numel() // SAMPLES)].tolist()
+            for name, p in model.named_parameters()}
 
 
 def rates(make, warmup):
@@ -94,10 +107,9 @@ if __name__ == "__main__":
         case = json.load(file)
     initial = read_safetensors(os.path.join(FIXTURES, "classifier", "initial.safetensors"))
     runs = []
-    for kind, options, clipping, make in OPTIMIZERS:
-        rate, losses, weights = train(case, initial, options, clipping, make)
-        runs.append({"kind": kind, "options": options, "clipping": clipping, "learningRate": rate,
-                     "losses": losses, "weights": weights})
+    for kind, options, clipping, make, *decay_of_average in OPTIMIZERS:
+        run = train(case, initial, options, clipping, make, *decay_of_average)
+        runs.append({"kind": kind, "options": options, "clipping": clipping, **run})
     write("optimizers.json", runs)
 
     # Epochs of 3 steps; 4 steps of warm-up where there is one.

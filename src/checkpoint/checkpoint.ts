@@ -1,6 +1,7 @@
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.js';
+import { RAW } from '../optimizers/averaging.js';
 import type { FloatArray } from '../tensor/heap.js';
 import { hiddenName } from './checkpoint-names.js';
 import {
@@ -37,10 +38,13 @@ export class Snapshot {
       data: new Float32Array(source.length),
       source,
     });
-    this.#model = plan.parameters.map((p) => tensorOf(p.name, p.shape, heap.flat(p.value)));
-    this.#optimizer = plan.parameters.flatMap((p) =>
-      p.states.map((state, i) => tensorOf(`${p.name}.${kept[i]!}`, p.shape, heap.flat(state))),
+    this.#model = plan.parameters.map((p) =>
+      tensorOf(p.name, p.shape, heap.flat(p.average ?? p.value)),
     );
+    this.#optimizer = plan.parameters.flatMap((p) => [
+      ...p.states.map((state, i) => tensorOf(`${p.name}.${kept[i]!}`, p.shape, heap.flat(state))),
+      ...(p.average ? [tensorOf(`${p.name}.${RAW}`, p.shape, heap.flat(p.value))] : []),
+    ]);
     this.#states = plan.carried.map(({ name, states, panel0, width }) => {
       const data = new Float32Array(plan.sizes.maxRows * width);
       return {
@@ -164,7 +168,7 @@ export async function loadModel(
   await loadTensors(path.join(checkpoint, MODEL_FILE), targets, fs);
 }
 
-/** Loads what the optimizer keeps of the weights, and the state carried into the batch in `slot`. */
+/** Loads, behind the model, what the optimizer keeps of the weights, the weights themselves where the model holds averages, and the state carried into the batch in `slot`. */
 export async function loadOptimizer(
   engine: Engine,
   checkpoint: string,
@@ -176,6 +180,10 @@ export async function loadOptimizer(
   const targets = new Map<string, FloatArray>();
   for (const p of plan.parameters) {
     p.states.forEach((state, i) => targets.set(`${p.name}.${kept[i]!}`, heap.flat(state)));
+    if (!p.average) continue;
+    // What the model's file holds, and the weights for a start, are the averages.
+    heap.flat(p.average).set(heap.flat(p.value));
+    targets.set(`${p.name}.${RAW}`, heap.flat(p.value));
   }
   for (const { name, width } of plan.carried) {
     targets.set(fileName(name), new Float32Array(plan.sizes.maxRows * width));

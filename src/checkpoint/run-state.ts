@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { optimizerSchema } from '../config/optimizer-schema.js';
+import { averagingSchema, optimizerSchema } from '../config/optimizer-schema.js';
 import { UserError } from '../errors.js';
 import { keptOf } from '../optimizers/registry.js';
 import { explainDisk, readText, type RunFileSystem } from '../system/disk.js';
@@ -142,7 +142,9 @@ export async function verifyCheckpoint(
 
 /** Of what a checkpoint has signed: early versions, which signed nothing, had one optimizer. */
 const signedOptimizer = z.object({
-  train: z.object({ optimizer: optimizerSchema.prefault({}) }).prefault({}),
+  train: z
+    .object({ optimizer: optimizerSchema.prefault({}), averaging: averagingSchema })
+    .prefault({}),
 });
 
 /** Each file is sound in itself; do they belong together? */
@@ -159,7 +161,7 @@ function checkKept(
       { cause: signed.error },
     );
   }
-  const kept = keptOf(signed.data.train.optimizer);
+  const kept = keptOf(signed.data.train);
   const shapes = new Map(optimizer.map(({ name, shape }) => [name, shape.join()]));
   for (const { name, shape } of model) {
     if (kept.some((what) => shapes.get(`${name}.${what}`) !== shape.join())) {

@@ -1,3 +1,4 @@
+import { sgd } from '../backend/kernels/sgd.js';
 import { UPDATE_SETTINGS, type UpdateSetting } from '../backend/kernels/update.js';
 import {
   allocateBlock,
@@ -73,6 +74,8 @@ export interface StepSettings {
   clipNorm: number | null;
   /** Size that each element of the gradient has at most, once all are scaled; null, or nothing, leaves them. */
   clipValue?: number | null;
+  /** How far the averages of the weights, where there are any, go towards them: from 0 to 1. */
+  averageShare?: number;
 }
 
 export interface StepResult extends BatchResult {
@@ -81,6 +84,9 @@ export interface StepResult extends BatchResult {
   /** False when loss or gradient were not finite: the weights are as before. */
   applied: boolean;
 }
+
+/** Averages are formed by the kernel of gradient descent: see `bindAverage`. */
+const averageSettingNames = [...UPDATE_SETTINGS, ...sgd.settings];
 
 /**
  * The order of a step, on the coordinator's side: lays batches out, has the stages run, and does the few sums
@@ -93,6 +99,7 @@ export class Engine {
   readonly #layouter: BatchLayouter;
   readonly #predicted: Int32Array;
   readonly #settings: Float64Array;
+  readonly #averageSettings: Float64Array | undefined;
   readonly #settingNames: readonly string[];
   readonly #clocks: Float64Array;
   readonly #gradientSeconds: Float64Array;
@@ -135,6 +142,7 @@ export class Engine {
     plan.loss.initialize?.(heap);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#settings = heap.flatDoubles(plan.settings);
+    this.#averageSettings = plan.averageSettings && heap.flatDoubles(plan.averageSettings);
     this.#settingNames = [...UPDATE_SETTINGS, ...plan.optimizer.kernel.settings];
     this.#clocks = heap.flatDoubles(plan.clocks);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
@@ -158,8 +166,41 @@ export class Engine {
   async initialize(seed: number): Promise<void> {
     for (const { name, value, initial } of this.plan.parameters) {
       fillInitial(this.heap.flat(value), initial, seed, streamOf(name));
+      this.average(name)?.set(this.heap.flat(value));
     }
     await this.packWeights();
+  }
+
+  /** A parameter's average over the steps, where averages are kept. */
+  average(name: string): FloatArray | undefined {
+    const spec = this.plan.parameters.find((p) => p.name === name)?.average;
+    return spec && this.heap.flat(spec);
+  }
+
+  /** Runs work on the averages in place of the weights, where averages are kept. */
+  async withAverages<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.plan.averageSettings) return work();
+    let result: T;
+    this.#swapAverages();
+    try {
+      await this.packWeights();
+      result = await work();
+    } finally {
+      this.#swapAverages();
+    }
+    await this.packWeights();
+    return result;
+  }
+
+  #swapAverages(): void {
+    for (const { value, average } of this.plan.parameters) {
+      const [weights, averages] = [this.heap.flat(value), this.heap.flat(average!)];
+      for (let i = 0; i < weights.length; i++) {
+        const weight = weights[i]!;
+        weights[i] = averages[i]!;
+        averages[i] = weight;
+      }
+    }
   }
 
   /** Must follow every change of parameters from outside. */
@@ -271,7 +312,8 @@ export class Engine {
     }
   }
 
-  #writeSettings(step: number, { learningRate, clipNorm, clipValue }: StepSettings): void {
+  #writeSettings(step: number, given: StepSettings): void {
+    const { learningRate, clipNorm, clipValue, averageShare = 1 } = given;
     const { optimizer } = this.plan;
     const settings: Record<UpdateSetting, number> & Record<string, number> = {
       step,
@@ -283,6 +325,13 @@ export class Engine {
     };
     this.#settingNames.forEach((name, place) => {
       this.#settings[place] = settings[name]!;
+    });
+    if (!this.#averageSettings) return;
+    const averaging: Record<string, number> = {
+      ...{ step, scale: 1, clipNorm: Infinity, clipValue: Infinity, learningRate: -averageShare },
+    };
+    averageSettingNames.forEach((name, place) => {
+      this.#averageSettings![place] = averaging[name]!;
     });
   }
 }

@@ -105,6 +105,7 @@ export function networkSizes(
     seed: config.train.seed,
     training,
     optimizer: describeOptimizer(config.train.optimizer),
+    averages: training && config.train.averaging !== null,
   };
 }
 

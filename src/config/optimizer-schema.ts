@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { emaOptions } from '../optimizers/averaging.js';
 import type { OptimizerKind } from '../optimizers/optimizer.js';
 import { optimizers } from '../optimizers/registry.js';
 import type { ScheduleKind } from '../optimizers/schedule.js';
@@ -65,3 +66,10 @@ export const optimizerSchema = z
     optimizerVariant(z.literal('adagrad'), optimizers.adagrad),
   ])
   .describe('How weights follow from gradients.');
+
+export const averagingSchema = emaOptions(z)
+  .nullable()
+  .default(null)
+  .describe(
+    'An average of the weights over the steps, which is evaluated, used and shared in their place, while training goes on with the weights themselves; null takes none.',
+  );

@@ -4,7 +4,7 @@ import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
 import { lossSchema } from './loss-schema.js';
 import { modelSchema } from './model-schema.js';
-import { optimizerSchema } from './optimizer-schema.js';
+import { averagingSchema, optimizerSchema } from './optimizer-schema.js';
 
 /**
  * Configuration of a run: one schema gives the types, the defaults, the checks and, by its
@@ -57,6 +57,7 @@ const trainSchema = z.strictObject({
     ),
   loss: lossSchema.prefault({}),
   optimizer: optimizerSchema.prefault({}),
+  averaging: averagingSchema,
   clipNorm: float32(z.number().positive())
     .nullable()
     .default(5)

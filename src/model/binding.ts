@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.js';
 import { copyColumns } from '../backend/kernels/columns.js';
 import type { RowMap } from '../backend/kernels/rows.js';
+import { sgd } from '../backend/kernels/sgd.js';
 import { weightGradient, type WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
@@ -30,6 +31,7 @@ export interface Binding {
   training: boolean;
   scratch: Tensor;
   settings: DoubleTensor;
+  averageSettings?: DoubleTensor;
   clock: Clock;
 }
 
@@ -44,6 +46,8 @@ export interface BoundParameter {
   gradient?: Tensor;
   done?: IndexTensor;
   squares?: DoubleTensor;
+  average?: Tensor;
+  averaged?: IndexTensor;
 }
 
 export function bindParameter({ heap, parameters }: Binding, name: string): BoundParameter {
@@ -58,6 +62,8 @@ export function bindParameter({ heap, parameters }: Binding, name: string): Boun
     ...(p.gradient && { gradient: heap.tensor(p.gradient) }),
     ...(p.done && { done: heap.indices(p.done) }),
     ...(p.squares && { squares: heap.doubles(p.squares) }),
+    ...(p.average && { average: heap.tensor(p.average) }),
+    ...(p.averaged && { averaged: heap.indices(p.averaged) }),
   };
 }
 
@@ -84,6 +90,22 @@ export function bindUpdate(
     settings,
     scratch,
   });
+}
+
+/**
+ * Binds what brings a parameter's average towards it; nothing where no averages are kept. A share s of the way is a step of
+ * gradient descent whose gradient is what the parameter has and the average lacks, at a rate of −s: average + s (parameter −
+ * average).
+ */
+export function bindAverage(binding: Binding, name: string): RowKernel[] {
+  const { backend, averageSettings, scratch } = binding;
+  const { value, rows, average, averaged } = bindParameter(binding, name);
+  if (!average || !averageSettings) return [];
+  const kernel = backend.bind(sgd, {
+    ...{ parameter: average, states: [], gradient: value, rows, weightDecay: -1 },
+    ...{ done: averaged!, settings: averageSettings, scratch },
+  });
+  return [kernel];
 }
 
 /** The order in which all sums over the rows of a signal run, shard by shard; a row by its place where none is told. */

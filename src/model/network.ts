@@ -3,7 +3,7 @@ import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
 import { PANEL, panelsOf, type BufferSpec, type Heap, type Tensor } from '../tensor/heap.js';
 import { BatchSums } from './batch/batch-sums.js';
 import { SlotView } from './batch/slot-view.js';
-import { bindUpdate, type Binding, type RowKernel } from './binding.js';
+import { bindAverage, bindUpdate, type Binding, type RowKernel } from './binding.js';
 import { Clock } from './clock.js';
 import type { BoundLayer, BoundSignal, RowPasses, SequencePasses } from './layer.js';
 import type { BoundLoss, LossMode } from './loss.js';
@@ -98,6 +98,7 @@ export class Network {
       view: this.#view,
       scratch: heap.tensor(plan.scratch[thread]!),
       settings: heap.doubles(plan.settings),
+      ...(plan.averageSettings && { averageSettings: heap.doubles(plan.averageSettings) }),
       clock: new Clock(heap.doubles(plan.clocks)),
     };
     this.#sums = new BatchSums(heap, plan, slot);
@@ -237,7 +238,10 @@ export class Network {
     const groups = this.#layers.flatMap(({ packs }) =>
       packs.map(({ parameters, group }): WorkGroup => {
         parameters.forEach((name) => packed.add(name));
-        const updates = parameters.map((name) => bindUpdate(this.#binding, name));
+        const updates = parameters.flatMap((name) => [
+          bindUpdate(this.#binding, name),
+          ...bindAverage(this.#binding, name),
+        ]);
         return { ...group, run: inTurn([...updates, group.run]) };
       }),
     );
@@ -250,7 +254,10 @@ export class Network {
         return {
           units,
           cost: asMatrix(shape)[1] ?? 1,
-          run: bindUpdate(this.#binding, name, gradient),
+          run: inTurn([
+            bindUpdate(this.#binding, name, gradient),
+            ...bindAverage(this.#binding, name),
+          ]),
         };
       });
     return [...groups, ...alone];

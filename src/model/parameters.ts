@@ -41,6 +41,9 @@ export interface ParameterPlan extends Parameter {
   gradient?: BufferSpec;
   done?: BufferSpec;
   squares?: BufferSpec;
+  /** Its average over the steps, and the step that each unit of it has been brought to. */
+  average?: BufferSpec;
+  averaged?: BufferSpec;
 }
 
 export function elementsOf(shape: readonly number[]): number {

@@ -42,6 +42,8 @@ export interface NetworkPlan {
   /** [phases, parts · pieces]: which part does which piece of the work; zeros before a stage (see work/shares.ts). */
   claims: BufferSpec;
   settings: BufferSpec;
+  /** Those of the kernel that forms averages, where there are any. */
+  averageSettings?: BufferSpec;
   /** By thread: scratch of the gradient and update kernels. */
   scratch: BufferSpec[];
   /** [parts, clocks]: seconds spent, by part and kind of work. */
@@ -98,6 +100,8 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     gradientSeconds: heap.doubles('gradient seconds', sizes.parts, PANEL),
     claims: heap.indices('claims', CLAIMED_PHASES.length, sizes.parts * MOST_PIECES),
     settings: heap.doubles('optimizer settings', MOST_SETTINGS),
+    ...(training &&
+      sizes.averages && { averageSettings: heap.doubles('average settings', MOST_SETTINGS) }),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [
         training ? Math.max(GRADIENT_SCRATCH, updateScratch(widest)) : PANEL,
@@ -171,6 +175,10 @@ function planParameter(
     states: states.map((state) => heap.tensor(`${name} ${state}`, shape)),
     ...(isSummed && { gradient: heap.tensor(`${name} gradient`, wholePanels(shape)) }),
     done: heap.indices(`${name} done`, units),
+    ...(sizes.averages && {
+      average: heap.tensor(`${name} average`, shape),
+      averaged: heap.indices(`${name} averaged`, units),
+    }),
     ...((kind === 'own' || kind === 'by distinct token') && {
       squares: heap.doubles(
         `${name} squares`,

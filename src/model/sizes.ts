@@ -17,6 +17,8 @@ export interface NetworkSizes {
   /** Whether gradients and optimizer state are needed. */
   training: boolean;
   optimizer: OptimizerDescription;
+  /** Whether averages of the weights are kept, too, in training. */
+  averages?: boolean;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { RAW, type AveragingConfig } from './averaging.js';
 import { adagrad } from './adagrad.js';
 import { adam, adamw } from './adam.js';
 import type { Optimizer, OptimizerDescription, OptimizerKind } from './optimizer.js';
@@ -35,7 +36,11 @@ export function describeOptimizer(config: OptimizerConfig): OptimizerDescription
   return { kind: config.kind, options: Object.fromEntries(own) };
 }
 
-/** What a config's optimizer keeps of each weight, by PyTorch's names. */
-export function keptOf(config: OptimizerConfig): readonly string[] {
-  return createOptimizer(describeOptimizer(config)).kernel.states;
+/** What a run keeps of each weight beside the model: by PyTorch's names, what its optimizer does. */
+export function keptOf(config: {
+  optimizer: OptimizerConfig;
+  averaging: AveragingConfig | null;
+}): readonly string[] {
+  const { states } = createOptimizer(describeOptimizer(config.optimizer)).kernel;
+  return config.averaging === null ? states : [...states, RAW];
 }

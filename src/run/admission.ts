@@ -108,8 +108,10 @@ export async function admitResume(
         'use that config, or start a new run with another --run-dir',
     );
   }
-  if (found && !isDeepStrictEqual(keptOf(former.train.optimizer), keptOf(config.train.optimizer))) {
-    const changed = weighty.filter(({ key }) => isBelow(key, ['train.optimizer']));
+  if (found && !isDeepStrictEqual(keptOf(former.train), keptOf(config.train))) {
+    const changed = weighty.filter(({ key }) =>
+      isBelow(key, ['train.optimizer', 'train.averaging']),
+    );
     throw new UserError(
       `${name} holds what another optimizer keeps of the weights (${describeChanges(changed)}): ` +
         'use that config, or start a new run with another --run-dir',

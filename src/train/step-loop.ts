@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.js';
 import type { BatchFeed } from '../compute/batch-feed.js';
 import type { Engine, StepResult } from '../compute/engine.js';
 import type { StepEvent, TrainListener } from '../events.js';
+import { averageShare } from '../optimizers/averaging.js';
 import { learningRateAt } from '../optimizers/schedules.js';
 
 /** One step after the other, each told to the listener. */
@@ -10,6 +11,7 @@ export class StepLoop {
     private readonly engine: Engine,
     private readonly config: Pick<Config['train'], 'epochs' | 'clipNorm'> & {
       clipValue?: number | null;
+      averaging?: Config['train']['averaging'];
       optimizer: Pick<Config['train']['optimizer'], 'learningRate' | 'schedule'>;
     },
     private readonly listener: TrainListener,
@@ -22,13 +24,16 @@ export class StepLoop {
     totalSteps: number,
     stepsPerEpoch: number,
   ): Promise<StepResult> {
-    const { epochs, optimizer, clipNorm, clipValue = null } = this.config;
+    const { epochs, optimizer, clipNorm, clipValue = null, averaging } = this.config;
     const steps = epochs * stepsPerEpoch;
     const learningRate = learningRateAt(optimizer, { step, steps, stepsPerEpoch });
     const start = performance.now();
     const slot = await feed.take(step);
     const waited = (performance.now() - start) / 1000;
-    const settings = { learningRate, clipNorm, clipValue };
+    const settings = {
+      ...{ learningRate, clipNorm, clipValue },
+      ...(averaging && { averageShare: averageShare(averaging, step + 1) }),
+    };
     const result = await this.engine.trainStep(slot, step + 1, settings, () => {
       if (step + 1 < totalSteps) feed.prefetch(step + 1);
     });

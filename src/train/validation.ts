@@ -70,7 +70,9 @@ export class Validation {
   async evaluate(step: number): Promise<boolean> {
     const start = performance.now();
     const { source, createMeasure, listener } = this.options;
-    const measured = await evaluate(this.engine, source!, createMeasure?.());
+    const measured = await this.engine.withAverages(() =>
+      evaluate(this.engine, source!, createMeasure?.()),
+    );
     const { loss, accuracy, perplexity, f1, targets } = measured;
     const former = this.#state;
     const { best, withoutImprovement } = former;

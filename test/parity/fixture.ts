@@ -84,6 +84,7 @@ export interface EngineOptions {
   seed?: number;
   /** Adam unless told otherwise. */
   optimizer?: OptimizerDescription;
+  averages?: boolean;
 }
 
 /** An engine that is large enough for the batches and runs on this thread. */
@@ -93,7 +94,7 @@ export function createEngine(
   options: EngineOptions,
 ): Engine {
   const { backend, parts = 1, teams = parts, shards = 4, seed = 1 } = options;
-  const { optimizer = checkOptimizer('adam') } = options;
+  const { optimizer = checkOptimizer('adam'), averages = false } = options;
   const lengths = batches.flatMap((batch) =>
     Array.from({ length: batch.rows }, (_, r) => batch.rowStart[r + 1]! - batch.rowStart[r]!),
   );
@@ -108,6 +109,7 @@ export function createEngine(
     seed,
     training: true,
     optimizer,
+    averages,
   };
   const handle = allocateEngine(backend, sizes);
   return new Engine(handle, createLocalRunner(handle));

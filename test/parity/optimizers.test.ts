@@ -1,3 +1,5 @@
+import { averageShare, type AveragingConfig } from '../../src/optimizers/averaging.js';
+import type { FloatArray } from '../../src/tensor/heap.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -13,6 +15,9 @@ interface Run {
   losses: number[];
   /** Some of each parameter, evenly taken. */
   weights: Record<string, number[]>;
+  /** The same of averages of the weights over the steps. */
+  averaging?: AveragingConfig;
+  averages?: Record<string, number[]>;
 }
 const runs = JSON.parse(
   readFileSync(new URL('../fixtures/pytorch/optimizers.json', import.meta.url), 'utf8'),
@@ -32,27 +37,36 @@ describe.each(describeBackends())('$name agrees with PyTorch', ({ name, availabl
     return;
   }
 
-  it.each(runs)('after 20 steps of $kind $options $clipping', async (run) => {
+  it.each(runs)('after 20 steps of $kind $options $clipping $averaging', async (run) => {
     const { kind, options, clipping, learningRate } = run;
     const [batch] = classifier.batches;
     const engine = createEngine(classifier.shape, [batch!], {
       backend: name,
       parts: 2,
       optimizer: checkOptimizer(kind, options),
+      averages: run.averaging !== undefined,
     });
     await setParameters(engine, await classifier.tensors('initial'));
     engine.load(0, batch!);
     const settings = { learningRate, clipNorm: null, ...clipping };
     for (const [step, loss] of run.losses.entries()) {
-      const { lossSum, targets } = await engine.trainStep(0, step + 1, settings);
+      const { lossSum, targets } = await engine.trainStep(0, step + 1, {
+        ...settings,
+        ...(run.averaging && { averageShare: averageShare(run.averaging, step + 1) }),
+      });
       expect(Math.abs(lossSum / targets / loss - 1), `loss ${step}`).toBeLessThan(tolerance[name]);
     }
-    for (const [parameter, values] of Object.entries(run.weights)) {
-      const trained = engine.parameter(parameter);
+    const compare = (trained: FloatArray, values: readonly number[], parameter: string): void => {
       const every = Math.max(1, Math.floor(trained.length / 8));
       const some = Array.from(trained).filter((_, i) => i % every === 0);
       expect(some).toHaveLength(values.length);
       expect(relativeError(some, values), parameter).toBeLessThan(tolerance[name]);
+    };
+    for (const [parameter, values] of Object.entries(run.weights)) {
+      compare(engine.parameter(parameter), values, parameter);
+    }
+    for (const [parameter, values] of Object.entries(run.averages ?? {})) {
+      compare(engine.average(parameter)!, values, `the average of ${parameter}`);
     }
   });
 });
