@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes test/fixtures/pytorch/token-layers.json: layers that mix the tokens of a row, as PyTorch computes them in float64.
+"""Makes test/fixtures/pytorch/{token-layers,recurrent-layers}.json: layers that mix the tokens of a row, as PyTorch computes them in float64.
 
     python3 scripts/pytorch_token_layers.py && npx prettier --write test/fixtures
 
@@ -13,10 +13,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-FILE = os.path.join(os.path.dirname(__file__), "..", "test", "fixtures", "pytorch", "token-layers.json")
+FOLDER = os.path.join(os.path.dirname(__file__), "..", "test", "fixtures", "pytorch")
 VOCABULARY, WIDTH, CLASSES = 12, 5, 3
 LENGTHS = [7, 1, 2, 9, 4]
 STEPS, LEARNING_RATE = 3, 0.5
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 ACTIVATIONS = {"none": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
 
 
@@ -54,10 +55,16 @@ POOLS = {
 }
 
 
+def last_states(states, both):
+    """Of the top layer, [hidden] or [2 hidden]: what each direction has come to at the end of its reading."""
+    hidden = states[0] if isinstance(states, tuple) else states
+    return torch.cat([hidden[-2], hidden[-1]]) if both else hidden[-1]
+
+
 def build(layers):
     """Modules by name, and what takes a row of token ids to its logits."""
     modules, stages, width = nn.ModuleDict(), [], None
-    for kind, name, options in layers:
+    for position, (kind, name, options) in enumerate(layers):
         if kind == "embedding":
             modules[name] = nn.Embedding(VOCABULARY, options["width"])
             stages.append(modules[name])
@@ -75,6 +82,16 @@ def build(layers):
         elif kind == "attention":
             modules[name] = Attention(width, options["width"])
             stages.append(modules[name])
+        elif kind in CELLS:
+            if name in modules:
+                continue
+            depth = sum(other == name for _, other, _ in layers)
+            both = options["direction"] == "both"
+            modules[name] = CELLS[kind](width, options["hiddenSize"], depth, bidirectional=both)
+            stages.append(lambda x, m=modules[name]: m(x))
+            width = options["hiddenSize"] * (2 if both else 1)
+        elif kind == "last" and layers[position - 1][0] in CELLS:
+            stages.append(lambda x, both=both: last_states(x[1], both))
         elif kind in POOLS:
             stages.append(POOLS[kind])
 
@@ -91,7 +108,7 @@ def rounded(tensor):
     return [float(f"{value:.10g}") for value in tensor.detach().flatten().tolist()]
 
 
-def case(name, seed, layers):
+def case(name, seed, layers, lengths=LENGTHS):
     layers = [["embedding", "embedding", {"width": WIDTH}], *layers, ["dense", "head", {"width": CLASSES}]]
     torch.manual_seed(seed)
     modules, run = build(layers)
@@ -101,7 +118,10 @@ def case(name, seed, layers):
             # Of few different values, so that many tokens have the same one.
             parameter.copy_((parameter.uniform_(-1, 1) * 4).round() / 4 if parameter.shape[0] == VOCABULARY
                             else parameter.uniform_(-0.5, 0.5).float())
-    rows = [torch.randint(0, VOCABULARY, (length,)).tolist() for length in LENGTHS]
+            if any(kind in CELLS for kind, _, _ in layers):
+                # Short to write.
+                parameter.copy_((parameter * 32).round() / 32)
+    rows = [torch.randint(0, VOCABULARY, (length,)).tolist() for length in lengths]
     labels = torch.randint(0, CLASSES, (len(rows),))
     described = {key: {"shape": list(value.shape), "initial": rounded(value)}
                  for key, value in modules.state_dict().items()}
@@ -130,6 +150,17 @@ def convolution(width, padding, activation, channels=3):
             {"width": width, "channels": channels, "padding": padding, "activation": activation}]
 
 
+def recurrent(cell, direction, depth):
+    layer = [cell, cell, {"hiddenSize": 3, "direction": direction}]
+    return [*[layer] * depth, ["last", "last", {}]]
+
+
+def write(name, cases):
+    with open(os.path.join(FOLDER, name), "w") as file:
+        json.dump({"vocabulary": VOCABULARY, "steps": STEPS, "learningRate": LEARNING_RATE, "cases": cases}, file)
+        file.write("\n")
+
+
 if __name__ == "__main__":
     cases = [
         case("convolutions on both sides", 1, [EXPAND, convolution([3, 4, 2], "same", "relu"), ["max", "max", {}]]),
@@ -140,6 +171,15 @@ if __name__ == "__main__":
         case("the first token", 6, [EXPAND, ["dense", "tokens", {"width": 6, "activation": "tanh"}],
                                     ["first", "first", {}], ["dense", "row", {"width": 7, "activation": "relu"}]]),
     ]
-    with open(FILE, "w") as file:
-        json.dump({"vocabulary": VOCABULARY, "steps": STEPS, "learningRate": LEARNING_RATE, "cases": cases}, file)
-        file.write("\n")
+    write("token-layers.json", cases)
+    write("recurrent-layers.json", [
+        case(f"{depth} {cell}, {direction}, rows {rows}", 10 + number, recurrent(cell, direction, depth), lengths)
+        for number, cell in enumerate(CELLS)
+        for direction, depth, rows, lengths in [
+            ("forwards", 1, "of all lengths", LENGTHS),
+            ("both", 1, "of all lengths", LENGTHS),
+            ("forwards", 3, "of all lengths", LENGTHS),
+            ("both", 3, "of all lengths", LENGTHS),
+            ("both", 1, "of one length", [4, 4, 4]),
+        ]
+    ])

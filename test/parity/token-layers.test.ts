@@ -25,9 +25,11 @@ interface File {
 }
 
 /** What PyTorch computed (scripts/pytorch_token_layers.py). */
-const file = JSON.parse(
-  readFileSync(new URL('../fixtures/pytorch/token-layers.json', import.meta.url), 'utf8'),
-) as File;
+const read = (name: string): File =>
+  JSON.parse(
+    readFileSync(new URL(`../fixtures/pytorch/${name}.json`, import.meta.url), 'utf8'),
+  ) as File;
+const files = ['token-layers', 'recurrent-layers'].map(read);
 /* float32 rounds by 6e-8, some ten times in a row; a wrong term shows as 1e-2. The file has ten digits. */
 const tolerance = { native: 1e-5, wasm: 1e-5, reference: 1e-7 };
 
@@ -36,14 +38,15 @@ describe.each(describeBackends())('$name agrees with PyTorch', ({ name, availabl
     it.skip(`not available: ${reason}`, () => undefined);
     return;
   }
-  it.each(file.cases)(
+  it.each(files.flatMap(({ cases, ...file }) => cases.map((each) => ({ ...file, ...each }))))(
     'on $name: outputs, gradients and weights after steps',
-    async ({ layers, tokens, labels, loss, probabilities, parameters }) => {
+    async ({ layers, tokens, labels, loss, probabilities, parameters, ...file }) => {
       const shape = {
         vocabulary: file.vocabulary,
-        layers: layers.map(([kind, module, options], index) => ({
+        layers: layers.map(([kind, module, options], place) => ({
           kind,
-          name: { module, index },
+          // Layers of one of PyTorch's modules are counted from its first.
+          name: { module, index: place - layers.findIndex(([, other]) => other === module) },
           options: layerKind(kind).options(z).parse(options),
         })),
         loss: { kind: 'softmax', options: {} },
