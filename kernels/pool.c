@@ -16,24 +16,27 @@ typedef struct {
   double row0, row1;
 } pool_args;
 
+typedef int32_t int_lanes __attribute__((vector_size(4 * VL)));
+typedef float float_lanes __attribute__((vector_size(4 * VL)));
+
+INLINE int_lanes choose(int_lanes mask, int_lanes one, int_lanes other) { return (mask & one) | (~mask & other); }
+
 INLINE void pool_max(const float *in, const int32_t *places, size_t count, float *out, int32_t *chosen) {
-  float best[PANEL];
-  int32_t at[PANEL];
-  for (int i = 0; i < PANEL; i++) {
-    best[i] = in[(size_t)places[0] * PANEL + (size_t)i];
-    at[i] = places[0];
-  }
-  for (size_t t = 1; t < count; t++) {
-    const float *value = in + (size_t)places[t] * PANEL;
-    for (int i = 0; i < PANEL; i++) {
+  const int_lanes none = {0};
+  UNROLL for (int v = 0; v < PV; v++) {
+    vf best = vload(in + (size_t)places[0] * PANEL + v * VL);
+    int_lanes at = none + places[0];
+    for (size_t t = 1; t < count; t++) {
+      const vf value = vload(in + (size_t)places[t] * PANEL + v * VL);
+      const float_lanes a = (float_lanes)value, b = (float_lanes)best;
       /* The first of equal ones stays; a NaN wins. */
-      const int32_t is_more = value[i] > best[i] || value[i] != value[i];
-      best[i] = is_more ? value[i] : best[i];
-      at[i] = is_more ? places[t] : at[i];
+      const int_lanes is_more = (int_lanes)(a > b) | (int_lanes)(a != a);
+      best = vfrombits((vi)choose(is_more, (int_lanes)vbits(value), (int_lanes)vbits(best)));
+      at = choose(is_more, none + places[t], at);
     }
+    vstore(out + v * VL, best);
+    if (chosen != 0) __builtin_memcpy(chosen + v * VL, &at, sizeof at);
   }
-  for (int i = 0; i < PANEL; i++) out[i] = best[i];
-  for (int i = 0; chosen != 0 && i < PANEL; i++) chosen[i] = at[i];
 }
 
 INLINE void pool_mean(const float *in, const int32_t *places, size_t count, float *out) {
