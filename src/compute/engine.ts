@@ -139,7 +139,7 @@ export class Engine {
       },
       sizes.maxRows,
     );
-    plan.loss.initialize?.(heap);
+    for (const { buffer, values } of plan.loss.constants ?? []) heap.flat(buffer).set(values);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#settings = heap.flatDoubles(plan.settings);
     this.#averageSettings = plan.averageSettings && heap.flatDoubles(plan.averageSettings);

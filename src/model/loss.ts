@@ -1,4 +1,4 @@
-import type { BufferSpec, Heap, HeapPlan } from '../tensor/heap.js';
+import type { BufferSpec, HeapPlan } from '../tensor/heap.js';
 import type { Binding } from './binding.js';
 import type { BoundSignal } from './layer.js';
 import type { Signal } from './signal.js';
@@ -33,8 +33,8 @@ export interface PlannedLoss {
   outputs: BufferSpec;
   /** By class: how much a target counts in the mean of a batch; absent where each counts as one. */
   targetWeights?: readonly number[];
-  /** Writes what never changes. */
-  initialize?(heap: Heap): void;
+  /** What never changes, with its values: written once, before all steps. */
+  constants?: readonly { buffer: BufferSpec; values: readonly number[] }[];
   bind(binding: Binding, top: BoundSignal): BoundLoss;
 }
 

@@ -59,6 +59,7 @@ function listComputed(handle: EngineHandle, heap: Heap): FloatArray[] {
   for (const { value, states } of plan.parameters) {
     for (const { name } of [value, ...states]) kept.add(name);
   }
+  for (const { buffer } of plan.loss.constants ?? []) kept.add(buffer.name);
   for (const { states = [] } of plan.layers) for (const { name } of states) kept.add(name);
   return buffers.buffers
     .filter(({ type, name }) => type === 'float' && !/^packed /.test(name))

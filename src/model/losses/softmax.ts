@@ -34,12 +34,14 @@ export const softmax: LossKind = {
       crossEntropies: weighting?.crossEntropies ?? losses,
       outputs: logits,
       ...(classWeights && { targetWeights: classWeights }),
-      initialize(bound) {
-        if (!weighting) return;
-        const weights = bound.flat(weighting.weights);
-        weights.fill(1, 0, classes);
-        if (classWeights) weights.set(classWeights);
-      },
+      ...(weighting && {
+        constants: [
+          {
+            buffer: weighting.weights,
+            values: classWeights ?? new Array<number>(classes).fill(1),
+          },
+        ],
+      }),
       bind({ backend, heap: bound, slotPlan, clock, view }, { value }) {
         const operands = {
           logits: value,
