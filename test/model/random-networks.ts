@@ -285,8 +285,7 @@ function build(
     (place) => !read.has(place) && layers[place]!.output.per === top?.per,
   );
   if (loose.length > 1) add('concatenate', {}, loose);
-  if (recurrent() === 0 || !add('dense', { width: outputs }, [last()])) return undefined;
-  return prune(built);
+  return add('dense', { width: outputs }, [last()]) ? prune(built) : undefined;
 }
 
 /** What leads to the last layer. */

@@ -124,6 +124,24 @@ describe.each(CELLS)('every gradient agrees with finite differences in float64, 
 });
 
 describe('every gradient agrees with finite differences in float64', () => {
+  it.each([0, 0.3])(
+    'of residual blocks within each other and several poolings, dropout %d',
+    (dropout) => {
+      const inner = { kind: 'residual', layers: [{ kind: 'gru', hiddenSize: 7 }] };
+      const layers = [
+        { kind: 'convolution', width: [2, 3], channels: 4 },
+        { kind: 'dense', width: 7 },
+        {
+          kind: 'residual',
+          layers: [{ kind: 'layer-norm' }, inner, { kind: 'lstm', hiddenSize: 7 }],
+        },
+      ];
+      const pooling = ['last', 'max', 'mean'];
+      const options = { ...stack('gru', [], dropout), layers, pooling };
+      return compareGradients(describeStack({ ...options, predicts: 'row', outputs: 3 }), [mails]);
+    },
+  );
+
   it.each([
     ['rnn', 'backwards', 'concatenate', 17],
     ['rnn', 'both', 'concatenate', 7],

@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest';
+import { describeNetwork } from '../../src/model/describe.js';
+import { UnfitInput } from '../../src/model/layer.js';
+import type { LayerDescription } from '../../src/model/shape.js';
+
+const layer = (kind: string, options: object, ...inputs: number[]): LayerDescription => ({
+  ...{ kind, options, inputs },
+  name: { module: kind, index: 0 },
+});
+const network = (...layers: LayerDescription[]) =>
+  describeNetwork({ vocabulary: 9, layers, loss: 'softmax', carries: false });
+
+const embedding = layer('embedding', { width: 4 }, -1);
+const lstm = (...inputs: number[]): LayerDescription =>
+  layer('lstm', { hiddenSize: 6, direction: 'forwards' }, ...inputs);
+
+describe('a network whose layers cannot stand on each other is refused', () => {
+  it.each([
+    ['an input twice', [embedding, lstm(0), layer('add', {}, 1, 1)], 'add stands on a layer twice'],
+    ['one that nobody reads', [embedding, lstm(0), lstm(0)], 'no layer stands on lstm 1'],
+    ['one that comes later', [embedding, lstm(2), lstm(1)], 'there is no layer 2 below'],
+    [
+      'a sum of two widths',
+      [embedding, lstm(0), layer('dense', { width: 5 }, 1), layer('add', {}, 1, 2)],
+      'add takes signals of the same width, got 6 and 5',
+    ],
+    [
+      'a join of rows and tokens',
+      [embedding, lstm(0), layer('last', {}, 1), layer('concatenate', {}, 1, 2)],
+      'concatenate joins two or more signals of a kind, got token, row',
+    ],
+    [
+      'a join of one',
+      [embedding, lstm(0), layer('add', {}, 1)],
+      'add joins two or more signals of a kind, got token',
+    ],
+    ['two inputs of one', [embedding, lstm(0), lstm(0, 1)], 'lstm stands on one layer, not on 2'],
+    ['nothing', [], 'expected a layer'],
+  ])('%s', (_, layers, message) => {
+    expect(() => network(...layers)).toThrow(new UnfitInput(message));
+  });
+});
+
+it('puts signals side by side in the order of the inputs', () => {
+  const { top } = network(
+    embedding,
+    lstm(0),
+    layer('dense', { width: 5 }, 1),
+    layer('concatenate', {}, 2, 1),
+  );
+  expect(top).toEqual({ per: 'token', width: 11 });
+});
