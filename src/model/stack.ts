@@ -80,8 +80,11 @@ function isBlock(layer: StackLayer): layer is ResidualBlock {
 export function describeStack(stack: Stack): NetworkShape {
   const { dropout, layers, pooling = ['last'], predicts, carries = predicts === 'token' } = stack;
   const graph = new Graph(stack.vocabulary, carries);
-  const drop = (place: number, number: number): number =>
-    dropout > 0 ? graph.add('dropout', number, { rate: dropout }, [place], ['dropout']) : place;
+  const drop = (place: number, number: number): number => {
+    if (dropout === 0) return place;
+    const name = { module: 'dropout', index: number };
+    return graph.add('dropout', number, { rate: dropout }, [place], ['dropout'], name);
+  };
   let top = graph.add('embedding', 0, stack.embedding, [TOKENS], ['embedding']);
   for (const [index, layer] of layers.entries()) {
     const number = graph.number;
@@ -112,6 +115,8 @@ class Graph {
   readonly descriptions: LayerDescription[] = [];
   /** Of the stack's next layer, blocks being counted, too. */
   number = 0;
+  /** Of the next layer whose parameters' names hold a number. */
+  #numbered = 0;
   readonly #layers: NetworkLayer[] = [];
   readonly #expanded = new Map<number, number>();
 
@@ -125,7 +130,8 @@ class Graph {
     const number = this.number++;
     if (!isBlock(layer)) {
       const { kind, ...options } = layer;
-      return this.add(kind, number, options, [below], path);
+      const own = layerKind(kind).numbered ? this.#numbered++ : number;
+      return this.add(kind, own, options, [below], path);
     }
     let top = below;
     for (const [index, inner] of layer.layers.entries()) {

@@ -8,7 +8,12 @@ const layer = (kind: string, options: object, ...inputs: number[]): LayerDescrip
   name: { module: kind, index: 0 },
 });
 const network = (...layers: LayerDescription[]) =>
-  describeNetwork({ vocabulary: 9, layers, loss: 'softmax', carries: false });
+  describeNetwork({
+    vocabulary: 9,
+    layers,
+    loss: { kind: 'softmax', options: {} },
+    carries: false,
+  });
 
 const embedding = layer('embedding', { width: 4 }, -1);
 const lstm = (...inputs: number[]): LayerDescription =>

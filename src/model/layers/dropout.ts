@@ -17,7 +17,6 @@ export const dropout = defineLayer({
   options,
   accepts: ['row', 'token'],
   place: 'layers',
-  numbered: true,
   describe: ({ rate }, input, { module, index }): Layer => ({
     output: { per: input.per, width: input.width },
     reads: 'whole',
