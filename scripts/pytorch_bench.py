@@ -16,30 +16,73 @@ import sys
 import tempfile
 import time
 
-# classes 0: the loss is that of the next token at every position.
+# classes 0: the loss is that of the next token at every position. Layers are LSTM's unless a case says otherwise.
 CASES = {
     "keras-seed": dict(vocabulary=10000, embedding=64, hidden=128, layers=1, batch=32, time=100, classes=3),
     "classifier-wide": dict(vocabulary=20000, embedding=128, hidden=256, layers=1, batch=64, time=64, classes=4),
     "char-rnn": dict(vocabulary=65, embedding=128, hidden=512, layers=2, batch=50, time=50, classes=0),
     "ptb-small": dict(vocabulary=10000, embedding=200, hidden=200, layers=2, batch=20, time=20, classes=0),
     "ptb-medium": dict(vocabulary=10000, embedding=650, hidden=650, layers=2, batch=20, time=35, classes=0),
+    "gru-medium": dict(vocabulary=10000, embedding=650, hidden=650, layers=2, batch=20, time=35, classes=0, cell="GRU"),
+    "rnn-medium": dict(vocabulary=10000, embedding=650, hidden=650, layers=2, batch=20, time=35, classes=0, cell="RNN"),
+    "bilstm-wide": dict(vocabulary=20000, embedding=128, hidden=256, layers=1, batch=64, time=64, classes=4, both=True),
+    "convolution": dict(vocabulary=10000, embedding=304, widths=[3, 4, 5], hidden=112, batch=50, time=40, classes=6),
 }
 WARM_UP_STEPS = 3
 MEASURED_SECONDS = 3
 FEWEST_STEPS, MOST_STEPS = 7, 200
 
 
+def build(case, outputs):
+    """The network of a case: ids [T, B] to logits."""
+    import torch
+    from torch import nn
+
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(case["vocabulary"], case["embedding"])
+            self.both = case.get("both", False)
+            self.layers = getattr(nn, case.get("cell", "LSTM"))(
+                case["embedding"], case["hidden"], case["layers"], bidirectional=self.both)
+            self.head = nn.Linear(case["hidden"] * (2 if self.both else 1), outputs)
+
+        def forward(self, ids):
+            hidden, _ = self.layers(self.embedding(ids))
+            if not case["classes"]:
+                return self.head(hidden)
+            if not self.both:
+                return self.head(hidden[-1])
+            # The last state of each direction.
+            width = case["hidden"]
+            return self.head(torch.cat([hidden[-1, :, :width], hidden[0, :, width:]], 1))
+
+    class Convolutions(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(case["vocabulary"], case["embedding"])
+            self.convolutions = nn.ModuleList(
+                [nn.Conv1d(case["embedding"], case["hidden"], taps, padding="same") for taps in case["widths"]])
+            self.head = nn.Linear(case["hidden"] * len(case["widths"]), outputs)
+
+        def forward(self, ids):
+            rows = self.embedding(ids).permute(1, 2, 0)
+            seen = torch.cat([convolution(rows) for convolution in self.convolutions], 1)
+            return self.head(torch.relu(seen).amax(2))
+
+    return (Convolutions if "widths" in case else Recurrent)()
+
+
 def time_steps(name, processes, rank, meeting_place):
     """Median seconds of a step. `meeting_place` is a file where the processes find one another."""
     import torch
     from torch import distributed, nn
-    from pytorch_model import Model
 
     torch.manual_seed(0)
     case = CASES[name]
     outputs = case["classes"] or case["vocabulary"]
     rows = case["batch"] // processes
-    model = Model(case["vocabulary"], case["embedding"], case["hidden"], case["layers"], outputs)
+    model = build(case, outputs)
     parameters = list(model.parameters())
     ids = torch.randint(0, case["vocabulary"], (case["time"], rows))
     targets = torch.randint(0, outputs, (rows,) if case["classes"] else (case["time"], rows))
@@ -52,8 +95,7 @@ def time_steps(name, processes, rank, meeting_place):
             self.model = model
 
         def forward(self):
-            hidden, _ = model.lstm(model.embedding(ids))
-            logits = model.head(hidden[-1] if case["classes"] else hidden)
+            logits = model(ids)
             return nn.functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
 
     loss = Loss()

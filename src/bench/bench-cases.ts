@@ -3,7 +3,7 @@ import type { BatchSource, HostBatch } from '../data/batches/batches.js';
 import { recurrencesOf } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
-import { describeStack } from '../model/stack.js';
+import { describeStack, type StackLayer } from '../model/stack.js';
 import { chooseTeams } from '../model/work/teams.js';
 import { philox } from '../tensor/random.js';
 import { shardCount } from '../compute/sizes.js';
@@ -13,43 +13,61 @@ export interface BenchCase {
   name: string;
   vocabulary: number;
   embedding: number;
-  hidden: number;
-  layers: number;
+  layers: readonly StackLayer[];
+  /** Of classifiers; the last token by default. */
+  pooling?: readonly string[];
   batch: number;
   time: number;
   /** 0: a language model, with a target at every token. */
   classes: number;
 }
 
-const bench = (
-  name: string,
-  [vocabulary, embedding, hidden, layers, batch, time, classes]: readonly [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ],
-): BenchCase => ({ name, vocabulary, embedding, hidden, layers, batch, time, classes });
+/** Recurrent layers of a kind on top of each other. */
+export const recurrent = (
+  kind: string,
+  hiddenSize: number,
+  layers: number,
+  options: object = {},
+): StackLayer[] => Array.from({ length: layers }, () => ({ kind, hiddenSize, ...options }));
 
-/** From a small classifier to a language model of 20 million weights. */
+const ptbMedium = { vocabulary: 10_000, embedding: 650, batch: 20, time: 35, classes: 0 };
+const classifierWide = { vocabulary: 20_000, embedding: 128, batch: 64, time: 64, classes: 4 };
+
+/** From a small classifier to a language model of 20 million weights, then other layers at the same sizes. */
 export const BENCH_CASES: readonly BenchCase[] = [
-  bench('keras-seed', [10_000, 64, 128, 1, 32, 100, 3]),
-  bench('classifier-wide', [20_000, 128, 256, 1, 64, 64, 4]),
-  bench('char-rnn', [65, 128, 512, 2, 50, 50, 0]),
-  bench('ptb-small', [10_000, 200, 200, 2, 20, 20, 0]),
-  bench('ptb-medium', [10_000, 650, 650, 2, 20, 35, 0]),
+  {
+    ...{ name: 'keras-seed', vocabulary: 10_000, embedding: 64, batch: 32, time: 100, classes: 3 },
+    layers: recurrent('lstm', 128, 1),
+  },
+  { name: 'classifier-wide', ...classifierWide, layers: recurrent('lstm', 256, 1) },
+  {
+    ...{ name: 'char-rnn', vocabulary: 65, embedding: 128, batch: 50, time: 50, classes: 0 },
+    layers: recurrent('lstm', 512, 2),
+  },
+  {
+    ...{ name: 'ptb-small', vocabulary: 10_000, embedding: 200, batch: 20, time: 20, classes: 0 },
+    layers: recurrent('lstm', 200, 2),
+  },
+  { name: 'ptb-medium', ...ptbMedium, layers: recurrent('lstm', 650, 2) },
+  { name: 'gru-medium', ...ptbMedium, layers: recurrent('gru', 650, 2) },
+  { name: 'rnn-medium', ...ptbMedium, layers: recurrent('rnn', 650, 2) },
+  {
+    ...{ name: 'bilstm-wide', ...classifierWide },
+    layers: recurrent('lstm', 256, 1, { direction: 'both' }),
+  },
+  {
+    ...{ name: 'convolution', vocabulary: 10_000, embedding: 304, batch: 50, time: 40, classes: 6 },
+    layers: [{ kind: 'convolution', width: [3, 4, 5], channels: 112, activation: 'relu' }],
+    pooling: ['max'],
+  },
 ];
 
 /** The network of a case. */
 export function shapeOf(benchCase: BenchCase, dropout: number): NetworkShape {
-  const { vocabulary, embedding, hidden, layers, classes } = benchCase;
-  const layer = { kind: 'lstm', hiddenSize: hidden };
+  const { vocabulary, embedding, layers, pooling, classes } = benchCase;
   return describeStack({
-    ...{ vocabulary, embedding: { width: embedding }, dropout },
-    layers: new Array<typeof layer>(layers).fill(layer),
+    ...{ vocabulary, embedding: { width: embedding }, layers, dropout },
+    ...(pooling && { pooling }),
     predicts: classes > 0 ? 'row' : 'token',
     outputs: classes > 0 ? classes : vocabulary,
   });

@@ -8,6 +8,7 @@ import {
   BENCH_CLIP_NORM,
   BENCH_OPTIMIZER,
   randomBatches,
+  recurrent,
   sizesOf,
   type BenchCase,
 } from '../../src/bench/bench-cases.js';
@@ -23,13 +24,18 @@ const small: BenchCase = {
   name: 'small',
   vocabulary: 40,
   embedding: 16,
-  hidden: 16,
-  layers: 2,
+  layers: recurrent('lstm', 16, 2),
   batch: 8,
   time: 6,
   classes: 0,
 };
-const large: BenchCase = { ...small, name: 'large', hidden: 32, batch: 32, time: 24 };
+const large: BenchCase = {
+  ...small,
+  name: 'large',
+  layers: recurrent('lstm', 32, 2),
+  batch: 32,
+  time: 24,
+};
 
 /** Calls `measure` with a function that runs so many steps of the real loop. */
 async function withLoop(

@@ -6,6 +6,7 @@ import {
   BENCH_CLIP_NORM,
   BENCH_OPTIMIZER,
   randomBatches,
+  recurrent,
   sizesOf,
 } from '../../src/bench/bench-cases.js';
 import { allocateEngine, Engine } from '../../src/compute/engine.js';
@@ -15,7 +16,8 @@ import { createLocalRunner } from '../../src/compute/runner.js';
 import { StepLoop } from '../../src/train/step-loop.js';
 
 const benchCase = {
-  ...{ name: 'tiny', vocabulary: 9, embedding: 4, hidden: 4, layers: 1 },
+  ...{ name: 'tiny', vocabulary: 9, embedding: 4 },
+  layers: recurrent('lstm', 4, 1),
   ...{ batch: 4, time: 3 },
 };
 
