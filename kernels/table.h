@@ -10,6 +10,8 @@
   X(gru_backward)          \
   X(rnn_forward)           \
   X(rnn_backward)          \
+  X(rnn_relu_forward)      \
+  X(rnn_relu_backward)     \
   X(gather_rows)           \
   X(spread_rows)           \
   X(token_sum)             \
@@ -38,6 +40,8 @@
   X(pack)                  \
   X(pack_bias)             \
   X(dropout)               \
+  X(drop_rows)             \
+  X(drop_weights)          \
   X(evaluate)              \
   X(peak)
 

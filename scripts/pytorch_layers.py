@@ -56,6 +56,10 @@ class Network:
     def lstm(self, x, name, options):
         return self.recurrent(nn.LSTM(x.shape[1], options["hiddenSize"]), x, name)
 
+    def rnn(self, x, name, options):
+        activation = options.get("activation", "tanh")
+        return self.recurrent(nn.RNN(x.shape[1], options["hiddenSize"], nonlinearity=activation), x, name)
+
     def last(self, x, name, options):
         return x[-1:]
 
@@ -85,3 +89,4 @@ def write(file, seed, *layers):
 os.makedirs(FOLDER, exist_ok=True)
 EMBEDDING, LSTM = ("embedding", {"width": 3}), ("lstm", {"hiddenSize": 4})
 write("layer-norm", 1, EMBEDDING, LSTM, ("layer-norm", {"epsilon": 1e-5}), LSTM)
+write("rnn-relu", 2, EMBEDDING, ("rnn", {"hiddenSize": 5, "activation": "relu"}))

@@ -1,6 +1,11 @@
 import { gruBackward, gruForward } from '../../src/backend/kernels/gru.js';
 import { lstmBackward, lstmForward } from '../../src/backend/kernels/lstm.js';
-import { rnnBackward, rnnForward } from '../../src/backend/kernels/rnn.js';
+import {
+  rnnBackward,
+  rnnForward,
+  rnnReluBackward,
+  rnnReluForward,
+} from '../../src/backend/kernels/rnn.js';
 import type {
   SequenceCall,
   SequenceOperands,
@@ -39,6 +44,10 @@ const gru: Kind = {
 const rnn: Kind = {
   ...{ name: 'rnn', forward: rnnForward, backward: rnnBackward },
   ...{ panels: 1, products: 1, states: 1, signed: [0] },
+};
+const rnnRelu: Kind = {
+  ...rnn,
+  ...{ name: 'rnn with relu', forward: rnnReluForward, backward: rnnReluBackward },
 };
 
 /** Rows by their lengths, and the stretches of rows that are computed together. */
@@ -273,7 +282,7 @@ function backwardCase(
 }
 
 const widths = [7, 16, 20, 33, 64];
-describe.each([lstm, gru, rnn])('$name', (kind) => {
+describe.each([lstm, gru, rnn, rnnRelu])('$name', (kind) => {
   describeContract('recurrence', [
     ...widths.flatMap((hidden) => [
       forwardCase(kind, 'ragged', hidden, ragged, { carried: true }),

@@ -325,8 +325,15 @@ describe('the resolved config', () => {
       parseConfig(`${minimal}model: { layers: [${text}] }\n`, 'x.yaml').model.layers;
     const both = '{ hiddenSize: 4, direction: both }';
     expect(layers(`{ hiddenSize: 4 }, ${both}`)).toEqual([
-      { kind: 'lstm', hiddenSize: 4, direction: 'forwards' },
-      { kind: 'lstm', hiddenSize: 4, direction: 'both', merge: 'concatenate' },
+      { kind: 'lstm', hiddenSize: 4, direction: 'forwards', weightDropout: 0, forgetBias: 1 },
+      {
+        kind: 'lstm',
+        hiddenSize: 4,
+        direction: 'both',
+        merge: 'concatenate',
+        weightDropout: 0,
+        forgetBias: 1,
+      },
     ]);
     expect(layers(both)).toEqual(layers(both.replace('}', ', merge: concatenate }')));
   });

@@ -6,7 +6,7 @@ import { chooseBackend } from '../../src/backend/select.js';
 import { loadModel, loadOptimizer, Snapshot } from '../../src/checkpoint/checkpoint.js';
 import { createDisturbedRunner } from './disturbed-runner.js';
 import { ALONE, differingBits, evaluate, farthest, start, trainSteps } from './network-runs.js';
-import { casesOf, sketch } from './random-networks.js';
+import { casesOf, isSmooth, sketch } from './random-networks.js';
 import { checkAll, isLong, NETWORKS } from './shares-of-networks.js';
 import { compareGradients } from './true-gradients.js';
 
@@ -35,7 +35,7 @@ it('any network trains and predicts to the same bits however its work is divided
       const where = `${kind}, ${division.parts} parts, ${division.teams} teams: ${sketch(drawn)}`;
       if (kind === compiled.kind || wasm.profile === compiled.profile) {
         expect(differingBits(outcome, expected), where).toBeUndefined();
-      } else {
+      } else if (isSmooth(drawn)) {
         expect(farthest(outcome, expected).distance, where).toBeLessThan(TOLERANCE);
       }
     };
@@ -47,7 +47,7 @@ it('any network trains and predicts to the same bits however its work is divided
   }));
 
 it('any network has the values of float64, and its gradients are what finite differences say', () =>
-  checkAll('float64', casesOf(10_000), NETWORKS / 16, async (drawn) => {
+  checkAll('float64', casesOf(10_000).filter(isSmooth), NETWORKS / 16, async (drawn) => {
     const single = await start(drawn, compiled.kind, ALONE);
     const double = await start(drawn, 'reference', ALONE);
     const { name, distance } = farthest(await trainSteps(single), await trainSteps(double));

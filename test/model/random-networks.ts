@@ -73,7 +73,7 @@ function optionOf(option: Option): fc.Arbitrary<unknown> {
     }
     case 'number': {
       const [low, high] = [minimum ?? exclusiveMinimum ?? 0, maximum ?? exclusiveMaximum ?? 1];
-      const first = minimum === undefined && exclusiveMinimum !== undefined ? 1 : 0;
+      const first = low > 0 || (minimum === undefined && exclusiveMinimum !== undefined) ? 1 : 0;
       const last = maximum === undefined ? 7 : 8;
       // By eighths: neither so near to a limit that a network amplifies all rounding, nor a share that is never exact.
       return fc
@@ -84,13 +84,18 @@ function optionOf(option: Option): fc.Arbitrary<unknown> {
       const { items, minItems: minLength = 0 } = option;
       return fc.array(optionOf(items!), { minLength, maxLength: minLength + 2, size: 'max' });
     }
-    case 'object':
+    case 'object': {
+      // Not a number's default, which may be near a limit.
+      const numbers = Object.entries(option.properties ?? {}).filter(
+        ([, { type }]) => type === 'number',
+      );
       return fc.record(
         Object.fromEntries(
           Object.entries(option.properties ?? {}).map(([key, value]) => [key, optionOf(value)]),
         ),
-        { requiredKeys: option.required ?? [] },
+        { requiredKeys: [...(option.required ?? []), ...numbers.map(([key]) => key)] },
       );
+    }
     default:
       throw new Error(`cannot draw ${JSON.stringify(option)}: say here how`);
   }
@@ -311,6 +316,11 @@ export function diceOf(seed: number): (below: number) => number {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return Math.floor((state / 2 ** 32) * below);
   };
+}
+
+/** Whether all values follow the parameters smoothly: where one has a kink, rounding decides which slope it has. */
+export function isSmooth({ shape }: Case): boolean {
+  return !JSON.stringify(shape).includes('"relu"');
 }
 
 /** A network in one line, for messages. */

@@ -154,4 +154,14 @@ describe('every gradient agrees with finite differences in float64', () => {
     const options = { ...stack(cell, [], 0), layers: [layer, { ...layer, hiddenSize: 6 }] };
     return compareGradients(describeStack({ ...options, predicts: 'row', outputs: 3 }), [mails]);
   });
+
+  it.each([
+    ['rnn with relu', { kind: 'rnn', activation: 'relu' }],
+    ['lstm with dropped weights', { kind: 'lstm', weightDropout: 0.4 }],
+    ['gru with dropped weights, both ways', { kind: 'gru', weightDropout: 0.4, direction: 'both' }],
+  ] as const)('of layers of cells: %s', (_, options) => {
+    const layers = [7, 6].map((hiddenSize) => ({ ...options, hiddenSize }));
+    const given = { ...stack(options.kind, [], 0), layers };
+    return compareGradients(describeStack({ ...given, predicts: 'row', outputs: 3 }), [mails]);
+  });
 });

@@ -15,7 +15,10 @@ export function bindLoss(engine: Engine, slot: number): () => number {
   const backend = createBackend('reference', handle.block, 0, space);
   const network = new Network(backend, heap, plan, 0, slot);
   const claims = heap.flatIndices(plan.claims);
-  const hasMasks = plan.sizes.shape.layers.some(({ kind }) => kind === 'dropout');
+  const hasMasks = plan.sizes.shape.layers.some(
+    ({ kind, options }) =>
+      kind === 'dropout' || /dropout":0\.?[1-9]/i.test(JSON.stringify(options)),
+  );
   const phases = ['pack', 'prepare', hasMasks ? 'train' : 'evaluate'] as const;
   const losses = heap.flat(plan.loss.losses);
   const { order, header } = engine.layout(slot);

@@ -4,6 +4,7 @@ import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
 import { copyColumns } from './columns.js';
 import { joinTaps, partTaps, windows, windowSum } from './convolution.js';
+import { dropRows, dropWeights } from './drop-weights.js';
 import { dropout } from './dropout.js';
 import { gatherRows, rowSquares, spreadRows, tokenSum } from './embedding.js';
 import { gruBackward, gruForward } from './gru.js';
@@ -16,7 +17,7 @@ import { pool, unpool } from './pool.js';
 import { evaluate, peak } from './probe.js';
 import { product } from './product.js';
 import { rmsprop } from './rmsprop.js';
-import { rnnBackward, rnnForward } from './rnn.js';
+import { rnnBackward, rnnForward, rnnReluBackward, rnnReluForward } from './rnn.js';
 import { sgd } from './sgd.js';
 import { weightGradient } from './weight-gradient.js';
 
@@ -29,6 +30,8 @@ export const KERNELS: readonly { readonly name: string }[] = [
   gruBackward,
   rnnForward,
   rnnBackward,
+  rnnReluForward,
+  rnnReluBackward,
   gatherRows,
   spreadRows,
   tokenSum,
@@ -57,6 +60,8 @@ export const KERNELS: readonly { readonly name: string }[] = [
   pack,
   packBias,
   dropout,
+  dropRows,
+  dropWeights,
   evaluate,
   peak,
 ];

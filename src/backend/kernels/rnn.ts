@@ -14,5 +14,18 @@ const rnn: Cell = {
   }),
 };
 
+/** The same with max(0, …) in place of tanh. */
+const rnnRelu: Cell = {
+  ...rnn,
+  name: 'rnn_relu',
+  forward: ({ sums }) => ({ kept: [], hidden: Math.max(0, sums[0]!), cell: 0 }),
+  backward: ({ dHidden, hidden }) => ({
+    gradients: [hidden > 0 ? dHidden : 0],
+    carried: 0,
+  }),
+};
+
 export const rnnForward = forwardKernel(rnn);
 export const rnnBackward = backwardKernel(rnn);
+export const rnnReluForward = forwardKernel(rnnRelu);
+export const rnnReluBackward = backwardKernel(rnnRelu);

@@ -58,6 +58,8 @@ export interface BatchLayout {
   reversedRuns: Int32Array;
   /** [places]: number of each place's token in the order of sums: dropout draws its random numbers by it. */
   numbers: Int32Array;
+  /** [places]: the row of each place's token: dropout of features draws by it. */
+  rowOf: Int32Array;
   /** [places]: which distinct token stands at each place. */
   distinctOf: Int32Array;
   /** [tokens]: the distinct tokens' ids in the order of their first appearance. */
@@ -206,6 +208,7 @@ export class BatchLayouter {
         // Whatever is computed at an empty place is never read; its indices only have to be some.
         if (this.options.target === 'token') out.targets[next] = 0;
         out.numbers[next] = 0;
+        out.rowOf[next] = 0;
         out.distinctOf[next] = 0;
         next++;
       }
@@ -266,6 +269,7 @@ export class BatchLayouter {
         distinctOf[place] = index;
         out.order[k] = place;
         out.numbers[place] = k;
+        out.rowOf[place] = row;
         out.previous[k] = t === 0 ? initialRow + row : tokenPlaces[token - 1]!;
         if (target === 'token') out.targets[place] = batch.targets[source]!;
         k++;

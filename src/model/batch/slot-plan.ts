@@ -39,6 +39,7 @@ export function planSlot(
     reversedRuns: indices('reversed runs', reverses ? maxTokens : 0),
     rowSource: indices('row source', maxRows),
     numbers: indices('numbers', places),
+    rowOf: indices('row of', places),
     distinctOf: indices('distinct of', places),
     distinctIds: indices('distinct ids', distinct),
     distinctStart: indices('distinct start', distinct + 1),

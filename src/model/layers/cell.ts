@@ -6,13 +6,13 @@ import type {
   SequenceArguments,
 } from '../../backend/kernels/sequence.js';
 import type { BufferSpec } from '../../tensor/heap.js';
+import type { DroppedWeight } from '../dropped-weight.js';
 import type { PackedWeight } from '../packed-weight.js';
 import type { Initial, Parameter } from '../parameters.js';
 import type { Signal } from '../signal.js';
 
 /** A kind of cell: what tells one recurrent layer from another. */
 export interface CellKind {
-  kind: string;
   /** What goes from token to token: the hidden state, and of some a cell state. */
   carries: readonly ['hidden'] | readonly ['hidden', 'cell'];
   /** Which sums the rows of the weights of x_t and of h_{t−1} are added to, of as many side by side. */
@@ -38,6 +38,8 @@ export interface RecurrentParameters {
 export interface RecurrentBuffers {
   inputWeight: PackedWeight;
   hiddenWeight: PackedWeight;
+  /** With dropped weights: what is left of W_hh in the step under way. */
+  droppedWeight?: DroppedWeight;
   bias: BufferSpec;
   /** Where the input is by distinct token: its products, and later what the gradients of its places sum up to. */
   projected?: BufferSpec;
@@ -60,5 +62,7 @@ export interface PlannedRecurrence {
   parameters: RecurrentParameters;
   buffers: RecurrentBuffers;
   direction: Direction;
+  /** Share of the weights of h_{t−1} that is dropped in training. */
+  weightDropout: number;
   inputPer: Signal['per'];
 }

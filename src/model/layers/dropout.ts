@@ -6,18 +6,28 @@ import { defineLayer, type Layer } from '../layer.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
 
-const options = (z: Zod) => z.strictObject({ rate: z.number().min(0).lt(1) });
+const options = (z: Zod) =>
+  z.strictObject({
+    rate: z.number().min(0).lt(1).describe('Share that is dropped in training.'),
+    over: z
+      .enum(['elements', 'features'])
+      .default('elements')
+      .describe(
+        'What is dropped: single elements, or features, for all tokens of a row the same ones (variational dropout).',
+      ),
+  });
 
 /**
  * Dropout of single elements (Srivastava et al. 2014): in training each is zero with probability `rate`, and the others are
- * divided by 1 − rate. The mask follows from seed, step, the layer's name and the number of the row: nobody stores it.
+ * divided by 1 − rate. The mask follows from seed, step, the layer's name and the number of the token: nobody stores it. Of features
+ * (Gal & Ghahramani 2016) it follows from the number of the row instead, so that all tokens of a row lose the same ones.
  */
 export const dropout = defineLayer({
   kind: 'dropout',
   options,
   accepts: ['row', 'token'],
   place: 'layers',
-  describe: ({ rate }, input, { module, index }): Layer => ({
+  describe: ({ rate, over }, input, { module, index }): Layer => ({
     output: { per: input.per, width: input.width },
     reads: 'whole',
     parameters: [],
@@ -36,7 +46,9 @@ export const dropout = defineLayer({
           const out = bound.tensor(values);
           const masks = {
             // A row of the batch has its number already.
-            ...(input.per === 'token' && { numbers: bound.indices(slotPlan.numbers) }),
+            ...(input.per === 'token' && {
+              numbers: bound.indices(over === 'features' ? slotPlan.rowOf : slotPlan.numbers),
+            }),
             ...{ rate, seed: sizes.seed, step: settings },
             stream: streamOf(`${module}.${index}`),
           };

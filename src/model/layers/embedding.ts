@@ -1,21 +1,36 @@
+import { dropRows } from '../../backend/kernels/drop-weights.js';
 import { gatherRows, rowSquares } from '../../backend/kernels/embedding.js';
+import { PANEL } from '../../tensor/heap.js';
+import { streamOf } from '../../tensor/random.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
 import { bindParameter } from '../binding.js';
 import { matrix } from '../parameters.js';
 import { maxDistinct } from '../sizes.js';
 import type { Zod } from '../../zod.js';
 
-const options = (z: Zod) => z.strictObject({ width: z.int().positive() });
+const options = (z: Zod) =>
+  z.strictObject({
+    width: z.int().positive().describe('Width of the vectors.'),
+    dropout: z
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0)
+      .describe(
+        'Share of the words of the vocabulary whose vectors are dropped in training, wherever they stand in a batch.',
+      ),
+  });
 
 /**
  * A vector for each token of the vocabulary. Those of the distinct tokens of a batch are looked up once each, however often they
- * stand in it; their gradients take the place of the vectors when these are used up.
+ * stand in it; their gradients take the place of the vectors when these are used up. With `dropout` whole words are dropped (Merity et al.
+ * 2017): the vectors of some tokens of the vocabulary are zero for a step, and the others are divided by 1 − dropout.
  */
 export const embedding = defineLayer({
   kind: 'embedding',
   options,
   accepts: ['tokens'],
-  describe({ width }, input, { module }) {
+  describe({ width, dropout }, input, { module }) {
     const weight = matrix(
       `${module}.weight`,
       [input.width, width],
@@ -43,11 +58,21 @@ export const embedding = defineLayer({
               ids: binding.heap.indices(slotPlan.distinctIds),
               out: embedded,
             });
+            const drop =
+              binding.training && dropout > 0
+                ? backend.bind(dropRows, {
+                    matrix: embedded,
+                    numbers: binding.heap.indices(slotPlan.distinctIds),
+                    ...{ rate: dropout, seed: sizes.seed, step: binding.settings },
+                    stream: streamOf(weight.name),
+                  })
+                : undefined;
             const bound: BoundLayer = {
               output: { value: embedded },
               prepare(part) {
                 const [begin, end] = view.share(view.distinct, part);
                 gather(begin, end);
+                drop?.(begin, end);
                 clock.lap('gather');
               },
               packs: [],
@@ -60,6 +85,7 @@ export const embedding = defineLayer({
             return {
               ...bound,
               finishDistinct(block0, block1) {
+                drop?.(block0 * PANEL, Math.min(block1 * PANEL, view.distinct));
                 squares(view.distinct, block0, block1);
                 clock.lap('embedding gradients');
               },

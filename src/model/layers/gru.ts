@@ -20,11 +20,14 @@ import { recurrentLayer } from './recurrence.js';
  */
 export const gru = recurrentLayer({
   kind: 'gru',
-  carries: ['hidden'],
-  inputRows: GRU_INPUT_ROWS,
-  hiddenRows: GRU_HIDDEN_ROWS,
-  inputBias: ZERO,
-  hiddenBias: ZERO,
-  forward: gruForward,
-  backward: gruBackward,
+  options: () => ({}),
+  cell: () => ({
+    carries: ['hidden'],
+    inputRows: GRU_INPUT_ROWS,
+    hiddenRows: GRU_HIDDEN_ROWS,
+    inputBias: ZERO,
+    hiddenBias: ZERO,
+    forward: gruForward,
+    backward: gruBackward,
+  }),
 });

@@ -17,12 +17,23 @@ import { recurrentLayer } from './recurrence.js';
  */
 export const lstm = recurrentLayer({
   kind: 'lstm',
-  carries: ['hidden', 'cell'],
-  inputRows: LSTM_ROWS,
-  hiddenRows: LSTM_ROWS,
-  // The forget gate's is 1, so that the cell remembers from the start (Jozefowicz et al. 2015).
-  inputBias: { kind: 'blocks', values: [0, 1, 0, 0] },
-  hiddenBias: { kind: 'blocks', values: [0, 0, 0, 0] },
-  forward: lstmForward,
-  backward: lstmBackward,
+  options: (z) => ({
+    forgetBias: z
+      .number()
+      .min(-10)
+      .max(10)
+      .default(1)
+      .describe(
+        "The forget gate's bias before training: 1, so that the cell remembers from the start (Jozefowicz et al. 2015), or more for longer.",
+      ),
+  }),
+  cell: ({ forgetBias }) => ({
+    carries: ['hidden', 'cell'],
+    inputRows: LSTM_ROWS,
+    hiddenRows: LSTM_ROWS,
+    inputBias: { kind: 'blocks', values: [0, forgetBias, 0, 0] },
+    hiddenBias: { kind: 'blocks', values: [0, 0, 0, 0] },
+    forward: lstmForward,
+    backward: lstmBackward,
+  }),
 });

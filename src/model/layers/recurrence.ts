@@ -1,6 +1,8 @@
+import type { z } from 'zod';
 import type { Zod } from '../../zod.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
 import { defineLayer, type Layer, type LayerKind } from '../layer.js';
+import { planDropped } from '../dropped-weight.js';
 import { planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform } from '../parameters.js';
 import type { LayerName } from '../shape.js';
@@ -21,56 +23,81 @@ import { RecurrentLayer } from './recurrent-layer.js';
 /** How both directions are put together unless something else is said. */
 const USUAL_MERGE = 'concatenate';
 
-/** Options of every recurrent layer. */
-const recurrentOptions = (z: Zod) =>
-  z
-    .strictObject({
-      hiddenSize: z.int().positive().describe("Width of the layer's hidden state."),
-      direction: z
-        .enum(['forwards', 'backwards', 'both'])
-        .default('forwards')
-        .describe(
-          'From which end rows are read. `both` has weights of its own for each direction, and puts their hidden states together.',
-        ),
-      merge: z
-        .enum(['concatenate', 'sum'])
-        .optional()
-        .describe(
-          'How the hidden states of both directions are put together: side by side, as they are by default, or added. Beside `direction: both` alone.',
-        ),
-    })
-    .refine(({ direction, merge = USUAL_MERGE }) => direction === 'both' || merge === USUAL_MERGE, {
-      path: ['merge'],
-      error:
-        'expected beside direction: both alone, where there are two directions to put together',
-    })
-    // A layer of one direction has nothing to put together: a value there would be one that means nothing.
-    .transform(({ merge = USUAL_MERGE, ...options }) =>
-      options.direction === 'both' ? { ...options, merge } : options,
-    );
+/** Options of every recurrent layer, and a cell's own. */
+function recurrentOptions(zod: Zod, own: z.ZodRawShape): z.ZodType<RecurrentOptions> {
+  const shared = zod.strictObject({
+    hiddenSize: zod.int().positive().describe("Width of the layer's hidden state."),
+    direction: zod
+      .enum(['forwards', 'backwards', 'both'])
+      .default('forwards')
+      .describe(
+        'From which end rows are read. `both` has weights of its own for each direction, and puts their hidden states together.',
+      ),
+    merge: zod
+      .enum(['concatenate', 'sum'])
+      .optional()
+      .describe(
+        'How the hidden states of both directions are put together: side by side, as they are by default, or added. Beside `direction: both` alone.',
+      ),
+    weightDropout: zod
+      .number()
+      .min(0)
+      .lt(1)
+      .default(0)
+      .describe(
+        'Share of the weights from hidden state to hidden state that is dropped in training, drawn once a step (DropConnect).',
+      ),
+  });
+  return (
+    (shared.extend(own) as unknown as typeof shared)
+      .refine(
+        ({ direction, merge = USUAL_MERGE }) => direction === 'both' || merge === USUAL_MERGE,
+        {
+          path: ['merge'],
+          error:
+            'expected beside direction: both alone, where there are two directions to put together',
+        },
+      )
+      // A layer of one direction has nothing to put together: a value there would be one that means nothing.
+      .transform(({ merge = USUAL_MERGE, ...options }) =>
+        options.direction === 'both' ? { ...options, merge } : options,
+      )
+  );
+}
 
 interface RecurrentOptions {
   hiddenSize: number;
   direction: Direction | 'both';
   merge?: Merge | undefined;
+  weightDropout: number;
 }
 
-/** The kind of layer that runs a cell over the tokens of every row. */
-export function recurrentLayer(cell: CellKind): LayerKind {
-  return defineLayer({
-    kind: cell.kind,
-    options: recurrentOptions,
+/**
+ * The kind of layer that runs a cell over the tokens of every row.
+ *
+ * @param definition.options that the cell has besides those of every recurrent layer
+ * @param definition.cell what they make of it
+ */
+export function recurrentLayer<S extends z.ZodRawShape>(definition: {
+  kind: string;
+  options: (zod: Zod) => S;
+  cell(options: z.output<z.ZodObject<S>>): CellKind;
+}): LayerKind {
+  return defineLayer<RecurrentOptions>({
+    kind: definition.kind,
+    options: (zod) => recurrentOptions(zod, definition.options(zod)),
     accepts: ['token', 'distinct'],
     place: 'layers',
     dropped: true,
     numbered: true,
-    describe(options: RecurrentOptions, input, name) {
-      const { hiddenSize, direction } = options;
-      if (direction !== 'both') return describe(cell, hiddenSize, direction, input, name);
+    describe(given, input, name) {
+      const { direction, merge } = given;
+      const cell = definition.cell(given as unknown as z.output<z.ZodObject<S>>);
+      if (direction !== 'both') return describe(cell, given, direction, input, name);
       return joinDirections(
-        describe(cell, hiddenSize, 'forwards', input, name),
-        describe(cell, hiddenSize, 'backwards', input, name),
-        { merge: options.merge ?? USUAL_MERGE, name: `${name.module} ${name.index}` },
+        describe(cell, given, 'forwards', input, name),
+        describe(cell, given, 'backwards', input, name),
+        { merge: merge ?? USUAL_MERGE, name: `${name.module} ${name.index}` },
       );
     },
   });
@@ -78,7 +105,7 @@ export function recurrentLayer(cell: CellKind): LayerKind {
 
 function describe(
   cell: CellKind,
-  hidden: number,
+  { hiddenSize: hidden, weightDropout }: RecurrentOptions,
   direction: Direction,
   input: Signal,
   { module, index }: LayerName,
@@ -118,12 +145,16 @@ function describe(
     multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
     plan(heap, sizes, shared) {
       const buffers = planBuffers(cell, hidden, input, heap, sizes, shared, `${module} ${suffix}`);
+      if (sizes.training && weightDropout > 0) {
+        const outputs = hiddenRows.blocks * panelsOf(hidden) * PANEL;
+        buffers.droppedWeight = planDropped(heap, parameters.hiddenWeight, outputs);
+      }
       return {
         values: buffers.hidden,
         states: buffers.states,
         bind: (binding, below, gradient) =>
           new RecurrentLayer(
-            { cell, parameters, buffers, direction, inputPer: input.per },
+            { cell, parameters, buffers, direction, weightDropout, inputPer: input.per },
             binding,
             below,
             gradient,

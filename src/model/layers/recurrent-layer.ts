@@ -16,6 +16,7 @@ import {
   type RowKernel,
 } from '../binding.js';
 import type { BoundGradient, BoundLayer, BoundSignal, Pack, SequencePasses } from '../layer.js';
+import { bindDropped } from '../dropped-weight.js';
 import { packBias, packWeight } from '../packed-weight.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
@@ -39,7 +40,7 @@ export class RecurrentLayer implements BoundLayer {
   readonly #training: { backward: SequenceCall; dInput: RowKernel | undefined } | undefined;
 
   constructor(
-    { cell, parameters, buffers, direction, inputPer }: PlannedRecurrence,
+    { cell, parameters, buffers, direction, weightDropout, inputPer }: PlannedRecurrence,
     private readonly binding: Binding,
     input: BoundSignal,
     { gradient: dHidden, finalGradient: dLast }: BoundGradient,
@@ -57,6 +58,9 @@ export class RecurrentLayer implements BoundLayer {
     const [, rows] = stateOut.shape;
     this.output = { value: hidden, final: stateOut.hi(this.#units, rows!, PANEL) };
 
+    // What is left of it in training, all of it elsewhere.
+    const dropped = binding.training ? buffers.droppedWeight : undefined;
+    const packedHiddenWeight = dropped?.packed ?? buffers.hiddenWeight;
     this.#project = backend.bind(product, {
       a: input.value,
       b: heap.tensor(buffers.inputWeight.forward),
@@ -81,7 +85,7 @@ export class RecurrentLayer implements BoundLayer {
     this.#forward = backend.bind(cell.forward, {
       ...sequence,
       work,
-      weights: heap.tensor(buffers.hiddenWeight.forward),
+      weights: heap.tensor(packedHiddenWeight.forward),
       ...(projected && {
         projected: { product: projected, rows: heap.indices(slotPlan.distinctOf) },
       }),
@@ -119,7 +123,7 @@ export class RecurrentLayer implements BoundLayer {
       backward: backend.bind(cell.backward, {
         ...sequence,
         work,
-        weights: heap.tensor(buffers.hiddenWeight.backward),
+        weights: heap.tensor(packedHiddenWeight.backward),
         ...(dHidden && { dHidden }),
         ...(dLast && { dLast }),
       }),
@@ -132,13 +136,27 @@ export class RecurrentLayer implements BoundLayer {
       };
     }
     const isShared = hiddenBias.gradientKind.kind === 'same';
+    const biases = isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name];
     const dHiddenWeight = bindWeightGradient(binding, {
-      weight: hiddenWeight.name,
-      biases: isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name],
+      ...{ weight: hiddenWeight.name, biases },
       ...{ dOutput: gates, input: hidden, per: 'token' },
       orderInput: heap.indices(reversed ? slotPlan.following : slotPlan.previous),
       runs: heap.indices(reversed ? slotPlan.reversedRuns : slotPlan.runs),
     });
+    const drawn =
+      dropped &&
+      bindDropped(binding, {
+        ...{ name: hiddenWeight.name, rate: weightDropout, weight: dropped },
+        ...{ map: withoutGaps(cell.hiddenRows), biases },
+      });
+    if (drawn) {
+      const { prepare } = this;
+      this.prepare = (part) => {
+        prepare?.(part);
+        drawn.draw(...view.share(hiddenWeight.units, part));
+        clock.lap('dropout');
+      };
+    }
     const dInputWeight = bindWeightGradient(binding, {
       weight: inputWeight.name,
       biases: isShared ? [] : [inputBias.name],
@@ -158,7 +176,10 @@ export class RecurrentLayer implements BoundLayer {
         binding,
         hiddenWeight.units,
         () => view.tokens * hiddenSize,
-        dHiddenWeight,
+        (from, to) => {
+          dHiddenWeight(from, to);
+          drawn?.mask(from, to);
+        },
       ),
       weightGradientGroup(
         binding,

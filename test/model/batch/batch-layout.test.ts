@@ -41,6 +41,7 @@ describe('every row and token', () => {
         const places = upTo(batch[source]!.length).map((t) => placeOf(layout, row, t));
         const ids = places.map((place) => layout.distinctIds[layout.distinctOf[place]!]);
         expect(ids).toEqual(batch[source]);
+        for (const place of places) expect(layout.rowOf[place]).toBe(row);
         if (target === 'token') {
           const first = raw.rowStart[source]!;
           const targets = [...raw.targets.slice(first, first + places.length)];
@@ -190,6 +191,7 @@ describe('blocks', () => {
         for (const place of upTo(last.place0 + last.places).filter((p) => !full.has(p))) {
           expect(out.targets[place]).toBe(0);
           expect(out.numbers[place]).toBe(0);
+          expect(out.rowOf[place]).toBe(0);
           expect(out.distinctOf[place]).toBe(0);
         }
       }),
@@ -231,6 +233,7 @@ describe('shards', () => {
           [...places.subarray(0, tokens.length)].map((place) => each.numbers[place]!);
         return {
           ids: tokens.map((place) => each.distinctOf[place]),
+          rows: tokens.map((place) => each.rowOf[place]),
           targets: dealing.target === 'token' && tokens.map((place) => each.targets[place]),
           positions: numbersOf(each.positions),
         };
