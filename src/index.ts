@@ -38,7 +38,14 @@ export type { BadRow, Example, ExampleOptions, RowBatch } from './data/formats/e
 export type { Encoding } from './data/input/encodings.js';
 export type { HeldOut, HeldOutModel } from './data/prepare/held-out.js';
 export type { Manifest } from './data/store/manifest.js';
-export type { ObjectFields, RowFields, RowOptions, TableFields } from './data/formats/rows.js';
+export type {
+  LineFields,
+  ObjectFields,
+  RowFields,
+  RowOptions,
+  TableFields,
+} from './data/formats/rows.js';
+export type { Measures, Score } from './tasks/task.js';
 export type { Format, Notify } from './data/input/sources.js';
 export type { RowArrays, StoreVocabulary, TokenStore } from './data/store/token-store.js';
 export type { SerializedTokenizer } from './data/tokenizers/serialized.js';

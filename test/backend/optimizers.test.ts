@@ -5,7 +5,12 @@ import { momentum } from '../../src/backend/kernels/momentum.js';
 import { rmsprop } from '../../src/backend/kernels/rmsprop.js';
 import { PLAIN_ROWS } from '../../src/backend/kernels/rows.js';
 import { sgd } from '../../src/backend/kernels/sgd.js';
-import { MOST_SETTINGS, type UpdateKernel } from '../../src/backend/kernels/update.js';
+import {
+  MOST_SETTINGS,
+  UPDATE_SETTINGS,
+  type UpdateKernel,
+  type UpdateSetting,
+} from '../../src/backend/kernels/update.js';
 import { createReferenceBackend } from '../../src/backend/reference.js';
 import { Heap, HeapPlan } from '../../src/tensor/heap.js';
 
@@ -50,10 +55,10 @@ function train<Setting extends string>(
   heap.flat(specs[0]!).set(WEIGHTS);
   GRADIENTS.forEach((gradient, i) => {
     heap.flat(gradientSpec).set(gradient);
-    const own = settingsOf(i + 1);
-    heap
-      .flatDoubles(settings)
-      .set([i + 1, 1, Infinity, ...kernel.settings.map((name) => own[name])]);
+    const common = { step: i + 1, scale: 1, clipNorm: Infinity, clipValue: Infinity };
+    const all: Record<UpdateSetting | Setting, number> = { ...common, ...settingsOf(i + 1) };
+    const names = [...UPDATE_SETTINGS, ...kernel.settings];
+    heap.flatDoubles(settings).set(names.map((name) => all[name]));
     update(0, 1);
   });
   return [...heap.flat(specs[0]!)];

@@ -96,7 +96,7 @@ describe('--out', () => {
     expect((await read(under)).stderr).toBe(`--out: ${under} cannot be written (ENOTDIR)\n`);
     expect(
       (await runWith(['predict', 'runs/x', 'a.csv', '--out', 'labels.txt'], library)).stderr,
-    ).toBe('--out: expected a name that ends in .csv or .jsonl, or --to, got labels.txt\n');
+    ).toBe('--out: expected a name that ends in .csv, .jsonl or .conll, or --to, got labels.txt\n');
     // Root may write anywhere.
     if (process.getuid?.() === 0) return;
     mkdirSync(join(folder, 'shut'));
