@@ -2,7 +2,8 @@ import { checkOptimizer } from '../../src/optimizers/check.js';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BackendKind } from '../../src/backend/select.js';
+import { describe, it } from 'vitest';
+import { describeBackends, type BackendKind } from '../../src/backend/select.js';
 import type { RawBatch } from '../../src/model/batch/batch-layout.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { asMatrix } from '../../src/model/parameters.js';
@@ -27,6 +28,14 @@ interface CaseFile {
     logits: number[][] | number[][][];
   }[];
   training: StepSettings & { steps: number; log: { loss: number; gradNorm: number }[] };
+}
+
+/** Tests of every backend; those of one that cannot run here are skipped, and the reason is told. */
+export function onEachBackend(promise: string, tests: (backend: BackendKind) => void): void {
+  describe.each(describeBackends())(`$name ${promise}`, ({ name, available, reason }) => {
+    if (available) tests(name);
+    else it.skip(`not available: ${reason}`, () => undefined);
+  });
 }
 
 /** One committed case of what PyTorch computed (scripts/pytorch_fixtures.py). */

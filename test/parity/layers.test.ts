@@ -1,12 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { describeBackends } from '../../src/backend/select.js';
 import { layerKind } from '../../src/model/layers/registry.js';
 import type { LayerDescription } from '../../src/model/shape.js';
-import { createEngine, gradientOf, rawBatch, relativeError, setParameters } from './fixture.js';
+import {
+  createEngine,
+  gradientOf,
+  onEachBackend,
+  rawBatch,
+  relativeError,
+  setParameters,
+} from './fixture.js';
 
 /** What another program computed in float64 (scripts/pytorch_layers.py). */
 interface LayersCase {
@@ -28,11 +34,7 @@ const cases = readdirSync(folder).map((file) => ({
 /* As in pytorch.test.ts: roundings of float32 leave some 1e-6, a wrong term 1e-2 or more. */
 const tolerance = { native: 2e-5, wasm: 2e-5, reference: 1e-9 };
 
-describe.each(describeBackends())('$name agrees with PyTorch', ({ name, available, reason }) => {
-  if (!available) {
-    it.skip(`not available: ${reason}`, () => undefined);
-    return;
-  }
+onEachBackend('agrees with PyTorch', (name) => {
   it.each(cases)('in loss and every gradient of $name', async ({ given }) => {
     const batch = rawBatch(given.tokens, given.labels);
     const shape = {

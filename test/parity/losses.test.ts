@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { describeBackends } from '../../src/backend/select.js';
+import { expect, it } from 'vitest';
 import type { SoftmaxOptions } from '../../src/model/losses/softmax.js';
-import { createEngine, gradientOf, loadFixture, relativeError, setParameters } from './fixture.js';
+import {
+  createEngine,
+  gradientOf,
+  loadFixture,
+  onEachBackend,
+  relativeError,
+  setParameters,
+} from './fixture.js';
 
 /** What PyTorch's losses make of a fixture's first batch (scripts/pytorch_losses.py), in float64. */
 interface Case {
@@ -20,12 +26,7 @@ const cases = JSON.parse(
 /** As in pytorch.test.ts; a wrong term shows as 1e-2 or more. */
 const tolerance = { native: 2e-5, wasm: 2e-5, reference: 1e-7 };
 
-describe.each(describeBackends())('$name agrees with PyTorch', ({ name, available, reason }) => {
-  if (!available) {
-    it.skip(`not available: ${reason}`, () => undefined);
-    return;
-  }
-
+onEachBackend('agrees with PyTorch', (name) => {
   it.each(cases)('in the loss and gradients of the $fixture with $options', async (expected) => {
     const fixture = loadFixture(expected.fixture);
     const { shape, batches } = fixture;

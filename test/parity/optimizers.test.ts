@@ -2,9 +2,14 @@ import { averageShare, type AveragingConfig } from '../../src/optimizers/averagi
 import type { FloatArray } from '../../src/tensor/heap.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { describeBackends } from '../../src/backend/select.js';
-import { createEngine, loadFixture, relativeError, setParameters } from './fixture.js';
+import { expect, it } from 'vitest';
+import {
+  createEngine,
+  loadFixture,
+  onEachBackend,
+  relativeError,
+  setParameters,
+} from './fixture.js';
 
 /** What PyTorch's optimizers make of the classifier (scripts/pytorch_training.py), in float64. */
 interface Run {
@@ -31,12 +36,7 @@ const classifier = loadFixture('classifier');
  */
 const tolerance = { native: 1e-4, wasm: 1e-4, reference: 1e-7 };
 
-describe.each(describeBackends())('$name agrees with PyTorch', ({ name, available, reason }) => {
-  if (!available) {
-    it.skip(`not available: ${reason}`, () => undefined);
-    return;
-  }
-
+onEachBackend('agrees with PyTorch', (name) => {
   it.each(runs)('after 20 steps of $kind $options $clipping $averaging', async (run) => {
     const { kind, options, clipping, learningRate } = run;
     const [batch] = classifier.batches;

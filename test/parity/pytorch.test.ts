@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { describeBackends } from '../../src/backend/select.js';
-import { createEngine, gradientOf, loadFixture, relativeError, setParameters } from './fixture.js';
+import {
+  createEngine,
+  gradientOf,
+  loadFixture,
+  onEachBackend,
+  relativeError,
+  setParameters,
+} from './fixture.js';
 
 /*
  * The fixtures were computed in float64. A float32 gradient is a sum of some hundred products of values that
@@ -12,12 +18,7 @@ const cases = ['classifier', 'classifier-33', 'language-model'].map(loadFixture)
 const optimizer = (fixture: (typeof cases)[number]): (typeof cases)[number]['file']['training'] =>
   fixture.file.training;
 
-describe.each(describeBackends())('$name agrees with PyTorch', ({ name, available, reason }) => {
-  if (!available) {
-    it.skip(`not available: ${reason}`, () => undefined);
-    return;
-  }
-
+onEachBackend('agrees with PyTorch', (name) => {
   describe.each(cases)('on $name', (fixture) => {
     it('in loss, gradient norm and every gradient', async () => {
       const engine = createEngine(fixture.shape, fixture.batches, { backend: name, parts: 2 });

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { describeBackends } from '../../src/backend/select.js';
 import { layerKind } from '../../src/model/layers/registry.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';
-import { createEngine, gradientOf, rawBatch, relativeError, setParameters } from './fixture.js';
+import {
+  createEngine,
+  gradientOf,
+  onEachBackend,
+  rawBatch,
+  relativeError,
+  setParameters,
+} from './fixture.js';
 
 interface File {
   vocabulary: number;
@@ -33,11 +39,7 @@ const files = ['token-layers', 'recurrent-layers'].map(read);
 /* float32 rounds by 6e-8, some ten times in a row; a wrong term shows as 1e-2. The file has ten digits. */
 const tolerance = { native: 1e-5, wasm: 1e-5, reference: 1e-7 };
 
-describe.each(describeBackends())('$name agrees with PyTorch', ({ name, available, reason }) => {
-  if (!available) {
-    it.skip(`not available: ${reason}`, () => undefined);
-    return;
-  }
+onEachBackend('agrees with PyTorch', (name) => {
   it.each(files.flatMap(({ cases, ...file }) => cases.map((each) => ({ ...file, ...each }))))(
     'on $name: outputs, gradients and weights after steps',
     async ({ layers, tokens, labels, loss, probabilities, parameters, ...file }) => {
