@@ -28,6 +28,10 @@
   X(part_taps)             \
   X(join_taps)             \
   X(softmax)               \
+  X(crf)                   \
+  X(crf_pack)              \
+  X(crf_transitions)       \
+  X(crf_ends)              \
   X(adam)                  \
   X(sgd)                   \
   X(momentum)              \

@@ -7,6 +7,7 @@ import type { NetworkSizes } from '../model/sizes.js';
 import { describeOptimizer } from '../optimizers/registry.js';
 import { describeStack } from '../model/stack.js';
 import { taskOf } from '../tasks/registry.js';
+import { forbiddenTransitions } from '../tasks/transitions.js';
 import { UserError } from '../errors.js';
 import { chooseTeams } from '../model/work/teams.js';
 
@@ -22,13 +23,17 @@ export function networkShape(
   classWeights?: readonly number[],
 ): NetworkShape {
   const { per, target, carries } = taskOf(config.task);
-  const { labelSmoothing } = config.train.loss;
+  const { kind, labelSmoothing } = config.train.loss;
+  const loss =
+    kind === 'crf'
+      ? { kind, options: { forbidden: forbiddenTransitions(classes) } }
+      : { kind, options: { labelSmoothing, ...(classWeights && { classWeights }) } };
   return describeStack({
     ...config.model,
     vocabulary,
     predicts: per,
     outputs: target === 'class' ? classes.length : vocabulary,
-    loss: { kind: 'softmax', options: { labelSmoothing, ...(classWeights && { classWeights }) } },
+    loss,
     carries,
   });
 }

@@ -3,6 +3,12 @@ import { float32 } from '../tensor/float32.js';
 
 /** What a config says of the loss. */
 export const lossSchema = z.strictObject({
+  kind: z
+    .enum(['softmax', 'crf'])
+    .default('softmax')
+    .describe(
+      'Whether every target is predicted by itself, or (crf, for `tag`) the tags of a row as a chain, whose transitions are learned and, by BIO or BIOES, kept to.',
+    ),
   labelSmoothing: float32(z.number().min(0).lt(1))
     .default(0)
     .describe(

@@ -140,6 +140,7 @@ export function checkTogether(config: Config): Problem[] {
       message: `expected null for ${taskOf(task).model}, whose targets are no classes`,
     });
   }
+  problems.push(...checkChain(config));
   const { optimizer } = train;
   if (optimizer.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0) {
     problems.push({
@@ -165,6 +166,30 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
   } catch (error) {
     if (!(error instanceof StackProblem)) throw error;
     yield { path: ['model', ...error.path], message: error.message };
+  }
+}
+
+/** A chain of tags is what tokens have, and its loss weighs all of them alike. */
+function* checkChain({ task, train: { loss } }: Config): Generator<Problem> {
+  if (loss.kind !== 'crf') return;
+  const { gives, model } = taskOf(task);
+  if (gives !== 'tokens') {
+    yield {
+      path: ['train', 'loss', 'kind'],
+      message: `expected "softmax" for ${model}, which has no row of tags, got "crf"`,
+    };
+  }
+  if (loss.labelSmoothing !== 0) {
+    yield {
+      path: ['train', 'loss', 'labelSmoothing'],
+      message: `expected 0 beside kind: crf, whose targets are whole rows, got ${loss.labelSmoothing}`,
+    };
+  }
+  if (loss.classWeights !== null) {
+    yield {
+      path: ['train', 'loss', 'classWeights'],
+      message: 'expected null beside kind: crf, whose targets are whole rows',
+    };
   }
 }
 

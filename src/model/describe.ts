@@ -1,5 +1,6 @@
 import { UnfitInput, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
+import { lossKind } from './losses/registry.js';
 import { elementsOf, type Parameter } from './parameters.js';
 import { TOKENS, type LayerDescription, type NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
@@ -20,7 +21,8 @@ export interface DescribedNetwork {
  *
  * @throws UnfitInput for layers that cannot stand on each other as told
  */
-export function describeNetwork({ vocabulary, layers, carries }: NetworkShape): DescribedNetwork {
+export function describeNetwork(shape: NetworkShape): DescribedNetwork {
+  const { vocabulary, layers, loss, carries } = shape;
   const described: NetworkLayer[] = [];
   const read = new Set<number>();
   const inputs = layers.map((_, place) => inputsOf(layers, place));
@@ -45,7 +47,10 @@ export function describeNetwork({ vocabulary, layers, carries }: NetworkShape): 
     layers: described,
     inputs,
     top: top.output,
-    parameters: described.flatMap(({ parameters }) => parameters),
+    parameters: [
+      ...described.flatMap(({ parameters }) => parameters),
+      ...(lossKind(loss.kind).parameters?.(top.output) ?? []),
+    ],
   };
 }
 

@@ -1,8 +1,10 @@
 import type { BufferSpec, HeapPlan } from '../tensor/heap.js';
 import type { Binding } from './binding.js';
-import type { BoundSignal } from './layer.js';
+import type { BoundSignal, Pack } from './layer.js';
+import type { Parameter } from './parameters.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
+import type { WorkGroup } from './work/shares.js';
 
 /** What becomes of the top layer's outputs: gradients of the loss, its values alone, or predictions. */
 export type LossMode = 'train' | 'evaluate' | 'predict';
@@ -10,6 +12,8 @@ export type LossMode = 'train' | 'evaluate' | 'predict';
 /** A kind of loss, for the registry. */
 export interface LossKind {
   kind: string;
+  /** What it learns itself. */
+  parameters?(top: Signal): Parameter[];
   /**
    * @param options of the network's loss
    * @param output of the top layer: signal and buffer
@@ -33,6 +37,8 @@ export interface PlannedLoss {
   outputs: BufferSpec;
   /** By class: how much a target counts in the mean of a batch; absent where each counts as one. */
   targetWeights?: readonly number[];
+  /** Meetings of a team beside those of the layers. */
+  meetings?: number;
   /** What never changes, with its values: written once, before all steps. */
   constants?: readonly { buffer: BufferSpec; values: readonly number[] }[];
   bind(binding: Binding, top: BoundSignal): BoundLoss;
@@ -42,4 +48,16 @@ export interface PlannedLoss {
  * Works on rows [row0, row1) of the top layer's outputs, and leaves there, for `train` their gradient, divided by what the
  * targets of the batch count, for `predict` probabilities.
  */
-export type BoundLoss = (mode: LossMode, row0: number, row1: number) => void;
+export type RowLoss = (mode: LossMode, row0: number, row1: number) => void;
+
+/** A loss of all tokens of a row together; a team meets before it, and before layers read the gradient. */
+export interface ChainLoss {
+  by: 'rows of tokens';
+  /** The same for rows [row0, row1) of the batch. */
+  run: RowLoss;
+  /** Of its own parameters, as layers have them. */
+  weightGradients?: WorkGroup[];
+  packs: Pack[];
+}
+
+export type BoundLoss = RowLoss | ChainLoss;

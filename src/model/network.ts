@@ -3,10 +3,10 @@ import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
 import { PANEL, panelsOf, type BufferSpec, type Heap, type Tensor } from '../tensor/heap.js';
 import { BatchSums } from './batch/batch-sums.js';
 import { SlotView } from './batch/slot-view.js';
-import { bindAverage, bindUpdate, type Binding, type RowKernel } from './binding.js';
+import { bindAverage, bindUpdate, meet, type Binding, type RowKernel } from './binding.js';
 import { Clock } from './clock.js';
-import type { BoundLayer, BoundSignal, RowPasses, SequencePasses } from './layer.js';
-import type { BoundLoss, LossMode } from './loss.js';
+import type { BoundLayer, BoundSignal, Pack, RowPasses, SequencePasses } from './layer.js';
+import type { ChainLoss, LossMode, RowLoss } from './loss.js';
 import { asMatrix } from './parameters.js';
 import type { NetworkPlan } from './plan.js';
 import type { Signal } from './signal.js';
@@ -60,7 +60,9 @@ export class Network {
   /** Layers below one that mixes rows, and those above all such, which go over the same rows as the loss. */
   readonly #sequences: readonly Pass[];
   readonly #top: readonly RowPasses[];
-  readonly #loss: BoundLoss;
+  /** Of single rows of the top signal, or of the rows of the batch. */
+  readonly #loss: RowLoss | undefined;
+  readonly #chain: ChainLoss | undefined;
   readonly #packs: SharedWork;
   readonly #training?: {
     gradients: SharedWork;
@@ -113,7 +115,9 @@ export class Network {
     const above = passes.findLastIndex(isBelow) + 1;
     this.#sequences = passes.slice(0, above);
     this.#top = passes.slice(above).flatMap(({ layer }) => (layer.by === 'rows' ? [layer] : []));
-    this.#loss = plan.loss.bind(this.#binding, top);
+    const loss = plan.loss.bind(this.#binding, top);
+    this.#loss = typeof loss === 'function' ? loss : undefined;
+    this.#chain = typeof loss === 'function' ? undefined : loss;
 
     const share = (phase: ClaimedPhase, groups: WorkGroup[], most = MOST_PIECES): SharedWork =>
       new SharedWork(
@@ -122,7 +126,7 @@ export class Network {
         this.#view.bounds,
         Math.min(most, mostPieces),
       );
-    const packs = layers.flatMap((layer) => layer.packs);
+    const packs = this.#packsOf();
     this.#packs = share(
       'pack',
       packs.map(({ group }) => group),
@@ -131,7 +135,9 @@ export class Network {
     this.#training = {
       gradients: share(
         'gradients',
-        layers.toReversed().flatMap(({ weightGradients = [] }) => weightGradients),
+        [...layers, ...(this.#chain ? [this.#chain] : [])]
+          .toReversed()
+          .flatMap(({ weightGradients = [] }) => weightGradients),
       ),
       distinctGradients: share('distinct-gradients', [this.#distinctGradients()], FEW_PIECES),
       updates: share('update', this.#updates()),
@@ -182,8 +188,9 @@ export class Network {
     for (let row = begin; row < end; row += CHUNK_ROWS) {
       const last = Math.min(end, row + CHUNK_ROWS);
       for (const layer of this.#top) layer.forward(row, last);
-      this.#loss(mode, row, last);
+      this.#loss?.(mode, row, last);
     }
+    if (this.#chain) yield* this.#runChain(this.#chain, mode, part);
     if (mode !== 'train') return;
     for (let l = this.#top.length - 1; l >= 0; l--) this.#top[l]!.backward!(begin, end);
     for (let l = this.#sequences.length - 1; l >= 0; l--) {
@@ -191,6 +198,18 @@ export class Network {
       if (layer.by === 'rows') layer.backward!(...(per === 'row' ? rows : places));
       else yield* layer.backward!(part);
     }
+  }
+
+  /** Other members of the team have written places of a part's rows, and read what becomes of them. */
+  *#runChain(chain: ChainLoss, mode: LossMode, part: number): Share {
+    yield* meet(this.#binding, part);
+    const [row0, row1] = this.#view.rowsOf(part);
+    chain.run(mode, row0, row1);
+    if (mode === 'train') yield* meet(this.#binding, part);
+  }
+
+  #packsOf(): Pack[] {
+    return [...this.#layers, ...(this.#chain ? [this.#chain] : [])].flatMap(({ packs }) => packs);
   }
 
   #runGradients(part: number): void {
@@ -235,16 +254,14 @@ export class Network {
   /** The optimizer on every parameter, each unit packed again while it is in the cache. */
   #updates(): WorkGroup[] {
     const packed = new Set<string>();
-    const groups = this.#layers.flatMap(({ packs }) =>
-      packs.map(({ parameters, group }): WorkGroup => {
-        parameters.forEach((name) => packed.add(name));
-        const updates = parameters.flatMap((name) => [
-          bindUpdate(this.#binding, name),
-          ...bindAverage(this.#binding, name),
-        ]);
-        return { ...group, run: inTurn([...updates, group.run]) };
-      }),
-    );
+    const groups = this.#packsOf().map(({ parameters, group }): WorkGroup => {
+      parameters.forEach((name) => packed.add(name));
+      const updates = parameters.flatMap((name) => [
+        bindUpdate(this.#binding, name),
+        ...bindAverage(this.#binding, name),
+      ]);
+      return { ...group, run: inTurn([...updates, group.run]) };
+    });
     const sparse = this.#layers.flatMap((layer) => layer.sparse ?? []);
     const alone = this.plan.parameters
       .filter(({ name }) => !packed.has(name))

@@ -119,8 +119,9 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
 }
 
 /** Most meetings of a team in a phase. */
-export function mostMeetings({ layers, sizes }: NetworkPlan): number {
-  return 2 * layers.reduce((sum, layer) => sum + layer.meetings(sizes.maxSteps), 0);
+export function mostMeetings({ layers, loss, sizes }: NetworkPlan): number {
+  const ofLayers = layers.reduce((sum, layer) => sum + layer.meetings(sizes.maxSteps), 0);
+  return 2 * ofLayers + (loss.meetings ?? 0);
 }
 
 /** A state that rows carry from batch to batch. */

@@ -129,6 +129,8 @@ interface Drawn {
   wishes: Wish[];
   outputs: number;
   smoothing: number;
+  /** Whether the tags of a row are one chain, where tokens have targets. */
+  isChain: boolean;
   /** Of the classes, in turn; none where all weigh the same. */
   weights: number[];
   carries: boolean;
@@ -146,6 +148,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   }),
   outputs: fc.integer({ min: 2, max: WIDEST }),
   // Also in eighths, so that they are exact and no class weighs next to nothing.
+  isChain: fc.boolean(),
   smoothing: fc.constantFrom(0, 0, 0.125, 0.5),
   weights: fc.array(
     fc.integer({ min: 1, max: 20 }).map((eighths) => eighths / 8),
@@ -182,10 +185,12 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
  */
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
-    .map(({ wishes: wished, smoothing, weights, ...rest }) => {
+    .map(({ wishes: wished, smoothing, weights, isChain, ...rest }) => {
       const { vocabulary, outputs, carries } = rest;
       const network = build(wished, vocabulary, outputs, carries);
-      return { ...rest, network, loss: lossOf(outputs, smoothing, weights) };
+      const chain = isChain && network?.layers.at(-1)!.output.per === 'token';
+      const loss = chain ? chainOf(outputs) : lossOf(outputs, smoothing, weights);
+      return { ...rest, network, loss };
     })
     .filter(({ network }) => network !== undefined)
     .map(({ network, loss, carries, lengths, divisions, seed, vocabulary, outputs }) => {
@@ -217,6 +222,12 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
       });
       return { shape, batches, divisions, seed };
     });
+}
+
+/** Tags of which none follows itself but the first. */
+function chainOf(outputs: number): LossDescription {
+  const forbidden = Array.from({ length: outputs - 1 }, (_, i) => (i + 1) * (outputs + 3));
+  return { kind: 'crf', options: { forbidden } };
 }
 
 function lossOf(outputs: number, labelSmoothing: number, weights: number[]): LossDescription {

@@ -5,6 +5,7 @@ import { adagrad } from './adagrad.js';
 import { copyColumns } from './columns.js';
 import { joinTaps, partTaps, windows, windowSum } from './convolution.js';
 import { dropRows, dropWeights } from './drop-weights.js';
+import { crf, crfEnds, crfPack, crfTransitions } from './crf.js';
 import { dropout } from './dropout.js';
 import { gatherRows, rowSquares, spreadRows, tokenSum } from './embedding.js';
 import { gruBackward, gruForward } from './gru.js';
@@ -48,6 +49,10 @@ export const KERNELS: readonly { readonly name: string }[] = [
   partTaps,
   joinTaps,
   softmax,
+  crf,
+  crfPack,
+  crfTransitions,
+  crfEnds,
   adam,
   sgd,
   momentum,

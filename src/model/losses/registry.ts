@@ -1,8 +1,9 @@
 import type { LossKind } from '../loss.js';
+import { crf } from './crf.js';
 import { softmax } from './softmax.js';
 
 /** Every kind of loss. */
-const kinds: readonly LossKind[] = [softmax];
+const kinds: readonly LossKind[] = [softmax, crf];
 
 /** @throws Error for a kind that there is not: configs have been checked */
 export function lossKind(kind: string): LossKind {
