@@ -22,13 +22,15 @@ export function packageVersion(): string {
 
 const packageRoot = findRoot();
 
-/** @throws UserError where this module has been bundled into another file */
+/** @throws UserError where this module has been bundled into a file that is not ours: those of our threads are */
 function findRoot(): string {
   // A bundle has its own place, or none where it is CommonJS.
   const { url } = import.meta as { url?: string };
   const own = url === undefined ? '' : fileURLToPath(url);
-  const place = /^(.*?)(?:[\\/]dist)?[\\/]src[\\/]package-root\.[jt]s$/.exec(own)?.[1];
-  if (place !== undefined && existsSync(path.join(place, 'package.json'))) return place;
+  const place =
+    /^(.*?)(?:[\\/]dist)?[\\/]src[\\/]package-root\.[jt]s$/.exec(own) ??
+    /^(.*)[\\/]dist[\\/]workers[\\/].*\.js$/.exec(own);
+  if (place && existsSync(path.join(place[1]!, 'bin/lockstep.js'))) return place[1]!;
   throw new UserError(
     'lockstep cannot be bundled, since its threads and kernels are files of its own: ' +
       'name it among the packages that your bundler leaves out (with esbuild --external:lockstep)',

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CELLS, layerKind, LAYERS } from '../model/layers/registry.js';
-import { RESIDUAL, type StackLayer } from '../model/stack.js';
+import { RESIDUAL, type StackLayer } from '../model/stack-layers.js';
 import { float32 } from '../tensor/float32.js';
 
 /** What a config says of its network, put together from what each kind of layer says of itself. */

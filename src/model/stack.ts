@@ -9,19 +9,7 @@ import {
   type LossDescription,
   type NetworkShape,
 } from './shape.js';
-
-/** A layer of a stack: a kind that stands there, with its options; or a block. */
-export interface StackLayer {
-  readonly kind: string;
-  readonly [option: string]: unknown;
-}
-
-/** The kind of a block: layers whose input is added to their output. */
-export const RESIDUAL = 'residual';
-
-export interface ResidualBlock extends StackLayer {
-  readonly layers: readonly StackLayer[];
-}
+import { isBlock, RESIDUAL, type StackLayer } from './stack-layers.js';
 
 /** Layers between an embedding and a dense layer. */
 export interface Stack {
@@ -54,22 +42,6 @@ export class StackProblem extends Error {
   ) {
     super(message);
   }
-}
-
-/** Every layer of a stack with its place there, also those within blocks. */
-export function* walkLayers(
-  layers: readonly StackLayer[],
-  path: readonly (string | number)[] = ['layers'],
-): Generator<{ layer: StackLayer; path: readonly (string | number)[] }> {
-  for (const [index, layer] of layers.entries()) {
-    const own = [...path, index];
-    yield { layer, path: own };
-    if (isBlock(layer)) yield* walkLayers(layer.layers, [...own, 'layers']);
-  }
-}
-
-function isBlock(layer: StackLayer): layer is ResidualBlock {
-  return layer.kind === RESIDUAL;
 }
 
 /**

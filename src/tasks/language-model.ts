@@ -1,4 +1,4 @@
-import { walkLayers } from '../model/stack.js';
+import { walkLayers } from '../model/stack-layers.js';
 import type { Task, TaskConfig, TaskProblem } from './task.js';
 
 /** The next token of a text: all rows are one stream, whose pieces go on where those before have ended. */

@@ -1,4 +1,4 @@
-import type { StackLayer } from '../model/stack.js';
+import type { StackLayer } from '../model/stack-layers.js';
 
 /**
  * The contract of tasks. What is learned comes down to four questions, and each is answered in one place, here: how rows are

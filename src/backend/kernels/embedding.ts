@@ -1,8 +1,13 @@
-import ops from 'ndarray-ops';
+import { createRequire } from 'node:module';
 import { PANEL, type DoubleTensor, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows } from './kernel.js';
 import { at, columnsOf, element, setElement } from './operands.js';
 import { bytesOf, pointwise } from './work.js';
+
+/** Loaded where the reference computes, and there alone: threads start sooner without. */
+function loadOps() {
+  return createRequire(import.meta.url)('ndarray-ops') as typeof import('ndarray-ops');
+}
 
 export interface GatherOperands {
   /** [vocabulary, width] */
@@ -93,9 +98,9 @@ export const tokenSum: Kernel<
     ...[at(out), out.stride[0]!, adds ? 1 : 0],
   ],
   call: plainNumbers,
-  reference:
-    ({ gradient, starts, positions, out, adds = false }) =>
-    (distinct0, distinct1, panel0, panel1) => {
+  reference({ gradient, starts, positions, out, adds = false }) {
+    const ops = loadOps();
+    return (distinct0, distinct1, panel0, panel1) => {
       for (let panel = panel0; panel < panel1; panel++) {
         for (let d = distinct0; d < distinct1; d++) {
           const row = out.pick(panel, d, null);
@@ -105,7 +110,8 @@ export const tokenSum: Kernel<
           }
         }
       }
-    },
+    };
+  },
   work: ({ gradient, starts, out, adds }) => ({
     kernel: 'token sum',
     about: gradient,
@@ -136,9 +142,9 @@ export const rowSquares: Kernel<
   name: 'row_squares',
   arguments: ({ matrix, sums }) => [at(matrix), matrix.stride[0]!, matrix.shape[0]!, at(sums)],
   call: plainNumbers,
-  reference:
-    ({ matrix, sums }) =>
-    (rows, block0, block1) => {
+  reference({ matrix, sums }) {
+    const ops = loadOps();
+    return (rows, block0, block1) => {
       for (let block = block0; block < block1; block++) {
         const first = block * PANEL;
         const some = matrix
@@ -146,7 +152,8 @@ export const rowSquares: Kernel<
           .hi(matrix.shape[0]!, Math.min(PANEL, rows - first), PANEL);
         sums.set(block, ops.norm2(some) ** 2);
       }
-    },
+    };
+  },
   work: ({ matrix }) => ({
     kernel: 'row squares',
     about: matrix,

@@ -1,0 +1,31 @@
+/** A stack as configs have it: apart from the kinds of layers, so that a thread which asks about a task loads none. */
+
+/** A layer of a stack: a kind that stands there, with its options; or a block. */
+export interface StackLayer {
+  readonly kind: string;
+  readonly [option: string]: unknown;
+}
+
+/** The kind of a block: layers whose input is added to their output. */
+export const RESIDUAL = 'residual';
+
+export interface ResidualBlock extends StackLayer {
+  readonly layers: readonly StackLayer[];
+}
+
+/** Every layer of a stack with its place there, also those within blocks. */
+export function* walkLayers(
+  layers: readonly StackLayer[],
+  path: readonly (string | number)[] = ['layers'],
+): Generator<{ layer: StackLayer; path: readonly (string | number)[] }> {
+  for (const [index, layer] of layers.entries()) {
+    const own = [...path, index];
+    yield { layer, path: own };
+    if (isBlock(layer)) yield* walkLayers(layer.layers, [...own, 'layers']);
+  }
+}
+
+/** Whether a layer of a stack is a block of layers. */
+export function isBlock(layer: StackLayer): layer is ResidualBlock {
+  return layer.kind === RESIDUAL;
+}
