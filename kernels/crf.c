@@ -18,6 +18,11 @@
 #define MAX_LEVELS 11
 /* No score of tags that may follow each other is as low. */
 #define NEVER -1e30f
+/*
+ * Scores of transitions beyond make a row's loss and probabilities NaN. What float32 has lost of a, less than e^-87 of its sum, can come
+ * back as a share of e^(2 LIMIT - 87) at the most: with 35 below what is rounded. Trained scores stay near 0.
+ */
+#define LIMIT 35.0f
 
 enum crf_mode { CRF_PREDICT = 0, CRF_EVALUATE = 1, CRF_TRAIN = 2 };
 
@@ -280,6 +285,13 @@ void KERNEL(crf)(char *base, const double *args) {
   }
 }
 
+/* e^score; NaN beyond LIMIT. */
+INLINE void exponential(const float scores[VL], float exps[VL]) {
+  vstore(exps, vexp(vload(scores)));
+  for (size_t i = 0; i < VL; i++)
+    if (!(scores[i] >= -LIMIT && scores[i] <= LIMIT)) exps[i] = __builtin_nanf("");
+}
+
 typedef struct {
   double transitions, start, end;
   double classes, scores_stride;
@@ -303,7 +315,7 @@ void KERNEL(crf_pack)(char *base, const double *args) {
       float scores[VL], exps[VL];
       const size_t count = min_size(VL, classes - to);
       for (size_t i = 0; i < VL; i++) scores[i] = i < count ? transitions[from * classes + to + i] : 0.0f;
-      vstore(exps, vexp(vload(scores)));
+      exponential(scores, exps);
       for (size_t i = 0; i < count; i++) {
         const size_t j = to + i;
         exp_to[j / PANEL * stride + from * PANEL + j % PANEL] = exps[i];
@@ -311,11 +323,11 @@ void KERNEL(crf_pack)(char *base, const double *args) {
         best[j / PANEL * stride + from * PANEL + j % PANEL] = scores[i] + rules[j];
       }
     }
-    float exps[VL];
-    vstore(exps, vexp(vset(start[from])));
+    float scores[VL], exps[VL];
+    for (size_t i = 0; i < VL; i++) scores[i] = i == 0 ? start[from] : i == 1 ? end[from] : 0.0f;
+    exponential(scores, exps);
     F32(base, x->exp_start)[from] = exps[0];
-    vstore(exps, vexp(vset(end[from])));
-    F32(base, x->exp_end)[from] = exps[0];
+    F32(base, x->exp_end)[from] = exps[1];
     F32(base, x->best_start)[from] = start[from] + rules[classes];
     F32(base, x->best_end)[from] = end[from] + rules[classes + 1];
   }

@@ -4,9 +4,10 @@
 
 #include "simd.h"
 
-/* ln x of a positive normal number or a NaN, in float64: x = m 2^e, m in [0.7, 1.4], ln m = 2 artanh((m - 1) / (m + 1)). */
+/* ln x of a positive normal number, zero or a NaN, in float64: x = m 2^e, m in [0.7, 1.4], ln m = 2 artanh((m - 1) / (m + 1)). */
 INLINE double natural_log(double x) {
   if (x != x) return x;
+  if (x == 0) return -1.0 / 0.0;
   union {
     double value;
     uint64_t bits;

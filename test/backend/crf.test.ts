@@ -200,18 +200,19 @@ test.each([reference, ...compiled.filter(({ missing }) => missing === undefined)
     const chains = fc.record({
       classes: fc.integer({ min: 2, max: 4 }),
       length: fc.integer({ min: 1, max: 5 }),
-      size: fc.constantFrom(0.5, 2, 8),
+      size: fc.constantFrom(0.5, 2, 8, 200),
+      scoresSize: fc.constantFrom(0.5, 8, 30, 60, 300),
       stream: fc.integer({ min: 1, max: 500 }),
       forbidden: fc.array(fc.boolean(), { minLength: 25, maxLength: 25 }),
     });
     fc.assert(
-      fc.property(chains, ({ classes, length, size, stream, forbidden }) => {
+      fc.property(chains, ({ classes, length, size, scoresSize, stream, forbidden }) => {
         const truth = Array.from({ length }, (_, t) => (stream + t * t) % classes);
         // The first tag may always be, so that there is a way.
         const isForbidden = (from: number, to: number): boolean =>
           from % classes !== 0 && to % classes !== 0 && forbidden[from * 5 + to]!;
         const logits = uniform(size, stream);
-        const scores = uniform(size, stream + 1);
+        const scores = uniform(scoresSize, stream + 1);
         const score = (tags: readonly number[]): number =>
           tags.reduce(
             (sum, tag, t) => {
@@ -228,10 +229,15 @@ test.each([reference, ...compiled.filter(({ missing }) => missing === undefined)
         const most = Math.max(...ways.map((way) => way.score));
         const z = ways.reduce((sum, way) => sum + Math.exp(way.score - most), 0);
         const chain = { classes, lengths: [length], targets: truth, logits, scores, isForbidden };
-        const tolerance = 2e-5 * (1 + size);
+        const tolerance = 2e-5 * (1 + size + scoresSize);
 
         const evaluated = runChain(implementation, chain, 'evaluate');
         const loss = evaluated.losses.reduce((sum, each) => sum + each, 0);
+        // Scores that float32's exponentials cannot hold are said to be none, never answered with another number.
+        if (Number.isNaN(loss)) {
+          expect(scoresSize).toBeGreaterThan(35);
+          return;
+        }
         expect(Math.abs(loss - (most + Math.log(z) - score(truth)))).toBeLessThan(tolerance);
         const best = ways.filter(({ isAllowed }) => isAllowed).map((way) => way.score);
         const found = ways.find(({ tags }) => tags.every((tag, t) => tag === evaluated.tags[t]))!;
