@@ -4,38 +4,17 @@
 
 #include "sequence.h"
 
+/*
+ * A cell is computed in two passes over the rows of a panel: what the second one needs waits for the first one's results,
+ * and the next row's first pass would wait behind it.
+ */
+INLINE void activate(const cell_forward *x, size_t place, size_t rank);
+INLINE void expose(const cell_forward *x, size_t place, size_t rank);
+INLINE void differentiate(const cell_backward *x);
+
 /* Forwards, units whose product fills a tile; backwards one panel a unit. */
 #define FORWARD_UNITS (PANELS == 1 ? 2 : 1)
 #define BACKWARD_UNITS 2
-
-/* The place of every rank's token at step t. */
-INLINE void locate_tokens(char *base, const sequence_args *x, size_t row0, size_t rows, size_t t, int32_t *token) {
-  const int32_t *row_start = I32(base, x->row_start), *places = I32(base, x->token_places);
-  const int32_t *ranked = I32(base, x->ranked) + row0;
-  for (size_t r = 0; r < rows; r++) token[r] = places[row_start[ranked[r]] + (int32_t)t];
-}
-
-/*
- * Puts the state before the first step into the work buffers and behind the tokens. A function of its own: inlined, it
- * would take registers from the loops.
- */
-static __attribute__((noinline)) void begin_states(char *base, const forward_args *x, size_t row0, size_t rows) {
-  const size_t units = (size_t)x->s.units, stride = (size_t)x->s.state_stride;
-  const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
-  const double work[2] = {x->work_hidden, x->work_cell}, kept[2] = {x->s.hidden, x->s.cell};
-  for (size_t u = (size_t)x->share.unit0; u < (size_t)x->share.unit1; u++) {
-    for (size_t r = 0; r < rows; r++) {
-      const size_t row = (size_t)I32(base, x->s.ranked)[row0 + r];
-      const size_t place = u * stride + ((size_t)x->s.tokens + row) * PANEL;
-      UNROLL for (size_t state = 0; state < STATES; state++) {
-        float *to = F32(base, work[state]) + u * work_stride + (row0 + r) * PANEL;
-        if (x->state_in == 0) clear_row(to);
-        else copy_row(to, F32(base, x->state_in) + (state * units + u) * carried + row * PANEL);
-        copy_row(F32(base, kept[state]) + place, to);
-      }
-    }
-  }
-}
 
 /*
  * Sums of the panels of units [first, last): what came from below, and the product with the former hidden state where there is
@@ -135,21 +114,6 @@ INLINE void run_forward(char *base, const double *args) {
   }
 }
 
-/* Fetches what `differentiate` will read of a panel: its lines are far apart, no hardware prefetcher sees them. */
-INLINE void fetch_ahead(char *base, const backward_args *x, size_t u, const int32_t *token, const int32_t *before,
-                        size_t rows) {
-  const size_t gates_stride = (size_t)x->s.gates_stride;
-  const float *state = F32(base, STATES > 1 ? x->s.cell : x->s.hidden) + u * (size_t)x->s.state_stride;
-  for (size_t r = 0; r < rows; r++) {
-    const size_t place = (size_t)token[r] * PANEL;
-    for (size_t gate = 0; gate < PANELS; gate++)
-      PREFETCH(F32(base, x->s.gates) + (PANELS * u + gate) * gates_stride + place);
-    PREFETCH(state + place);
-    PREFETCH(state + (size_t)before[r] * PANEL);
-    if (x->d_hidden != 0) PREFETCH(F32(base, x->d_hidden) + u * (size_t)x->d_hidden_stride + place);
-  }
-}
-
 INLINE void run_backward(char *base, const double *args) {
   const backward_args *x = (const backward_args *)args;
   const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
@@ -158,7 +122,6 @@ INLINE void run_backward(char *base, const double *args) {
   const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
   const size_t places_stride = (size_t)x->s.places_stride;
   const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
-  const int32_t *ranked = I32(base, x->s.ranked) + row0;
   int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *before = token + places_stride;
   float *gates = F32(base, x->s.gates);
   const float *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
@@ -170,10 +133,7 @@ INLINE void run_backward(char *base, const double *args) {
     const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
     float *current = work_gates + t % 2 * PRODUCT_PANELS * units * work_stride;
     locate_tokens(base, &x->s, row0, rows, t, token);
-    if (t > 0)
-      locate_tokens(base, &x->s, row0, rows, t - 1, before);
-    else
-      for (size_t r = 0; r < rows; r++) before[r] = (int32_t)x->s.tokens + ranked[r];
+    locate_former(base, &x->s, row0, rows, t, before);
     product p = {
         .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * units * work_stride,
         .a_stride = work_stride,
@@ -199,17 +159,7 @@ INLINE void run_backward(char *base, const double *args) {
       if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
       for (size_t u = first; u < last; u++) {
         float *d_hidden = work_hidden + (u - first) * work_stride;
-        /* Rows whose last step this is. */
-        for (size_t r = next_rows; r < rows; r++) {
-          float *dh = d_hidden + r * PANEL;
-          if (x->d_last != 0)
-            copy_row(dh, F32(base, x->d_last) + u * (size_t)x->d_last_stride + (size_t)ranked[r] * PANEL);
-          else if (x->d_hidden != 0)
-            copy_row(dh, F32(base, x->d_hidden) + u * d_stride + (size_t)token[r] * PANEL);
-          else
-            clear_row(dh);
-          if (CARRIES) clear_row(work_carried + u * work_stride + r * PANEL);
-        }
+        begin_gradients(base, x, row0, u, token, next_rows, rows, d_hidden, work_carried + u * work_stride);
         for (size_t r = 0; r < rows; r++) {
           const size_t place = (size_t)token[r] * PANEL, place_before = (size_t)before[r] * PANEL;
           differentiate(&(cell_backward){

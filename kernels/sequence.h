@@ -19,8 +19,8 @@
  *   #define STATES 2          what goes from step to step: the hidden state, and with 2 a cell state
  *   #define CARRIES 1         whether differentiate hands something to the step before, besides gradients of sums
  *
- * and, after it has included this file, defines what is declared at its end; then it includes recurrence.h, which has
- * the loops.
+ * and, after it has included this file, defines what recurrence.h declares at its beginning; then it includes that one, which has
+ * the loops. gru_original.c has loops of its own: its steps have two halves, between which a team meets, too.
  */
 #ifndef LOCKSTEP_SEQUENCE_H
 #define LOCKSTEP_SEQUENCE_H
@@ -38,9 +38,14 @@ typedef struct {
   double ranked, counts;             /* int32: row of each rank; active rows of each step */
   double places;                     /* int32 [2 members][rows]: work */
   double places_stride;
+  double inner, inner_stride;        /* with two halves: what the second one multiplies in place of h_{t-1}, [U][tokens][16] */
+  double inner_weights, inner_weights_stride; /* and the packed weights of that, as those above */
 } sequence_args;
 
-/* What changes from call to call: the team's rows, and of its work the units and steps that this call is to do. */
+/*
+ * What changes from call to call: the team's rows, and of its work the units and steps that this call is to do; halves of
+ * steps where these have two.
+ */
 typedef struct {
   double counts_start, steps, row0;
   double unit0, unit1, member;
@@ -76,6 +81,75 @@ INLINE void clear_row(float *to) {
   UNROLL for (int v = 0; v < PV; v++) vstore(to + v * VL, vzero());
 }
 
+/* The place of every rank's token at step t. */
+INLINE void locate_tokens(char *base, const sequence_args *x, size_t row0, size_t rows, size_t t, int32_t *token) {
+  const int32_t *row_start = I32(base, x->row_start), *places = I32(base, x->token_places);
+  const int32_t *ranked = I32(base, x->ranked) + row0;
+  for (size_t r = 0; r < rows; r++) token[r] = places[row_start[ranked[r]] + (int32_t)t];
+}
+
+/* The place of what came before it: the token of step t - 1, or the state behind the tokens. */
+INLINE void locate_former(char *base, const sequence_args *x, size_t row0, size_t rows, size_t t, int32_t *before) {
+  const int32_t *ranked = I32(base, x->ranked) + row0;
+  if (t > 0)
+    locate_tokens(base, x, row0, rows, t - 1, before);
+  else
+    for (size_t r = 0; r < rows; r++) before[r] = (int32_t)x->tokens + ranked[r];
+}
+
+/*
+ * Puts the state before the first step into the work buffers and behind the tokens. A function of its own: inlined, it
+ * would take registers from the loops.
+ */
+static __attribute__((noinline)) void begin_states(char *base, const forward_args *x, size_t row0, size_t rows) {
+  const size_t units = (size_t)x->s.units, stride = (size_t)x->s.state_stride;
+  const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
+  const double work[2] = {x->work_hidden, x->work_cell}, kept[2] = {x->s.hidden, x->s.cell};
+  for (size_t u = (size_t)x->share.unit0; u < (size_t)x->share.unit1; u++) {
+    for (size_t r = 0; r < rows; r++) {
+      const size_t row = (size_t)I32(base, x->s.ranked)[row0 + r];
+      const size_t place = u * stride + ((size_t)x->s.tokens + row) * PANEL;
+      UNROLL for (size_t state = 0; state < STATES; state++) {
+        float *to = F32(base, work[state]) + u * work_stride + (row0 + r) * PANEL;
+        if (x->state_in == 0) clear_row(to);
+        else copy_row(to, F32(base, x->state_in) + (state * units + u) * carried + row * PANEL);
+        copy_row(F32(base, kept[state]) + place, to);
+      }
+    }
+  }
+}
+
+/* Fetches what the way back will read of a panel: its lines are far apart, no hardware prefetcher sees them. */
+INLINE void fetch_ahead(char *base, const backward_args *x, size_t u, const int32_t *token, const int32_t *before,
+                        size_t rows) {
+  const size_t gates_stride = (size_t)x->s.gates_stride;
+  const float *state = F32(base, STATES > 1 ? x->s.cell : x->s.hidden) + u * (size_t)x->s.state_stride;
+  for (size_t r = 0; r < rows; r++) {
+    const size_t place = (size_t)token[r] * PANEL;
+    for (size_t gate = 0; gate < PANELS; gate++)
+      PREFETCH(F32(base, x->s.gates) + (PANELS * u + gate) * gates_stride + place);
+    PREFETCH(state + place);
+    PREFETCH(state + (size_t)before[r] * PANEL);
+    if (x->d_hidden != 0) PREFETCH(F32(base, x->d_hidden) + u * (size_t)x->d_hidden_stride + place);
+  }
+}
+
+/* Gradients of a panel of the hidden states of ranks [first, rows), whose last step this is. */
+INLINE void begin_gradients(char *base, const backward_args *x, size_t row0, size_t u, const int32_t *token, size_t first,
+                            size_t rows, float *d_hidden, float *carried) {
+  const int32_t *ranked = I32(base, x->s.ranked) + row0;
+  for (size_t r = first; r < rows; r++) {
+    float *dh = d_hidden + r * PANEL;
+    if (x->d_last != 0)
+      copy_row(dh, F32(base, x->d_last) + u * (size_t)x->d_last_stride + (size_t)ranked[r] * PANEL);
+    else if (x->d_hidden != 0)
+      copy_row(dh, F32(base, x->d_hidden) + u * (size_t)x->d_hidden_stride + (size_t)token[r] * PANEL);
+    else
+      clear_row(dh);
+    if (CARRIES) clear_row(carried + r * PANEL);
+  }
+}
+
 /* One panel of units, forwards: places by token, sums and work buffers by rank. */
 typedef struct {
   float *gate, *cell, *hidden; /* what is kept for the way back */
@@ -96,13 +170,5 @@ typedef struct {
   float *work_gate; /* gradients of the sums that have a product */
   size_t work_stride;
 } cell_backward;
-
-/*
- * A cell is computed in two passes over the rows of a panel: what the second one needs waits for the first one's results,
- * and the next row's first pass would wait behind it.
- */
-INLINE void activate(const cell_forward *x, size_t place, size_t rank);
-INLINE void expose(const cell_forward *x, size_t place, size_t rank);
-INLINE void differentiate(const cell_backward *x);
 
 #endif

@@ -8,6 +8,8 @@
   X(lstm_backward)         \
   X(gru_forward)           \
   X(gru_backward)          \
+  X(gru_original_forward)  \
+  X(gru_original_backward) \
   X(rnn_forward)           \
   X(rnn_backward)          \
   X(rnn_relu_forward)      \

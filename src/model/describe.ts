@@ -4,6 +4,7 @@ import { lossKind } from './losses/registry.js';
 import { elementsOf, type Parameter } from './parameters.js';
 import { TOKENS, type LayerDescription, type NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
+import type { Recurrence } from './work/teams.js';
 
 /** A network's layers, described. */
 export interface DescribedNetwork {
@@ -98,6 +99,6 @@ export function flopsPerStep(shape: NetworkShape, tokens: number, rows: number):
 }
 
 /** What the choice of teams depends on. */
-export function recurrencesOf(shape: NetworkShape): { units: number; gates: number }[] {
+export function recurrencesOf(shape: NetworkShape): Recurrence[] {
   return describeNetwork(shape).layers.flatMap(({ recurrences = [] }) => recurrences);
 }

@@ -1,38 +1,19 @@
 import { dropWeights } from '../backend/kernels/drop-weights.js';
-import { pack } from '../backend/kernels/pack.js';
-import type { RowMap } from '../backend/kernels/rows.js';
-import type { BufferSpec, HeapPlan } from '../tensor/heap.js';
+import type { BufferSpec, Tensor } from '../tensor/heap.js';
 import { streamOf } from '../tensor/random.js';
 import { bindParameter, type Binding, type RowKernel } from './binding.js';
-import { planPacked, type PackedWeight } from './packed-weight.js';
-import type { Parameter } from './parameters.js';
 
-/**
+/*
  * A weight of which single elements are dropped in training (DropConnect: Wan et al. 2013; of recurrent weights: Merity et al. 2017):
  * drawn anew in every step, before it, by the parameter's name and each element's place. What is left lies beside the weight, which the
  * optimizer moves and evaluation reads.
  */
-export interface DroppedWeight {
-  /** Like the weight. */
-  value: BufferSpec;
-  packed: PackedWeight;
-}
-
-export function planDropped(
-  heap: HeapPlan,
-  { name, shape }: Parameter,
-  outputs: number,
-): DroppedWeight {
-  return {
-    value: heap.tensor(`dropped ${name}`, shape),
-    packed: planPacked(heap, `dropped ${name}`, outputs, shape[1]!),
-  };
-}
 
 /**
  * Binds what draws the weight of a step, and what of its gradient becomes the parameter's.
  *
- * @param dropped.map of rows to panels of the packed weight
+ * @param dropped.left where what is left of it in the step under way lies, like the weight
+ * @param dropped.pack packs units of that
  * @param dropped.biases whose gradients are formed with the weight's
  */
 export function bindDropped(
@@ -40,23 +21,18 @@ export function bindDropped(
   dropped: {
     name: string;
     rate: number;
-    weight: DroppedWeight;
-    map: RowMap;
+    left: BufferSpec;
+    pack: (left: Tensor) => RowKernel;
     biases: readonly string[];
   },
 ): { draw: RowKernel; mask: RowKernel } {
   const { backend, heap, sizes, settings } = binding;
-  const { name, rate, weight, map, biases } = dropped;
+  const { name, rate, biases } = dropped;
   const { value, rows, gradient, squares } = bindParameter(binding, name);
-  const left = heap.tensor(weight.value);
+  const left = heap.tensor(dropped.left);
   const mask = { rate, seed: sizes.seed, stream: streamOf(name), step: settings };
   const drop = backend.bind(dropWeights, { weight: value, out: left, rows, ...mask });
-  const repack = backend.bind(pack, {
-    weight: left,
-    rows: map,
-    forward: heap.tensor(weight.packed.forward),
-    backward: heap.tensor(weight.packed.backward),
-  });
+  const repack = dropped.pack(left);
   const bias = biases[0] && {
     values: bindParameter(binding, biases[0]).gradient!,
     copies: biases.length,

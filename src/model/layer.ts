@@ -8,7 +8,7 @@ import type { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
 import type { WorkGroup } from './work/shares.js';
-import type { Share } from './work/teams.js';
+import type { Recurrence, Share } from './work/teams.js';
 
 /**
  * The contract of layers. A kind of layer is one file below layers/ that says everything about it; the network knows none by
@@ -141,7 +141,7 @@ export interface Layer<Inputs = BoundSignal> {
   /** Whether it reads rows from the last token to the first. */
   reverses?: boolean;
   /** What the choice of teams depends on; of recurrent layers alone. */
-  recurrences?: { units: number; gates: number }[];
+  recurrences?: Recurrence[];
   /** Most meetings of a team in one pass, forwards and backwards. */
   meetings(steps: number): number;
   /** Multiply-adds forwards, in the usual count: look-ups and pointwise work are free, short cuts not taken. */

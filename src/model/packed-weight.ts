@@ -1,7 +1,7 @@
 import { pack, packBias as packBiases } from '../backend/kernels/pack.js';
 import type { RowMap } from '../backend/kernels/rows.js';
-import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
-import { bindParameter, type Binding } from './binding.js';
+import { PANEL, panelsOf, type BufferSpec, type HeapPlan, type Tensor } from '../tensor/heap.js';
+import { bindParameter, type Binding, type RowKernel } from './binding.js';
 import type { Pack } from './layer.js';
 
 /** A weight in the panels that products read. */
@@ -25,27 +25,25 @@ export function planPacked(
   };
 }
 
-/** @param map of the parameter's rows to panels of the packed weight, if it is not the one of its sums */
-export function packWeight(
-  binding: Binding,
-  name: string,
-  packed: PackedWeight,
-  map?: RowMap,
-): Pack {
-  const { backend, heap } = binding;
+/** Binds the packing of a weight's units. */
+export function bindPack(
+  { backend, heap }: Binding,
+  weight: Tensor,
+  rows: RowMap,
+  { forward, backward }: PackedWeight,
+): RowKernel {
+  return backend.bind(pack, {
+    ...{ weight, rows },
+    forward: heap.tensor(forward),
+    backward: heap.tensor(backward),
+  });
+}
+
+export function packWeight(binding: Binding, name: string, packed: PackedWeight): Pack {
   const { value, rows, units } = bindParameter(binding, name);
   return {
     parameters: [name],
-    group: {
-      units,
-      cost: value.shape[1]!,
-      run: backend.bind(pack, {
-        weight: value,
-        rows: map ?? rows,
-        forward: heap.tensor(packed.forward),
-        backward: heap.tensor(packed.backward),
-      }),
-    },
+    group: { units, cost: value.shape[1]!, run: bindPack(binding, value, rows, packed) },
   };
 }
 

@@ -1,3 +1,4 @@
+import { gruOriginalBackward, gruOriginalForward } from '../../src/backend/kernels/gru-original.js';
 import { gruBackward, gruForward } from '../../src/backend/kernels/gru.js';
 import { lstmBackward, lstmForward } from '../../src/backend/kernels/lstm.js';
 import {
@@ -16,7 +17,7 @@ import { PANEL, panelsOf, type Tensor } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { EPSILON, uniform, type Fill, type Workbench } from './workbench.js';
 
-/** A kind of layer: its kernels, its panels for each 16 units, and those of them that are a product's. */
+/** A kind of layer: its kernels, its panels for each 16 units, and those of them that are a product's with h_{t−1}. */
 interface Kind {
   name: string;
   forward: typeof lstmForward;
@@ -26,6 +27,8 @@ interface Kind {
   states: number;
   /** Panels between −1 and 1; others of what forward keeps are between 0 and 1. */
   signed: number[];
+  /** Whether steps have two halves, the second with a product of its own. */
+  halves?: true;
 }
 
 const lstm: Kind = {
@@ -40,6 +43,10 @@ const lstm: Kind = {
 const gru: Kind = {
   ...{ name: 'gru', forward: gruForward, backward: gruBackward },
   ...{ panels: 4, products: 3, states: 1, signed: [2, 3] },
+};
+const gruOriginal: Kind = {
+  ...{ name: 'original gru', forward: gruOriginalForward, backward: gruOriginalBackward },
+  ...{ panels: 3, products: 2, states: 1, signed: [2], halves: true },
 };
 const rnn: Kind = {
   ...{ name: 'rnn', forward: rnnForward, backward: rnnBackward },
@@ -95,7 +102,7 @@ function layOut(
   kind: Kind,
   hidden: number,
   { lengths, shares, members = 1 }: Batch,
-  fills: { gates?: Fill; hidden?: Fill; cell?: Fill; weights: Tensor },
+  fills: { gates?: Fill; hidden?: Fill; cell?: Fill; weights: Tensor; inner: Tensor },
 ): {
   sequence: SequenceOperands;
   forwards: (call: SequenceCall) => () => void;
@@ -124,6 +131,9 @@ function layOut(
       cell: bench.panels('cell', tokens + rows, hidden, fills.cell),
     }),
     weights: fills.weights,
+    ...(kind.halves && {
+      inner: { values: bench.panels('inner', tokens, hidden), weights: fills.inner },
+    }),
     rowStart: bench.indices('row start', rowStart),
     // Any places will do: here the tokens lie back to front.
     tokenPlaces: bench.indices(
@@ -140,7 +150,8 @@ function layOut(
   };
   // Who computes which rows is no result, and work buffers mean nothing afterwards.
   for (const name of ['ranked', 'counts', 'places']) bench.allow(name, Infinity);
-  /** Step t of all units. */
+  const halves = kind.halves ? 2 : 1;
+  /** Step t of all units, or a half of one. */
   const step = (call: SequenceCall, share: SequenceShare, t: number): void => {
     for (let member = 0; member < members; member++) {
       const unit0 = Math.floor((member * units) / members);
@@ -152,14 +163,14 @@ function layOut(
     sequence,
     forwards: (call) => () => {
       for (const share of whole) {
-        if (members === 1) call(share, -1, share.steps);
-        else for (let t = -1; t < share.steps; t++) step(call, share, t);
+        if (members === 1) call(share, -1, halves * share.steps);
+        else for (let t = -1; t < halves * share.steps; t++) step(call, share, t);
       }
     },
     backwards: (call) => () => {
       for (const share of whole) {
-        if (members === 1) call(share, 0, share.steps);
-        else for (let t = share.steps - 1; t >= 0; t--) step(call, share, t);
+        if (members === 1) call(share, 0, halves * share.steps);
+        else for (let t = halves * share.steps - 1; t >= 0; t--) step(call, share, t);
       }
     },
     tokens,
@@ -208,6 +219,12 @@ function forwardCase(
           kind.products * units * PANEL,
           gateFill(inside, hidden, kind.products),
         ),
+        inner: bench.panels(
+          'inner weights',
+          units * PANEL,
+          units * PANEL,
+          gateFill(inside, hidden, 1),
+        ),
       });
       const product = bench.panels('projected', distinct, columns, input);
       const places = Array.from({ length: tokens }, (_, i) => (i * 5 + 2) % distinct);
@@ -218,7 +235,8 @@ function forwardCase(
       // Every step adds H roundings of sums below 8 to what the steps before it left; σ and tanh shrink errors.
       const tolerance = Math.max(...batch.lengths) * (hidden + 8) * 8 * EPSILON;
       const stateOut = bench.panels('state out', rows, kind.states * units * PANEL);
-      for (const buffer of ['gates', 'hidden', 'state out']) bench.allow(buffer, tolerance);
+      for (const buffer of ['gates', 'hidden', 'state out', ...(kind.halves ? ['inner'] : [])])
+        bench.allow(buffer, tolerance);
       if (kind.states > 1) bench.allow('cell', tolerance);
       const call = bench.backend.bind(kind.forward, {
         ...sequence,
@@ -262,6 +280,7 @@ function backwardCase(
         hidden: uniform(1, 6),
         cell: uniform(1.5, 2),
         weights: bench.panels('weights', kind.products * units * PANEL, hidden, inside),
+        inner: bench.panels('inner weights', units * PANEL, hidden, uniform(bound, 7)),
       });
       const dHidden = bench.panels('d hidden', tokens, hidden, uniform(1, 4));
       const dLast = bench.panels('d last', rows, hidden, uniform(1, 5));
@@ -273,7 +292,7 @@ function backwardCase(
         work: workOf(bench, rows, {
           hidden: 2 * MOST_MEMBERS,
           cell: units,
-          gates: 2 * kind.products * units,
+          gates: (2 * kind.products + (kind.halves ? 1 : 0)) * units,
         }),
       });
       return backwards(call);
@@ -282,7 +301,7 @@ function backwardCase(
 }
 
 const widths = [7, 16, 20, 33, 64];
-describe.each([lstm, gru, rnn, rnnRelu])('$name', (kind) => {
+describe.each([lstm, gru, gruOriginal, rnn, rnnRelu])('$name', (kind) => {
   describeContract('recurrence', [
     ...widths.flatMap((hidden) => [
       forwardCase(kind, 'ragged', hidden, ragged, { carried: true }),

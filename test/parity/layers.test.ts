@@ -14,7 +14,7 @@ import {
   setParameters,
 } from './fixture.js';
 
-/** What another program computed in float64 (scripts/pytorch_layers.py). */
+/** What other programs computed in float64 (scripts/pytorch_layers.py, scripts/onnx_gru.py). */
 interface LayersCase {
   vocabulary: number;
   layers: LayerDescription[];
@@ -34,7 +34,7 @@ const cases = readdirSync(folder).map((file) => ({
 /* As in pytorch.test.ts: roundings of float32 leave some 1e-6, a wrong term 1e-2 or more. */
 const tolerance = { native: 2e-5, wasm: 2e-5, reference: 1e-9 };
 
-onEachBackend('agrees with PyTorch', (name) => {
+onEachBackend('agrees with PyTorch and ONNX', (name) => {
   it.each(cases)('in loss and every gradient of $name', async ({ given }) => {
     const batch = rawBatch(given.tokens, given.labels);
     const shape = {

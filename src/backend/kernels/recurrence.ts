@@ -5,6 +5,7 @@ import { referenceBackward, referenceForward } from './sequence-reference.js';
 import type {
   BackwardOperands,
   Cell,
+  CellKernels,
   ForwardOperands,
   SequenceArguments,
   SequenceCall,
@@ -15,7 +16,24 @@ import { bytesOf } from './work.js';
 
 /** Some or all time steps of one layer of a kind, forwards, for some rows and hidden units. */
 export function forwardKernel(cell: Cell): Kernel<ForwardOperands, SequenceArguments> {
-  const products = cell.productPanels.length;
+  return defineForward(kernelsOf(cell), (o) => referenceForward(cell, o));
+}
+
+/** The same backwards: turns what forward kept into the gradients of the sums. */
+export function backwardKernel(cell: Cell): Kernel<BackwardOperands, SequenceArguments> {
+  return defineBackward(kernelsOf(cell), (o) => referenceBackward(cell, o));
+}
+
+function kernelsOf({ name, panels, productPanels, states }: Cell): CellKernels {
+  return { name, panels, products: productPanels.length, states, halves: 1 };
+}
+
+/** A kernel forwards, with a reference of its own. */
+export function defineForward(
+  cell: CellKernels,
+  reference: (o: ForwardOperands) => SequenceCall,
+): Kernel<ForwardOperands, SequenceArguments> {
+  const { products } = cell;
   return {
     name: `${cell.name}_forward`,
     arguments: (o) => {
@@ -28,13 +46,13 @@ export function forwardKernel(cell: Cell): Kernel<ForwardOperands, SequenceArgum
       ];
     },
     call: shareNumbers,
-    reference: (o) => referenceForward(cell, o),
+    reference,
     work: (o) => ({
       kernel: `${cell.name} forward`,
       about: o.weights,
       changes: o.projected ? [] : [o.gates],
       of(share, step0, step1) {
-        const { tokens } = countTokens(o, share, step0, step1);
+        const { tokens } = countTokens(cell, o, share, step0, step1);
         const hidden = columnsOf(o.hidden);
         const distinct = o.projected ? Math.min(tokens, o.projected.product.shape[1]!) : tokens;
         const units = (share.unit1 - share.unit0) * PANEL;
@@ -50,9 +68,12 @@ export function forwardKernel(cell: Cell): Kernel<ForwardOperands, SequenceArgum
   };
 }
 
-/** The same backwards: turns what forward kept into the gradients of the sums. */
-export function backwardKernel(cell: Cell): Kernel<BackwardOperands, SequenceArguments> {
-  const products = cell.productPanels.length;
+/** The same backwards. */
+export function defineBackward(
+  cell: CellKernels,
+  reference: (o: BackwardOperands) => SequenceCall,
+): Kernel<BackwardOperands, SequenceArguments> {
+  const { products } = cell;
   return {
     name: `${cell.name}_backward`,
     arguments: (o) => {
@@ -64,13 +85,13 @@ export function backwardKernel(cell: Cell): Kernel<BackwardOperands, SequenceArg
       ];
     },
     call: shareNumbers,
-    reference: (o) => referenceBackward(cell, o),
+    reference,
     work: (o) => ({
       kernel: `${cell.name} backward`,
       about: o.weights,
       changes: [o.gates],
       of(share, step0, step1) {
-        const { tokens, rows, rowsAfter } = countTokens(o, share, step0, step1);
+        const { tokens, rows, rowsAfter } = countTokens(cell, o, share, step0, step1);
         const hidden = columnsOf(o.hidden);
         // Nothing comes back to the rows' last steps.
         const last = rows - rowsAfter;
@@ -95,6 +116,8 @@ function sequenceArguments(o: SequenceOperands): number[] {
     ...[at(o.weights), o.weights.stride[0]!, o.hidden.shape[0]!, tokens],
     ...[at(o.rowStart), at(o.tokenPlaces), at(o.ranked), at(o.counts)],
     ...[at(o.places), o.places.stride[0]!],
+    ...[maybe(o.inner?.values), o.inner?.values.stride[0] ?? 0],
+    ...[maybe(o.inner?.weights), o.inner?.weights.stride[0] ?? 0],
   ];
 }
 
@@ -113,19 +136,24 @@ function shareNumbers({ block, first, run }: CallSite): SequenceCall {
   };
 }
 
-/** Tokens of a worker's share of a sequence in some steps, rows in the first and in the one behind the last of these. */
+/**
+ * Tokens of a worker's share of a sequence in some steps, half of them where these are halves of steps; rows in the first and in
+ * the one behind the last of these.
+ */
 function countTokens(
+  { halves }: CellKernels,
   { counts }: SequenceOperands,
   { countsStart, steps }: SequenceShare,
   step0: number,
   step1: number,
 ): { tokens: number; rows: number; rowsAfter: number } {
   const from = Math.max(step0, 0);
+  const rowsAt = (step: number): number => counts.get(countsStart + Math.floor(step / halves));
   let tokens = 0;
-  for (let t = from; t < step1; t++) tokens += counts.get(countsStart + t);
+  for (let step = from; step < step1; step++) tokens += rowsAt(step) / halves;
   return {
     tokens,
-    rows: step1 > from ? counts.get(countsStart + from) : 0,
-    rowsAfter: step1 < steps ? counts.get(countsStart + step1) : 0,
+    rows: step1 > from ? rowsAt(from) : 0,
+    rowsAfter: step1 < steps * halves ? rowsAt(step1) : 0,
   };
 }

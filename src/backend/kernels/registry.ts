@@ -8,6 +8,7 @@ import { dropRows, dropWeights } from './drop-weights.js';
 import { crf, crfEnds, crfPack, crfTransitions } from './crf.js';
 import { dropout } from './dropout.js';
 import { gatherRows, rowSquares, spreadRows, tokenSum } from './embedding.js';
+import { gruOriginalBackward, gruOriginalForward } from './gru-original.js';
 import { gruBackward, gruForward } from './gru.js';
 import { layerNormBackward, layerNormForward, layerNormGradient } from './layer-norm.js';
 import { softmax } from './loss.js';
@@ -29,6 +30,8 @@ export const KERNELS: readonly { readonly name: string }[] = [
   lstmBackward,
   gruForward,
   gruBackward,
+  gruOriginalForward,
+  gruOriginalBackward,
   rnnForward,
   rnnBackward,
   rnnReluForward,

@@ -1,4 +1,4 @@
-import { PANEL } from '../../tensor/heap.js';
+import { PANEL, type Tensor } from '../../tensor/heap.js';
 import { dot, element, setElement } from './operands.js';
 import type {
   BackwardOperands,
@@ -6,14 +6,13 @@ import type {
   ForwardOperands,
   SequenceCall,
   SequenceOperands,
+  SequenceShare,
 } from './sequence.js';
 
 /** A recurrent layer's steps in plain TypeScript, around one unit of a cell. */
 export function referenceForward(cell: Cell, o: ForwardOperands): SequenceCall {
   const panels = o.hidden.shape[0]!;
   const states = [o.hidden, o.cell].slice(0, cell.states);
-  const carried = (state: number, row: number, u: number): number =>
-    o.stateIn ? o.stateIn.get(state * panels + Math.floor(u / PANEL), row, u % PANEL) : 0;
   const sumOf = (token: number, previous: number, u: number, panel: number): number => {
     const column = columnOf(u, panel, cell.panels);
     const sum = o.projected
@@ -23,16 +22,9 @@ export function referenceForward(cell: Cell, o: ForwardOperands): SequenceCall {
     if (product < 0) return sum;
     return dot(sum, o.hidden, previous, o.weights, columnOf(u, product, cell.productPanels.length));
   };
-  return ({ countsStart, steps, row0, unit0, unit1 }, step0, step1) => {
-    const started = steps > 0 && step0 < 0 ? o.counts.get(countsStart) : 0;
-    for (let r = 0; r < started; r++) {
-      const row = o.ranked.get(row0 + r);
-      for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
-        states.forEach((state, i) => {
-          setElement(state!, initialPlace(o, row), u, carried(i, row, u));
-        });
-      }
-    }
+  return (share, step0, step1) => {
+    const { countsStart, row0, unit0, unit1 } = share;
+    if (step0 < 0) beginStates(o, cell.states, share);
     for (let t = Math.max(step0, 0); t < step1; t++) {
       for (let r = 0; r < o.counts.get(countsStart + t); r++) {
         const row = o.ranked.get(row0 + r);
@@ -59,26 +51,7 @@ export function referenceForward(cell: Cell, o: ForwardOperands): SequenceCall {
 
 /** The same backwards; sums' gradients take the place of what forward kept. */
 export function referenceBackward(cell: Cell, o: BackwardOperands): SequenceCall {
-  const panels = o.hidden.shape[0]!;
-  const products = cell.productPanels.length;
-  /** What comes back to a hidden state through the sums of the step behind. */
-  const throughSums = (next: number, u: number): number => {
-    let sum = 0;
-    for (let v = 0; v < panels; v++) {
-      for (const [product, panel] of cell.productPanels.entries()) {
-        const first = (v * products + product) * PANEL;
-        // Places in the data, as in `dot`, for the same reason.
-        const gradients = o.gates.index(v * cell.panels + panel, next, 0);
-        const weights = o.weights.index(Math.floor(u / PANEL), first, u % PANEL);
-        for (let lane = 0; lane < PANEL; lane++) {
-          sum +=
-            o.gates.data[gradients + lane]! *
-            o.weights.data[weights + lane * o.weights.stride[1]!]!;
-        }
-      }
-    }
-    return sum;
-  };
+  const units = { panels: cell.panels, products: cell.productPanels };
   return ({ countsStart, steps, row0, unit0, unit1 }, step0, step1) => {
     for (let t = step1 - 1; t >= step0; t--) {
       const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
@@ -89,7 +62,9 @@ export function referenceBackward(cell: Cell, o: BackwardOperands): SequenceCall
         for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
           let dHidden = o.dHidden ? element(o.dHidden, token, u) : 0;
           if (isLast && o.dLast) dHidden = element(o.dLast, row, u);
-          if (!isLast) dHidden += throughSums(placeAt(o, row, t + 1), u);
+          if (!isLast) {
+            dHidden += throughSums(o.gates, o.weights, units, placeAt(o, row, t + 1), u);
+          }
           const kept = Array.from({ length: cell.panels }, (_, panel) =>
             element(o.gates, token, columnOf(u, panel, cell.panels)),
           );
@@ -111,13 +86,61 @@ export function referenceBackward(cell: Cell, o: BackwardOperands): SequenceCall
   };
 }
 
+/** Puts the state before the first step of a share's rows behind the tokens. */
+export function beginStates(
+  o: ForwardOperands,
+  count: number,
+  { countsStart, steps, row0, unit0, unit1 }: SequenceShare,
+): void {
+  const panels = o.hidden.shape[0]!;
+  const rows = steps > 0 ? o.counts.get(countsStart) : 0;
+  for (let r = 0; r < rows; r++) {
+    const row = o.ranked.get(row0 + r);
+    for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
+      [o.hidden, o.cell].slice(0, count).forEach((state, i) => {
+        const panel = i * panels + Math.floor(u / PANEL);
+        setElement(state!, initialPlace(o, row), u, o.stateIn?.get(panel, row, u % PANEL) ?? 0);
+      });
+    }
+  }
+}
+
+/**
+ * What comes back to what has been multiplied through sums at a place.
+ *
+ * @param of.panels that each 16 units have in `gates`
+ * @param of.products which of these were added to a product, in the order of the packed weights
+ */
+export function throughSums(
+  gates: Tensor,
+  weights: Tensor,
+  of: { panels: number; products: readonly number[] },
+  place: number,
+  u: number,
+): number {
+  const units = gates.shape[0]! / of.panels;
+  let sum = 0;
+  for (let v = 0; v < units; v++) {
+    for (const [product, panel] of of.products.entries()) {
+      const first = (v * of.products.length + product) * PANEL;
+      // Places in the data, as in `dot`, for the same reason.
+      const gradients = gates.index(v * of.panels + panel, place, 0);
+      const weight = weights.index(Math.floor(u / PANEL), first, u % PANEL);
+      for (let lane = 0; lane < PANEL; lane++) {
+        sum += gates.data[gradients + lane]! * weights.data[weight + lane * weights.stride[1]!]!;
+      }
+    }
+  }
+  return sum;
+}
+
 /** Column of panel `panel` of a hidden unit in a matrix of so many panels for each 16 units. */
-function columnOf(unit: number, panel: number, panels: number): number {
+export function columnOf(unit: number, panel: number, panels: number): number {
   return (Math.floor(unit / PANEL) * panels + panel) * PANEL + (unit % PANEL);
 }
 
 /** Place of a row's token at step t. */
-function placeAt(o: SequenceOperands, row: number, t: number): number {
+export function placeAt(o: SequenceOperands, row: number, t: number): number {
   return o.tokenPlaces.get(o.rowStart.get(row) + t);
 }
 
@@ -127,7 +150,7 @@ function initialPlace(o: SequenceOperands, row: number): number {
 }
 
 /** Place of the state before step t of a row. */
-function placeBefore(o: SequenceOperands, row: number, t: number): number {
+export function placeBefore(o: SequenceOperands, row: number, t: number): number {
   return t > 0 ? placeAt(o, row, t - 1) : initialPlace(o, row);
 }
 

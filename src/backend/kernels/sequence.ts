@@ -19,7 +19,8 @@ export interface SequenceShare {
 
 /**
  * Runs steps [step0, step1), backwards from the last one. Each needs the former step of all units. Step −1 stands for
- * the state before the first one.
+ * the state before the first one. Where a time step has two halves, of which the second needs the first one of all units, these are
+ * what is counted: 2t and 2t + 1.
  */
 export type SequenceArguments = [share: Readonly<SequenceShare>, step0: number, step1: number];
 export type SequenceCall = Call<SequenceArguments>;
@@ -45,6 +46,11 @@ export interface SequenceOperands {
   counts: IndexTensor;
   /** [2 members, rows]: work */
   places: IndexTensor;
+  /**
+   * Where a step has two halves: what the second one multiplies in place of h_{t−1}, [U, places, 16], and the weights of that, packed
+   * as the others.
+   */
+  inner?: { values: Tensor; weights: Tensor };
 }
 
 export interface ForwardOperands extends SequenceOperands {
@@ -66,6 +72,18 @@ export interface BackwardOperands extends SequenceOperands {
   dLast?: Tensor;
   /** [2 W U, rows, 16], [2 members, rows, 16] and [U, rows, 16] */
   work: { gates: Tensor; hidden: Tensor; cell: Tensor };
+}
+
+/** What of a kind of recurrent layer is to be known of its kernels. */
+export interface CellKernels {
+  /** Before _forward and _backward. */
+  name: string;
+  panels: number;
+  /** Panels of W_hh for each 16 units, those of inner weights included. */
+  products: number;
+  states: 1 | 2;
+  /** Of a time step. */
+  halves: 1 | 2;
 }
 
 /** What tells one kind of recurrent layer from others; as its C source says it. */

@@ -6,10 +6,10 @@ import type {
   SequenceArguments,
 } from '../../backend/kernels/sequence.js';
 import type { BufferSpec } from '../../tensor/heap.js';
-import type { DroppedWeight } from '../dropped-weight.js';
 import type { PackedWeight } from '../packed-weight.js';
 import type { Initial, Parameter } from '../parameters.js';
 import type { Signal } from '../signal.js';
+import type { PackedHiddenWeight } from './hidden-weight.js';
 
 /** A kind of cell: what tells one recurrent layer from another. */
 export interface CellKind {
@@ -18,6 +18,11 @@ export interface CellKind {
   /** Which sums the rows of the weights of x_t and of h_{t−1} are added to, of as many side by side. */
   inputRows: RowMap;
   hiddenRows: RowMap;
+  /**
+   * How many of the last blocks of W_hh are multiplied not with h_{t−1} but with what the cell makes of it; none where absent. A time
+   * step then has two halves, since the second one needs the first one of all units.
+   */
+  innerBlocks?: number;
   /** Of the two biases: a value for each block of rows. */
   inputBias: Initial;
   hiddenBias: Initial;
@@ -37,15 +42,17 @@ export interface RecurrentParameters {
 
 export interface RecurrentBuffers {
   inputWeight: PackedWeight;
-  hiddenWeight: PackedWeight;
+  hiddenWeight: PackedHiddenWeight;
   /** With dropped weights: what is left of W_hh in the step under way. */
-  droppedWeight?: DroppedWeight;
+  droppedWeight?: { value: BufferSpec; packed: PackedHiddenWeight };
   bias: BufferSpec;
   /** Where the input is by distinct token: its products, and later what the gradients of its places sum up to. */
   projected?: BufferSpec;
   gates: BufferSpec;
   hidden: BufferSpec;
   cell?: BufferSpec;
+  /** What inner blocks are multiplied with, by token. */
+  inner?: BufferSpec;
   /** By slot. */
   states: BufferSpec[];
   work: {
@@ -65,4 +72,9 @@ export interface PlannedRecurrence {
   /** Share of the weights of h_{t−1} that is dropped in training. */
   weightDropout: number;
   inputPer: Signal['per'];
+}
+
+/** Halves of a time step of a cell, or the step as a whole. */
+export function halvesOf({ innerBlocks = 0 }: CellKind): number {
+  return innerBlocks > 0 ? 2 : 1;
 }

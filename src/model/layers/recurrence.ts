@@ -2,7 +2,6 @@ import type { z } from 'zod';
 import type { Zod } from '../../zod.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
 import { defineLayer, type Layer, type LayerKind } from '../layer.js';
-import { planDropped } from '../dropped-weight.js';
 import { planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform } from '../parameters.js';
 import type { LayerName } from '../shape.js';
@@ -10,8 +9,15 @@ import type { SharedBuffers } from '../shared-buffers.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
 import { largestTeam } from '../work/teams.js';
-import type { CellKind, Direction, RecurrentBuffers, RecurrentParameters } from './cell.js';
+import {
+  halvesOf,
+  type CellKind,
+  type Direction,
+  type RecurrentBuffers,
+  type RecurrentParameters,
+} from './cell.js';
 import { joinDirections, type Merge } from './directions.js';
+import { planHiddenWeight } from './hidden-weight.js';
 import { RecurrentLayer } from './recurrent-layer.js';
 
 /*
@@ -138,16 +144,19 @@ function describe(
     ],
     carried: cell.carries.map((state) => ({ name: `${state}_l${suffix}`, width: hidden })),
     reverses: direction === 'backwards',
-    recurrences: [{ units: panelsOf(hidden), gates: hiddenRows.blocks }],
+    recurrences: [{ units: panelsOf(hidden), gates: hiddenRows.blocks, meetings: halvesOf(cell) }],
     gradientInPlace: true,
-    // After the input product, and after every step and what precedes the first one.
-    meetings: (steps) => steps + 2,
+    // After the input product, and after every step, or half of one, and what precedes the first one.
+    meetings: (steps) => halvesOf(cell) * steps + 2,
     multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
     plan(heap, sizes, shared) {
       const buffers = planBuffers(cell, hidden, input, heap, sizes, shared, `${module} ${suffix}`);
       if (sizes.training && weightDropout > 0) {
-        const outputs = hiddenRows.blocks * panelsOf(hidden) * PANEL;
-        buffers.droppedWeight = planDropped(heap, parameters.hiddenWeight, outputs);
+        const { name: weight, shape } = parameters.hiddenWeight;
+        buffers.droppedWeight = {
+          value: heap.tensor(`dropped ${weight}`, shape),
+          packed: planHiddenWeight(heap, `dropped ${weight}`, cell, hidden),
+        };
       }
       return {
         values: buffers.hidden,
@@ -165,7 +174,7 @@ function describe(
 }
 
 function planBuffers(
-  { inputRows: { of: panels }, hiddenRows, carries }: CellKind,
+  cell: CellKind,
   hidden: number,
   input: Signal,
   heap: HeapPlan,
@@ -173,6 +182,8 @@ function planBuffers(
   shared: SharedBuffers,
   name: string,
 ): RecurrentBuffers {
+  const { carries, innerBlocks = 0 } = cell;
+  const panels = cell.inputRows.of;
   const { maxRows, training } = sizes;
   const units = panelsOf(hidden) * PANEL;
   const places = maxPlaces(sizes);
@@ -182,7 +193,7 @@ function planBuffers(
     heap.panels(`${name} ${what}`, places + maxRows, hidden);
   return {
     inputWeight: planPacked(heap, `${name} input weight`, panels * units, input.width),
-    hiddenWeight: planPacked(heap, `${name} hidden weight`, hiddenRows.blocks * units, hidden),
+    hiddenWeight: planHiddenWeight(heap, `${name} hidden weight`, cell, hidden),
     bias: heap.tensor(`packed ${name} bias`, [panels * units]),
     ...(input.per === 'distinct' && {
       projected: heap.panels(`${name} projected`, mostRows(sizes, input.per), panels * units),
@@ -190,6 +201,7 @@ function planBuffers(
     gates: heap.panels(`${name} gates`, places, panels * units),
     hidden: state('hidden'),
     ...(carries.length > 1 && { cell: state('cell') }),
+    ...(innerBlocks > 0 && { inner: heap.panels(`${name} inner`, places, hidden) }),
     states: Array.from({ length: SLOTS }, (_, slot) =>
       heap.panels(`${name} state ${slot}`, maxRows, carries.length * units),
     ),

@@ -1,13 +1,14 @@
 import { tokenSum } from '../../backend/kernels/embedding.js';
 import { product } from '../../backend/kernels/product.js';
-import { panelOfUnit, withoutGaps } from '../../backend/kernels/rows.js';
+import { panelOfUnit } from '../../backend/kernels/rows.js';
 import type {
   SequenceCall,
   SequenceOperands,
   SequenceShare,
 } from '../../backend/kernels/sequence.js';
-import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
+import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap.js';
 import {
+  bindParameter,
   bindWeightGradient,
   countRows,
   meet,
@@ -21,7 +22,8 @@ import { packBias, packWeight } from '../packed-weight.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
 import { firstPart, teamOf, type Share } from '../work/teams.js';
-import type { PlannedRecurrence } from './cell.js';
+import { halvesOf, type PlannedRecurrence } from './cell.js';
+import { bindHiddenPack, inBlocks } from './hidden-weight.js';
 
 /** A recurrent layer on one thread: the same for every cell. */
 export class RecurrentLayer implements BoundLayer {
@@ -34,6 +36,8 @@ export class RecurrentLayer implements BoundLayer {
 
   readonly #inputPer: Signal['per'];
   readonly #units: number;
+  /** Calls that a time step takes. */
+  readonly #halves: number;
   /** The products with x_t, by token or by distinct token; and their gradient. */
   readonly #project: RowKernel;
   readonly #forward: SequenceCall;
@@ -48,6 +52,7 @@ export class RecurrentLayer implements BoundLayer {
     const { backend, heap, sizes, slot, slotPlan, view, clock } = binding;
     const { inputWeight, hiddenWeight, inputBias, hiddenBias } = parameters;
     this.#inputPer = inputPer;
+    this.#halves = halvesOf(cell);
     const byDistinct = inputPer === 'distinct';
     const reversed = direction === 'backwards';
     const hidden = heap.tensor(buffers.hidden);
@@ -60,7 +65,10 @@ export class RecurrentLayer implements BoundLayer {
 
     // What is left of it in training, all of it elsewhere.
     const dropped = binding.training ? buffers.droppedWeight : undefined;
-    const packedHiddenWeight = dropped?.packed ?? buffers.hiddenWeight;
+    const packed = dropped?.packed ?? buffers.hiddenWeight;
+    const inner = buffers.inner && heap.tensor(buffers.inner);
+    const innerWith = (weights: BufferSpec | undefined): Pick<SequenceOperands, 'inner'> =>
+      inner && weights ? { inner: { values: inner, weights: heap.tensor(weights) } } : {};
     this.#project = backend.bind(product, {
       a: input.value,
       b: heap.tensor(buffers.inputWeight.forward),
@@ -85,7 +93,8 @@ export class RecurrentLayer implements BoundLayer {
     this.#forward = backend.bind(cell.forward, {
       ...sequence,
       work,
-      weights: heap.tensor(packedHiddenWeight.forward),
+      weights: heap.tensor(packed.outer.forward),
+      ...innerWith(packed.inner?.forward),
       ...(projected && {
         projected: { product: projected, rows: heap.indices(slotPlan.distinctOf) },
       }),
@@ -106,7 +115,19 @@ export class RecurrentLayer implements BoundLayer {
     }
     this.packs = [
       packWeight(binding, inputWeight.name, buffers.inputWeight),
-      packWeight(binding, hiddenWeight.name, buffers.hiddenWeight, withoutGaps(cell.hiddenRows)),
+      {
+        parameters: [hiddenWeight.name],
+        group: {
+          units: hiddenWeight.units,
+          cost: hiddenWeight.shape[1]!,
+          run: bindHiddenPack(
+            binding,
+            bindParameter(binding, hiddenWeight.name).value,
+            cell,
+            buffers.hiddenWeight,
+          ),
+        },
+      },
       packBias(binding, [inputBias.name, hiddenBias.name], buffers.bias),
     ];
     if (!binding.training) return;
@@ -123,7 +144,8 @@ export class RecurrentLayer implements BoundLayer {
       backward: backend.bind(cell.backward, {
         ...sequence,
         work,
-        weights: heap.tensor(packedHiddenWeight.backward),
+        weights: heap.tensor(packed.outer.backward),
+        ...innerWith(packed.inner?.backward),
         ...(dHidden && { dHidden }),
         ...(dLast && { dLast }),
       }),
@@ -137,17 +159,27 @@ export class RecurrentLayer implements BoundLayer {
     }
     const isShared = hiddenBias.gradientKind.kind === 'same';
     const biases = isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name];
-    const dHiddenWeight = bindWeightGradient(binding, {
+    const ofHiddenWeight = {
       ...{ weight: hiddenWeight.name, biases },
-      ...{ dOutput: gates, input: hidden, per: 'token' },
+      ...{ dOutput: gates, per: 'token' as const },
+    };
+    const dOuterWeight = bindWeightGradient(binding, {
+      ...{ ...ofHiddenWeight, input: hidden },
       orderInput: heap.indices(reversed ? slotPlan.following : slotPlan.previous),
       runs: heap.indices(reversed ? slotPlan.reversedRuns : slotPlan.runs),
     });
+    const dHiddenWeight = inner
+      ? inBlocks(
+          cell,
+          dOuterWeight,
+          bindWeightGradient(binding, { ...ofHiddenWeight, input: inner }),
+        )
+      : dOuterWeight;
     const drawn =
       dropped &&
       bindDropped(binding, {
-        ...{ name: hiddenWeight.name, rate: weightDropout, weight: dropped },
-        ...{ map: withoutGaps(cell.hiddenRows), biases },
+        ...{ name: hiddenWeight.name, rate: weightDropout, biases, left: dropped.value },
+        pack: (left) => bindHiddenPack(binding, left, cell, dropped.packed),
       });
     if (drawn) {
       const { prepare } = this;
@@ -208,13 +240,13 @@ export class RecurrentLayer implements BoundLayer {
     }
     // Each member multiplied other places than those of its units: what follows the first meeting reads them.
     if (share.isTeam) {
-      for (let t = -1; t < share.steps; t++) {
+      for (let t = -1; t < this.#halves * share.steps; t++) {
         this.#forward(share, t, t + 1);
         clock.lap('recurrence');
         yield* meet(this.binding, part);
       }
     } else {
-      this.#forward(share, -1, share.steps);
+      this.#forward(share, -1, this.#halves * share.steps);
       clock.lap('recurrence');
     }
   }
@@ -225,13 +257,13 @@ export class RecurrentLayer implements BoundLayer {
     const share = this.#shareOf(part);
     if (share.isTeam) {
       yield* meet(this.binding, part);
-      for (let t = share.steps - 1; t >= 0; t--) {
+      for (let t = this.#halves * share.steps - 1; t >= 0; t--) {
         backward(share, t, t + 1);
         clock.lap('recurrence');
         yield* meet(this.binding, part);
       }
     } else {
-      backward(share, 0, share.steps);
+      backward(share, 0, this.#halves * share.steps);
       clock.lap('recurrence');
     }
     if (this.#inputPer !== 'distinct' && dInput) {

@@ -43,28 +43,38 @@ const COSTS = {
   slowest: 1.08,
 } as const;
 
+/** What the choice of teams depends on, of one recurrent layer. */
+export interface Recurrence {
+  /** Panels of 16 hidden units. */
+  units: number;
+  /** Sums for each unit. */
+  gates: number;
+  /** In every time step. */
+  meetings: number;
+}
+
 /**
  * The number of teams that a step is likely to be fastest with. Few rows for each worker mean that all of the
  * recurrent weights are fetched for few multiply-adds, in every time step; a team needs a share of the weights, for
  * more rows, but has to meet.
  *
- * @param recurrences of each recurrent layer: panels of 16 hidden units, and sums for each unit
+ * @param recurrences of each recurrent layer
  * @param rows of a batch
  */
 export function chooseTeams(
-  recurrences: readonly { units: number; gates: number }[],
+  recurrences: readonly Recurrence[],
   rows: number,
   parts: number,
 ): number {
   const cost = (teams: number): number => {
     const members = parts / teams;
     const teamRows = Math.ceil(rows / teams);
-    return recurrences.reduce((sum, { units, gates }) => {
+    return recurrences.reduce((sum, { units, gates, meetings }) => {
       const own = Math.ceil(units / members);
       const weights = gates * 16 * own * 16 * units;
       const fewest = 4 * weights > COSTS.nearBytes ? COSTS.fewRowsFar : COSTS.fewRowsNear;
       const alone = (weights * Math.max(teamRows, fewest)) / COSTS.multiplyAdds;
-      const meeting = COSTS.meeting + COSTS.member * members;
+      const meeting = meetings * (COSTS.meeting + COSTS.member * members);
       return sum + (members > 1 ? alone * COSTS.slowest + meeting : alone);
     }, 0);
   };

@@ -29,7 +29,9 @@ describe('workers', () => {
     ['form several when there are more rows', [512, 512], 80, 16, 8],
     ['work alone in small layers, where meetings would take longest', [32], 32, 4, 4],
   ])('%s', (_promise, hidden, rows, parts, teams) => {
-    const recurrences = hidden.map((units) => ({ units: Math.ceil(units / 16), gates: 4 }));
+    const recurrences = hidden.map((units) => ({
+      ...{ units: Math.ceil(units / 16), gates: 4, meetings: 1 },
+    }));
     expect(chooseTeams(recurrences, rows, parts)).toBe(teams);
   });
 });

@@ -1,0 +1,231 @@
+/*
+ * GRU as it was published (Cho et al. 2014): the reset gate acts before the product.
+ *
+ *   r = sigmoid(..)  z = sigmoid(..)      (.. = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)
+ *   s = r h_{t-1}                         n = tanh(W_in x_t + b_in + W_hn s + b_hn)
+ *   h_t = n + z (h_{t-1} - n)
+ *
+ * The product with s needs r of all units, so that a step has two halves: 2t stands for r and z of step t, 2t + 1 for n and h.
+ * The panels of 16 hidden units are r, z and n; the packed W_hh has those of r and z, W_hn is packed apart, as the inner weights.
+ */
+#define PANELS 3
+#define OUTER_PANELS 2
+#define STATES 1
+#define CARRIES 1 /* the gradient of h_{t-1} in the lines of s and h_t */
+#include "sequence.h"
+
+/* Units of a product of one panel each: as wide as a tile. */
+#define UNITS 2
+
+/* Groups of units to and fro: what was read last in one step is read first in the next, while it is in the cache. */
+INLINE size_t turn(size_t t, size_t group, size_t groups) { return t % 2 == 0 ? group : groups - 1 - group; }
+
+/* r, z and s of ranks [0, rows) of a unit. */
+INLINE void reset(float *r_gate, float *z_gate, const float *r_sum, const float *z_sum, const float *previous, float *inner,
+                  float *work_inner, const int32_t *token, size_t rows) {
+  for (size_t rank = 0; rank < rows; rank++) {
+    UNROLL for (int v = 0; v < PV; v++) {
+      const size_t from = rank * PANEL + (size_t)v * VL, to = (size_t)token[rank] * PANEL + (size_t)v * VL;
+      const vf r = vsigmoid(vload(r_sum + from)), s = vmul(r, vload(previous + from));
+      vstore(r_gate + to, r);
+      vstore(z_gate + to, vsigmoid(vload(z_sum + from)));
+      vstore(inner + to, s);
+      vstore(work_inner + from, s);
+    }
+  }
+}
+
+/* n and h_t of ranks [0, rows) of a unit. */
+INLINE void expose_unit(const float *z_gate, float *n_gate, const float *sum, const float *previous, float *hidden,
+                        float *work_hidden, const int32_t *token, size_t rows) {
+  for (size_t rank = 0; rank < rows; rank++) {
+    UNROLL for (int v = 0; v < PV; v++) {
+      const size_t from = rank * PANEL + (size_t)v * VL, to = (size_t)token[rank] * PANEL + (size_t)v * VL;
+      const vf n = vtanh(vload(sum + from));
+      const vf h = vfma(vload(z_gate + to), vsub(vload(previous + from), n), n);
+      vstore(n_gate + to, n);
+      vstore(hidden + to, h);
+      vstore(work_hidden + from, h);
+    }
+  }
+}
+
+void KERNEL(gru_original_forward)(char *base, const double *args) {
+  const forward_args *x = (const forward_args *)args;
+  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const size_t inner_stride = (size_t)x->s.inner_stride, carried = (size_t)x->carried_stride;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
+  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const size_t work_stride = (size_t)x->work_stride, places_stride = (size_t)x->s.places_stride;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
+  const int32_t *ranked = I32(base, x->s.ranked) + row0;
+  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *from_row = token + places_stride;
+  float *gates = F32(base, x->s.gates), *hidden = F32(base, x->s.hidden), *inner = F32(base, x->s.inner);
+  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
+  float *work_inner = F32(base, x->work_cell) + row0 * PANEL;
+  float *sums = F32(base, x->work_gates) + PANELS * member * work_stride + row0 * PANEL;
+  const float *from = x->projected != 0 ? F32(base, x->projected) : gates;
+  const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : gates_stride;
+  if (steps == 0) return;
+
+  if (x->share.step0 < 0) begin_states(base, x, row0, (size_t)counts[0]);
+  for (size_t half = x->share.step0 < 0 ? 0 : (size_t)x->share.step0; half < (size_t)x->share.step1; half++) {
+    const size_t t = half / 2, rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
+    const float *previous = work_hidden + t % 2 * units * work_stride;
+    float *current = work_hidden + (t + 1) % 2 * units * work_stride;
+    locate_tokens(base, &x->s, row0, rows, t, token);
+    if (x->projected != 0)
+      for (size_t r = 0; r < rows; r++) from_row[r] = I32(base, x->gather)[token[r]];
+    product p = {
+        .c = sums,
+        .c_stride = work_stride,
+        .gather = x->projected != 0 ? from_row : token,
+        .k_panels = units,
+        .start = START_GATHER,
+    };
+    if (half % 2 == 0) {
+      p.a = previous;
+      p.a_stride = work_stride;
+      p.b = F32(base, x->s.weights);
+      p.b_stride = (size_t)x->s.weights_stride;
+      p.from_stride = from_stride;
+      for (size_t n = 0; n < unit1 - unit0; n++) {
+        const size_t u = unit0 + turn(t, n, unit1 - unit0);
+        const size_t next = n + 1 == unit1 - unit0 ? u : unit0 + turn(t, n + 1, unit1 - unit0);
+        /* Panels of the weights count two for each unit, those of what comes from below three. */
+        p.from = from + u * from_stride;
+        p.c_panel = OUTER_PANELS * u;
+        p.next = p.b + OUTER_PANELS * next * p.b_stride;
+        KERNEL(multiply)(&p, 0, rows, OUTER_PANELS * u, OUTER_PANELS * (u + 1));
+        reset(gates + PANELS * u * gates_stride, gates + (PANELS * u + 1) * gates_stride, sums, sums + work_stride,
+              previous + u * work_stride, inner + u * inner_stride, work_inner + u * work_stride, token, rows);
+      }
+      continue;
+    }
+    p.a = work_inner;
+    p.a_stride = work_stride;
+    p.b = F32(base, x->s.inner_weights);
+    p.b_stride = (size_t)x->s.inner_weights_stride;
+    /* Of what comes from below every third panel. */
+    p.from = from + OUTER_PANELS * from_stride;
+    p.from_stride = PANELS * from_stride;
+    const size_t groups = (unit1 - unit0 + UNITS - 1) / UNITS;
+    for (size_t n = 0; n < groups; n++) {
+      const size_t first = unit0 + UNITS * turn(t, n, groups), last = min_size(unit1, first + UNITS);
+      p.c_panel = first;
+      p.next = p.b + (n + 1 == groups ? first : unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
+      KERNEL(multiply)(&p, 0, rows, first, last);
+      for (size_t u = first; u < last; u++) {
+        expose_unit(gates + (PANELS * u + 1) * gates_stride, gates + (PANELS * u + 2) * gates_stride,
+                    sums + (u - first) * work_stride, previous + u * work_stride, hidden + u * state_stride,
+                    current + u * work_stride, token, rows);
+        for (size_t r = next_rows; r < rows; r++)
+          copy_row(F32(base, x->state_out) + u * carried + (size_t)ranked[r] * PANEL, current + u * work_stride + r * PANEL);
+      }
+    }
+  }
+}
+
+/* One row of a panel of units, backwards. */
+typedef struct {
+  float *r, *z, *n; /* in: what forward kept, out: gradients of the sums */
+  const float *previous;
+  const float *d;   /* of h_t, in the other half of s */
+  float *carried;   /* to h_{t-1}, other than through sums */
+  float *work_r, *work_z, *work_n;
+} row_backward;
+
+/* From h_t to n and z. */
+INLINE void differentiate_hidden(const row_backward *x) {
+  UNROLL for (int v = 0; v < PV; v++) {
+    const size_t lane = (size_t)v * VL;
+    const vf one = vset(1.0f), z = vload(x->z + lane), n = vload(x->n + lane);
+    const vf dh = vadd(vload(x->d + lane), vload(x->carried + lane));
+    const vf dn = vmul(vmul(dh, vsub(one, z)), vfnma(n, n, one));
+    const vf dz = vmul(vmul(dh, vsub(vload(x->previous + lane), n)), vmul(z, vsub(one, z)));
+    vstore(x->z + lane, dz);
+    vstore(x->work_z + lane, dz);
+    vstore(x->n + lane, dn);
+    vstore(x->work_n + lane, dn);
+    vstore(x->carried + lane, vmul(dh, z));
+  }
+}
+
+/* From s to r. */
+INLINE void differentiate_reset(const row_backward *x) {
+  UNROLL for (int v = 0; v < PV; v++) {
+    const size_t lane = (size_t)v * VL;
+    const vf one = vset(1.0f), r = vload(x->r + lane), ds = vload(x->d + lane);
+    const vf dr = vmul(vmul(ds, vload(x->previous + lane)), vmul(r, vsub(one, r)));
+    vstore(x->r + lane, dr);
+    vstore(x->work_r + lane, dr);
+    vstore(x->carried + lane, vfma(ds, r, vload(x->carried + lane)));
+  }
+}
+
+void KERNEL(gru_original_backward)(char *base, const double *args) {
+  const backward_args *x = (const backward_args *)args;
+  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const size_t work_stride = (size_t)x->work_stride, places_stride = (size_t)x->s.places_stride;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
+  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
+  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *before = token + places_stride;
+  float *gates = F32(base, x->s.gates);
+  const float *hidden = F32(base, x->s.hidden);
+  /* Gradients of r and z of two steps, and behind them those of n of one. */
+  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
+  float *work_n = work_gates + 2 * OUTER_PANELS * units * work_stride;
+  float *results = F32(base, x->work_hidden) + UNITS * member * work_stride + row0 * PANEL;
+  float *work_carried = F32(base, x->work_carried) + row0 * PANEL;
+
+  for (size_t half = (size_t)x->share.step1; half-- > (size_t)x->share.step0;) {
+    const size_t t = half / 2, rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
+    const int is_reset = half % 2 == 0;
+    float *current = work_gates + t % 2 * OUTER_PANELS * units * work_stride;
+    locate_tokens(base, &x->s, row0, rows, t, token);
+    locate_former(base, &x->s, row0, rows, t, before);
+    product p = {
+        .a = is_reset ? work_n : work_gates + (t + 1) % 2 * OUTER_PANELS * units * work_stride,
+        .a_stride = work_stride,
+        .b = F32(base, is_reset ? x->s.inner_weights : x->s.weights),
+        .b_stride = (size_t)(is_reset ? x->s.inner_weights_stride : x->s.weights_stride),
+        .c = results,
+        .c_stride = work_stride,
+        .from = F32(base, x->d_hidden),
+        .from_stride = (size_t)x->d_hidden_stride,
+        .gather = token,
+        .k_panels = is_reset ? units : OUTER_PANELS * units,
+        .start = is_reset || x->d_hidden == 0 ? START_ZERO : START_GATHER,
+    };
+    const size_t multiplied = is_reset ? rows : next_rows;
+    const size_t groups = (unit1 - unit0 + UNITS - 1) / UNITS;
+    for (size_t n = 0; n < groups; n++) {
+      const size_t first = unit0 + UNITS * turn(t, n, groups), last = min_size(unit1, first + UNITS);
+      p.c_panel = first;
+      p.next = p.b + (n + 1 == groups ? first : unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
+      for (size_t u = first; !is_reset && u < last; u++) fetch_ahead(base, x, u, token, before, rows);
+      if (multiplied > 0) KERNEL(multiply)(&p, 0, multiplied, first, last);
+      for (size_t u = first; u < last; u++) {
+        float *d = results + (u - first) * work_stride, *carried = work_carried + u * work_stride;
+        if (!is_reset) begin_gradients(base, x, row0, u, token, next_rows, rows, d, carried);
+        for (size_t r = 0; r < rows; r++) {
+          float *gate = gates + PANELS * u * gates_stride + (size_t)token[r] * PANEL;
+          const row_backward row = {
+              .r = gate,
+              .z = gate + gates_stride,
+              .n = gate + 2 * gates_stride,
+              .previous = hidden + u * state_stride + (size_t)before[r] * PANEL,
+              .d = d + r * PANEL,
+              .carried = carried + r * PANEL,
+              .work_r = current + OUTER_PANELS * u * work_stride + r * PANEL,
+              .work_z = current + (OUTER_PANELS * u + 1) * work_stride + r * PANEL,
+              .work_n = work_n + u * work_stride + r * PANEL,
+          };
+          if (is_reset) differentiate_reset(&row);
+          else differentiate_hidden(&row);
+        }
+      }
+    }
+  }
+}
