@@ -44,7 +44,7 @@ function referenceForward(o: ForwardOperands): SequenceCall {
         if (half % 2 === 0) {
           const [r, z] = [R, Z].map((gate) => {
             const column = columnOf(u, gate, 2);
-            return sigmoid(dot(below(token, gates[gate]!), o.hidden, previous, o.weights, column));
+            return sigmoid(dot(below(token, gates[gate]), o.hidden, previous, o.weights, column));
           }) as [number, number];
           setElement(o.gates, token, gates[R], r);
           setElement(o.gates, token, gates[Z], z);
