@@ -30,6 +30,7 @@
   X(part_taps)             \
   X(join_taps)             \
   X(softmax)               \
+  X(regression)            \
   X(crf)                   \
   X(crf_pack)              \
   X(crf_transitions)       \

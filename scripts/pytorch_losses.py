@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes losses.json of test/fixtures/pytorch/: the losses of the classifier and the language model that pytorch_fixtures.py has
-made there, at their initial parameters and in float64, with label smoothing and class weights.
+made there, at their initial parameters and in float64, with label smoothing and class weights; and squared and absolute errors of the
+classifier's first logit from standardised numbers.
 
     python3 scripts/pytorch_losses.py && npx prettier --write test/fixtures
 
@@ -10,7 +11,7 @@ import json
 import os
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, l1_loss, mse_loss
 
 from pytorch_model import Model, read_safetensors
 
@@ -23,13 +24,30 @@ CASES = [
     ("classifier", 0.25, WEIGHTS),
     ("language-model", 0.125, None),
 ]
+# What numbers are standardised by, and numbers: exact in float32, too.
+SCALE = {"mean": -1.5, "deviation": 4.0}
+NUMBERS = [2.25, -7.5, 0.125, 31.0, -1.5, 6.75, -0.375, 12.0, 3.0, -20.5]
+
+
+def describe_numbers(name, kind, error):
+    batch, model = open_fixture(name)
+    logits = model.classify(batch["tokens"])[:, 0]
+    numbers = torch.tensor(NUMBERS[: len(logits)], dtype=torch.float64)
+    loss = error(logits, (numbers - SCALE["mean"]) / SCALE["deviation"])
+    loss.backward()
+    return {
+        "fixture": name,
+        "kind": kind,
+        "options": SCALE,
+        "numbers": numbers.tolist(),
+        "loss": loss.item(),
+        "mse": mse_loss(SCALE["mean"] + SCALE["deviation"] * logits, numbers).item(),
+        **gradients(model, 1),
+    }
 
 
 def describe(name, smoothing, weights):
-    folder = os.path.join(FIXTURES, name)
-    with open(os.path.join(folder, "case.json")) as file:
-        batch = json.load(file)["batches"][0]
-    model = Model.of_weights(read_safetensors(os.path.join(folder, "initial.safetensors"))).double()
+    batch, model = open_fixture(name)
     if name == "classifier":
         logits, targets = model.classify(batch["tokens"]), torch.tensor(batch["labels"])
     else:
@@ -38,18 +56,31 @@ def describe(name, smoothing, weights):
     weight = None if weights is None else torch.tensor(weights, dtype=torch.float64)
     loss = cross_entropy(logits, targets, weight, label_smoothing=smoothing)
     loss.backward()
-    norm = torch.sqrt(sum((p.grad ** 2).sum() for p in model.parameters())).item()
     return {
         "fixture": name,
+        "kind": "softmax",
         "options": {"labelSmoothing": smoothing, **({} if weights is None else {"classWeights": weights})},
         "loss": loss.item(),
         "crossEntropy": cross_entropy(logits, targets).item(),
-        "gradNorm": norm,
-        "headBias": model.head.bias.grad.tolist(),
+        **gradients(model, len(model.head.bias)),
     }
+
+
+def open_fixture(name):
+    folder = os.path.join(FIXTURES, name)
+    with open(os.path.join(folder, "case.json")) as file:
+        batch = json.load(file)["batches"][0]
+    return batch, Model.of_weights(read_safetensors(os.path.join(folder, "initial.safetensors"))).double()
+
+
+def gradients(model, outputs):
+    norm = torch.sqrt(sum((p.grad ** 2).sum() for p in model.parameters())).item()
+    return {"gradNorm": norm, "headBias": model.head.bias.grad[:outputs].tolist()}
 
 
 if __name__ == "__main__":
     with open(os.path.join(FIXTURES, "losses.json"), "w") as file:
-        json.dump([describe(*case) for case in CASES], file)
+        numbers = [("squared", mse_loss), ("absolute", l1_loss)]
+        cases = [describe(*case) for case in CASES] + [describe_numbers("classifier", *each) for each in numbers]
+        json.dump(cases, file)
         file.write("\n")

@@ -32,6 +32,8 @@ export interface StartEvent {
   /** Size of the vocabulary, and the names of the classes in id order where there are any. */
   vocabulary: number;
   classes: string[];
+  /** Mean and deviation of the numbers to train on, where rows have numbers. */
+  targetScale?: { mean: number; deviation: number };
   /** Rows of each class to train on, or tokens of each tag, in the same order. */
   classRows: readonly number[];
   /** What has a class each; a row when absent. */
@@ -53,14 +55,20 @@ export interface PrepareEvent {
   storeDir: string;
 }
 
-export interface StepEvent {
+/** How good predictions are, beside the loss. */
+export interface Quality {
+  /** Share of targets predicted rightly; of classes and tokens. */
+  accuracy?: number | undefined;
+  /** Mean squared error in the unit of the targets; of numbers. */
+  mse?: number | undefined;
+}
+
+export interface StepEvent extends Quality {
   type: 'step';
   step: number;
   epoch: number;
-  /** Mean cross-entropy of the batch in nats per target, with label smoothing and class weights. */
+  /** Mean cross-entropy of the batch in nats per target, with label smoothing and class weights; of numbers the mean error, standardised. */
   loss: number;
-  /** Share of targets predicted rightly. */
-  accuracy: number;
   gradNorm: number;
   learningRate: number;
   rows: number;
@@ -72,16 +80,18 @@ export interface StepEvent {
   busy: number;
 }
 
-export interface EvaluationEvent {
+export interface EvaluationEvent extends Quality {
   type: 'evaluation';
   step: number;
   split: string;
   loss: number;
-  accuracy: number;
   /** exp of the mean cross-entropy without label smoothing; for language models. */
   perplexity?: number;
   /** Of whole entities; for taggers. */
   f1?: number;
+  /** Mean size of the errors, and the coefficient of determination; of numbers. */
+  mae?: number;
+  r2?: number;
   targets: number;
   duration: number;
   best: boolean;
@@ -122,7 +132,7 @@ export interface EndEvent {
   step: number;
   duration: number;
   checkpoint: string;
-  best?: { step: number; loss: number; accuracy: number };
+  best?: Quality & { step: number; loss: number };
 }
 
 /**

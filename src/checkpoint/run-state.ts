@@ -24,7 +24,14 @@ const count = z.int().min(0);
 const evaluationsSchema = z.strictObject({
   step: count,
   withoutImprovement: count,
-  best: z.strictObject({ step: count, loss: z.number(), accuracy: z.number() }).optional(),
+  best: z
+    .strictObject({
+      step: count,
+      loss: z.number(),
+      accuracy: z.number().optional(),
+      mse: z.number().optional(),
+    })
+    .optional(),
 });
 
 const stateSchema = z.strictObject({

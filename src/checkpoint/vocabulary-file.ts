@@ -3,23 +3,27 @@ import { tokenizerFromJson } from '../data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../data/tokenizers/serialized.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
+import { type TargetScale, targetScaleSchema } from '../tasks/target-scale.js';
 import { digestText } from './run-state.js';
 
-/** `vocabulary.json` of a run: what its token ids and classes mean. */
+/** `vocabulary.json` of a run: what its token ids and outputs mean. */
 
 const vocabularySchema = z.strictObject({
   tokenizer: serializedTokenizerSchema,
   classes: z.array(z.string()),
+  targetScale: targetScaleSchema.optional(),
 });
 
 export interface Vocabulary {
   tokenizer: Tokenizer;
   classes: readonly string[];
+  /** Of numbers. */
+  targetScale?: TargetScale | undefined;
 }
 
 /** The same vocabulary gives the same text. */
-export function formatVocabulary({ tokenizer, classes }: Vocabulary): string {
-  return `${JSON.stringify({ tokenizer: tokenizer.toJSON(), classes })}\n`;
+export function formatVocabulary({ tokenizer, classes, targetScale }: Vocabulary): string {
+  return `${JSON.stringify({ tokenizer: tokenizer.toJSON(), classes, targetScale })}\n`;
 }
 
 /**
@@ -33,8 +37,8 @@ export function parseVocabulary(file: string, text: string, digest: string): Voc
     );
   }
   try {
-    const { tokenizer, classes } = vocabularySchema.parse(JSON.parse(text));
-    return { tokenizer: tokenizerFromJson(tokenizer), classes };
+    const { tokenizer, ...outputs } = vocabularySchema.parse(JSON.parse(text));
+    return { tokenizer: tokenizerFromJson(tokenizer), ...outputs };
   } catch (error) {
     throw new UserError(`${file}: damaged: expected a vocabulary as lockstep writes it`, {
       cause: error,

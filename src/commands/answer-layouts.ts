@@ -15,7 +15,7 @@ export interface AnswerWriter {
   readonly empty: string;
 }
 
-/** What is added to a row: names of the class and of the probabilities in the order of the classes. */
+/** What is added to a row: names of what is predicted and of the probabilities in the order of the classes. */
 interface Added {
   readonly predicted: string;
   readonly probabilities: readonly string[];
@@ -83,7 +83,7 @@ class CsvAnswers implements AnswerWriter {
 
   #answer(prediction: Prediction | undefined): string[] {
     if (prediction === undefined) return ['', ...this.#added.probabilities.map(() => '')];
-    return [prediction.label, ...prediction.probabilities.map(String)];
+    return [prediction.predicted, ...prediction.probabilities].map(String);
   }
 
   /** Cells in the order of the output's columns. */
@@ -191,18 +191,17 @@ class JsonAnswers implements AnswerWriter {
       const reason = 'reason' in row ? row.reason : '';
       return [
         `${name('predicted')}:null`,
-        `${name('probabilities')}:null`,
+        ...(this.#classes.length > 0 ? [`${name('probabilities')}:null`] : []),
         `${name('error')}:${JSON.stringify(reason)}`,
       ];
     }
+    const predicted = `${name('predicted')}:${JSON.stringify(prediction.predicted)}`;
+    if (this.#classes.length === 0) return [predicted];
     // Not an object of our own: a class may be called __proto__, and digits would come first.
     const byClass = this.#classes.map(
       (each, id) => `${JSON.stringify(each)}:${prediction.probabilities[id]!}`,
     );
-    return [
-      `${name('predicted')}:${JSON.stringify(prediction.label)}`,
-      `${name('probabilities')}:{${byClass.join(',')}}`,
-    ];
+    return [predicted, `${name('probabilities')}:{${byClass.join(',')}}`];
   }
 
   #refuseTaken(row: Example | BadRow, names: readonly string[]): void {

@@ -1,4 +1,5 @@
 import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
+import { taskOf } from '../tasks/registry.js';
 import type { TrainedModel } from './library.js';
 
 /** The rows of an input in their order, each with its answer. */
@@ -10,14 +11,17 @@ export interface Answer {
 }
 
 export interface Prediction {
-  readonly label: string;
-  /** In the order of the model's classes. */
+  /** The name of the class, or the number. */
+  readonly predicted: string | number;
+  /** In the order of the model's classes, where it has some. */
   readonly probabilities: readonly number[];
 }
 
+export type AnsweringModel = Pick<TrainedModel, 'config' | 'classes' | 'classify' | 'regress'>;
+
 /** Answers rows as they arrive, at most `batchSize` at a time: what is there waits for no other row. */
 export async function* answerRows(
-  model: Pick<TrainedModel, 'classes' | 'classify'>,
+  model: AnsweringModel,
   batches: AsyncIterable<RowBatch>,
   batchSize: number,
 ): AsyncGenerator<Answer[], void, undefined> {
@@ -31,24 +35,30 @@ export async function* answerRows(
 }
 
 async function answerBatch(
-  model: Pick<TrainedModel, 'classes' | 'classify'>,
+  model: AnsweringModel,
   rows: readonly (Example | BadRow)[],
 ): Promise<Answer[]> {
   const texts = rows.flatMap((row) => ('text' in row ? [row.text] : []));
-  const found = texts.length === 0 ? [] : await model.classify(texts);
+  const found = texts.length === 0 ? [] : await predict(model, texts);
   let next = 0;
-  return rows.map((row) => {
-    if (!('text' in row)) return { row };
-    const probabilities = found[next++]!;
-    return {
-      row,
-      prediction: {
-        label: model.classes[indexOfLargest(probabilities)]!,
-        // Seven digits are what a float32 holds.
-        probabilities: Array.from(probabilities, (value) => Number(value.toPrecision(7))),
-      },
-    };
-  });
+  return rows.map((row) => ('text' in row ? { row, prediction: found[next++]! } : { row }));
+}
+
+async function predict(model: AnsweringModel, texts: readonly string[]): Promise<Prediction[]> {
+  if (taskOf(model.config.task).target === 'number') {
+    const numbers = await model.regress(texts);
+    return numbers.map((number) => ({ predicted: shorten(number), probabilities: [] }));
+  }
+  const found = await model.classify(texts);
+  return found.map((probabilities) => ({
+    predicted: model.classes[indexOfLargest(probabilities)]!,
+    probabilities: Array.from(probabilities, shorten),
+  }));
+}
+
+/** Seven digits are what a float32 holds. */
+function shorten(value: number): number {
+  return Number(value.toPrecision(7));
 }
 
 function indexOfLargest(values: ArrayLike<number>): number {

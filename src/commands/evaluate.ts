@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js';
-import { formatCount, formatShare } from '../observe/figures.js';
+import { formatCount, formatNumber, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Score } from '../tasks/task.js';
@@ -115,10 +115,20 @@ async function evaluateFiles(
 function describe(result: Evaluation, model: TrainedModel, on: string): string[] {
   const { loss, accuracy, perplexity, targets, confusion, precision, recall, f1, entities } =
     result;
+  const { mse, rmse, mae, r2 } = result;
+  const figures = [
+    ['loss', loss.toFixed(4)],
+    ['accuracy', accuracy === undefined ? undefined : formatShare(accuracy)],
+    ['perplexity', perplexity?.toFixed(3)],
+    ['MSE', mse === undefined ? undefined : formatNumber(mse)],
+    ['RMSE', rmse === undefined ? undefined : formatNumber(rmse)],
+    ['MAE', mae === undefined ? undefined : formatNumber(mae)],
+    ['R²', r2?.toFixed(4)],
+  ].filter(([, value]) => value !== undefined);
   const what = `${taskOf(model.config.task).per}s`;
   const lines = [
     `${model.checkpoint} on ${on}: ${formatCount(targets)} ${what}`,
-    `loss ${loss.toFixed(4)}  accuracy ${formatShare(accuracy)}${perplexity === undefined ? '' : `  perplexity ${perplexity.toFixed(3)}`}`,
+    figures.map((each) => each.join(' ')).join('  '),
   ];
   if (precision !== undefined && recall !== undefined && f1 !== undefined) {
     lines.push(

@@ -1,6 +1,6 @@
 import { formatCount, formatShare } from '../observe/figures.js';
-import type { BadRow, Example } from '../data/formats/examples.js';
 import type { Answer } from './answers.js';
+import { BadRows, countRows, namePlace } from './bad-rows.js';
 
 /** Counts answers that can be told right or wrong, and rows that cannot be used. */
 export class KnownLabels {
@@ -9,8 +9,7 @@ export class KnownLabels {
   #right = 0;
   #foreign = 0;
   #firstForeign = '';
-  #bad = 0;
-  #firstBad = '';
+  readonly #bad = new BadRows();
 
   constructor(classes: readonly string[]) {
     this.#classes = new Set(classes);
@@ -19,13 +18,12 @@ export class KnownLabels {
   add(answers: readonly Answer[]): void {
     for (const { row, prediction } of answers) {
       if ('reason' in row) {
-        this.#bad += 1;
-        if (this.#bad === 1) this.#firstBad = `${namePlace(row)}: ${row.reason}`;
+        this.#bad.add(row);
       } else if (row.label === undefined) {
         continue;
       } else if (this.#classes.has(row.label)) {
         this.#labelled += 1;
-        if (prediction?.label === row.label) this.#right += 1;
+        if (prediction?.predicted === row.label) this.#right += 1;
       } else {
         this.#foreign += 1;
         const label = JSON.stringify(row.label);
@@ -48,19 +46,6 @@ export class KnownLabels {
         `${countRows(this.#foreign)} with a label that is no class of the model; the first is ${this.#firstForeign}`,
       );
     }
-    if (this.#bad > 0) {
-      sentences.push(
-        `${countRows(this.#bad)} without a prediction, because they cannot be used; the first is ${this.#firstBad}`,
-      );
-    }
-    return sentences;
+    return [...sentences, ...this.#bad.describe()];
   }
-}
-
-function countRows(rows: number): string {
-  return rows === 1 ? '1 row' : `${formatCount(rows)} rows`;
-}
-
-function namePlace({ source, line }: Example | BadRow): string {
-  return `${source}, line ${line}`;
 }

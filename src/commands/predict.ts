@@ -10,6 +10,7 @@ import { answerRows } from './answers.js';
 import type { Context } from './context.js';
 import { expectUse } from './expect-use.js';
 import { defineCommand } from './define.js';
+import { KnownNumbers } from './known-numbers.js';
 import { KnownLabels } from './known-labels.js';
 import type { TrainedModel } from './library.js';
 import {
@@ -29,7 +30,7 @@ export const predictCommand = (context: Context) =>
   defineCommand({
     command: 'predict <run> [files..]',
     describe:
-      'Tells the class of texts, or the tags of tokens: rows of files, or lines of standard input',
+      'Tells the class or the number of texts, or the tags of tokens: rows of files, or lines of standard input',
     positionals: {
       ...runPositional,
       files: {
@@ -89,8 +90,7 @@ export const predictCommand = (context: Context) =>
           const { paths, reading } = planReading(model, files, args);
           const notify = (message: string) => printLines(context.stderr, [message]);
           const batches = sparing(readBatches(paths, reading, notify), out ?? '', isOutput);
-          const isTagger = taskOf(model.config.task).gives === 'tokens';
-          const known = isTagger ? new KnownTags(model.classes) : new KnownLabels(model.classes);
+          const known = openKnown(model);
           const lines =
             known instanceof KnownTags
               ? answerSentences(model, batches, batchSize, known, layoutOfTags(layout), prefix)
@@ -144,7 +144,8 @@ function planReading(
       `--label: expected another column than that of the text, got ${JSON.stringify(label)}`,
     );
   }
-  const tagged = taskOf(task).gives === 'tokens';
+  const { gives, target } = taskOf(task);
+  const tagged = gives === 'tokens';
   // Where columns have no names, another one for the text is another layout.
   const knowsLabel = (data.header || text === undefined) && !isText(data.label);
   return {
@@ -160,6 +161,7 @@ function planReading(
       textUnit: isPiped ? 'line' : data.textUnit,
       text: text ?? data.text,
       label: label ?? (knowsLabel ? data.label : undefined),
+      ...(target === 'number' && { labels: 'number' as const }),
       mayLackLabel: label === undefined,
       onBadRow: onBadRow ?? data.onBadRow,
       keep: true,
@@ -167,12 +169,19 @@ function planReading(
   };
 }
 
+/** What compares answers to what the rows say of themselves. */
+function openKnown({ config, classes }: TrainedModel): KnownTags | KnownLabels | KnownNumbers {
+  const { gives, target } = taskOf(config.task);
+  if (gives === 'tokens') return new KnownTags(classes);
+  return target === 'number' ? new KnownNumbers() : new KnownLabels(classes);
+}
+
 /** Answers rows, line by line as text. */
 async function* answer(
   model: TrainedModel,
   batches: AsyncIterable<RowBatch>,
   batchSize: number,
-  known: KnownLabels,
+  known: KnownLabels | KnownNumbers,
   writer: AnswerWriter,
 ): AsyncGenerator<string, void, undefined> {
   let isEmpty = true;
@@ -230,11 +239,13 @@ async function* sparing(
 
 function openWriter(
   layout: Layout | 'conll' | undefined,
-  { classes }: TrainedModel,
+  { classes, config }: TrainedModel,
   prefix: string,
 ): AnswerWriter {
   if (layout !== 'conll') return openAnswerWriter(layout ?? 'csv', classes, prefix);
-  throw new UserError('--to: expected csv or jsonl for a classifier, got conll');
+  throw new UserError(
+    `--to: expected csv or jsonl for ${taskOf(config.task).model}, got conll`,
+  );
 }
 
 function layoutOfTags(layout: Layout | 'conll' | undefined): 'conll' | 'jsonl' | undefined {

@@ -1,5 +1,5 @@
 import type { Manifest } from '../data/store/manifest.js';
-import { formatCount, formatShare } from '../observe/figures.js';
+import { formatCount, formatNumber, formatShare } from '../observe/figures.js';
 import { printableName } from '../system/printable.js';
 import { formatTable } from './table.js';
 
@@ -15,6 +15,7 @@ export function describeStore(manifest: Manifest, storeDir: string): string[] {
     describeVocabulary(manifest),
     ...describeRows(manifest),
     ...describeClasses(manifest),
+    ...describeNumbers(manifest),
     ...describeLengths(manifest),
   ];
 }
@@ -90,6 +91,17 @@ function describeClasses(manifest: Manifest): string[] {
   const header = [isTagged ? 'tag' : 'class', ...splits.flatMap(({ name }) => [name, ''])];
   const rest = classes.length - rows.length;
   return ['', ...formatTable([header, ...rows]), ...(rest > 0 ? [`and ${rest} more`] : [])];
+}
+
+function describeNumbers(manifest: Manifest): string[] {
+  if (manifest.targetScale === undefined) return [];
+  const { mean, deviation } = manifest.targetScale;
+  const ranges = splitsOf(manifest).flatMap(({ name, told: { range } }) =>
+    range ? [`${name} ${range.map(formatNumber).join(' to ')}`] : [],
+  );
+  return [
+    `Numbers: mean ${formatNumber(mean)}, standard deviation ${formatNumber(deviation)} (train); ${ranges.join(', ')}`,
+  ];
 }
 
 const widestBar = 40;

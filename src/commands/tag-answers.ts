@@ -3,6 +3,7 @@ import { readMembers } from '../data/formats/json/json-members.js';
 import { UserError } from '../errors.js';
 import { splitTokens } from '../data/formats/tagged/tokens.js';
 import { formatCount, formatShare } from '../observe/figures.js';
+import { BadRows } from './bad-rows.js';
 import type { TrainedModel } from './library.js';
 
 /** Sentences of an input in their order, each with its tags. */
@@ -16,8 +17,7 @@ export class KnownTags {
   #known = 0;
   #right = 0;
   #foreign = 0;
-  #bad = 0;
-  #firstBad = '';
+  readonly #bad = new BadRows();
 
   constructor(classes: readonly string[]) {
     this.#classes = new Set(classes);
@@ -34,9 +34,8 @@ export class KnownTags {
     });
   }
 
-  addBad({ source, line, reason }: BadRow): void {
-    this.#bad += 1;
-    if (this.#bad === 1) this.#firstBad = `${source}, line ${line}: ${reason}`;
+  addBad(row: BadRow): void {
+    this.#bad.add(row);
   }
 
   /** Sentences, as many as there is something to tell. */
@@ -53,12 +52,7 @@ export class KnownTags {
         `${formatCount(this.#foreign)} tokens with a tag that the model does not know`,
       );
     }
-    if (this.#bad > 0) {
-      sentences.push(
-        `${formatCount(this.#bad)} rows without a prediction, because they cannot be used; the first is ${this.#firstBad}`,
-      );
-    }
-    return sentences;
+    return [...sentences, ...this.#bad.describe()];
   }
 }
 

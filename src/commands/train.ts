@@ -3,13 +3,14 @@ import { setFlagsFromString } from 'node:v8';
 import { isOwnDescriptor } from '../config/config-text.js';
 import { loadConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
-import { formatCount, formatDuration, formatShare } from '../observe/figures.js';
+import { formatCount, formatDuration } from '../observe/figures.js';
 import { logMetrics } from '../observe/metrics-log.js';
 import { collectMetrics } from '../observe/metrics.js';
 import type { Observer } from '../observe/observer.js';
 import { showProgress } from '../observe/progress.js';
 import { type MetricsServer, serveMetrics } from '../observe/server/serve.js';
 import { readToken } from '../observe/server/token.js';
+import { describeQuality } from '../observe/sentences.js';
 import { trackStatus } from '../observe/status.js';
 import { taskOf } from '../tasks/registry.js';
 import { shellWord } from '../system/shell-word.js';
@@ -152,9 +153,9 @@ function summarize(
   const did = end.reason === 'finished' ? 'Finished' : 'Stopped';
   const lines = [`${did} after step ${formatCount(end.step)} in ${formatDuration(end.duration)}.`];
   if (end.best !== undefined) {
-    const { step, loss, accuracy } = end.best;
+    const { step, loss } = end.best;
     lines.push(
-      `Best validation loss ${loss.toFixed(4)} (accuracy ${formatShare(accuracy)}) after step ${formatCount(step)}.`,
+      `Best validation loss ${loss.toFixed(4)} (${describeQuality(end.best)}) after step ${formatCount(step)}.`,
     );
   }
   lines.push(`Checkpoint: ${end.checkpoint}`);

@@ -136,6 +136,7 @@ export class Engine {
         target: plan.top.per === 'row' ? 'row' : 'token',
         vocabulary: sizes.shape.vocabulary,
         outputs: plan.top.width,
+        compares: plan.loss.compares,
       },
       sizes.maxRows,
     );
@@ -254,7 +255,7 @@ export class Engine {
     return { ...result, gradNorm, applied };
   }
 
-  /** Loss on the batch of a slot; `predicted` then holds the most probable classes. */
+  /** Loss on the batch of a slot; see `compared` for what it predicts. */
   async evaluate(slot: number, meanwhile?: () => void): Promise<BatchResult> {
     const evaluating = this.runStage('evaluate', slot);
     meanwhile?.();
@@ -268,7 +269,7 @@ export class Engine {
   }
 
   /**
-   * Copies the probabilities that `predict` left for one row (classify) or token (language model).
+   * Copies the probabilities that `predict` left for one row (classify) or token (language model), or a row's number (regress).
    *
    * @param k place of the row or token; `layout(slot).rowSource` tells which row of the batch that is
    */

@@ -2,40 +2,56 @@ import { availableParallelism } from 'node:os';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import { recurrencesOf } from '../model/describe.js';
-import type { NetworkShape } from '../model/shape.js';
+import type { LossDescription, NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import { describeOptimizer } from '../optimizers/registry.js';
 import { describeStack } from '../model/stack.js';
 import { taskOf } from '../tasks/registry.js';
+import type { TargetScale } from '../tasks/target-scale.js';
 import { forbiddenTransitions } from '../tasks/transitions.js';
 import { UserError } from '../errors.js';
 import { chooseTeams } from '../model/work/teams.js';
 
-/**
- * The network that a config describes, for a vocabulary and classes.
- *
- * @param classWeights of each class, where the config asks for weights (see train/class-weights.ts)
- */
+/** What a network's outputs mean and how they are weighed, so far as the data tells it. */
+export interface OutputFacts {
+  /** Of each class, where the config asks for weights (see train/class-weights.ts). */
+  classWeights?: readonly number[] | undefined;
+  /** Of numbers. */
+  targetScale?: TargetScale | undefined;
+}
+
+/** The network that a config describes, for a vocabulary and classes. */
 export function networkShape(
   config: Config,
   vocabulary: number,
   classes: readonly string[],
-  classWeights?: readonly number[],
+  facts: OutputFacts = {},
 ): NetworkShape {
   const { per, target, carries } = taskOf(config.task);
-  const { kind, labelSmoothing } = config.train.loss;
-  const loss =
-    kind === 'crf'
-      ? { kind, options: { forbidden: forbiddenTransitions(classes) } }
-      : { kind, options: { labelSmoothing, ...(classWeights && { classWeights }) } };
   return describeStack({
     ...config.model,
     vocabulary,
     predicts: per,
-    outputs: target === 'class' ? classes.length : vocabulary,
-    loss,
+    outputs: { class: classes.length, 'next token': vocabulary, number: 1 }[target],
+    loss: describeLoss(config.train.loss, classes, facts),
     carries,
   });
+}
+
+function describeLoss(
+  { kind, labelSmoothing }: Config['train']['loss'],
+  classes: readonly string[],
+  { classWeights, targetScale }: OutputFacts,
+): LossDescription {
+  switch (kind) {
+    case 'crf':
+      return { kind, options: { forbidden: forbiddenTransitions(classes) } };
+    case 'softmax':
+      return { kind, options: { labelSmoothing, ...(classWeights && { classWeights }) } };
+    case 'squared':
+    case 'absolute':
+      return { kind, options: { ...targetScale } };
+  }
 }
 
 /** What a thread takes besides the shared heap: its own heap, code and stack. */

@@ -67,7 +67,7 @@ export const dataSchema = z.strictObject({
   label: column
     .default('label')
     .describe(
-      'Column or field that holds the class; for `tag` what holds the tags: a number of CoNLL columns, the last by default; a field with a list, `tags` by default.',
+      'Column or field that holds the class, or for `regress` the number; for `tag` what holds the tags: a number of CoNLL columns, the last by default; a field with a list, `tags` by default.',
     ),
   header: z
     .boolean()

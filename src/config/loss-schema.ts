@@ -4,10 +4,10 @@ import { float32 } from '../tensor/float32.js';
 /** What a config says of the loss. */
 export const lossSchema = z.strictObject({
   kind: z
-    .enum(['softmax', 'crf'])
-    .default('softmax')
+    .enum(['softmax', 'crf', 'squared', 'absolute'])
+    .optional()
     .describe(
-      'Whether every target is predicted by itself, or (crf, for `tag`) the tags of a row as a chain, whose transitions are learned and, by BIO or BIOES, kept to.',
+      'Whether every target is predicted by itself (softmax, the usual one of classes and tokens), or (crf, for `tag`) the tags of a row as a chain, whose transitions are learned and, by BIO or BIOES, kept to; of numbers (regress) whether errors count by their squares (squared, the usual one) or by their sizes (absolute), of which outliers make less.',
     ),
   labelSmoothing: float32(z.number().min(0).lt(1))
     .default(0)

@@ -3,6 +3,7 @@ import {
   describeSchema,
   describeValue,
   formatPath,
+  joinWords,
   type KeyPath,
   listAlternatives,
   schemaAt,
@@ -134,13 +135,7 @@ export function checkTogether(config: Config): Problem[] {
       });
     }
   }
-  if (taskOf(task).target !== 'class' && train.loss.classWeights !== null) {
-    problems.push({
-      path: ['train', 'loss', 'classWeights'],
-      message: `expected null for ${taskOf(task).model}, whose targets are no classes`,
-    });
-  }
-  problems.push(...checkChain(config));
+  problems.push(...checkLoss(config));
   const { optimizer } = train;
   if (optimizer.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0) {
     problems.push({
@@ -169,29 +164,34 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
   }
 }
 
-/** A chain of tags is what tokens have, and its loss weighs all of them alike. */
-function* checkChain({ task, train: { loss } }: Config): Generator<Problem> {
-  if (loss.kind !== 'crf') return;
-  const { gives, model } = taskOf(task);
-  if (gives !== 'tokens') {
+/** A loss has to do with what a target is, and some leave no place for what others can be told. */
+function* checkLoss({ task, train: { loss } }: Config): Generator<Problem> {
+  const { losses, model, target } = taskOf(task);
+  const at = (key: string): KeyPath => ['train', 'loss', key];
+  if (!losses.includes(loss.kind)) {
+    const expected = joinWords(losses.map((kind) => JSON.stringify(kind)));
     yield {
-      path: ['train', 'loss', 'kind'],
-      message: `expected "softmax" for ${model}, which has no row of tags, got "crf"`,
+      path: at('kind'),
+      message: `expected ${expected} for ${model}, got ${JSON.stringify(loss.kind)}`,
     };
+    return;
   }
-  if (loss.labelSmoothing !== 0) {
-    yield {
-      path: ['train', 'loss', 'labelSmoothing'],
-      message: `expected 0 beside kind: crf, whose targets are whole rows, got ${loss.labelSmoothing}`,
-    };
+  const why =
+    loss.kind === 'softmax' ? undefined : `beside kind: ${loss.kind}, whose targets are ${whole[loss.kind]}`;
+  if (why !== undefined && loss.labelSmoothing !== 0) {
+    yield { path: at('labelSmoothing'), message: `expected 0 ${why}, got ${loss.labelSmoothing}` };
   }
-  if (loss.classWeights !== null) {
+  if (loss.classWeights === null) return;
+  if (why !== undefined) yield { path: at('classWeights'), message: `expected null ${why}` };
+  else if (target !== 'class') {
     yield {
-      path: ['train', 'loss', 'classWeights'],
-      message: 'expected null beside kind: crf, whose targets are whole rows',
+      path: at('classWeights'),
+      message: `expected null for ${model}, whose targets are no classes`,
     };
   }
 }
+
+const whole = { crf: 'whole rows', squared: 'numbers', absolute: 'numbers' };
 
 function* checkWords(tokenizer: WordConfig): Generator<Problem> {
   const { unknownToken, lineEnd, outOfVocabulary } = tokenizer;

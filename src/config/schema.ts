@@ -136,7 +136,7 @@ const metricsSchema = z.strictObject({
     ),
 });
 
-export const configSchema = z.strictObject({
+const writtenSchema = z.strictObject({
   name: z
     .string()
     .regex(/^\w[\w.-]*$/, {
@@ -173,6 +173,12 @@ export const configSchema = z.strictObject({
     .default('auto')
     .describe('Which kernels compute; auto takes native where it can, else wasm.'),
   metrics: metricsSchema.prefault({}),
+});
+
+/** What a config says, with what follows from its task where it says nothing of it. */
+export const configSchema = writtenSchema.transform((config) => {
+  const { kind = taskOf(config.task).losses[0], ...loss } = config.train.loss;
+  return { ...config, train: { ...config.train, loss: { kind, ...loss } } };
 });
 
 export type Config = z.output<typeof configSchema>;

@@ -31,9 +31,11 @@ export interface PlannedLoss {
   /** [rows of the top signal]: of each target, and what was predicted in its place */
   losses: BufferSpec;
   predicted: BufferSpec;
+  /** What the words of `predicted` and of the targets are: ids, or numbers as the bits of float32. */
+  compares: 'ids' | 'numbers';
   /** [rows of the top signal]: −ln p(target), whatever the loss makes of it; the losses themselves where they are that. */
   crossEntropies: BufferSpec;
-  /** [panels, rows, 16]: probabilities after `predict` */
+  /** [panels, rows, 16]: probabilities after `predict`, or the number predicted */
   outputs: BufferSpec;
   /** By class: how much a target counts in the mean of a batch; absent where each counts as one. */
   targetWeights?: readonly number[];
@@ -46,7 +48,7 @@ export interface PlannedLoss {
 
 /**
  * Works on rows [row0, row1) of the top layer's outputs, and leaves there, for `train` their gradient, divided by what the
- * targets of the batch count, for `predict` probabilities.
+ * targets of the batch count, for `predict` probabilities or the number predicted.
  */
 export type RowLoss = (mode: LossMode, row0: number, row1: number) => void;
 

@@ -30,6 +30,13 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** 0.0123456 → "0.01235", 12345.6 → "12,346": four digits of a small number, all of a large one's whole part. */
+export function formatNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1000 && size < 1e15) return formatCount(value);
+  return String(Number(value.toPrecision(4)));
+}
+
 /** 0.98765 → "98.8 %". */
 export function formatShare(share: number): string {
   return `${(100 * share).toFixed(1)} %`;

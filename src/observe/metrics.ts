@@ -22,10 +22,14 @@ export function collectMetrics(): MetricsObserver {
   };
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
 
-  const loss = measured('lockstep_train_loss', 'Mean loss of the last step in nats per target.');
+  const loss = measured('lockstep_train_loss', 'Mean loss of the last step in nats per target; of numbers their standardised error.');
   const accuracy = measured(
     'lockstep_train_accuracy',
     'Share of targets that the last step predicted rightly.',
+  );
+  const error = measured(
+    'lockstep_train_rmse',
+    'Root of the mean squared error of the last step, in the unit of the targets; of numbers.',
   );
   const gradientNorm = measured(
     'lockstep_gradient_norm',
@@ -59,11 +63,15 @@ export function collectMetrics(): MetricsObserver {
   const deaths = counter('lockstep_worker_deaths_total', 'Workers that died and were replaced.');
   const validationLoss = measured(
     'lockstep_validation_loss',
-    'Loss of the last evaluation on the validation split in nats per target.',
+    'Loss of the last evaluation on the validation split in nats per target; of numbers their standardised error.',
   );
   const validationAccuracy = measured(
     'lockstep_validation_accuracy',
     'Share of the validation targets that the last evaluation predicted rightly.',
+  );
+  const validationError = measured(
+    'lockstep_validation_rmse',
+    'Root of the mean squared error of the last evaluation, in the unit of the targets; of numbers.',
   );
   const checkpoints = counter('lockstep_checkpoints_total', 'Checkpoints written.');
   const checkpointFailures = counter(
@@ -122,7 +130,8 @@ export function collectMetrics(): MetricsObserver {
         break;
       case 'step':
         loss.set(event.loss);
-        accuracy.set(event.accuracy);
+        if (event.accuracy !== undefined) accuracy.set(event.accuracy);
+        if (event.mse !== undefined) error.set(Math.sqrt(event.mse));
         gradientNorm.set(event.gradNorm);
         learningRate.set(event.learningRate);
         steps.inc();
@@ -137,7 +146,8 @@ export function collectMetrics(): MetricsObserver {
       case 'evaluation':
         if (event.split !== 'validation') break;
         validationLoss.set(event.loss);
-        validationAccuracy.set(event.accuracy);
+        if (event.accuracy !== undefined) validationAccuracy.set(event.accuracy);
+        if (event.mse !== undefined) validationError.set(Math.sqrt(event.mse));
         break;
       case 'checkpoint':
         checkpoints.inc();

@@ -1,15 +1,14 @@
-import type { StartEvent, StepEvent } from '../events.js';
+import type { Quality, StartEvent, StepEvent } from '../events.js';
 
 /** Where a run stands: means over the steps since the last time it was asked. */
-export interface Figures {
+export interface Figures extends Quality {
   step: number;
   totalSteps: number;
   /** The pass over the training split that `step` belongs to, from 1. */
   epoch: number;
   epochs: number;
-  /** Nats per target and share of right targets; means over rows. */
+  /** As of steps, as all of `Quality`: means over rows. */
   loss: number;
-  accuracy: number;
   /** By the clock on the wall, with evaluations and checkpoints. */
   tokensPerSecond: number;
   secondsLeft: number;
@@ -25,7 +24,7 @@ export class Pace {
   #rows = 0;
   #tokens = 0;
   #loss = 0;
-  #accuracy = 0;
+  #quality: Quality = {};
 
   /** @param intervalMs the least time between two sets of figures */
   constructor(start: StartEvent, intervalMs: number) {
@@ -39,7 +38,10 @@ export class Pace {
     this.#rows += event.rows;
     this.#tokens += event.tokens;
     this.#loss += event.loss * event.rows;
-    this.#accuracy += event.accuracy * event.rows;
+    for (const key of ['accuracy', 'mse'] as const) {
+      const value = event[key];
+      if (value !== undefined) this.#quality[key] = (this.#quality[key] ?? 0) + value * event.rows;
+    }
     return performance.now() - this.#since >= this.#intervalMs ? this.take() : undefined;
   }
 
@@ -55,12 +57,21 @@ export class Pace {
       epoch: Math.ceil(this.#step / stepsPerEpoch),
       epochs: Math.ceil(totalSteps / stepsPerEpoch),
       loss: this.#loss / this.#rows,
-      accuracy: this.#accuracy / this.#rows,
+      ...this.#means(),
       tokensPerSecond: this.#tokens / Math.max((now - this.#since) / 1000, 1e-6),
       secondsLeft: secondsPerStep * (totalSteps - this.#step),
     };
     this.#since = now;
-    this.#rows = this.#tokens = this.#loss = this.#accuracy = 0;
+    this.#rows = this.#tokens = this.#loss = 0;
+    this.#quality = {};
     return figures;
+  }
+
+  #means(): Quality {
+    const { accuracy, mse } = this.#quality;
+    return {
+      ...(accuracy !== undefined && { accuracy: accuracy / this.#rows }),
+      ...(mse !== undefined && { mse: mse / this.#rows }),
+    };
   }
 }

@@ -3,11 +3,12 @@ import type {
   CheckpointFailedEvent,
   EvaluationEvent,
   PrepareEvent,
+  Quality,
   StartEvent,
 } from '../events.js';
 import { printableName } from '../system/printable.js';
 import { THREAD_BYTES } from '../compute/sizes.js';
-import { formatBytes, formatCount, formatDuration, formatShare } from './figures.js';
+import { formatBytes, formatCount, formatDuration, formatNumber, formatShare } from './figures.js';
 import type { Figures } from './pace.js';
 import type { PreparePace } from './prepare-pace.js';
 
@@ -22,6 +23,7 @@ export function describeStart(event: StartEvent): string[] {
     `Run ${event.runDir}: ${event.task}, ${formatCount(event.parameters)} parameters, ${output}vocabulary of ${formatCount(event.vocabulary)}`,
     `Data: ${formatCount(event.trainRows)} rows with ${formatCount(event.trainTokens)} tokens to train on, ${formatCount(event.validationRows)} rows to validate on`,
     ...(classes.length === 0 ? [] : [describeClasses(event)]),
+    ...(event.targetScale ? [describeScale(event.targetScale)] : []),
     `Computing with ${formatCount(event.workers)} workers on the ${backend.name} backend (${backend.reason}), ${formatBytes(event.heapBytes)} of shared memory and about ${formatBytes(event.workers * THREAD_BYTES)} for the threads`,
     `${formatCount(event.totalSteps)} steps, ${formatCount(event.stepsPerEpoch)} an epoch${resumed}`,
   ];
@@ -41,6 +43,18 @@ function describeClasses({ classes, classRows, classPer }: StartEvent): string {
   const more = rest > 0 ? ` and ${formatCount(rest)} more` : '';
   const what = classPer === 'token' ? 'Tokens to train on by tag' : 'Rows to train on by class';
   return `${what}: ${named.join(', ')}${more}`;
+}
+
+function describeScale({ mean, deviation }: NonNullable<StartEvent['targetScale']>): string {
+  return `Numbers to train on: mean ${formatNumber(mean)}, standard deviation ${formatNumber(deviation)}`;
+}
+
+/** "accuracy 95.1 %" or "RMSE 0.1234". */
+export function describeQuality({ accuracy, mse }: Quality): string {
+  return [
+    ...(accuracy === undefined ? [] : [`accuracy ${formatShare(accuracy)}`]),
+    ...(mse === undefined ? [] : [`RMSE ${formatNumber(Math.sqrt(mse))}`]),
+  ].join(', ');
 }
 
 export function describePrepare(event: PrepareEvent, pace?: PreparePace): string {
@@ -83,7 +97,7 @@ function describeRead(
 export function describeFigures(figures: Figures): string {
   return [
     `loss ${figures.loss.toFixed(4)}`,
-    `accuracy ${formatShare(figures.accuracy)}`,
+    describeQuality(figures),
     `${formatCount(figures.tokensPerSecond)} tokens/s`,
     `${formatDuration(figures.secondsLeft)} left`,
   ].join(', ');
@@ -93,7 +107,8 @@ export function describeEvaluation(event: EvaluationEvent): string {
   const perplexity =
     event.perplexity === undefined ? '' : `, perplexity ${event.perplexity.toFixed(3)}`;
   const f1 = event.f1 === undefined ? '' : `, F1 ${formatShare(event.f1)}`;
-  return `Evaluation after step ${formatCount(event.step)}: ${event.split} loss ${event.loss.toFixed(4)}, accuracy ${formatShare(event.accuracy)}${perplexity}${f1}${event.best ? ' (best so far)' : ''}`;
+  const r2 = event.r2 === undefined ? '' : `, R² ${event.r2.toFixed(4)}`;
+  return `Evaluation after step ${formatCount(event.step)}: ${event.split} loss ${event.loss.toFixed(4)}, ${describeQuality(event)}${perplexity}${f1}${r2}${event.best ? ' (best so far)' : ''}`;
 }
 
 export function describeCheckpoint(event: CheckpointEvent): string {

@@ -17,7 +17,7 @@ export interface Status {
     backend: string;
   };
   figures?: Figures;
-  evaluation?: Pick<EvaluationEvent, 'step' | 'split' | 'loss' | 'accuracy'>;
+  evaluation?: Pick<EvaluationEvent, 'step' | 'split' | 'loss' | 'accuracy' | 'mse'>;
   /** Where the last step's time went, in seconds by phase. */
   phases: Record<string, number>;
   workerDeaths: number;
@@ -66,9 +66,13 @@ export function trackStatus(): StatusObserver {
         figures = pace?.add(event) ?? figures ?? pace?.take();
         break;
       case 'evaluation': {
-        const { step, split, loss, accuracy } = event;
+        const { step, split, loss, accuracy, mse } = event;
         if (split === 'validation') validation.add(step, loss);
-        status.evaluation = { step, split: printableLine(split), loss, accuracy };
+        status.evaluation = {
+          ...{ step, split: printableLine(split), loss },
+          ...(accuracy !== undefined && { accuracy }),
+          ...(mse !== undefined && { mse }),
+        };
         break;
       }
       case 'worker':

@@ -16,6 +16,7 @@ export const languageModel = {
   expects: 'text, CSV, TSV, JSONL or Parquet',
   per: 'token',
   target: 'next token',
+  losses: ['softmax'],
   check({ model, data: { format } }: TaskConfig): TaskProblem[] {
     const problems: TaskProblem[] = [];
     if (format === 'conll') {

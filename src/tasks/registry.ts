@@ -1,5 +1,6 @@
 import { classify } from './classify.js';
 import { languageModel } from './language-model.js';
+import { regress } from './regress.js';
 import { tag } from './tag.js';
 import type { Task } from './task.js';
 
@@ -8,6 +9,7 @@ const tasks = {
   [classify.kind]: classify,
   [languageModel.kind]: languageModel,
   [tag.kind]: tag,
+  [regress.kind]: regress,
 } as const;
 
 export type TaskKind = keyof typeof tasks;

@@ -16,6 +16,7 @@ export const tag = {
   expects: 'CoNLL columns or JSONL',
   per: 'token',
   target: 'class',
+  losses: ['softmax', 'crf'],
   check({ data: { format, text, label, tokenizer } }: TaskConfig): TaskProblem[] {
     const problems: TaskProblem[] = [];
     const add = (key: string, message: string): void => {

@@ -13,7 +13,7 @@ export interface Task {
   readonly model: string;
   readonly does: string;
   /** The call of a model that answers, and the command that uses it. */
-  readonly call: 'classify' | 'generate' | 'tag';
+  readonly call: 'classify' | 'generate' | 'regress' | 'tag';
   readonly command: 'predict' | 'generate';
   /**
    * How rows become batches: `apart`, each whole in one batch and one split; or `joined` to one stream of tokens that is cut
@@ -29,13 +29,18 @@ export interface Task {
   readonly expects: string;
   /** What has a target, which is what is read of the top: a row, or each of its tokens. */
   readonly per: 'row' | 'token';
-  /** What a target is: a class that the source names, or the token that follows. */
-  readonly target: 'class' | 'next token';
+  /** What a target is: a class that the source names, the token that follows, or a number that the source gives. */
+  readonly target: 'class' | 'next token' | 'number';
+  /** Kinds of loss that it can be trained with, the usual one first. */
+  readonly losses: readonly [LossName, ...LossName[]];
   /** What is wrong with a config that its schema passed. */
   check(config: TaskConfig): TaskProblem[];
-  /** What an evaluation finds out beside loss and accuracy. */
+  /** What an evaluation finds out beside the loss and, of ids, the accuracy. */
   measure(classes: readonly string[]): Measure | undefined;
 }
+
+/** As a config names them. */
+export type LossName = 'softmax' | 'crf' | 'squared' | 'absolute';
 
 /** The part of a config that tasks look at. */
 export interface TaskConfig {
@@ -70,7 +75,7 @@ export interface Measure {
 /** What was predicted in the place of each target of a batch. */
 export interface ComparedBatch {
   readonly rows: number;
-  /** By row, or by place of a token. */
+  /** By row, or by place of a token: ids, or the bits of numbers. */
   readonly targets: Int32Array;
   readonly predicted: Int32Array;
   /** [rows + 1]: where each row's tokens begin in `tokenPlaces`, which has the place of each. */
@@ -85,7 +90,17 @@ export interface Score {
   support: number;
 }
 
-export interface Measures {
+/** How far numbers are from the true ones, in the unit of these. */
+export interface NumberMeasures {
+  /** Mean squared error, its root, and the mean size of errors. */
+  mse: number;
+  rmse: number;
+  mae: number;
+  /** Coefficient of determination: 1 less the share of the true numbers' variance that errors have; 0 for who tells their mean. */
+  r2?: number;
+}
+
+export interface Measures extends Partial<NumberMeasures> {
   /** exp of the mean cross-entropy, without label smoothing; for language models. */
   perplexity?: number;
   /** `confusion[truth][predicted]` counts rows; for classifiers. */

@@ -210,6 +210,9 @@ class TrainingRun {
   /** Takes the corpus of a resumed run if it is still the same, or the user overrides that it is not. */
   #acceptCorpus(corpus: Corpus, vocabularyDigest: string, { found, overridden }: Resumption): void {
     if (found && found.state.corpus !== corpus.fingerprint) {
+      const other = corpus.targetScale
+        ? 'vocabulary or numbers of another mean and deviation'
+        : 'vocabulary or other classes';
       const isSameVocabulary = found.state.vocabulary === vocabularyDigest;
       if (!this.options.override) {
         throw new UserError(
@@ -217,13 +220,13 @@ class TrainingRun {
             'restore the files that data names, or start a new run with another --run-dir' +
             (isSameVocabulary
               ? ', or add --override to go on with the changed corpus'
-              : ' (the changed corpus has another vocabulary or other classes, so that the weights would mean other words)'),
+              : ` (the changed corpus has another ${other}, so that the weights would mean something else)`),
         );
       }
       if (!isSameVocabulary) {
         throw new UserError(
-          `${found.path}: the changed corpus has another vocabulary or other classes, ` +
-            'so that the weights would mean other words: start a new run with another --run-dir',
+          `${found.path}: the changed corpus has another ${other}, ` +
+            'so that the weights would mean something else: start a new run with another --run-dir',
         );
       }
       overridden.push('corpus');
@@ -240,7 +243,10 @@ class TrainingRun {
     const { labels } = corpus.manifest.statistics.train;
     const classWeights = classWeightsOf(config, corpus.classes, labels);
     const { vocabularySize } = corpus.tokenizer;
-    const shape = networkShape(config, vocabularySize, corpus.classes, classWeights);
+    const shape = networkShape(config, vocabularySize, corpus.classes, {
+      classWeights,
+      targetScale: corpus.targetScale,
+    });
     const handle = allocateEngine(choice.kind, networkSizes(config, shape, sources, true));
     const { listener, workerFile } = this.options;
     this.#pool = createWorkerPool(handle, listener, workerFile);
@@ -330,6 +336,7 @@ class TrainingRun {
       classes: corpus.classes,
       classRows: corpus.manifest.statistics.train.labels,
       classPer: taskOf(this.config.task).per,
+      ...(corpus.targetScale && { targetScale: corpus.targetScale }),
     });
   }
 }

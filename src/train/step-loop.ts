@@ -66,7 +66,9 @@ export class StepLoop {
       step: step + 1,
       epoch: Math.floor(step / stepsPerEpoch) + 1,
       loss: result.lossSum / result.divisor,
-      accuracy: result.correct / result.targets,
+      ...(this.engine.plan.loss.compares === 'ids'
+        ? { accuracy: result.correct / result.targets }
+        : { mse: result.squaredErrorSum / result.targets }),
       gradNorm: result.gradNorm,
       rows: result.rows,
       tokens: result.tokens,

@@ -2,6 +2,7 @@ import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import type { Measures } from '../tasks/task.js';
+import type { TargetScale } from '../tasks/target-scale.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 
 /** What can be done with a trained model. Types alone: the library's public face names them. */
@@ -27,9 +28,13 @@ export interface GenerateOptions {
 }
 
 export interface Evaluation extends Measures {
-  /** Mean cross-entropy in nats per target, with the label smoothing and class weights of training. */
+  /**
+   * Mean cross-entropy in nats per target, with the label smoothing and class weights of training; of numbers the mean error as training has
+   * it, of which the squared one is 1 for who tells their mean.
+   */
   loss: number;
-  accuracy: number;
+  /** Of classes and tokens. */
+  accuracy?: number;
   targets: number;
 }
 
@@ -40,17 +45,21 @@ export interface Evaluation extends Measures {
 export interface TrainedModel {
   readonly config: NamedConfig;
   readonly tokenizer: Tokenizer;
-  /** Names of the classes in the order of their ids; empty for language models. */
+  /** Names of the classes in the order of their ids; empty for language models and models of numbers. */
   readonly classes: readonly string[];
+  /** Mean and deviation of the numbers that a model of numbers was trained on. */
+  readonly targetScale?: TargetScale;
   readonly step: number;
   readonly checkpoint: string;
   /** Fingerprint of the corpus that it was trained on. */
   readonly corpus: string;
   /** Class probabilities of each text, in the order of `classes`. */
   classify(texts: readonly string[]): Promise<Float32Array[]>;
+  /** The number of each text, in the unit of those that it was trained on. */
+  regress(texts: readonly string[]): Promise<number[]>;
   /** The tag of every token of each sentence; one that is longer than `data.maxLength` is read in parts. */
   tag(sentences: readonly (readonly string[])[]): Promise<string[][]>;
-  /** Loss and accuracy over a token store that was prepared with this model's vocabulary. */
+  /** Loss and what else tells how good predictions are, over a token store that was prepared with this model's vocabulary. */
   evaluate(store: TokenStore): Promise<Evaluation>;
   /** Draws tokens one after the other and yields their text; the same seed draws the same text. */
   generate(options: GenerateOptions): AsyncGenerator<string, void, undefined>;

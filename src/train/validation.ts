@@ -73,15 +73,16 @@ export class Validation {
     const measured = await this.engine.withAverages(() =>
       evaluate(this.engine, source!, createMeasure?.()),
     );
-    const { loss, accuracy, perplexity, f1, targets } = measured;
+    const { loss, accuracy, perplexity, f1, mse, mae, r2, targets } = measured;
+    const quality = { ...(accuracy !== undefined && { accuracy }), ...(mse !== undefined && { mse }) };
     const former = this.#state;
     const { best, withoutImprovement } = former;
     // A loss that is not finite is never the best, nor could it be written down.
-    const isBest = Number.isFinite(loss) && (best === undefined || loss < best.loss);
+    const isBest = Number.isFinite(loss + (mse ?? 0)) && (best === undefined || loss < best.loss);
     const isRegular = step % this.options.everySteps === 0;
     this.#state = {
       ...(isBest
-        ? { step, withoutImprovement: 0, best: { step, loss, accuracy } }
+        ? { step, withoutImprovement: 0, best: { step, loss, ...quality } }
         : { step, withoutImprovement: withoutImprovement + 1, ...(best && { best }) }),
       ...(!isRegular && { beforeEnd: former }),
     };
@@ -90,9 +91,11 @@ export class Validation {
       step,
       split: 'validation',
       loss,
-      accuracy,
+      ...quality,
       ...(perplexity !== undefined && { perplexity }),
       ...(f1 !== undefined && { f1 }),
+      ...(mae !== undefined && { mae }),
+      ...(r2 !== undefined && { r2 }),
       targets,
       duration: (performance.now() - start) / 1000,
       best: isBest,

@@ -18,6 +18,7 @@ const readingOptions: Options<ExampleOptions> = {
   label: columnName,
   format: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'),
   tagged: flag,
+  labels: oneOf('class', 'number'),
   delimiter: {
     expected: 'one character',
     fits: (value) => typeof value === 'string' && value.length === 1,

@@ -25,6 +25,7 @@ import type {
 } from '../train/trained-model.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Task } from '../tasks/task.js';
+import type { TargetScale } from '../tasks/target-scale.js';
 import { Turns } from './turns.js';
 import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -55,11 +56,14 @@ export async function openModel(
 class SharedModel implements TrainedModel {
   readonly tokenizer: Tokenizer;
   readonly classes: readonly string[];
+  readonly targetScale?: TargetScale;
   readonly step: number;
   readonly corpus: string;
   readonly #calls: Calls;
   readonly #engine: ModelEngine;
   readonly #rows: RowBatches;
+  /** Of a row. */
+  readonly #outputs: number;
   readonly #evaluations = new Turns();
   #closed: Promise<void> | undefined;
 
@@ -72,28 +76,43 @@ class SharedModel implements TrainedModel {
   ) {
     this.tokenizer = vocabulary.tokenizer;
     this.classes = vocabulary.classes;
+    if (vocabulary.targetScale) this.targetScale = vocabulary.targetScale;
     this.step = state.step;
     this.corpus = state.corpus;
     this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
     const { vocabularySize } = this.tokenizer;
-    const shape = networkShape(config, vocabularySize, this.classes, state.classWeights);
+    const shape = networkShape(config, vocabularySize, this.classes, {
+      classWeights: state.classWeights,
+      targetScale: this.targetScale,
+    });
     this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
     this.#rows = new RowBatches(this.#engine);
+    this.#outputs = this.targetScale ? 1 : this.classes.length;
   }
 
   classify(texts: readonly string[]): Promise<Float32Array[]> {
+    return this.#calls.run(() => this.#computeRows('classify', texts));
+  }
+
+  regress(texts: readonly string[]): Promise<number[]> {
     return this.#calls.run(async () => {
-      this.#expectUse('classify');
-      // A copy: the caller's list may change before its turn comes.
-      const given = copyTexts(texts);
-      const results = new Array<Float32Array>(given.length);
-      await this.#rows.compute({
-        count: given.length,
-        tokensOf: (row) => encodeRow(this.tokenizer, given[row]!, this.config.data),
-        placeFor: (row) => (results[row] = new Float32Array(this.classes.length)),
-      });
-      return results;
+      const found = await this.#computeRows('regress', texts);
+      return found.map(([number]) => number!);
     });
+  }
+
+  /** What stands on the network's top for each text. */
+  async #computeRows(call: Task['call'], texts: readonly string[]): Promise<Float32Array[]> {
+    this.#expectUse(call);
+    // A copy: the caller's list may change before its turn comes.
+    const given = copyTexts(call, texts);
+    const results = new Array<Float32Array>(given.length);
+    await this.#rows.compute({
+      count: given.length,
+      tokensOf: (row) => encodeRow(this.tokenizer, given[row]!, this.config.data),
+      placeFor: (row) => (results[row] = new Float32Array(this.#outputs)),
+    });
+    return results;
   }
 
   tag(sentences: readonly (readonly string[])[]): Promise<string[][]> {
@@ -186,7 +205,7 @@ class SharedModel implements TrainedModel {
     if (vocabulary === undefined) return;
     if (formatVocabulary(vocabulary) === formatVocabulary(this)) return;
     throw new UserError(
-      `${this.checkpoint}: the token store was prepared with another vocabulary or other classes than this model's: ` +
+      `${this.checkpoint}: the token store was prepared with another vocabulary or other ${this.targetScale ? 'numbers' : 'classes'} than this model's: ` +
         'prepare its files with prepareHeldOut(model, paths)',
     );
   }
@@ -197,14 +216,14 @@ class SharedModel implements TrainedModel {
 }
 
 /** @throws UserError for what is no list of texts: callers in JavaScript have no compiler to tell them */
-function copyTexts(texts: readonly unknown[]): string[] {
+function copyTexts(caller: string, texts: readonly unknown[]): string[] {
   if (!Array.isArray(texts)) {
-    throw new UserError(`classify: expected a list of texts, got ${describeValue(texts)}`);
+    throw new UserError(`${caller}: expected a list of texts, got ${describeValue(texts)}`);
   }
   return Array.from(texts, (text: unknown, index) => {
     if (typeof text === 'string') return text;
     throw new UserError(
-      `classify: expected text ${index} to be a string, got ${describeValue(text)}`,
+      `${caller}: expected text ${index} to be a string, got ${describeValue(text)}`,
     );
   });
 }

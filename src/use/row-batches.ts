@@ -12,7 +12,7 @@ export interface Rows {
   tokensOf(row: number): readonly number[];
   /** What a language model's row starts from, and then what it has ended with. */
   readonly state?: CarriedState;
-  /** Where a row's probabilities go: of the classes, or of the token behind its last. */
+  /** Where a row's probabilities go: of the classes, or of the token behind its last; or its number. */
   placeFor?(row: number): Float32Array;
   /** Where the class of each of its tokens goes. */
   classesFor?(row: number): Int32Array;

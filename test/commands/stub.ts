@@ -96,6 +96,7 @@ function stubModel(config: NamedConfig): TrainedModel {
     checkpoint: 'runs/x/checkpoints/step-00000007',
     corpus: '',
     classify: refuse,
+    regress: refuse,
     tag: refuse,
     evaluate: refuse,
     generate: refuse,

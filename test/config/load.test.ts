@@ -73,6 +73,21 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:3:18: train.loss.classWeights: expected null for a language model',
     ],
     [
+      'class weights of numbers',
+      'task: regress\ndata: { train: a.csv }\ntrain: { loss: { classWeights: balanced } }\n',
+      'configs/x.yaml:3:18: train.loss.classWeights: expected null beside kind: squared, whose targets are numbers',
+    ],
+    [
+      'a loss of numbers for classes',
+      `${minimal}train: { loss: { kind: squared } }\n`,
+      'configs/x.yaml:4:18: train.loss.kind: expected "softmax" for a classifier, got "squared"',
+    ],
+    [
+      'a loss of classes for numbers',
+      'task: regress\ndata: { train: a.csv }\ntrain: { loss: { kind: crf } }\n',
+      'configs/x.yaml:3:18: train.loss.kind: expected "squared" or "absolute" for a model of numbers, got "crf"',
+    ],
+    [
       'a fraction for a count',
       `${minimal}train: { epochs: 1.5 }\n`,
       'configs/x.yaml:4:10: train.epochs: expected a whole number above 0, got 1.5',
@@ -100,7 +115,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an unknown word',
       'task: clasify\ndata: { train: a }\n',
-      'configs/x.yaml:1:1: task: expected "classify", "language-model" or "tag", got "clasify"',
+      'configs/x.yaml:1:1: task: expected "classify", "language-model", "tag" or "regress", got "clasify"',
     ],
     [
       'text for a switch',

@@ -10,7 +10,9 @@ import {
   type LossDescription,
   type NetworkShape,
 } from '../../src/model/shape.js';
+import type { Signal } from '../../src/model/signal.js';
 import type { Teams } from '../../src/model/work/teams.js';
+import { bitsOfFloat } from '../../src/tensor/float-bits.js';
 import { rawBatch } from '../parity/fixture.js';
 
 /*
@@ -131,6 +133,8 @@ interface Drawn {
   smoothing: number;
   /** Whether the tags of a row are one chain, where tokens have targets. */
   isChain: boolean;
+  /** How errors count where rows have a number each, which they may have where they have one target; else they have classes. */
+  errors: 'squared' | 'absolute' | null;
   /** Of the classes, in turn; none where all weigh the same. */
   weights: number[];
   carries: boolean;
@@ -149,6 +153,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   outputs: fc.integer({ min: 2, max: WIDEST }),
   // Also in eighths, so that they are exact and no class weighs next to nothing.
   isChain: fc.boolean(),
+  errors: fc.constantFrom('squared' as const, 'absolute' as const, null, null),
   smoothing: fc.constantFrom(0, 0, 0.125, 0.5),
   weights: fc.array(
     fc.integer({ min: 1, max: 20 }).map((eighths) => eighths / 8),
@@ -185,11 +190,18 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
  */
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
-    .map(({ wishes: wished, smoothing, weights, isChain, ...rest }) => {
+    .map(({ wishes: wished, smoothing, weights, isChain, errors, ...rest }) => {
       const { vocabulary, outputs, carries } = rest;
-      const network = build(wished, vocabulary, outputs, carries);
-      const chain = isChain && network?.layers.at(-1)!.output.per === 'token';
-      const loss = chain ? chainOf(outputs) : lossOf(outputs, smoothing, weights);
+      const network = build(wished, vocabulary, carries, (per) =>
+        per === 'row' && errors ? 1 : outputs,
+      );
+      const per = network?.layers.at(-1)!.output.per;
+      const loss =
+        per === 'row' && errors
+          ? { kind: errors, options: SCALE }
+          : isChain && per === 'token'
+            ? chainOf(outputs)
+            : lossOf(outputs, smoothing, weights);
       return { ...rest, network, loss };
     })
     .filter(({ network }) => network !== undefined)
@@ -214,15 +226,18 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
         const each = (below: number): number[][] =>
           rows.map((length) => Array.from({ length }, () => dice(below)));
         const targets = per === 'token' ? each(outputs) : undefined;
-        return rawBatch(
-          each(vocabulary),
-          rows.map(() => dice(outputs)),
-          targets,
-        );
+        const label = (): number => dice(outputs);
+        // By eighths, and so exact: from some deviations below the mean to some above.
+        const number = (): number => bitsOfFloat(SCALE.mean + dice(65) / 8 - 4);
+        const labels = rows.map('mean' in (loss.options as object) ? number : label);
+        return rawBatch(each(vocabulary), labels, targets);
       });
       return { shape, batches, divisions, seed };
     });
 }
+
+/** What numbers are standardised by. */
+const SCALE = { mean: 0.5, deviation: 2 };
 
 /** Tags of which none follows itself but the first. */
 function chainOf(outputs: number): LossDescription {
@@ -248,8 +263,8 @@ interface Built {
 function build(
   wished: readonly Wish[],
   vocabulary: number,
-  outputs: number,
   carries: boolean,
+  outputsOf: (per: Signal['per']) => number,
 ): Built | undefined {
   const built: Built = { descriptions: [], layers: [] };
   const { descriptions, layers } = built;
@@ -301,7 +316,8 @@ function build(
     (place) => !read.has(place) && layers[place]!.output.per === top?.per,
   );
   if (loose.length > 1) add('concatenate', {}, loose);
-  return add('dense', { width: outputs }, [last()]) ? prune(built) : undefined;
+  const { per } = layers[last()]?.output ?? { per: 'row' };
+  return add('dense', { width: outputsOf(per) }, [last()]) ? prune(built) : undefined;
 }
 
 /** What leads to the last layer. */
@@ -331,7 +347,7 @@ export function diceOf(seed: number): (below: number) => number {
 
 /** Whether all values follow the parameters smoothly: where one has a kink, rounding decides which slope it has. */
 export function isSmooth({ shape }: Case): boolean {
-  return !JSON.stringify(shape).includes('"relu"');
+  return !/"(?:relu|absolute)"/.test(JSON.stringify(shape));
 }
 
 /** A network in one line, for messages. */

@@ -18,6 +18,7 @@ import { pack, packBias } from './pack.js';
 import { pool, unpool } from './pool.js';
 import { evaluate, peak } from './probe.js';
 import { product } from './product.js';
+import { regression } from './regression.js';
 import { rmsprop } from './rmsprop.js';
 import { rnnBackward, rnnForward, rnnReluBackward, rnnReluForward } from './rnn.js';
 import { sgd } from './sgd.js';
@@ -52,6 +53,7 @@ export const KERNELS: readonly { readonly name: string }[] = [
   partTaps,
   joinTaps,
   softmax,
+  regression,
   crf,
   crfPack,
   crfTransitions,

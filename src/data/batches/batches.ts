@@ -14,7 +14,7 @@ export interface HostBatch {
   tokens: Int32Array;
   /** Where each row begins in `tokens`; `rowStart[rows]` is where the last ends. [maxRows + 1] */
   rowStart: Int32Array;
-  /** Class of each row, where rows have targets. [maxRows] */
+  /** Class of each row, where rows have targets, or its number as the bits of a float32. [maxRows] */
   labels: Int32Array;
   /** Of each token, where tokens have targets: the token that follows, or its tag. [maxTokens] */
   targets: Int32Array;

@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js';
 import { chooseLayout } from './csv/csv-rows.js';
 import { type CsvBatch, parseCsv } from './csv/csv.js';
+import { readNumber } from './numbers.js';
 import type { ExampleOptions } from './examples.js';
 import { readMarkedText } from '../input/source-text.js';
 import type { Notify, Source } from '../input/sources.js';
@@ -18,7 +19,7 @@ const rowsCompared = 1000;
  *
  * @param named The option that names a source.
  * @param notify Hears which names the columns have.
- * @throws UserError where the first row has a class that rows below have, too.
+ * @throws UserError where the first row has a class that rows below have, too, or a number.
  */
 export async function checkHeaders(
   sources: readonly Source[],
@@ -36,6 +37,12 @@ export async function checkHeaders(
     const { label } = reading;
     const name = typeof label === 'number' ? header[label - 1] : undefined;
     // A header that comes again, in a file put together of several, is one all the same.
+    if (name !== undefined && reading.labels === 'number' && readNumber(name) !== undefined) {
+      throw new UserError(
+        `${named(index)}: the first row of ${source.path} is data, not the names of columns: ` +
+          `its column ${Number(label)} is ${name}, a number as in rows below; set data.header to false.`,
+      );
+    }
     const others = rows.filter((cells) => cells.join('\0') !== header.join('\0'));
     if (name !== undefined && others.some((cells) => cells[Number(label) - 1] === name)) {
       throw new UserError(

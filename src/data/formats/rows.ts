@@ -1,3 +1,5 @@
+import { isBlank } from './lines.js';
+import { readNumber } from './numbers.js';
 import type { Encoding } from '../input/encodings.js';
 
 /** What all formats' readers give. */
@@ -6,8 +8,10 @@ import type { Encoding } from '../input/encodings.js';
 export interface RowOptions {
   /** Column or field that holds the text: its name or path; of a CSV also its number, from 1. */
   readonly text: string | number;
-  /** Column or field that holds the class; when absent, rows have no label. */
+  /** Column or field that holds the label; when absent, rows have no label. */
   readonly label?: string | number | undefined;
+  /** What a row's label is; a class by default. */
+  readonly labels?: 'class' | 'number' | undefined;
   /** Whether rows are tokens with a tag each: `text` and `label` name them, and the row's text is a token a line. */
   readonly tagged?: boolean | undefined;
   /** What stands between the cells of a CSV; by default a comma, in a TSV a tab. */
@@ -80,11 +84,23 @@ export interface ParsedBatch {
   readonly linesDone: number;
 }
 
-/** Why an empty name of a class is none. */
-export function explainNoClass(column: string | number): string {
-  return `expected the name of a class in ${nameColumn(column)}, found nothing.`;
+/** Characters of a cell that a message shows. */
+const shown = 40;
+
+/** Why a cell holds no label; undefined where it holds one. */
+export function explainNoLabel(
+  cell: string,
+  { label, labels }: Pick<RowOptions, 'label' | 'labels'>,
+): string | undefined {
+  const isNumber = labels === 'number';
+  const where = nameColumn(label!);
+  if (isBlank(cell)) {
+    return `expected ${isNumber ? 'a number' : 'the name of a class'} in ${where}, found nothing.`;
+  }
+  if (!isNumber || readNumber(cell) !== undefined) return undefined;
+  return `expected a number that float32 can hold in ${where}, found ${JSON.stringify(cell.slice(0, shown))}.`;
 }
 
-export function nameColumn(column: string | number): string {
+function nameColumn(column: string | number): string {
   return typeof column === 'number' ? `column ${column}` : JSON.stringify(column);
 }

@@ -206,7 +206,7 @@ async function writeCorpus(
   await writeFile(path, JSON.stringify(job));
 
   progress.begin('vocabulary', bytes);
-  const { tokenizer, classes, distinctTokens } =
+  const { tokenizer, classes, targetScale, distinctTokens } =
     plan.vocabulary === undefined
       ? await learnVocabulary(config, job, path, pool, cutting)
       : recallVocabulary(plan.vocabulary);
@@ -253,6 +253,7 @@ async function writeCorpus(
     sources,
     tokenizer: tokenizer.toJSON(),
     classes: [...classes],
+    ...(targetScale && { targetScale }),
     idBytes,
     distinctTokens,
     duplicateRows: duplicates,

@@ -11,6 +11,7 @@ import { explainDiskError } from '../../system/disk-errors.js';
 import { openWorkplace } from './workplace.js';
 import { PrepareProgress } from './progress.js';
 import type { TokenStore } from '../store/token-store.js';
+import type { TargetScale } from '../../tasks/target-scale.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 
 /** Files that are measured with a model that has been trained on others. */
@@ -26,6 +27,7 @@ export interface HeldOutModel {
   readonly config: Config;
   readonly tokenizer: Tokenizer;
   readonly classes: readonly string[];
+  readonly targetScale?: TargetScale | undefined;
 }
 
 const workplaceName = 'lockstep-held-out';
@@ -40,7 +42,7 @@ const workplaceName = 'lockstep-held-out';
  * @throws UserError that names file and line of what cannot be used.
  */
 export async function prepareHeldOut(
-  { config, tokenizer, classes }: HeldOutModel,
+  { config, tokenizer, classes, targetScale }: HeldOutModel,
   paths: readonly string[],
   named: string,
   listener: TrainListener,
@@ -61,7 +63,7 @@ export async function prepareHeldOut(
     const plan = await planHeldOut(
       measured,
       named,
-      { tokenizer: tokenizer.toJSON(), classes },
+      { tokenizer: tokenizer.toJSON(), classes, targetScale },
       (message) => listener({ type: 'notice', message }),
     );
     const progress = new PrepareProgress(listener, dir);

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { introduce } from '../../config/places.js';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
+import type { TargetScale } from '../../tasks/target-scale.js';
 import { taskOf } from '../../tasks/registry.js';
 import type { ExampleOptions } from '../formats/examples.js';
 import { findFile } from '../input/find-files.js';
@@ -46,6 +47,7 @@ export interface CorpusPlan {
 export interface KnownVocabulary {
   readonly tokenizer: SerializedTokenizer;
   readonly classes: readonly string[];
+  readonly targetScale?: TargetScale | undefined;
 }
 
 const configKeys = { train: 'data.train', validation: 'data.validation', test: 'data.test' };
@@ -93,7 +95,6 @@ async function plan(
 ): Promise<CorpusPlan> {
   const { data, task } = config;
   const { rows, target, gives } = taskOf(task);
-  const hasLabels = target === 'class';
   const fractions = {
     validation: typeof data.validation === 'number' ? data.validation : 0,
     test: typeof data.test === 'number' ? data.test : 0,
@@ -115,7 +116,8 @@ async function plan(
     delimiter,
     quote,
     encoding,
-    ...(hasLabels && { label }),
+    ...(target !== 'next token' && { label }),
+    ...(target === 'number' && { labels: 'number' as const }),
     ...(gives === 'tokens' && { tagged: true }),
   };
   await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);

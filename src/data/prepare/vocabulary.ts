@@ -6,6 +6,8 @@ import type { KnownVocabulary } from './plan.js';
 import { tokenizerFromJson, trainTokenizer } from '../tokenizers/kinds.js';
 import type { CuttingOptions } from '../tokenizers/local-cutter.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
+import type { TargetScale } from '../../tasks/target-scale.js';
+import { type ExactSums, joinSums, noNumbers, onlyNumber, scaleOf } from './work/exact-sums.js';
 import type { Repeats } from './work/duplicates.js';
 import type { BuildJob } from './work/job.js';
 import { byFrequency, byPlace, type MergedWord } from './work/merge.js';
@@ -18,6 +20,8 @@ export interface Vocabulary {
   readonly tokenizer: Tokenizer;
   /** Names in the order of their ids, which is by code units; empty for language models. */
   readonly classes: readonly string[];
+  /** Where rows have numbers. */
+  readonly targetScale?: TargetScale | undefined;
   /** Different words or characters in the training split; null where none were counted. */
   readonly distinctTokens: number | null;
 }
@@ -42,13 +46,15 @@ export async function learnVocabulary(
   const classes = new Set<string>();
   const hasWords = job.pieces.some(({ record }) => record.words > 0);
   const { target, per } = taskOf(job.task);
-  const hasClasses = target === 'class';
-  if (hasWords || hasClasses) {
+  const hasTargets = target !== 'next token';
+  let numbers = noNumbers;
+  if (hasWords || hasTargets) {
     await inOrder(
       job.pieces.map((_, index) => index).filter((index) => job.pieces[index]!.from === 'train'),
       pool.workers,
       async (index) => ({ index, ...(await pool.run('count', { job: path, index })) }),
-      ({ index, labels }) => {
+      ({ index, labels, numbers: some }) => {
+        numbers = joinSums(numbers, some);
         job.pieces[index]!.record.labels.forEach((name, i) => {
           if (labels[i]! > 0) classes.add(name);
         });
@@ -59,7 +65,9 @@ export async function learnVocabulary(
     // Rare tags stand in held-out files alone: they have a place, though nothing is learned of them.
     for (const { record } of job.pieces) record.labels.forEach((name) => classes.add(name));
   }
-  if (hasClasses) requireTraining(job, classes);
+  if (hasTargets) requireTraining(job, target === 'number' ? numbers.count : classes.size);
+  if (target === 'class') requireClasses(job, classes);
+  const targetScale = target === 'number' ? requireScale(numbers) : undefined;
   const { words, distinct } = hasWords ? await mergeWords(config, job, path, pool) : nothing;
   const counts = new Map(words.sort(byPlace).map(({ word, count }) => [word, count]));
   return {
@@ -68,34 +76,45 @@ export async function learnVocabulary(
         ? tokenizerFromJson(cutting)
         : trainTokenizer(tokenizerOf(config), counts),
     classes: Array.from(classes).sort(),
+    ...(targetScale && { targetScale }),
     distinctTokens: hasWords ? distinct : null,
   };
 }
 
 /** What was learned from another corpus. */
-export function recallVocabulary({ tokenizer, classes }: KnownVocabulary): Vocabulary {
-  return { tokenizer: tokenizerFromJson(tokenizer), classes, distinctTokens: null };
+export function recallVocabulary({ tokenizer, ...outputs }: KnownVocabulary): Vocabulary {
+  return { tokenizer: tokenizerFromJson(tokenizer), ...outputs, distinctTokens: null };
 }
 
 const nothing: { words: MergedWord[]; distinct: number } = { words: [], distinct: 0 };
 
-function requireTraining({ pieces, task }: BuildJob, classes: ReadonlySet<string>): void {
-  const { per } = taskOf(task);
+/** @param targets What the training split has of classes, or of numbers. */
+function requireTraining({ pieces }: BuildJob, targets: number): void {
   const rows = pieces
     .filter(({ from }) => from === 'train')
     .reduce((sum, { record }) => sum + record.rows, 0);
   if (rows === 0) throw new UserError('data.train has no rows: the corpus is empty.');
-  if (classes.size === 0) {
+  if (targets === 0) {
     throw new UserError(
       `data.train has ${rows} rows, and data.validation and data.test take all of them: expected more rows or smaller fractions.`,
     );
   }
-  if (classes.size === 1) {
-    const [only] = classes;
-    throw new UserError(
-      `The training rows have one ${per === 'row' ? 'class' : 'tag'} only, ${JSON.stringify(only)}: expected at least two.`,
-    );
-  }
+}
+
+function requireClasses({ task }: BuildJob, classes: ReadonlySet<string>): void {
+  if (classes.size > 1) return;
+  const [only] = classes;
+  throw new UserError(
+    `The training rows have one ${taskOf(task).per === 'row' ? 'class' : 'tag'} only, ${JSON.stringify(only)}: expected at least two.`,
+  );
+}
+
+function requireScale(numbers: ExactSums): TargetScale {
+  const scale = scaleOf(numbers);
+  if (scale !== undefined) return scale;
+  throw new UserError(
+    `The training rows all have the number ${onlyNumber(numbers)}: expected different ones.`,
+  );
 }
 
 async function mergeWords(

@@ -7,6 +7,7 @@ import { type Manifest, manifestName, manifestSchema, quarantineName } from './m
 import { missingAsUndefined, unseal } from './sealed-json.js';
 import { openTokenStore, type TokenStore } from './token-store.js';
 import { tokenizerFromJson } from '../tokenizers/kinds.js';
+import type { TargetScale } from '../../tasks/target-scale.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 
 /** A prepared corpus: its vocabulary and its splits, opened for reading. */
@@ -14,6 +15,8 @@ export interface Corpus {
   readonly tokenizer: Tokenizer;
   /** Names in the order of their ids; empty for language models. */
   readonly classes: string[];
+  /** What numbers are standardised by, where rows have numbers. */
+  readonly targetScale?: TargetScale | undefined;
   readonly train: TokenStore;
   readonly validation?: TokenStore;
   readonly test?: TokenStore;
@@ -52,6 +55,7 @@ export async function openCorpus(
   const vocabulary = {
     tokenizer: tokenizerFromJson(manifest.tokenizer),
     classes: manifest.classes,
+    ...(manifest.targetScale && { targetScale: manifest.targetScale }),
   };
   const opened: TokenStore[] = [];
   const close = async (): Promise<void> => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { targetScaleSchema } from '../../tasks/target-scale.js';
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
 
 /** What `manifest.json` of a token store says; see `sealed-json.ts`. */
@@ -42,8 +43,10 @@ const statisticsSchema = z.strictObject({
   emptyRows: size,
   /** Rows by length before truncation: of 0 tokens, 1, 2 to 3, 4 to 7, 8 to 15, … */
   lengths: z.array(size),
-  /** Rows of each class, or tokens of each tag, in the order of ids. */
+  /** Rows of each class, or tokens of each tag, in the order of ids; of numbers none. */
   labels: z.array(size),
+  /** The least and the greatest number, where rows have numbers. */
+  range: z.tuple([z.number(), z.number()]).optional(),
   /** The longest rows before truncation, with their places. */
   longest: z.array(z.strictObject({ source: size, row: size, tokens: size })),
 });
@@ -78,6 +81,8 @@ export const manifestSchema = z.strictObject({
   sources: z.array(sourceSchema),
   tokenizer: serializedTokenizerSchema,
   classes: z.array(z.string()),
+  /** Where rows have numbers. */
+  targetScale: targetScaleSchema.optional(),
   idBytes: z.union([z.literal(2), z.literal(4)]),
   /** Different words or characters in the training split; null for a tokenizer that counts none. */
   distinctTokens: size.nullable(),

@@ -1,6 +1,6 @@
 /**
  * One record of a split's `.rows` file, little-endian: where the row's tokens begin (uint64, in
- * tokens), its label (int32, -1 without), its source (uint32, index into the manifest's sources)
+ * tokens), its label (int32: a class, -1 without; or the bits of a float32), its source (uint32, index into the manifest's sources)
  * and its row number there (uint64, from 1). A last record holds only where the tokens end.
  */
 export const recordBytes = 24;

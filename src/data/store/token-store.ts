@@ -4,6 +4,7 @@ import { UserError } from '../../errors.js';
 import { CheckedFile, closeChecked, openChecked, type OpenFile } from './checked-file.js';
 import type { FileManifest, SplitManifest } from './manifest.js';
 import { readRecord, recordBytes, type RowRecord } from './row-record.js';
+import type { TargetScale } from '../../tasks/target-scale.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 
 /** One split of a prepared corpus, read by position. */
@@ -16,7 +17,7 @@ export interface TokenStore {
   readonly vocabulary?: StoreVocabulary | undefined;
   /**
    * Reads rows in the given order: their tokens one after the other, where each begins and, at
-   * `rowStart[rows.length]`, where the last ends, their labels (-1 without) and, where tokens have tags, these.
+   * `rowStart[rows.length]`, where the last ends, their labels (-1 without; of numbers the bits of float32) and, where tokens have tags, these.
    *
    * @throws RangeError when a row does not exist or does not fit.
    */
@@ -41,6 +42,8 @@ export interface TokenStore {
 export interface StoreVocabulary {
   readonly tokenizer: Tokenizer;
   readonly classes: readonly string[];
+  /** Of numbers. */
+  readonly targetScale?: TargetScale | undefined;
 }
 
 export interface RowArrays {

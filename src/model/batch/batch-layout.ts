@@ -20,7 +20,7 @@ export interface RawBatch {
   /** The tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
   tokens: Int32Array;
   rowStart: Int32Array;
-  /** Class of every row, where rows have targets. */
+  /** Class of every row, where rows have targets, or its number as the bits of a float32. */
   labels: Int32Array;
   /** Of every token, where tokens have targets: the next one, or a class. */
   targets: Int32Array;
@@ -71,7 +71,7 @@ export interface BatchLayout {
   distinctRange: Int32Array;
   /** [vocabulary]: place of each token id among the distinct ones, −1 for absent. Starts out as all −1. */
   distinctIndex: Int32Array;
-  /** [rows] class of each row, or [places] next token of each token. */
+  /** [rows] class or number of each row, or [places] next token of each token. */
   targets: Int32Array;
 }
 
@@ -99,6 +99,8 @@ export interface LayoutOptions {
   /** Ids of tokens, and of targets or classes, are below these. */
   vocabulary: number;
   outputs: number;
+  /** Whether targets are ids, or the bits of numbers. */
+  compares: 'ids' | 'numbers';
 }
 
 /** Blocks of at least this many places take an odd number of them. */
@@ -144,10 +146,11 @@ export class BatchLayouter {
   }
 
   #checkIds({ rows, tokens, rowStart, labels, targets }: RawBatch): void {
-    const { target, vocabulary, outputs } = this.options;
+    const { target, vocabulary, outputs, compares } = this.options;
     if (rows < 1) throw new RangeError('a batch has no rows');
     requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
-    if (target === 'token') {
+    if (compares === 'numbers') requireFinite(labels, rows);
+    else if (target === 'token') {
       requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
     } else requireBelow(outputs, 'class ids', labels, 0, rows);
   }
@@ -346,6 +349,16 @@ function requireBelow(
     if (id >= 0 && id < limit) continue;
     throw new UserError(
       `the token store is damaged: expected ${what} below ${limit}, found ${id}; delete it and prepare the corpus again`,
+    );
+  }
+}
+
+/** All that a number's highest exponent has set is infinite or none. */
+function requireFinite(bits: Int32Array, end: number): void {
+  for (let i = 0; i < end; i++) {
+    if ((bits[i]! & 0x7f80_0000) !== 0x7f80_0000) continue;
+    throw new UserError(
+      'the token store is damaged: expected numbers as targets, found one that is none; delete it and prepare the corpus again',
     );
   }
 }

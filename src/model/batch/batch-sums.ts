@@ -1,3 +1,4 @@
+import { asFloats } from '../../tensor/float-bits.js';
 import { panelsOf, type FloatArray, type Heap } from '../../tensor/heap.js';
 import { HEADER } from './batch-layout.js';
 import type { NetworkPlan } from '../plan.js';
@@ -9,7 +10,10 @@ export interface BatchResult {
   divisor: number;
   /** Sum of −ln p(target) in nats; divide it, as the others, by `targets`. */
   crossEntropySum: number;
+  /** Targets that were predicted as they are; of numbers 0. */
   correct: number;
+  /** Of numbers, in the unit of the targets; else 0. */
+  squaredErrorSum: number;
   targets: number;
   rows: number;
   tokens: number;
@@ -29,6 +33,8 @@ export class BatchSums {
   readonly #weights: readonly number[] | undefined;
   readonly #divisor: Float64Array;
   readonly #predicted: Int32Array;
+  /** Where targets are numbers. */
+  readonly #numbers: { targets: Float32Array; predicted: Float32Array } | undefined;
   readonly #squares: { values: Float64Array; byDistinct: boolean }[];
   readonly #byRow: boolean;
 
@@ -43,6 +49,10 @@ export class BatchSums {
     this.#weights = targetWeights;
     this.#divisor = heap.flatDoubles(plan.divisors[slot]!);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
+    this.#numbers =
+      plan.loss.compares === 'numbers'
+        ? { targets: asFloats(this.#targets), predicted: asFloats(this.#predicted) }
+        : undefined;
     this.#byRow = plan.top.per === 'row';
     this.#squares = plan.parameters.flatMap(({ gradientKind, squares }) =>
       squares
@@ -72,17 +82,21 @@ export class BatchSums {
     let lossSum = 0;
     let crossEntropySum = 0;
     let correct = 0;
+    let squaredErrorSum = 0;
+    const numbers = this.#numbers;
     for (let k = 0; k < targets; k++) {
       const place = this.#byRow ? k : this.#order[k]!;
       lossSum += this.#losses[place]!;
       if (this.#crossEntropies) crossEntropySum += this.#crossEntropies[place]!;
-      if (this.#predicted[place] === this.#targets[place]) correct++;
+      if (numbers) squaredErrorSum += (numbers.predicted[place]! - numbers.targets[place]!) ** 2;
+      else if (this.#predicted[place] === this.#targets[place]) correct++;
     }
     return {
       lossSum,
       divisor: this.#divisor[0]!,
       crossEntropySum: this.#crossEntropies ? crossEntropySum : lossSum,
       correct,
+      squaredErrorSum,
       targets,
       rows: this.#header[HEADER.rows]!,
       tokens: this.#header[HEADER.tokens]!,

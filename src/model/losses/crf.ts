@@ -65,6 +65,7 @@ export const crf: LossKind = {
     const predicted = heap.indices('predicted', places);
     return {
       ...{ losses, predicted, crossEntropies: losses, outputs: logits },
+      compares: 'ids',
       meetings: 2,
       constants: [{ buffer: allowed, values: rulesOf(classes, forbidden) }],
       bind(binding, { value }): ChainLoss {

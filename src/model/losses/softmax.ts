@@ -31,6 +31,7 @@ export const softmax: LossKind = {
     return {
       losses,
       predicted,
+      compares: 'ids',
       crossEntropies: weighting?.crossEntropies ?? losses,
       outputs: logits,
       ...(classWeights && { targetWeights: classWeights }),

@@ -30,7 +30,7 @@ export const page = /* html */ `<!doctype html>
 <progress id="progress" max="1" value="0"></progress>
 <dl id="figures"></dl>
 <figure>
-  <figcaption>Loss, nats per target: <b class="train">training</b>, <b class="validation">validation</b></figcaption>
+  <figcaption>Loss: <b class="train">training</b>, <b class="validation">validation</b></figcaption>
   <svg id="chart" viewBox="0 0 800 300" preserveAspectRatio="none" role="img" aria-label="Loss by step"></svg>
 </figure>
 <p id="notice"></p>
@@ -40,6 +40,10 @@ export const page = /* html */ `<!doctype html>
   const count = (value) => Math.round(value).toLocaleString('en-US');
   const share = (value) => (100 * value).toFixed(1) + ' %';
   const loss = (value) => (value == null ? 'not a number' : value.toFixed(4));
+  const quality = (prefix, { accuracy, mse }) => [
+    ...(accuracy === undefined ? [] : [[prefix + (prefix ? 'accuracy' : 'Accuracy'), share(accuracy)]]),
+    ...(mse === undefined ? [] : [[prefix + 'RMSE', mse === null ? 'not a number' : Number(Math.sqrt(mse).toPrecision(4))]]),
+  ];
   const time = (seconds) => {
     const minutes = Math.floor(seconds / 60);
     if (minutes === 0) return Math.round(seconds) + ' s';
@@ -53,13 +57,13 @@ export const page = /* html */ `<!doctype html>
       list.push(['Step', count(figures.step) + ' / ' + count(figures.totalSteps)],
         ['Epoch', figures.epoch + ' / ' + figures.epochs],
         ['Loss', loss(figures.loss)],
-        ['Accuracy', share(figures.accuracy)],
+        ...quality('', figures),
         ['Tokens per second', count(figures.tokensPerSecond)],
         ['Time left', time(figures.secondsLeft)]);
     }
     if (evaluation) {
       list.push([evaluation.split + ' loss', loss(evaluation.loss)],
-        [evaluation.split + ' accuracy', share(evaluation.accuracy)]);
+        ...quality(evaluation.split + ' ', evaluation));
     }
     if (run) list.push(['Workers', run.workers + ' (' + run.backend + ')']);
     if (workerDeaths > 0) list.push(['Workers lost', workerDeaths]);

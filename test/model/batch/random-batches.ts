@@ -113,6 +113,7 @@ export function layouterOf(dealing: Dealing): BatchLayouter {
       initialRow: MAX_PLACES,
       vocabulary: VOCABULARY,
       outputs: OUTPUTS,
+      compares: 'ids',
     },
     MAX_ROWS,
   );

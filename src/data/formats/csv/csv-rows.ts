@@ -5,7 +5,7 @@ import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
 import { adviseQuote, chooseQuoting, type CsvRow, type Quoting } from './csv-scan.js';
 import { isBlank } from '../lines.js';
 import { RowError } from '../row-error.js';
-import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import { type BytesObserver, readMarkedText } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
 import type { Decoding } from '../../input/utf8.js';
@@ -184,9 +184,7 @@ function readBatch(
     if (isHeader(cells)) {
       return 'this row repeats the header: are several files joined? Each of them is read by itself.';
     }
-    if (label !== undefined && !keep && isBlank(cells[label]!))
-      return explainNoClass(options.label!);
-    return undefined;
+    return label === undefined || keep ? undefined : explainNoLabel(cells[label]!, options);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ColumnKey } from '../columns.js';
 import { findSource, isTwice } from './json-source.js';
 import { isBlank, type Line, splitLines } from '../lines.js';
-import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import type { Source } from '../../input/sources.js';
 import { listNames, suggest } from '../../input/names.js';
 
@@ -15,33 +15,37 @@ export async function* readJsonRows(
   source: Source,
   options: RowOptions,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
-  const text = String(options.text);
-  const label = options.label === undefined ? undefined : String(options.label);
+  const { keep = false, labels } = options;
+  const fields = {
+    ...{ text: String(options.text), labels },
+    label: options.label === undefined ? undefined : String(options.label),
+  };
   for await (const { lines, linesDone } of splitLines(pieces, source)) {
     const rows: ParsedRow[] = [];
     for (const line of lines) {
-      if (!isBlank(line.text)) rows.push(parseRow(line, text, label, options.keep === true));
+      if (!isBlank(line.text)) rows.push(parseRow(line, fields, keep));
     }
     yield { rows, linesDone };
   }
 }
 
-function parseRow(
-  { text: raw, line }: Line,
-  text: string,
-  label: string | undefined,
-  keep: boolean,
-): ParsedRow {
+/** The fields that are read. */
+interface Fields extends Pick<RowOptions, 'labels'> {
+  readonly text: string;
+  readonly label: string | undefined;
+}
+
+function parseRow({ text: raw, line }: Line, asked: Fields, keep: boolean): ParsedRow {
   const value = parseJson(raw);
   if (!keep) {
-    const found = readRow(value, raw, text, label);
+    const found = readRow(value, raw, asked);
     return typeof found === 'string' ? { line, reason: found, raw } : { line, ...found };
   }
-  const found = readRow(value, raw, text, undefined);
+  const found = readRow(value, raw, { ...asked, label: undefined });
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   const fields = isObject && { fields: { json: raw.trim() } };
   if (typeof found === 'string') return { line, reason: found, raw, ...fields };
-  const labelled = label === undefined ? found : readRow(value, raw, text, label);
+  const labelled = asked.label === undefined ? found : readRow(value, raw, asked);
   return { line, ...(typeof labelled === 'string' ? found : labelled), ...fields };
 }
 
@@ -80,9 +84,9 @@ export function explainNoObject(value: unknown, raw: string): string | undefined
 function readRow(
   value: unknown,
   raw: string,
-  textField: string,
-  labelField: string | undefined,
+  asked: Fields,
 ): { text: string; label?: string } | string {
+  const { text: textField, label: labelField, labels } = asked;
   const odd = explainNoObject(value, raw);
   if (odd !== undefined) return odd;
   const object = value as object;
@@ -97,14 +101,13 @@ function readRow(
   const label = readField(object, labelField);
   if (label === undefined) return explainNoField(object, labelField, 'data.label');
   if (typeof label !== 'string' && typeof label !== 'number' && typeof label !== 'boolean') {
-    return (
-      'expected a string, a number or a boolean as the class in the field ' +
-      `${JSON.stringify(labelField)}, found ${describe(label)}.`
-    );
+    const expected =
+      labels === 'number' ? 'a number' : 'a string, a number or a boolean as the class';
+    return `expected ${expected} in the field ${JSON.stringify(labelField)}, found ${describe(label)}.`;
   }
   // As it is written: a number may have more digits than it keeps.
   const name = (typeof label === 'number' && findSource(raw, labelField)) || String(label);
-  return isBlank(name) ? explainNoClass(labelField) : { text, label: name };
+  return explainNoLabel(name, asked) ?? { text, label: name };
 }
 
 /**

@@ -6,7 +6,7 @@ import { ParquetFile } from './parquet.js';
 import { formatObject, listKept } from './parquet-kept.js';
 import type { ParquetColumn } from './parquet-schema.js';
 import { chooseText, isText, type ToText } from './parquet-text.js';
-import { explainNoClass, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import type { BytesObserver } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
 import type { Decoding } from '../../input/utf8.js';
@@ -124,5 +124,6 @@ function parseRow(
   if (label === undefined) return { line, text };
   const name = label.value ?? '';
   if (options.keep === true && isBlank(name)) return { line, text };
-  return isBlank(name) ? fault(explainNoClass(options.label!)) : { line, text, label: name };
+  const reason = options.keep === true ? undefined : explainNoLabel(name, options);
+  return reason === undefined ? { line, text, label: name } : fault(reason);
 }

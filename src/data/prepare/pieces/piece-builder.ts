@@ -58,10 +58,14 @@ export class PieceBuilder {
     this.textLength += bytes.length;
   }
 
-  /** Says which row the next of the texts that were appended is. */
-  addRow(place: PlacedRow, label: string, tokens: number): void {
+  /**
+   * Says which row the next of the texts that were appended is.
+   *
+   * @param label The name of its class, or an unsigned word of 32 bits that stands for itself.
+   */
+  addRow(place: PlacedRow, label: string | number, tokens: number): void {
     this.#beginRow(place);
-    this.#rows.push(this.#numberOf(label));
+    this.#rows.push(typeof label === 'number' ? label : this.#numberOf(label));
     this.#rows.push(tokens);
   }
 

@@ -36,7 +36,7 @@ export const sections = [
   'rowHashes',
   /** Numbers of these rows in the extent. Uint32 [hashes] */
   'hashRows',
-  /** Of rows that are kept: how far number and line of each are, its label and its tokens; or its tokens and their labels. */
+  /** Of rows that are kept: how far number and line of each are, its label (that of a class, or the bits of a float32) and its tokens; or its tokens and their labels. */
   'rows',
   /** Numbers of the tokens: bytes as they are, or LEB128. */
   'tokens',

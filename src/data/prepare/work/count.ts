@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { taskOf } from '../../../tasks/registry.js';
 import { assignRows, assignTokens, type PlacedPiece } from './assignment.js';
 import { PieceFile, readTokens, type TokenReader } from '../pieces/piece.js';
+import { ExactAdder, type ExactSums } from './exact-sums.js';
 import type { BuildJob } from './job.js';
 import { count, type Tally } from './tally.js';
 
@@ -14,6 +15,8 @@ export const never = 0xffff_ffff;
 export interface PieceCounts {
   /** Rows of the training split, or tokens, with each of the piece's labels. */
   readonly labels: number[];
+  /** Of the training split's numbers, where rows have numbers. */
+  readonly numbers: ExactSums;
   /** Tokens of the training split. */
   readonly tokens: number;
 }
@@ -28,14 +31,15 @@ export function countPiece(job: BuildJob, index: number, tally: Tally): PieceCou
   try {
     const counter = new WordCounts(piece, job);
     const labels = new Array<number>(placed.record.labels.length).fill(0);
-    if (taskOf(job.task).rows === 'apart') countRows(job, placed, piece, counter, labels);
+    const numbers = new ExactAdder();
+    if (taskOf(job.task).rows === 'apart') countRows(job, placed, piece, counter, labels, numbers);
     else {
       const [first] = assignTokens(placed, placed.record.tokens, job.fractions);
       if (first?.split === 'train') counter.count(first.end);
     }
     if (placed.record.words > 0) counter.write(join(job.scratch, countsName(index)));
     count(tally, 'bytes', placed.record.bytes);
-    return { labels, tokens: counter.tokens };
+    return { labels, numbers: numbers.total(), tokens: counter.tokens };
   } finally {
     piece.close();
   }
@@ -49,9 +53,11 @@ function countRows(
   piece: PieceFile,
   counter: WordCounts,
   labels: number[],
+  numbers: ExactAdder,
 ): void {
+  const { gives, target } = taskOf(job.task);
   const splitOf = assignRows(placed, job.fractions);
-  if (taskOf(job.task).gives === 'tokens') {
+  if (gives === 'tokens') {
     piece.eachTaggedRow(({ row }, tags) => {
       if (splitOf(placed.rowsBefore + row) !== 'train') {
         counter.skip(tags.length);
@@ -67,7 +73,8 @@ function countRows(
       counter.skip(tokens);
       return;
     }
-    labels[label]! += 1;
+    if (target === 'number') numbers.add(label);
+    else labels[label]! += 1;
     counter.count(tokens);
   });
 }

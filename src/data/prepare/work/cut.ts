@@ -1,5 +1,7 @@
 import { taskOf, type TaskKind } from '../../../tasks/registry.js';
 import { type ExampleOptions, readSource } from '../../formats/examples.js';
+import { bitsOfFloat } from '../../../tensor/float-bits.js';
+import { readNumber } from '../../formats/numbers.js';
 import { splitTokens } from '../../formats/tagged/tokens.js';
 import { RowError } from '../../formats/row-error.js';
 import { type BytesObserver, countFeeds, readContent, readText } from '../../input/source-text.js';
@@ -116,6 +118,7 @@ class ExtentCutting {
       batch.rows.forEach((row, i) => {
         if (gives === 'tokens') this.#piece.addTaggedRow(row, splitTokens(row.label!));
         else if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
+        else if (target === 'number') this.#piece.addRow(row, bitsOfLabel(row.label!), counts[i]!);
         this.#piece.addHash(this.#hasher.hash(row.text), row.row);
         tokens += counts[i]!;
       });
@@ -186,6 +189,9 @@ class ExtentCutting {
 async function* withLines(pieces: AsyncIterable<string>): AsyncGenerator<StreamPart> {
   for await (const text of pieces) yield { text, lines: countFeeds(text) };
 }
+
+/** The reader has made sure that it is a number. */
+const bitsOfLabel = (cell: string): number => bitsOfFloat(readNumber(cell)!) >>> 0;
 
 function lastRow(rows: readonly Pick<PlacedRow, 'row'>[]): number {
   return rows.at(-1)?.row ?? 0;

@@ -2,12 +2,13 @@ import type { Statistics } from '../../store/manifest.js';
 import type { SplitName } from './split.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { taskOf } from '../../../tasks/registry.js';
+import { floatOfBits } from '../../../tensor/float-bits.js';
 import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
 import { PieceFile } from '../pieces/piece.js';
 import { SplitOutput } from './split-output.js';
-import { addLongest, emptyStatistics, lengthClass } from './statistics.js';
+import { addLongest, countNumber, emptyStatistics, lengthClass } from './statistics.js';
 import { count, type Tally } from './tally.js';
 
 /** The third stage: a piece's tokens become ids in the store's files. */
@@ -118,18 +119,20 @@ class PieceEncoding {
     const { job } = this;
     const placed = job.pieces[this.index]!;
     const splitOf = assignRows(placed, job.fractions);
-    const labels = this.#classIds();
+    const classes = taskOf(job.task).target === 'class' ? this.#classIds() : undefined;
     let unknown: { line: number; label: string } | undefined;
     this.piece.eachRow(({ row, line }, label, tokens) => {
-      const id = labels[label]!;
-      if (id < 0) unknown ??= { line, label: placed.record.labels[label]! };
+      const id = classes ? classes[label]! : label | 0;
+      if (classes && id < 0) unknown ??= { line, label: placed.record.labels[label]! };
       if (unknown !== undefined) return;
       const split = splitOf(placed.rowsBefore + row);
       const place = { source: placed.source, row: placed.rowsBefore + row };
       this.outputs.get(split)!.beginRow({ label: id, ...place });
       const kept = this.#reader.read(tokens);
       this.#writeRow(split, kept);
-      this.#countRow(split, kept, tokens, place).labels[id]! += 1;
+      const statistics = this.#countRow(split, kept, tokens, place);
+      if (classes) statistics.labels[id]! += 1;
+      else countNumber(statistics, floatOfBits(id));
     });
     if (unknown !== undefined) return { kind: 'unknown class', ...unknown };
     return { kind: 'encoded', statistics: this.#statistics };

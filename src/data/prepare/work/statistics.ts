@@ -32,6 +32,13 @@ export function addStatistics(into: Statistics, other: Statistics): void {
   other.lengths.forEach((rows, i) => (into.lengths[i] = (into.lengths[i] ?? 0) + rows));
   other.labels.forEach((rows, i) => (into.labels[i]! += rows));
   for (const row of other.longest) addLongest(into, row);
+  for (const number of other.range ?? []) countNumber(into, number);
+}
+
+/** Widens the range to a number. */
+export function countNumber(into: Statistics, number: number): void {
+  const [least, greatest] = into.range ?? [number, number];
+  into.range = [Math.min(least, number), Math.max(greatest, number)];
 }
 
 /** Keeps the row among the longest if it is one of them; the earlier one of equals stays. */

@@ -1,0 +1,29 @@
+import type { BadRow, Example } from '../data/formats/examples.js';
+import { formatCount } from '../observe/figures.js';
+
+/** Counts rows that cannot be used. */
+export class BadRows {
+  #count = 0;
+  #first = '';
+
+  add(row: BadRow): void {
+    this.#count += 1;
+    if (this.#count === 1) this.#first = `${namePlace(row)}: ${row.reason}`;
+  }
+
+  /** A sentence, where there are some. */
+  describe(): string[] {
+    if (this.#count === 0) return [];
+    return [
+      `${countRows(this.#count)} without a prediction, because they cannot be used; the first is ${this.#first}`,
+    ];
+  }
+}
+
+export function countRows(rows: number): string {
+  return rows === 1 ? '1 row' : `${formatCount(rows)} rows`;
+}
+
+export function namePlace({ source, line }: Example | BadRow): string {
+  return `${source}, line ${line}`;
+}

@@ -1,0 +1,122 @@
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { describe, expect, test } from 'vitest';
+import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
+import { asFloats } from '../../../src/tensor/float-bits.js';
+import { useScratch } from '../scratch.js';
+import { readRows } from '../stores.js';
+import { configure, digest, makeRows, smallParts, usePreparation } from './corpora.js';
+
+const scratch = useScratch();
+const prepare = usePreparation();
+
+/** Numbers of all sizes and signs, exact in float32 or not. */
+const rows = makeRows(150).map(({ text }, i) => ({
+  text: text.replaceAll(/["\n\t]/g, ' '),
+  label: i % 7 === 0 ? -i - 1 : (i * i) / 64 + 0.1 + (i % 5 === 0 ? 1e-12 : 0),
+}));
+const columns = (separator: string): string =>
+  `text${separator}label\n${rows.map(({ text, label }) => `"${text}"${separator}${label}\n`).join('')}`;
+const column = (key: 'text' | 'label') => rows.map((row) => row[key]);
+const files = {
+  csv: columns(','),
+  tsv: columns('\t'),
+  jsonl: rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
+  parquet: Buffer.from(
+    parquetWriteBuffer({
+      columnData: [
+        { name: 'text', data: column('text'), type: 'STRING' },
+        { name: 'label', data: column('label'), type: 'DOUBLE' },
+      ],
+    }),
+  ),
+};
+
+describe('rows with a number each', () => {
+  test.each(Object.keys(files) as (keyof typeof files)[])(
+    'have the same numbers, mean and deviation whatever holds them: %s',
+    async (format) => {
+      const place = await scratch({ [`a.${format}`]: files[format] });
+      const data = { train: place.path(`a.${format}`), validation: 0, quote: '"' };
+      const config = configure('regress', { ...data, storeDir: place.path('stores') });
+      const { corpus } = await prepare(config);
+      const numbers = asFloats((await readRows(corpus.train)).labels);
+      const expected = column('label').map((each) => Math.fround(Number(each)));
+      expect([...numbers]).toEqual(expected);
+      const mean = expected.reduce((sum, each) => sum + each / expected.length, 0);
+      const variance = expected.reduce((sum, each) => sum + (each - mean) ** 2, 0) / rows.length;
+      const { targetScale, manifest, classes } = corpus;
+      expect(classes).toEqual([]);
+      expect(targetScale!.mean / mean).toBeCloseTo(1, 12);
+      expect(targetScale!.deviation / Math.sqrt(variance)).toBeCloseTo(1, 12);
+      // Without a rounding that depended on the file's parts.
+      expect(targetScale).toEqual({ mean: 88.277001683563, deviation: 118.5549992807195 });
+      expect(manifest.statistics.train.range).toEqual([
+        Math.min(...expected),
+        Math.max(...expected),
+      ]);
+    },
+  );
+
+  test('make a store of the same bytes for 1 and 4 workers, and however they are divided', async () => {
+    const place = await scratch({ 'a.csv': files.csv, 'b.jsonl': files.jsonl });
+    const digests = [];
+    for (const [i, [workers, sizes]] of [
+      [1, smallParts] as const,
+      [4, smallParts] as const,
+      [1, { extentBytes: 1e6, pieceLength: 1e6 }] as const,
+    ].entries()) {
+      const data = { train: place.path('*.*'), test: 0.2, storeDir: place.path(`stores-${i}`) };
+      const { corpus } = await prepare(configure('regress', data, workers), sizes);
+      digests.push(await digest(corpus.storeDir));
+    }
+    expect(new Set(digests).size).toBe(1);
+  });
+
+  test('are measured by the mean and deviation that a model knows', async () => {
+    const place = await scratch({ 'a.csv': files.csv, 'b.csv': 'text,label\na b,5\nc,5\n' });
+    const data = { train: place.path('a.csv'), validation: 0, storeDir: place.path('stores') };
+    const config = configure('regress', data);
+    const { corpus } = await prepare(config);
+    const { tokenizer, classes, targetScale } = corpus;
+    const model = { config, tokenizer, classes, targetScale };
+    const heldOut = await prepareHeldOut(model, [place.path('b.csv')], '--data', () => undefined);
+    expect(heldOut.store.vocabulary?.targetScale).toEqual(targetScale);
+    expect([...asFloats((await readRows(heldOut.store)).labels)]).toEqual([5, 5]);
+    await heldOut.close();
+  });
+
+  test.each([
+    ['a.csv', 'text,label\na,1\nb,\n', 'line 3: expected a number in "label", found nothing.'],
+    [
+      'a.csv',
+      'text,label\na,1\nb,"1,5"\n',
+      'line 3: expected a number that float32 can hold in "label", found "1,5".',
+    ],
+    ['a.tsv', 'text\tlabel\na\t1e39\n', 'line 2: expected a number that float32 can hold'],
+    ['a.jsonl', '{"text":"a","label":"NaN"}\n', 'line 1: expected a number that float32 can hold'],
+    ['a.jsonl', '{"text":"a","label":[1]}\n', 'expected a number in the field "label", found an a'],
+    ['a.jsonl', '{"text":"a","label":true}\n', 'expected a number that float32 can hold'],
+    ['a.csv', 'text,label\na,2\nb,2.0\n', 'The training rows all have the number 2: expected'],
+    ['a.csv', 'text,label\n', 'data.train has no rows: the corpus is empty.'],
+  ])('are refused where they hold none: %s %j', async (name, content, message) => {
+    const place = await scratch({ [name]: content });
+    const data = { train: place.path(name), validation: 0, storeDir: place.path('stores') };
+    await expect(prepare(configure('regress', data))).rejects.toThrow(message);
+  });
+
+  test('are left out where they hold none, as other bad rows', async () => {
+    const place = await scratch({ 'a.csv': 'text,label\na,1\nb,?\nc,-2.5e0\n' });
+    const data = { train: place.path('a.csv'), validation: 0, onBadRow: 'quarantine' };
+    const config = configure('regress', { ...data, storeDir: place.path('stores') });
+    const { corpus } = await prepare(config);
+    expect([...asFloats((await readRows(corpus.train)).labels)]).toEqual([1, -2.5]);
+    expect(corpus.manifest.sources[0]!.badRows).toBe(1);
+  });
+
+  test('are no names of columns', async () => {
+    const place = await scratch({ 'a.csv': 'a,1\nb,2\n' });
+    const data = { train: place.path('a.csv'), validation: 0, text: 1, label: 2 };
+    const config = configure('regress', { ...data, storeDir: place.path('stores') });
+    await expect(prepare(config)).rejects.toThrow('column 2 is 1, a number as in rows below');
+  });
+});
