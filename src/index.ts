@@ -45,7 +45,8 @@ export type {
   RowOptions,
   TableFields,
 } from './data/formats/rows.js';
-export type { Measures, Score } from './tasks/task.js';
+export type { Measures, NumberMeasures, Score } from './tasks/task.js';
+export type { TargetScale } from './tasks/target-scale.js';
 export type { Format, Notify } from './data/input/sources.js';
 export type { RowArrays, StoreVocabulary, TokenStore } from './data/store/token-store.js';
 export type { SerializedTokenizer } from './data/tokenizers/serialized.js';

@@ -243,9 +243,7 @@ function openWriter(
   prefix: string,
 ): AnswerWriter {
   if (layout !== 'conll') return openAnswerWriter(layout ?? 'csv', classes, prefix);
-  throw new UserError(
-    `--to: expected csv or jsonl for ${taskOf(config.task).model}, got conll`,
-  );
+  throw new UserError(`--to: expected csv or jsonl for ${taskOf(config.task).model}, got conll`);
 }
 
 function layoutOfTags(layout: Layout | 'conll' | undefined): 'conll' | 'jsonl' | undefined {

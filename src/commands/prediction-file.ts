@@ -159,21 +159,10 @@ function isAnswers(start: string): boolean {
     /(?:^|,)"?[^",]*predicted"?(?:,(?:[^",]*probability_[^",]*|"[^"]*probability_(?:[^"]|"")*"))+$/.test(
       line!,
     ) ||
-    isNumbers(start) ||
     /"[^"]*predicted":(?:null|"(?:[^"\\]|\\.)*"),"[^"]*probabilities":(?:null,"[^"]*error":.*|\{.*\})\}$/.test(
       line!,
     )
   );
-}
-
-/** A last column, or member, of predictions, and in it a number or nothing. */
-function isNumbers(start: string): boolean {
-  const [header = '', first = ''] = start.split('\n', 2);
-  const number = '-?\\d[\\d.e+-]*';
-  if (/(?:^|,)"?[^",]*predicted"?$/.test(header)) {
-    return new RegExp(`(?:^|,)(?:${number})?$`).test(first);
-  }
-  return new RegExp(`"[^"]*predicted":(?:${number}|null,"[^"]*error":".*")\\}$`).test(header);
 }
 
 function explain(error: unknown, path: string): unknown {

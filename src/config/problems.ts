@@ -177,7 +177,9 @@ function* checkLoss({ task, train: { loss } }: Config): Generator<Problem> {
     return;
   }
   const why =
-    loss.kind === 'softmax' ? undefined : `beside kind: ${loss.kind}, whose targets are ${whole[loss.kind]}`;
+    loss.kind === 'softmax'
+      ? undefined
+      : `beside kind: ${loss.kind}, whose targets are ${whole[loss.kind]}`;
   if (why !== undefined && loss.labelSmoothing !== 0) {
     yield { path: at('labelSmoothing'), message: `expected 0 ${why}, got ${loss.labelSmoothing}` };
   }

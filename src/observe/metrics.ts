@@ -22,7 +22,10 @@ export function collectMetrics(): MetricsObserver {
   };
   const counter = (name: string, help: string) => new Counter({ name, help, registers });
 
-  const loss = measured('lockstep_train_loss', 'Mean loss of the last step in nats per target; of numbers their standardised error.');
+  const loss = measured(
+    'lockstep_train_loss',
+    'Mean loss of the last step in nats per target; of numbers their standardised error.',
+  );
   const accuracy = measured(
     'lockstep_train_accuracy',
     'Share of targets that the last step predicted rightly.',

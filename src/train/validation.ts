@@ -74,7 +74,10 @@ export class Validation {
       evaluate(this.engine, source!, createMeasure?.()),
     );
     const { loss, accuracy, perplexity, f1, mse, mae, r2, targets } = measured;
-    const quality = { ...(accuracy !== undefined && { accuracy }), ...(mse !== undefined && { mse }) };
+    const quality = {
+      ...(accuracy !== undefined && { accuracy }),
+      ...(mse !== undefined && { mse }),
+    };
     const former = this.#state;
     const { best, withoutImprovement } = former;
     // A loss that is not finite is never the best, nor could it be written down.

@@ -33,42 +33,48 @@ const cases = JSON.parse(
 const tolerance = { native: 2e-5, wasm: 2e-5, reference: 1e-7 };
 
 onEachBackend('agrees with PyTorch', (name) => {
-  it.each(cases)('in the loss and gradients of the $fixture, $kind with $options', async (expected) => {
-    const fixture = loadFixture(expected.fixture);
-    const { kind, options, numbers } = expected;
-    const shape = { ...fixture.shape, loss: { kind, options } };
-    const batch = { ...fixture.batches[0]! };
-    const initial = await fixture.tensors('initial');
-    if (numbers) {
-      batch.labels = Int32Array.from(numbers, bitsOfFloat);
-      keepFirstOutput(shape, initial);
-    }
-    const engine = createEngine(shape, [batch], { backend: name, parts: 2 });
-    await setParameters(engine, initial);
-    engine.clearState(0);
-    engine.load(0, batch);
-    const settings = { learningRate: 1e-30, clipNorm: null };
-    const result = await engine.trainStep(0, 1, settings);
-    const near = (actual: number, wanted: number): void =>
-      expect(Math.abs(actual / wanted - 1)).toBeLessThan(tolerance[name]);
-    const compare = (sums: BatchResult): void => {
-      near(sums.lossSum / sums.divisor, expected.loss);
-      if (numbers) near(sums.squaredErrorSum / sums.targets, expected.mse!);
-      else near(sums.crossEntropySum / sums.targets, expected.crossEntropy!);
-    };
-    compare(result);
-    near(result.gradNorm, expected.gradNorm);
-    const bias = gradientOf(engine, 'head.bias', 0);
-    expect(relativeError(bias, expected.headBias)).toBeLessThan(tolerance[name]);
-    // An evaluation forms the same losses, without gradients.
-    compare(await engine.evaluate(0));
-  });
+  it.each(cases)(
+    'in the loss and gradients of the $fixture, $kind with $options',
+    async (expected) => {
+      const fixture = loadFixture(expected.fixture);
+      const { kind, options, numbers } = expected;
+      const shape = { ...fixture.shape, loss: { kind, options } };
+      const batch = { ...fixture.batches[0]! };
+      const initial = await fixture.tensors('initial');
+      if (numbers) {
+        batch.labels = Int32Array.from(numbers, bitsOfFloat);
+        keepFirstOutput(shape, initial);
+      }
+      const engine = createEngine(shape, [batch], { backend: name, parts: 2 });
+      await setParameters(engine, initial);
+      engine.clearState(0);
+      engine.load(0, batch);
+      const settings = { learningRate: 1e-30, clipNorm: null };
+      const result = await engine.trainStep(0, 1, settings);
+      const near = (actual: number, wanted: number): void =>
+        expect(Math.abs(actual / wanted - 1)).toBeLessThan(tolerance[name]);
+      const compare = (sums: BatchResult): void => {
+        near(sums.lossSum / sums.divisor, expected.loss);
+        if (numbers) near(sums.squaredErrorSum / sums.targets, expected.mse!);
+        else near(sums.crossEntropySum / sums.targets, expected.crossEntropy!);
+      };
+      compare(result);
+      near(result.gradNorm, expected.gradNorm);
+      const bias = gradientOf(engine, 'head.bias', 0);
+      expect(relativeError(bias, expected.headBias)).toBeLessThan(tolerance[name]);
+      // An evaluation forms the same losses, without gradients.
+      compare(await engine.evaluate(0));
+    },
+  );
 });
 
 /** The network with one output in the place of a class each. */
 function keepFirstOutput(shape: NetworkShape, weights: Map<string, Float32Array>): void {
   const head = shape.layers.at(-1)!;
-  shape.layers = [...shape.layers.slice(0, -1), { ...head, options: { ...(head.options as object), width: 1 } }];
+  shape.layers = [
+    ...shape.layers.slice(0, -1),
+    { ...head, options: { ...(head.options as object), width: 1 } },
+  ];
   const outputs = weights.get('head.bias')!.length;
   for (const name of ['head.bias', 'head.weight']) {
     const values = weights.get(name)!;
