@@ -39,7 +39,12 @@
   X(sgd)                   \
   X(momentum)              \
   X(rmsprop)               \
+  X(rmsprop_momentum)      \
+  X(rmsprop_centered)      \
+  X(rmsprop_centered_momentum) \
   X(adagrad)               \
+  X(average)               \
+  X(unit_squares)          \
   X(layer_norm_forward)    \
   X(layer_norm_backward)   \
   X(layer_norm_gradient)   \

@@ -19,6 +19,15 @@ OPTIMIZERS = {
     "rmsprop": lambda weights: optim.RMSprop(
         weights, lr=0.01, alpha=0.99, eps=1e-8, weight_decay=DECAY
     ),
+    "rmsprop with momentum": lambda weights: optim.RMSprop(
+        weights, lr=0.01, momentum=0.9, weight_decay=DECAY
+    ),
+    "rmsprop, centered": lambda weights: optim.RMSprop(
+        weights, lr=0.01, centered=True, weight_decay=DECAY
+    ),
+    "rmsprop, centered, with momentum": lambda weights: optim.RMSprop(
+        weights, lr=0.01, centered=True, momentum=0.9, weight_decay=DECAY
+    ),
     "adagrad": lambda weights: optim.Adagrad(weights, lr=0.1, eps=1e-10, weight_decay=DECAY),
     "adam": lambda weights: optim.Adam(weights, lr=0.01),
     "adamw": lambda weights: optim.AdamW(weights, lr=0.01, weight_decay=DECAY),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes optimizers.json and schedules.json of test/fixtures/pytorch/: 20 steps of every optimizer, in float64, from the
+"""Makes optimizers.json, schedules.json and plateaus.json of test/fixtures/pytorch/: 20 steps of every optimizer, in float64, from the
 initial parameters of the classifier that pytorch_fixtures.py has made there, and the rates of PyTorch's schedulers.
 
     python3 scripts/pytorch_training.py && npx prettier --write test/fixtures
@@ -31,6 +31,11 @@ OPTIMIZERS = [
      lambda groups: optim.SGD(groups, lr=0.1, momentum=0.8, nesterov=True)),
     ("rmsprop", {"alpha": 0.9, "weightDecay": 0.01}, {},
      lambda groups: optim.RMSprop(groups, lr=0.001, alpha=0.9)),
+    ("rmsprop", {"alpha": 0.9, "momentum": 0.8}, {},
+     lambda groups: optim.RMSprop(groups, lr=0.001, alpha=0.9, momentum=0.8)),
+    ("rmsprop", {"centered": True}, {}, lambda groups: optim.RMSprop(groups, lr=0.001, centered=True)),
+    ("rmsprop", {"momentum": 0.9, "centered": True, "weightDecay": 0.01}, {},
+     lambda groups: optim.RMSprop(groups, lr=0.0003, momentum=0.9, centered=True)),
     ("adagrad", {"weightDecay": 0.01}, {}, lambda groups: optim.Adagrad(groups, lr=0.01)),
     ("sgd", {"momentum": 0.9}, {"clipNorm": CLIP_NORM},
      lambda groups: optim.SGD(groups, lr=0.1, momentum=0.9)),
@@ -39,6 +44,8 @@ OPTIMIZERS = [
      lambda groups: optim.SGD(groups, lr=0.5)),
     # With an exponential moving average of the weights.
     ("adam", {}, {}, lambda groups: optim.Adam(groups, lr=0.01), 0.8),
+    # With the averages of ASGD, which begin after 7 steps.
+    ("sgd", {"weightDecay": 0.05}, {}, lambda groups: optim.ASGD(groups, lr=0.5, lambd=0, t0=7)),
 ]
 
 
@@ -70,17 +77,20 @@ def train(case, initial, options, clipping, make, decay_of_average=None):
         optimizer.step()
         if averages:
             averages.update_parameters(model)
-    run = {"learningRate": optimizer.param_groups[0]["lr"], "losses": losses, "weights": samples(model)}
+    run = {"learningRate": optimizer.param_groups[0]["lr"], "losses": losses, "weights": samples(model.named_parameters())}
     if averages:
         run["averaging"] = {"kind": "ema", "decay": decay_of_average}
-        run["averages"] = samples(averages.module)
+        run["averages"] = samples(averages.module.named_parameters())
+    if isinstance(optimizer, optim.ASGD):
+        run["averaging"] = {"kind": "nt-asgd", "n": 5}
+        run["averagesFrom"] = optimizer.param_groups[0]["t0"]
+        run["averages"] = samples((name, optimizer.state[p]["ax"]) for name, p in model.named_parameters())
     return run
 
 
-def samples(model):
+def samples(named):
     # Weights evenly taken from each parameter.
-    return {name: p.flatten()[:: max(1, p.numel() // SAMPLES)].tolist()
-            for name, p in model.named_parameters()}
+    return {name: p.flatten()[:: max(1, p.numel() // SAMPLES)].tolist() for name, p in named}
 
 
 def rates(make, warmup):
@@ -94,6 +104,26 @@ def rates(make, warmup):
         rates.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
         schedule.step()
+    return rates
+
+
+# Losses of evaluations: falling, level, falling by less than the threshold, rising, and falling again.
+LOSSES = [3, 2, 1.5, 1.5, 1.4999, 1.4998, 1.6, 1.7, 1.4, 1.4, 1.45, 1.41, 1.42, 1.43, 1.39, 1.5, 1.6, 1.7, 1.8, 1.9,
+          0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2]
+PLATEAUS = [{}, {"patience": 0}, {"patience": 2, "factor": 0.5}, {"patience": 1, "cooldown": 3},
+            {"patience": 1, "threshold": 0.05, "factor": 0.3}, {"patience": 0, "minimum": 0.02},
+            {"patience": 0, "factor": 0.1, "minimum": 1e-9, "cooldown": 1}]
+
+
+def plateau(options):
+    # The rate before each evaluation, and after the last one.
+    optimizer = optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.5)
+    schedule = lr_scheduler.ReduceLROnPlateau(
+        optimizer, **{("min_lr" if key == "minimum" else key): value for key, value in options.items()})
+    rates = [0.5]
+    for loss in LOSSES:
+        schedule.step(loss)
+        rates.append(optimizer.param_groups[0]["lr"])
     return rates
 
 
@@ -111,6 +141,9 @@ if __name__ == "__main__":
         run = train(case, initial, options, clipping, make, *decay_of_average)
         runs.append({"kind": kind, "options": options, "clipping": clipping, **run})
     write("optimizers.json", runs)
+
+    write("plateaus.json", {"losses": LOSSES, "runs": [
+        {"options": options, "rates": plateau(options)} for options in PLATEAUS]})
 
     # Epochs of 3 steps; 4 steps of warm-up where there is one.
     per_epoch, warmup = 3, 4

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { averagingSchema, optimizerSchema } from '../config/optimizer-schema.js';
 import { UserError } from '../errors.js';
+import { adviceSchema } from '../optimizers/evaluations.js';
 import { keptOf } from '../optimizers/registry.js';
 import { explainDisk, readText, type RunFileSystem } from '../system/disk.js';
 import { checkpointName, isCheckpointName, parseHiddenName } from './checkpoint-names.js';
@@ -32,6 +33,8 @@ const evaluationsSchema = z.strictObject({
       mse: z.number().optional(),
     })
     .optional(),
+  /** What they have to say on the learning rate and averages. */
+  advice: adviceSchema.optional(),
 });
 
 const stateSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { sgd } from '../backend/kernels/sgd.js';
+import { average as averageKernel } from '../backend/kernels/average.js';
 import { UPDATE_SETTINGS, type UpdateSetting } from '../backend/kernels/update.js';
 import {
   allocateBlock,
@@ -85,8 +85,7 @@ export interface StepResult extends BatchResult {
   applied: boolean;
 }
 
-/** Averages are formed by the kernel of gradient descent: see `bindAverage`. */
-const averageSettingNames = [...UPDATE_SETTINGS, ...sgd.settings];
+const averageSettingNames = [...UPDATE_SETTINGS, ...averageKernel.settings];
 
 /**
  * The order of a step, on the coordinator's side: lays batches out, has the stages run, and does the few sums
@@ -329,7 +328,7 @@ export class Engine {
     });
     if (!this.#averageSettings) return;
     const averaging: Record<string, number> = {
-      ...{ step, scale: 1, clipNorm: Infinity, clipValue: Infinity, learningRate: -averageShare },
+      ...{ step, scale: 1, clipNorm: Infinity, clipValue: Infinity, share: averageShare },
     };
     averageSettingNames.forEach((name, place) => {
       this.#averageSettings![place] = averaging[name]!;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { emaOptions } from '../optimizers/averaging.js';
+import { averagings } from '../optimizers/averaging.js';
 import type { OptimizerKind } from '../optimizers/optimizer.js';
 import { optimizers } from '../optimizers/registry.js';
 import type { ScheduleKind } from '../optimizers/schedule.js';
@@ -39,9 +39,10 @@ const scheduleSchema = z
     scheduleVariant(z.literal('step'), schedules.step),
     scheduleVariant(z.literal('exponential'), schedules.exponential),
     scheduleVariant(z.literal('one-cycle'), schedules['one-cycle']),
+    scheduleVariant(z.literal('plateau'), schedules.plateau),
   ])
   .describe(
-    'How the learning rate goes on after the warm-up: it stays; falls to nothing by the end of `train.epochs` in a straight line or in half a cosine wave; falls in steps, or from step to step or epoch to epoch; or rises and falls once in the whole run.',
+    'How the learning rate goes on after the warm-up: it stays; falls to nothing by the end of `train.epochs` in a straight line or in half a cosine wave; falls in steps, or from step to step or epoch to epoch; rises and falls once in the whole run; or falls where the validation loss no longer does.',
   )
   .meta({ id: 'schedule' });
 
@@ -67,7 +68,8 @@ export const optimizerSchema = z
   ])
   .describe('How weights follow from gradients.');
 
-export const averagingSchema = emaOptions(z)
+export const averagingSchema = z
+  .discriminatedUnion('kind', [averagings.ema, averagings['nt-asgd']])
   .nullable()
   .default(null)
   .describe(

@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/backend.js';
 import { copyColumns } from '../backend/kernels/columns.js';
 import type { RowMap } from '../backend/kernels/rows.js';
-import { sgd } from '../backend/kernels/sgd.js';
+import { average as averageKernel } from '../backend/kernels/average.js';
 import { weightGradient, type WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
@@ -93,16 +93,14 @@ export function bindUpdate(
 }
 
 /**
- * Binds what brings a parameter's average towards it; nothing where no averages are kept. A share s of the way is a step of
- * gradient descent whose gradient is what the parameter has and the average lacks, at a rate of −s: average + s (parameter −
- * average).
+ * Binds what brings a parameter's average towards it; nothing where no averages are kept.
  */
 export function bindAverage(binding: Binding, name: string): RowKernel[] {
   const { backend, averageSettings, scratch } = binding;
   const { value, rows, average, averaged } = bindParameter(binding, name);
   if (!average || !averageSettings) return [];
-  const kernel = backend.bind(sgd, {
-    ...{ parameter: average, states: [], gradient: value, rows, weightDecay: -1 },
+  const kernel = backend.bind(averageKernel, {
+    ...{ parameter: average, states: [], gradient: value, rows, weightDecay: 0 },
     ...{ done: averaged!, settings: averageSettings, scratch },
   });
   return [kernel];

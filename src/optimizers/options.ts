@@ -9,6 +9,15 @@ export function decay(z: Zod, usual: number, description: string): z.ZodDefault<
   return float32(z.number().min(0).lt(1)).default(usual).describe(description);
 }
 
+/** Momentum; where there is none, nothing is kept of a step. */
+export function momentumShare(z: Zod): z.ZodDefault<z.ZodNumber> {
+  return decay(
+    z,
+    0,
+    'Share of the last step that goes into the next one; 0 keeps nothing of a step.',
+  );
+}
+
 export function epsilon(z: Zod, usual: number): z.ZodDefault<z.ZodNumber> {
   return float32(z.number().positive())
     .default(usual)

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Plateau } from './plateau.js';
 
 /** When an update takes place: what its learning rate may follow from, so that a resumed run goes on as if it had never stopped. */
 export interface Moment {
@@ -7,6 +8,8 @@ export interface Moment {
   /** In all. */
   steps: number;
   stepsPerEpoch: number;
+  /** Of the rate, for which evaluations have been the reason; 0 when absent. */
+  falls?: number;
 }
 
 /** One way in which the learning rate goes on after the warm-up, by its name in a config. */
@@ -24,8 +27,19 @@ export interface ScheduleKind<
    *
    * @param options as the schema has checked them
    * @param moment counted from the end of the warm-up
+   * @param full the full rate
    */
-  factor(options: z.output<z.ZodObject<Shape, z.core.$strict>>, moment: Moment): number;
+  factor(
+    options: z.output<z.ZodObject<Shape, z.core.$strict>>,
+    moment: Moment,
+    full: number,
+  ): number;
+  /** Of a kind that follows evaluations: what they have to say after one more of them. */
+  watch?(
+    options: z.output<z.ZodObject<Shape, z.core.$strict>>,
+    former: Plateau | undefined,
+    loss: number,
+  ): Plateau;
 }
 
 export function defineSchedule<Kind extends string, Shape extends z.core.$ZodShape>(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { plateauOptions, rateAfterFalls, watchPlateau } from './plateau.js';
 import { defineSchedule, type Moment, type ScheduleKind } from './schedule.js';
 
 const constant = defineSchedule({
@@ -87,6 +88,15 @@ const oneCycle = defineSchedule({
   },
 });
 
+/** Falls where the validation loss does not. */
+const plateau = defineSchedule({
+  kind: 'plateau',
+  options: plateauOptions,
+  endsWithRun: false,
+  factor: (options, { falls = 0 }, full) => rateAfterFalls(options, full, falls) / full,
+  watch: watchPlateau,
+});
+
 /** Every kind of schedule, by its name in a config; the first one is the usual one. */
 export const schedules = {
   constant,
@@ -95,6 +105,7 @@ export const schedules = {
   step,
   exponential,
   'one-cycle': oneCycle,
+  plateau,
 } as const;
 
 /** @throws Error for a kind that there is not: configs have been checked */
@@ -117,13 +128,17 @@ export function learningRateAt(
     learningRate,
     schedule: { kind, warmupSteps, ...options },
   }: { learningRate: number; schedule: { kind: string; warmupSteps: number } },
-  { step, steps, stepsPerEpoch }: Moment,
+  { step, steps, stepsPerEpoch, falls = 0 }: Moment,
 ): number {
   const found = scheduleKind(kind);
   const rateAt = (after: number): number =>
     learningRate *
     // Nothing is left of a run that ends in its warm-up; the first rate is there all the same.
-    found.factor(options, { step: after, steps: Math.max(1, steps - warmupSteps), stepsPerEpoch });
+    found.factor(
+      options,
+      { step: after, steps: Math.max(1, steps - warmupSteps), stepsPerEpoch, falls },
+      learningRate,
+    );
   if (step < warmupSteps) return (rateAt(0) * (step + 1)) / warmupSteps;
   return rateAt(step - warmupSteps);
 }

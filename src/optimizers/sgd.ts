@@ -1,7 +1,7 @@
 import { momentum as withMomentum } from '../backend/kernels/momentum.js';
 import { sgd as plain } from '../backend/kernels/sgd.js';
 import { defineOptimizer } from './optimizer.js';
-import { decay, weightPenalty } from './options.js';
+import { momentumShare, weightPenalty } from './options.js';
 
 /** Stochastic gradient descent; it keeps something of each weight only with momentum. */
 export const sgd = defineOptimizer({
@@ -9,11 +9,7 @@ export const sgd = defineOptimizer({
   learningRate: 0.001,
   options: (z) =>
     z.strictObject({
-      momentum: decay(
-        z,
-        0,
-        'Share of the last step that goes into the next one; 0 keeps nothing of a step.',
-      ),
+      momentum: momentumShare(z),
       nesterov: z
         .boolean()
         .default(false)

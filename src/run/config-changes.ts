@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatPath, type KeyPath } from '../config/expectation.js';
 import type { Config } from '../config/schema.js';
+import { advisedKeys } from '../optimizers/evaluations.js';
 import { scheduleKind } from '../optimizers/schedules.js';
 
 /** What is different between the config of a run and the one that it is resumed with. */
@@ -13,7 +14,7 @@ export interface ConfigChange {
 }
 
 /** Keys that do not change what the steps compute, with all that lies below them. */
-export const HARMLESS = [
+const HARMLESS = [
   'name',
   'workers',
   'teams',
@@ -22,11 +23,18 @@ export const HARMLESS = [
   'data.storeDir',
   'data.maxEmptyShare',
   'train.maxSteps',
-  'train.evaluateEverySteps',
   'train.earlyStopping',
   'train.maxBadSteps',
   'train.checkpoint',
 ];
+
+/** When evaluations take place: harmless unless the steps follow them. */
+export const EVALUATIONS = 'train.evaluateEverySteps';
+
+/** Keys that do not change what the steps of a config compute. */
+export function harmlessKeys({ train }: Pick<Config, 'train'>): string[] {
+  return advisedKeys(train).length > 0 ? HARMLESS : [...HARMLESS, EVALUATIONS];
+}
 
 /** Changed keys: those that a run may always be resumed with, and those that make other weights of it. */
 export function compareConfigs(
@@ -35,7 +43,8 @@ export function compareConfigs(
 ): { harmless: ConfigChange[]; weighty: ConfigChange[] } {
   // The learning rate may fall towards the end of the last epoch.
   const { endsWithRun } = scheduleKind(now.train.optimizer.schedule.kind);
-  const free = endsWithRun ? HARMLESS : [...HARMLESS, 'train.epochs'];
+  const harmless = harmlessKeys(now);
+  const free = endsWithRun ? harmless : [...harmless, 'train.epochs'];
   const [former, latter] = [flatten(before), flatten(now)];
   const changes = [...new Set([...former.keys(), ...latter.keys()])]
     .map((key): ConfigChange => ({ key, from: former.get(key), to: latter.get(key) }))

@@ -3,8 +3,9 @@ import { configSchema, type Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
 import {
   compareConfigs,
+  EVALUATIONS,
   flatten,
-  HARMLESS,
+  harmlessKeys,
   isBelow,
   nest,
   type ConfigChange,
@@ -16,12 +17,18 @@ import {
  */
 
 /** Keys whose values may differ between equal runs, or whose meaning the fingerprints of corpus and vocabulary tell. */
-const UNSIGNED = [...HARMLESS, 'data.train', 'data.validation', 'data.test', 'data.tokenizer.file'];
+function unsignedKeys(config: Config): string[] {
+  return [
+    ...harmlessKeys(config),
+    ...['data.train', 'data.validation', 'data.test', 'data.tokenizer.file'],
+  ];
+}
 
 export type SignedConfig = Record<string, unknown>;
 
 export function signConfig(config: Config): SignedConfig {
-  return nest([...flatten(config)].filter(([key]) => !isBelow(key, UNSIGNED)));
+  const unsigned = unsignedKeys(config);
+  return nest([...flatten(config)].filter(([key]) => !isBelow(key, unsigned)));
 }
 
 /**
@@ -36,8 +43,10 @@ export function restoreConfig(
   signed: SignedConfig,
   file: string,
 ): { config: NamedConfig; changes: ConfigChange[] } {
-  const own = [...flatten(config)].filter(([key]) => isBelow(key, UNSIGNED));
-  const parsed = configSchema.safeParse(nest([...flatten(signed), ...own]));
+  const leaves = flatten(signed);
+  const unsigned = [...unsignedKeys(config), EVALUATIONS];
+  const own = [...flatten(config)].filter(([key]) => !leaves.has(key) && isBelow(key, unsigned));
+  const parsed = configSchema.safeParse(nest([...leaves, ...own]));
   if (!parsed.success) {
     throw new UserError(`${file}: its config is not one that this version of lockstep knows`, {
       cause: parsed.error,

@@ -8,6 +8,7 @@ import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
 import { countParameters } from '../model/describe.js';
 import { SLOT } from '../model/sizes.js';
+import { advisedKeys, followEvaluation } from '../optimizers/evaluations.js';
 import { describeWarmup } from '../optimizers/schedules.js';
 import { packageVersion } from '../package-root.js';
 import {
@@ -72,10 +73,14 @@ export async function train(config: Config, options: TrainOptions): Promise<EndE
   }
 }
 
-function nothingToStopBy(): UserError {
-  return new UserError(
-    'train.earlyStopping: expected a validation split to tell when to stop, but data.validation gives none',
-  );
+/** @throws UserError naming a key that means nothing without a validation split */
+function expectValidation({ train }: Config, isThere: boolean): void {
+  if (isThere) return;
+  const [advised] = advisedKeys(train);
+  const fault = train.earlyStopping
+    ? 'train.earlyStopping: expected a validation split to tell when to stop'
+    : advised && `${advised}: expected a validation split whose loss it follows`;
+  if (fault) throw new UserError(`${fault}, but data.validation gives none`);
 }
 
 interface Setting {
@@ -113,7 +118,7 @@ class TrainingRun {
       : undefined;
     if (!resume) await admitNew(this.#directory);
     const corpus = (this.#corpus = await prepareCorpus(config, listener));
-    if (config.train.earlyStopping && !corpus.validation) throw nothingToStopBy();
+    expectValidation(config, corpus.validation !== undefined);
     const vocabulary = formatVocabulary(corpus);
     const vocabularyDigest = digestText(vocabulary);
     if (resumed) this.#acceptCorpus(corpus, vocabularyDigest, resumed);
@@ -153,6 +158,7 @@ class TrainingRun {
         everySteps,
         patience: earlyStopping?.patience ?? null,
         totalSteps,
+        advise: (former, loss, step) => followEvaluation(config.train, former, loss, step),
         listener,
       },
       evaluations,
@@ -197,7 +203,7 @@ class TrainingRun {
   /** What can be refused before the data is prepared, which may take an hour, is refused now. */
   #expectFeasible(): void {
     const { config } = this;
-    if (config.train.earlyStopping && config.data.validation === 0) throw nothingToStopBy();
+    expectValidation(config, config.data.validation !== 0);
     const crowd = describeCrowd(workerCount(config));
     if (crowd !== undefined) this.#notice(crowd);
     // The smallest vocabulary and batch that there could be.

@@ -3,6 +3,7 @@ import type { BatchFeed } from '../compute/batch-feed.js';
 import type { Engine, StepResult } from '../compute/engine.js';
 import type { StepEvent, TrainListener } from '../events.js';
 import { averageShare } from '../optimizers/averaging.js';
+import type { Advice } from '../optimizers/evaluations.js';
 import { learningRateAt } from '../optimizers/schedules.js';
 
 /** One step after the other, each told to the listener. */
@@ -17,22 +18,27 @@ export class StepLoop {
     private readonly listener: TrainListener,
   ) {}
 
-  /** @param step number of the batch, from 0 */
+  /**
+   * @param step number of the batch, from 0
+   * @param advice what the evaluations so far have to say on it
+   */
   async step(
     feed: BatchFeed,
     step: number,
     totalSteps: number,
     stepsPerEpoch: number,
+    { plateau, averaging: trigger }: Advice = {},
   ): Promise<StepResult> {
     const { epochs, optimizer, clipNorm, clipValue = null, averaging } = this.config;
     const steps = epochs * stepsPerEpoch;
-    const learningRate = learningRateAt(optimizer, { step, steps, stepsPerEpoch });
+    const falls = plateau?.falls ?? 0;
+    const learningRate = learningRateAt(optimizer, { step, steps, stepsPerEpoch, falls });
     const start = performance.now();
     const slot = await feed.take(step);
     const waited = (performance.now() - start) / 1000;
     const settings = {
       ...{ learningRate, clipNorm, clipValue },
-      ...(averaging && { averageShare: averageShare(averaging, step + 1) }),
+      ...(averaging && { averageShare: averageShare(averaging, step + 1, trigger?.from) }),
     };
     const result = await this.engine.trainStep(slot, step + 1, settings, () => {
       if (step + 1 < totalSteps) feed.prefetch(step + 1);

@@ -59,7 +59,13 @@ export async function runSteps(
       if (improved || (step > run.fromStep && step % run.checkpointEvery === 0)) {
         await writer.write(feed.slotOf(step), describeProgress(run, step));
       }
-      const result = await loop.step(feed, step, totalSteps, source.stepsPerEpoch);
+      const result = await loop.step(
+        feed,
+        step,
+        totalSteps,
+        source.stepsPerEpoch,
+        validation.advice,
+      );
       await badSteps.check(result, step, feed.slotOf(step));
       step++;
     }

@@ -3,6 +3,7 @@ import type { Engine } from '../compute/engine.js';
 import { evaluate } from './evaluation.js';
 import type { Measure } from '../tasks/task.js';
 import type { TrainListener } from '../events.js';
+import type { Advice } from '../optimizers/evaluations.js';
 import type { BestResult, ValidationState } from '../checkpoint/run-state.js';
 
 export interface ValidationOptions {
@@ -14,6 +15,8 @@ export interface ValidationOptions {
   /** Evaluations without a better result after which training is to end; null for never. */
   patience: number | null;
   totalSteps: number;
+  /** What evaluations have to say on the updates to come, after one more of them; where nothing follows them, nothing. */
+  advise?: (former: Advice, loss: number, step: number) => Advice;
   listener: TrainListener;
 }
 
@@ -49,6 +52,11 @@ export class Validation {
     return this.#state;
   }
 
+  /** What the evaluations so far have to say on the updates to come. */
+  get advice(): Advice {
+    return this.#state.advice ?? {};
+  }
+
   get best(): BestResult | undefined {
     return this.#state.best;
   }
@@ -69,7 +77,7 @@ export class Validation {
   /** Evaluates after `step` updates; true when this is the best result so far. */
   async evaluate(step: number): Promise<boolean> {
     const start = performance.now();
-    const { source, createMeasure, listener } = this.options;
+    const { source, createMeasure, advise, listener } = this.options;
     const measured = await this.engine.withAverages(() =>
       evaluate(this.engine, source!, createMeasure?.()),
     );
@@ -83,12 +91,18 @@ export class Validation {
     // A loss that is not finite is never the best, nor could it be written down.
     const isBest = Number.isFinite(loss + (mse ?? 0)) && (best === undefined || loss < best.loss);
     const isRegular = step % this.options.everySteps === 0;
+    const advice = advise?.(this.advice, loss, step) ?? {};
     this.#state = {
       ...(isBest
         ? { step, withoutImprovement: 0, best: { step, loss, ...quality } }
         : { step, withoutImprovement: withoutImprovement + 1, ...(best && { best }) }),
+      ...(Object.keys(advice).length > 0 && { advice }),
       ...(!isRegular && { beforeEnd: former }),
     };
+    if (advice.averaging?.from === step) {
+      const message = `The validation loss no longer falls: averaging of the weights begins after step ${step}.`;
+      listener({ type: 'notice', message });
+    }
     listener({
       type: 'evaluation',
       step,

@@ -2,7 +2,12 @@ import { expect, it } from 'vitest';
 import { adagrad } from '../../src/backend/kernels/adagrad.js';
 import { adam, type AdamSetting } from '../../src/backend/kernels/adam.js';
 import { momentum } from '../../src/backend/kernels/momentum.js';
-import { rmsprop } from '../../src/backend/kernels/rmsprop.js';
+import {
+  rmsprop,
+  rmspropCentered,
+  rmspropCenteredMomentum,
+  rmspropMomentum,
+} from '../../src/backend/kernels/rmsprop.js';
 import { PLAIN_ROWS } from '../../src/backend/kernels/rows.js';
 import { sgd } from '../../src/backend/kernels/sgd.js';
 import {
@@ -79,6 +84,13 @@ const runAdam = (weightDecay: number): number[] => {
   return train(adam, settingsOf, weightDecay);
 };
 
+const runRmsprop =
+  (kernel: typeof rmsprop) =>
+  (weightDecay: number): number[] => {
+    const usual = { learningRate: 0.01, alpha: 0.99, oneMinusAlpha: 0.01, epsilon: 1e-8 };
+    return train(kernel, () => ({ ...usual, momentum: 0.9 }), weightDecay);
+  };
+
 const cases: Case[] = [
   {
     name: 'gradient descent',
@@ -100,12 +112,22 @@ const cases: Case[] = [
   {
     name: 'RMSprop',
     expected: [0.4101607350407866, -0.25361822662537564, 0.654032596185239],
-    run: (decay) =>
-      train(
-        rmsprop,
-        () => ({ learningRate: 0.01, alpha: 0.99, oneMinusAlpha: 0.01, epsilon: 1e-8 }),
-        decay,
-      ),
+    run: runRmsprop(rmsprop),
+  },
+  {
+    name: 'RMSprop with momentum',
+    expected: [0.2678213775362521, -0.08991074613827667, 0.32990654066593705],
+    run: runRmsprop(rmspropMomentum),
+  },
+  {
+    name: 'centered RMSprop',
+    expected: [0.4096851796082609, -0.2531618517964585, 0.6529142869953684],
+    run: runRmsprop(rmspropCentered),
+  },
+  {
+    name: 'centered RMSprop with momentum',
+    expected: [0.26622256682346673, -0.08832100035789867, 0.32641908366367983],
+    run: runRmsprop(rmspropCenteredMomentum),
   },
   {
     name: 'Adagrad',

@@ -1,8 +1,14 @@
 import { adagrad } from '../../src/backend/kernels/adagrad.js';
+import { average, unitSquares } from '../../src/backend/kernels/average.js';
 import { adam } from '../../src/backend/kernels/adam.js';
 import { LSTM_ROWS } from '../../src/backend/kernels/lstm.js';
 import { momentum } from '../../src/backend/kernels/momentum.js';
-import { rmsprop } from '../../src/backend/kernels/rmsprop.js';
+import {
+  rmsprop,
+  rmspropCentered,
+  rmspropCenteredMomentum,
+  rmspropMomentum,
+} from '../../src/backend/kernels/rmsprop.js';
 import { PLAIN_ROWS, unitsOf, type RowMap } from '../../src/backend/kernels/rows.js';
 import { sgd } from '../../src/backend/kernels/sgd.js';
 import {
@@ -28,6 +34,8 @@ interface Rule {
   states: Fill[];
   /** How far an element may be off, in roundings of 1. */
   roundings: number;
+  /** The same of a state; 4 unless told otherwise. */
+  stateRoundings?: number;
   title?: string;
 }
 
@@ -55,6 +63,11 @@ const adamRule = rule(
   },
   { states: [uniform(0.1, 2), squares], roundings: 2 },
 );
+const rmspropSettings = {
+  ...{ learningRate: 0.01, alpha: 0.99, oneMinusAlpha: 0.01, epsilon: 1e-8, momentum: 0.9 },
+};
+// Means so small that rounding is that of the squares that they are subtracted from.
+const small = uniform(0.05, 5);
 const rules: Rule[] = [
   rule(sgd, { learningRate: 0.1 }, { states: [], roundings: 2 }),
   rule(
@@ -67,11 +80,17 @@ const rules: Rule[] = [
     { learningRate: 0.1, momentum: 0.9, nesterov: 1 },
     { states: [uniform(1, 2)], roundings: 2, title: "Nesterov's " },
   ),
-  rule(
-    rmsprop,
-    { learningRate: 0.01, alpha: 0.99, oneMinusAlpha: 0.01, epsilon: 1e-8 },
-    { states: [squares], roundings: 2 },
-  ),
+  rule(rmsprop, rmspropSettings, { states: [squares], roundings: 2 }),
+  // Steps of a gradient divided by a tenth of it: up to 10.
+  rule(rmspropMomentum, rmspropSettings, {
+    ...{ states: [squares, uniform(1, 2)], roundings: 4, stateRoundings: 40 },
+  }),
+  rule(rmspropCentered, rmspropSettings, { states: [squares, small], roundings: 4 }),
+  rule(rmspropCenteredMomentum, rmspropSettings, {
+    ...{ states: [squares, uniform(1, 2), small], roundings: 4, stateRoundings: 40 },
+  }),
+  rule(average, { share: 0.3 }, { states: [], roundings: 2 }),
+  rule(average, { share: 1 }, { states: [], roundings: 1, title: 'the first ' }),
   rule(adagrad, { learningRate: 0.01, epsilon: 1e-10 }, { states: [squares], roundings: 2 }),
 ];
 
@@ -90,7 +109,7 @@ interface UpdateCase {
 }
 
 function updateCase({
-  rule: { kernel, settings, states, roundings, title = '' } = adamRule,
+  rule: { kernel, settings, states, roundings, stateRoundings = 4, title = '' } = adamRule,
   rows,
   columns,
   map = PLAIN_ROWS,
@@ -120,7 +139,7 @@ function updateCase({
             columns ? [rows, panelsOf(columns) * PANEL] : shape,
             uniform(1, 4),
           );
-      for (const state of kernel.states) bench.allow(state, 4 * EPSILON);
+      for (const state of kernel.states) bench.allow(state, stateRoundings * EPSILON);
       bench.allow('parameter', roundings * EPSILON);
       const call = bench.backend.bind(kernel, {
         parameter,
@@ -192,3 +211,29 @@ itHasEqualBits(
     ],
   }),
 );
+
+const squaresCase = (shape: [number, number?], map: RowMap): KernelCase => {
+  const [rows, columns] = shape;
+  return {
+    name: `squares of ${shape.join(' × ')}${nameOf(map)}`,
+    prepare(bench) {
+      const units = unitsOf(rows, map);
+      const matrix = bench.tensor(
+        'matrix',
+        columns === undefined ? [rows] : [rows, columns],
+        uniform(1, 1),
+      );
+      const squares = bench.doubles('squares', new Array<number>(units).fill(-1));
+      // Each element may have been rounded; one that is left out shows as some 0.3.
+      bench.allow('squares', 1e-4);
+      const call = bench.backend.bind(unitSquares, { matrix, rows: map, squares });
+      return () => call(0, units);
+    },
+  };
+};
+describeContract('sums of squares', [
+  ...[1, 7, 16, 33].map((columns) => squaresCase([37, columns], PLAIN_ROWS)),
+  squaresCase([37], PLAIN_ROWS),
+  squaresCase([80, 9], LSTM_ROWS),
+  squaresCase([80], LSTM_ROWS),
+]);

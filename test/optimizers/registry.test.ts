@@ -2,9 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { checkOptimizer } from '../../src/optimizers/check.js';
 import { createOptimizer, optimizers } from '../../src/optimizers/registry.js';
 
-const options = [{}, { momentum: 0.9 }, { momentum: 0.9, nesterov: true }];
+const options: Record<string, Record<string, unknown>[]> = {
+  sgd: [{}, { momentum: 0.9 }, { momentum: 0.9, nesterov: true }],
+  rmsprop: [{}, { momentum: 0.9 }, { centered: true }, { momentum: 0.9, centered: true }],
+};
 const variants = Object.values(optimizers).flatMap(({ kind }) =>
-  (kind === 'sgd' ? options : [{}]).map((each) => ({ kind, options: each })),
+  (options[kind] ?? [{}]).map((each) => ({ kind, options: each })),
 );
 
 describe.each(variants)('$kind $options', ({ kind, options: given }) => {

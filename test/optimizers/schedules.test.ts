@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { optimizerSchema } from '../../src/config/optimizer-schema.js';
+import { adviceSchema, followEvaluation, type Advice } from '../../src/optimizers/evaluations.js';
 import { describeWarmup, learningRateAt } from '../../src/optimizers/schedules.js';
 
 const kinds = ['constant', 'linear', 'cosine', 'step', 'exponential'] as const;
@@ -110,6 +112,72 @@ test('for any warm-up and length the rate is above 0, at most the full one, and 
         for (const rate of all) expect(rate).toBeLessThanOrEqual(1);
         const after = all.slice(run[1]);
         expect(after).toEqual(after.toSorted((a, b) => b - a));
+      },
+    ),
+  );
+});
+
+/** What PyTorch's ReduceLROnPlateau makes of the losses of evaluations. */
+const plateaus = JSON.parse(
+  readFileSync(new URL('../fixtures/pytorch/plateaus.json', import.meta.url), 'utf8'),
+) as { losses: number[]; runs: { options: Record<string, number>; rates: number[] }[] };
+
+/** An optimizer whose rate falls on plateaus, as a config gives it. */
+const plateauOf = (options: Record<string, number>) =>
+  optimizerSchema.parse({
+    kind: 'sgd',
+    learningRate: 0.5,
+    schedule: { kind: 'plateau', ...options },
+  });
+
+test.each(plateaus.runs)(
+  "on plateaus the rate falls as by PyTorch's scheduler: $options",
+  ({ options, rates }) => {
+    const optimizer = plateauOf(options);
+    let advice: Advice = {};
+    rates.forEach((rate, evaluations) => {
+      const falls = advice.plateau?.falls ?? 0;
+      const moment = { step: evaluations, steps: 100, stepsPerEpoch: 10, falls };
+      expect(learningRateAt(optimizer, moment)).toBeCloseTo(rate, 13);
+      const loss = plateaus.losses[evaluations]!;
+      advice = followEvaluation({ optimizer }, advice, loss, evaluations + 1);
+      expect(adviceSchema.parse(JSON.parse(JSON.stringify(advice)))).toEqual(advice);
+    });
+  },
+);
+
+test('evaluations during the warm-up, and losses that are not finite, are no better ones', () => {
+  const optimizer = plateauOf({ warmupSteps: 4, patience: 1 });
+  const follow = (losses: readonly number[]): Advice =>
+    losses.reduce<Advice>(
+      (advice, loss, i) => followEvaluation({ optimizer }, advice, loss, 2 * i + 2),
+      {},
+    );
+  expect(follow([1, 1, 3]).plateau).toEqual({ best: 3, withoutBetter: 0, cooldown: 0, falls: 0 });
+  expect(follow([1, 1, NaN]).plateau).toEqual({ withoutBetter: 1, cooldown: 0, falls: 0 });
+  expect(follow([1, 1, 3, NaN, Infinity]).plateau).toMatchObject({ best: 3, falls: 1 });
+});
+
+test('averaging begins after the first loss above the lowest of those before the last n', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constant(NaN)), { maxLength: 30 }),
+      fc.integer({ min: 1, max: 6 }),
+      (losses, n) => {
+        // Merity, Keskar and Socher 2017, algorithm 1.
+        const first = losses.findIndex((loss, i) => {
+          const before = losses.slice(0, Math.max(0, i - n)).filter(Number.isFinite);
+          return before.length > 0 && !(loss <= Math.min(...before));
+        });
+        const averaging = { kind: 'nt-asgd', n } as const;
+        const optimizer = optimizerSchema.parse({});
+        let advice: Advice = {};
+        losses.forEach((loss, i) => {
+          advice = followEvaluation({ optimizer, averaging }, advice, loss, 3 * (i + 1));
+          const begun = first >= 0 && i >= first;
+          expect(advice.averaging!.from).toBe(begun ? 3 * (first + 1) : undefined);
+          expect(adviceSchema.parse(JSON.parse(JSON.stringify(advice)))).toEqual(advice);
+        });
       },
     ),
   );

@@ -15,6 +15,11 @@ const optimizers = [
   { kind: 'sgd', kept: [] },
   { kind: 'sgd', options: ['momentum=0.9', 'nesterov=true'], kept: ['momentum_buffer'] },
   { kind: 'rmsprop', options: ['weightDecay=0.01'], kept: ['square_avg'] },
+  {
+    kind: 'rmsprop',
+    options: ['centered=true', 'momentum=0.9'],
+    kept: ['square_avg', 'momentum_buffer', 'grad_avg'],
+  },
   { kind: 'adagrad', kept: ['sum'] },
 ];
 

@@ -11,6 +11,11 @@ const cwd = makeWorkplace();
 /** A rate at which the loss soon rises again. */
 const hasty = 'train.optimizer.learningRate=0.3';
 
+const followers = [
+  'train.optimizer.schedule={kind: plateau, patience: 0, factor: 0.5, warmupSteps: 2}',
+  'train.averaging={kind: nt-asgd, n: 1}',
+];
+
 async function readEnd(runDir: string) {
   const { checkpoint } = await findCheckpoint(runDir, 'latest');
   const best = await findCheckpoint(runDir, 'best');
@@ -23,16 +28,18 @@ async function readEnd(runDir: string) {
 }
 
 it.each([
-  ['epochs, stops between evaluations', 0, [5, 30], null, 50],
-  ['evaluations every 7 steps', 7, [9, 20], null, 30],
-  ['early stopping, which ends both', 4, [6, 11, 17], 3, 60],
+  ['epochs, stops between evaluations', 0, [5, 30], null, 50, []],
+  ['evaluations every 7 steps', 7, [9, 20], null, 30, []],
+  ['early stopping, which ends both', 4, [6, 11, 17], 3, 60, []],
+  ['a rate and averages that follow evaluations', 3, [5, 11, 16, 19], null, 30, followers],
 ])(
   'a run that train.maxSteps stopped again and again goes on as one that it did not: %s',
-  async (name, every, stops, patience, last) => {
+  async (name, every, stops, patience, last, more) => {
     const run = async (runDir: string, maxSteps: number, resume: boolean) => {
       const set = [
         ...[`train.evaluateEverySteps=${every}`, `train.maxSteps=${maxSteps}`, 'workers=1', hasty],
         `train.earlyStopping=${patience === null ? 'null' : `{patience: ${patience}}`}`,
+        ...more,
       ];
       const done = await trainSmall(cwd, 'classifier', { runDir, set, resume });
       expect(done.error).toBeUndefined();
@@ -44,6 +51,12 @@ it.each([
     ];
     const undisturbed = await run(whole, last, false);
     expect(undisturbed.end!.step < last).toBe(patience !== null);
+    const isFollowed = more.length > 0;
+    const rates = undisturbed.events.flatMap((event) =>
+      event.type === 'step' ? event.learningRate : [],
+    );
+    expect(new Set(rates).size > 1).toBe(isFollowed);
+    expect(/averaging .* begins/.test(noticesOf(undisturbed).join())).toBe(isFollowed);
     for (const [index, stop] of stops.entries()) {
       const { end } = await run(broken, stop, index > 0);
       // What was measured where it stopped is there for whoever uses the model as it is.
@@ -90,3 +103,22 @@ it('a resume of a run that has ended says why, and what would have it go on', as
   expect((await run(early, patience(3), true)).step).toBeGreaterThan(step);
   expect((await run(early, set, true)).step).toBe(60);
 });
+
+it.each(followers)(
+  '%s needs a validation split, and evaluations as they were',
+  async (follower) => {
+    const key = follower.slice(0, follower.indexOf('='));
+    const without = { runDir: join(cwd, 'without'), set: [follower, 'data.validation=0'] };
+    expect(String((await trainSmall(cwd, 'classifier', without)).error)).toContain(
+      `${key}: expected a validation split whose loss it follows, but data.validation gives none`,
+    );
+    const runDir = join(cwd, `${key} resumed`);
+    const set = [follower, 'train.maxSteps=2', 'workers=1'];
+    expect((await trainSmall(cwd, 'classifier', { runDir, set })).error).toBeUndefined();
+    const every = [...set, 'train.evaluateEverySteps=5'];
+    const { error } = await trainSmall(cwd, 'classifier', { runDir, set: every, resume: true });
+    expect(String(error)).toContain(
+      'holds a run of another config (train.evaluateEverySteps: 0 → 5)',
+    );
+  },
+);

@@ -1,4 +1,5 @@
 import { activate, multiplySlope } from './activation.js';
+import { average, unitSquares } from './average.js';
 import { attend, attendBackward } from './attention.js';
 import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
@@ -19,7 +20,7 @@ import { pool, unpool } from './pool.js';
 import { evaluate, peak } from './probe.js';
 import { product } from './product.js';
 import { regression } from './regression.js';
-import { rmsprop } from './rmsprop.js';
+import { rmsprop, rmspropCentered, rmspropCenteredMomentum, rmspropMomentum } from './rmsprop.js';
 import { rnnBackward, rnnForward, rnnReluBackward, rnnReluForward } from './rnn.js';
 import { sgd } from './sgd.js';
 import { weightGradient } from './weight-gradient.js';
@@ -62,7 +63,12 @@ export const KERNELS: readonly { readonly name: string }[] = [
   sgd,
   momentum,
   rmsprop,
+  rmspropMomentum,
+  rmspropCentered,
+  rmspropCenteredMomentum,
   adagrad,
+  average,
+  unitSquares,
   layerNormForward,
   layerNormBackward,
   layerNormGradient,
