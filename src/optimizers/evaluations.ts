@@ -37,10 +37,10 @@ export function followEvaluation(
   step: number,
 ): Advice {
   const { kind, warmupSteps, ...options } = optimizer.schedule;
-  const { watch } = scheduleKind(kind);
+  const found = scheduleKind(kind);
   // Losses of the warm-up say nothing of the rate that it leads to.
   const counts = step > warmupSteps;
-  const plateau = watch && counts ? watch(options, former.plateau, loss) : former.plateau;
+  const plateau = (counts && found.watch?.(options, former.plateau, loss)) || former.plateau;
   const trigger =
     averaging?.kind === 'nt-asgd'
       ? watchTrigger(averaging, former.averaging, loss, step)
