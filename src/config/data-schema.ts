@@ -99,7 +99,7 @@ export const dataSchema = z.strictObject({
   tokenizer: tokenizerSchema.prefault({ kind: 'word' }).describe('How text becomes token ids.'),
   maxLength: count
     .default(256)
-    .describe('Longest row in tokens (classify, tag); longer ones are truncated.'),
+    .describe('Longest row in tokens (all but language models); longer ones are truncated.'),
   truncate: z
     .enum(['pre', 'post'])
     .default('post')
@@ -122,7 +122,7 @@ export const dataSchema = z.strictObject({
     .max(1)
     .default(0.5)
     .describe(
-      'Share of the training rows that may have no token of their own (classify), beyond which preparation is refused; 1 takes any.',
+      'Share of the training rows that may have no token of their own (classify, regress), beyond which preparation is refused; 1 takes any.',
     ),
   storeDir: pathSchema.default('data/stores').describe('Where the token store is kept.'),
 });

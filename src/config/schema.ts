@@ -42,7 +42,7 @@ const trainSchema = z.strictObject({
     .max(4096)
     .default(1)
     .describe(
-      'Batches whose rows are sorted by length together, so that a batch has rows of about one length and little padding (classify); 1 leaves rows where chance puts them.',
+      'Batches whose rows are sorted by length together, so that a batch has rows of about one length and little padding (all but language models); 1 leaves rows where chance puts them.',
     ),
   sequenceLength: count
     .default(64)
