@@ -1,13 +1,16 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { TrainEvent } from '../../src/events.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { planDeaths } from './deaths.js';
 import { trainSmall } from './small-run.js';
+import { bundleModule } from './thread-module.js';
 
 const cwd = makeWorkplace();
+const deathsModule = pathToFileURL(bundleModule(cwd, 'deaths.js')).href;
 const STEPS = 16;
 
 const schedule = fc.record({
@@ -25,11 +28,10 @@ const schedule = fc.record({
 function writeMortalEntry(count: number, seed: number): string {
   const folder = mkdtempSync(join(cwd, 'deaths-'));
   const deaths = count === 0 ? [] : planDeaths(count, STEPS, (n) => seed % n);
-  const { href } = new URL('deaths.js', import.meta.url);
   const file = join(folder, 'worker.mjs');
   writeFileSync(
     file,
-    `import { joinPlanned } from ${JSON.stringify(href)};\n` +
+    `import { joinPlanned } from ${JSON.stringify(deathsModule)};\n` +
       `export default joinPlanned(${JSON.stringify(folder)}, ${JSON.stringify(deaths)});\n`,
   );
   return file;

@@ -17,16 +17,17 @@ import { trainSmall } from './small-run.js';
 
 const cwd = makeWorkplace();
 
-/** Trains, and does something to the run's directory when its first checkpoint is there; others are due every 10 steps. */
+/**
+ * Trains, and does something to the run's directory when its first checkpoint is there; others are due every 10 steps. That is
+ * heard from whoever writes checkpoints, who touches nothing meanwhile, so that what is done may take several steps.
+ */
 async function trainAndDisturb(name: string, disturb: (runDir: string) => void) {
   const runDir = join(cwd, 'runs', name);
-  let written = false;
   let done = false;
   const outcome = await trainSmall(cwd, 'language-model', {
     ...{ runDir, set: ['train.maxSteps=80'] },
     listener: (event) => {
-      written ||= event.type === 'checkpoint';
-      if (!written || done || event.type !== 'step') return;
+      if (event.type !== 'checkpoint' || done) return;
       done = true;
       disturb(runDir);
     },

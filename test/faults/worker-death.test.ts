@@ -1,6 +1,9 @@
 import { checkOptimizer } from '../../src/optimizers/check.js';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import { UserError } from '../../src/errors.js';
 import type { RawBatch } from '../../src/model/batch/batch-layout.js';
@@ -10,8 +13,11 @@ import { describeStack } from '../../src/model/stack.js';
 import { allocateEngine, Engine, type EngineHandle } from '../../src/compute/engine.js';
 import { createWorkerPool, type WorkerPool } from '../../src/compute/pool.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
+import { bundleModule } from './thread-module.js';
 
-const entry = fileURLToPath(new URL('dying-compute.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const entry = bundleModule(folder, 'dying-compute.js');
 
 /**
  * A death of the thread that runs a part of a phase: before the work itself, between meetings, when it has claimed a

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.js';
@@ -13,8 +14,11 @@ import { collect } from '../data/scratch.js';
 import { storeOf } from '../data/stores.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { trainSmall } from '../faults/small-run.js';
+import { bundleModule } from '../faults/thread-module.js';
 
 const cwd = makeWorkplace();
+/** Of threads that die as a test says. */
+const deaths = () => pathToFileURL(bundleModule(cwd, 'deaths.js')).href;
 const runs = { classifier: join(cwd, 'a'), 'language-model': join(cwd, 'b') } as const;
 type Name = keyof typeof runs;
 const names = ['classifier', 'language-model'] as const;
@@ -142,11 +146,10 @@ describe('calls of any kind that overlap answer what they answer alone', () => {
   });
 
   test('while worker threads die', async () => {
-    const deaths = packageFile('test/faults/deaths.js');
     const file = join(cwd, 'dies-often.mjs');
     writeFileSync(
       file,
-      `import { joinMortal } from ${JSON.stringify(deaths)};
+      `import { joinMortal } from ${JSON.stringify(deaths())};
       let left = 15;
       export default joinMortal((when, phase) => when === 'before' && phase !== 'pack' && left-- === 0 ? 'exit' : undefined);`,
     );
@@ -195,7 +198,7 @@ test('a failure of the threads ends the calls that it met; later ones find new t
   writeFileSync(
     file,
     `import { existsSync } from 'node:fs';
-    import { joinMortal } from ${JSON.stringify(packageFile('test/faults/deaths.js'))};
+    import { joinMortal } from ${JSON.stringify(deaths())};
     export default joinMortal((when, phase) =>
       when === 'before' && phase === 'predict' && existsSync(${JSON.stringify(mark)}) ? 'error' : undefined);`,
   );
