@@ -74,6 +74,6 @@ if (isClone && !isInstalling && needsInstall()) {
 if (isOutdated('build/native.json', ['kernels', 'scripts/build-native.js'])) {
   run('Building the native kernels …', process.execPath, 'scripts/build-native.js');
 }
-if (compiles && isOutdated('dist', ['src', 'workers', 'tsconfig.json'])) {
+if (compiles && isOutdated('dist', ['src', 'workers', 'tsconfig.json', 'scripts/build.js'])) {
   run('Compiling …', process.execPath, 'scripts/build.js');
 }

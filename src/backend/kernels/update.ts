@@ -132,15 +132,13 @@ function referenceUpdate<Setting extends string>(
   update: (element: Element<Setting>) => { parameter: number; states: readonly number[] },
 ): Call<Units> {
   const columns = o.parameter.shape[1] ?? 1;
-  const place = (row: number, column: number): number[] =>
-    o.parameter.dimension === 1 ? [row] : [row, column];
+  // Places in the data, as in `dot`, for the same reason.
+  const placeIn = ({ offset, stride }: Tensor, row: number, column: number): number =>
+    offset + row * stride[0]! + column * (stride[1] ?? 0);
   const gradientAt = (row: number, column: number): number => {
     const source = o.index?.get(row);
-    if (source === undefined) return o.gradient.get(...place(row, column));
+    if (source === undefined) return o.gradient.data[placeIn(o.gradient, row, column)]!;
     return source >= 0 ? element(o.gradient, source, column) : 0;
-  };
-  const store = (tensor: Tensor, where: number[], value: number): void => {
-    tensor.set(...([...where, value] as [number, number]));
   };
   return (unit0, unit1) => {
     const [step, scale, most] = [0, 1, 3].map((place) => o.settings.get(place)) as [
@@ -155,16 +153,18 @@ function referenceUpdate<Setting extends string>(
       if (o.done.get(unit) === step) continue;
       for (const row of rowsOfUnit(unit, o.parameter.shape[0]!, o.rows).rows) {
         for (let column = 0; column < columns; column++) {
-          const where = place(row, column);
+          const place = placeIn(o.parameter, row, column);
           const updated = update({
-            parameter: o.parameter.get(...where),
-            states: o.states.map((state) => state.get(...where)),
+            parameter: o.parameter.data[place]!,
+            states: o.states.map((state) => state.data[placeIn(state, row, column)]!),
             gradient: Math.max(-most, Math.min(most, gradientAt(row, column) * scale)),
             weightDecay: o.weightDecay,
             settings,
           });
-          o.states.forEach((state, i) => store(state, where, updated.states[i]!));
-          store(o.parameter, where, updated.parameter);
+          o.states.forEach((state, i) => {
+            state.data[placeIn(state, row, column)] = updated.states[i]!;
+          });
+          o.parameter.data[place] = updated.parameter;
         }
       }
       o.done.set(unit, step);
