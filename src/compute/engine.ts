@@ -116,13 +116,14 @@ export class Engine {
     this.plan = plan;
     const { sizes } = handle;
     this.#slots = plan.slots.map(
-      (slot) =>
-        Object.fromEntries(
-          Object.entries(slot).map(([name, spec]) => [name, heap.flatIndices(spec)]),
-        ) as unknown as BatchLayout,
+      ({ features, ...slot }) =>
+        ({
+          ...viewIndices(heap, slot),
+          features: features.map((feature) => viewIndices(heap, feature)),
+        }) as BatchLayout,
     );
     for (const slot of this.#slots) {
-      slot.distinctIndex.fill(-1);
+      for (const { distinctIndex } of [slot, ...slot.features]) distinctIndex.fill(-1);
     }
     this.#layouter = new BatchLayouter(
       {
@@ -134,6 +135,7 @@ export class Engine {
         reverses: plan.reverses,
         target: plan.top.per === 'row' ? 'row' : 'token',
         vocabulary: sizes.shape.vocabulary,
+        features: sizes.shape.features ?? [],
         outputs: plan.top.width,
         compares: plan.loss.compares,
       },
@@ -345,4 +347,15 @@ function fillInitial(values: FloatArray, initial: Initial, seed: number, stream:
   initial.values.forEach((value, block) =>
     values.fill(value, block * length, (block + 1) * length),
   );
+}
+
+function viewIndices<Name extends string>(
+  heap: Heap,
+  specs: Record<Name, BufferSpec>,
+): Record<Name, Int32Array> {
+  const views = Object.entries<BufferSpec>(specs).map(([name, spec]) => [
+    name,
+    heap.flatIndices(spec),
+  ]);
+  return Object.fromEntries(views) as Record<Name, Int32Array>;
 }

@@ -195,7 +195,7 @@ export function* meet({ view, clock }: Binding, part: number): Share {
 
 /** Rows of a signal in a batch. */
 export function countRows({ view }: Binding, per: Signal['per']): number {
-  return per === 'row' ? view.rows : per === 'token' ? view.tokens : view.distinct;
+  return per === 'row' ? view.rows : per === 'token' ? view.tokens : view.distinct();
 }
 
 /** The gradient of a weight as work that is shared out: its cost follows the batch. */

@@ -2,7 +2,7 @@ import { UnfitInput, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
 import { lossKind } from './losses/registry.js';
 import { elementsOf, type Parameter } from './parameters.js';
-import { TOKENS, type LayerDescription, type NetworkShape } from './shape.js';
+import { TOKENS, vocabularyOf, type LayerDescription, type NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
 import type { Recurrence } from './work/teams.js';
 
@@ -23,12 +23,12 @@ export interface DescribedNetwork {
  * @throws UnfitInput for layers that cannot stand on each other as told
  */
 export function describeNetwork(shape: NetworkShape): DescribedNetwork {
-  const { vocabulary, layers, loss, carries } = shape;
+  const { layers, loss, carries } = shape;
   const described: NetworkLayer[] = [];
   const read = new Set<number>();
   const inputs = layers.map((_, place) => inputsOf(layers, place));
   layers.forEach((description, place) => {
-    const layer = describeLayer(description, signalsOf(described, inputs[place]!, vocabulary));
+    const layer = describeLayer(description, signalsOf(described, inputs[place]!, shape));
     if (carries && layer.reverses) {
       throw new UnfitInput('a row that goes on has no end to be read from');
     }
@@ -64,11 +64,15 @@ export function inputsOf(layers: readonly LayerDescription[], place: number): re
 export function signalsOf(
   described: readonly NetworkLayer[],
   places: readonly number[],
-  vocabulary: number,
+  shape: Pick<NetworkShape, 'vocabulary' | 'features'>,
 ): Signal[] {
   return places.map((place) => {
     // Tokens are vectors with a single one among as many zeros as there are words.
-    if (place === TOKENS) return { per: 'distinct', width: vocabulary, isTokens: true };
+    if (place <= TOKENS && TOKENS - place <= (shape.features?.length ?? 0)) {
+      const stream = TOKENS - place;
+      const width = vocabularyOf(shape, stream);
+      return { per: 'distinct', width, isTokens: true, ...(stream > 0 && { stream }) };
+    }
     const below = described[place];
     if (!below) throw new UnfitInput(`there is no layer ${place} below`);
     return below.output;

@@ -139,7 +139,11 @@ export class Network {
           .toReversed()
           .flatMap(({ weightGradients = [] }) => weightGradients),
       ),
-      distinctGradients: share('distinct-gradients', [this.#distinctGradients()], FEW_PIECES),
+      distinctGradients: share(
+        'distinct-gradients',
+        [0, ...(sizes.shape.features ?? []).keys()].map((_, stream) => this.#distinctGradients(stream)),
+        FEW_PIECES,
+      ),
       updates: share('update', this.#updates()),
     };
   }
@@ -232,19 +236,26 @@ export class Network {
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
   }
 
-  #distinctGradients(): WorkGroup {
+  /** Of the words of a batch, stream 0, or of the values of a feature. */
+  #distinctGradients(stream: number): WorkGroup {
     const view = this.#view;
+    const { layers, inputs } = this.plan;
     const form = this.#layers
-      .flatMap(({ distinctGradient }) => distinctGradient ?? [])
+      .flatMap(({ distinctGradient }, place) => {
+        const below = layers[inputs[place]![0]!];
+        return distinctGradient && (below?.output.stream ?? 0) === stream ? distinctGradient : [];
+      })
       .toReversed();
-    const finish = this.#layers.flatMap(({ finishDistinct }) => finishDistinct ?? []);
+    const finish = this.#layers.flatMap(({ finishDistinct }, place) =>
+      finishDistinct && (layers[place]!.output.stream ?? 0) === stream ? finishDistinct : [],
+    );
     return {
       get units() {
-        return panelsOf(view.distinct);
+        return panelsOf(view.distinct(stream));
       },
       cost: 1,
       run(from, to) {
-        const last = Math.min(to * PANEL, view.distinct);
+        const last = Math.min(to * PANEL, view.distinct(stream));
         for (const each of form) each(from * PANEL, last);
         for (const each of finish) each(from, to);
       },

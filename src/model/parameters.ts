@@ -25,13 +25,13 @@ export type Initial =
 
 /**
  * Where a parameter's gradient comes from: sums of its own; those that are formed together with the weights of the same rows
- * (biases), whose squares count them; those of another parameter, which has the same gradient; or a row for each distinct token.
+ * (biases), whose squares count them; those of another parameter, which has the same gradient; or a row for each distinct token, or distinct value of a feature.
  */
 export type GradientKind =
   | { kind: 'own' }
   | { kind: 'with weights' }
   | { kind: 'same'; as: string }
-  | { kind: 'by distinct token' };
+  | { kind: 'by distinct token'; stream: number };
 
 /** A parameter's buffers; the optional ones exist in training. */
 export interface ParameterPlan extends Parameter {

@@ -183,7 +183,9 @@ function planParameter(
     ...((kind === 'own' || kind === 'by distinct token') && {
       squares: heap.doubles(
         `${name} squares`,
-        kind === 'own' ? units : panelsOf(maxDistinct(sizes)),
+        gradientKind.kind === 'by distinct token'
+          ? panelsOf(maxDistinct(sizes, gradientKind.stream))
+          : units,
       ),
     }),
   };

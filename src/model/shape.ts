@@ -14,7 +14,7 @@ export interface LayerDescription {
   inputs?: readonly number[];
 }
 
-/** The place of the tokens among a layer's inputs. */
+/** The place of the tokens among a layer's inputs; those of their features stand before it: −2, −3, … */
 export const TOKENS = -1;
 
 /** What a network's outputs are compared with, and how: plain data, too. */
@@ -28,6 +28,8 @@ export interface LossDescription {
 export interface NetworkShape {
   /** Token ids run from 0 to vocabulary − 1. */
   vocabulary: number;
+  /** What is known of tokens beside: for each such feature how many values it has, whose ids run from 0. */
+  features?: readonly number[];
   /**
    * A graph, each layer behind those that it stands on: from the bottom, whose input is the tokens, to the top, whose output is
    * the loss's input. An output may be the input of several layers.
@@ -36,4 +38,12 @@ export interface NetworkShape {
   loss: LossDescription;
   /** Whether rows keep their places and go on where those of the batch before have ended. */
   carries: boolean;
+}
+
+/** How many ids there are of tokens, stream 0, or of one of their features. */
+export function vocabularyOf(
+  { vocabulary, features = [] }: Pick<NetworkShape, 'vocabulary' | 'features'>,
+  stream: number,
+): number {
+  return stream === 0 ? vocabulary : features[stream - 1]!;
 }

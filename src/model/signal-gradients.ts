@@ -67,7 +67,7 @@ export function planGradients(
   }
   const buffers = new Map(
     rooms.map((room, number) => {
-      const rows = mostRows(sizes, room.per);
+      const rows = mostRows(sizes, room);
       return [room, heap.panels(`d signal ${number}`, rows, room.panels * PANEL)];
     }),
   );

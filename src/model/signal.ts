@@ -7,4 +7,6 @@ export interface Signal {
   final?: boolean;
   /** Whether it is the tokens' ids, which have no values. */
   isTokens?: boolean;
+  /** Of what has a row for each distinct one: of the words where absent, or of the feature with this number, from 1. */
+  stream?: number;
 }

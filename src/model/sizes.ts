@@ -1,6 +1,6 @@
 import type { OptimizerDescription } from '../optimizers/optimizer.js';
 import type { Signal } from './signal.js';
-import type { NetworkShape } from './shape.js';
+import { vocabularyOf, type NetworkShape } from './shape.js';
 
 /** A network and the batches that it is to hold: everything about its memory follows. */
 export interface NetworkSizes {
@@ -35,15 +35,15 @@ export function maxPlaces({ maxTokens, maxRows }: NetworkSizes): number {
   return maxTokens + maxRows;
 }
 
-/** Most distinct tokens of a batch. */
-export function maxDistinct({ shape, maxTokens }: NetworkSizes): number {
-  return Math.min(shape.vocabulary, maxTokens);
+/** Most distinct tokens of a batch, or distinct values of a feature of theirs. */
+export function maxDistinct({ shape, maxTokens }: NetworkSizes, stream = 0): number {
+  return Math.min(vocabularyOf(shape, stream), maxTokens);
 }
 
 /** Most rows of a signal. */
-export function mostRows(sizes: NetworkSizes, per: Signal['per']): number {
+export function mostRows(sizes: NetworkSizes, { per, stream }: Pick<Signal, 'per' | 'stream'>): number {
   if (per === 'row') return sizes.maxRows;
-  return per === 'token' ? maxPlaces(sizes) : maxDistinct(sizes);
+  return per === 'token' ? maxPlaces(sizes) : maxDistinct(sizes, stream);
 }
 
 /** Threads that may hold a place at once: every worker, and as many that have died and are not yet buried. */

@@ -16,6 +16,8 @@ export interface Stack {
   vocabulary: number;
   /** Options of the embedding. */
   embedding: Readonly<Record<string, unknown>>;
+  /** What is known of tokens beside: how many values each feature has, and how wide the vectors of these are. */
+  features?: readonly { readonly values: number; readonly width: number }[];
   /** Bottom first. */
   layers: readonly StackLayer[];
   /** Share of the outputs that is dropped in training, of every layer whose kind says so and of every block. */
@@ -51,13 +53,28 @@ export class StackProblem extends Error {
  */
 export function describeStack(stack: Stack): NetworkShape {
   const { dropout, layers, pooling = ['last'], predicts, carries = predicts === 'token' } = stack;
-  const graph = new Graph(stack.vocabulary, carries);
+  const { vocabulary, features = [] } = stack;
+  const sizes = {
+    vocabulary,
+    ...(features.length > 0 && { features: features.map(({ values }) => values) }),
+  };
+  const graph = new Graph(sizes, carries);
   const drop = (place: number, number: number): number => {
     if (dropout === 0) return place;
     const name = { module: 'dropout', index: number };
     return graph.add('dropout', number, { rate: dropout }, [place], ['dropout'], name);
   };
   let top = graph.add('embedding', 0, stack.embedding, [TOKENS], ['embedding']);
+  if (features.length > 0) {
+    // A word's vector and those of its features side by side.
+    const known = features.map(({ width }, index) => {
+      const name = { module: `embedding_${index + 1}`, index: index + 1 };
+      const path = ['features', index];
+      return graph.add('embedding', 0, { width }, [TOKENS - 1 - index], path, name);
+    });
+    const name = { module: 'features', index: 0 };
+    top = graph.add('concatenate', 0, {}, [top, ...known], ['features'], name);
+  }
   for (const [index, layer] of layers.entries()) {
     const number = graph.number;
     top = graph.addLayer(layer, top, ['layers', index]);
@@ -75,7 +92,7 @@ export function describeStack(stack: Stack): NetworkShape {
   const head = { module: 'head', index: 0 };
   graph.add('dense', 0, { width: stack.outputs }, [top], ['layers'], head);
   return {
-    vocabulary: stack.vocabulary,
+    ...sizes,
     layers: graph.descriptions,
     loss: stack.loss ?? { kind: 'softmax', options: {} },
     carries,
@@ -93,7 +110,7 @@ class Graph {
   readonly #expanded = new Map<number, number>();
 
   constructor(
-    private readonly vocabulary: number,
+    private readonly sizes: Pick<NetworkShape, 'vocabulary' | 'features'>,
     private readonly carries: boolean,
   ) {}
 
@@ -147,7 +164,7 @@ class Graph {
       ...((fitting.length > 1 || fitting[0] !== place - 1) && { inputs: fitting }),
     };
     try {
-      const signals = signalsOf(this.#layers, fitting, this.vocabulary);
+      const signals = signalsOf(this.#layers, fitting, this.sizes);
       const layer = describeLayer(description, signals);
       if (this.carries && layer.reverses) {
         throw new UnfitInput(

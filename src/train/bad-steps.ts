@@ -3,7 +3,7 @@ import { BatchRows } from '../data/batches/batch-rows.js';
 import { BatchStreams } from '../data/batches/batch-streams.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
-import { HEADER } from '../model/batch/batch-layout.js';
+import { HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
 import { panelsOf } from '../tensor/heap.js';
 import type { Engine, StepResult } from '../compute/engine.js';
 import { trainingOptions } from './evaluation.js';
@@ -56,13 +56,15 @@ export class BadSteps {
     const { heap, plan } = this.engine;
     const spoilt = plan.parameters.find(({ value }) => !heap.flat(value).every(Number.isFinite));
     if (spoilt) return `${spoilt.name} itself holds values that are not finite`;
-    const distinct = this.engine.layout(slot).header[HEADER.distinct]!;
+    const layout = this.engine.layout(slot);
     const first = plan.parameters.toReversed().find(({ gradientKind, squares }) => {
       if (squares === undefined) return false;
       const sums = heap.flatDoubles(squares);
       // Behind the batch's own tokens stand those of batches before.
-      const byDistinct = gradientKind.kind === 'by distinct token';
-      const used = byDistinct ? sums.subarray(0, panelsOf(distinct)) : sums;
+      const used =
+        gradientKind.kind === 'by distinct token'
+          ? sums.subarray(0, panelsOf(countDistinct(layout, gradientKind.stream)))
+          : sums;
       return !used.every(Number.isFinite);
     });
     return first === undefined
@@ -102,6 +104,12 @@ export class BadSteps {
     });
     return (bad.length > 0 ? bad : rows).map((k) => layout.rowSource[k]!);
   }
+}
+
+/** Distinct tokens of a batch, stream 0, or distinct values of a feature. */
+function countDistinct(layout: BatchLayout, stream: number): number {
+  const { distinctRange } = stream === 0 ? layout : layout.features[stream - 1]!;
+  return distinctRange[1]!;
 }
 
 function listRows(names: readonly string[], count = names.length): string {

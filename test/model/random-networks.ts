@@ -128,6 +128,8 @@ const wishes = new Map(
 
 interface Drawn {
   vocabulary: number;
+  /** How many values each feature of tokens has. */
+  features: number[];
   wishes: Wish[];
   outputs: number;
   smoothing: number;
@@ -145,6 +147,7 @@ interface Drawn {
 
 const drawn: fc.Arbitrary<Drawn> = fc.record({
   vocabulary: fc.integer({ min: 2, max: 60 }),
+  features: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 2 }),
   wishes: fc.array(fc.oneof(...wishes.values()), {
     minLength: 2,
     maxLength: 3 * MOST_LAYERS,
@@ -191,8 +194,8 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
     .map(({ wishes: wished, smoothing, weights, isChain, errors, ...rest }) => {
-      const { vocabulary, outputs, carries } = rest;
-      const network = build(wished, vocabulary, carries, (per) =>
+      const { vocabulary, features, outputs, carries } = rest;
+      const network = build(wished, { vocabulary, features }, carries, (per) =>
         per === 'row' && errors ? 1 : outputs,
       );
       const per = network?.layers.at(-1)!.output.per;
@@ -205,9 +208,9 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
       return { ...rest, network, loss };
     })
     .filter(({ network }) => network !== undefined)
-    .map(({ network, loss, carries, lengths, divisions, seed, vocabulary, outputs }) => {
+    .map(({ network, loss, carries, lengths, divisions, seed, vocabulary, features, outputs }) => {
       const { descriptions, layers } = network!;
-      const shape = { vocabulary, layers: descriptions, loss, carries };
+      const shape = { vocabulary, features, layers: descriptions, loss, carries };
       const dice = diceOf(seed);
       const perToken = layers.reduce((sum, layer) => sum + layer.multiplyAdds(1, 1), 0);
       const fitting = lengths.map((rows) => {
@@ -230,7 +233,7 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
         // By eighths, and so exact: from some deviations below the mean to some above.
         const number = (): number => bitsOfFloat(SCALE.mean + dice(65) / 8 - 4);
         const labels = rows.map('mean' in (loss.options as object) ? number : label);
-        return rawBatch(each(vocabulary), labels, targets);
+        return rawBatch(each(vocabulary), labels, targets, features.map(each));
       });
       return { shape, batches, divisions, seed };
     });
@@ -262,7 +265,7 @@ interface Built {
 /** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
 function build(
   wished: readonly Wish[],
-  vocabulary: number,
+  tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
   carries: boolean,
   outputsOf: (per: Signal['per']) => number,
 ): Built | undefined {
@@ -274,7 +277,7 @@ function build(
     const name = { module: `${kind}_${layers.length}`, index: layers.length };
     let layer: NetworkLayer;
     try {
-      layer = describeLayer({ kind, name, options }, signalsOf(layers, inputs, vocabulary));
+      layer = describeLayer({ kind, name, options }, signalsOf(layers, inputs, tokens));
     } catch (error) {
       if (!(error instanceof UnfitInput)) throw error;
       return false;
@@ -288,7 +291,8 @@ function build(
   const last = (): number => layers.length - 1;
   const pick = (from: readonly number[], share: number | null): number =>
     share === null ? from.at(-1)! : from[Math.floor(share * from.length)]!;
-  const places = (): number[] => [TOKENS, ...layers.keys()];
+  const streams = [TOKENS, ...(tokens.features ?? []).map((_, i) => TOKENS - 1 - i)];
+  const places = (): number[] => [...streams, ...layers.keys()];
   const join = ({ kind, options, picks: [first = null, ...others] }: Wish): void => {
     const place = pick(places(), first);
     const found = layers[place]?.output;
@@ -331,7 +335,7 @@ function prune({ descriptions, layers }: Built): Built {
     layers: kept.map((place) => layers[place]!),
     descriptions: kept.map((place) => ({
       ...descriptions[place]!,
-      inputs: descriptions[place]!.inputs.map((below) => kept.indexOf(below)),
+      inputs: descriptions[place]!.inputs.map((below) => (below < 0 ? below : kept.indexOf(below))),
     })),
   };
 }
@@ -359,5 +363,5 @@ export function sketch({ shape, batches }: Case): string {
   const rows = batches.map(({ rowStart }) =>
     Array.from(rowStart.slice(1), (end, row) => end - rowStart[row]!).join(' '),
   );
-  return `${shape.vocabulary} words, ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}; rows ${rows.join(' | ')}`;
+  return `${[shape.vocabulary, ...(shape.features ?? [])].join(' + ')} words, ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}; rows ${rows.join(' | ')}`;
 }

@@ -72,7 +72,12 @@ export function loadFixture(name: string): Fixture {
 }
 
 /** A batch from nested lists: rows of tokens with a label a row, or with the next token of every token. */
-export function rawBatch(tokens: number[][], labels?: number[], targets?: number[][]): RawBatch {
+export function rawBatch(
+  tokens: number[][],
+  labels?: number[],
+  targets?: number[][],
+  features: number[][][] = [],
+): RawBatch {
   const rowStart = new Int32Array(tokens.length + 1);
   tokens.forEach((row, r) => (rowStart[r + 1] = rowStart[r]! + row.length));
   return {
@@ -81,6 +86,7 @@ export function rawBatch(tokens: number[][], labels?: number[], targets?: number
     rowStart,
     labels: Int32Array.from(labels ?? []),
     targets: Int32Array.from(targets?.flat() ?? []),
+    features: features.map((values) => Int32Array.from(values.flat())),
   };
 }
 
@@ -148,7 +154,9 @@ export function gradientOf(engine: Engine, name: string, slot: number): Float64A
   // An embedding's, where the vectors were.
   const embedding = plan.layers.find(({ parameters }) => parameters.some((p) => p.name === name))!;
   const byDistinct = heap.tensor(embedding.values!);
-  const { distinctIndex } = engine.layout(slot);
+  const layout = engine.layout(slot);
+  const { stream = 0 } = embedding.output;
+  const { distinctIndex } = stream === 0 ? layout : layout.features[stream - 1]!;
   for (let row = 0; row < rows; row++) {
     const place = distinctIndex[row]!;
     for (let c = 0; c < columns && place >= 0; c++) {

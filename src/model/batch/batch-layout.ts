@@ -24,10 +24,27 @@ export interface RawBatch {
   labels: Int32Array;
   /** Of every token, where tokens have targets: the next one, or a class. */
   targets: Int32Array;
+  /** Of every token, one array a feature: the id of its value. */
+  features?: readonly Int32Array[];
+}
+
+/** Which distinct tokens a batch has, or which distinct values of a feature of its tokens, each an array on the heap. */
+export interface DistinctLayout {
+  /** [places]: which distinct token stands at each place. */
+  distinctOf: Int32Array;
+  /** [tokens]: the distinct tokens' ids in the order of their first appearance. */
+  distinctIds: Int32Array;
+  /** [tokens + 1] and [tokens]: places of each distinct token, in rising order. */
+  distinctStart: Int32Array;
+  positions: Int32Array;
+  /** [2]: 0 and the number of distinct tokens, as one segment. */
+  distinctRange: Int32Array;
+  /** [vocabulary]: place of each token id among the distinct ones, −1 for absent. Starts out as all −1. */
+  distinctIndex: Int32Array;
 }
 
 /** Fixed places of a laid-out batch, each an array on the heap. */
-export interface BatchLayout {
+export interface BatchLayout extends DistinctLayout {
   /** See HEADER. */
   header: Int32Array;
   /** [teams, TEAM_FIELDS]: see TEAM. */
@@ -60,22 +77,13 @@ export interface BatchLayout {
   numbers: Int32Array;
   /** [places]: the row of each place's token: dropout of features draws by it. */
   rowOf: Int32Array;
-  /** [places]: which distinct token stands at each place. */
-  distinctOf: Int32Array;
-  /** [tokens]: the distinct tokens' ids in the order of their first appearance. */
-  distinctIds: Int32Array;
-  /** [tokens + 1] and [tokens]: places of each distinct token, in rising order. */
-  distinctStart: Int32Array;
-  positions: Int32Array;
-  /** [2]: 0 and the number of distinct tokens, as one segment. */
-  distinctRange: Int32Array;
-  /** [vocabulary]: place of each token id among the distinct ones, −1 for absent. Starts out as all −1. */
-  distinctIndex: Int32Array;
+  /** The same of each feature of the tokens. */
+  features: readonly DistinctLayout[];
   /** [rows] class or number of each row, or [places] next token of each token. */
   targets: Int32Array;
 }
 
-export const HEADER = { rows: 0, tokens: 1, distinct: 2, targets: 3 } as const;
+export const HEADER = { rows: 0, tokens: 1, targets: 2 } as const;
 /** Fields of a team: its first place and row, their numbers, and its time steps. */
 export const TEAM = { place0: 0, places: 1, row0: 2, rows: 3, steps: 4 } as const;
 export const TEAM_FIELDS = 8;
@@ -98,6 +106,8 @@ export interface LayoutOptions {
   reverses: boolean;
   /** Ids of tokens, and of targets or classes, are below these. */
   vocabulary: number;
+  /** For each feature of tokens: ids of its values are below this. */
+  features?: readonly number[];
   outputs: number;
   /** Whether targets are ids, or the bits of numbers. */
   compares: 'ids' | 'numbers';
@@ -145,10 +155,13 @@ export class BatchLayouter {
     out.header[HEADER.targets] = this.options.target === 'token' ? tokens : batch.rows;
   }
 
-  #checkIds({ rows, tokens, rowStart, labels, targets }: RawBatch): void {
-    const { target, vocabulary, outputs, compares } = this.options;
+  #checkIds({ rows, tokens, rowStart, labels, targets, features = [] }: RawBatch): void {
+    const { target, vocabulary, outputs, compares, features: values = [] } = this.options;
     if (rows < 1) throw new RangeError('a batch has no rows');
     requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
+    values.forEach((limit, i) => {
+      requireBelow(limit, 'ids of features', features[i]!, rowStart[0]!, rowStart[rows]!);
+    });
     if (compares === 'numbers') requireFinite(labels, rows);
     else if (target === 'token') {
       requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
@@ -213,6 +226,7 @@ export class BatchLayouter {
         out.numbers[next] = 0;
         out.rowOf[next] = 0;
         out.distinctOf[next] = 0;
+        for (const { distinctOf } of out.features) distinctOf[next] = 0;
         next++;
       }
     }
@@ -251,8 +265,7 @@ export class BatchLayouter {
     const { initialRow, target, shards } = this.options;
     const { rowStart, rowSource, distinctIndex, distinctIds, distinctStart, distinctOf } = out;
     const { tokenPlaces, shardRows } = out;
-    // Takes back the marks of the batch that lay here before.
-    for (let d = 0; d < out.header[HEADER.distinct]!; d++) distinctIndex[distinctIds[d]!] = -1;
+    forgetDistinct(out);
     let distinct = 0;
     let k = 0;
     for (let s = 0; s < shards; s++) {
@@ -283,9 +296,8 @@ export class BatchLayouter {
     }
     countRuns(out.order, out.previous, out.runs, k);
     if (this.options.reverses) this.#reverse(out, k, batch.rows);
-    this.#listPositions(out, k, distinct);
-    out.header[HEADER.distinct] = distinct;
-    out.distinctRange[1] = distinct;
+    listPositions(out, out.order, k, distinct);
+    for (let i = 0; i < out.features.length; i++) this.#orderFeature(batch, i, out, k);
   }
 
   /** What rows are when they are read from the last token to the first. */
@@ -305,17 +317,35 @@ export class BatchLayouter {
     countRuns(order, following, reversedRuns, tokens);
   }
 
-  /** Turns the counts of each distinct token into the places where it stands. */
-  #listPositions(out: BatchLayout, tokens: number, distinct: number): void {
-    const { distinctStart, distinctOf, order, positions } = out;
-    distinctStart[0] = 0;
-    for (let d = 0; d < distinct; d++) distinctStart[d + 1]! += distinctStart[d]!;
-    // Moved up by one: filling a token's list moves its mark to where the next list begins.
-    for (let d = distinct; d > 0; d--) distinctStart[d] = distinctStart[d - 1]!;
+  /** Which tokens have the same value of a feature, in the order of sums. */
+  #orderFeature(batch: RawBatch, feature: number, out: BatchLayout, tokens: number): void {
+    const of = out.features[feature]!;
+    const values = batch.features![feature]!;
+    const { distinctIndex, distinctIds, distinctStart, distinctOf } = of;
+    forgetDistinct(of);
+    const { order, rowStart, rowSource, tokenPlaces } = out;
+    // Places are not in the order of the rows as they were read: goes through these once, to where each token lies.
+    for (let row = 0; row < batch.rows; row++) {
+      const source = batch.rowStart[rowSource[row]!]!;
+      for (let t = 0; t < tokensOf(out, row); t++) {
+        distinctOf[tokenPlaces[rowStart[row]! + t]!] = values[source + t]!;
+      }
+    }
+    let distinct = 0;
     for (let k = 0; k < tokens; k++) {
       const place = order[k]!;
-      positions[distinctStart[distinctOf[place]! + 1]!++] = place;
+      const id = distinctOf[place]!;
+      let index = distinctIndex[id]!;
+      if (index < 0) {
+        index = distinct++;
+        distinctIndex[id] = index;
+        distinctIds[index] = id;
+        distinctStart[index + 1] = 0;
+      }
+      distinctStart[index + 1]!++;
+      distinctOf[place] = index;
     }
+    listPositions(of, order, tokens, distinct);
   }
 
   /** Ranks the rows [row0, row1) of a team and counts those that run at each time step. */
@@ -335,6 +365,29 @@ export class BatchLayouter {
     teams[field + TEAM.rows] = row1 - row0;
     teams[field + TEAM.steps] = steps;
   }
+}
+
+/** Takes back the marks of the batch that lay here before. */
+function forgetDistinct({ distinctIndex, distinctIds, distinctRange }: DistinctLayout): void {
+  for (let d = 0; d < distinctRange[1]!; d++) distinctIndex[distinctIds[d]!] = -1;
+}
+
+/** Turns the counts of each distinct token into the places where it stands. */
+function listPositions(
+  { distinctStart, distinctOf, positions, distinctRange }: DistinctLayout,
+  order: Int32Array,
+  tokens: number,
+  distinct: number,
+): void {
+  distinctStart[0] = 0;
+  for (let d = 0; d < distinct; d++) distinctStart[d + 1]! += distinctStart[d]!;
+  // Moved up by one: filling a token's list moves its mark to where the next list begins.
+  for (let d = distinct; d > 0; d--) distinctStart[d] = distinctStart[d - 1]!;
+  for (let k = 0; k < tokens; k++) {
+    const place = order[k]!;
+    positions[distinctStart[distinctOf[place]! + 1]!++] = place;
+  }
+  distinctRange[1] = distinct;
 }
 
 function requireBelow(

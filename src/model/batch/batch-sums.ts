@@ -2,6 +2,7 @@ import { asFloats } from '../../tensor/float-bits.js';
 import { panelsOf, type FloatArray, type Heap } from '../../tensor/heap.js';
 import { HEADER } from './batch-layout.js';
 import type { NetworkPlan } from '../plan.js';
+import { distinctOf } from './slot-plan.js';
 
 /** Sums over one batch. */
 export interface BatchResult {
@@ -35,7 +36,8 @@ export class BatchSums {
   readonly #predicted: Int32Array;
   /** Where targets are numbers. */
   readonly #numbers: { targets: Float32Array; predicted: Float32Array } | undefined;
-  readonly #squares: { values: Float64Array; byDistinct: boolean }[];
+  /** Those of rows by distinct token, with the range of these: behind it stand others' of batches before. */
+  readonly #squares: { values: Float64Array; distinct?: Int32Array }[];
   readonly #byRow: boolean;
 
   constructor(heap: Heap, plan: NetworkPlan, slot: number) {
@@ -59,7 +61,11 @@ export class BatchSums {
         ? [
             {
               values: heap.flatDoubles(squares),
-              byDistinct: gradientKind.kind === 'by distinct token',
+              ...(gradientKind.kind === 'by distinct token' && {
+                distinct: heap.flatIndices(
+                  distinctOf(slotPlan, gradientKind.stream).distinctRange,
+                ),
+              }),
             },
           ]
         : [],
@@ -105,10 +111,9 @@ export class BatchSums {
 
   /** Global norm of the gradient before clipping. */
   gradientNorm(): number {
-    const distinct = this.#header[HEADER.distinct]!;
     let sum = 0;
-    for (const { values, byDistinct } of this.#squares) {
-      const blocks = byDistinct ? panelsOf(distinct) : values.length;
+    for (const { values, distinct } of this.#squares) {
+      const blocks = distinct ? panelsOf(distinct[1]!) : values.length;
       for (let i = 0; i < blocks; i++) sum += values[i]!;
     }
     return Math.sqrt(sum);

@@ -1,10 +1,20 @@
 import { PANEL, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
+import { vocabularyOf } from '../shape.js';
 import type { Signal } from '../signal.js';
 import { maxDistinct, maxPlaces, mostRows, type NetworkSizes } from '../sizes.js';
-import { TEAM_FIELDS, type BatchLayout } from './batch-layout.js';
+import { TEAM_FIELDS, type BatchLayout, type DistinctLayout } from './batch-layout.js';
 
 /** Buffers of one laid-out batch. */
-export type SlotPlan = Record<keyof BatchLayout, BufferSpec>;
+export type SlotPlan = Record<Exclude<keyof BatchLayout, 'features'>, BufferSpec> & {
+  readonly features: readonly DistinctPlan[];
+};
+
+type DistinctPlan = Record<keyof DistinctLayout, BufferSpec>;
+
+/** What there is of distinct tokens, stream 0, or of the distinct values of one of their features. */
+export function distinctOf(slotPlan: SlotPlan, stream: number): DistinctPlan {
+  return stream === 0 ? slotPlan : slotPlan.features[stream - 1]!;
+}
 
 /**
  * @param target what the batch's targets belong to
@@ -18,10 +28,20 @@ export function planSlot(
   reverses: boolean,
 ): SlotPlan {
   const { maxRows, maxTokens, maxSteps, teams, shards, shape } = sizes;
-  const distinct = maxDistinct(sizes);
   const places = maxPlaces(sizes);
   const indices = (name: string, ...lengths: number[]): BufferSpec =>
     heap.indices(`slot ${slot} ${name}`, ...lengths);
+  const distinct = (prefix: string, stream: number): DistinctPlan => {
+    const most = maxDistinct(sizes, stream);
+    return {
+      distinctOf: indices(`${prefix}distinct of`, places),
+      distinctIds: indices(`${prefix}distinct ids`, most),
+      distinctStart: indices(`${prefix}distinct start`, most + 1),
+      distinctRange: indices(`${prefix}distinct range`, 2),
+      positions: indices(`${prefix}positions`, maxTokens),
+      distinctIndex: indices(`${prefix}distinct index`, vocabularyOf(shape, stream)),
+    };
+  };
   return {
     header: indices('header', PANEL),
     teams: indices('teams', teams, TEAM_FIELDS),
@@ -40,12 +60,8 @@ export function planSlot(
     rowSource: indices('row source', maxRows),
     numbers: indices('numbers', places),
     rowOf: indices('row of', places),
-    distinctOf: indices('distinct of', places),
-    distinctIds: indices('distinct ids', distinct),
-    distinctStart: indices('distinct start', distinct + 1),
-    distinctRange: indices('distinct range', 2),
-    positions: indices('positions', maxTokens),
-    distinctIndex: indices('distinct index', shape.vocabulary),
-    targets: indices('targets', mostRows(sizes, target)),
+    ...distinct('', 0),
+    features: (shape.features ?? []).map((_, i) => distinct(`feature ${i} `, i + 1)),
+    targets: indices('targets', mostRows(sizes, { per: target })),
   };
 }

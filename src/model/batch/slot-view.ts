@@ -11,6 +11,8 @@ export class SlotView {
   /** Where each part's share of the work begins, from 0 to 1. [parts + 1] */
   readonly bounds: Float64Array;
   readonly #divisor: Float64Array;
+  /** By stream: see `distinctRange` of a layout. */
+  readonly #distinctRanges: readonly Int32Array[];
 
   /** @param of the slot's batch: see NetworkPlan */
   constructor(
@@ -23,6 +25,9 @@ export class SlotView {
     this.#teams = heap.flatIndices(slotPlan.teams);
     this.#sizes = sizes;
     this.bounds = heap.flatDoubles(of.bounds);
+    this.#distinctRanges = [slotPlan, ...slotPlan.features].map(({ distinctRange }) =>
+      heap.flatIndices(distinctRange),
+    );
     this.#divisor = heap.flatDoubles(of.divisor);
   }
 
@@ -37,8 +42,9 @@ export class SlotView {
   get tokens(): number {
     return this.header[HEADER.tokens]!;
   }
-  get distinct(): number {
-    return this.header[HEADER.distinct]!;
+  /** Distinct tokens of the batch, or distinct values of a feature of theirs. */
+  distinct(stream = 0): number {
+    return this.#distinctRanges[stream]![1]!;
   }
   /** What the sum of the losses is divided by. */
   get divisor(): number {

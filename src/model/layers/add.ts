@@ -28,7 +28,7 @@ export const add = defineJoin({
       meetings: () => 0,
       multiplyAdds: () => 0,
       plan(heap, sizes) {
-        const values = heap.panels(`${module} ${index} sum`, mostRows(sizes, per), width);
+        const values = heap.panels(`${module} ${index} sum`, mostRows(sizes, { per }), width);
         return {
           values,
           bind(binding, bound, { gradient }): BoundLayer {

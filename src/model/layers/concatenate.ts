@@ -26,7 +26,7 @@ export const concatenate = defineJoin({
       meetings: () => 0,
       multiplyAdds: () => 0,
       plan(heap, sizes) {
-        const values = heap.panels(`${module} ${index} joined`, mostRows(sizes, per), width);
+        const values = heap.panels(`${module} ${index} joined`, mostRows(sizes, { per }), width);
         return {
           values,
           bind(binding, bound, { gradient }): BoundLayer {

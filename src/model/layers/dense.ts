@@ -36,7 +36,7 @@ export const dense = defineLayer({
         const columns = panelsOf(width) * PANEL;
         const packed = planPacked(heap, W.name, columns, inputs);
         const packedBias = heap.tensor(`packed ${b.name}`, [columns]);
-        const values = heap.panels(`${module} output`, mostRows(sizes, per), width);
+        const values = heap.panels(`${module} output`, mostRows(sizes, { per }), width);
         return {
           values,
           bind(binding, { value, gradient, start }, { gradient: dOutput }): BoundLayer {

@@ -2,6 +2,7 @@ import { dropRows } from '../../backend/kernels/drop-weights.js';
 import { gatherRows, rowSquares } from '../../backend/kernels/embedding.js';
 import { PANEL } from '../../tensor/heap.js';
 import { streamOf } from '../../tensor/random.js';
+import { distinctOf } from '../batch/slot-plan.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
 import { bindParameter } from '../binding.js';
 import { matrix } from '../parameters.js';
@@ -22,7 +23,7 @@ const options = (z: Zod) =>
   });
 
 /**
- * A vector for each token of the vocabulary. Those of the distinct tokens of a batch are looked up once each, however often they
+ * A vector for each token of the vocabulary, or for each value of a feature of tokens. Those of the distinct tokens of a batch are looked up once each, however often they
  * stand in it; their gradients take the place of the vectors when these are used up. With `dropout` whole words are dropped (Merity et al.
  * 2017): the vectors of some tokens of the vocabulary are zero for a step, and the others are divided by 1 − dropout.
  */
@@ -31,14 +32,15 @@ export const embedding = defineLayer({
   options,
   accepts: ['tokens'],
   describe({ width, dropout }, input, { module }) {
+    const { stream = 0 } = input;
     const weight = matrix(
       `${module}.weight`,
       [input.width, width],
       { kind: 'uniform', bound: 0.1 },
-      { gradientKind: { kind: 'by distinct token' } },
+      { gradientKind: { kind: 'by distinct token', stream } },
     );
     return {
-      output: { per: 'distinct', width },
+      output: { per: 'distinct', width, ...(stream > 0 && { stream }) },
       reads: 'whole',
       parameters: [weight],
       carried: [],
@@ -46,23 +48,24 @@ export const embedding = defineLayer({
       meetings: () => 0,
       multiplyAdds: () => 0,
       plan(heap, sizes) {
-        const values = heap.panels('embedded', maxDistinct(sizes), width);
+        const values = heap.panels(`${module} values`, maxDistinct(sizes, stream), width);
         return {
           values,
           bind(binding): BoundLayer {
-            const { backend, clock, slotPlan, view } = binding;
+            const { backend, clock, view } = binding;
+            const distinct = distinctOf(binding.slotPlan, stream);
             const embedded = binding.heap.tensor(values);
             const parameter = bindParameter(binding, weight.name);
             const gather = backend.bind(gatherRows, {
               table: parameter.value,
-              ids: binding.heap.indices(slotPlan.distinctIds),
+              ids: binding.heap.indices(distinct.distinctIds),
               out: embedded,
             });
             const drop =
               binding.training && dropout > 0
                 ? backend.bind(dropRows, {
                     matrix: embedded,
-                    numbers: binding.heap.indices(slotPlan.distinctIds),
+                    numbers: binding.heap.indices(distinct.distinctIds),
                     ...{ rate: dropout, seed: sizes.seed, step: binding.settings },
                     stream: streamOf(weight.name),
                   })
@@ -70,7 +73,7 @@ export const embedding = defineLayer({
             const bound: BoundLayer = {
               output: { value: embedded },
               prepare(part) {
-                const [begin, end] = view.share(view.distinct, part);
+                const [begin, end] = view.share(view.distinct(stream), part);
                 gather(begin, end);
                 drop?.(begin, end);
                 clock.lap('gather');
@@ -85,15 +88,15 @@ export const embedding = defineLayer({
             return {
               ...bound,
               finishDistinct(block0, block1) {
-                drop?.(block0 * PANEL, Math.min(block1 * PANEL, view.distinct));
-                squares(view.distinct, block0, block1);
+                drop?.(block0 * PANEL, Math.min(block1 * PANEL, view.distinct(stream)));
+                squares(view.distinct(stream), block0, block1);
                 clock.lap('embedding gradients');
               },
               sparse: [
                 {
                   parameter: weight.name,
                   gradient: embedded,
-                  index: binding.heap.indices(slotPlan.distinctIndex),
+                  index: binding.heap.indices(distinct.distinctIndex),
                 },
               ],
             };

@@ -1,5 +1,6 @@
 import { spreadRows, tokenSum } from '../../backend/kernels/embedding.js';
 import { panelsOf } from '../../tensor/heap.js';
+import { distinctOf } from '../batch/slot-plan.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
 import { maxPlaces } from '../sizes.js';
 import type { Zod } from '../../zod.js';
@@ -11,7 +12,7 @@ export const expand = defineLayer({
   kind: 'expand',
   options,
   accepts: ['distinct'],
-  describe(_options, { width }, { module, index }) {
+  describe(_options, { width, stream = 0 }, { module, index }) {
     return {
       output: { per: 'token', width },
       reads: 'whole',
@@ -26,18 +27,19 @@ export const expand = defineLayer({
         return {
           values,
           bind(binding, { value, gradient, start }, { gradient: dOutput }): BoundLayer {
-            const { backend, heap: bound, slotPlan, clock } = binding;
+            const { backend, heap: bound, clock } = binding;
+            const distinct = distinctOf(binding.slotPlan, stream);
             const out = bound.tensor(values);
             const forward = backend.bind(spreadRows, {
               ...{ from: value, out },
-              index: bound.indices(slotPlan.distinctOf),
+              index: bound.indices(distinct.distinctOf),
             });
             const sum =
               gradient &&
               backend.bind(tokenSum, {
                 gradient: dOutput!,
-                starts: bound.indices(slotPlan.distinctStart),
-                positions: bound.indices(slotPlan.positions),
+                starts: bound.indices(distinct.distinctStart),
+                positions: bound.indices(distinct.positions),
                 ...{ out: gradient, adds: start === 'result' },
               });
             const panels = panelsOf(width);

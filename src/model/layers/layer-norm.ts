@@ -53,7 +53,7 @@ export const layerNorm = defineLayer({
           gain: heap.tensor(`packed ${gain.name}`, [columns]),
           bias: heap.tensor(`packed ${bias.name}`, [columns]),
         };
-        const rows = mostRows(sizes, per);
+        const rows = mostRows(sizes, { per });
         const statistics = heap.tensor(`${name} statistics`, [2, rows]);
         const values = heap.panels(`${name} output`, rows, width);
         return {

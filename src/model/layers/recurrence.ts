@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Zod } from '../../zod.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
-import { defineLayer, type Layer, type LayerKind } from '../layer.js';
+import { defineLayer, UnfitInput, type Layer, type LayerKind } from '../layer.js';
 import { planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform } from '../parameters.js';
 import type { LayerName } from '../shape.js';
@@ -97,6 +97,11 @@ export function recurrentLayer<S extends z.ZodRawShape>(definition: {
     dropped: true,
     numbered: true,
     describe(given, input, name) {
+      if (input.stream !== undefined) {
+        throw new UnfitInput(
+          `${definition.kind} reads distinct words, not distinct values of a feature`,
+        );
+      }
       const { direction, merge } = given;
       const cell = definition.cell(given as unknown as z.output<z.ZodObject<S>>);
       if (direction !== 'both') return describe(cell, given, direction, input, name);
@@ -196,7 +201,7 @@ function planBuffers(
     hiddenWeight: planHiddenWeight(heap, `${name} hidden weight`, cell, hidden),
     bias: heap.tensor(`packed ${name} bias`, [panels * units]),
     ...(input.per === 'distinct' && {
-      projected: heap.panels(`${name} projected`, mostRows(sizes, input.per), panels * units),
+      projected: heap.panels(`${name} projected`, mostRows(sizes, input), panels * units),
     }),
     gates: heap.panels(`${name} gates`, places, panels * units),
     hidden: state('hidden'),

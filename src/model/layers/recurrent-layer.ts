@@ -108,7 +108,7 @@ export class RecurrentLayer implements BoundLayer {
     };
     if (byDistinct) {
       this.prepare = (part) => {
-        const [begin, end] = view.share(view.distinct, part);
+        const [begin, end] = view.share(view.distinct(), part);
         this.#project(begin, end);
         clock.lap('input product');
       };
@@ -221,7 +221,7 @@ export class RecurrentLayer implements BoundLayer {
           if (sum) {
             for (let unit = from; unit < to; unit++) {
               const panel = panelOfUnit(unit, inputWeight.rows);
-              sum(0, view.distinct, panel, panel + 1);
+              sum(0, view.distinct(), panel, panel + 1);
             }
             clock.lap('embedding gradients');
           }

@@ -18,7 +18,7 @@ export const softmax: LossKind = {
   kind: 'softmax',
   plan(options, heap, sizes, { per, width: classes }, logits) {
     const { labelSmoothing = 0, classWeights } = options as SoftmaxOptions;
-    const rows = mostRows(sizes, per);
+    const rows = mostRows(sizes, { per });
     const losses = heap.tensor('losses', [rows]);
     const predicted = heap.indices('predicted', rows);
     const weighting =

@@ -286,7 +286,7 @@ describe('teams', () => {
 describe('distinct tokens', () => {
   it('list every place of every token once, in the order of sums', () => {
     promise((batch, _, layout) => {
-      const distinct = layout.header[HEADER.distinct]!;
+      const distinct = layout.distinctRange[1]!;
       const ids = layout.distinctIds.subarray(0, distinct);
       expect(sorted(ids)).toEqual([...new Set(batch.flat())].sort((a, b) => a - b));
       expect([...layout.distinctRange]).toEqual([0, distinct]);

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import {
   BatchLayouter,
-  HEADER,
   TEAM,
   TEAM_FIELDS,
   type BatchLayout,
@@ -78,6 +77,7 @@ export function emptyLayout({ shards, teams, target }: Dealing): BatchLayout {
   const ints = (length: number): Int32Array => new Int32Array(length).fill(-77);
   return {
     header: new Int32Array(16),
+    features: [],
     teams: ints(teams * TEAM_FIELDS),
     counts: ints(teams * MAX_STEPS),
     shardTokens: ints(shards + 1),
@@ -174,7 +174,7 @@ export function teamsOf(layout: BatchLayout, teams: number): Record<keyof typeof
 export function written(layout: BatchLayout, batch: Rows, { teams, target }: Dealing): object {
   const rowCount = batch.length;
   const order = layout.order.slice(0, batch.flat().length);
-  const distinct = layout.header[HEADER.distinct]!;
+  const distinct = layout.distinctRange[1]!;
   return {
     ...layout,
     counts: teamsOf(layout, teams).map(({ steps }, team) =>
