@@ -35,6 +35,7 @@ export type { NamedConfig } from './config/load.js';
 export type { Config, ConfigInput } from './config/schema.js';
 export type { Corpus, TrainSource } from './data/store/corpus.js';
 export type { BadRow, Example, ExampleOptions, RowBatch } from './data/formats/examples.js';
+export type { FeatureVocabulary } from './data/features/features.js';
 export type { Encoding } from './data/input/encodings.js';
 export type { HeldOut, HeldOutModel } from './data/prepare/held-out.js';
 export type { Manifest } from './data/store/manifest.js';

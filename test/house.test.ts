@@ -24,6 +24,7 @@ const rooms = [
   'config',
   'tasks',
   'data/tokenizers',
+  'data/features',
   'model',
   'optimizers',
   'backend',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type FeatureVocabulary, featureVocabularySchema } from '../data/features/features.js';
 import { tokenizerFromJson } from '../data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../data/tokenizers/serialized.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
@@ -12,6 +13,7 @@ const vocabularySchema = z.strictObject({
   tokenizer: serializedTokenizerSchema,
   classes: z.array(z.string()),
   targetScale: targetScaleSchema.optional(),
+  features: z.array(featureVocabularySchema).optional(),
 });
 
 export interface Vocabulary {
@@ -19,11 +21,19 @@ export interface Vocabulary {
   classes: readonly string[];
   /** Of numbers. */
   targetScale?: TargetScale | undefined;
+  /** What is known of tokens beside. */
+  features?: readonly FeatureVocabulary[] | undefined;
 }
 
 /** The same vocabulary gives the same text. */
-export function formatVocabulary({ tokenizer, classes, targetScale }: Vocabulary): string {
-  return `${JSON.stringify({ tokenizer: tokenizer.toJSON(), classes, targetScale })}\n`;
+export function formatVocabulary({
+  tokenizer,
+  classes,
+  targetScale,
+  features = [],
+}: Vocabulary): string {
+  const known = features.length > 0 && { features };
+  return `${JSON.stringify({ tokenizer: tokenizer.toJSON(), classes, targetScale, ...known })}\n`;
 }
 
 /**

@@ -88,6 +88,7 @@ async function inspect(
   const rowsOf = (name: string): number | undefined =>
     tensors.find((tensor) => tensor.name === name)?.shape[0];
   const [vocabulary, outputs] = [rowsOf('embedding.weight'), rowsOf('head.weight')];
+  const values = config.model.features.map((_, i) => rowsOf(`embedding_${i + 1}.weight`) ?? 1);
   return {
     checkpoint,
     weights: state.files[MODEL_FILE]!.sha256,
@@ -97,7 +98,7 @@ async function inspect(
     parameters: tensors.map(({ name, shape, dtype, begin, end }) => {
       return { name, dtype, shape, bytes: end - begin };
     }),
-    layers: vocabulary && outputs ? summarizeConfig(config, vocabulary, outputs) : [],
+    layers: vocabulary && outputs ? summarizeConfig(config, vocabulary, outputs, values) : [],
   };
 }
 

@@ -3,7 +3,7 @@ import type { Corpus } from '../data/store/corpus.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import type { HeldOut, HeldOutModel } from '../data/prepare/held-out.js';
 import type { EndEvent, TrainListener } from '../events.js';
-import type { Evaluation, OpenOptions, TrainedModel } from '../train/trained-model.js';
+import type { Evaluation, OpenOptions, Sentence, TrainedModel } from '../train/trained-model.js';
 
 /**
  * What the commands need of the library. It is loaded when a command first calls it, so that help
@@ -37,4 +37,4 @@ export interface Library {
   describeBackends: () => readonly { name: string; available: boolean; reason: string }[];
 }
 
-export type { Evaluation, OpenOptions, TrainedModel };
+export type { Evaluation, OpenOptions, Sentence, TrainedModel };

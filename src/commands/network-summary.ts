@@ -11,14 +11,19 @@ const PER = { row: 'row', token: 'token', distinct: 'distinct token' } as const;
  * The network of a config.
  *
  * @param outputs classes of a classifier
+ * @param values of each feature of words; as many as there may be where absent
  */
 export function summarizeConfig(
   config: Config,
   vocabulary: number,
   outputs: number,
+  values?: readonly number[],
 ): LayerSummary[] {
   const classes = Array.from({ length: outputs }, (_, id) => String(id));
-  return summarizeNetwork(networkShape(config, vocabulary, classes), longestRow(config));
+  return summarizeNetwork(
+    networkShape(config, vocabulary, classes, { featureValues: values }),
+    longestRow(config),
+  );
 }
 
 /** A table with a line a layer, and the sum of the parameters. */

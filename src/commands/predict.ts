@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { columnsOf, featuresOf } from '../data/features/features.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
 import { type AnswerWriter, type Layout, openAnswerWriter } from './answer-layouts.js';
@@ -133,7 +134,7 @@ interface ReadingArguments {
 
 /** What is read, and how: as the model's data was read, but for what is asked for. */
 function planReading(
-  { config: { data, task } }: Pick<TrainedModel, 'config'>,
+  { config: { data, task, model } }: Pick<TrainedModel, 'config'>,
   files: readonly string[],
   { format, encoding, delimiter, quote, text, label, onBadRow }: ReadingArguments,
 ): { paths: readonly string[]; reading: ExampleOptions } {
@@ -146,6 +147,7 @@ function planReading(
   }
   const { gives, target } = taskOf(task);
   const tagged = gives === 'tokens';
+  const columns = columnsOf(featuresOf(model.features));
   // Where columns have no names, another one for the text is another layout.
   const knowsLabel = (data.header || text === undefined) && !isText(data.label);
   return {
@@ -157,6 +159,7 @@ function planReading(
       // Whoever pipes text into a model sends a row a line, in the encoding of terminals.
       format: format ?? (isPiped ? (tagged ? 'conll' : 'text') : data.format),
       ...(tagged && { tagged }),
+      ...(columns.length > 0 && { columns }),
       encoding: encoding ?? (isPiped ? undefined : data.encoding),
       textUnit: isPiped ? 'line' : data.textUnit,
       text: text ?? data.text,

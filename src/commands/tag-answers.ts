@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import { splitTokens } from '../data/formats/tagged/tokens.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { BadRows } from './bad-rows.js';
-import type { TrainedModel } from './library.js';
+import type { Sentence, TrainedModel } from './library.js';
 
 /** Sentences of an input in their order, each with its tags. */
 
@@ -74,7 +74,7 @@ export async function* answerSentences(
     const all: (Example | BadRow)[] = [...rows, ...bad].sort((a, b) => a.row - b.row);
     for (let first = 0; first < all.length; first += batchSize) {
       const taken = all.slice(first, first + batchSize);
-      const sentences = taken.flatMap((row) => ('text' in row ? [splitTokens(row.text)] : []));
+      const sentences = taken.flatMap((row) => ('text' in row ? [sentenceOf(row)] : []));
       const tags = await model.tag(sentences);
       let next = 0;
       let text = '';
@@ -88,6 +88,11 @@ export async function* answerSentences(
       yield text;
     }
   }
+}
+
+function sentenceOf({ text, columns }: Example): Sentence {
+  const tokens = splitTokens(text);
+  return columns === undefined ? tokens : { tokens, columns: columns.map(splitTokens) };
 }
 
 /** The lines of the input with the predicted tag behind each, divided as the others are; a blank line ends the sentence. */

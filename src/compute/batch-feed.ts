@@ -2,14 +2,22 @@ import type { BatchSource, HostBatch } from '../data/batches/batches.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import type { Engine } from './engine.js';
 
-/** Arrays that a batch is read into before it is laid out. */
-export function createHostBatch(sizes: Pick<NetworkSizes, 'maxRows' | 'maxTokens'>): HostBatch {
+/**
+ * Arrays that a batch is read into before it is laid out.
+ *
+ * @param features how many of them tokens have
+ */
+export function createHostBatch(
+  sizes: Pick<NetworkSizes, 'maxRows' | 'maxTokens'>,
+  features = 0,
+): HostBatch {
   return {
     rows: 0,
     tokens: new Int32Array(sizes.maxTokens),
     rowStart: new Int32Array(sizes.maxRows + 1),
     labels: new Int32Array(sizes.maxRows),
     targets: new Int32Array(sizes.maxTokens),
+    features: Array.from({ length: features }, () => new Int32Array(sizes.maxTokens)),
     startsFresh: true,
   };
 }
@@ -27,7 +35,8 @@ export class BatchFeed {
     private readonly source: BatchSource,
     private readonly slotPair: number,
   ) {
-    this.#batch = createHostBatch(engine.handle.sizes);
+    const { sizes } = engine.handle;
+    this.#batch = createHostBatch(sizes, sizes.shape.features?.length);
   }
 
   /** Slot of a step's batch. */

@@ -115,13 +115,10 @@ export class Engine {
     this.heap = heap;
     this.plan = plan;
     const { sizes } = handle;
-    this.#slots = plan.slots.map(
-      ({ features, ...slot }) =>
-        ({
-          ...viewIndices(heap, slot),
-          features: features.map((feature) => viewIndices(heap, feature)),
-        }) as BatchLayout,
-    );
+    this.#slots = plan.slots.map(({ features, ...slot }) => ({
+      ...viewIndices(heap, slot),
+      features: features.map((feature) => viewIndices(heap, feature)),
+    }));
     for (const slot of this.#slots) {
       for (const { distinctIndex } of [slot, ...slot.features]) distinctIndex.fill(-1);
     }

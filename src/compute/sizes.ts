@@ -12,12 +12,14 @@ import { forbiddenTransitions } from '../tasks/transitions.js';
 import { UserError } from '../errors.js';
 import { chooseTeams } from '../model/work/teams.js';
 
-/** What a network's outputs mean and how they are weighed, so far as the data tells it. */
-export interface OutputFacts {
+/** What a network's outputs mean and how they are weighed, and what its inputs may be, so far as the data tells it. */
+export interface DataFacts {
   /** Of each class, where the config asks for weights (see train/class-weights.ts). */
   classWeights?: readonly number[] | undefined;
   /** Of numbers. */
   targetScale?: TargetScale | undefined;
+  /** Of each feature of words how many values there are, that of unknown ones included; as many as there may be where absent. */
+  featureValues?: readonly number[] | undefined;
 }
 
 /** The network that a config describes, for a vocabulary and classes. */
@@ -25,11 +27,15 @@ export function networkShape(
   config: Config,
   vocabulary: number,
   classes: readonly string[],
-  facts: OutputFacts = {},
+  facts: DataFacts = {},
 ): NetworkShape {
   const { per, target, carries } = taskOf(config.task);
   return describeStack({
     ...config.model,
+    features: config.model.features.map(({ width, vocabularySize }, i) => ({
+      width,
+      values: facts.featureValues?.[i] ?? vocabularySize,
+    })),
     vocabulary,
     predicts: per,
     outputs: { class: classes.length, 'next token': vocabulary, number: 1 }[target],
@@ -41,7 +47,7 @@ export function networkShape(
 function describeLoss(
   { kind, labelSmoothing }: Config['train']['loss'],
   classes: readonly string[],
-  { classWeights, targetScale }: OutputFacts,
+  { classWeights, targetScale }: DataFacts,
 ): LossDescription {
   switch (kind) {
     case 'crf':

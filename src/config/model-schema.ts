@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { featureSchema } from '../data/features/options.js';
 import { CELLS, layerKind, LAYERS } from '../model/layers/registry.js';
 import { RESIDUAL, type StackLayer } from '../model/stack-layers.js';
 import { float32 } from '../tensor/float32.js';
@@ -98,6 +99,12 @@ export const modelSchema = z.strictObject({
   embedding: embeddingSchema
     .prefault(64)
     .describe('Width of the embedding vectors, or a group of keys.'),
+  features: z
+    .array(featureSchema)
+    .default([])
+    .describe(
+      'What is known of a word beside its entry in the vocabulary, each with a vector that stands behind that of the word (tag): its shape, its first or last letters, or a column of its own.',
+    ),
   layers: z
     .array(layerSchema)
     .min(1)

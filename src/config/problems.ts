@@ -135,7 +135,7 @@ export function checkTogether(config: Config): Problem[] {
       });
     }
   }
-  problems.push(...checkLoss(config));
+  problems.push(...checkFeatures(config), ...checkLoss(config));
   const { optimizer } = train;
   if (optimizer.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0) {
     problems.push({
@@ -157,10 +157,39 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
     };
   }
   try {
-    describeStack({ ...model, vocabulary: 3, predicts: per, carries, outputs: 2 });
+    const features = model.features.map(({ width }) => ({ width, values: 1 }));
+    describeStack({ ...model, features, vocabulary: 3, predicts: per, carries, outputs: 2 });
   } catch (error) {
     if (!(error instanceof StackProblem)) throw error;
     yield { path: ['model', ...error.path], message: error.message };
+  }
+}
+
+/** Features are of words that rows give as they are, and a column of them is no other one. */
+function* checkFeatures({ task, data, model: { features } }: Config): Generator<Problem> {
+  const { gives, model } = taskOf(task);
+  if (features.length > 0 && gives !== 'tokens') {
+    yield {
+      path: ['model', 'features'],
+      message: `expected none for ${model}, whose rows do not give their words`,
+    };
+    return;
+  }
+  for (const [index, feature] of features.entries()) {
+    if (feature.kind !== 'column') continue;
+    const name = String(feature.column);
+    for (const [key, usual] of [
+      ['text', 'tokens'],
+      ['label', 'tags'],
+    ] as const) {
+      // Where nothing is said a list of JSON Lines has its usual name.
+      const taken = data[key] === key ? [key, usual] : [String(data[key])];
+      if (!taken.includes(name)) continue;
+      yield {
+        path: ['model', 'features', index, 'column'],
+        message: `expected another column than that of data.${key}, got ${JSON.stringify(feature.column)}`,
+      };
+    }
   }
 }
 

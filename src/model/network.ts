@@ -141,7 +141,9 @@ export class Network {
       ),
       distinctGradients: share(
         'distinct-gradients',
-        [0, ...(sizes.shape.features ?? []).keys()].map((_, stream) => this.#distinctGradients(stream)),
+        [0, ...(sizes.shape.features ?? []).keys()].map((_, stream) =>
+          this.#distinctGradients(stream),
+        ),
         FEW_PIECES,
       ),
       updates: share('update', this.#updates()),

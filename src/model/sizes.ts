@@ -41,7 +41,10 @@ export function maxDistinct({ shape, maxTokens }: NetworkSizes, stream = 0): num
 }
 
 /** Most rows of a signal. */
-export function mostRows(sizes: NetworkSizes, { per, stream }: Pick<Signal, 'per' | 'stream'>): number {
+export function mostRows(
+  sizes: NetworkSizes,
+  { per, stream }: Pick<Signal, 'per' | 'stream'>,
+): number {
   if (per === 'row') return sizes.maxRows;
   return per === 'token' ? maxPlaces(sizes) : maxDistinct(sizes, stream);
 }

@@ -19,7 +19,7 @@ export function trainingBatches(
 }
 
 export function trainingOptions(
-  { task, train }: Config,
+  { task, model, train }: Config,
   { trainSources }: Pick<Corpus, 'trainSources'>,
 ): BatchOptions {
   const { rows: dealt, per } = taskOf(task);
@@ -30,7 +30,7 @@ export function trainingOptions(
   }));
   return dealt === 'apart'
     ? {
-        ...{ rows: dealt, tagged: per === 'token' },
+        ...{ rows: dealt, tagged: per === 'token', features: model.features.length },
         ...{ batchSize, seed, shuffle: true, bucketBatches, shares },
       }
     : { rows: dealt, batchSize, sequenceLength, shares };
@@ -45,7 +45,7 @@ export function evaluationBatches(config: Config, store: TokenStore): BatchSourc
   const { rows, per } = taskOf(config.task);
   if (rows === 'apart') {
     return createBatches(store, {
-      ...{ rows, tagged: per === 'token' },
+      ...{ rows, tagged: per === 'token', features: config.model.features.length },
       ...{ batchSize, seed, shuffle: false, bucketBatches: 1 },
     });
   }

@@ -4,6 +4,7 @@ import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
+import { countValues } from '../data/features/features.js';
 import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
 import { countParameters } from '../model/describe.js';
@@ -207,7 +208,8 @@ class TrainingRun {
     const crowd = describeCrowd(workerCount(config));
     if (crowd !== undefined) this.#notice(crowd);
     // The smallest vocabulary and batch that there could be.
-    const shape = networkShape(config, 3, ['', '']);
+    const featureValues = config.model.features.map(() => 1);
+    const shape = networkShape(config, 3, ['', ''], { featureValues });
     const sizes = networkSizes(config, shape, [{ maxRows: 1, maxTokens: 1, maxSteps: 1 }], true);
     const { kind } = chooseBackend(config.backend);
     expectMemory(kind, plannedBytes(kind, sizes) + sizes.parts * THREAD_BYTES);
@@ -252,6 +254,7 @@ class TrainingRun {
     const shape = networkShape(config, vocabularySize, corpus.classes, {
       classWeights,
       targetScale: corpus.targetScale,
+      featureValues: corpus.features.map(countValues),
     });
     const handle = allocateEngine(choice.kind, networkSizes(config, shape, sources, true));
     const { listener, workerFile } = this.options;

@@ -1,5 +1,6 @@
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
+import type { FeatureVocabulary } from '../data/features/features.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import type { Measures } from '../tasks/task.js';
 import type { TargetScale } from '../tasks/target-scale.js';
@@ -27,6 +28,14 @@ export interface GenerateOptions {
   seed: number;
 }
 
+/** Tokens, with what stands in the columns that a model reads beside them: of each, in the order of `model.features`, a text a token. */
+export type Sentence =
+  | readonly string[]
+  | {
+      readonly tokens: readonly string[];
+      readonly columns: readonly (readonly string[])[];
+    };
+
 export interface Evaluation extends Measures {
   /**
    * Mean cross-entropy in nats per target, with the label smoothing and class weights of training; of numbers the mean error as training has
@@ -49,6 +58,8 @@ export interface TrainedModel {
   readonly classes: readonly string[];
   /** Mean and deviation of the numbers that a model of numbers was trained on. */
   readonly targetScale?: TargetScale;
+  /** What the model knows of tokens beside, and the values of it that have an id. */
+  readonly features: readonly FeatureVocabulary[];
   readonly step: number;
   readonly checkpoint: string;
   /** Fingerprint of the corpus that it was trained on. */
@@ -58,7 +69,7 @@ export interface TrainedModel {
   /** The number of each text, in the unit of those that it was trained on. */
   regress(texts: readonly string[]): Promise<number[]>;
   /** The tag of every token of each sentence; one that is longer than `data.maxLength` is read in parts. */
-  tag(sentences: readonly (readonly string[])[]): Promise<string[][]>;
+  tag(sentences: readonly Sentence[]): Promise<string[][]>;
   /** Loss and what else tells how good predictions are, over a token store that was prepared with this model's vocabulary. */
   evaluate(store: TokenStore): Promise<Evaluation>;
   /** Draws tokens one after the other and yields their text; the same seed draws the same text. */

@@ -1,8 +1,14 @@
 import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
 import { encodeRow } from '../data/batches/encode-row.js';
+import {
+  columnsOf,
+  countValues,
+  FeatureEncoder,
+  type FeatureVocabulary,
+} from '../data/features/features.js';
 import type { TokenStore } from '../data/store/token-store.js';
-import { joinTokens, tokenEnd } from '../data/formats/tagged/tokens.js';
+import { joinTokens } from '../data/formats/tagged/tokens.js';
 import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
@@ -14,6 +20,7 @@ import { evaluate, evaluationBatches } from '../train/evaluation.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
 import { ModelEngine } from './model-engine.js';
 import { RowBatches } from './row-batches.js';
+import { copySentences } from './sentences.js';
 import { verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
 import { networkShape } from '../compute/sizes.js';
 import { readTrainedConfig } from '../run/trained-config.js';
@@ -21,6 +28,7 @@ import type {
   Evaluation,
   GenerateOptions,
   OpenOptions,
+  Sentence,
   TrainedModel,
 } from '../train/trained-model.js';
 import { taskOf } from '../tasks/registry.js';
@@ -57,9 +65,11 @@ class SharedModel implements TrainedModel {
   readonly tokenizer: Tokenizer;
   readonly classes: readonly string[];
   readonly targetScale?: TargetScale;
+  readonly features: readonly FeatureVocabulary[];
   readonly step: number;
   readonly corpus: string;
   readonly #calls: Calls;
+  readonly #encoder: FeatureEncoder;
   readonly #engine: ModelEngine;
   readonly #rows: RowBatches;
   /** Of a row. */
@@ -77,6 +87,8 @@ class SharedModel implements TrainedModel {
     this.tokenizer = vocabulary.tokenizer;
     this.classes = vocabulary.classes;
     if (vocabulary.targetScale) this.targetScale = vocabulary.targetScale;
+    this.features = vocabulary.features ?? [];
+    this.#encoder = new FeatureEncoder(this.features);
     this.step = state.step;
     this.corpus = state.corpus;
     this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
@@ -84,6 +96,7 @@ class SharedModel implements TrainedModel {
     const shape = networkShape(config, vocabularySize, this.classes, {
       classWeights: state.classWeights,
       targetScale: this.targetScale,
+      featureValues: this.features.map(countValues),
     });
     this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
     this.#rows = new RowBatches(this.#engine);
@@ -115,22 +128,24 @@ class SharedModel implements TrainedModel {
     return results;
   }
 
-  tag(sentences: readonly (readonly string[])[]): Promise<string[][]> {
+  tag(sentences: readonly Sentence[]): Promise<string[][]> {
     return this.#calls.run(async () => {
       this.#expectUse('tag');
-      const given = copySentences(sentences);
+      const given = copySentences(sentences, columnsOf(this.features));
       // A sentence that is longer than any row is answered in parts.
       const { maxLength } = this.config.data;
-      const parts = given.flatMap((tokens, sentence) =>
-        Array.from({ length: Math.ceil(tokens.length / maxLength) }, (_, part) => ({
-          sentence,
-          tokens: tokens.slice(part * maxLength, (part + 1) * maxLength),
-        })),
+      const parts = given.flatMap(({ tokens, columns }, sentence) =>
+        Array.from({ length: Math.ceil(tokens.length / maxLength) }, (_, part) => {
+          const cut = (texts: readonly string[]): readonly string[] =>
+            texts.slice(part * maxLength, (part + 1) * maxLength);
+          return { sentence, tokens: cut(tokens), columns: columns.map(cut) };
+        }),
       );
       const classes = parts.map(({ tokens }) => new Int32Array(tokens.length));
       await this.#rows.compute({
         count: parts.length,
         tokensOf: (part) => this.tokenizer.encode(joinTokens(parts[part]!.tokens)),
+        featuresOf: (part) => this.#encoder.encode(parts[part]!.tokens, parts[part]!.columns),
         classesFor: (part) => classes[part]!,
       });
       const results = given.map((): string[] => []);
@@ -225,25 +240,6 @@ function copyTexts(caller: string, texts: readonly unknown[]): string[] {
     throw new UserError(
       `${caller}: expected text ${index} to be a string, got ${describeValue(text)}`,
     );
-  });
-}
-
-/** @throws UserError for what is no list of lists of tokens */
-function copySentences(sentences: readonly unknown[]): string[][] {
-  if (!Array.isArray(sentences)) {
-    throw new UserError(`tag: expected a list of sentences, got ${describeValue(sentences)}`);
-  }
-  return Array.from(sentences, (sentence: unknown, index) => {
-    const place = `tag: expected sentence ${index} to be a list of tokens`;
-    if (!Array.isArray(sentence)) throw new UserError(`${place}, got ${describeValue(sentence)}`);
-    return Array.from(sentence, (token: unknown) => {
-      if (typeof token === 'string' && token.trim() !== '' && !token.includes(tokenEnd)) {
-        return token;
-      }
-      throw new UserError(
-        `${place}, each a text of one line that is not empty, got ${describeValue(token)}`,
-      );
-    });
   });
 }
 

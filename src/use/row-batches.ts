@@ -10,6 +10,8 @@ export interface Rows {
   readonly count: number;
   /** Tokens of a row; asked for once, when its turn comes. */
   tokensOf(row: number): readonly number[];
+  /** Of each feature of tokens, their ids, where tokens have any. */
+  featuresOf?(row: number): readonly (readonly number[])[];
   /** What a language model's row starts from, and then what it has ended with. */
   readonly state?: CarriedState;
   /** Where a row's probabilities go: of the classes, or of the token behind its last; or its number. */
@@ -45,7 +47,7 @@ export class RowBatches {
   #isRunning = false;
 
   constructor(private readonly engine: ModelEngine) {
-    this.#batch = createHostBatch(engine.rowSizes);
+    this.#batch = createHostBatch(engine.rowSizes, engine.shape.features?.length);
   }
 
   /** Resolves when all rows have been computed. */
@@ -104,6 +106,7 @@ export class RowBatches {
         break;
       }
       batch.tokens.set(call.tokens, start);
+      rows.featuresOf?.(next).forEach((ids, feature) => batch.features![feature]!.set(ids, start));
       batch.rowStart[taken.length + 1] = end;
       if (rows.state) putState(engine, SLOT.prediction, taken.length, rows.state);
       taken.push({ call, row: next });

@@ -91,6 +91,7 @@ function stubModel(config: NamedConfig): TrainedModel {
   return {
     config,
     classes: [],
+    features: [],
     tokenizer: tokenizerFromJson({ kind: 'byte' }),
     step: 7,
     checkpoint: 'runs/x/checkpoints/step-00000007',

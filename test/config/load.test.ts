@@ -103,6 +103,16 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:4:10: model.dropout: expected a number of at least 0 and below 1, got 1',
     ],
     [
+      'features of a classifier',
+      `${minimal}model: { features: [{ kind: shape }] }\n`,
+      'configs/x.yaml:4:10: model.features: expected none for a classifier, whose rows do not give their words',
+    ],
+    [
+      'a feature that tells the tag',
+      'task: tag\ndata: { train: a.jsonl }\nmodel: { features: [{ kind: column, column: tags }] }\n',
+      'configs/x.yaml:3:37: model.features.0.column: expected another column than that of data.label, got "tags"',
+    ],
+    [
       'infinity',
       `${minimal}train: { clipNorm: .inf }\n`,
       'configs/x.yaml:4:10: train.clipNorm: expected a number above 0 or null, got Infinity',
@@ -155,7 +165,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an empty group',
       `${minimal}model:\n`,
-      'configs/x.yaml:4:1: model: expected a group of keys (embedding, layers, pooling, dropout), got null',
+      'configs/x.yaml:4:1: model: expected a group of keys (embedding, features, layers, pooling, dropout), got null',
     ],
     [
       'a name that leads out of the runs folder',

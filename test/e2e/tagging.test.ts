@@ -27,12 +27,12 @@ function makeSentences(count: number): string {
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
 
-const config = (loss: string) => `task: tag
+const config = (loss: string, features: string) => `task: tag
 data:
   train: [train.txt]
   validation: [valid.conll]
   tokenizer: { kind: word, minCount: 1 }
-model: { embedding: 8, layers: [{ cell: lstm, hiddenSize: 8, direction: both }] }
+model: { embedding: 8, features: ${features}, layers: [{ cell: lstm, hiddenSize: 8, direction: both }] }
 train: { batchSize: 8, epochs: 12, loss: { kind: ${loss} }, optimizer: { learningRate: 0.03 } }
 `;
 
@@ -48,10 +48,13 @@ function readModel(run: string): string {
   return files.map((file) => readFileSync(join(checkpoints, last, file), 'latin1')).join('');
 }
 
-test.each(['softmax', 'crf'])(
-  'a tagger trains to the same bits on any number of workers, is measured by entities and tags files: %s',
-  async (loss) => {
-    writeFileSync(join(cwd, `${loss}.yaml`), config(loss));
+test.each([
+  ['softmax', '[]'],
+  ['crf', '[{ kind: suffix, length: 2 }, { kind: shape, width: 3 }]'],
+])(
+  'a tagger trains to the same bits on any number of workers, is measured by entities and tags files: %s, features %s',
+  async (loss, features) => {
+    writeFileSync(join(cwd, `${loss}.yaml`), config(loss, features));
     const models = [];
     for (const workers of ['1', '3']) {
       const run = `runs/${loss}-${workers}`;
@@ -82,3 +85,41 @@ test.each(['softmax', 'crf'])(
     expect(objects.stdout).toBe('{"id":7,"tokens":["otto","went"],"predicted":["B-PER","O"]}\n');
   },
 );
+
+test('a tagger reads further columns in training, evaluation and prediction alike, and goes on with the same features alone', async () => {
+  // The word says nothing of the tag.
+  const sentences = (count: number): string =>
+    Array.from({ length: count }, (_, i) =>
+      Array.from({ length: 3 + (i % 3) }, (__, t) => {
+        const noun = (i * 7 + t * 5) % 3 === 0;
+        return `w${(i + t) % 5} ${noun ? 'NN' : 'VB'} ${noun ? 'B-NP' : 'O'}\n`;
+      }).join(''),
+    ).join('\n');
+  writeFileSync(join(cwd, 'columns.txt'), sentences(60));
+  writeFileSync(join(cwd, 'held.conll'), sentences(20).replaceAll(/w\d/g, 'new'));
+  const settings = [
+    ...['--set', 'data.train=columns.txt', '--set', 'data.validation=held.conll'],
+    ...['--set', 'model.features=[{kind: column, column: 2, width: 4}]'],
+  ];
+  const run = 'runs/columns';
+  const args = ['--config', 'crf.yaml', '--run-dir', run, '--workers', '1'];
+  const trained = await lockstep(cwd, ['train', ...args, ...settings]);
+  expect(trained.status, trained.stderr).toBe(0);
+
+  const measured = await lockstep(cwd, ['evaluate', run, '--data', 'held.conll', '--json']);
+  expect(JSON.parse(measured.stdout)).toMatchObject({ f1: 1, accuracy: 1 });
+  const predicted = await lockstep(cwd, ['predict', run, 'held.conll']);
+  expect(predicted.stderr).toContain('Accuracy 100.0 %');
+  writeFileSync(join(cwd, 'untagged.conll'), 'new NN\nold VB\n');
+  const untagged = await lockstep(cwd, ['predict', run, 'untagged.conll']);
+  expect(untagged.stdout).toBe('new NN B-NP\nold VB O\n\n');
+  writeFileSync(join(cwd, 'words.conll'), 'new\n');
+  const words = await lockstep(cwd, ['predict', run, 'words.conll']);
+  expect(words.stderr).toContain('words.conll, line 1: expected at least 2 columns, found 1.');
+  expect(words.status).not.toBe(0);
+
+  const changed = [...settings.slice(0, 4), '--set', 'model.features=[{kind: shape}]'];
+  const resumed = await lockstep(cwd, ['train', ...args, ...changed, '--resume']);
+  expect(resumed.stderr).toContain('model.features');
+  expect(resumed.status).not.toBe(0);
+});

@@ -18,6 +18,8 @@ export interface HostBatch {
   labels: Int32Array;
   /** Of each token, where tokens have targets: the token that follows, or its tag. [maxTokens] */
   targets: Int32Array;
+  /** Of each feature of tokens, the id of every token's value; absent where there are none. [maxTokens] */
+  features?: readonly Int32Array[];
   /** Whether carried hidden state is zero at the start of this batch. */
   startsFresh: boolean;
 }

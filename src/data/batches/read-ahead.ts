@@ -189,6 +189,7 @@ class SharedBatch implements HostBatch {
     readonly labels: Int32Array,
     readonly tokens: Int32Array,
     readonly targets: Int32Array,
+    readonly features: readonly Int32Array[],
   ) {}
 
   get rows(): number {
@@ -210,10 +211,12 @@ class SharedBatch implements HostBatch {
 
 const HEADER_LENGTH = 2;
 
-/** Lengths of a slot's arrays: header, rowStart, labels, tokens and, where tokens have them, targets. */
+/** Lengths of a slot's arrays: header, rowStart, labels, tokens and, where tokens have them, targets and features. */
 function slotLengths(options: BatchOptions, { maxRows, maxTokens }: BatchSizes): number[] {
   const targets = options.rows === 'joined' || options.tagged === true ? maxTokens : 0;
-  return [HEADER_LENGTH, maxRows + 1, maxRows, maxTokens, targets];
+  const features = options.rows === 'apart' ? (options.features ?? 0) : 0;
+  const ofFeatures = new Array<number>(features).fill(maxTokens);
+  return [HEADER_LENGTH, maxRows + 1, maxRows, maxTokens, targets, ...ofFeatures];
 }
 
 function slotBytes(options: BatchOptions, sizes: BatchSizes): number {
@@ -239,8 +242,9 @@ function layOutRing(
   };
   const steps = new Float64Array(memory, 0, slots);
   const batches = Array.from({ length: slots }, () => {
-    const [header, rowStart, labels, tokens, targets] = slotLengths(options, sizes).map(take);
-    return new SharedBatch(header!, rowStart!, labels!, tokens!, targets!);
+    const views = slotLengths(options, sizes).map(take);
+    const [header, rowStart, labels, tokens, targets, ...features] = views;
+    return new SharedBatch(header!, rowStart!, labels!, tokens!, targets!, features);
   });
   return { steps, states: new Int32Array(memory, steps.byteLength, slots), batches };
 }
@@ -254,4 +258,7 @@ function copyBatch(from: HostBatch, into: HostBatch): void {
   into.labels.set(from.labels.subarray(0, rows));
   into.tokens.set(from.tokens.subarray(0, tokens));
   if (from.targets.length > 0) into.targets.set(from.targets.subarray(0, tokens));
+  from.features?.forEach((values, feature) => {
+    into.features![feature]!.set(values.subarray(0, tokens));
+  });
 }

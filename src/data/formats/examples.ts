@@ -24,6 +24,8 @@ export interface Example {
   readonly text: string;
   /** The name of the class, when a label was asked for. */
   readonly label?: string;
+  /** Of each column that was asked for, a value for each token, as the tokens are. */
+  readonly columns?: readonly string[];
   /** The file, as named by the user or found by a glob. */
   readonly source: string;
   /** Line of the file or extent, from 1, on which the row begins; of a Parquet file, the row. */
@@ -106,15 +108,16 @@ export async function* readSource(
       const each = decoding.isMalformed ? refuseMarks(found) : found;
       if (!('reason' in each)) {
         // Spelt out: copying an object takes several times as long.
-        const { text, label, line, fields } = each;
-        if (fields !== undefined) {
+        const { text, label, columns, line, fields } = each;
+        if (fields !== undefined || columns !== undefined) {
           rows.push({
             text,
             ...(label !== undefined && { label }),
+            ...(columns && { columns }),
             source: path,
             line,
             row,
-            fields,
+            ...(fields && { fields }),
           });
         } else {
           rows.push(
@@ -140,7 +143,7 @@ const longestRaw = 4096;
 /** A row of which bytes were no text is none. */
 function refuseMarks(row: ParsedRow): ParsedRow {
   if ('reason' in row) return { ...row, reason: dropMarks(row.reason), raw: dropMarks(row.raw) };
-  const marked = [row.text, row.label ?? ''].find(isMarked);
+  const marked = [row.text, row.label ?? '', ...(row.columns ?? [])].find(isMarked);
   if (marked === undefined) return row;
   const reason = `${explainMarks(marked, decodeWindows1252)}.`;
   const raw = dropMarks(row.text);

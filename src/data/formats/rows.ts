@@ -12,6 +12,8 @@ export interface RowOptions {
   readonly label?: string | number | undefined;
   /** What a row's label is; a class by default. */
   readonly labels?: 'class' | 'number' | undefined;
+  /** Of such rows: further columns or fields with a value for each token. */
+  readonly columns?: readonly (string | number)[] | undefined;
   /** Whether rows are tokens with a tag each: `text` and `label` name them, and the row's text is a token a line. */
   readonly tagged?: boolean | undefined;
   /** What stands between the cells of a CSV; by default a comma, in a TSV a tab. */
@@ -63,6 +65,8 @@ export interface GoodRow {
   readonly line: number;
   readonly text: string;
   readonly label?: string;
+  /** Of each column that is asked for, a text for each token. */
+  readonly columns?: readonly string[];
   readonly fields?: RowFields;
 }
 

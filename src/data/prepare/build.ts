@@ -13,6 +13,7 @@ import {
   quarantineName,
   storeVersion,
 } from '../store/manifest.js';
+import { countValues } from '../features/features.js';
 import { refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, describeTokenizer, hash, type PlannedSource } from './plan.js';
 import type { PrepareProgress } from './progress.js';
@@ -147,7 +148,13 @@ async function cutCorpus(
   sizes: PartSizes,
   cache: SourceCache,
 ): Promise<CutSource[]> {
-  const cutting = { task, reading: plan.reading, tokenizer, pieceLength: sizes.pieceLength };
+  const cutting = {
+    task,
+    reading: plan.reading,
+    tokenizer,
+    features: plan.features,
+    pieceLength: sizes.pieceLength,
+  };
   const key = hash({ pieceVersion, cutting, sizes }).slice(0, 16);
   const dir = join(place.cacheDir, key);
   await cache.make(dir);
@@ -206,21 +213,26 @@ async function writeCorpus(
   await writeFile(path, JSON.stringify(job));
 
   progress.begin('vocabulary', bytes);
-  const { tokenizer, classes, targetScale, distinctTokens } =
+  const { tokenizer, classes, targetScale, features, distinctTokens } =
     plan.vocabulary === undefined
       ? await learnVocabulary(config, job, path, pool, cutting)
       : recallVocabulary(plan.vocabulary);
   const { duplicates, ...sharedRows } = await countRepeats(job, path, pool);
 
   progress.begin('write', bytes);
-  // Tags of tokens are written as tokens are.
-  const ids = Math.max(tokenizer.vocabularySize, perToken ? classes.length : 0);
+  // Tags and features of tokens are written as tokens are.
+  const ids = Math.max(
+    tokenizer.vocabularySize,
+    perToken ? classes.length : 0,
+    ...features.map(countValues),
+  );
   const idBytes = ids <= 2 ** 16 ? 2 : 4;
   const { maxLength, truncate } = data;
   const encodeJob: EncodeJob = {
     ...job,
     tokenizer: tokenizer.toJSON(),
     classes,
+    features,
     maxLength,
     truncate,
     idBytes,
@@ -254,6 +266,7 @@ async function writeCorpus(
     tokenizer: tokenizer.toJSON(),
     classes: [...classes],
     ...(targetScale && { targetScale }),
+    ...(features.length > 0 && { features: [...features] }),
     idBytes,
     distinctTokens,
     duplicateRows: duplicates,

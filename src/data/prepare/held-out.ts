@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { TrainListener } from '../../events.js';
+import type { FeatureVocabulary } from '../features/features.js';
 import { openCorpus } from '../store/corpus.js';
 import { planHeldOut } from './plan.js';
 import { buildStore, type PartSizes } from './build.js';
@@ -28,6 +29,8 @@ export interface HeldOutModel {
   readonly tokenizer: Tokenizer;
   readonly classes: readonly string[];
   readonly targetScale?: TargetScale | undefined;
+  /** What is known of tokens beside; nothing where absent. */
+  readonly features?: readonly FeatureVocabulary[];
 }
 
 const workplaceName = 'lockstep-held-out';
@@ -42,7 +45,7 @@ const workplaceName = 'lockstep-held-out';
  * @throws UserError that names file and line of what cannot be used.
  */
 export async function prepareHeldOut(
-  { config, tokenizer, classes, targetScale }: HeldOutModel,
+  { config, tokenizer, classes, targetScale, features = [] }: HeldOutModel,
   paths: readonly string[],
   named: string,
   listener: TrainListener,
@@ -63,7 +66,7 @@ export async function prepareHeldOut(
     const plan = await planHeldOut(
       measured,
       named,
-      { tokenizer: tokenizer.toJSON(), classes, targetScale },
+      { tokenizer: tokenizer.toJSON(), classes, targetScale, features },
       (message) => listener({ type: 'notice', message }),
     );
     const progress = new PrepareProgress(listener, dir);

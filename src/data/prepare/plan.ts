@@ -6,6 +6,12 @@ import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { TargetScale } from '../../tasks/target-scale.js';
 import { taskOf } from '../../tasks/registry.js';
+import {
+  columnsOf,
+  type Feature,
+  featuresOf,
+  type FeatureVocabulary,
+} from '../features/features.js';
 import type { ExampleOptions } from '../formats/examples.js';
 import { findFile } from '../input/find-files.js';
 import { checkHeaders } from '../formats/header-check.js';
@@ -31,6 +37,8 @@ export interface CorpusPlan {
   readonly fractions: Fractions;
   /** How sources are read. */
   readonly reading: ExampleOptions;
+  /** What is kept of tokens beside. */
+  readonly features: readonly Feature[];
   /** Whatever in the configuration changes the store's content. */
   readonly options: Record<string, unknown>;
   /** What the names of the stores begin with that may hold the corpus: a hash of all that is asked for. */
@@ -48,6 +56,7 @@ export interface KnownVocabulary {
   readonly tokenizer: SerializedTokenizer;
   readonly classes: readonly string[];
   readonly targetScale?: TargetScale | undefined;
+  readonly features: readonly FeatureVocabulary[];
 }
 
 const configKeys = { train: 'data.train', validation: 'data.validation', test: 'data.test' };
@@ -109,6 +118,8 @@ async function plan(
   const patterns = { ...entries, train: pathsOf(entries.train) };
   requireOneInput(Object.values(patterns).flat());
   const sources = await planSources(config, entries, named, notify);
+  const features = featuresOf(config.model.features);
+  const columns = columnsOf(features);
   const { text, label, header, delimiter, quote, encoding } = data;
   const reading = {
     text,
@@ -119,6 +130,7 @@ async function plan(
     ...(target !== 'next token' && { label }),
     ...(target === 'number' && { labels: 'number' as const }),
     ...(gives === 'tokens' && { tagged: true }),
+    ...(columns.length > 0 && { columns }),
   };
   await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
   const options = {
@@ -128,6 +140,7 @@ async function plan(
     tokenizer:
       vocabulary?.tokenizer ??
       (await describeTokenizer(data.tokenizer, introduce(config, ['data', 'tokenizer', 'file']))),
+    ...(features.length > 0 && { features: vocabulary?.features ?? describeFeatures(config) }),
     ...(rows === 'apart' && { maxLength: data.maxLength, truncate: data.truncate }),
   };
   const { format, onBadRow, maxBadRows } = data;
@@ -139,6 +152,7 @@ async function plan(
     sources,
     fractions,
     reading,
+    features,
     options,
     kind,
     key,
@@ -220,6 +234,11 @@ function refuseShared(
 
 function pathsOf(entries: Config['data']['train']): string[] {
   return entries.map((entry) => (typeof entry === 'string' ? entry : entry.path));
+}
+
+/** What of them changes a store: not the width of their vectors. */
+function describeFeatures({ model }: Config): unknown {
+  return model.features.map((feature) => ({ ...feature, width: undefined }));
 }
 
 /**

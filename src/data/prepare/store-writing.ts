@@ -1,7 +1,12 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
-import type { SplitManifest, Statistics } from '../store/manifest.js';
+import {
+  featureFile,
+  type FileManifest,
+  type SplitManifest,
+  type Statistics,
+} from '../store/manifest.js';
 import type { CorpusPlan } from './plan.js';
 import { recordBytes, writeRecord } from '../store/row-record.js';
 import { taskOf } from '../../tasks/registry.js';
@@ -127,17 +132,15 @@ function requireText(plan: CorpusPlan, splits: ReadonlyMap<SplitName, SplitPlan>
 }
 
 async function allocate(
-  { dir, idBytes, task }: EncodeJob,
+  { dir, idBytes, task, features }: EncodeJob,
   name: string,
   split: SplitPlan,
 ): Promise<void> {
-  const tokens = await open(join(dir, `${name}.tokens`), 'wx');
-  await tokens.truncate(split.tokens * idBytes);
-  await tokens.close();
-  if (taskOf(task).gives === 'tokens') {
-    const tags = await open(join(dir, `${name}.tags`), 'wx');
-    await tags.truncate(split.tokens * idBytes);
-    await tags.close();
+  const kinds = ['tokens', ...(taskOf(task).gives === 'tokens' ? ['tags'] : [])];
+  for (const kind of [...kinds, ...features.map((_, i) => featureFile(i))]) {
+    const ids = await open(join(dir, `${name}.${kind}`), 'wx');
+    await ids.truncate(split.tokens * idBytes);
+    await ids.close();
   }
   const rows = await open(join(dir, `${name}.rows`), 'wx');
   try {
@@ -192,12 +195,12 @@ function take(
 }
 
 async function finish(
-  { dir, task, maxLength }: EncodeJob,
+  { dir, task, maxLength, features }: EncodeJob,
   name: SplitName,
   { rows, tokens, sources, statistics }: SplitPlan,
   pool: PreparePool,
 ): Promise<SplitManifest> {
-  const describe = async (kind: 'tokens' | 'tags' | 'rows') => {
+  const describe = async (kind: 'tokens' | 'tags' | 'rows' | ReturnType<typeof featureFile>) => {
     const path = join(dir, `${name}.${kind}`);
     // A file of gigabytes takes seconds for either.
     const [file] = await Promise.all([pool.run('checksums', { path }), sync(path)]);
@@ -209,7 +212,14 @@ async function finish(
       : sources.reduce((most, each) => Math.max(most, each.tokens), 0);
   const [tokensFile, rowsFile] = await Promise.all([describe('tokens'), describe('rows')]);
   const tagsFile = taskOf(task).gives === 'tokens' ? await describe('tags') : undefined;
-  return { rows, tokens, longestRow, sources, tokensFile, ...(tagsFile && { tagsFile }), rowsFile };
+  const featureFiles: FileManifest[] = [];
+  for (const i of features.keys()) featureFiles.push(await describe(featureFile(i)));
+  return {
+    ...{ rows, tokens, longestRow, sources, tokensFile },
+    ...(tagsFile && { tagsFile }),
+    ...(featureFiles.length > 0 && { featureFiles }),
+    rowsFile,
+  };
 }
 
 async function sync(path: string): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { taskOf } from '../../tasks/registry.js';
+import { type FeatureVocabulary, featuresOf, learnFeature } from '../features/features.js';
 import { tokenizerOf } from './given-tokens.js';
 import type { KnownVocabulary } from './plan.js';
 import { tokenizerFromJson, trainTokenizer } from '../tokenizers/kinds.js';
@@ -22,6 +23,7 @@ export interface Vocabulary {
   readonly classes: readonly string[];
   /** Where rows have numbers. */
   readonly targetScale?: TargetScale | undefined;
+  readonly features: readonly FeatureVocabulary[];
   /** Different words or characters in the training split; null where none were counted. */
   readonly distinctTokens: number | null;
 }
@@ -44,6 +46,8 @@ export async function learnVocabulary(
   cutting: CuttingOptions,
 ): Promise<Vocabulary> {
   const classes = new Set<string>();
+  const { features } = config.model;
+  const featureCounts = features.map(() => new Map<string, number>());
   const hasWords = job.pieces.some(({ record }) => record.words > 0);
   const { target, per } = taskOf(job.task);
   const hasTargets = target !== 'next token';
@@ -53,8 +57,12 @@ export async function learnVocabulary(
       job.pieces.map((_, index) => index).filter((index) => job.pieces[index]!.from === 'train'),
       pool.workers,
       async (index) => ({ index, ...(await pool.run('count', { job: path, index })) }),
-      ({ index, labels, numbers: some }) => {
+      ({ index, labels, numbers: some, features: values }) => {
         numbers = joinSums(numbers, some);
+        values.forEach((each, feature) => {
+          const counted = featureCounts[feature]!;
+          for (const [value, count] of each) counted.set(value, (counted.get(value) ?? 0) + count);
+        });
         job.pieces[index]!.record.labels.forEach((name, i) => {
           if (labels[i]! > 0) classes.add(name);
         });
@@ -77,6 +85,9 @@ export async function learnVocabulary(
         : trainTokenizer(tokenizerOf(config), counts),
     classes: Array.from(classes).sort(),
     ...(targetScale && { targetScale }),
+    features: featuresOf(features).map((feature, i) =>
+      learnFeature(feature, features[i]!, featureCounts[i]!),
+    ),
     distinctTokens: hasWords ? distinct : null,
   };
 }

@@ -6,6 +6,7 @@ import { UserError } from '../../errors.js';
 import { type Manifest, manifestName, manifestSchema, quarantineName } from './manifest.js';
 import { missingAsUndefined, unseal } from './sealed-json.js';
 import { openTokenStore, type TokenStore } from './token-store.js';
+import type { FeatureVocabulary } from '../features/features.js';
 import { tokenizerFromJson } from '../tokenizers/kinds.js';
 import type { TargetScale } from '../../tasks/target-scale.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
@@ -17,6 +18,8 @@ export interface Corpus {
   readonly classes: string[];
   /** What numbers are standardised by, where rows have numbers. */
   readonly targetScale?: TargetScale | undefined;
+  /** What is known of tokens beside, and the values of it that have an id. */
+  readonly features: readonly FeatureVocabulary[];
   readonly train: TokenStore;
   readonly validation?: TokenStore;
   readonly test?: TokenStore;
@@ -56,6 +59,7 @@ export async function openCorpus(
     tokenizer: tokenizerFromJson(manifest.tokenizer),
     classes: manifest.classes,
     ...(manifest.targetScale && { targetScale: manifest.targetScale }),
+    features: manifest.features ?? [],
   };
   const opened: TokenStore[] = [];
   const close = async (): Promise<void> => {

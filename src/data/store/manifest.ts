@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { targetScaleSchema } from '../../tasks/target-scale.js';
+import { featureVocabularySchema } from '../features/features.js';
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
 
 /** What `manifest.json` of a token store says; see `sealed-json.ts`. */
@@ -11,6 +12,11 @@ export const manifestName = 'manifest.json';
 
 /** In the store, where bad rows are kept: one JSON object a line. */
 export const quarantineName = 'quarantine.jsonl';
+
+/** What a split's file of a feature is called, behind the split's name. */
+export function featureFile(feature: number): `features-${number}` {
+  return `features-${feature}`;
+}
 
 const size = z.int().min(0);
 
@@ -27,6 +33,8 @@ const splitSchema = z.strictObject({
   tokensFile: fileSchema,
   /** Where tokens have tags: their ids, as many and as wide as the tokens'. */
   tagsFile: fileSchema.optional(),
+  /** The same of each feature that tokens have. */
+  featureFiles: z.array(fileSchema).optional(),
   /** A record for each row and one that closes the last. */
   rowsFile: fileSchema,
 });
@@ -83,6 +91,8 @@ export const manifestSchema = z.strictObject({
   classes: z.array(z.string()),
   /** Where rows have numbers. */
   targetScale: targetScaleSchema.optional(),
+  /** What is known of tokens beside, where something is. */
+  features: z.array(featureVocabularySchema).optional(),
   idBytes: z.union([z.literal(2), z.literal(4)]),
   /** Different words or characters in the training split; null for a tokenizer that counts none. */
   distinctTokens: size.nullable(),

@@ -2,7 +2,8 @@ import { endianness } from 'node:os';
 import { dirname, join } from 'node:path';
 import { UserError } from '../../errors.js';
 import { CheckedFile, closeChecked, openChecked, type OpenFile } from './checked-file.js';
-import type { FileManifest, SplitManifest } from './manifest.js';
+import type { FeatureVocabulary } from '../features/features.js';
+import { featureFile, type FileManifest, type SplitManifest } from './manifest.js';
 import { readRecord, recordBytes, type RowRecord } from './row-record.js';
 import type { TargetScale } from '../../tasks/target-scale.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
@@ -44,6 +45,7 @@ export interface StoreVocabulary {
   readonly classes: readonly string[];
   /** Of numbers. */
   readonly targetScale?: TargetScale | undefined;
+  readonly features?: readonly FeatureVocabulary[];
 }
 
 export interface RowArrays {
@@ -53,6 +55,8 @@ export interface RowArrays {
   readonly labels: Int32Array;
   /** As long as `tokens`, where tokens have tags. */
   readonly targets?: Int32Array;
+  /** Of each feature that tokens have, as long as `tokens`. */
+  readonly features?: readonly Int32Array[];
 }
 
 /** What another thread needs to read the same store. */
@@ -62,6 +66,8 @@ export interface StoreFiles {
   readonly tokensFile: OpenFile;
   /** Where tokens have tags. */
   readonly tagsFile?: OpenFile;
+  /** By feature of tokens. */
+  readonly featureFiles: readonly OpenFile[];
   readonly rowsFile: OpenFile;
 }
 
@@ -92,7 +98,11 @@ export function openTokenStore(
     const tokensFile = open('tokens', manifest.tokensFile);
     const rowsFile = open('rows', manifest.rowsFile);
     const tagsFile = manifest.tagsFile && open('tags', manifest.tagsFile);
-    const files = { manifest, idBytes, tokensFile, rowsFile, ...(tagsFile && { tagsFile }) };
+    const featureFiles = (manifest.featureFiles ?? []).map((each, i) => open(featureFile(i), each));
+    const files = {
+      ...{ manifest, idBytes, tokensFile, rowsFile, featureFiles },
+      ...(tagsFile && { tagsFile }),
+    };
     return new FileTokenStore(files, vocabulary);
   } catch (error) {
     opened.forEach(closeChecked);
@@ -117,6 +127,7 @@ export class FileTokenStore implements TokenStore {
   readonly #tokensFile: CheckedFile;
   readonly #rowsFile: CheckedFile;
   readonly #tagsFile: CheckedFile | undefined;
+  readonly #featureFiles: CheckedFile[];
 
   constructor(
     readonly files: StoreFiles,
@@ -125,6 +136,7 @@ export class FileTokenStore implements TokenStore {
     this.#tokensFile = new CheckedFile(files.tokensFile);
     this.#rowsFile = new CheckedFile(files.rowsFile);
     this.#tagsFile = files.tagsFile && new CheckedFile(files.tagsFile);
+    this.#featureFiles = files.featureFiles.map((file) => new CheckedFile(file));
     this.rows = files.manifest.rows;
     this.tokens = files.manifest.tokens;
     this.longestRow = files.manifest.longestRow;
@@ -143,6 +155,10 @@ export class FileTokenStore implements TokenStore {
         this.#readIds(this.#tokensFile, start, end - start, into.tokens, at);
         if (this.#tagsFile && into.targets) {
           this.#readIds(this.#tagsFile, start, end - start, into.targets, at);
+        }
+        const { features = [] } = into;
+        for (let f = 0; f < features.length; f++) {
+          this.#readIds(this.#featureFiles[f]!, start, end - start, features[f]!, at);
         }
         at += end - start;
       }
@@ -194,6 +210,7 @@ export class FileTokenStore implements TokenStore {
     closeChecked(this.files.tokensFile);
     closeChecked(this.files.rowsFile);
     if (this.files.tagsFile) closeChecked(this.files.tagsFile);
+    this.files.featureFiles.forEach(closeChecked);
   }
 
   #readRecord(row: number): RowRecord & { end: number } {

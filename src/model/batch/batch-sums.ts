@@ -62,9 +62,7 @@ export class BatchSums {
             {
               values: heap.flatDoubles(squares),
               ...(gradientKind.kind === 'by distinct token' && {
-                distinct: heap.flatIndices(
-                  distinctOf(slotPlan, gradientKind.stream).distinctRange,
-                ),
+                distinct: heap.flatIndices(distinctOf(slotPlan, gradientKind.stream).distinctRange),
               }),
             },
           ]

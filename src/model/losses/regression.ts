@@ -18,7 +18,7 @@ function lossOf(kind: string, absolute: boolean): LossKind {
     kind,
     plan(options, heap, sizes, { per }, outputs) {
       const { mean = 0, deviation = 1 } = options as RegressionOptions;
-      const rows = mostRows(sizes, per);
+      const rows = mostRows(sizes, { per });
       const losses = heap.tensor('losses', [rows]);
       const predicted = heap.indices('predicted', rows);
       return {

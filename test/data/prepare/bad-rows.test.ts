@@ -188,6 +188,7 @@ describe('a place that cannot be written', () => {
       task: 'classify',
       reading: { text: 'text', label: 'label' },
       tokenizer: { kind: 'byte' },
+      features: [],
       pieceLength: 100,
     } as const;
     const place = await scratch({ 'a.jsonl': good });

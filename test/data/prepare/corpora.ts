@@ -94,8 +94,9 @@ export function configure(
   task: Config['task'],
   data: Record<string, unknown>,
   workers = 1,
+  model: Record<string, unknown> = {},
 ): Config {
-  return configSchema.parse({ task, workers, data });
+  return configSchema.parse({ task, workers, data, model });
 }
 
 /** SHA-256 over the names and bytes of all files of a directory. */

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { trainingBatches } from '../../../src/train/evaluation.js';
 import type { TokenStore } from '../../../src/data/store/token-store.js';
+import { shapeOf } from '../../../src/data/features/features.js';
+import type { Corpus } from '../../../src/data/store/corpus.js';
 import { useScratch } from '../scratch.js';
 import { configure, digest, makeRows, smallParts, usePreparation } from './corpora.js';
 
@@ -20,16 +22,26 @@ function makeSentences(count: number, seed: number): { tokens: string[]; tags: s
 
 const toColumns = (sentences: ReturnType<typeof makeSentences>): string =>
   sentences
-    .map(({ tokens, tags }) => `${tokens.map((token, i) => `${token} x ${tags[i]!}\n`).join('')}\n`)
+    .map(
+      ({ tokens, tags }) =>
+        `${tokens.map((token, i) => `${token} P${i % 2} ${tags[i]!}\n`).join('')}\n`,
+    )
     .join('');
 
 const first = makeSentences(150, 1);
 const second = makeSentences(60, 2);
 const files = {
   'a.conll': toColumns(first),
-  'b.jsonl': second.map((each) => `${JSON.stringify(each)}\n`).join(''),
+  'b.jsonl': second
+    .map((each) => `${JSON.stringify({ ...each, 2: each.tokens.map((_, i) => `P${i % 3}`) })}\n`)
+    .join(''),
 };
 const tokenizer = { kind: 'word', lowerCase: false, minCount: 1 };
+const features = [
+  { kind: 'suffix', length: 2, minCount: 1 },
+  { kind: 'column', column: 2, minCount: 1 },
+  { kind: 'shape', minCount: 1 },
+];
 
 async function readSentences(store: TokenStore, classes: readonly string[], decode: Decode) {
   const tokens = new Int32Array(store.tokens);
@@ -46,6 +58,27 @@ async function readSentences(store: TokenStore, classes: readonly string[], deco
   });
 }
 type Decode = (ids: number[]) => string;
+
+/** The values of each feature of each row's tokens. */
+async function readFeatures({ train, features: known }: Corpus): Promise<string[][][]> {
+  const ids = known.map(() => new Int32Array(train.tokens));
+  const rowStart = new Int32Array(train.rows + 1);
+  await train.readRows(
+    Array.from({ length: train.rows }, (_, row) => row),
+    {
+      ...{ rowStart, tokens: new Int32Array(train.tokens), features: ids },
+      labels: new Int32Array(train.rows),
+    },
+  );
+  return Array.from({ length: train.rows }, (_, row) =>
+    known.map(({ values }, feature) =>
+      Array.from(
+        ids[feature]!.subarray(rowStart[row], rowStart[row + 1]),
+        (id) => values[id - 1] ?? '',
+      ),
+    ),
+  );
+}
 
 describe('a store of tagged tokens', () => {
   test('holds every token with its tag, in order', async () => {
@@ -64,16 +97,26 @@ describe('a store of tagged tokens', () => {
   });
 
   test.each(['post', 'pre'] as const)(
-    'cuts long rows and their tags alike: %s',
+    'cuts long rows, their tags and their features alike: %s',
     async (truncate) => {
       const place = await scratch(files);
       const data = { train: place.path('a.conll'), validation: 0, maxLength: 4, truncate };
-      const config = configure('tag', { ...data, tokenizer, storeDir: place.path('stores') });
+      const storeDir = place.path('stores');
+      const config = configure('tag', { ...data, tokenizer, storeDir }, 1, { features });
       const { corpus } = await prepare(config);
       const cut = <T>(list: T[]): T[] => (truncate === 'post' ? list.slice(0, 4) : list.slice(-4));
       const decode = (ids: number[]): string => corpus.tokenizer.decode(ids);
       expect(await readSentences(corpus.train, corpus.classes, decode)).toEqual(
         first.map(({ tokens, tags }) => ({ tokens: cut(tokens), tags: cut(tags) })),
+      );
+      expect(await readFeatures(corpus)).toEqual(
+        first.map(({ tokens }) => [
+          cut(tokens).map((token) =>
+            Array.from(token.toLowerCase().replaceAll(/\d/g, '0')).slice(-2).join(''),
+          ),
+          cut(tokens.map((_, i) => `P${i % 2}`)),
+          cut(tokens).map(shapeOf),
+        ]),
       );
     },
   );
@@ -88,7 +131,7 @@ describe('a store of tagged tokens', () => {
     ].entries()) {
       const storeDir = place.path(`stores-${i}`);
       const data = { train: place.path('*.*'), test: 0.2, tokenizer, storeDir };
-      const { corpus } = await prepare(configure('tag', data, workers), sizes);
+      const { corpus } = await prepare(configure('tag', data, workers, { features }), sizes);
       digests.push(await digest(corpus.storeDir));
     }
     expect(new Set(digests).size).toBe(1);
@@ -121,16 +164,35 @@ describe('a store of tagged tokens', () => {
     }
   });
 
-  test('refuses tags that have been changed on the disk', async () => {
+  test.each(['train.tags', 'train.features-1'])(
+    'refuses bytes that have been changed on the disk: %s',
+    async (name) => {
+      const place = await scratch(files);
+      const data = { train: place.path('a.conll'), tokenizer, storeDir: place.path('stores') };
+      const { corpus } = await prepare(configure('tag', data, 1, { features }));
+      const path = join(corpus.storeDir, name);
+      const bytes = await readFile(path);
+      bytes[40]! ^= 1;
+      await writeFile(path, bytes);
+      const decode = (ids: number[]): string => corpus.tokenizer.decode(ids);
+      const reading =
+        name === 'train.tags'
+          ? readSentences(corpus.train, corpus.classes, decode)
+          : readFeatures(corpus);
+      await expect(reading).rejects.toThrow(name);
+    },
+  );
+
+  test('is another one for other features, not for other widths, and features have values of their own', async () => {
     const place = await scratch(files);
-    const data = { train: place.path('a.conll'), tokenizer, storeDir: place.path('stores') };
-    const { corpus } = await prepare(configure('tag', data));
-    const path = join(corpus.storeDir, 'train.tags');
-    const bytes = await readFile(path);
-    bytes[40]! ^= 1;
-    await writeFile(path, bytes);
-    const decode = (ids: number[]): string => corpus.tokenizer.decode(ids);
-    await expect(readSentences(corpus.train, corpus.classes, decode)).rejects.toThrow('train.tags');
+    const data = { train: place.path('*.*'), tokenizer, storeDir: place.path('stores') };
+    const prepared = (some: object[]) => prepare(configure('tag', data, 1, { features: some }));
+    const { corpus } = await prepared(features);
+    const wider = await prepared(features.map((each) => ({ ...each, width: 5 })));
+    expect(wider.corpus.storeDir).toBe(corpus.storeDir);
+    const rarer = await prepared(features.map((each) => ({ ...each, minCount: 9 })));
+    expect(rarer.corpus.fingerprint).not.toBe(corpus.fingerprint);
+    expect(corpus.features[1]!.values.toSorted()).toEqual(['P0', 'P1', 'P2']);
   });
 
   test('refuses files that have no tagged tokens', async () => {

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HEADER, type BatchLayout, type RawBatch } from '../../../src/model/batch/batch-layout.js';
+import {
+  HEADER,
+  type BatchLayout,
+  type DistinctLayout,
+  type RawBatch,
+} from '../../../src/model/batch/batch-layout.js';
 import {
   MAX_PLACES,
   MAX_STEPS,
@@ -284,29 +289,50 @@ describe('teams', () => {
 });
 
 describe('distinct tokens', () => {
-  it('list every place of every token once, in the order of sums', () => {
+  const streams = (batch: Rows, layout: BatchLayout): [number[], DistinctLayout][] => [
+    [batch.flat(), layout],
+    [[...batchOf(batch).features![0]!], layout.features[0]!],
+  ];
+
+  it('list every place of every token once, and of every value of a feature, in the order of sums', () => {
     promise((batch, _, layout) => {
-      const distinct = layout.distinctRange[1]!;
-      const ids = layout.distinctIds.subarray(0, distinct);
-      expect(sorted(ids)).toEqual([...new Set(batch.flat())].sort((a, b) => a - b));
-      expect([...layout.distinctRange]).toEqual([0, distinct]);
-      expect(layout.distinctStart[0]).toBe(0);
-      const order = [...layout.order.subarray(0, batch.flat().length)];
-      expect(layout.distinctStart[distinct]).toBe(order.length);
-      for (let d = 0; d < distinct; d++) {
-        const [start, end] = [layout.distinctStart[d]!, layout.distinctStart[d + 1]!];
-        const places = order.filter((place) => layout.distinctOf[place] === d);
-        expect([...layout.positions.subarray(start, end)]).toEqual(places);
+      for (const [all, stream] of streams(batch, layout)) {
+        const distinct = stream.distinctRange[1]!;
+        const ids = stream.distinctIds.subarray(0, distinct);
+        expect(sorted(ids)).toEqual([...new Set(all)].sort((a, b) => a - b));
+        expect([...stream.distinctRange]).toEqual([0, distinct]);
+        expect(stream.distinctStart[0]).toBe(0);
+        const order = [...layout.order.subarray(0, all.length)];
+        expect(stream.distinctStart[distinct]).toBe(order.length);
+        for (let d = 0; d < distinct; d++) {
+          const [start, end] = [stream.distinctStart[d]!, stream.distinctStart[d + 1]!];
+          const places = order.filter((place) => stream.distinctOf[place] === d);
+          expect([...stream.positions.subarray(start, end)]).toEqual(places);
+        }
       }
     });
   });
 
   it('are found by their ids', () => {
     promise((batch, _, layout) => {
-      const present = new Set(batch.flat());
-      layout.distinctIndex.forEach((index, id) => {
-        if (present.has(id)) expect(layout.distinctIds[index]).toBe(id);
-        else expect(index).toBe(-1);
+      for (const [all, stream] of streams(batch, layout)) {
+        const present = new Set(all);
+        stream.distinctIndex.forEach((index, id) => {
+          if (present.has(id)) expect(stream.distinctIds[index]).toBe(id);
+          else expect(index).toBe(-1);
+        });
+      }
+    });
+  });
+
+  it('stand where the tokens do', () => {
+    promise((batch, _, layout) => {
+      const { rowStart, features } = batchOf(batch);
+      const { distinctIds, distinctOf } = layout.features[0]!;
+      lengthsOf(layout, batch).forEach((length, row) => {
+        const values = upTo(length).map((t) => distinctIds[distinctOf[placeOf(layout, row, t)]!]);
+        const start = rowStart[layout.rowSource[row]!]!;
+        expect(values).toEqual([...features![0]!.subarray(start, start + length)]);
       });
     });
   });

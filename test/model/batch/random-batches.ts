@@ -4,10 +4,13 @@ import {
   TEAM,
   TEAM_FIELDS,
   type BatchLayout,
+  type DistinctLayout,
   type RawBatch,
 } from '../../../src/model/batch/batch-layout.js';
 
 export const VOCABULARY = 9;
+/** Of the one feature of tokens. */
+const FEATURE_VALUES = 5;
 /** Above every label and target of `batchOf`. */
 export const OUTPUTS = 2000;
 const MAX_ROWS = 24;
@@ -69,6 +72,8 @@ export function batchOf(batch: Rows): RawBatch {
     rowStart,
     labels: Int32Array.from(batch, (_, r) => 100 + r),
     targets: Int32Array.from(batch.flat(), (_, i) => 1000 + i),
+    // That differs from the token, and is the same of several.
+    features: [Int32Array.from(batch.flat(), (id, i) => (id + (i >> 2)) % FEATURE_VALUES)],
   };
 }
 
@@ -77,7 +82,16 @@ export function emptyLayout({ shards, teams, target }: Dealing): BatchLayout {
   const ints = (length: number): Int32Array => new Int32Array(length).fill(-77);
   return {
     header: new Int32Array(16),
-    features: [],
+    features: [
+      {
+        distinctOf: ints(MAX_PLACES),
+        distinctIds: ints(FEATURE_VALUES),
+        distinctStart: ints(FEATURE_VALUES + 1),
+        positions: ints(MAX_TOKENS),
+        distinctRange: new Int32Array(2),
+        distinctIndex: new Int32Array(FEATURE_VALUES).fill(-1),
+      },
+    ],
     teams: ints(teams * TEAM_FIELDS),
     counts: ints(teams * MAX_STEPS),
     shardTokens: ints(shards + 1),
@@ -112,6 +126,7 @@ export function layouterOf(dealing: Dealing): BatchLayouter {
       maxSteps: MAX_STEPS,
       initialRow: MAX_PLACES,
       vocabulary: VOCABULARY,
+      features: [FEATURE_VALUES],
       outputs: OUTPUTS,
       compares: 'ids',
     },
@@ -170,13 +185,25 @@ export function teamsOf(layout: BatchLayout, teams: number): Record<keyof typeof
   });
 }
 
+const distinctOf = (stream: DistinctLayout, order: Int32Array): DistinctLayout => {
+  const distinct = stream.distinctRange[1]!;
+  return {
+    ...stream,
+    distinctOf: order.map((place) => stream.distinctOf[place]!),
+    distinctIds: stream.distinctIds.slice(0, distinct),
+    distinctStart: stream.distinctStart.slice(0, distinct + 1),
+    positions: stream.positions.slice(0, order.length),
+  };
+};
+
 /** What a layout says about its batch, without what may be left behind it from others. */
 export function written(layout: BatchLayout, batch: Rows, { teams, target }: Dealing): object {
   const rowCount = batch.length;
   const order = layout.order.slice(0, batch.flat().length);
-  const distinct = layout.distinctRange[1]!;
   return {
     ...layout,
+    ...distinctOf(layout, order),
+    features: layout.features.map((stream) => distinctOf(stream, order)),
     counts: teamsOf(layout, teams).map(({ steps }, team) =>
       layout.counts.slice(team * MAX_STEPS, team * MAX_STEPS + steps),
     ),
@@ -192,10 +219,6 @@ export function written(layout: BatchLayout, batch: Rows, { teams, target }: Dea
     previous: layout.previous.slice(0, order.length),
     runs: layout.runs.slice(0, order.length),
     rowOf: order.map((place) => layout.rowOf[place]!),
-    distinctOf: order.map((place) => layout.distinctOf[place]!),
-    distinctIds: layout.distinctIds.slice(0, distinct),
-    distinctStart: layout.distinctStart.slice(0, distinct + 1),
-    positions: layout.positions.slice(0, order.length),
     targets: (target === 'token' ? [...order] : upTo(rowCount)).map(
       (place) => layout.targets[place],
     ),

@@ -19,6 +19,8 @@ interface Columns {
   readonly word: number;
   /** 0 for the last; undefined where tags are not asked for. */
   readonly tag: number | undefined;
+  /** Further ones, from 1. */
+  readonly others: readonly number[];
 }
 
 /**
@@ -48,17 +50,22 @@ export async function* readConllRows(
   yield { rows: sentence.finish(), linesDone };
 }
 
-function chooseColumns(source: Source, { text, label }: RowOptions): Columns {
-  const number = (column: string | number, key: 'text' | 'label'): number => {
+function chooseColumns(source: Source, { text, label, columns = [] }: RowOptions): Columns {
+  const number = (
+    column: string | number,
+    key: 'data.text' | 'data.label' | 'a column of model.features',
+  ): number => {
     if (typeof column === 'number') return column;
-    if (column === unsaid[key]) return key === 'text' ? 1 : 0;
+    if (key === 'data.text' && column === unsaid.text) return 1;
+    if (key === 'data.label' && column === unsaid.label) return 0;
     throw new UserError(
-      `${source.path}: the columns of CoNLL files have no names: expected the number of one, from 1, as data.${key}, got ${JSON.stringify(column)}.`,
+      `${source.path}: the columns of CoNLL files have no names: expected the number of one, from 1, as ${key}, got ${JSON.stringify(column)}.`,
     );
   };
   return {
-    word: number(text, 'text'),
-    tag: label === undefined ? undefined : number(label, 'label'),
+    word: number(text, 'data.text'),
+    tag: label === undefined ? undefined : number(label, 'data.label'),
+    others: columns.map((column) => number(column, 'a column of model.features')),
   };
 }
 
@@ -99,9 +106,10 @@ class Sentence {
     const cells = texts.map((text) => text.trim().split(/[ \t]+/));
     const width = cells[0]!.length;
     const { word, tag } = this.#placed(width);
-    const odd = cells.findIndex((each) => each.length !== width || width < Math.max(word, tag));
+    const { others } = this.columns;
+    const fewest = Math.max(word, tag, ...others);
+    const odd = cells.findIndex((each) => each.length !== width || width < fewest);
     if (odd >= 0) {
-      const fewest = Math.max(word, tag);
       const expected =
         width < fewest
           ? `at least ${fewest} columns`
@@ -115,6 +123,7 @@ class Sentence {
         line: lines[0]!.line,
         text: column(word),
         ...(tag > 0 && { label: column(tag) }),
+        ...(others.length > 0 && { columns: others.map(column) }),
         ...fields,
       },
     ];
@@ -122,10 +131,10 @@ class Sentence {
 
   /** Of lines so wide; 0 for a tag that is not asked for, or may be and is missing. */
   #placed(width: number): { word: number; tag: number } {
-    const { word, tag } = this.columns;
+    const { word, tag, others } = this.columns;
     if (tag === undefined) return { word, tag: 0 };
-    // The last column is the tag's where there is one beside the word's.
-    const chosen = tag === 0 ? Math.max(width, word + 1) : tag;
+    // The last column is the tag's where there is one beside the others.
+    const chosen = tag === 0 ? Math.max(width, ...[word, ...others].map((each) => each + 1)) : tag;
     const isMissing = chosen > width && this.options.mayLackLabel === true;
     return { word, tag: isMissing ? 0 : chosen };
   }

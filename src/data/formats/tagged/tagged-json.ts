@@ -1,4 +1,5 @@
 import { describe, explainNoField, explainNoObject, parseJson, readField } from '../json/jsonl.js';
+import type { ColumnKey } from '../columns.js';
 import { isTwice } from '../json/json-source.js';
 import { isBlank, type Line, splitLines } from '../lines.js';
 import type { ParsedBatch, ParsedRow, RowOptions } from '../rows.js';
@@ -39,16 +40,25 @@ function parseRow({ text: raw, line }: Line, options: RowOptions): ParsedRow {
 function readTokens(
   value: object,
   raw: string,
-  { text, label, mayLackLabel = false }: RowOptions,
-): { text: string; label?: string } | string {
-  const tokens = readList(value, raw, String(text), 'text');
+  { text, label, columns = [], mayLackLabel = false }: RowOptions,
+): { text: string; label?: string; columns?: readonly string[] } | string {
+  const tokens = readList(value, raw, nameOf(value, String(text), 'text'), 'data.text', 'tokens');
   if (typeof tokens === 'string') return tokens;
   if (tokens.length === 0) return 'expected at least one token, found none.';
-  const row = { text: joinTokens(tokens) };
+  const beside: string[] = [];
+  for (const column of columns) {
+    const texts = readList(value, raw, String(column), 'model.features', 'texts');
+    if (typeof texts === 'string') return texts;
+    if (texts.length !== tokens.length) {
+      return `expected a text for each of ${tokens.length} tokens in the field ${JSON.stringify(column)}, found ${texts.length}.`;
+    }
+    beside.push(joinTokens(texts));
+  }
+  const row = { text: joinTokens(tokens), ...(beside.length > 0 && { columns: beside }) };
   if (label === undefined) return row;
   const field = nameOf(value, String(label), 'label');
   if (mayLackLabel && readField(value, field) === undefined) return row;
-  const tags = readList(value, raw, String(label), 'label');
+  const tags = readList(value, raw, field, 'data.label', 'tags');
   if (typeof tags === 'string') return tags;
   if (tags.length !== tokens.length) {
     return `expected a tag for each of ${tokens.length} tokens, found ${tags.length} tags.`;
@@ -60,13 +70,13 @@ function readTokens(
 function readList(
   value: object,
   raw: string,
-  given: string,
-  key: 'text' | 'label',
+  field: string,
+  key: ColumnKey,
+  what: string,
 ): string[] | string {
-  const field = nameOf(value, given, key);
   if (isTwice(raw, field)) return `the object has two fields ${JSON.stringify(field)}.`;
   const list = readField(value, field);
-  if (list === undefined) return explainNoField(value, field, `data.${key}`);
+  if (list === undefined) return explainNoField(value, field, key);
   const where = `the field ${JSON.stringify(field)}`;
   if (!Array.isArray(list)) {
     return `expected a list of texts in ${where}, found ${describe(list)}.`;
@@ -79,8 +89,8 @@ function readList(
   const texts = items as readonly string[];
   const empty = texts.findIndex((item) => isBlank(item) || item.includes(tokenEnd));
   if (empty < 0) return [...texts];
-  const what = isBlank(texts[empty]!) ? 'none' : 'a line end in one';
-  return `expected ${key === 'text' ? 'tokens' : 'tags'} of characters in ${where}, found ${what} at place ${empty + 1}.`;
+  const found = isBlank(texts[empty]!) ? 'none' : 'a line end in one';
+  return `expected ${what} of characters in ${where}, found ${found} at place ${empty + 1}.`;
 }
 
 /** A field as it is named, or by its usual name where nothing else is said. */

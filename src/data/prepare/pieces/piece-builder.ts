@@ -17,6 +17,7 @@ import {
   type Section,
   sections,
 } from './piece.js';
+import { FeatureWriter } from './piece-features.js';
 import type { PieceRecord } from './records.js';
 
 /** Gathers the tokens of a piece in memory. */
@@ -26,6 +27,7 @@ export class PieceBuilder {
   readonly #cutter: LocalCutter;
   readonly #tokens = new VarintWriter();
   readonly #rows = new VarintWriter();
+  readonly #features = new FeatureWriter();
   readonly #bad: string[] = [];
   #hashes = new BigUint64Array(1 << 10);
   #hashRows = new Uint32Array(1 << 10);
@@ -74,6 +76,11 @@ export class PieceBuilder {
     this.#beginRow(place);
     this.#rows.push(labels.length);
     for (const label of labels) this.#rows.push(this.#numberOf(label));
+  }
+
+  /** Takes what is known of the tokens of a row, in the order of rows: of each feature a value a token. */
+  addFeatures(features: readonly (readonly string[])[]): void {
+    this.#features.addRow(features);
   }
 
   #beginRow({ row, line }: PlacedRow): void {
@@ -135,6 +142,7 @@ export class PieceBuilder {
       hashRows: bytesOf(hashed.rows),
       rows: this.#rows.bytes,
       tokens: this.#tokens.bytes,
+      ...this.#features.sections,
       bad: Buffer.from(this.#bad.map((each) => `${each}\n`).join('')),
     };
     const written = await writeSections(join(dir, file), scratch, content);
@@ -157,6 +165,7 @@ export class PieceBuilder {
     this.#cutter.clear();
     this.#tokens.clear();
     this.#rows.clear();
+    this.#features.clear();
     this.#bad.length = 0;
     this.#labels.clear();
     this.#rowCount = this.#hashCount = this.#tokenCount = this.textLength = 0;

@@ -15,7 +15,7 @@ import type { PieceRecord } from './records.js';
  */
 
 /** Raised whenever the layout of a piece or what is cut from the same text changes. */
-export const pieceVersion = 4;
+export const pieceVersion = 5;
 
 /** Words and rows lie in this many buckets by the top bits of their hashes. */
 export const bucketBits = 10;
@@ -40,6 +40,9 @@ export const sections = [
   'rows',
   /** Numbers of the tokens: bytes as they are, or LEB128. */
   'tokens',
+  /** Where tokens have features: see FeatureWriter. */
+  'features',
+  'featureValues',
   /** Bad rows as JSON Lines. */
   'bad',
 ] as const;

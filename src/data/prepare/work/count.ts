@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { taskOf } from '../../../tasks/registry.js';
 import { assignRows, assignTokens, type PlacedPiece } from './assignment.js';
+import { FeatureNumbers } from '../pieces/piece-features.js';
 import { PieceFile, readTokens, type TokenReader } from '../pieces/piece.js';
 import { ExactAdder, type ExactSums } from './exact-sums.js';
 import type { BuildJob } from './job.js';
@@ -17,6 +18,8 @@ export interface PieceCounts {
   readonly labels: number[];
   /** Of the training split's numbers, where rows have numbers. */
   readonly numbers: ExactSums;
+  /** By feature: how many tokens of the training split have each value that any has. */
+  readonly features: [value: string, count: number][][];
   /** Tokens of the training split. */
   readonly tokens: number;
 }
@@ -32,14 +35,16 @@ export function countPiece(job: BuildJob, index: number, tally: Tally): PieceCou
     const counter = new WordCounts(piece, job);
     const labels = new Array<number>(placed.record.labels.length).fill(0);
     const numbers = new ExactAdder();
-    if (taskOf(job.task).rows === 'apart') countRows(job, placed, piece, counter, labels, numbers);
-    else {
+    let features: PieceCounts['features'] = [];
+    if (taskOf(job.task).rows === 'apart') {
+      features = countRows(job, placed, piece, counter, labels, numbers);
+    } else {
       const [first] = assignTokens(placed, placed.record.tokens, job.fractions);
       if (first?.split === 'train') counter.count(first.end);
     }
     if (placed.record.words > 0) counter.write(join(job.scratch, countsName(index)));
     count(tally, 'bytes', placed.record.bytes);
-    return { labels, numbers: numbers.total(), tokens: counter.tokens };
+    return { labels, numbers: numbers.total(), features, tokens: counter.tokens };
   } finally {
     piece.close();
   }
@@ -54,19 +59,29 @@ function countRows(
   counter: WordCounts,
   labels: number[],
   numbers: ExactAdder,
-): void {
+): PieceCounts['features'] {
   const { gives, target } = taskOf(job.task);
   const splitOf = assignRows(placed, job.fractions);
   if (gives === 'tokens') {
+    const features = new FeatureNumbers(piece);
+    const counts = features.values.map((values) => new Uint32Array(values.length));
     piece.eachTaggedRow(({ row }, tags) => {
+      const values = features.read(tags.length);
       if (splitOf(placed.rowsBefore + row) !== 'train') {
         counter.skip(tags.length);
         return;
       }
       for (const tag of tags) labels[tag]! += 1;
       counter.count(tags.length);
+      counts.forEach((counted, feature) => {
+        for (let i = 0; i < tags.length; i++) counted[values[feature]![i]!]! += 1;
+      });
     });
-    return;
+    return features.values.map((values, feature) =>
+      values.flatMap((value, i) =>
+        counts[feature]![i]! > 0 ? [[value, counts[feature]![i]!]] : [],
+      ),
+    );
   }
   piece.eachRow(({ row }, label, tokens) => {
     if (splitOf(placed.rowsBefore + row) !== 'train') {
@@ -77,6 +92,7 @@ function countRows(
     else labels[label]! += 1;
     counter.count(tokens);
   });
+  return [];
 }
 
 const windowTokens = 1 << 14;

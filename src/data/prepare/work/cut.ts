@@ -1,5 +1,6 @@
 import { taskOf, type TaskKind } from '../../../tasks/registry.js';
-import { type ExampleOptions, readSource } from '../../formats/examples.js';
+import { type Feature, FeatureReader } from '../../features/features.js';
+import { type Example, type ExampleOptions, readSource } from '../../formats/examples.js';
 import { bitsOfFloat } from '../../../tensor/float-bits.js';
 import { readNumber } from '../../formats/numbers.js';
 import { splitTokens } from '../../formats/tagged/tokens.js';
@@ -27,6 +28,8 @@ export interface CorpusCutting {
   readonly task: TaskKind;
   readonly reading: ExampleOptions;
   readonly tokenizer: CuttingOptions;
+  /** What is kept of tokens beside. */
+  readonly features: readonly Feature[];
   /** Length of the text of a piece, in UTF-16 code units. */
   readonly pieceLength: number;
 }
@@ -68,6 +71,7 @@ const longestUncut = 1 << 20;
 class ExtentCutting {
   readonly #piece: PieceBuilder;
   readonly #hasher = new TextHasher();
+  readonly #features: FeatureReader;
   readonly #pieces: ExtentRecord['pieces'] = [];
   readonly #syncs: Promise<void>[] = [];
   readonly #observe: BytesObserver;
@@ -80,6 +84,7 @@ class ExtentCutting {
     private readonly cutter: LocalCutter,
   ) {
     this.#piece = new PieceBuilder(cutter);
+    this.#features = new FeatureReader(input.cutting.features);
     this.#observe = (bytes) => count(tally, 'bytes', bytes.length);
   }
 
@@ -116,8 +121,10 @@ class ExtentCutting {
       const counts = this.#piece.addTexts(texts);
       let tokens = 0;
       batch.rows.forEach((row, i) => {
-        if (gives === 'tokens') this.#piece.addTaggedRow(row, splitTokens(row.label!));
-        else if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
+        if (gives === 'tokens') {
+          this.#piece.addTaggedRow(row, splitTokens(row.label!));
+          this.#addFeatures(row);
+        } else if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
         else if (target === 'number') this.#piece.addRow(row, bitsOfLabel(row.label!), counts[i]!);
         this.#piece.addHash(this.#hasher.hash(row.text), row.row);
         tokens += counts[i]!;
@@ -128,6 +135,12 @@ class ExtentCutting {
       this.#countWork(batch.rows.length, tokens);
       await this.#rollWhenFull();
     }
+  }
+
+  #addFeatures({ text, columns = [] }: Example): void {
+    if (this.input.cutting.features.length === 0) return;
+    const values = this.#features.read(splitTokens(text), columns.map(splitTokens));
+    this.#piece.addFeatures(values);
   }
 
   async #cutBytes(): Promise<void> {

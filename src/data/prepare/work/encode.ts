@@ -3,9 +3,11 @@ import type { SplitName } from './split.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { taskOf } from '../../../tasks/registry.js';
 import { floatOfBits } from '../../../tensor/float-bits.js';
+import { idsOf } from '../../features/features.js';
 import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
+import { FeatureNumbers } from '../pieces/piece-features.js';
 import { PieceFile } from '../pieces/piece.js';
 import { SplitOutput } from './split-output.js';
 import { addLongest, countNumber, emptyStatistics, lengthClass } from './statistics.js';
@@ -83,7 +85,10 @@ export async function encodePiece(
   try {
     for (const [split, place] of places) {
       const hasTags = taskOf(job.task).gives === 'tokens';
-      outputs.set(split, new SplitOutput(job.dir, split, job.idBytes, place, hasTags));
+      outputs.set(
+        split,
+        new SplitOutput(job.dir, split, job.idBytes, place, hasTags, job.features.length),
+      );
     }
     const work = new PieceEncoding(job, index, piece, outputs, tokenizer);
     const { rows, gives } = taskOf(job.task);
@@ -143,8 +148,11 @@ class PieceEncoding {
     const placed = job.pieces[this.index]!;
     const splitOf = assignRows(placed, job.fractions);
     const ids = this.#classIds();
+    const features = new FeatureNumbers(this.piece);
+    const featureIds = this.#featureIds(features);
     let unknown: { line: number; label: string } | undefined;
     this.piece.eachTaggedRow(({ row, line }, tags) => {
+      const numbers = features.read(tags.length);
       const foreign = tags.find((tag) => ids[tag]! < 0);
       if (foreign !== undefined) unknown ??= { line, label: placed.record.labels[foreign]! };
       if (unknown !== undefined) return;
@@ -159,6 +167,10 @@ class PieceEncoding {
       for (let i = 0; i < kept; i++) tags[i] = ids[tags[i]!]!;
       output.addTags(tags, start, end);
       for (let i = start; i < end; i++) labels[tags[i]!]! += 1;
+      numbers.forEach((values, feature) => {
+        for (let i = 0; i < kept; i++) values[i] = featureIds[feature]![values[i]!]!;
+        output.addFeature(feature, values, start, end);
+      });
     });
     if (unknown !== undefined) return { kind: 'unknown class', ...unknown };
     return { kind: 'encoded', statistics: this.#statistics };
@@ -169,6 +181,14 @@ class PieceEncoding {
     const { record } = this.job.pieces[this.index]!;
     const classIds = new Map(this.job.classes.map((name, id) => [name, id]));
     return record.labels.map((name) => classIds.get(name) ?? -1);
+  }
+
+  /** By feature: ids of the piece's values. */
+  #featureIds({ values }: FeatureNumbers): Uint32Array[] {
+    return values.map((own, feature) => {
+      const ids = idsOf(this.job.features[feature]!.values);
+      return Uint32Array.from(own, (value) => ids.get(value) ?? 0);
+    });
   }
 
   encodeStream(): EncodeOutcome {

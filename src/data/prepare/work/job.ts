@@ -1,6 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { TaskKind } from '../../../tasks/registry.js';
 import type { Fractions } from './split.js';
+import type { FeatureVocabulary } from '../../features/features.js';
 import type { SerializedTokenizer } from '../../tokenizers/serialized.js';
 import type { PlacedPiece } from './assignment.js';
 import type { PieceRecord } from '../pieces/records.js';
@@ -20,6 +21,7 @@ export interface BuildJob {
 export interface EncodeJob extends BuildJob {
   readonly tokenizer: SerializedTokenizer;
   readonly classes: readonly string[];
+  readonly features: readonly FeatureVocabulary[];
   readonly maxLength: number;
   readonly truncate: 'pre' | 'post';
   readonly idBytes: 2 | 4;

@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { featureFile } from '../../store/manifest.js';
 import { recordBytes, type RowRecord, writeRecord } from '../../store/row-record.js';
 import type { SplitName } from './split.js';
 
@@ -13,20 +14,30 @@ export class SplitOutput {
   #rowCount = 0;
   readonly #tokens: IdFile;
   readonly #tags: IdFile | undefined;
+  /** By feature. */
+  readonly #features: IdFile[];
   readonly #records = Buffer.alloc(recordsBuffered * recordBytes);
   readonly #rowsFile: number;
 
-  /** @param hasTags Whether each token has a tag, which is written into a file of its own. */
+  /**
+   * @param hasTags Whether each token has a tag, which is written into a file of its own.
+   * @param features How many features each token has: a file for each.
+   */
   constructor(
     dir: string,
     split: SplitName,
     idBytes: 2 | 4,
     place: { readonly row: number; readonly token: number },
     hasTags = false,
+    features = 0,
   ) {
     this.#row = place.row;
     this.#tokens = new IdFile(join(dir, `${split}.tokens`), idBytes, place.token);
     this.#tags = hasTags ? new IdFile(join(dir, `${split}.tags`), idBytes, place.token) : undefined;
+    this.#features = Array.from(
+      { length: features },
+      (_, i) => new IdFile(join(dir, `${split}.${featureFile(i)}`), idBytes, place.token),
+    );
     this.#rowsFile = openSync(join(dir, `${split}.rows`), 'r+');
   }
 
@@ -37,6 +48,11 @@ export class SplitOutput {
   /** As many as tokens, in the same order. */
   addTags(ids: Uint32Array, start: number, end: number): void {
     this.#tags!.add(ids, start, end);
+  }
+
+  /** As many as tokens, in the same order, of each feature. */
+  addFeature(feature: number, ids: Uint32Array, start: number, end: number): void {
+    this.#features[feature]!.add(ids, start, end);
   }
 
   /** Says that a row begins with the next token. */
@@ -50,6 +66,7 @@ export class SplitOutput {
   close(): void {
     this.#tokens.close();
     this.#tags?.close();
+    for (const each of this.#features) each.close();
     this.#flushRows();
     closeSync(this.#rowsFile);
   }

@@ -50,6 +50,22 @@ describe('CoNLL columns', () => {
     expect(bad[2]![1]).toBe('expected at least 2 columns, found 1.');
   });
 
+  test('beside these are read, too: the tag is then the last behind all of them, and may be missing', async () => {
+    const columns = async (text: string, more: object = {}): Promise<unknown[]> => {
+      const path = (await scratch({ 'c.conll': text })).path('c.conll');
+      const rows = [];
+      const asked = { ...options, columns: [2, 1], ...more };
+      for await (const batch of readBatches([path], asked)) rows.push(...batch.rows);
+      return rows.map(({ columns: found, label }) => [found, label]);
+    };
+    expect(await columns('a DT X\nb NN Y\n')).toEqual([[['DT\nNN', 'a\nb'], 'X\nY']]);
+    expect(await columns('a DT\n', { mayLackLabel: true })).toEqual([[['DT', 'a'], undefined]]);
+    await expect(columns('a DT\n')).rejects.toThrow('expected at least 3 columns, found 2.');
+    await expect(columns('a X\n', { columns: ['pos'] })).rejects.toThrow(
+      'expected the number of one, from 1, as a column of model.features, got "pos"',
+    );
+  });
+
   test('have no names', async () => {
     await expect(read('a.conll', 'a X\n', { text: 'word' })).rejects.toThrow(
       'expected the number of one, from 1, as data.text, got "word"',
@@ -67,6 +83,20 @@ describe('JSON Lines of tokens', () => {
     expect((await read('c.jsonl', '{"text":["a"],"label":["O"]}')).rows).toEqual([
       [['a'], ['O'], 1],
     ]);
+  });
+
+  test('bring further lists, as long as the tokens', async () => {
+    const read1 = (text: string) => read('e.jsonl', text, { columns: ['pos'] });
+    await expect(read1('{"tokens":["a"],"tags":["O"]}')).rejects.toThrow(
+      'there is no field "pos"; the object has "tokens", "tags": set model.features to the one that is meant.',
+    );
+    await expect(read1('{"tokens":["a"],"tags":["O"],"pos":["X","Y"]}')).rejects.toThrow(
+      'expected a text for each of 1 tokens in the field "pos", found 2.',
+    );
+    await expect(read1('{"tokens":["a"],"tags":["O"],"pos":[" "]}')).rejects.toThrow(
+      'expected texts of characters in the field "pos", found none at place 1.',
+    );
+    expect((await read1('{"tokens":["a"],"tags":["O"],"pos":["X"]}')).rows).toHaveLength(1);
   });
 
   test.each([

@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import type { FeatureConfig } from './options.js';
+
+/**
+ * What is known of a word beside its entry in the vocabulary, above all where it has none: its shape, its first and last letters,
+ * and what stands in further columns. Each such feature has values, texts, with a vocabulary of their own.
+ */
+
+const shape = z.strictObject({ kind: z.literal('shape') });
+const prefix = z.strictObject({ kind: z.literal('prefix'), length: z.int().positive() });
+const suffix = z.strictObject({ kind: z.literal('suffix'), length: z.int().positive() });
+const column = z.strictObject({
+  kind: z.literal('column'),
+  column: z.union([z.string(), z.int().positive()]),
+});
+
+/** Where a feature's values come from. */
+export type Feature = z.output<typeof shape | typeof prefix | typeof suffix | typeof column>;
+
+/** In the order of their ids, from 1; 0 is every other one. */
+const values = { values: z.array(z.string()) };
+
+/** Checks features that were read from disk, with the values that have an id. */
+export const featureVocabularySchema = z.discriminatedUnion('kind', [
+  shape.extend(values),
+  prefix.extend(values),
+  suffix.extend(values),
+  column.extend(values),
+]);
+
+export type FeatureVocabulary = z.output<typeof featureVocabularySchema>;
+
+/** What a config's features are taken from, without what is made of them. */
+export function featuresOf(configs: readonly FeatureConfig[]): Feature[] {
+  return configs.map((config) => {
+    switch (config.kind) {
+      case 'shape':
+        return { kind: config.kind };
+      case 'column':
+        return { kind: config.kind, column: config.column };
+      default:
+        return { kind: config.kind, length: config.length };
+    }
+  });
+}
+
+/** The columns that features are read from, each once, in the order in which rows give them. */
+export function columnsOf(features: readonly Feature[]): (string | number)[] {
+  return [...new Set(features.flatMap((each) => (each.kind === 'column' ? [each.column] : [])))];
+}
+
+/** How many ids a feature's values have: that of unknown ones is 0. */
+export function countValues({ values: known }: FeatureVocabulary): number {
+  return known.length + 1;
+}
+
+/** The values of some rows' features, that of a word seen before remembered. */
+export class FeatureReader {
+  readonly #features: readonly Feature[];
+  readonly #columns: readonly (string | number)[];
+  /** By feature. */
+  readonly #known: Map<string, string>[];
+
+  constructor(features: readonly Feature[]) {
+    this.#features = features;
+    this.#columns = columnsOf(features);
+    this.#known = features.map(() => new Map<string, string>());
+  }
+
+  /**
+   * The values of each feature, one a token.
+   *
+   * @param columns the texts that stand beside the tokens, as many, in the order of `columnsOf`
+   */
+  read(tokens: readonly string[], columns: readonly (readonly string[])[]): (readonly string[])[] {
+    return this.#features.map((feature, i) => {
+      if (feature.kind === 'column') return columns[this.#columns.indexOf(feature.column)]!;
+      const known = this.#known[i]!;
+      return tokens.map((token) => {
+        let value = known.get(token);
+        if (value === undefined) {
+          value = valueOf(feature, token);
+          // Words come back soon or hardly ever.
+          if (known.size >= mostKnown) known.clear();
+          known.set(token, value);
+        }
+        return value;
+      });
+    });
+  }
+}
+
+const mostKnown = 1 << 15;
+
+function valueOf(feature: Exclude<Feature, { kind: 'column' }>, word: string): string {
+  if (feature.kind === 'shape') return shapeOf(word);
+  const letters = Array.from(word.toLowerCase().replaceAll(/\p{Nd}/gu, '0'));
+  return letters
+    .slice(...(feature.kind === 'prefix' ? [0, feature.length] : [-feature.length]))
+    .join('');
+}
+
+/** `X` for capitals, `x` for other letters, `d` for digits, whatever else as it is; of more than two alike in a row two. */
+export function shapeOf(word: string): string {
+  return word
+    .replaceAll(/\p{Lu}|\p{Lt}/gu, 'X')
+    .replaceAll(/[^X\P{L}]|\p{M}/gu, 'x')
+    .replaceAll(/\p{N}/gu, 'd')
+    .replaceAll(/(.)\1{2,}/gsu, '$1$1');
+}
+
+/** Gives values their ids. */
+export class FeatureEncoder {
+  readonly #reader: FeatureReader;
+  readonly #ids: ReadonlyMap<string, number>[];
+
+  constructor(vocabularies: readonly FeatureVocabulary[]) {
+    this.#reader = new FeatureReader(vocabularies);
+    this.#ids = vocabularies.map(({ values: known }) => idsOf(known));
+  }
+
+  /** The ids of each feature, one a token; see `FeatureReader.read`. */
+  encode(tokens: readonly string[], columns: readonly (readonly string[])[]): number[][] {
+    const read = this.#reader.read(tokens, columns);
+    return read.map((texts, i) => texts.map((text) => this.#ids[i]!.get(text) ?? 0));
+  }
+}
+
+/** Ids of a vocabulary's values. */
+export function idsOf(known: readonly string[]): ReadonlyMap<string, number> {
+  return new Map(known.map((value, i) => [value, i + 1]));
+}
+
+/** The vocabulary of a feature: its most frequent values, ties in the order of their code units. */
+export function learnFeature(
+  feature: Feature,
+  { minCount, vocabularySize }: Pick<FeatureConfig, 'minCount' | 'vocabularySize'>,
+  counts: ReadonlyMap<string, number>,
+): FeatureVocabulary {
+  const ranked = [...counts]
+    .filter(([, count]) => count >= minCount)
+    .sort(([a, most], [b, least]) => least - most || (a < b ? -1 : 1))
+    .slice(0, vocabularySize - 1);
+  return { ...feature, values: ranked.map(([value]) => value) };
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+/** What a config says of features of words, a schema a kind. */
+
+const count = z.int().positive();
+
+const common = {
+  minCount: count
+    .default(2)
+    .describe(
+      'Values seen fewer times than this in the training split have the vector of unknown ones.',
+    ),
+  vocabularySize: z
+    .int()
+    .min(2)
+    .default(10_000)
+    .describe('How many values have a vector, that of all unknown ones included.'),
+};
+
+const width = (usual: number) => count.default(usual).describe('Width of the vectors.');
+
+const length = count
+  .max(16)
+  .default(3)
+  .describe('Letters; a shorter word is its own. Capitals count as small letters, digits as 0.');
+
+export const featureSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('shape'), width: width(16), ...common }),
+  z.strictObject({ kind: z.literal('prefix'), length, width: width(32), ...common }),
+  z.strictObject({ kind: z.literal('suffix'), length, width: width(32), ...common }),
+  z.strictObject({
+    kind: z.literal('column'),
+    column: z
+      .union([z.string().min(1), count])
+      .describe(
+        'What holds a value for each token: a number of CoNLL columns, from 1; a field with a list.',
+      ),
+    width: width(32),
+    ...common,
+  }),
+]);
+
+export type FeatureConfig = z.output<typeof featureSchema>;

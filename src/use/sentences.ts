@@ -1,0 +1,54 @@
+import { describeValue } from '../config/expectation.js';
+import { tokenEnd } from '../data/formats/tagged/tokens.js';
+import { UserError } from '../errors.js';
+
+/** What taggers are given: callers in JavaScript have no compiler to tell them what they got wrong. */
+
+/**
+ * @param columns that are to stand beside the tokens
+ * @throws UserError for what is no list of lists of tokens, or of such with columns
+ */
+export function copySentences(
+  sentences: readonly unknown[],
+  columns: readonly (string | number)[],
+): { tokens: string[]; columns: string[][] }[] {
+  if (!Array.isArray(sentences)) {
+    throw new UserError(`tag: expected a list of sentences, got ${describeValue(sentences)}`);
+  }
+  return Array.from(sentences, (sentence: unknown, index) => {
+    const place = `tag: expected sentence ${index} to be`;
+    if (columns.length === 0) {
+      return { tokens: copyTokens(sentence, `${place} a list of tokens`), columns: [] };
+    }
+    const names = columns.map((column) => JSON.stringify(column)).join(', ');
+    const expected = `{ tokens, columns }, with a list of texts for each of the columns ${names}`;
+    if (typeof sentence !== 'object' || sentence === null || Array.isArray(sentence)) {
+      throw new UserError(`${place} ${expected}, got ${describeValue(sentence)}`);
+    }
+    const { tokens, columns: given } = sentence as Record<string, unknown>;
+    if (!Array.isArray(given) || given.length !== columns.length) {
+      throw new UserError(`${place} ${expected}, got ${describeValue(given)} as columns`);
+    }
+    const own = copyTokens(tokens, `${place} ${expected}`);
+    const beside = given.map((texts: unknown) => copyTokens(texts, `${place} ${expected}`));
+    const odd = beside.find((texts) => texts.length !== own.length);
+    if (odd !== undefined) {
+      throw new UserError(
+        `${place} ${expected}, one for each token, got ${odd.length} texts for ${own.length} tokens`,
+      );
+    }
+    return { tokens: own, columns: beside };
+  });
+}
+
+function copyTokens(tokens: unknown, place: string): string[] {
+  if (!Array.isArray(tokens)) throw new UserError(`${place}, got ${describeValue(tokens)}`);
+  return Array.from(tokens, (token: unknown) => {
+    if (typeof token === 'string' && token.trim() !== '' && !token.includes(tokenEnd)) {
+      return token;
+    }
+    throw new UserError(
+      `${place}, each a text of one line that is not empty, got ${describeValue(token)}`,
+    );
+  });
+}

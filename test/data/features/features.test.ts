@@ -1,0 +1,66 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  FeatureEncoder,
+  FeatureReader,
+  learnFeature,
+  shapeOf,
+} from '../../../src/data/features/features.js';
+
+test.each([
+  ['The', 'Xxx'],
+  ['IBM', 'XX'],
+  ['McDonald', 'XxXxx'],
+  ['1990s', 'ddx'],
+  ['$3.50', '$d.dd'],
+  ['U.S.', 'X.X.'],
+  ['Éa', 'Xx'],
+  ['猫猫猫', 'xx'],
+  ['....', '..'],
+])('the shape of %s is %s', (word, shape) => {
+  expect(shapeOf(word)).toBe(shape);
+});
+
+test('first and last letters are whole characters, capitals and digits alike', () => {
+  const reader = new FeatureReader([
+    { kind: 'prefix', length: 2 },
+    { kind: 'suffix', length: 3 },
+    { kind: 'column', column: 'pos' },
+    { kind: 'suffix', length: 1 },
+  ]);
+  expect(reader.read(['Running', 'a', '1984', '😀😁😂😃'], [['VB', 'DT', 'CD', 'SYM']])).toEqual([
+    ['ru', 'a', '00', '😀😁'],
+    ['ing', 'a', '000', '😁😂😃'],
+    ['VB', 'DT', 'CD', 'SYM'],
+    ['g', 'a', '0', '😃'],
+  ]);
+});
+
+test('the most frequent values have ids, ties in order, whatever the order of counting', () => {
+  const counts = fc.uniqueArray(fc.tuple(fc.string(), fc.integer({ min: 1, max: 4 })), {
+    selector: ([value]) => value,
+  });
+  const limits = fc.record({
+    minCount: fc.integer({ min: 1, max: 4 }),
+    vocabularySize: fc.integer({ min: 2, max: 8 }),
+  });
+  fc.assert(
+    fc.property(counts, limits, (given, options) => {
+      const { values } = learnFeature({ kind: 'shape' }, options, new Map(given));
+      expect(learnFeature({ kind: 'shape' }, options, new Map(given.toReversed()))).toEqual({
+        ...{ kind: 'shape', values },
+      });
+      const countOf = new Map(given);
+      const frequent = given.filter(([, count]) => count >= options.minCount);
+      expect(values).toHaveLength(Math.min(frequent.length, options.vocabularySize - 1));
+      const left = frequent.filter(([value]) => !values.includes(value));
+      const least = Math.min(...values.map((value) => countOf.get(value)!));
+      for (const [, count] of left) expect(count).toBeLessThanOrEqual(least);
+    }),
+  );
+});
+
+test('values that are not known have id 0', () => {
+  const encoder = new FeatureEncoder([{ kind: 'suffix', length: 2, values: ['ed', 'ng'] }]);
+  expect(encoder.encode(['walked', 'thing', 'cat', 'Fed'], [])).toEqual([[1, 2, 0, 1]]);
+});
