@@ -103,3 +103,18 @@ it('the summary of a text leaves out what only rows have', () => {
     Vocabulary: byte"
   `);
 });
+
+it('the summary of numbers tells their mean, deviation and ranges', () => {
+  const numbers: Manifest = {
+    ...manifest,
+    classes: [],
+    targetScale: { mean: 12345.678, deviation: 0.0123456 },
+    statistics: {
+      train: { ...told, labels: [], range: [-2, 1e6] },
+      validation: { ...told, labels: [], range: [0.5, 7] },
+    },
+  };
+  expect(describeStore(numbers, 'stores/x')).toContain(
+    'Numbers: mean 12,346, standard deviation 0.01235 (train); train -2 to 1,000,000, validation 0.5 to 7',
+  );
+});

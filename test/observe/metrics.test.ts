@@ -87,6 +87,20 @@ describe('Prometheus sees', () => {
     expect(Number(await read(metrics, 'process_resident_memory_bytes'))).toBeGreaterThan(1e6);
   });
 
+  test('errors of numbers in their unit, and no accuracy of them', async () => {
+    const metrics = collectMetrics();
+    const numbers = { accuracy: undefined, mse: 6.25 };
+    metrics.observe(stepEvent(1, numbers));
+    metrics.observe({
+      ...{ type: 'evaluation', step: 1, split: 'validation', loss: 0.5, mse: 4 },
+      ...{ targets: 10, duration: 1, best: true },
+    });
+    expect(await read(metrics, 'lockstep_train_rmse')).toBe('2.5');
+    expect(await read(metrics, 'lockstep_validation_rmse')).toBe('2');
+    expect(await read(metrics, 'lockstep_train_accuracy')).toBeUndefined();
+    expect(await read(metrics, 'lockstep_validation_accuracy')).toBeUndefined();
+  });
+
   test('steps that were not applied', async () => {
     const metrics = collectMetrics();
     metrics.observe(stepEvent(1, { loss: NaN }));

@@ -76,6 +76,7 @@ describe('without a terminal', () => {
     const lines = observe([
       [evaluation, 0],
       [{ ...evaluation, best: false, perplexity: 1.284 }, 0],
+      [{ ...evaluation, best: false, accuracy: undefined, mse: 0.0625, r2: 0.98765 }, 0],
       [{ type: 'checkpoint', step: 40, path: 'runs/tiny/c', bytes: 2048, duration: 0.25 }, 0],
       [{ type: 'worker', kind: 'died', reason: 'exit 1' }, 0],
       [{ type: 'notice', message: 'Stopping after this step' }, 0],
@@ -83,6 +84,7 @@ describe('without a terminal', () => {
     expect(lines).toEqual([
       'Evaluation after step 40: validation loss 0.2500, accuracy 90.0 % (best so far)',
       'Evaluation after step 40: validation loss 0.2500, accuracy 90.0 %, perplexity 1.284',
+      'Evaluation after step 40: validation loss 0.2500, RMSE 0.25, R² 0.9877',
       'Checkpoint runs/tiny/c (2.0 KiB in 0.3 s)',
       'A worker died (exit 1); another one does its work again',
       'Stopping after this step',
