@@ -100,8 +100,8 @@ describe.each(['local', 'pool'] as const)('training steps, %s workers', (where) 
   it('leave nothing behind in memory', async () => {
     await withLoop(small, where, async (run) => {
       // By then compilers have compiled what they will compile.
-      await run(3000);
-      const steps = 2000;
+      await run(2000);
+      const steps = 1000;
       const growth: number[] = [];
       for (let stretch = 0; stretch < 3; stretch++) {
         const before = usedBytes();

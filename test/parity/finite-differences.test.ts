@@ -14,10 +14,10 @@ import { bindLoss } from './loss.js';
  */
 const STEP = 1e-4;
 const TOLERANCE = 1e-6;
-/** Elements that are tried alone in every parameter: they say which one is wrong. */
-const ELEMENTS = 2;
+/** Elements that are tried alone in every parameter. */
+const ELEMENTS = 1;
 /** Directions in which all elements move, so that none is wrong unseen: by a random sign each, two errors seldom cancel. */
-const DIRECTIONS = 3;
+const DIRECTIONS = 2;
 const PARTS = 2;
 
 /** Without a learning rate a step leaves the parameters as they are; its number decides the dropout masks. */
