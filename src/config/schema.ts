@@ -166,7 +166,7 @@ const writtenSchema = z.strictObject({
     .default(null)
     .describe(
       'Teams that the workers form, at most as many as there are workers; null chooses what is likely to be fastest. ' +
-        'In the LSTM layers a team shares its rows, and its members divide the hidden units. Weights do not depend on it.',
+        'In the recurrent layers a team shares its rows, and its members divide the hidden units. Weights do not depend on it.',
     ),
   backend: z
     .enum(['auto', 'native', 'wasm', 'reference'])

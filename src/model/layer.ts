@@ -52,7 +52,7 @@ export interface Face {
   /** Of a layer of the stack: whether `model.dropout` drops some of its outputs. */
   dropped?: boolean;
   /**
-   * Whether the names of its parameters hold the layer's number among all such layers (`lstm.weight_ih_l0`). If not, the name of its
+   * Whether the names of its parameters hold the layer's number among all such layers (`gru.weight_ih_l0`). If not, the name of its
    * module holds that among all layers (`dense_2.weight`).
    */
   numbered?: boolean;

@@ -1,4 +1,4 @@
-/** Parameters are named as PyTorch's modules name theirs: `lstm.weight_ih_l0` by the module and the layer's number in it. */
+/** Parameters are named as PyTorch's modules name theirs: `gru.weight_ih_l0` by the module and the layer's number in it. */
 export interface LayerName {
   module: string;
   index: number;

@@ -5,7 +5,7 @@ import type { Signal } from './signal.js';
 
 /** One layer as people read of it. */
 export interface LayerSummary {
-  /** `lstm 0` */
+  /** `dense 2` */
   name: string;
   /** Names of what it stands on, where that is not the layer just before alone. */
   inputs?: string[];

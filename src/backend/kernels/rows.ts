@@ -3,7 +3,7 @@ import { PANEL, panelsOf } from '../../tensor/heap.js';
 /**
  * Which panels of a packed matrix the rows of a parameter become. The parameter has `blocks` blocks of equal height H, one
  * behind the other; for each 16 rows of H the packed matrix has `of` panels side by side, and block b is panel
- * `panels[b]` of them. An LSTM's weights have four blocks that become all of four panels: {4 of 4: 0 1 2 3}.
+ * `panels[b]` of them. Four blocks that become all of four panels: {4 of 4: 0 1 2 3}.
  *
  * A unit of work is 16 rows of a parameter: unit u is block u % blocks of the 16 rows u / blocks (rounded down) of H.
  */

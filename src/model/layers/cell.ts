@@ -9,7 +9,6 @@ import type { BufferSpec } from '../../tensor/heap.js';
 import type { PackedWeight } from '../packed-weight.js';
 import type { Initial, Parameter } from '../parameters.js';
 import type { Signal } from '../signal.js';
-import type { PackedHiddenWeight } from './hidden-weight.js';
 
 /** A kind of cell: what tells one recurrent layer from another. */
 export interface CellKind {
@@ -38,6 +37,12 @@ export interface RecurrentParameters {
   hiddenWeight: Parameter;
   inputBias: Parameter;
   hiddenBias: Parameter;
+}
+
+/** W_hh: the packed blocks of h_{t−1}, and those of what is made of it. */
+export interface PackedHiddenWeight {
+  outer: PackedWeight;
+  inner?: PackedWeight;
 }
 
 export interface RecurrentBuffers {

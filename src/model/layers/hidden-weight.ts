@@ -2,19 +2,13 @@ import type { RowMap } from '../../backend/kernels/rows.js';
 import { withoutGaps } from '../../backend/kernels/rows.js';
 import { PANEL, panelsOf, type HeapPlan, type Tensor } from '../../tensor/heap.js';
 import type { Binding, RowKernel } from '../binding.js';
-import { bindPack, planPacked, type PackedWeight } from '../packed-weight.js';
-import type { CellKind } from './cell.js';
+import { bindPack, planPacked } from '../packed-weight.js';
+import type { CellKind, PackedHiddenWeight } from './cell.js';
 
 /*
  * W_hh of a recurrent layer. Most cells multiply all of it with h_{t−1}. Of some the last blocks have a product of their own, with
  * what the cell makes of h_{t−1} first: these are packed apart.
  */
-
-/** The packed blocks of h_{t−1}, and those of what is made of it. */
-export interface PackedHiddenWeight {
-  outer: PackedWeight;
-  inner?: PackedWeight;
-}
 
 type Blocks = Pick<CellKind, 'hiddenRows' | 'innerBlocks'>;
 
