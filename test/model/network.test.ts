@@ -173,7 +173,11 @@ describe.each(backends)('$name', ({ name, available, reason }) => {
     };
     const few = classifier(0);
     const [bottom, ...others] = few.layers;
-    const put = { kind: 'gru', name: { module: 'gru', index: 0 }, options: { hiddenSize: 20 } };
+    const put = {
+      kind: 'gru',
+      name: { module: 'gru', index: 0 },
+      options: { hiddenSize: 20, reset: 'after' },
+    };
     const more = await initial({
       ...few,
       layers: [bottom!, ...others.slice(0, 1), put, ...others.slice(1)],
