@@ -49,6 +49,8 @@ export interface Face {
    * one by token. Nowhere where absent.
    */
   place?: 'layers' | 'pooling';
+  /** Options that only change how weights are trained: with others, trained weights mean what they meant. */
+  training?: readonly string[];
   /** Of a layer of the stack: whether `model.dropout` drops some of its outputs. */
   dropped?: boolean;
   /**

@@ -5,7 +5,13 @@ import { networkShape } from '../compute/sizes.js';
 import { UserError } from '../errors.js';
 import { describeNetwork } from '../model/describe.js';
 import { keptOf } from '../optimizers/registry.js';
-import { compareConfigs, describeChanges, isBelow, type ConfigChange } from './config-changes.js';
+import {
+  compareConfigs,
+  describeChanges,
+  isBelow,
+  trainingKeys,
+  type ConfigChange,
+} from './config-changes.js';
 import { explainDisk } from '../system/disk.js';
 import { CONFIG_FILE, HISTORY_FILE, OWN_FILES, type RunDirectory } from './run-directory.js';
 import { STATE_FILE, verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
@@ -36,9 +42,6 @@ export interface FoundCheckpoint {
 
 /** Keys of which the weights follow what they are: for others they mean nothing, also where their shapes fit. */
 const MEANING = ['task', 'model'];
-
-/** Keys among them that only change how weights are trained. */
-const TRAINING = ['model.dropout'];
 
 /**
  * A directory without a checkpoint holds nothing that could be lost: whoever mends a mistake in the config may start
@@ -100,7 +103,8 @@ export async function admitResume(
   const former = await readFormer(directory, found, config, notice);
   const { harmless, weighty } = compareConfigs(former, config);
   const name = directory.directory;
-  const foreign = weighty.filter(({ key }) => isBelow(key, MEANING) && !isBelow(key, TRAINING));
+  const training = trainingKeys(config);
+  const foreign = weighty.filter(({ key }) => isBelow(key, MEANING) && !isBelow(key, training));
   if (found && foreign.length > 0) {
     const fits = isDeepStrictEqual(shapesOf(former), shapesOf(config));
     throw new UserError(

@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { formatPath, type KeyPath } from '../config/expectation.js';
 import type { Config } from '../config/schema.js';
+import { layerKind } from '../model/layers/registry.js';
+import { isBlock, walkLayers } from '../model/stack-layers.js';
 import { advisedKeys } from '../optimizers/evaluations.js';
 import { scheduleKind } from '../optimizers/schedules.js';
 
@@ -46,13 +48,53 @@ export function compareConfigs(
   const harmless = harmlessKeys(now);
   const free = endsWithRun ? harmless : [...harmless, 'train.epochs'];
   const [former, latter] = [flatten(before), flatten(now)];
-  const changes = [...new Set([...former.keys(), ...latter.keys()])]
-    .map((key): ConfigChange => ({ key, from: former.get(key), to: latter.get(key) }))
-    .filter(({ from, to }) => !isDeepStrictEqual(from, to));
+  const changes = [...new Set([...former.keys(), ...latter.keys()])].flatMap((key) => [
+    ...findChanges(key, former.get(key), latter.get(key)),
+  ]);
   return {
     harmless: changes.filter(({ key }) => isBelow(key, free)),
     weighty: changes.filter(({ key }) => !isBelow(key, free)),
   };
+}
+
+/** What is different below a key: of lists of groups, such as layers, the options in each group that has kept its kind. */
+function* findChanges(key: string, from: unknown, to: unknown): Generator<ConfigChange> {
+  if (isDeepStrictEqual(from, to)) return;
+  const bothAre = <T>(is: (value: unknown) => value is T): boolean => is(from) && is(to);
+  const isSplit = bothAre(areGroups) || (bothAre(isGroup) && isOfKind(from, to));
+  if (!isSplit) {
+    yield { key, from, to };
+    return;
+  }
+  const [former, latter] = [from, to] as Record<string, unknown>[];
+  for (const inner of new Set([...Object.keys(former!), ...Object.keys(latter!)])) {
+    yield* findChanges(`${key}.${formatPath([inner])}`, former![inner], latter![inner]);
+  }
+}
+
+function isGroup(value: unknown): value is Record<string, unknown> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+function areGroups(value: unknown): value is Record<string, unknown>[] {
+  return Array.isArray(value) && value.every(isGroup);
+}
+
+function isOfKind(one: unknown, other: unknown): boolean {
+  return (one as { kind?: unknown }).kind === (other as { kind?: unknown }).kind;
+}
+
+/** Keys below `model` that only change how weights are trained, with all that lies below them. */
+export function trainingKeys({ model }: Pick<Config, 'model'>): string[] {
+  const ofLayer = (kind: string, path: KeyPath): string[] =>
+    (layerKind(kind).training ?? []).map((option) => formatPath(['model', ...path, option]));
+  return [
+    'model.dropout',
+    ...ofLayer('embedding', ['embedding']),
+    ...[...walkLayers(model.layers)].flatMap(({ layer, path }) =>
+      isBlock(layer) ? [] : ofLayer(layer.kind, path),
+    ),
+  ];
 }
 
 /** Whether a key is one of `prefixes` or lies below one. */

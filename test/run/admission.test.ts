@@ -8,10 +8,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NamedConfig } from '../../src/config/load.js';
 import { UserError } from '../../src/errors.js';
 import { admitNew, admitResume } from '../../src/run/admission.js';
+import { LAYERS } from '../../src/model/layers/registry.js';
 import { openModel } from '../../src/use/model-file.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { makeWorkplace } from '../e2e/corpus.js';
@@ -135,13 +137,39 @@ it.each([
       const { message } = resumed.error as Error;
       expect(message.slice(message.indexOf(' '))).toMatch(
         new RegExp(
-          `^ holds weights ${what} \\(model\\.layers: [^\\n]*\\): use that config, or start`,
+          `^ holds weights ${what} \\(model\\.layers\\.[^\\n]*\\): use that config, or start`,
         ),
       );
       expect(readTree(runDir)).toEqual(before);
     }
   },
 );
+
+it('what only changes how weights are trained is taken with --override, and a refusal names it alone', async () => {
+  cpSync(pristine, runDir, { recursive: true });
+  const { embedding, layers } = config.model;
+  const [first, ...others] = layers;
+  const model = {
+    ...{ embedding: { ...embedding, dropout: 0.1 } },
+    layers: [{ ...first, weightDropout: 0.5, forgetBias: 2 }, ...others],
+  };
+  const set = [`model.embedding=${JSON.stringify(model.embedding)}`];
+  set.push(`model.layers=${JSON.stringify(model.layers)}`, 'train.maxSteps=42');
+  const resume = (override: boolean) =>
+    trainSmall(cwd, 'classifier', { runDir, set, resume: true, override });
+  expect(String((await resume(false)).error)).toContain(
+    'holds a run of another config (model.embedding.dropout: 0 → 0.1, ' +
+      'model.layers.0.weightDropout: 0 → 0.5, model.layers.0.forgetBias: 1 → 2): use that config',
+  );
+  expect(await resume(true)).toMatchObject({ error: undefined, end: { step: 42 } });
+});
+
+it('what a kind of layer says only changes its training is an option of it', () => {
+  for (const { kind, training = [], options } of LAYERS) {
+    const json = z.toJSONSchema(options(z), { io: 'input' });
+    expect(Object.keys(json.properties ?? {}), kind).toEqual(expect.arrayContaining([...training]));
+  }
+});
 
 it('damaged pointers lead to no other checkpoint', async () => {
   for (const name of ['best', 'latest']) {

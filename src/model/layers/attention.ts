@@ -32,7 +32,11 @@ export const attention = defineLayer({
   describe({ width }, { width: inputs }, { module, index }) {
     const W = matrix(`${module}.projection.weight`, [width, inputs], uniform(inputs));
     const b = bias(`${module}.projection.bias`, width, ZERO);
-    const v = matrix(`${module}.context.weight`, [1, width], uniform(width));
+    // One row is a vector, whatever PyTorch's shape of it.
+    const v = {
+      ...matrix(`${module}.context.weight`, [1, width], uniform(width)),
+      decays: false,
+    };
     return {
       output: { per: 'row', width: inputs },
       reads: 'whole',

@@ -26,6 +26,7 @@ export const dropout = defineLayer({
   kind: 'dropout',
   options,
   accepts: ['row', 'token'],
+  training: ['rate', 'over'],
   place: 'layers',
   describe: ({ rate, over }, input, { module, index }): Layer => ({
     output: { per: input.per, width: input.width },

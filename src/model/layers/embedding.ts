@@ -31,6 +31,7 @@ export const embedding = defineLayer({
   kind: 'embedding',
   options,
   accepts: ['tokens'],
+  training: ['dropout'],
   describe({ width, dropout }, input, { module }) {
     const { stream = 0 } = input;
     const weight = matrix(

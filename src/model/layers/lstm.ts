@@ -27,6 +27,7 @@ export const lstm = recurrentLayer({
         "The forget gate's bias before training: 1, so that the cell remembers from the start (Jozefowicz et al. 2015), or more for longer.",
       ),
   }),
+  training: ['forgetBias'],
   cell: ({ forgetBias }) => ({
     carries: ['hidden', 'cell'],
     inputRows: LSTM_ROWS,

@@ -82,11 +82,13 @@ interface RecurrentOptions {
  * The kind of layer that runs a cell over the tokens of every row.
  *
  * @param definition.options that the cell has besides those of every recurrent layer
+ * @param definition.training those of them that only change how weights are trained
  * @param definition.cell what they make of it
  */
 export function recurrentLayer<S extends z.ZodRawShape>(definition: {
   kind: string;
   options: (zod: Zod) => S;
+  training?: readonly string[];
   cell(options: z.output<z.ZodObject<S>>): CellKind;
 }): LayerKind {
   return defineLayer<RecurrentOptions>({
@@ -94,6 +96,7 @@ export function recurrentLayer<S extends z.ZodRawShape>(definition: {
     options: (zod) => recurrentOptions(zod, definition.options(zod)),
     accepts: ['token', 'distinct'],
     place: 'layers',
+    training: ['weightDropout', ...(definition.training ?? [])],
     dropped: true,
     numbered: true,
     describe(given, input, name) {
