@@ -14,6 +14,7 @@ import type { StepEvent } from '../events.js';
 import { measurePeaks } from './peak.js';
 import { createWorkerPool } from '../compute/pool.js';
 import { StepLoop } from '../train/step-loop.js';
+import { Updates } from '../train/updates.js';
 
 export interface BenchResult {
   case: string;
@@ -68,11 +69,12 @@ export async function runBenchCase(
       { epochs: 1, optimizer: BENCH_OPTIMIZER, clipNorm: BENCH_CLIP_NORM },
       (event) => event.type === 'step' && events.push(event),
     );
+    const updates = new Updates(Infinity, 1);
     const start = performance.now();
     for (let step = 0; ; step++) {
       const enough = step >= WARM_UP_STEPS + FEWEST_STEPS;
       if (enough && performance.now() - start > seconds * 1000) break;
-      await loop.step(feed, step, Infinity, Infinity);
+      await loop.step(feed, step, Infinity, updates);
     }
   } finally {
     await pool.close();

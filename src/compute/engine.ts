@@ -76,6 +76,18 @@ export interface StepSettings {
   clipValue?: number | null;
   /** How far the averages of the weights, where there are any, go towards them: from 0 to 1. */
   averageShare?: number;
+  /** Of a batch that is one of several of an update. */
+  accumulation?: Accumulation;
+}
+
+/** Which of an update's batches it is. */
+export interface Accumulation {
+  /** Number of the batch in the whole run, from 1. */
+  batch: number;
+  /** How far the mean gradient goes to that of the batch: what its losses are divided by, of all that those so far are; NaN spoils the update. */
+  share: number;
+  /** Whether it is the update's last one. */
+  ends: boolean;
 }
 
 export interface StepResult extends BatchResult {
@@ -99,6 +111,7 @@ export class Engine {
   readonly #predicted: Int32Array;
   readonly #settings: Float64Array;
   readonly #averageSettings: Float64Array | undefined;
+  readonly #accumulationSettings: Float64Array | undefined;
   readonly #settingNames: readonly string[];
   readonly #clocks: Float64Array;
   readonly #gradientSeconds: Float64Array;
@@ -142,6 +155,8 @@ export class Engine {
     this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#settings = heap.flatDoubles(plan.settings);
     this.#averageSettings = plan.averageSettings && heap.flatDoubles(plan.averageSettings);
+    this.#accumulationSettings =
+      plan.accumulationSettings && heap.flatDoubles(plan.accumulationSettings);
     this.#settingNames = [...UPDATE_SETTINGS, ...plan.optimizer.kernel.settings];
     this.#clocks = heap.flatDoubles(plan.clocks);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
@@ -241,16 +256,23 @@ export class Engine {
     meanwhile?: () => void,
   ): Promise<StepResult> {
     this.#writeSettings(step, settings);
+    const { accumulation } = settings;
     // The evaluations since the last step have left their time there.
-    this.#clocks.fill(0);
-    const training = this.runStage('train', slot);
+    if (!accumulation || accumulation.share === 1) this.#clocks.fill(0);
+    const alone = accumulation ? 'accumulate' : 'train';
+    const training = this.runStage(accumulation?.ends ? 'train-accumulated' : alone, slot);
     meanwhile?.();
     await training;
     this.#balance.observe(this.#gradientSeconds);
     const result = this.#sums[slot]!.result();
-    const gradNorm = this.#sums[slot]!.gradientNorm();
+    const gradNorm = this.#sums[slot]!.updateNorm();
     const applied = Number.isFinite(result.lossSum) && Number.isFinite(gradNorm);
     return { ...result, gradNorm, applied };
+  }
+
+  /** What the sum of the losses of a slot's batch is divided by. */
+  divisorOf(slot: number): number {
+    return this.heap.flatDoubles(this.plan.divisors[slot]!)[0]!;
   }
 
   /** Loss on the batch of a slot; see `compared` for what it predicts. */
@@ -315,7 +337,7 @@ export class Engine {
     const { learningRate, clipNorm, clipValue, averageShare = 1 } = given;
     const { optimizer } = this.plan;
     const settings: Record<UpdateSetting, number> & Record<string, number> = {
-      step,
+      step: given.accumulation?.batch ?? step,
       // Follows from the gradient's norm: whoever updates writes it.
       scale: 1,
       clipNorm: clipNorm ?? Infinity,
@@ -325,14 +347,22 @@ export class Engine {
     this.#settingNames.forEach((name, place) => {
       this.#settings[place] = settings[name]!;
     });
-    if (!this.#averageSettings) return;
-    const averaging: Record<string, number> = {
-      ...{ step, scale: 1, clipNorm: Infinity, clipValue: Infinity, share: averageShare },
-    };
-    averageSettingNames.forEach((name, place) => {
-      this.#averageSettings![place] = averaging[name]!;
-    });
+    writeShare(this.#averageSettings, step, averageShare);
+    const { accumulation } = given;
+    if (accumulation) {
+      writeShare(this.#accumulationSettings, accumulation.batch, accumulation.share);
+    }
   }
+}
+
+/** The settings of a running average. */
+function writeShare(settings: Float64Array | undefined, step: number, share: number): void {
+  const values: Record<string, number> = {
+    ...{ step, scale: 1, clipNorm: Infinity, clipValue: Infinity, share },
+  };
+  averageSettingNames.forEach((name, place) => {
+    if (settings) settings[place] = values[name]!;
+  });
 }
 
 function fillInitial(values: FloatArray, initial: Initial, seed: number, stream: number): void {

@@ -7,6 +7,15 @@ import type { Phase } from '../model/network.js';
 export const STAGES = {
   pack: ['pack'],
   train: ['prepare', 'train', 'gradients', 'distinct-gradients', 'update'],
+  accumulate: ['prepare', 'train', 'gradients', 'distinct-gradients', 'accumulate'],
+  'train-accumulated': [
+    'prepare',
+    'train',
+    'gradients',
+    'distinct-gradients',
+    'accumulate',
+    'update',
+  ],
   evaluate: ['prepare', 'evaluate'],
   predict: ['prepare', 'predict'],
 } as const satisfies Record<string, readonly Phase[]>;

@@ -133,6 +133,7 @@ export function networkSizes(
     training,
     optimizer: describeOptimizer(config.train.optimizer),
     averages: training && config.train.averaging !== null,
+    accumulates: training && config.train.accumulate > 1,
   };
 }
 

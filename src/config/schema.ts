@@ -37,7 +37,13 @@ const earlyStoppingSchema = z.strictObject({
 });
 
 const trainSchema = z.strictObject({
-  batchSize: count.default(32).describe('Rows of one optimizer update, over all workers.'),
+  batchSize: count.default(32).describe('Rows of a batch, over all workers.'),
+  accumulate: count
+    .max(4096)
+    .default(1)
+    .describe(
+      'Batches that an update follows from, by the mean of their gradients over all targets: a step. What an epoch leaves over is a step, too.',
+    ),
   bucketBatches: count
     .max(4096)
     .default(1)

@@ -1,7 +1,7 @@
 import type { Backend } from '../backend/backend.js';
 import { copyColumns } from '../backend/kernels/columns.js';
 import type { RowMap } from '../backend/kernels/rows.js';
-import { average as averageKernel } from '../backend/kernels/average.js';
+import { average as averageKernel, unitSquares } from '../backend/kernels/average.js';
 import { weightGradient, type WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
@@ -32,6 +32,7 @@ export interface Binding {
   scratch: Tensor;
   settings: DoubleTensor;
   averageSettings?: DoubleTensor;
+  accumulationSettings?: DoubleTensor;
   clock: Clock;
 }
 
@@ -48,6 +49,7 @@ export interface BoundParameter {
   squares?: DoubleTensor;
   average?: Tensor;
   averaged?: IndexTensor;
+  accumulated?: { mean: Tensor; done: IndexTensor; squares: DoubleTensor };
 }
 
 export function bindParameter({ heap, parameters }: Binding, name: string): BoundParameter {
@@ -64,32 +66,56 @@ export function bindParameter({ heap, parameters }: Binding, name: string): Boun
     ...(p.squares && { squares: heap.doubles(p.squares) }),
     ...(p.average && { average: heap.tensor(p.average) }),
     ...(p.averaged && { averaged: heap.indices(p.averaged) }),
+    ...(p.accumulated && {
+      accumulated: {
+        mean: heap.tensor(p.accumulated.mean),
+        done: heap.indices(p.accumulated.done),
+        squares: heap.doubles(p.accumulated.squares),
+      },
+    }),
   };
 }
 
-/**
- * Binds the update of a parameter.
- *
- * @param sparse gradient by distinct token, in place of a dense one, and each row's place in it
- */
-export function bindUpdate(
-  binding: Binding,
-  name: string,
-  sparse?: { gradient: Tensor; index: IndexTensor },
-): RowKernel {
+/** A gradient by distinct token, in place of a dense one, and each row's place in it. */
+type Sparse = { gradient: Tensor; index: IndexTensor };
+
+/** Binds the update of a parameter: by the gradient of its batch, or the mean of those of several. */
+export function bindUpdate(binding: Binding, name: string, sparse?: Sparse): RowKernel {
   const { backend, optimizer, settings, scratch } = binding;
   const parameter = bindParameter(binding, name);
+  const { accumulated } = parameter;
+  const batch = { gradient: sparse?.gradient ?? parameter.gradient!, ...indexOf(sparse) };
   return backend.bind(optimizer.kernel, {
     parameter: parameter.value,
     states: parameter.states,
-    gradient: sparse?.gradient ?? parameter.gradient!,
-    ...(sparse && { index: sparse.index }),
+    ...(accumulated ? { gradient: accumulated.mean } : batch),
     rows: parameter.rows,
     weightDecay: parameter.decays ? optimizer.weightDecay : 0,
     done: parameter.done!,
     settings,
     scratch,
   });
+}
+
+function indexOf(sparse: Sparse | undefined): { index?: IndexTensor } {
+  return sparse ? { index: sparse.index } : {};
+}
+
+/** Binds what takes a batch's gradient into the mean of those of several, and sums up the squares of that. */
+export function bindAccumulation(binding: Binding, name: string, sparse?: Sparse): RowKernel {
+  const { backend, accumulationSettings, scratch } = binding;
+  const { gradient, rows, accumulated } = bindParameter(binding, name);
+  const { mean, done, squares } = accumulated!;
+  const add = backend.bind(averageKernel, {
+    ...{ parameter: mean, states: [], gradient: sparse?.gradient ?? gradient! },
+    ...indexOf(sparse),
+    ...{ rows, weightDecay: 0, done, settings: accumulationSettings!, scratch },
+  });
+  const square = backend.bind(unitSquares, { matrix: mean, rows, squares });
+  return (from, to) => {
+    add(from, to);
+    square(from, to);
+  };
 }
 
 /**

@@ -3,9 +3,23 @@ import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
 import { PANEL, panelsOf, type BufferSpec, type Heap, type Tensor } from '../tensor/heap.js';
 import { BatchSums } from './batch/batch-sums.js';
 import { SlotView } from './batch/slot-view.js';
-import { bindAverage, bindUpdate, meet, type Binding, type RowKernel } from './binding.js';
+import {
+  bindAccumulation,
+  bindAverage,
+  bindUpdate,
+  meet,
+  type Binding,
+  type RowKernel,
+} from './binding.js';
 import { Clock } from './clock.js';
-import type { BoundLayer, BoundSignal, Pack, RowPasses, SequencePasses } from './layer.js';
+import type {
+  BoundLayer,
+  BoundSignal,
+  Pack,
+  RowPasses,
+  SequencePasses,
+  SparseGradient,
+} from './layer.js';
 import type { ChainLoss, LossMode, RowLoss } from './loss.js';
 import { asMatrix } from './parameters.js';
 import type { NetworkPlan } from './plan.js';
@@ -29,11 +43,13 @@ import type { Share } from './work/teams.js';
  *                         forward and loss, for `train` also backward, on the rows of the part's team
  *   gradients             weight gradients: every part some stretches of the weights, over all rows
  *   distinct-gradients    gradients of what there is once for each distinct token
+ *   accumulate            where an update follows from several batches: their mean gradient
  *   update                clip, optimizer, packing: every part some stretches of the weights
  *
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
-export type Phase = 'prepare' | LossMode | 'gradients' | 'distinct-gradients' | 'update' | 'pack';
+export type Phase =
+  'prepare' | LossMode | 'gradients' | 'distinct-gradients' | 'accumulate' | 'update' | 'pack';
 
 /** Pieces of a share of a product over rows: each reads all weights anew. */
 const FEW_PIECES = 4;
@@ -68,6 +84,7 @@ export class Network {
     gradients: SharedWork;
     distinctGradients: SharedWork;
     updates: SharedWork;
+    accumulations?: SharedWork;
   };
   readonly #sums: BatchSums;
   readonly #gradientSeconds: Float64Array;
@@ -101,6 +118,9 @@ export class Network {
       scratch: heap.tensor(plan.scratch[thread]!),
       settings: heap.doubles(plan.settings),
       ...(plan.averageSettings && { averageSettings: heap.doubles(plan.averageSettings) }),
+      ...(plan.accumulationSettings && {
+        accumulationSettings: heap.doubles(plan.accumulationSettings),
+      }),
       clock: new Clock(heap.doubles(plan.clocks)),
     };
     this.#sums = new BatchSums(heap, plan, slot);
@@ -147,6 +167,9 @@ export class Network {
         FEW_PIECES,
       ),
       updates: share('update', this.#updates()),
+      ...(plan.accumulationSettings && {
+        accumulations: share('accumulate', this.#accumulations()),
+      }),
     };
   }
 
@@ -171,6 +194,10 @@ export class Network {
         break;
       case 'distinct-gradients':
         this.#training!.distinctGradients.run(part);
+        break;
+      case 'accumulate':
+        this.#training!.accumulations!.run(part);
+        clock.lap('update');
         break;
       case 'update':
         if (this.#scaleGradient()) this.#training!.updates.run(part);
@@ -232,7 +259,7 @@ export class Network {
    */
   #scaleGradient(): boolean {
     const { settings } = this.#binding;
-    const norm = this.#sums.gradientNorm();
+    const norm = this.#sums.updateNorm();
     const clipNorm = settings.get(UPDATE_SETTINGS.indexOf('clipNorm'));
     settings.set(UPDATE_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
@@ -275,12 +302,11 @@ export class Network {
       ]);
       return { ...group, run: inTurn([...updates, group.run]) };
     });
-    const sparse = this.#layers.flatMap((layer) => layer.sparse ?? []);
     const alone = this.plan.parameters
       .filter(({ name }) => !packed.has(name))
       .map(({ name, units, shape }): WorkGroup => {
         // Also of rows without a gradient: they still have momentum.
-        const gradient = sparse.find(({ parameter }) => parameter === name);
+        const gradient = this.#sparseOf(name);
         return {
           units,
           cost: asMatrix(shape)[1] ?? 1,
@@ -291,6 +317,20 @@ export class Network {
         };
       });
     return [...groups, ...alone];
+  }
+
+  #accumulations(): WorkGroup[] {
+    return this.plan.parameters.map(({ name, units, shape }) => ({
+      units,
+      cost: asMatrix(shape)[1] ?? 1,
+      run: bindAccumulation(this.#binding, name, this.#sparseOf(name)),
+    }));
+  }
+
+  #sparseOf(name: string): SparseGradient | undefined {
+    return this.#layers
+      .flatMap((layer) => layer.sparse ?? [])
+      .find(({ parameter }) => parameter === name);
   }
 }
 

@@ -44,6 +44,16 @@ export interface ParameterPlan extends Parameter {
   /** Its average over the steps, and the step that each unit of it has been brought to. */
   average?: BufferSpec;
   averaged?: BufferSpec;
+  accumulated?: AccumulatedPlan;
+}
+
+/** Where updates follow from several batches: the mean of their gradients. */
+export interface AccumulatedPlan {
+  /** Like the parameter. */
+  mean: BufferSpec;
+  /** [units]: the batch that each unit has taken in, and the sum of squares of its mean. */
+  done: BufferSpec;
+  squares: BufferSpec;
 }
 
 export function elementsOf(shape: readonly number[]): number {

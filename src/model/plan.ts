@@ -44,6 +44,8 @@ export interface NetworkPlan {
   settings: BufferSpec;
   /** Those of the kernel that forms averages, where there are any. */
   averageSettings?: BufferSpec;
+  /** The same of the one that adds gradients up, where updates follow from several batches. */
+  accumulationSettings?: BufferSpec;
   /** By thread: scratch of the gradient and update kernels. */
   scratch: BufferSpec[];
   /** [parts, clocks]: seconds spent, by part and kind of work. */
@@ -60,7 +62,7 @@ export interface NetworkPlan {
 
 /** Kernels that a layer binds at most, and more for each parameter; doubles that the arguments of one take at most. */
 const KERNELS_OF_LAYER = 24;
-const KERNELS_OF_PARAMETER = 6;
+const KERNELS_OF_PARAMETER = 8;
 const KERNEL_ARGUMENTS = 32;
 
 /** Adds every buffer of a network to a heap plan. Pure: the same sizes give the same plan on every thread. */
@@ -102,6 +104,10 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     settings: heap.doubles('optimizer settings', MOST_SETTINGS),
     ...(training &&
       sizes.averages && { averageSettings: heap.doubles('average settings', MOST_SETTINGS) }),
+    ...(training &&
+      sizes.accumulates && {
+        accumulationSettings: heap.doubles('accumulation settings', MOST_SETTINGS),
+      }),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [
         training ? Math.max(GRADIENT_SCRATCH, updateScratch(widest)) : PANEL,
@@ -179,6 +185,13 @@ function planParameter(
     ...(sizes.averages && {
       average: heap.tensor(`${name} average`, shape),
       averaged: heap.indices(`${name} averaged`, units),
+    }),
+    ...(sizes.accumulates && {
+      accumulated: {
+        mean: heap.tensor(`${name} accumulated`, shape),
+        done: heap.indices(`${name} accumulated batch`, units),
+        squares: heap.doubles(`${name} accumulated squares`, units),
+      },
     }),
     ...((kind === 'own' || kind === 'by distinct token') && {
       squares: heap.doubles(

@@ -19,6 +19,8 @@ export interface NetworkSizes {
   optimizer: OptimizerDescription;
   /** Whether averages of the weights are kept, too, in training. */
   averages?: boolean;
+  /** Whether an update may follow from several batches. */
+  accumulates?: boolean;
 }
 
 /**

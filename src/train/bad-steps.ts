@@ -18,6 +18,8 @@ const ROWS_NAMED = 3;
  */
 export class BadSteps {
   #inARow = 0;
+  /** Of the update under way. */
+  #fault: string | undefined;
 
   constructor(
     private readonly engine: Engine,
@@ -27,18 +29,29 @@ export class BadSteps {
   ) {}
 
   /**
-   * @param step number of the batch, from 0
-   * @param slot where the batch lies
+   * Finds out what is wrong with a batch that no update can follow from.
+   *
+   * @param batch its number, from 0
+   * @param slot where it lies
+   */
+  async watch(result: StepResult, batch: number, slot: number): Promise<void> {
+    if (result.applied || this.#fault !== undefined) return;
+    const { lossSum, gradNorm } = result;
+    const what = Number.isFinite(lossSum) ? `gradient norm (${gradNorm})` : `loss (${lossSum})`;
+    this.#fault = `its ${what} is not finite on ${await this.#nameRows(batch, slot)}; ${this.#nameParameter(slot)}`;
+  }
+
+  /**
+   * @param step number of the update whose batches have been watched, from 0
    * @throws UserError when this was one bad step too many
    */
-  async check(result: StepResult, step: number, slot: number): Promise<void> {
-    if (result.applied) {
+  check(step: number): void {
+    const fault = this.#fault;
+    this.#fault = undefined;
+    if (fault === undefined) {
       this.#inARow = 0;
       return;
     }
-    const { lossSum, gradNorm } = result;
-    const what = Number.isFinite(lossSum) ? `gradient norm (${gradNorm})` : `loss (${lossSum})`;
-    const fault = `its ${what} is not finite on ${await this.#nameRows(step, slot)}; ${this.#nameParameter(slot)}`;
     const { maxBadSteps } = this.config.train;
     if (++this.#inARow < maxBadSteps) {
       const message = `Step ${step + 1} was not applied: ${fault}.`;
@@ -73,16 +86,16 @@ export class BadSteps {
   }
 
   /** Where the rows at fault come from: those whose own loss is not finite, or else the whole batch. */
-  async #nameRows(step: number, slot: number): Promise<string> {
+  async #nameRows(batch: number, slot: number): Promise<string> {
     const rows = this.#badRows(slot);
     const { train } = this.corpus;
     const options = trainingOptions(this.config, this.corpus);
     if (options.rows === 'joined') {
       const streams = new BatchStreams(train.tokens, options);
-      const tokens = rows.map((row) => streams.tokenOf(step, row) + 1);
+      const tokens = rows.map((row) => streams.tokenOf(batch, row) + 1);
       return listRows(tokens.map((token) => `the text from token ${token}`));
     }
-    const stored = await new BatchRows(train, options).of(step);
+    const stored = await new BatchRows(train, options).of(batch);
     const named = rows.slice(0, ROWS_NAMED).map(async (row) => {
       const place = await train.locate(stored[row]!);
       return `row ${place.row} of ${this.corpus.sources[place.source]!}`;

@@ -42,6 +42,7 @@ import {
   workerCount,
 } from '../compute/sizes.js';
 import { runSteps } from './steps.js';
+import { Updates } from './updates.js';
 import { resumeValidation, Validation } from './validation.js';
 import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -89,6 +90,7 @@ interface Setting {
   engine: Engine;
   choice: ReturnType<typeof chooseBackend>;
   source: BatchSource;
+  updates: Updates;
   classWeights?: number[];
 }
 
@@ -126,14 +128,14 @@ class TrainingRun {
 
     const state = resumed?.found?.state;
     const setting = this.#createEngine(corpus);
-    const { engine, source, choice, classWeights } = setting;
-    if (resumed?.found) await this.#restore(engine, resumed.found, choice.profile);
+    const { engine, source, updates, choice, classWeights } = setting;
+    if (resumed?.found) await this.#restore(setting, resumed.found);
     else await engine.initialize(config.train.seed);
     const totalSteps = Math.min(
-      source.stepsPerEpoch * config.train.epochs,
+      updates.perEpoch * config.train.epochs,
       config.train.maxSteps ?? Infinity,
     );
-    const everyEpoch = (steps: number): number => (steps === 0 ? source.stepsPerEpoch : steps);
+    const everyEpoch = (steps: number): number => (steps === 0 ? updates.perEpoch : steps);
     const { checkpoint, earlyStopping, evaluateEverySteps } = config.train;
     const everySteps = everyEpoch(evaluateEverySteps);
     const evaluations =
@@ -171,6 +173,7 @@ class TrainingRun {
       ...(classWeights && { classWeights }),
       engine,
       source,
+      updates,
       profile: choice.profile,
       fromStep: state?.step ?? 0,
       totalSteps,
@@ -260,13 +263,13 @@ class TrainingRun {
     const { listener, workerFile } = this.options;
     this.#pool = createWorkerPool(handle, listener, workerFile);
     const engine = new Engine(handle, this.#pool.runStage);
-    return { corpus, engine, choice, source, ...(classWeights && { classWeights }) };
+    const updates = new Updates(source.stepsPerEpoch, config.train.accumulate);
+    return { corpus, engine, choice, source, updates, ...(classWeights && { classWeights }) };
   }
 
   async #restore(
-    engine: Engine,
+    { engine, updates, choice: { profile } }: Setting,
     { name, path, state }: FoundCheckpoint,
-    profile: string,
   ): Promise<void> {
     if (state.profile !== profile) {
       this.#notice(
@@ -275,7 +278,12 @@ class TrainingRun {
     }
     const { fs } = this.options;
     await loadModel(engine, path, fs);
-    await loadOptimizer(engine, path, SLOT.training + (state.step % 2), fs);
+    await loadOptimizer(
+      engine,
+      path,
+      SLOT.training + (updates.batchesOf(state.step).first % 2),
+      fs,
+    );
     await engine.packWeights();
     this.#notice(`Going on from ${join(this.#directory.checkpoints, name)}.`);
   }
@@ -322,7 +330,7 @@ class TrainingRun {
 
   /** Tells the listener that the run begins, or goes on. */
   #announce(
-    { corpus, engine, choice, source }: Setting,
+    { corpus, engine, choice, updates }: Setting,
     totalSteps: number,
     fromStep: number,
   ): void {
@@ -337,7 +345,7 @@ class TrainingRun {
       heapBytes: engine.heap.bytes.byteLength,
       fromStep,
       totalSteps,
-      stepsPerEpoch: source.stepsPerEpoch,
+      stepsPerEpoch: updates.perEpoch,
       trainRows: corpus.train.rows,
       trainTokens: corpus.train.tokens,
       validationRows: corpus.validation?.rows ?? 0,

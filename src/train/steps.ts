@@ -12,6 +12,7 @@ import { TaskFailure } from '../compute/pool.js';
 import type { Progress } from '../checkpoint/run-state.js';
 import { signConfig } from '../run/signed-config.js';
 import { StepLoop } from './step-loop.js';
+import type { Updates } from './updates.js';
 import type { Validation } from './validation.js';
 
 /** A run that is set up. */
@@ -24,6 +25,7 @@ export interface PreparedRun {
   classWeights?: readonly number[];
   engine: Engine;
   source: BatchSource;
+  updates: Updates;
   profile: string;
   /** Updates done already, and in the whole run. */
   fromStep: number;
@@ -45,10 +47,12 @@ export interface PreparedRun {
 export async function runSteps(
   run: PreparedRun,
 ): Promise<{ step: number; reason: 'finished' | 'stopped' }> {
-  const { config, corpus, engine, source, totalSteps, validation, writer, listener } = run;
+  const { config, corpus, engine, source, updates, totalSteps, validation, writer } = run;
+  const { listener } = run;
   const loop = new StepLoop(engine, config.train, listener);
   const feed = new BatchFeed(engine, source, SLOT.training);
   const badSteps = new BadSteps(engine, corpus, config, listener);
+  const slotOf = (step: number): number => feed.slotOf(updates.batchesOf(step).first);
   let step = run.fromStep;
   const hasEnded = describeEnd(run);
   try {
@@ -57,25 +61,23 @@ export async function runSteps(
       const improved = validation.isDue(step) && (await validation.evaluate(step));
       if (step >= totalSteps || validation.isHopeless || run.isStopped()) break;
       if (improved || (step > run.fromStep && step % run.checkpointEvery === 0)) {
-        await writer.write(feed.slotOf(step), describeProgress(run, step));
+        await writer.write(slotOf(step), describeProgress(run, step));
       }
-      const result = await loop.step(
-        feed,
-        step,
-        totalSteps,
-        source.stepsPerEpoch,
-        validation.advice,
+      await loop.step(feed, step, totalSteps, updates, validation.advice, (...batch) =>
+        badSteps.watch(...batch),
       );
-      await badSteps.check(result, step, feed.slotOf(step));
+      badSteps.check(step);
       step++;
     }
   } catch (error) {
     if (!(error instanceof TaskFailure)) throw error;
-    throw await giveUp(error, () =>
-      writer.writeLast(feed.slotOf(step), describeProgress(run, step)),
+    // Of several batches the first ones may have moved on what rows carry.
+    const isWhole = config.train.accumulate === 1 || !engine.handle.sizes.shape.carries;
+    throw await giveUp(error, isWhole, () =>
+      writer.writeLast(slotOf(step), describeProgress(run, step)),
     );
   }
-  await writer.writeLast(feed.slotOf(step), describeProgress(run, step));
+  await writer.writeLast(slotOf(step), describeProgress(run, step));
   const early = step < totalSteps && validation.isHopeless;
   const noHope = `No lower validation loss in ${validation.state.withoutImprovement} evaluations: training ends here.`;
   const message = hasEnded ?? (early ? noHope : undefined);
@@ -104,16 +106,26 @@ function describeEnd({
 }
 
 function describeProgress(
-  { config, corpus, vocabularyDigest, classWeights, profile, source, validation }: PreparedRun,
+  {
+    config,
+    corpus,
+    vocabularyDigest,
+    classWeights,
+    profile,
+    source,
+    updates,
+    validation,
+  }: PreparedRun,
   step: number,
 ): Progress {
-  const { stepsPerEpoch } = source;
+  const { stepsPerEpoch: batches } = source;
+  const { first } = updates.batchesOf(step);
   return {
     step,
     position: {
-      epoch: Math.floor(step / stepsPerEpoch),
-      batch: step % stepsPerEpoch,
-      stepsPerEpoch,
+      epoch: Math.floor(first / batches),
+      batch: first % batches,
+      stepsPerEpoch: batches,
     },
     seed: config.train.seed,
     profile,
@@ -126,11 +138,21 @@ function describeProgress(
 }
 
 /** Ends a run whose workers fail, with a checkpoint of the last finished step where the weights are whole. */
-async function giveUp(failure: TaskFailure, writeLast: () => Promise<void>): Promise<UserError> {
+async function giveUp(
+  failure: TaskFailure,
+  isWhole: boolean,
+  writeLast: () => Promise<void>,
+): Promise<UserError> {
   const reason = failure.message;
   if (failure.phase === 'update') {
     return new UserError(
       `${reason}; the weights were being updated, so that no checkpoint of them is written: go on from the last one with --resume`,
+      { cause: failure },
+    );
+  }
+  if (!isWhole) {
+    return new UserError(
+      `${reason}; the step was under way, so that no checkpoint of it is written: go on from the last one with --resume`,
       { cause: failure },
     );
   }

@@ -16,6 +16,7 @@ import { allocateEngine, Engine } from '../../src/compute/engine.js';
 import { createWorkerPool } from '../../src/compute/pool.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { StepLoop } from '../../src/train/step-loop.js';
+import { Updates } from '../../src/train/updates.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -52,10 +53,11 @@ async function withLoop(
     const feed = new BatchFeed(engine, randomBatches(benchCase), SLOT.training);
     const config = { epochs: 1, optimizer: BENCH_OPTIMIZER, clipNorm: BENCH_CLIP_NORM };
     const loop = new StepLoop(engine, config, () => undefined);
+    const updates = new Updates(Infinity, 1);
     let step = 0;
     const run = async (steps: number): Promise<void> => {
       for (const end = step + steps; step < end; step++) {
-        await loop.step(feed, step, Infinity, Infinity);
+        await loop.step(feed, step, Infinity, updates);
       }
     };
     await measure(run);

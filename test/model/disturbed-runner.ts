@@ -56,8 +56,10 @@ export function createDisturbedRunner(
 function listComputed(handle: EngineHandle, heap: Heap): FloatArray[] {
   const { buffers, plan } = planEngine(handle.backend, handle.sizes);
   const kept = new Set<string>();
-  for (const { value, states } of plan.parameters) {
-    for (const { name } of [value, ...states]) kept.add(name);
+  for (const { value, states, average, accumulated } of plan.parameters) {
+    for (const spec of [value, ...states, average, accumulated?.mean]) {
+      if (spec) kept.add(spec.name);
+    }
   }
   for (const { buffer } of plan.loss.constants ?? []) kept.add(buffer.name);
   for (const { states = [] } of plan.layers) for (const { name } of states) kept.add(name);

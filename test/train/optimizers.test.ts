@@ -23,11 +23,17 @@ const optimizers = [
   { kind: 'adagrad', kept: ['sum'] },
 ];
 
+/** Batches of each step; the last one of an epoch has fewer. */
+const accumulating = { kind: 'adam', accumulate: 3, kept: ['exp_avg', 'exp_avg_sq'] };
+
 const keysOf = (kind: string, options: string[] = []): string[] =>
   [`kind=${kind}`, ...options].map((each) => `train.optimizer.${each}`);
 
-describe.each(optimizers)('$kind $options', ({ kind, options, kept }) => {
-  const set = [...keysOf(kind, options), 'train.maxSteps=12'];
+describe.each([
+  ...optimizers.map((each) => ({ ...each, accumulate: 1 })),
+  { ...accumulating, options: [] },
+])('$kind $options, $accumulate batches a step', ({ kind, options, kept, accumulate }) => {
+  const set = [...keysOf(kind, options), 'train.maxSteps=12', `train.accumulate=${accumulate}`];
 
   it('gives the same bits by 2 workers as by 3, and by one that goes on from there', async () => {
     const [calm, broken] = runs;

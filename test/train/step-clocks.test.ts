@@ -14,6 +14,7 @@ import { evaluate } from '../../src/train/evaluation.js';
 import type { StepEvent } from '../../src/events.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { StepLoop } from '../../src/train/step-loop.js';
+import { Updates } from '../../src/train/updates.js';
 
 const benchCase = {
   ...{ name: 'tiny', vocabulary: 9, embedding: 4 },
@@ -65,11 +66,12 @@ it('the phases of every step add up to its duration, and workers are busy for no
       const hear = (event: { type: string }) => events.push(event as StepEvent);
       return { engine, feed, loop: new StepLoop(engine, config, hear) };
     };
+    const updates = new Updates(Infinity, 1);
     let run = open();
     await run.engine.initialize(1);
     let steps = 0;
     for (const what of [...happenings, 'step']) {
-      if (what === 'step') await run.loop.step(run.feed, steps++, Infinity, Infinity);
+      if (what === 'step') await run.loop.step(run.feed, steps++, Infinity, updates);
       else if (what === 'evaluate') await evaluate(run.engine, { ...batches, stepsPerEpoch: 2 });
       else if (what === 'pack') await run.engine.packWeights();
       else if (what === 'pause') for (let i = 0; i < 100; i++) performance.now();

@@ -38,6 +38,7 @@ export class BatchSums {
   readonly #numbers: { targets: Float32Array; predicted: Float32Array } | undefined;
   /** Those of rows by distinct token, with the range of these: behind it stand others' of batches before. */
   readonly #squares: { values: Float64Array; distinct?: Int32Array }[];
+  readonly #accumulated: Float64Array[] | undefined;
   readonly #byRow: boolean;
 
   constructor(heap: Heap, plan: NetworkPlan, slot: number) {
@@ -56,6 +57,9 @@ export class BatchSums {
         ? { targets: asFloats(this.#targets), predicted: asFloats(this.#predicted) }
         : undefined;
     this.#byRow = plan.top.per === 'row';
+    this.#accumulated =
+      plan.accumulationSettings &&
+      plan.parameters.map(({ accumulated }) => heap.flatDoubles(accumulated!.squares));
     this.#squares = plan.parameters.flatMap(({ gradientKind, squares }) =>
       squares
         ? [
@@ -107,7 +111,17 @@ export class BatchSums {
     };
   }
 
-  /** Global norm of the gradient before clipping. */
+  /** Global norm, before clipping, of the gradient that an update follows: of the batch, or the mean of several. */
+  updateNorm(): number {
+    if (!this.#accumulated) return this.gradientNorm();
+    let sum = 0;
+    for (const squares of this.#accumulated) {
+      for (let unit = 0; unit < squares.length; unit++) sum += squares[unit]!;
+    }
+    return Math.sqrt(sum);
+  }
+
+  /** Global norm of the batch's gradient before clipping. */
   gradientNorm(): number {
     let sum = 0;
     for (const { values, distinct } of this.#squares) {

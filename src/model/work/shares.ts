@@ -17,7 +17,13 @@ const UNITS_PER_PIECE = 4;
 const GRAIN = 2;
 
 /** The phases whose work is claimed piece by piece. */
-export const CLAIMED_PHASES = ['pack', 'gradients', 'distinct-gradients', 'update'] as const;
+export const CLAIMED_PHASES = [
+  'pack',
+  'gradients',
+  'distinct-gradients',
+  'accumulate',
+  'update',
+] as const;
 export type ClaimedPhase = (typeof CLAIMED_PHASES)[number];
 
 /** The claims of a phase, a row of those of all. */
