@@ -60,8 +60,8 @@ export function compareConfigs(
 /** What is different below a key: of lists of groups, such as layers, the options in each group that has kept its kind. */
 function* findChanges(key: string, from: unknown, to: unknown): Generator<ConfigChange> {
   if (isDeepStrictEqual(from, to)) return;
-  const bothAre = <T>(is: (value: unknown) => value is T): boolean => is(from) && is(to);
-  const isSplit = bothAre(areGroups) || (bothAre(isGroup) && isOfKind(from, to));
+  const areLists = areGroups(from) && areGroups(to);
+  const isSplit = areLists || (isGroup(from) && isGroup(to) && from['kind'] === to['kind']);
   if (!isSplit) {
     yield { key, from, to };
     return;
@@ -78,10 +78,6 @@ function isGroup(value: unknown): value is Record<string, unknown> {
 
 function areGroups(value: unknown): value is Record<string, unknown>[] {
   return Array.isArray(value) && value.every(isGroup);
-}
-
-function isOfKind(one: unknown, other: unknown): boolean {
-  return (one as { kind?: unknown }).kind === (other as { kind?: unknown }).kind;
 }
 
 /** Keys below `model` that only change how weights are trained, with all that lies below them. */
