@@ -11,7 +11,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { kernelSources } from './kernel-sources.js';
+import { kernelDigest, kernelSources } from './kernel-sources.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -77,10 +77,11 @@ async function compileAll(compiler) {
 
 async function main() {
   await mkdir(build, { recursive: true });
+  const sources = kernelDigest();
   const say = async (built, reason) => {
     // Kernels of an earlier build must not outlive a failure: they may be of other sources.
     if (!built) await rm(path.join(build, 'lockstep.node'), { force: true });
-    await writeFile(report, JSON.stringify({ built, reason }) + '\n');
+    await writeFile(report, JSON.stringify({ built, reason, sources }) + '\n');
   };
   if (process.platform === 'win32' || !['x64', 'arm64'].includes(process.arch)) {
     return say(false, `no native kernels for ${process.platform} on ${process.arch}`);

@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { packageFile } from '../package-root.js';
 import type { DoubleTensor } from '../tensor/heap.js';
@@ -53,6 +55,8 @@ export function isNativeFused(): boolean {
 
 /** Why the native backend can or cannot be used here. */
 export function describeNative(): { available: boolean; reason: string } {
+  const missing = whyNotBuilt();
+  if (missing !== undefined) return { available: false, reason: missing };
   try {
     return {
       available: true,
@@ -60,20 +64,39 @@ export function describeNative(): { available: boolean; reason: string } {
     };
   } catch (error) {
     if (error instanceof UserError) throw error;
-    return { available: false, reason: buildReport() ?? firstLine(error) };
+    return { available: false, reason: firstLine(error) };
   }
 }
 
-function buildReport(): string | undefined {
+/** What scripts/build-native.js says of its latest build. */
+interface BuildReport {
+  built: boolean;
+  reason: string;
+  /** Of the sources that it was built from. */
+  sources: string;
+}
+
+function whyNotBuilt(): string | undefined {
+  let report: BuildReport;
   try {
-    const report = JSON.parse(readFileSync(packageFile('build/native.json'), 'utf8')) as {
-      built: boolean;
-      reason: string;
-    };
-    return report.built ? undefined : report.reason;
+    report = JSON.parse(readFileSync(packageFile('build/native.json'), 'utf8')) as BuildReport;
   } catch {
     return 'the native kernels have not been built (npm rebuild, or npm install without --ignore-scripts)';
   }
+  if (!report.built) return report.reason;
+  // Kernels are called by their numbers with bare offsets: of another version they would compute something else.
+  if (report.sources === kernelDigest()) return undefined;
+  return `the native kernels were built from other sources than there are now (node scripts/build-native.js in ${packageFile('.')} builds them anew)`;
+}
+
+/** As in scripts/kernel-sources.js, which runs before anything is compiled. */
+function kernelDigest(): string {
+  const folder = packageFile('kernels');
+  const hash = createHash('sha256');
+  for (const file of readdirSync(folder).sort()) {
+    if (/\.[ch]$/.test(file)) hash.update(`${file}\n`).update(readFileSync(join(folder, file)));
+  }
+  return hash.digest('hex');
 }
 
 function firstLine(error: unknown): string {

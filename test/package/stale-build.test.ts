@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   mkdtempSync,
+  readFileSync,
   readdirSync,
   renameSync,
   rmSync,
@@ -73,4 +74,21 @@ test.each([
   expect({ status, stderr }).toMatchObject({ status: 1 });
   expect(line).toMatch(advice);
   expect(stderr).not.toContain('This is a bug');
+});
+
+test('native kernels that were built from other sources are not run, and the reason is told', () => {
+  cpSync(packageFile('build'), join(folder, 'build'), { recursive: true });
+  const report = join(folder, 'build/native.json');
+  const built = JSON.parse(readFileSync(report, 'utf8')) as { built: boolean; sources: string };
+  const other = { built: true, reason: 'built with cc', sources: built.sources.replace(/./, 'x') };
+  writeFileSync(report, JSON.stringify(other));
+  try {
+    const { status, stdout } = run('doctor');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /built from other sources than there are now \(node scripts\/build-native/,
+    );
+  } finally {
+    rmSync(join(folder, 'build'), { recursive: true });
+  }
 });
