@@ -77,23 +77,38 @@ void KERNEL(token_sum)(char *base, const double *args) {
 typedef struct {
   double matrix, stride, panels; /* [panels][rows][16] */
   double sums;                   /* double [ceil(rows / 16)]: sum of squares of each block of 16 rows */
+  double dense, dense_stride, ids; /* float [..][dense_stride]: what each row is added to, by its id; or 0 */
   double rows;
   double block0, block1;
 } row_squares_args;
 
-/* Sums of squares over blocks of 16 rows, in float64 and in a fixed order, for the global norm. */
+/*
+ * Sums of squares over blocks of 16 rows, in float64 and in a fixed order, for the global norm; of rows that are added to others,
+ * what the squares of those become more, or less, by it.
+ */
 void KERNEL(row_squares)(char *base, const double *args) {
   const row_squares_args *x = (const row_squares_args *)args;
   for (size_t block = (size_t)x->block0; block < (size_t)x->block1; block++) {
-    double lanes[PANEL] = {0};
+    double lanes[PANEL] = {0}, former[PANEL] = {0};
     const size_t end = min_size((size_t)x->rows, (block + 1) * 16);
     for (size_t panel = 0; panel < (size_t)x->panels; panel++)
       for (size_t row = block * 16; row < end; row++) {
         const float *from = F32(base, x->matrix) + panel * (size_t)x->stride + row * PANEL;
-        UNROLL for (int v = 0; v < PV; v++) vsquares(lanes + v * VL, vload(from + v * VL));
+        if (x->dense == 0) {
+          UNROLL for (int v = 0; v < PV; v++) vsquares(lanes + v * VL, vload(from + v * VL));
+          continue;
+        }
+        const float *to = F32(base, x->dense) + (size_t)I32(base, x->ids)[row] * (size_t)x->dense_stride + panel * PANEL;
+        UNROLL for (int v = 0; v < PV; v++) {
+          const vf there = vload(to + v * VL);
+          vsquares(lanes + v * VL, vadd(there, vload(from + v * VL)));
+          vsquares(former + v * VL, there);
+        }
       }
-    double sum = 0;
+    double sum = 0, before = 0;
     for (int i = 0; i < PANEL; i++) sum += lanes[i];
+    for (int i = 0; i < PANEL; i++) before += former[i];
+    sum -= before;
     F64(base, x->sums)[block] = sum;
   }
 }

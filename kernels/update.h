@@ -29,6 +29,7 @@ typedef struct {
   double done;     /* int32 [units] */
   double settings; /* double: common_settings, then those of the rule */
   double scratch;  /* float [16 columns + 16] */
+  double dense, dense_stride; /* with `index`: what is added to rows of the panel matrix, like a dense gradient, or 0 */
   double unit0, unit1;
 } update_args;
 
@@ -56,10 +57,13 @@ INLINE const float *unit_gradient(char *base, const update_args *x, size_t row, 
     float *to = scratch + r * columns;
     const float *from = gradient + (index == 0 ? (row + r) * stride : (size_t)(index[r] < 0 ? 0 : index[r]) * PANEL);
     const size_t step = index == 0 ? PANEL : stride;
+    const float *dense = x->dense == 0 ? 0 : F32(base, x->dense) + (row + r) * (size_t)x->dense_stride;
     /* The last vectors of a row may reach into the next one, which is written after it. */
     for (size_t c = 0; c < columns; c += PANEL, from += step)
-      UNROLL for (int v = 0; v < PV; v++)
-        vstore(to + c + v * VL, index != 0 && index[r] < 0 ? vzero() : vload(from + v * VL));
+      UNROLL for (int v = 0; v < PV; v++) {
+        const vf own = index != 0 && index[r] < 0 ? vzero() : vload(from + v * VL);
+        vstore(to + c + v * VL, dense == 0 ? own : vadd(vload(dense + c + v * VL), own));
+      }
   }
   return scratch;
 }

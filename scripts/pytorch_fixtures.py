@@ -74,7 +74,7 @@ def classifier(name, seed, sizes, lengths):
     rows = [torch.randint(1, sizes["vocabulary"], (length,)).tolist() for length in lengths]
     labels = torch.randint(0, sizes["outputs"], (len(rows),))
     cross_entropy = nn.CrossEntropyLoss()
-    write_safetensors(f"{folder}/initial.safetensors", model.state_dict())
+    write_safetensors(f"{folder}/initial.safetensors", model.weights())
     logits = model.classify(rows)
     loss = cross_entropy(logits, labels)
     gradients, norm = gradients_of(model, loss)
@@ -82,7 +82,7 @@ def classifier(name, seed, sizes, lengths):
     batch = {"tokens": rows, "labels": labels.tolist(), "loss": loss.item(), "gradNorm": norm,
              "logits": logits.tolist()}
     log = train(model, lambda step: cross_entropy(model.classify(rows), labels))
-    write_safetensors(f"{folder}/trained.safetensors", model.state_dict())
+    write_safetensors(f"{folder}/trained.safetensors", model.weights())
     write_case(name, {"task": "classify", "sizes": sizes, "batches": [batch],
                       "training": {**TRAINING, "log": log}})
 
@@ -99,7 +99,7 @@ def language_model(name, seed, sizes, rows, time, batches):
     def loss_of(logits, targets):
         return cross_entropy(logits.flatten(0, 1), targets.flatten())
 
-    write_safetensors(f"{folder}/initial.safetensors", model.state_dict())
+    write_safetensors(f"{folder}/initial.safetensors", model.weights())
     state, described = None, []
     for number, (tokens, targets) in enumerate(pieces):
         logits, state = model.continue_text(tokens, state)
@@ -121,7 +121,7 @@ def language_model(name, seed, sizes, rows, time, batches):
         return loss_of(logits, targets)
 
     log = train(model, loss_of_step)
-    write_safetensors(f"{folder}/trained.safetensors", model.state_dict())
+    write_safetensors(f"{folder}/trained.safetensors", model.weights())
     write_case(name, {"task": "language-model", "sizes": sizes, "batches": described,
                       "training": {**TRAINING, "log": log}})
 
@@ -136,4 +136,7 @@ if __name__ == "__main__":
                lengths=[3, 1, 7, 7, 2])
     language_model("language-model", 22,
                    dict(vocabulary=37, embedding=10, hidden=20, layers=2, outputs=37),
+                   rows=5, time=6, batches=2)
+    language_model("language-model-tied", 1,
+                   dict(vocabulary=37, embedding=20, hidden=20, layers=1, outputs=37, tied=True),
                    rows=5, time=6, batches=2)

@@ -11,23 +11,35 @@ from torch import nn
 
 
 class Model(nn.Module):
-    """Embedding, stacked LSTM, dense: its parameters have the names that checkpoints use."""
+    """Embedding, stacked LSTM, dense: its parameters have the names that checkpoints use.
 
-    def __init__(self, vocabulary, embedding, hidden, layers, outputs):
+    With `tied` the dense layer has the weight of the embedding, which a checkpoint holds once, as embedding.weight.
+    """
+
+    def __init__(self, vocabulary, embedding, hidden, layers, outputs, tied=False):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding)
         self.lstm = nn.LSTM(embedding, hidden, layers)
         self.head = nn.Linear(hidden, outputs)
+        if tied:
+            self.head.weight = self.embedding.weight
 
     @classmethod
     def of_weights(cls, weights):
         """The model whose sizes and parameters are those of `weights` (name → tensor)."""
         vocabulary, embedding = weights["embedding.weight"].shape
+        tied = "head.weight" not in weights
+        if tied:
+            weights = {**weights, "head.weight": weights["embedding.weight"]}
         outputs, hidden = weights["head.weight"].shape
         layers = sum(name.startswith("lstm.weight_hh_l") for name in weights)
-        model = cls(vocabulary, embedding, hidden, layers, outputs)
+        model = cls(vocabulary, embedding, hidden, layers, outputs, tied)
         model.load_state_dict(weights)
         return model
+
+    def weights(self):
+        """Every parameter by name, one that two layers share once: what `of_weights` reads and checkpoints hold."""
+        return dict(self.named_parameters())
 
     def classify(self, rows):
         """Logits [B, classes] from the last hidden state of rows (lists of ids) of any lengths."""

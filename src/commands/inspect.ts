@@ -87,7 +87,7 @@ async function inspect(
   const config = await readTrainedConfig(directory, checkpoint, state, notify);
   const rowsOf = (name: string): number | undefined =>
     tensors.find((tensor) => tensor.name === name)?.shape[0];
-  const [vocabulary, outputs] = [rowsOf('embedding.weight'), rowsOf('head.weight')];
+  const [vocabulary, outputs] = [rowsOf('embedding.weight'), rowsOf('head.bias')];
   const values = config.model.features.map((_, i) => rowsOf(`embedding_${i + 1}.weight`) ?? 1);
   return {
     checkpoint,

@@ -149,7 +149,7 @@ export function checkTogether(config: Config): Problem[] {
 
 /** Whether the layers can stand on each other. */
 function* checkStack({ task, model }: Config): Generator<Problem> {
-  const { per, carries } = taskOf(task);
+  const { per, carries, target } = taskOf(task);
   if (per === 'token' && model.pooling.join() !== 'last') {
     yield {
       path: ['model', 'pooling'],
@@ -158,7 +158,8 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
   }
   try {
     const features = model.features.map(({ width }) => ({ width, values: 1 }));
-    describeStack({ ...model, features, vocabulary: 3, predicts: per, carries, outputs: 2 });
+    const outputs = target === 'class' ? 2 : 3;
+    describeStack({ ...model, features, vocabulary: 3, predicts: per, carries, outputs });
   } catch (error) {
     if (!(error instanceof StackProblem)) throw error;
     yield { path: ['model', ...error.path], message: error.message };

@@ -2,6 +2,7 @@ import type { Backend } from '../backend/backend.js';
 import { copyColumns } from '../backend/kernels/columns.js';
 import type { RowMap } from '../backend/kernels/rows.js';
 import { average as averageKernel, unitSquares } from '../backend/kernels/average.js';
+import type { UpdateOperands } from '../backend/kernels/update.js';
 import { weightGradient, type WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
@@ -76,7 +77,7 @@ export function bindParameter({ heap, parameters }: Binding, name: string): Boun
   };
 }
 
-/** A gradient by distinct token, in place of a dense one, and each row's place in it. */
+/** A gradient by distinct token, in place of a dense one or added to it, and each row's place in it. */
 type Sparse = { gradient: Tensor; index: IndexTensor };
 
 /** Binds the update of a parameter: by the gradient of its batch, or the mean of those of several. */
@@ -84,11 +85,10 @@ export function bindUpdate(binding: Binding, name: string, sparse?: Sparse): Row
   const { backend, optimizer, settings, scratch } = binding;
   const parameter = bindParameter(binding, name);
   const { accumulated } = parameter;
-  const batch = { gradient: sparse?.gradient ?? parameter.gradient!, ...indexOf(sparse) };
   return backend.bind(optimizer.kernel, {
     parameter: parameter.value,
     states: parameter.states,
-    ...(accumulated ? { gradient: accumulated.mean } : batch),
+    ...(accumulated ? { gradient: accumulated.mean } : gradientOf(parameter, sparse)),
     rows: parameter.rows,
     weightDecay: parameter.decays ? optimizer.weightDecay : 0,
     done: parameter.done!,
@@ -97,18 +97,24 @@ export function bindUpdate(binding: Binding, name: string, sparse?: Sparse): Row
   });
 }
 
-function indexOf(sparse: Sparse | undefined): { index?: IndexTensor } {
-  return sparse ? { index: sparse.index } : {};
+/** Of a batch, as updates read it. */
+function gradientOf(
+  { gradient }: BoundParameter,
+  sparse: Sparse | undefined,
+): Pick<UpdateOperands, 'gradient' | 'index' | 'dense'> {
+  if (!sparse) return { gradient: gradient! };
+  const { gradient: rows, index } = sparse;
+  return { gradient: rows, index, ...(gradient && { dense: gradient }) };
 }
 
 /** Binds what takes a batch's gradient into the mean of those of several, and sums up the squares of that. */
 export function bindAccumulation(binding: Binding, name: string, sparse?: Sparse): RowKernel {
   const { backend, accumulationSettings, scratch } = binding;
-  const { gradient, rows, accumulated } = bindParameter(binding, name);
+  const parameter = bindParameter(binding, name);
+  const { rows, accumulated } = parameter;
   const { mean, done, squares } = accumulated!;
   const add = backend.bind(averageKernel, {
-    ...{ parameter: mean, states: [], gradient: sparse?.gradient ?? gradient! },
-    ...indexOf(sparse),
+    ...{ parameter: mean, states: [], ...gradientOf(parameter, sparse) },
     ...{ rows, weightDecay: 0, done, settings: accumulationSettings!, scratch },
   });
   const square = backend.bind(unitSquares, { matrix: mean, rows, squares });

@@ -1,7 +1,7 @@
 import { UnfitInput, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
 import { lossKind } from './losses/registry.js';
-import { elementsOf, type Parameter } from './parameters.js';
+import { elementsOf, type GradientKind, type Parameter } from './parameters.js';
 import { TOKENS, vocabularyOf, type LayerDescription, type NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
 import type { Recurrence } from './work/teams.js';
@@ -44,16 +44,21 @@ export function describeNetwork(shape: NetworkShape): DescribedNetwork {
   const unread = described.findIndex((layer, place) => layer !== top && !read.has(place));
   // Its gradient would be nobody's to write.
   if (unread >= 0) throw new UnfitInput(`no layer stands on ${layers[unread]!.kind} ${unread}`);
-  return {
-    layers: described,
-    inputs,
-    top: top.output,
-    parameters: [
-      ...described.flatMap(({ parameters }) => parameters),
-      ...(lossKind(loss.kind).parameters?.(top.output) ?? []),
-    ],
-  };
+  const parameters = [
+    ...described.flatMap((layer) => layer.parameters),
+    ...(lossKind(loss.kind).parameters?.(top.output) ?? []),
+  ];
+  const tied = parameters.filter(({ gradientKind: { kind } }) => kind === SHARED);
+  const shared = described.flatMap(({ shares = [] }) => shares);
+  // One without the other would leave half a gradient, or add to none.
+  if (tied.map(({ name }) => name).join() !== shared.join()) {
+    throw new UnfitInput('expected one tied head for each tied embedding');
+  }
+  return { layers: described, inputs, top: top.output, parameters };
 }
+
+/** Of gradients that have a part from another layer. */
+const SHARED: GradientKind['kind'] = 'own and by distinct token';
 
 /** The places of what a layer stands on. */
 export function inputsOf(layers: readonly LayerDescription[], place: number): readonly number[] {

@@ -138,6 +138,8 @@ export interface Layer<Inputs = BoundSignal> {
   /** What it reads of its inputs. */
   reads: 'whole' | 'final';
   parameters: Parameter[];
+  /** Names of parameters that it has in common with the layers that declare them, each expecting that it adds to their gradients. */
+  shares?: readonly string[];
   /** What a row carries from batch to batch where the network does so; cleared, checkpointed, alternated by slot. */
   carried: Carried[];
   /** Whether it reads rows from the last token to the first. */

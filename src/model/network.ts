@@ -294,28 +294,23 @@ export class Network {
   /** The optimizer on every parameter, each unit packed again while it is in the cache. */
   #updates(): WorkGroup[] {
     const packed = new Set<string>();
+    // Also of rows without a gradient: they still have momentum.
+    const updatesOf = (name: string): RowKernel[] => [
+      bindUpdate(this.#binding, name, this.#sparseOf(name)),
+      ...bindAverage(this.#binding, name),
+    ];
     const groups = this.#packsOf().map(({ parameters, group }): WorkGroup => {
       parameters.forEach((name) => packed.add(name));
-      const updates = parameters.flatMap((name) => [
-        bindUpdate(this.#binding, name),
-        ...bindAverage(this.#binding, name),
-      ]);
+      const updates = parameters.flatMap(updatesOf);
       return { ...group, run: inTurn([...updates, group.run]) };
     });
     const alone = this.plan.parameters
       .filter(({ name }) => !packed.has(name))
-      .map(({ name, units, shape }): WorkGroup => {
-        // Also of rows without a gradient: they still have momentum.
-        const gradient = this.#sparseOf(name);
-        return {
-          units,
-          cost: asMatrix(shape)[1] ?? 1,
-          run: inTurn([
-            bindUpdate(this.#binding, name, gradient),
-            ...bindAverage(this.#binding, name),
-          ]),
-        };
-      });
+      .map(({ name, units, shape }): WorkGroup => ({
+        units,
+        cost: asMatrix(shape)[1] ?? 1,
+        run: inTurn(updatesOf(name)),
+      }));
     return [...groups, ...alone];
   }
 

@@ -1,5 +1,5 @@
 import { PLAIN_ROWS, unitsOf, type RowMap } from '../backend/kernels/rows.js';
-import type { BufferSpec } from '../tensor/heap.js';
+import { panelsOf, type BufferSpec } from '../tensor/heap.js';
 
 /**
  * One learned array, named and laid out as PyTorch's modules do, so that any safetensors reader can load it there.
@@ -25,13 +25,15 @@ export type Initial =
 
 /**
  * Where a parameter's gradient comes from: sums of its own; those that are formed together with the weights of the same rows
- * (biases), whose squares count them; those of another parameter, which has the same gradient; or a row for each distinct token, or distinct value of a feature.
+ * (biases), whose squares count them; those of another parameter, which has the same gradient; a row for each distinct token, or distinct
+ * value of a feature; or such rows and sums of its own, which are added where both are used.
  */
 export type GradientKind =
   | { kind: 'own' }
   | { kind: 'with weights' }
   | { kind: 'same'; as: string }
-  | { kind: 'by distinct token'; stream: number };
+  | { kind: 'by distinct token'; stream: number }
+  | { kind: 'own and by distinct token'; stream: number };
 
 /** A parameter's buffers; the optional ones exist in training. */
 export interface ParameterPlan extends Parameter {
@@ -54,6 +56,16 @@ export interface AccumulatedPlan {
   /** [units]: the batch that each unit has taken in, and the sum of squares of its mean. */
   done: BufferSpec;
   squares: BufferSpec;
+}
+
+/**
+ * How many of a parameter's sums of squares belong to a batch: one for each of its units, one for each 16 distinct tokens, or the
+ * latter behind the former. Behind these stand those of batches before.
+ */
+export function countSquares({ gradientKind, units }: Parameter, distinct: number): number {
+  const { kind } = gradientKind;
+  const byDistinct = 'stream' in gradientKind ? panelsOf(distinct) : 0;
+  return kind === 'by distinct token' ? byDistinct : units + byDistinct;
 }
 
 export function elementsOf(shape: readonly number[]): number {

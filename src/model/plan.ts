@@ -8,7 +8,7 @@ import { describeNetwork } from './describe.js';
 import type { Carried, PlannedNetworkLayer } from './layer.js';
 import type { PlannedLoss } from './loss.js';
 import { lossKind } from './losses/registry.js';
-import { asMatrix, type Parameter, type ParameterPlan } from './parameters.js';
+import { asMatrix, countSquares, type Parameter, type ParameterPlan } from './parameters.js';
 import { planGradients, type NetworkGradients } from './signal-gradients.js';
 import { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
@@ -175,7 +175,8 @@ function planParameter(
   const value = heap.tensor(name, shape);
   if (!sizes.training) return { ...parameter, value, states: [] };
   const { kind } = gradientKind;
-  const isSummed = kind === 'own' || kind === 'with weights';
+  const hasSquares = kind !== 'with weights' && kind !== 'same';
+  const isSummed = kind !== 'by distinct token' && kind !== 'same';
   return {
     ...parameter,
     value,
@@ -193,12 +194,13 @@ function planParameter(
         squares: heap.doubles(`${name} accumulated squares`, units),
       },
     }),
-    ...((kind === 'own' || kind === 'by distinct token') && {
+    ...(hasSquares && {
       squares: heap.doubles(
         `${name} squares`,
-        gradientKind.kind === 'by distinct token'
-          ? panelsOf(maxDistinct(sizes, gradientKind.stream))
-          : units,
+        countSquares(
+          parameter,
+          'stream' in gradientKind ? maxDistinct(sizes, gradientKind.stream) : 0,
+        ),
       ),
     }),
   };

@@ -89,8 +89,7 @@ export function describeStack(stack: Stack): NetworkShape {
     top = pooled.length > 1 ? graph.add('concatenate', 0, {}, pooled, path, name) : pooled[0]!;
     top = drop(top, graph.number);
   }
-  const head = { module: 'head', index: 0 };
-  graph.add('dense', 0, { width: stack.outputs }, [top], ['layers'], head);
+  graph.addHead(stack, top);
   return {
     ...sizes,
     layers: graph.descriptions,
@@ -134,6 +133,31 @@ class Graph {
       );
     }
     return this.add('add', number, {}, [below, top], path, { module: RESIDUAL, index: number });
+  }
+
+  /** What gives a logit for each output. */
+  addHead({ embedding, vocabulary, outputs }: Stack, top: number): void {
+    const name = { module: 'head', index: 0 };
+    if (embedding['tied'] !== true) {
+      this.add('dense', 0, { width: outputs }, [top], ['layers'], name);
+      return;
+    }
+    const path = ['embedding', 'tied'];
+    if (outputs !== vocabulary) {
+      throw new StackProblem(
+        path,
+        'expected false where classes are predicted: no head of theirs could have the weight of an embedding of words',
+      );
+    }
+    const [own, above] = [Number(embedding['width']), this.#layers[top]!.output.width];
+    if (own !== above) {
+      throw new StackProblem(
+        path,
+        `expected model.layers to leave as many values of a token as model.embedding has, whose weight the head shares: they leave ${above}, and it has ${own}; a dense layer on top can bring them to that`,
+      );
+    }
+    const tied = { name: 'embedding.weight', width: own };
+    this.add('tied-head', 0, { width: outputs, embedding: tied }, [top], path, name);
   }
 
   /**

@@ -4,7 +4,7 @@ import { BatchStreams } from '../data/batches/batch-streams.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
 import { HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
-import { panelsOf } from '../tensor/heap.js';
+import { countSquares } from '../model/parameters.js';
 import type { Engine, StepResult } from '../compute/engine.js';
 import { trainingOptions } from './evaluation.js';
 import type { TrainListener } from '../events.js';
@@ -70,14 +70,12 @@ export class BadSteps {
     const spoilt = plan.parameters.find(({ value }) => !heap.flat(value).every(Number.isFinite));
     if (spoilt) return `${spoilt.name} itself holds values that are not finite`;
     const layout = this.engine.layout(slot);
-    const first = plan.parameters.toReversed().find(({ gradientKind, squares }) => {
+    const first = plan.parameters.toReversed().find((parameter) => {
+      const { gradientKind, squares } = parameter;
       if (squares === undefined) return false;
-      const sums = heap.flatDoubles(squares);
       // Behind the batch's own tokens stand those of batches before.
-      const used =
-        gradientKind.kind === 'by distinct token'
-          ? sums.subarray(0, panelsOf(countDistinct(layout, gradientKind.stream)))
-          : sums;
+      const distinct = 'stream' in gradientKind ? countDistinct(layout, gradientKind.stream) : 0;
+      const used = heap.flatDoubles(squares).subarray(0, countSquares(parameter, distinct));
       return !used.every(Number.isFinite);
     });
     return first === undefined

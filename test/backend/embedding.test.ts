@@ -70,15 +70,28 @@ describeContract('tokenSum', [
   tokenSumCase(3, [1, 3], { distinct: [0, 2], adds: true }),
 ]);
 
-function rowSquaresCase(rows: number, columns: number, [from, to]: [number, number]): KernelCase {
+function rowSquaresCase(
+  rows: number,
+  columns: number,
+  [from, to]: [number, number],
+  isAdded = false,
+): KernelCase {
   return {
-    name: `blocks [${from}, ${to}) of ${rows} rows of ${columns} columns`,
+    name: `blocks [${from}, ${to}) of ${rows} rows of ${columns} columns${isAdded ? ', added to others' : ''}`,
     prepare(bench) {
       const matrix = bench.panels('matrix', rows, columns, uniform(1, 1));
       const sums = bench.doubles('sums', panelsOf(rows));
-      // A few hundred roundings of float64 on a sum of some hundreds.
-      bench.allow('sums', 1e-11);
-      const call = bench.backend.bind(rowSquares, { matrix, sums });
+      // A few hundred roundings of float64 on a sum of some hundreds; of float32, where rows are added, on squares below 4.
+      bench.allow('sums', isAdded ? 1e-4 : 1e-11);
+      const dense = bench.tensor('dense', [2 * rows, panelsOf(columns) * 16], uniform(1, 2));
+      const ids = bench.indices(
+        'ids',
+        Array.from({ length: rows }, (_, row) => 2 * (rows - 1 - row)),
+      );
+      const call = bench.backend.bind(rowSquares, {
+        ...{ matrix, sums },
+        ...(isAdded && { addedTo: { dense, ids } }),
+      });
       return () => call(rows, from, to);
     },
   };
@@ -90,4 +103,6 @@ describeContract('rowSquares', [
   rowSquaresCase(17, 33, [0, 2]),
   rowSquaresCase(70, 20, [1, 4]),
   rowSquaresCase(70, 20, [3, 5]),
+  rowSquaresCase(1, 16, [0, 1], true),
+  rowSquaresCase(70, 33, [1, 5], true),
 ]);

@@ -102,6 +102,8 @@ interface UpdateCase {
   map?: RowMap;
   weightDecay?: number;
   isSparse?: boolean;
+  /** Whether rows of the sparse gradient are added to a dense one. */
+  isAdded?: boolean;
   /** Ranges of units, one call each. */
   calls?: [number, number][];
   /** Units that an earlier call has brought to this step. */
@@ -114,7 +116,8 @@ function updateCase({
   columns,
   map = PLAIN_ROWS,
   weightDecay = 0,
-  isSparse = false,
+  isAdded = false,
+  isSparse = isAdded,
   calls,
   finished = [],
 }: UpdateCase): KernelCase {
@@ -123,7 +126,7 @@ function updateCase({
   const shape: [number] | [number, number] = columns === undefined ? [rows] : [rows, columns];
   return {
     name:
-      `${title}${kernel.name} on ${shape.join(' × ')}${nameOf(map)}${isSparse ? ', sparse' : ''}, decay ${weightDecay}, ` +
+      `${title}${kernel.name} on ${shape.join(' × ')}${nameOf(map)}${isSparse ? ', sparse' : ''}${isAdded ? ' and dense' : ''}, decay ${weightDecay}, ` +
       `units ${ranges.map((r) => r.join('–')).join(' ')}, finished ${finished.join(' ') || 'none'}`,
     prepare(bench) {
       const parameter = bench.tensor('parameter', shape, uniform(1, 1));
@@ -146,6 +149,9 @@ function updateCase({
         states: tensors,
         gradient,
         ...(isSparse && { index: bench.indices('index', places) }),
+        ...(isAdded && {
+          dense: bench.tensor('dense', [rows, panelsOf(columns!) * PANEL], uniform(1, 5)),
+        }),
         rows: map,
         weightDecay,
         done: bench.indices(
@@ -172,6 +178,7 @@ describeContract('updates', [
   ...partialMaps.map((map) => updateCase({ rows: map.blocks * 20, columns: 9, map })),
   ...[1, 15, 16, 20].map((columns) => updateCase({ rows: 37, columns, isSparse: true })),
   updateCase({ rows: 70, columns: 20, isSparse: true, calls: [[1, 3]] }),
+  ...[1, 16, 20].map((columns) => updateCase({ rows: 37, columns, isAdded: true })),
   updateCase({ rows: 70, columns: 20, finished: [0, 3] }),
   ...[adamRule, ...rules].flatMap((rule) => [
     updateCase({ rule, rows: 37, columns: 33, weightDecay: 0.01 }),

@@ -110,6 +110,9 @@ interface Wish {
   picks: (number | null)[];
 }
 
+/** Kinds that stand where `build` puts them alone: a tied head on top, over the weight of an embedding below it. */
+const PLACED = ['tied-head'];
+
 /** Chains as often as branches. */
 const pickOne = fc.option(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
   freq: 1,
@@ -117,7 +120,7 @@ const pickOne = fc.option(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: 
 const picks = fc.array(pickOne, { minLength: 2, maxLength: 3 });
 
 const wishes = new Map(
-  LAYERS.map(({ kind, options }) => {
+  LAYERS.filter(({ kind }) => !PLACED.includes(kind)).map(({ kind, options }) => {
     const schema = z.toJSONSchema(options(z), { io: 'input' }) as Option;
     return [
       kind,
@@ -126,12 +129,20 @@ const wishes = new Map(
   }),
 );
 
+const poolings = LAYERS.flatMap(({ kind, place }) =>
+  place === 'pooling' ? [wishes.get(kind)!] : [],
+);
+
 interface Drawn {
   vocabulary: number;
   /** How many values each feature of tokens has. */
   features: number[];
   wishes: Wish[];
+  /** What is read, in turn, of tokens that no layer reads, where the top is by row. */
+  ends: Wish[];
   outputs: number;
+  /** Whether the head has the weight of an embedding; then there are as many outputs as words. */
+  isTied: boolean;
   smoothing: number;
   /** Whether the tags of a row are one chain, where tokens have targets. */
   isChain: boolean;
@@ -153,7 +164,9 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
     maxLength: 3 * MOST_LAYERS,
     size: 'max',
   }),
+  ends: fc.array(fc.oneof(...poolings), { minLength: 1, maxLength: 3 }),
   outputs: fc.integer({ min: 2, max: WIDEST }),
+  isTied: fc.integer({ min: 0, max: 3 }).map((number) => number === 0),
   // Also in eighths, so that they are exact and no class weighs next to nothing.
   isChain: fc.boolean(),
   errors: fc.constantFrom('squared' as const, 'absolute' as const, null, null),
@@ -193,10 +206,11 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
  */
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
-    .map(({ wishes: wished, smoothing, weights, isChain, errors, ...rest }) => {
-      const { vocabulary, features, outputs, carries } = rest;
-      const network = build(wished, { vocabulary, features }, carries, (per) =>
-        per === 'row' && errors ? 1 : outputs,
+    .map(({ wishes: wished, ends, smoothing, weights, isChain, isTied, errors, ...rest }) => {
+      const { vocabulary, features, carries } = rest;
+      const outputs = isTied ? vocabulary : rest.outputs;
+      const network = build({ wished, ends }, { vocabulary, features }, carries, (per) =>
+        per === 'row' && errors ? { outputs: 1, isTied: false } : { outputs, isTied },
       );
       const per = network?.layers.at(-1)!.output.per;
       const loss =
@@ -205,7 +219,7 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
           : isChain && per === 'token'
             ? chainOf(outputs)
             : lossOf(outputs, smoothing, weights);
-      return { ...rest, network, loss };
+      return { ...rest, outputs, network, loss };
     })
     .filter(({ network }) => network !== undefined)
     .map(({ network, loss, carries, lengths, divisions, seed, vocabulary, features, outputs }) => {
@@ -264,15 +278,17 @@ interface Built {
 
 /** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
 function build(
-  wished: readonly Wish[],
+  { wished, ends }: { wished: readonly Wish[]; ends: readonly Wish[] },
   tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
   carries: boolean,
-  outputsOf: (per: Signal['per']) => number,
+  headOf: (per: Signal['per']) => { outputs: number; isTied: boolean },
 ): Built | undefined {
   const built: Built = { descriptions: [], layers: [] };
   const { descriptions, layers } = built;
   const add = (kind: string, given: unknown, inputs: readonly number[]): boolean => {
-    const { success, data: options } = layerKind(kind).options(z).safeParse(given);
+    // Whether an embedding is tied, the head decides.
+    const own = kind === 'embedding' ? { ...(given as object), tied: false } : given;
+    const { success, data: options } = layerKind(kind).options(z).safeParse(own);
     if (!success) return false;
     const name = { module: `${kind}_${layers.length}`, index: layers.length };
     let layer: NetworkLayer;
@@ -315,22 +331,58 @@ function build(
     else if (joins++ < MOST_JOINS) join(wish);
   }
   const top = layers[last()]?.output;
-  const read = new Set(descriptions.flatMap(({ inputs }) => inputs));
-  const loose = [...layers.keys()].filter(
-    (place) => !read.has(place) && layers[place]!.output.per === top?.per,
-  );
+  const unread = (per: string | undefined): number[] => {
+    const read = new Set(descriptions.flatMap(({ inputs }) => inputs));
+    return [...layers.keys()].filter(
+      (place) => !read.has(place) && layers[place]!.output.per === per,
+    );
+  };
+  if (top?.per === 'row') {
+    unread('token').forEach((place, i) => {
+      const { kind, options } = ends[i % ends.length]!;
+      add(kind, options, [place]);
+    });
+  }
+  const loose = unread(top?.per);
   if (loose.length > 1) add('concatenate', {}, loose);
   const { per } = layers[last()]?.output ?? { per: 'row' };
-  return add('dense', { width: outputsOf(per) }, [last()]) ? prune(built) : undefined;
+  const { outputs, isTied } = headOf(per);
+  const weight = isTied ? tie(built, tokens) : undefined;
+  if (!weight) return add('dense', { width: outputs }, [last()]) ? prune(built) : undefined;
+  add('dense', { width: weight.width }, [last()]);
+  const head = { width: outputs, embedding: weight };
+  return add('tied-head', head, [last()]) ? prune(built) : undefined;
+}
+
+/** Has an embedding that the last layer needs share its weight. */
+function tie(
+  { descriptions, layers }: Built,
+  tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
+): { name: string; width: number } | undefined {
+  const place = placesNeeded(descriptions).find(
+    (each) =>
+      descriptions[each]!.kind === 'embedding' && descriptions[each]!.inputs.includes(TOKENS),
+  );
+  if (place === undefined) return undefined;
+  const tied = descriptions[place]!;
+  tied.options = { ...(tied.options as object), tied: true };
+  const layer = describeLayer(tied, signalsOf(layers, tied.inputs, tokens));
+  layers[place] = layer;
+  return { name: layer.parameters[0]!.name, width: layer.output.width };
+}
+
+/** The places of what leads to the last layer. */
+function placesNeeded(descriptions: Built['descriptions']): number[] {
+  const needed = new Set([descriptions.length - 1]);
+  for (let place = descriptions.length - 1; place >= 0; place--) {
+    if (needed.has(place)) descriptions[place]!.inputs.forEach((below) => needed.add(below));
+  }
+  return [...descriptions.keys()].filter((place) => needed.has(place));
 }
 
 /** What leads to the last layer. */
 function prune({ descriptions, layers }: Built): Built {
-  const needed = new Set([layers.length - 1]);
-  for (let place = layers.length - 1; place >= 0; place--) {
-    if (needed.has(place)) descriptions[place]!.inputs.forEach((below) => needed.add(below));
-  }
-  const kept = [...layers.keys()].filter((place) => needed.has(place));
+  const kept = placesNeeded(descriptions);
   return {
     layers: kept.map((place) => layers[place]!),
     descriptions: kept.map((place) => ({

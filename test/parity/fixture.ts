@@ -18,7 +18,15 @@ const folder = fileURLToPath(new URL('../fixtures/pytorch/', import.meta.url));
 
 interface CaseFile {
   task: 'classify' | 'language-model';
-  sizes: { vocabulary: number; embedding: number; hidden: number; layers: number; outputs: number };
+  sizes: {
+    vocabulary: number;
+    embedding: number;
+    hidden: number;
+    layers: number;
+    outputs: number;
+    /** Whether the head has the embedding's weight. */
+    tied?: boolean;
+  };
   batches: {
     tokens: number[][];
     labels?: number[];
@@ -49,12 +57,12 @@ export interface Fixture {
 
 export function loadFixture(name: string): Fixture {
   const file = JSON.parse(readFileSync(path.join(folder, name, 'case.json'), 'utf8')) as CaseFile;
-  const { vocabulary, embedding, hidden, layers, outputs } = file.sizes;
+  const { vocabulary, embedding, hidden, layers, outputs, tied } = file.sizes;
   return {
     name,
     file,
     shape: describeStack({
-      ...{ vocabulary, embedding: { width: embedding }, outputs, dropout: 0 },
+      ...{ vocabulary, embedding: { width: embedding, tied }, outputs, dropout: 0 },
       layers: Array.from({ length: layers }, () => ({ kind: 'lstm', hiddenSize: hidden })),
       predicts: file.task === 'classify' ? 'row' : 'token',
     }),
@@ -146,11 +154,12 @@ export function gradientOf(engine: Engine, name: string, slot: number): Float64A
   const { plan, heap } = engine;
   const parameter = plan.parameters.find((p) => p.name === name)!;
   const [rows = 0, columns = 1] = asMatrix(parameter.shape);
+  let dense = new Float64Array(rows * columns);
   if (parameter.gradient) {
     const [, padded = 1] = parameter.gradient.shape;
-    return Float64Array.from(heap.flat(parameter.gradient)).filter((_, i) => i % padded < columns);
+    dense = Float64Array.from(heap.flat(parameter.gradient)).filter((_, i) => i % padded < columns);
   }
-  const dense = new Float64Array(rows * columns);
+  if (!parameter.gradientKind.kind.includes('distinct')) return dense;
   // An embedding's, where the vectors were.
   const embedding = plan.layers.find(({ parameters }) => parameters.some((p) => p.name === name))!;
   const byDistinct = heap.tensor(embedding.values!);
@@ -160,7 +169,7 @@ export function gradientOf(engine: Engine, name: string, slot: number): Float64A
   for (let row = 0; row < rows; row++) {
     const place = distinctIndex[row]!;
     for (let c = 0; c < columns && place >= 0; c++) {
-      dense[row * columns + c] = byDistinct.get(Math.floor(c / 16), place, c % 16);
+      dense[row * columns + c]! += byDistinct.get(Math.floor(c / 16), place, c % 16);
     }
   }
   return dense;

@@ -14,7 +14,9 @@ import {
  * wrong term shows as 1e-2 or more. 2e-5 lies between, below the promised 1e-4.
  */
 const tolerance = { native: 2e-5, wasm: 2e-5, reference: 1e-7 };
-const cases = ['classifier', 'classifier-33', 'language-model'].map(loadFixture);
+const cases = ['classifier', 'classifier-33', 'language-model', 'language-model-tied'].map(
+  loadFixture,
+);
 const optimizer = (fixture: (typeof cases)[number]): (typeof cases)[number]['file']['training'] =>
   fixture.file.training;
 

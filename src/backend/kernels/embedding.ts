@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { PANEL, type DoubleTensor, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows } from './kernel.js';
-import { at, columnsOf, element, setElement } from './operands.js';
+import { at, columnsOf, element, maybe, setElement } from './operands.js';
 import { bytesOf, pointwise } from './work.js';
 
 /** Loaded where the reference computes, and there alone: threads start sooner without. */
@@ -132,25 +132,35 @@ export interface RowSquaresOperands {
   /** [panels, rows, 16] */
   matrix: Tensor;
   sums: DoubleTensor;
+  /** What the rows are added to: [.., 16 · panels], row-major, and which row of it each belongs to. */
+  addedTo?: { dense: Tensor; ids: IndexTensor };
 }
 
-/** Sum of squares of each block of 16 rows of a panel matrix, in float64. */
+/**
+ * Sum of squares of each block of 16 rows of a panel matrix, in float64. Of rows that are added to others: how much more that makes
+ * the squares of those; below zero where it makes them less.
+ */
 export const rowSquares: Kernel<
   RowSquaresOperands,
   [rows: number, block0: number, block1: number]
 > = {
   name: 'row_squares',
-  arguments: ({ matrix, sums }) => [at(matrix), matrix.stride[0]!, matrix.shape[0]!, at(sums)],
+  arguments: ({ matrix, sums, addedTo }) => [
+    ...[at(matrix), matrix.stride[0]!, matrix.shape[0]!, at(sums)],
+    ...[maybe(addedTo?.dense), addedTo?.dense.stride[0] ?? 0, maybe(addedTo?.ids)],
+  ],
   call: plainNumbers,
-  reference({ matrix, sums }) {
-    const ops = loadOps();
+  reference({ matrix, sums, addedTo }) {
     return (rows, block0, block1) => {
       for (let block = block0; block < block1; block++) {
-        const first = block * PANEL;
-        const some = matrix
-          .lo(0, first, 0)
-          .hi(matrix.shape[0]!, Math.min(PANEL, rows - first), PANEL);
-        sums.set(block, ops.norm2(some) ** 2);
+        let sum = 0;
+        for (let row = block * PANEL; row < Math.min(rows, (block + 1) * PANEL); row++) {
+          for (let column = 0; column < columnsOf(matrix); column++) {
+            const there = addedTo ? addedTo.dense.get(addedTo.ids.get(row), column) : 0;
+            sum += (there + element(matrix, row, column)) ** 2 - there ** 2;
+          }
+        }
+        sums.set(block, sum);
       }
     };
   },

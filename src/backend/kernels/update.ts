@@ -16,6 +16,8 @@ export interface UpdateOperands {
    */
   gradient: Tensor;
   index?: IndexTensor;
+  /** With `index`: a gradient like the parameter, to whose rows those by distinct token are added. */
+  dense?: Tensor;
   rows: RowMap;
   /** What of the parameter is added to its gradient, or, by AdamW, taken from it apart; 0 for biases and the like. */
   weightDecay: number;
@@ -90,6 +92,7 @@ export function updateKernel<Setting extends string>(rule: {
         ...[at(o.parameter), ...places, at(o.gradient), o.gradient.stride[0]!, maybe(o.index)],
         ...[o.parameter.shape[1] ?? 1, ...rowArguments(o.parameter.shape[0]!, o.rows)],
         ...[o.weightDecay, at(o.done), at(o.settings), at(o.scratch)],
+        ...[maybe(o.dense), o.dense?.stride[0] ?? 0],
       ];
     },
     call: plainNumbers,
@@ -105,7 +108,8 @@ export function updateKernel<Setting extends string>(rule: {
             of(unit0, unit1) {
               const columns = o.parameter.shape[1]!;
               const rows = Math.min(o.parameter.shape[0]!, (unit1 - unit0) * PANEL);
-              const visits = 2 * (1 + states.length) * rows + gradientRows(o.index, unit0, rows);
+              const gradients = gradientRows(o.index, unit0, rows) + (o.dense ? rows : 0);
+              const visits = 2 * (1 + states.length) * rows + gradients;
               return {
                 size: `${rows} × ${columns}`,
                 flops: flops * rows * columns,
@@ -138,7 +142,8 @@ function referenceUpdate<Setting extends string>(
   const gradientAt = (row: number, column: number): number => {
     const source = o.index?.get(row);
     if (source === undefined) return o.gradient.data[placeIn(o.gradient, row, column)]!;
-    return source >= 0 ? element(o.gradient, source, column) : 0;
+    const dense = o.dense ? o.dense.data[placeIn(o.dense, row, column)]! : 0;
+    return source >= 0 ? dense + element(o.gradient, source, column) : dense;
   };
   return (unit0, unit1) => {
     const [step, scale, most] = [0, 1, 3].map((place) => o.settings.get(place)) as [

@@ -1,6 +1,7 @@
 import { asFloats } from '../../tensor/float-bits.js';
-import { panelsOf, type FloatArray, type Heap } from '../../tensor/heap.js';
+import type { FloatArray, Heap } from '../../tensor/heap.js';
 import { HEADER } from './batch-layout.js';
+import { countSquares, type Parameter } from '../parameters.js';
 import type { NetworkPlan } from '../plan.js';
 import { distinctOf } from './slot-plan.js';
 
@@ -36,8 +37,8 @@ export class BatchSums {
   readonly #predicted: Int32Array;
   /** Where targets are numbers. */
   readonly #numbers: { targets: Float32Array; predicted: Float32Array } | undefined;
-  /** Those of rows by distinct token, with the range of these: behind it stand others' of batches before. */
-  readonly #squares: { values: Float64Array; distinct?: Int32Array }[];
+  /** With the range of the distinct tokens that some belong to: behind it stand others' of batches before. */
+  readonly #squares: { values: Float64Array; parameter: Parameter; distinct?: Int32Array }[];
   readonly #accumulated: Float64Array[] | undefined;
   readonly #byRow: boolean;
 
@@ -60,18 +61,15 @@ export class BatchSums {
     this.#accumulated =
       plan.accumulationSettings &&
       plan.parameters.map(({ accumulated }) => heap.flatDoubles(accumulated!.squares));
-    this.#squares = plan.parameters.flatMap(({ gradientKind, squares }) =>
-      squares
-        ? [
-            {
-              values: heap.flatDoubles(squares),
-              ...(gradientKind.kind === 'by distinct token' && {
-                distinct: heap.flatIndices(distinctOf(slotPlan, gradientKind.stream).distinctRange),
-              }),
-            },
-          ]
-        : [],
-    );
+    this.#squares = plan.parameters.flatMap((parameter) => {
+      const { squares, gradientKind } = parameter;
+      if (!squares) return [];
+      const distinct =
+        'stream' in gradientKind
+          ? heap.flatIndices(distinctOf(slotPlan, gradientKind.stream).distinctRange)
+          : undefined;
+      return [{ values: heap.flatDoubles(squares), parameter, ...(distinct && { distinct }) }];
+    });
   }
 
   /** Writes down what the sum of the batch's losses is to be divided by. */
@@ -124,10 +122,11 @@ export class BatchSums {
   /** Global norm of the batch's gradient before clipping. */
   gradientNorm(): number {
     let sum = 0;
-    for (const { values, distinct } of this.#squares) {
-      const blocks = distinct ? panelsOf(distinct[1]!) : values.length;
-      for (let i = 0; i < blocks; i++) sum += values[i]!;
+    for (const { values, parameter, distinct } of this.#squares) {
+      const count = countSquares(parameter, distinct?.[1] ?? 0);
+      for (let i = 0; i < count; i++) sum += values[i]!;
     }
-    return Math.sqrt(sum);
+    // Where rows are added to others these are differences: rounding may leave less than nothing of them.
+    return Math.sqrt(Math.max(0, sum));
   }
 }

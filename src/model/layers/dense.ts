@@ -1,10 +1,12 @@
+import { PLAIN_ROWS, unitsOf } from '../../backend/kernels/rows.js';
 import { product } from '../../backend/kernels/product.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
-import { activationOption, bindActivation } from '../activation.js';
+import { activationOption, bindActivation, type Activation } from '../activation.js';
 import { bindWeightGradient, countRows, weightGradientGroup } from '../binding.js';
-import { defineLayer, type BoundLayer } from '../layer.js';
+import { defineLayer, type BoundLayer, type Layer } from '../layer.js';
 import { packBias, packWeight, planPacked } from '../packed-weight.js';
-import { bias, matrix, uniform, ZERO } from '../parameters.js';
+import { bias, matrix, uniform, ZERO, type Parameter } from '../parameters.js';
+import type { Signal } from '../signal.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
 
@@ -21,75 +23,92 @@ export const dense = defineLayer({
   accepts: ['row', 'token'],
   place: 'layers',
   dropped: true,
-  describe({ width, activation }, { per, width: inputs }, { module }) {
-    const W = matrix(`${module}.weight`, [width, inputs], uniform(inputs));
+  describe({ width, activation }, input, { module }) {
+    const W = matrix(`${module}.weight`, [width, input.width], uniform(input.width));
     const b = bias(`${module}.bias`, width, ZERO);
-    return {
-      output: { per, width },
-      reads: 'whole',
-      parameters: [W, b],
-      carried: [],
-      gradientInPlace: false,
-      meetings: () => 0,
-      multiplyAdds: (tokens, rows) => width * inputs * (per === 'row' ? rows : tokens),
-      plan(heap, sizes) {
-        const columns = panelsOf(width) * PANEL;
-        const packed = planPacked(heap, W.name, columns, inputs);
-        const packedBias = heap.tensor(`packed ${b.name}`, [columns]);
-        const values = heap.panels(`${module} output`, mostRows(sizes, { per }), width);
-        return {
-          values,
-          bind(binding, { value, gradient, start }, { gradient: dOutput }): BoundLayer {
-            const { backend, clock } = binding;
-            const out = binding.heap.tensor(values);
-            const forward = backend.bind(product, {
-              a: value,
-              b: binding.heap.tensor(packed.forward),
-              c: out,
-              start: { bias: binding.heap.tensor(packedBias) },
-            });
-            const bent = bindActivation(binding, activation, out, dOutput);
-            const backward =
-              gradient &&
-              backend.bind(product, {
-                a: dOutput!,
-                b: binding.heap.tensor(packed.backward),
-                c: gradient,
-                start,
-              });
-            return {
-              output: { value: out },
-              passes: {
-                by: 'rows',
-                forward(row0, row1) {
-                  forward(row0, row1);
-                  bent.forward?.(row0, row1);
-                  clock.lap('head');
-                },
-                backward(row0, row1) {
-                  bent.backward?.(row0, row1);
-                  backward?.(row0, row1);
-                  clock.lap('head');
-                },
-              },
-              ...(binding.training && {
-                weightGradients: [
-                  weightGradientGroup(
-                    binding,
-                    W.units,
-                    () => countRows(binding, per) * inputs,
-                    bindWeightGradient(binding, {
-                      ...{ weight: W.name, biases: [b.name] },
-                      ...{ dOutput: dOutput!, input: value, per },
-                    }),
-                  ),
-                ],
-              }),
-              packs: [packWeight(binding, W.name, packed), packBias(binding, [b.name], packedBias)],
-            };
-          },
-        };
-      },
-    };
+    return denseOf({ weight: W.name, bias: b, own: [W, b] }, input, { module, width, activation });
   },
 });
+
+/**
+ * A dense layer over parameters, of which the weight may be another layer's.
+ *
+ * @param parameters.weight its name
+ * @param parameters.own those that are this layer's
+ */
+export function denseOf(
+  { weight, bias, own }: { weight: string; bias: Parameter; own: Parameter[] },
+  { per, width: inputs }: Signal,
+  { module, width, activation }: { module: string; width: number; activation: Activation },
+): Layer {
+  return {
+    output: { per, width },
+    reads: 'whole',
+    parameters: own,
+    carried: [],
+    gradientInPlace: false,
+    meetings: () => 0,
+    multiplyAdds: (tokens, rows) => width * inputs * (per === 'row' ? rows : tokens),
+    plan(heap, sizes) {
+      const columns = panelsOf(width) * PANEL;
+      const packed = planPacked(heap, weight, columns, inputs);
+      const packedBias = heap.tensor(`packed ${bias.name}`, [columns]);
+      const values = heap.panels(`${module} output`, mostRows(sizes, { per }), width);
+      return {
+        values,
+        bind(binding, { value, gradient, start }, { gradient: dOutput }): BoundLayer {
+          const { backend, clock } = binding;
+          const out = binding.heap.tensor(values);
+          const forward = backend.bind(product, {
+            a: value,
+            b: binding.heap.tensor(packed.forward),
+            c: out,
+            start: { bias: binding.heap.tensor(packedBias) },
+          });
+          const bent = bindActivation(binding, activation, out, dOutput);
+          const backward =
+            gradient &&
+            backend.bind(product, {
+              a: dOutput!,
+              b: binding.heap.tensor(packed.backward),
+              c: gradient,
+              start,
+            });
+          return {
+            output: { value: out },
+            passes: {
+              by: 'rows',
+              forward(row0, row1) {
+                forward(row0, row1);
+                bent.forward?.(row0, row1);
+                clock.lap('head');
+              },
+              backward(row0, row1) {
+                bent.backward?.(row0, row1);
+                backward?.(row0, row1);
+                clock.lap('head');
+              },
+            },
+            ...(binding.training && {
+              weightGradients: [
+                weightGradientGroup(
+                  binding,
+                  unitsOf(width, PLAIN_ROWS),
+                  () => countRows(binding, per) * inputs,
+                  bindWeightGradient(binding, {
+                    ...{ weight: weight, biases: [bias.name] },
+                    ...{ dOutput: dOutput!, input: value, per },
+                  }),
+                ),
+              ],
+            }),
+            packs: [
+              packWeight(binding, weight, packed),
+              packBias(binding, [bias.name], packedBias),
+            ],
+          };
+        },
+      };
+    },
+  };
+}

@@ -20,25 +20,32 @@ const options = (z: Zod) =>
       .describe(
         'Share of the words of the vocabulary whose vectors are dropped in training, wherever they stand in a batch.',
       ),
+    tied: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Whether the head of a language model has the same weight (Press & Wolf 2017): the vectors by which tokens are read tell the next one, too. The top layer is then as wide as the embedding.',
+      ),
   });
 
 /**
  * A vector for each token of the vocabulary, or for each value of a feature of tokens. Those of the distinct tokens of a batch are looked up once each, however often they
  * stand in it; their gradients take the place of the vectors when these are used up. With `dropout` whole words are dropped (Merity et al.
- * 2017): the vectors of some tokens of the vocabulary are zero for a step, and the others are divided by 1 − dropout.
+ * 2017): the vectors of some tokens of the vocabulary are zero for a step, and the others are divided by 1 − dropout. Where a head has the
+ * same weight, its gradient has both parts: the head's, of all words, and what is here, of the distinct ones.
  */
 export const embedding = defineLayer({
   kind: 'embedding',
   options,
   accepts: ['tokens'],
   training: ['dropout'],
-  describe({ width, dropout }, input, { module }) {
+  describe({ width, dropout, tied }, input, { module }) {
     const { stream = 0 } = input;
     const weight = matrix(
       `${module}.weight`,
       [input.width, width],
       { kind: 'uniform', bound: 0.1 },
-      { gradientKind: { kind: 'by distinct token', stream } },
+      { gradientKind: { kind: tied ? 'own and by distinct token' : 'by distinct token', stream } },
     );
     return {
       output: { per: 'distinct', width, ...(stream > 0 && { stream }) },
@@ -84,7 +91,14 @@ export const embedding = defineLayer({
             if (!binding.training) return bound;
             const squares = backend.bind(rowSquares, {
               matrix: embedded,
-              sums: parameter.squares!,
+              // Behind those of the sums that a head has formed.
+              sums: tied ? parameter.squares!.lo(parameter.units) : parameter.squares!,
+              ...(tied && {
+                addedTo: {
+                  dense: parameter.gradient!,
+                  ids: binding.heap.indices(distinct.distinctIds),
+                },
+              }),
             });
             return {
               ...bound,

@@ -13,6 +13,7 @@ import { layerNorm } from './layer-norm.js';
 import { lstm } from './lstm.js';
 import { first, max, mean } from './pooling.js';
 import { rnn } from './rnn.js';
+import { tiedHead } from './tied-head.js';
 
 /** The kinds that run a cell over the tokens of a row, by their names in a config. */
 const cells = { lstm, gru, rnn } as const;
@@ -21,7 +22,7 @@ export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof
 /** Every kind of layer. */
 export const LAYERS: readonly LayerKind[] = [
   ...Object.values(cells),
-  ...[embedding, expand, convolution, dense, dropout, layerNorm],
+  ...[embedding, expand, convolution, dense, tiedHead, dropout, layerNorm],
   ...[last, first, max, mean, attention],
   ...[add, concatenate],
 ];
