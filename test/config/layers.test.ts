@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { formatConfig, parseConfig, type NamedConfig } from '../../src/config/load.js';
 import { networkShape } from '../../src/compute/sizes.js';
+import { countParameters } from '../../src/model/describe.js';
 import { summarizeNetwork } from '../../src/model/summary.js';
 import { restoreConfig, signConfig } from '../../src/run/signed-config.js';
 
@@ -15,6 +16,43 @@ const graphOf = (config: NamedConfig): string[] =>
   summarizeNetwork(networkShape(config, 9, ['a', 'b']), 5).map(({ name, inputs }) =>
     inputs ? `${name} on ${inputs.join(' and ')}` : name,
   );
+
+describe('an embedding whose weight the head shares', () => {
+  const tied = 'embedding: { width: 6, tied: true }';
+  it('is counted once', () => {
+    const config = parse(`{ ${tied}, layers: [{ hiddenSize: 6 }] }`, 'language-model');
+    const layers = summarizeNetwork(networkShape(config, 9, []), 5);
+    expect(layers.map(({ name, parameters }) => [name, parameters])).toEqual([
+      ...[
+        ['embedding 0', 9 * 6],
+        ['lstm 0', 4 * 6 * (6 + 6 + 2)],
+        ['head', 9],
+      ],
+    ]);
+    expect(countParameters(networkShape(config, 9, []))).toBe(9 * 6 + 4 * 6 * 14 + 9);
+  });
+
+  it.each([
+    [
+      'language-model',
+      `{ ${tied}, layers: [{ hiddenSize: 8 }] }`,
+      'expected model.layers to leave as many values of a token as model.embedding has, whose weight the head shares: they leave 8, and it has 6; a dense layer on top can bring them to that',
+    ],
+    [
+      'classify',
+      `{ ${tied}, layers: [{ hiddenSize: 6 }] }`,
+      'expected false where classes are predicted: no head of theirs could have the weight of an embedding of words',
+    ],
+  ])('does not fit everywhere: %s, %s', (task, model, message) => {
+    expect(() => parse(model, task)).toThrow(`model.embedding.tied: ${message}`);
+  });
+
+  it('takes a dense layer that brings the top to its width', () => {
+    const layers = '[{ hiddenSize: 8 }, { kind: dense, width: 6 }]';
+    const config = parse(`{ ${tied}, layers: ${layers} }`, 'language-model');
+    expect(graphOf(config)).toEqual(['embedding 0', 'lstm 0', 'dense 1', 'head']);
+  });
+});
 
 describe('a stack of layers', () => {
   it('may hold any kind that says so, each by its kind and its options', () => {

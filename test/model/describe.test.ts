@@ -40,6 +40,11 @@ describe('a network whose layers cannot stand on each other is refused', () => {
       'add joins two or more signals of a kind, got token',
     ],
     ['two inputs of one', [embedding, lstm(0), lstm(0, 1)], 'lstm stands on one layer, not on 2'],
+    [
+      'a tied embedding without its head',
+      [layer('embedding', { width: 4, tied: true }, -1), lstm(0)],
+      'expected one tied head for each tied embedding',
+    ],
     ['nothing', [], 'expected a layer'],
   ])('%s', (_, layers, message) => {
     expect(() => network(...layers)).toThrow(new UnfitInput(message));

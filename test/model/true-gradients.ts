@@ -17,7 +17,8 @@ export async function compareGradients({ engine, batches }: Running, drawn: Case
   // On the batch that follows, with the state that the last one has left.
   const slot = batches.length % 2;
   engine.load(slot, batches[0]!);
-  await engine.trainStep(slot, batches.length + 1, { ...SETTINGS, learningRate: 0 });
+  const settings = { ...SETTINGS, learningRate: 0 };
+  const { gradNorm } = await engine.trainStep(slot, batches.length + 1, settings);
   const loss = bindLoss(engine, slot);
   const dice = diceOf(drawn.seed);
   const parameters = engine.plan.parameters.map(({ name }) => {
@@ -25,6 +26,7 @@ export async function compareGradients({ engine, batches }: Running, drawn: Case
     return { values, original: values.slice(), gradient: gradientOf(engine, name, slot) };
   });
   const size = Math.hypot(...parameters.map(({ gradient }) => Math.hypot(...gradient)));
+  expect(Math.abs(gradNorm - size), `norm of ${sketch(drawn)}`).toBeLessThan(1e-9 * (size + 1e-3));
   for (let i = 0; i < DIRECTIONS; i++) {
     const directions = parameters.map(({ values }) =>
       Float64Array.from(values, () => (2 * dice(2) - 1) / Math.sqrt(values.length)),
