@@ -11,6 +11,7 @@ import { diceOf, type Division } from './random-networks.js';
 
 const VOCABULARY = 9;
 const CLASSES = 3;
+const FEATURES = 4;
 const common = { vocabulary: VOCABULARY, embedding: { width: 5, dropout: 0 }, outputs: CLASSES };
 const lstm = { hiddenSize: 7, direction: 'both', weightDropout: 0, forgetBias: 1 };
 const gru = { hiddenSize: 20, direction: 'forwards', weightDropout: 0, reset: 'after' };
@@ -27,13 +28,22 @@ const chain = describeStack({
   layers: [{ kind: 'gru', ...gru }],
   loss: { kind: 'crf', options: {} },
 });
+const known = describeStack({
+  ...{ ...common, features: [{ values: FEATURES, width: 4 }], dropout: 0, predicts: 'token' },
+  ...{ layers: [{ kind: 'gru', ...gru }], carries: false },
+});
+const tied = describeStack({
+  ...{ ...common, embedding: { width: 5, dropout: 0, tied: true }, outputs: VOCABULARY },
+  ...{ dropout: 0, predicts: 'token', carries: false },
+  layers: [{ kind: 'gru', ...gru, hiddenSize: 5 }],
+});
 const dropped = describeStack({
   ...{ ...common, embedding: { width: 5, dropout: 0.3 }, dropout: 0.2, predicts: 'token' },
   ...{ layers: [{ kind: 'gru', ...gru, weightDropout: 0.2 }], outputs: VOCABULARY },
 });
 
 /** Rows [from, to) of drawn ones, as a batch. */
-function batchOf(seed: number, from: number, to: number): RawBatch {
+function batchOf(seed: number, from: number, to: number, hasFeatures: boolean): RawBatch {
   const dice = diceOf(seed);
   const all = Array.from({ length: to }, () =>
     Array.from({ length: 1 + dice(9) }, () => [dice(VOCABULARY), dice(CLASSES)] as const),
@@ -45,6 +55,7 @@ function batchOf(seed: number, from: number, to: number): RawBatch {
     tokens: Int32Array.from(all.flat(), ([token]) => token),
     labels: Int32Array.from(all, ([first]) => first![1]),
     targets: Int32Array.from(all.flat(), ([, target]) => target),
+    ...(hasFeatures && { features: [Int32Array.from(all.flat(), ([token]) => token % FEATURES)] }),
   };
 }
 
@@ -102,19 +113,25 @@ const cuts = [
   [0, 8, 16, 21],
   [0, 4],
 ];
-const apart = cuts.map((cut, step) => cut.slice(1).map((end, i) => batchOf(step, cut[i]!, end)));
-const together = cuts.map((cut, step) => [batchOf(step, 0, cut.at(-1)!)]);
+const apart = ({ features }: NetworkShape) =>
+  cuts.map((cut, step) =>
+    cut.slice(1).map((end, i) => batchOf(step, cut[i]!, end, features !== undefined)),
+  );
+const together = ({ features }: NetworkShape) =>
+  cuts.map((cut, step) => [batchOf(step, 0, cut.at(-1)!, features !== undefined)]);
 
 it.each([
   ['rows', rows],
   ['chains', chain],
+  ['words with features', known],
+  ['tied embeddings', tied],
 ])('an update of several batches of %s is that of one with all their rows', async (_, shape) => {
   for (const [backend, tolerance] of [
     ['reference', 1e-12],
     [kind, 2e-5],
   ] as const) {
-    const parts = await run({ shape, backend, updates: apart, accumulates: true });
-    const whole = await run({ shape, backend, updates: together, accumulates: false });
+    const parts = await run({ shape, backend, updates: apart(shape), accumulates: true });
+    const whole = await run({ shape, backend, updates: together(shape), accumulates: false });
     const { name, distance } = farthest(parts, whole);
     expect(distance, `${backend}: ${name}`).toBeLessThan(tolerance);
   }
@@ -123,11 +140,13 @@ it.each([
 it.each([
   ['rows', rows],
   ['chains', chain],
+  ['words with features', known],
+  ['tied embeddings', tied],
   ['carried state and dropout', dropped],
 ])(
   'updates of several batches of %s have the same bits by any workers that die',
   async (_, shape) => {
-    const setting = { shape, backend: kind, updates: apart, accumulates: true };
+    const setting = { shape, backend: kind, updates: apart(shape), accumulates: true };
     const alone = await run(setting);
     for (const division of [
       { parts: 3, teams: 3 },
