@@ -6,12 +6,8 @@ import {
   type BackendKind,
   type SharedBlock,
 } from '../backend/select.js';
-import {
-  BatchLayouter,
-  HEADER,
-  type BatchLayout,
-  type RawBatch,
-} from '../model/batch/batch-layout.js';
+import { BatchLayouter, HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
+import type { RawBatch } from '../model/batch/raw-batch.js';
 import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';
 import { CLOCKS } from '../model/clock.js';
 import type { Initial } from '../model/parameters.js';

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import { UserError } from '../../src/errors.js';
-import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { Phase } from '../../src/model/network.js';
 import type { NetworkSizes } from '../../src/model/sizes.js';
 import { describeStack } from '../../src/model/stack.js';

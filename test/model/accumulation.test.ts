@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { chooseBackend, type BackendKind } from '../../src/backend/select.js';
 import { allocateEngine, Engine } from '../../src/compute/engine.js';
-import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack } from '../../src/model/stack.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';

@@ -7,7 +7,7 @@ import {
   type StageRunner,
 } from '../../src/compute/engine.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
-import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import { asMatrix } from '../../src/model/parameters.js';
 import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
 import { diceOf, type Case, type Division } from './random-networks.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { describeBackends } from '../../src/backend/select.js';
-import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack } from '../../src/model/stack.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';

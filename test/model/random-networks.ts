@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { z } from 'zod';
-import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import { describeLayer, signalsOf } from '../../src/model/describe.js';
 import { UnfitInput, type NetworkLayer } from '../../src/model/layer.js';
 import { LAYERS, layerKind } from '../../src/model/layers/registry.js';

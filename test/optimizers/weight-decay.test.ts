@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { allocateEngine, Engine } from '../../src/compute/engine.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
-import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack } from '../../src/model/stack.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';

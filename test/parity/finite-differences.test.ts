@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import { CELLS } from '../../src/model/layers/registry.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack, type Stack } from '../../src/model/stack.js';

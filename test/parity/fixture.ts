@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 import { describeBackends, type BackendKind } from '../../src/backend/select.js';
-import type { RawBatch } from '../../src/model/batch/batch-layout.js';
+import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { asMatrix } from '../../src/model/parameters.js';
 import { describeStack } from '../../src/model/stack.js';

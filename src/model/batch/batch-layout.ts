@@ -1,4 +1,5 @@
-import { UserError } from '../../errors.js';
+import { numberDistinct, type DistinctLayout } from './distinct-layout.js';
+import { checkBatch, type KnownIds, type RawBatch } from './raw-batch.js';
 
 /**
  * Where every token of a batch lies on the heap, who computes it and in which order sums run over it. A pure
@@ -13,35 +14,6 @@ import { UserError } from '../../errors.js';
  * block side by side, and sums find their tokens one after the other. A block of an even number of places is followed
  * by an empty one: a distance of a power of two would map all blocks to the same few cache sets.
  */
-
-/** A batch as it was read: the tokens of each row behind one another. */
-export interface RawBatch {
-  rows: number;
-  /** The tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
-  tokens: Int32Array;
-  rowStart: Int32Array;
-  /** Class of every row, where rows have targets, or its number as the bits of a float32. */
-  labels: Int32Array;
-  /** Of every token, where tokens have targets: the next one, or a class. */
-  targets: Int32Array;
-  /** Of every token, one array a feature: the id of its value. */
-  features?: readonly Int32Array[];
-}
-
-/** Which distinct tokens a batch has, or which distinct values of a feature of its tokens, each an array on the heap. */
-export interface DistinctLayout {
-  /** [places]: which distinct token stands at each place. */
-  distinctOf: Int32Array;
-  /** [tokens]: the distinct tokens' ids in the order of their first appearance. */
-  distinctIds: Int32Array;
-  /** [tokens + 1] and [tokens]: places of each distinct token, in rising order. */
-  distinctStart: Int32Array;
-  positions: Int32Array;
-  /** [2]: 0 and the number of distinct tokens, as one segment. */
-  distinctRange: Int32Array;
-  /** [vocabulary]: place of each token id among the distinct ones, −1 for absent. Starts out as all −1. */
-  distinctIndex: Int32Array;
-}
 
 /** Fixed places of a laid-out batch, each an array on the heap. */
 export interface BatchLayout extends DistinctLayout {
@@ -88,7 +60,7 @@ export const HEADER = { rows: 0, tokens: 1, targets: 2 } as const;
 export const TEAM = { place0: 0, places: 1, row0: 2, rows: 3, steps: 4 } as const;
 export const TEAM_FIELDS = 8;
 
-export interface LayoutOptions {
+export interface LayoutOptions extends KnownIds {
   shards: number;
   teams: number;
   /** Longest row that fits: the second dimension of `counts`. */
@@ -100,17 +72,8 @@ export interface LayoutOptions {
    * to the shards so that their token counts balance.
    */
   keepRows: boolean;
-  /** Whether every row has a target, its label, or every token. */
-  target: 'row' | 'token';
   /** Whether a layer reads rows backwards. */
   reverses: boolean;
-  /** Ids of tokens, and of targets or classes, are below these. */
-  vocabulary: number;
-  /** For each feature of tokens: ids of its values are below this. */
-  features?: readonly number[];
-  outputs: number;
-  /** Whether targets are ids, or the bits of numbers. */
-  compares: 'ids' | 'numbers';
 }
 
 /** Blocks of at least this many places take an odd number of them. */
@@ -134,7 +97,7 @@ export class BatchLayouter {
    * @throws UserError for ids that the network does not know: kernels would read beside their tables
    */
   layOut(batch: RawBatch, bounds: Readonly<Float64Array>, out: BatchLayout): void {
-    this.#checkIds(batch);
+    checkBatch(batch, this.options);
     this.#dealRows(batch, out);
     let row = 0;
     let place = 0;
@@ -153,19 +116,6 @@ export class BatchLayouter {
     out.header[HEADER.rows] = batch.rows;
     out.header[HEADER.tokens] = tokens;
     out.header[HEADER.targets] = this.options.target === 'token' ? tokens : batch.rows;
-  }
-
-  #checkIds({ rows, tokens, rowStart, labels, targets, features = [] }: RawBatch): void {
-    const { target, vocabulary, outputs, compares, features: values = [] } = this.options;
-    if (rows < 1) throw new RangeError('a batch has no rows');
-    requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
-    values.forEach((limit, i) => {
-      requireBelow(limit, 'ids of features', features[i]!, rowStart[0]!, rowStart[rows]!);
-    });
-    if (compares === 'numbers') requireFinite(labels, rows);
-    else if (target === 'token') {
-      requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
-    } else requireBelow(outputs, 'class ids', labels, 0, rows);
   }
 
   /** Order of the rows and bounds of the shards. */
@@ -263,26 +213,14 @@ export class BatchLayouter {
   /** Goes over the tokens in the order of sums: who stands before them, what follows them, which are the same. */
   #orderTokens(batch: RawBatch, out: BatchLayout): void {
     const { initialRow, target, shards } = this.options;
-    const { rowStart, rowSource, distinctIndex, distinctIds, distinctStart, distinctOf } = out;
-    const { tokenPlaces, shardRows } = out;
-    forgetDistinct(out);
-    let distinct = 0;
+    const { rowStart, rowSource, tokenPlaces, shardRows } = out;
     let k = 0;
     for (let s = 0; s < shards; s++) {
       this.#walkSteps(out, shardRows[s]!, shardRows[s + 1]!, (row, t) => {
         const token = rowStart[row]! + t;
         const source = batch.rowStart[rowSource[row]!]! + t;
         const place = tokenPlaces[token]!;
-        const id = batch.tokens[source]!;
-        let index = distinctIndex[id]!;
-        if (index < 0) {
-          index = distinct++;
-          distinctIndex[id] = index;
-          distinctIds[index] = id;
-          distinctStart[index + 1] = 0;
-        }
-        distinctStart[index + 1]!++;
-        distinctOf[place] = index;
+        out.distinctOf[place] = batch.tokens[source]!;
         out.order[k] = place;
         out.numbers[place] = k;
         out.rowOf[place] = row;
@@ -296,8 +234,11 @@ export class BatchLayouter {
     }
     countRuns(out.order, out.previous, out.runs, k);
     if (this.options.reverses) this.#reverse(out, k, batch.rows);
-    listPositions(out, out.order, k, distinct);
-    for (let i = 0; i < out.features.length; i++) this.#orderFeature(batch, i, out, k);
+    numberDistinct(out, out.order, k);
+    out.features.forEach((of, i) => {
+      placeFeature(batch, batch.features![i]!, out, of.distinctOf);
+      numberDistinct(of, out.order, k);
+    });
   }
 
   /** What rows are when they are read from the last token to the first. */
@@ -315,37 +256,6 @@ export class BatchLayouter {
       }
     }
     countRuns(order, following, reversedRuns, tokens);
-  }
-
-  /** Which tokens have the same value of a feature, in the order of sums. */
-  #orderFeature(batch: RawBatch, feature: number, out: BatchLayout, tokens: number): void {
-    const of = out.features[feature]!;
-    const values = batch.features![feature]!;
-    const { distinctIndex, distinctIds, distinctStart, distinctOf } = of;
-    forgetDistinct(of);
-    const { order, rowStart, rowSource, tokenPlaces } = out;
-    // Places are not in the order of the rows as they were read: goes through these once, to where each token lies.
-    for (let row = 0; row < batch.rows; row++) {
-      const source = batch.rowStart[rowSource[row]!]!;
-      for (let t = 0; t < tokensOf(out, row); t++) {
-        distinctOf[tokenPlaces[rowStart[row]! + t]!] = values[source + t]!;
-      }
-    }
-    let distinct = 0;
-    for (let k = 0; k < tokens; k++) {
-      const place = order[k]!;
-      const id = distinctOf[place]!;
-      let index = distinctIndex[id]!;
-      if (index < 0) {
-        index = distinct++;
-        distinctIndex[id] = index;
-        distinctIds[index] = id;
-        distinctStart[index + 1] = 0;
-      }
-      distinctStart[index + 1]!++;
-      distinctOf[place] = index;
-    }
-    listPositions(of, order, tokens, distinct);
   }
 
   /** Ranks the rows [row0, row1) of a team and counts those that run at each time step. */
@@ -367,55 +277,6 @@ export class BatchLayouter {
   }
 }
 
-/** Takes back the marks of the batch that lay here before. */
-function forgetDistinct({ distinctIndex, distinctIds, distinctRange }: DistinctLayout): void {
-  for (let d = 0; d < distinctRange[1]!; d++) distinctIndex[distinctIds[d]!] = -1;
-}
-
-/** Turns the counts of each distinct token into the places where it stands. */
-function listPositions(
-  { distinctStart, distinctOf, positions, distinctRange }: DistinctLayout,
-  order: Int32Array,
-  tokens: number,
-  distinct: number,
-): void {
-  distinctStart[0] = 0;
-  for (let d = 0; d < distinct; d++) distinctStart[d + 1]! += distinctStart[d]!;
-  // Moved up by one: filling a token's list moves its mark to where the next list begins.
-  for (let d = distinct; d > 0; d--) distinctStart[d] = distinctStart[d - 1]!;
-  for (let k = 0; k < tokens; k++) {
-    const place = order[k]!;
-    positions[distinctStart[distinctOf[place]! + 1]!++] = place;
-  }
-  distinctRange[1] = distinct;
-}
-
-function requireBelow(
-  limit: number,
-  what: string,
-  ids: Int32Array,
-  begin: number,
-  end: number,
-): void {
-  for (let i = begin; i < end; i++) {
-    const id = ids[i]!;
-    if (id >= 0 && id < limit) continue;
-    throw new UserError(
-      `the token store is damaged: expected ${what} below ${limit}, found ${id}; delete it and prepare the corpus again`,
-    );
-  }
-}
-
-/** All that a number's highest exponent has set is infinite or none. */
-function requireFinite(bits: Int32Array, end: number): void {
-  for (let i = 0; i < end; i++) {
-    if ((bits[i]! & 0x7f80_0000) !== 0x7f80_0000) continue;
-    throw new UserError(
-      'the token store is damaged: expected numbers as targets, found one that is none; delete it and prepare the corpus again',
-    );
-  }
-}
-
 function length(batch: RawBatch, row: number): number {
   return batch.rowStart[row + 1]! - batch.rowStart[row]!;
 }
@@ -423,6 +284,22 @@ function length(batch: RawBatch, row: number): number {
 /** Tokens of a row of a laid-out batch. */
 function tokensOf({ rowStart }: BatchLayout, row: number): number {
   return rowStart[row + 1]! - rowStart[row]!;
+}
+
+/** Brings the values of a feature to where the tokens lie. */
+function placeFeature(
+  batch: RawBatch,
+  values: Int32Array,
+  { rowStart, rowSource, tokenPlaces }: BatchLayout,
+  to: Int32Array,
+): void {
+  for (let row = 0; row < batch.rows; row++) {
+    const source = batch.rowStart[rowSource[row]!]!;
+    const [begin, end] = [rowStart[row]!, rowStart[row + 1]!];
+    for (let token = begin; token < end; token++) {
+      to[tokenPlaces[token]!] = values[source + token - begin]!;
+    }
+  }
 }
 
 /** Counts how far tokens lie one behind the other in two lists, so that sums need not look up every place. */

@@ -2,7 +2,8 @@ import { PANEL, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
 import { vocabularyOf } from '../shape.js';
 import type { Signal } from '../signal.js';
 import { maxDistinct, maxPlaces, mostRows, type NetworkSizes } from '../sizes.js';
-import { TEAM_FIELDS, type BatchLayout, type DistinctLayout } from './batch-layout.js';
+import { TEAM_FIELDS, type BatchLayout } from './batch-layout.js';
+import type { DistinctLayout } from './distinct-layout.js';
 
 /** Buffers of one laid-out batch. */
 export type SlotPlan = Record<Exclude<keyof BatchLayout, 'features'>, BufferSpec> & {

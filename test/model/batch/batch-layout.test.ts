@@ -1,11 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  HEADER,
-  type BatchLayout,
-  type DistinctLayout,
-  type RawBatch,
-} from '../../../src/model/batch/batch-layout.js';
+import { HEADER, type BatchLayout } from '../../../src/model/batch/batch-layout.js';
+import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
+import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
 import {
   MAX_PLACES,
   MAX_STEPS,

@@ -4,9 +4,9 @@ import {
   TEAM,
   TEAM_FIELDS,
   type BatchLayout,
-  type DistinctLayout,
-  type RawBatch,
 } from '../../../src/model/batch/batch-layout.js';
+import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
+import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
 
 export const VOCABULARY = 9;
 /** Of the one feature of tokens. */

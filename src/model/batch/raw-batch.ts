@@ -1,0 +1,70 @@
+import { UserError } from '../../errors.js';
+
+/** A batch as it was read: the tokens of each row behind one another. */
+export interface RawBatch {
+  rows: number;
+  /** The tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
+  tokens: Int32Array;
+  rowStart: Int32Array;
+  /** Class of every row, where rows have targets, or its number as the bits of a float32. */
+  labels: Int32Array;
+  /** Of every token, where tokens have targets: the next one, or a class. */
+  targets: Int32Array;
+  /** Of every token, one array a feature: the id of its value. */
+  features?: readonly Int32Array[];
+}
+
+/** What a network knows of ids. */
+export interface KnownIds {
+  /** Whether every row has a target, its label, or every token. */
+  target: 'row' | 'token';
+  /** Ids of tokens, and of targets or classes, are below these. */
+  vocabulary: number;
+  /** For each feature of tokens: ids of its values are below this. */
+  features?: readonly number[];
+  outputs: number;
+  /** Whether targets are ids, or the bits of numbers. */
+  compares: 'ids' | 'numbers';
+}
+
+/** @throws UserError for ids that the network does not know: kernels would read beside their tables */
+export function checkBatch(
+  { rows, tokens, rowStart, labels, targets, features = [] }: RawBatch,
+  { target, vocabulary, outputs, compares, features: values = [] }: KnownIds,
+): void {
+  if (rows < 1) throw new RangeError('a batch has no rows');
+  requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
+  values.forEach((limit, i) => {
+    requireBelow(limit, 'ids of features', features[i]!, rowStart[0]!, rowStart[rows]!);
+  });
+  if (compares === 'numbers') requireFinite(labels, rows);
+  else if (target === 'token') {
+    requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
+  } else requireBelow(outputs, 'class ids', labels, 0, rows);
+}
+
+function requireBelow(
+  limit: number,
+  what: string,
+  ids: Int32Array,
+  begin: number,
+  end: number,
+): void {
+  for (let i = begin; i < end; i++) {
+    const id = ids[i]!;
+    if (id >= 0 && id < limit) continue;
+    throw new UserError(
+      `the token store is damaged: expected ${what} below ${limit}, found ${id}; delete it and prepare the corpus again`,
+    );
+  }
+}
+
+/** All that a number's highest exponent has set is infinite or none. */
+function requireFinite(bits: Int32Array, end: number): void {
+  for (let i = 0; i < end; i++) {
+    if ((bits[i]! & 0x7f80_0000) !== 0x7f80_0000) continue;
+    throw new UserError(
+      'the token store is damaged: expected numbers as targets, found one that is none; delete it and prepare the corpus again',
+    );
+  }
+}
