@@ -11,33 +11,41 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 
-const { values } = parseArgs({
-  options: {
-    length: { type: 'string', default: '200' },
-    rows: { type: 'string', default: '50000' },
-    validation: { type: 'string', default: '2000' },
-    seed: { type: 'string', default: '1' },
-    out: { type: 'string', default: 'data/adding' },
-  },
+const values = readOptions({
+  length: { type: 'string', default: '200' },
+  rows: { type: 'string', default: '50000' },
+  validation: { type: 'string', default: '2000' },
+  seed: { type: 'string', default: '1' },
+  out: { type: 'string', default: 'data/adding' },
 });
 
 const length = wholeNumber('length', 2);
 const seed = wholeNumber('seed', 0);
+const splits = { train: wholeNumber('rows', 1), validation: wholeNumber('validation', 1) };
 await mkdir(values.out, { recursive: true });
-for (const [split, option] of [
-  ['train', 'rows'],
-  ['validation', 'validation'],
-]) {
+for (const [split, rows] of Object.entries(splits)) {
   const file = join(values.out, `${split}.csv`);
-  await writeRows(file, wholeNumber(option, 1), createDice(`${seed} ${split}`));
-  console.log(`${file}: ${values[option]} rows of ${length} numbers`);
+  await writeRows(file, rows, createDice(`${seed} ${split}`));
+  console.log(`${file}: ${rows} rows of ${length} numbers`);
+}
+
+function readOptions(options) {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    return refuse(error.message.split('\n')[0]);
+  }
 }
 
 function wholeNumber(name, least) {
   const number = Number(values[name]);
-  if (Number.isSafeInteger(number) && number >= least) return number;
-  console.error(`--${name}: expected a whole number of at least ${least}, got ${values[name]}`);
-  process.exit(1);
+  if (/^\d+$/.test(values[name]) && Number.isSafeInteger(number) && number >= least) return number;
+  return refuse(`--${name}: expected a whole number of at least ${least}, got ${values[name]}`);
+}
+
+function refuse(sentence) {
+  console.error(sentence);
+  return process.exit(1);
 }
 
 async function writeRows(file, count, dice) {

@@ -47,6 +47,8 @@ function freeKeys({ additionalProperties }: SchemaNode): SchemaNode | undefined 
 }
 
 function chooseVariant(node: SchemaNode, value: unknown): SchemaNode {
+  // One of several alternatives may have variants itself.
+  if (node.anyOf) return { ...node, anyOf: node.anyOf.map((each) => chooseVariant(each, value)) };
   const variants = node.oneOf;
   if (variants === undefined) return node;
   const kind = valueAt(value, ['kind']);
@@ -88,7 +90,8 @@ export function describeSchema(node: SchemaNode): string {
 }
 
 function describeItems(node: SchemaNode): string {
-  return node.type === 'object' || node.oneOf ? 'groups of keys' : 'texts';
+  if (node.type === 'object' || node.oneOf) return 'groups of keys';
+  return node.type === 'integer' || node.type === 'number' ? 'numbers' : 'texts';
 }
 
 /** A schema's alternatives; itself where there are none. */

@@ -158,7 +158,7 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
   }
   try {
     const features = model.features.map(({ width }) => ({ width, values: 1 }));
-    const outputs = target === 'class' ? 2 : 3;
+    const outputs = { class: 2, number: 1, 'next token': 3 }[target];
     describeStack({ ...model, features, vocabulary: 3, predicts: per, carries, outputs });
   } catch (error) {
     if (!(error instanceof StackProblem)) throw error;

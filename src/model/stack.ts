@@ -146,7 +146,7 @@ class Graph {
     if (outputs !== vocabulary) {
       throw new StackProblem(
         path,
-        'expected false where classes are predicted: no head of theirs could have the weight of an embedding of words',
+        'expected false where no words are predicted: no other head could have the weight of an embedding of words',
       );
     }
     const [own, above] = [Number(embedding['width']), this.#layers[top]!.output.width];

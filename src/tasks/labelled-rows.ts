@@ -20,7 +20,7 @@ export function checkLabelledRows(
   if (format === 'text' || format === 'conll') {
     problems.push({
       path: ['data', 'format'],
-      message: `expected "csv", "tsv" or "jsonl" for the task ${task}, whose rows need labels, got "${format}"`,
+      message: `expected "csv", "tsv", "jsonl" or "parquet" for the task ${task}, whose rows need labels, got "${format}"`,
     });
   }
   if (String(text) === String(label)) {

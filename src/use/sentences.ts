@@ -20,8 +20,8 @@ export function copySentences(
     if (columns.length === 0) {
       return { tokens: copyTokens(sentence, `${place} a list of tokens`), columns: [] };
     }
-    const names = columns.map((column) => JSON.stringify(column)).join(', ');
-    const expected = `{ tokens, columns }, with a list of texts for each of the columns ${names}`;
+    const lists = columns.map((column) => `[texts of column ${JSON.stringify(column)}]`).join(', ');
+    const expected = `{ tokens: [texts], columns: [${lists}] }`;
     if (typeof sentence !== 'object' || sentence === null || Array.isArray(sentence)) {
       throw new UserError(`${place} ${expected}, got ${describeValue(sentence)}`);
     }

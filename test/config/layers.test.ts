@@ -41,7 +41,12 @@ describe('an embedding whose weight the head shares', () => {
     [
       'classify',
       `{ ${tied}, layers: [{ hiddenSize: 6 }] }`,
-      'expected false where classes are predicted: no head of theirs could have the weight of an embedding of words',
+      'expected false where no words are predicted: no other head could have the weight of an embedding of words',
+    ],
+    [
+      'regress',
+      `{ ${tied}, layers: [{ hiddenSize: 6 }] }`,
+      'expected false where no words are predicted: no other head could have the weight of an embedding of words',
     ],
   ])('does not fit everywhere: %s, %s', (task, model, message) => {
     expect(() => parse(model, task)).toThrow(`model.embedding.tied: ${message}`);

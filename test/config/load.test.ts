@@ -178,6 +178,16 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:4:1: trian: unknown key; did you mean train?',
     ],
     [
+      'a misspelt key of one of several kinds, or none',
+      `${minimal}train: { averaging: { kind: ema, decya: 0.9 } }\n`,
+      'configs/x.yaml:4:34: train.averaging.decya: unknown key; did you mean train.averaging.decay?',
+    ],
+    [
+      'a misspelt kind of several, or none',
+      `${minimal}train: { averaging: { kind: swa } }\n`,
+      'configs/x.yaml:4:23: train.averaging.kind: expected "ema" or "nt-asgd", got "swa"; did you mean "ema"?',
+    ],
+    [
       'a key in another style',
       `${minimal}train: { batch_size: 3 }\n`,
       'configs/x.yaml:4:10: train.batch_size: unknown key; did you mean train.batchSize?',
@@ -200,7 +210,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'plain text for a classifier',
       `${minimal}  format: text\n`,
-      'configs/x.yaml:4:3: data.format: expected "csv", "tsv" or "jsonl" for the task classify, whose rows need labels, got "text"',
+      'configs/x.yaml:4:3: data.format: expected "csv", "tsv", "jsonl" or "parquet" for the task classify, whose rows need labels, got "text"',
     ],
     [
       'classes from the column of the texts',

@@ -120,11 +120,22 @@ function requireClasses({ task }: BuildJob, classes: ReadonlySet<string>): void 
   );
 }
 
+/** Between neighbouring float32 numbers, as a share of them. */
+const FLOAT32_STEP = 2 ** -23;
+/** Rounding then moves no number by more than a two-thousandth of a deviation. */
+const STEPS_OF_DEVIATION = 1000;
+
 function requireScale(numbers: ExactSums): TargetScale {
   const scale = scaleOf(numbers);
-  if (scale !== undefined) return scale;
+  if (scale === undefined) {
+    throw new UserError(
+      `The training rows all have the number ${onlyNumber(numbers)}, as float32 has it: expected different ones.`,
+    );
+  }
+  const { mean, deviation } = scale;
+  if (Math.abs(mean) * FLOAT32_STEP * STEPS_OF_DEVIATION <= deviation) return scale;
   throw new UserError(
-    `The training rows all have the number ${onlyNumber(numbers)}: expected different ones.`,
+    `The numbers of the training rows lie too near to each other for float32, about ${deviation.toPrecision(3)} around ${mean.toPrecision(6)}: expected them without what they have in common; subtract ${mean.toPrecision(6)} from all of them.`,
   );
 }
 

@@ -96,7 +96,12 @@ describe('rows with a number each', () => {
     ['a.jsonl', '{"text":"a","label":"NaN"}\n', 'line 1: expected a number that float32 can hold'],
     ['a.jsonl', '{"text":"a","label":[1]}\n', 'expected a number in the field "label", found an a'],
     ['a.jsonl', '{"text":"a","label":true}\n', 'expected a number that float32 can hold'],
-    ['a.csv', 'text,label\na,2\nb,2.0\n', 'The training rows all have the number 2: expected'],
+    ['a.csv', 'text,label\na,2\nb,2.0\n', 'The training rows all have the number 2, as float32'],
+    [
+      'a.csv',
+      'text,label\na,1700000000\nb,1700000900\n',
+      'too near to each other for float32, about 4',
+    ],
     ['a.csv', 'text,label\n', 'data.train has no rows: the corpus is empty.'],
   ])('are refused where they hold none: %s %j', async (name, content, message) => {
     const place = await scratch({ [name]: content });
