@@ -18,15 +18,26 @@ typedef struct {
   double before, taps;        /* taps before the token itself, and in all */
 } neighbourhood;
 
+/* Tokens before the first of a row, which the row carries from the batch before: their inputs, the nearest one first. */
+typedef struct {
+  double inputs, stride; /* [before x panels][rows][16], or 0: there are zeros */
+  double rows;
+} carried_inputs;
+
 typedef struct {
   double in, in_stride, panels; /* [panels][places][16] */
   double out, out_stride;       /* [taps x panels][places][16] */
   neighbourhood near;
+  carried_inputs carried;
   double row0, row1;
 } windows_args;
 
-/* Place of each row's token at each tap, -1 for none. */
-INLINE void look_up(char *base, const neighbourhood *x, size_t row, size_t rows, int32_t found[MOST_TAPS][BLOCK]) {
+/*
+ * Place of each row's token at each tap, -1 for none; -2 and below for those that a row of the batch carries, counted one behind the
+ * other, if there may be such.
+ */
+INLINE void look_up(char *base, const neighbourhood *x, int32_t carried_rows, size_t row, size_t rows,
+                    int32_t found[MOST_TAPS][BLOCK]) {
   const int32_t *numbers = I32(base, x->numbers), places = (int32_t)x->places;
   const int before = (int)x->before, taps = (int)x->taps;
   for (size_t r = 0; r < rows; r++) {
@@ -34,7 +45,8 @@ INLINE void look_up(char *base, const neighbourhood *x, size_t row, size_t rows,
     found[before][r] = at;
     for (int tap = before - 1; tap >= 0; tap--) {
       if (at >= 0) at = I32(base, x->previous)[numbers[at]];
-      if (at >= places) at = -1;
+      else if (at < -1) at -= carried_rows;
+      if (at >= places) at = carried_rows > 0 ? places - 2 - at : -1;
       found[tap][r] = at;
     }
     at = (int32_t)(row + r);
@@ -49,19 +61,53 @@ INLINE void look_up(char *base, const neighbourhood *x, size_t row, size_t rows,
 void KERNEL(windows)(char *base, const double *args) {
   const windows_args *x = (const windows_args *)args;
   const size_t panels = (size_t)x->panels, taps = (size_t)x->near.taps, row1 = (size_t)x->row1;
+  const size_t carried_rows = x->carried.inputs == 0 ? 0 : (size_t)x->carried.rows;
   int32_t found[MOST_TAPS][BLOCK];
   for (size_t row = (size_t)x->row0; row < row1; row += BLOCK) {
     const size_t rows = min_size(BLOCK, row1 - row);
-    look_up(base, &x->near, row, rows, found);
+    look_up(base, &x->near, (int32_t)carried_rows, row, rows, found);
     for (size_t tap = 0; tap < taps; tap++)
       for (size_t panel = 0; panel < panels; panel++) {
         const float *in = F32(base, x->in) + panel * (size_t)x->in_stride;
         float *out = F32(base, x->out) + (tap * panels + panel) * (size_t)x->out_stride + row * PANEL;
         for (size_t r = 0; r < rows; r++) {
           const int32_t from = found[tap][r];
+          const float *source = in + (size_t)from * PANEL;
+          if (from < -1) {
+            const size_t number = (size_t)(-2 - from), depth = number / carried_rows;
+            source = F32(base, x->carried.inputs) + (depth * panels + panel) * (size_t)x->carried.stride +
+                     number % carried_rows * PANEL;
+          }
           UNROLL for (int v = 0; v < PV; v++)
-            vstore(out + r * PANEL + v * VL, from < 0 ? vzero() : vload(in + (size_t)from * PANEL + v * VL));
+            vstore(out + r * PANEL + v * VL, from == -1 ? vzero() : vload(source + v * VL));
         }
+      }
+  }
+}
+
+typedef struct {
+  double in, in_stride, panels;   /* [panels][places][16] */
+  double row_start, token_places; /* int32 [rows + 1], int32 [tokens]: places of each row's tokens */
+  carried_inputs before;
+  double after, depth;            /* like what is carried before the batch; how many inputs that is */
+  double row0, row1;
+} carry_inputs_args;
+
+/* What rows [row0, row1) carry on: their last inputs, and of what they have carried what is needed still. */
+void KERNEL(carry_inputs)(char *base, const double *args) {
+  const carry_inputs_args *x = (const carry_inputs_args *)args;
+  const int32_t *row_start = I32(base, x->row_start), *token_places = I32(base, x->token_places);
+  const size_t panels = (size_t)x->panels, stride = (size_t)x->before.stride;
+  for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
+    const size_t tokens = (size_t)(row_start[row + 1] - row_start[row]);
+    for (size_t depth = 0; depth < (size_t)x->depth; depth++)
+      for (size_t panel = 0; panel < panels; panel++) {
+        const float *from = depth < tokens
+            ? F32(base, x->in) + panel * (size_t)x->in_stride +
+                  (size_t)token_places[(size_t)row_start[row] + tokens - 1 - depth] * PANEL
+            : F32(base, x->before.inputs) + ((depth - tokens) * panels + panel) * stride + row * PANEL;
+        float *to = F32(base, x->after) + (depth * panels + panel) * stride + row * PANEL;
+        UNROLL for (int v = 0; v < PV; v++) vstore(to + v * VL, vload(from + v * VL));
       }
   }
 }
@@ -82,7 +128,7 @@ void KERNEL(window_sum)(char *base, const double *args) {
   int32_t found[MOST_TAPS][BLOCK];
   for (size_t row = (size_t)x->row0; row < row1; row += BLOCK) {
     const size_t rows = min_size(BLOCK, row1 - row);
-    look_up(base, &x->near, row, rows, found);
+    look_up(base, &x->near, 0, row, rows, found);
     for (size_t panel = 0; panel < panels; panel++) {
       float *d_in = F32(base, x->d_in) + panel * (size_t)x->d_in_stride + row * PANEL;
       for (size_t r = 0; r < rows; r++) {

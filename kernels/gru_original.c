@@ -179,7 +179,8 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
   float *results = F32(base, x->work_hidden) + UNITS * member * work_stride + row0 * PANEL;
   float *work_carried = F32(base, x->work_carried) + row0 * PANEL;
 
-  for (size_t half = (size_t)x->share.step1; half-- > (size_t)x->share.step0;) {
+  const size_t step0 = x->share.step0 < 0 ? 0 : (size_t)x->share.step0;
+  for (size_t half = (size_t)x->share.step1; half-- > step0;) {
     const size_t t = half / 2, rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
     const int is_reset = half % 2 == 0;
     float *current = work_gates + t % 2 * OUTER_PANELS * units * work_stride;
@@ -228,4 +229,5 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
       }
     }
   }
+  if (x->share.step0 < 0) leave_gradients(base, x, OUTER_PANELS);
 }

@@ -129,7 +129,8 @@ INLINE void run_backward(char *base, const double *args) {
   float *work_hidden = F32(base, x->work_hidden) + BACKWARD_UNITS * member * work_stride + row0 * PANEL;
   float *work_carried = F32(base, x->work_carried) + row0 * PANEL;
 
-  for (size_t t = (size_t)x->share.step1; t-- > (size_t)x->share.step0;) {
+  const size_t step0 = x->share.step0 < 0 ? 0 : (size_t)x->share.step0;
+  for (size_t t = (size_t)x->share.step1; t-- > step0;) {
     const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
     float *current = work_gates + t % 2 * PRODUCT_PANELS * units * work_stride;
     locate_tokens(base, &x->s, row0, rows, t, token);
@@ -178,6 +179,7 @@ INLINE void run_backward(char *base, const double *args) {
       }
     }
   }
+  if (x->share.step0 < 0) leave_gradients(base, x, PRODUCT_PANELS);
 }
 
 #endif

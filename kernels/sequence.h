@@ -70,6 +70,7 @@ typedef struct {
   double work_gates;                /* [2 W U][rows][16]: gradients of two steps */
   double work_hidden, work_carried; /* [2 members][rows][16], [U][rows][16] */
   double work_stride;
+  double d_initial, d_initial_stride; /* [STATES U][rows][16]: of the state before the first step, where step0 is -1 */
   share_args share;
 } backward_args;
 
@@ -147,6 +148,42 @@ INLINE void begin_gradients(char *base, const backward_args *x, size_t row0, siz
     else
       clear_row(dh);
     if (CARRIES) clear_row(carried + r * PANEL);
+  }
+}
+
+/*
+ * Gradients of the states before the first step, by row: what comes back through the sums of step 0, and what that step has handed on.
+ * A function of its own, as above.
+ */
+static __attribute__((noinline)) void leave_gradients(char *base, const backward_args *x, size_t product_panels) {
+  const size_t units = (size_t)x->s.units, row0 = (size_t)x->share.row0, work_stride = (size_t)x->work_stride;
+  const size_t rows = x->share.steps > 0 ? (size_t)I32(base, x->s.counts)[(size_t)x->share.counts_start] : 0;
+  const size_t d_stride = (size_t)x->d_initial_stride;
+  float *result = F32(base, x->work_hidden) + 2 * (size_t)x->share.member * work_stride + row0 * PANEL;
+  product p = {
+      .a = F32(base, x->work_gates) + row0 * PANEL,
+      .a_stride = work_stride,
+      .b = F32(base, x->s.weights),
+      .b_stride = (size_t)x->s.weights_stride,
+      .c = result,
+      .c_stride = work_stride,
+      .k_panels = product_panels * units,
+      .start = START_ZERO,
+  };
+  if (rows == 0) return;
+  for (size_t u = (size_t)x->share.unit0; u < (size_t)x->share.unit1; u++) {
+    const float *carried = F32(base, x->work_carried) + u * work_stride + row0 * PANEL;
+    p.c_panel = u;
+    KERNEL(multiply)(&p, 0, rows, u, u + 1);
+    for (size_t r = 0; r < rows; r++) {
+      const size_t row = (size_t)I32(base, x->s.ranked)[row0 + r];
+      float *to = F32(base, x->d_initial) + u * d_stride + row * PANEL;
+      UNROLL for (int v = 0; v < PV; v++) {
+        const vf d = vload(result + r * PANEL + v * VL);
+        vstore(to + v * VL, CARRIES && STATES == 1 ? vadd(d, vload(carried + r * PANEL + v * VL)) : d);
+      }
+      if (STATES > 1) copy_row(to + units * d_stride, carried + r * PANEL);
+    }
   }
 }
 

@@ -14,6 +14,8 @@
   X(rnn_backward)          \
   X(rnn_relu_forward)      \
   X(rnn_relu_backward)     \
+  X(begin_rows)            \
+  X(begin_gradient)        \
   X(gather_rows)           \
   X(spread_rows)           \
   X(token_sum)             \
@@ -26,6 +28,7 @@
   X(attend)                \
   X(attend_backward)       \
   X(windows)               \
+  X(carry_inputs)          \
   X(window_sum)            \
   X(part_taps)             \
   X(join_taps)             \

@@ -142,8 +142,10 @@ export interface Layer<Inputs = BoundSignal> {
   shares?: readonly string[];
   /** What a row carries from batch to batch where the network does so; cleared, checkpointed, alternated by slot. */
   carried: Carried[];
-  /** Whether it reads rows from the last token to the first. */
+  /** Whether what it makes of a token depends on those behind it: its rows cannot go on in the next batch. */
   reverses?: boolean;
+  /** Whether it asks which tokens stand behind one, if only on the way back. */
+  looksBehind?: boolean;
   /** What the choice of teams depends on; of recurrent layers alone. */
   recurrences?: Recurrence[];
   /** Most meetings of a team in one pass, forwards and backwards. */

@@ -48,8 +48,8 @@ export function packWeight(binding: Binding, name: string, packed: PackedWeight)
 }
 
 /** A bias, or the sum of two, in the order of the panels. */
-export function packBias(binding: Binding, names: readonly string[], out: BufferSpec): Pack {
-  const { backend, heap } = binding;
+export function packBias(binding: Binding, names: readonly string[], out: Tensor): Pack {
+  const { backend } = binding;
   const [first, second] = names.map((name) => bindParameter(binding, name));
   const { value, rows, units } = first!;
   return {
@@ -61,7 +61,7 @@ export function packBias(binding: Binding, names: readonly string[], out: Buffer
         first: value,
         rows,
         ...(second && { second: { bias: second.value, rows: second.rows } }),
-        out: heap.tensor(out),
+        out,
       }),
     },
   };

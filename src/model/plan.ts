@@ -20,7 +20,7 @@ export interface NetworkPlan {
   optimizer: Optimizer;
   /** What the loss reads: its rows have a target each. */
   top: Signal;
-  /** Whether a layer reads rows backwards. */
+  /** Whether a layer asks for the tokens of rows in reverse. */
   reverses: boolean;
   parameters: ParameterPlan[];
   /** Each behind those that it stands on. */
@@ -77,7 +77,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   shared.allocate(heap);
   const { values } = plannedLayers.at(-1)!;
   if (!values) throw new Error('the top layer has no outputs of its own');
-  const reverses = layers.some((layer) => layer.reverses);
+  const reverses = layers.some((layer) => layer.reverses === true || layer.looksBehind === true);
   const threads = threadPlaces(sizes.parts);
   const widest = Math.max(...parameters.map(({ shape }) => asMatrix(shape)[1] ?? 1));
   const kernels = KERNELS_OF_LAYER * (layers.length + 1) + KERNELS_OF_PARAMETER * parameters.length;

@@ -1,4 +1,5 @@
 import {
+  carryInputs,
   joinTaps,
   partTaps,
   windows,
@@ -48,14 +49,28 @@ const sights: [before: number, taps: number][] = [
   [15, 32],
 ];
 
-function windowsCase(columns: number, [before, taps]: [number, number]): KernelCase {
+function windowsCase(
+  columns: number,
+  [before, taps]: [number, number],
+  { carries = false } = {},
+): KernelCase {
   return {
-    name: `${columns} columns, ${taps} taps from ${before} before`,
+    name: `${columns} columns, ${taps} taps from ${before} before${carries ? ', carried' : ''}`,
     prepare(bench) {
       const input = bench.panels('input', PLACES, columns, uniform(1, 1));
       const out = bench.panels('windows', PLACES, taps * panelsOf(columns) * PANEL);
       const near = neighbourhood(bench, before, taps);
-      const call = bench.backend.bind(windows, { input, windows: out, near });
+      const carried = bench.panels(
+        'carried',
+        LENGTHS.length + 1,
+        before * panelsOf(columns) * PANEL,
+        (row, column) =>
+          column % (panelsOf(columns) * PANEL) < columns ? uniform(1, 2)(row, column) : 0,
+      );
+      const call = bench.backend.bind(windows, {
+        ...{ input, windows: out, near },
+        ...(carries && { carried }),
+      });
       return () => some.forEach((places) => call(...places));
     },
   };
@@ -63,7 +78,34 @@ function windowsCase(columns: number, [before, taps]: [number, number]): KernelC
 
 describeContract(
   'windows',
-  sights.flatMap((sight) => [3, 16, 20].map((columns) => windowsCase(columns, sight))),
+  sights.flatMap((sight) => [
+    ...[3, 16, 20].map((columns) => windowsCase(columns, sight)),
+    windowsCase(20, sight, { carries: sight[0] > 0 }),
+  ]),
+);
+
+describeContract(
+  'inputs that rows carry',
+  [1, 4].map((depth): KernelCase => ({
+    name: `${depth} of each row`,
+    prepare(bench) {
+      const [columns, rows] = [2 * PANEL, LENGTHS.length + 1];
+      const input = bench.panels('input', PLACES, columns, uniform(1, 1));
+      const before = bench.panels('before', rows, depth * columns, uniform(1, 2));
+      const after = bench.panels('after', rows, depth * columns);
+      const rowStart = [0];
+      // The last row has no tokens.
+      for (const length of [...LENGTHS, 0]) rowStart.push(rowStart.at(-1)! + length);
+      const carry = bench.backend.bind(carryInputs, {
+        ...{ input, before, after, rowStart: bench.indices('row start', rowStart) },
+        tokenPlaces: bench.indices(
+          'token places',
+          Array.from({ length: TOKENS }, (_, token) => TOKENS - token),
+        ),
+      });
+      return () => carry(1, rows);
+    },
+  })),
 );
 
 function windowSumCase([before, taps]: [number, number], adds: boolean): KernelCase {

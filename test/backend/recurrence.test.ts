@@ -106,7 +106,8 @@ function layOut(
 ): {
   sequence: SequenceOperands;
   forwards: (call: SequenceCall) => () => void;
-  backwards: (call: SequenceCall) => () => void;
+  /** From the last step to one that is given: −1 is for the state before the first one. */
+  backwards: (call: SequenceCall, first: 0 | -1) => () => void;
   tokens: number;
 } {
   const rows = lengths.length;
@@ -167,10 +168,10 @@ function layOut(
         else for (let t = -1; t < halves * share.steps; t++) step(call, share, t);
       }
     },
-    backwards: (call) => () => {
+    backwards: (call, first) => () => {
       for (const share of whole) {
-        if (members === 1) call(share, 0, halves * share.steps);
-        else for (let t = halves * share.steps - 1; t >= 0; t--) step(call, share, t);
+        if (members === 1) call(share, first, halves * share.steps);
+        else for (let t = halves * share.steps - 1; t >= first; t--) step(call, share, t);
       }
     },
     tokens,
@@ -260,9 +261,10 @@ function backwardCase(
   hidden: number,
   batch: Batch,
   from: 'above' | 'last',
+  { toInitial = false } = {},
 ): KernelCase {
   return {
-    name: `${kind.name} backward, ${name}, ${hidden} units, gradient from ${from}`,
+    name: `${kind.name} backward, ${name}, ${hidden} units, gradient from ${from}${toInitial ? ' to the state before' : ''}`,
     prepare(bench) {
       const rows = batch.lengths.length;
       const units = panelsOf(hidden);
@@ -285,17 +287,21 @@ function backwardCase(
       const dHidden = bench.panels('d hidden', tokens, hidden, uniform(1, 4));
       const dLast = bench.panels('d last', rows, hidden, uniform(1, 5));
       // As forwards, with 4H terms in a sum.
-      bench.allow('gates', Math.max(...batch.lengths) * (4 * hidden + 8) * 8 * EPSILON);
+      const tolerance = Math.max(...batch.lengths) * (4 * hidden + 8) * 8 * EPSILON;
+      bench.allow('gates', tolerance);
+      const dInitial = bench.panels('d initial', rows, kind.states * units * PANEL);
+      bench.allow('d initial', tolerance);
       const call = bench.backend.bind(kind.backward, {
         ...sequence,
         ...(from === 'above' ? { dHidden } : { dLast }),
+        ...(toInitial && { dInitial }),
         work: workOf(bench, rows, {
           hidden: 2 * MOST_MEMBERS,
           cell: units,
           gates: (2 * kind.products + (kind.halves ? 1 : 0)) * units,
         }),
       });
-      return backwards(call);
+      return backwards(call, toInitial ? -1 : 0);
     },
   };
 }
@@ -308,17 +314,18 @@ describe.each([lstm, gru, gruOriginal, rnn, rnnRelu])('$name', (kind) => {
       forwardCase(kind, 'ragged', hidden, ragged, { projected: true }),
       backwardCase(kind, 'ragged', hidden, ragged, 'above'),
       backwardCase(kind, 'ragged', hidden, ragged, 'last'),
+      backwardCase(kind, 'ragged', hidden, ragged, 'above', { toInitial: true }),
     ]),
     forwardCase(kind, 'one row', 20, single, {}),
     forwardCase(kind, 'one row', 20, single, { carried: true, projected: true }),
     backwardCase(kind, 'one row', 20, single, 'above'),
     backwardCase(kind, 'one row', 20, single, 'last'),
     forwardCase(kind, 'an idle share', 20, idle, {}),
-    backwardCase(kind, 'an idle share', 20, idle, 'last'),
+    backwardCase(kind, 'an idle share', 20, idle, 'last', { toInitial: true }),
     forwardCase(kind, 'a team', 64, team, { carried: true }),
     forwardCase(kind, 'a team', 64, team, { projected: true }),
     backwardCase(kind, 'a team', 64, team, 'above'),
-    backwardCase(kind, 'a team', 64, team, 'last'),
+    backwardCase(kind, 'a team', 64, team, 'last', { toInitial: true }),
   ]);
 
   const together: Batch = { lengths: ragged.lengths, shares: [[0, 19]] };
@@ -342,8 +349,8 @@ describe.each([lstm, gru, gruOriginal, rnn, rnnRelu])('$name', (kind) => {
   );
   itHasEqualBits(
     'units go backwards with the same bits whoever computes the others',
-    backwardCase(kind, 'ragged', 64, ragged, 'last'),
-    backwardCase(kind, 'a team', 64, team, 'last'),
+    backwardCase(kind, 'ragged', 64, ragged, 'last', { toInitial: true }),
+    backwardCase(kind, 'a team', 64, team, 'last', { toInitial: true }),
   );
   itHasEqualBits(
     'a row goes backwards with the same bits whoever computes the others',

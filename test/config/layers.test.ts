@@ -60,6 +60,15 @@ describe('an embedding whose weight the head shares', () => {
 });
 
 describe('a stack of layers', () => {
+  it('of a language model has convolutions that see what is before a token alone', () => {
+    const model = (padding: string): string =>
+      `{ layers: [{ kind: convolution, width: 3, channels: 4, padding: ${padding} }] }`;
+    expect(graphOf(parse(model('causal'), 'language-model'))).toContain('convolution 0');
+    expect(() => parse(model('same'), 'language-model')).toThrow(
+      'convolution reads them from their ends',
+    );
+  });
+
   it('may hold any kind that says so, each by its kind and its options', () => {
     const config = parse(
       '{ layers: [{ kind: gru, hiddenSize: 8 }, { kind: layer-norm }, { kind: dense, width: 5 }, { hiddenSize: 3 }] }',

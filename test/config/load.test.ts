@@ -359,16 +359,10 @@ describe('the resolved config', () => {
     const layers = (text: string) =>
       parseConfig(`${minimal}model: { layers: [${text}] }\n`, 'x.yaml').model.layers;
     const both = '{ hiddenSize: 4, direction: both }';
+    const usual = { kind: 'lstm', hiddenSize: 4, weightDropout: 0, initialState: 'zeros' };
     expect(layers(`{ hiddenSize: 4 }, ${both}`)).toEqual([
-      { kind: 'lstm', hiddenSize: 4, direction: 'forwards', weightDropout: 0, forgetBias: 1 },
-      {
-        kind: 'lstm',
-        hiddenSize: 4,
-        direction: 'both',
-        merge: 'concatenate',
-        weightDropout: 0,
-        forgetBias: 1,
-      },
+      { ...usual, direction: 'forwards', forgetBias: 1 },
+      { ...usual, direction: 'both', merge: 'concatenate', forgetBias: 1 },
     ]);
     expect(layers(both)).toEqual(layers(both.replace('}', ', merge: concatenate }')));
   });

@@ -121,6 +121,21 @@ describe.each(CELLS)('every gradient agrees with finite differences in float64, 
   it.each([0, 0.3])('of a language model behind a carried state, dropout %d', (dropout) =>
     compareGradients(languageModel(cell, dropout), texts),
   );
+
+  const learned = [7, 6].map((hiddenSize) => ({
+    ...{ kind: cell, hiddenSize, initialState: 'learned', direction: 'both' },
+  }));
+  it('of what rows start from, read from both ends', () => {
+    const given = { ...stack(cell, [], 0), layers: learned };
+    return compareGradients(describeStack({ ...given, predicts: 'row', outputs: 3 }), [mails]);
+  });
+
+  it('of what the rows of a language model start from', () => {
+    const layers = learned.map((layer) => ({ ...layer, direction: 'forwards' }));
+    const given = { ...stack(cell, [], 0), layers };
+    const shape = describeStack({ ...given, predicts: 'token', outputs: VOCABULARY });
+    return compareGradients(shape, texts.slice(0, 1));
+  });
 });
 
 describe('every gradient agrees with finite differences in float64', () => {

@@ -23,13 +23,19 @@ function neighbourArguments(near: Neighbourhood): number[] {
   return [at(previous), maybe(following), at(numbers), places, before, taps];
 }
 
-/** The place that a tap sees from a place; nothing where the row has no such token. */
-function neighbour(near: Neighbourhood, place: number, tap: number): number | undefined {
+/** Where a tap finds something beyond the end of a row: so far behind it, 0 for the nearest. */
+interface Beyond {
+  row: number;
+  depth: number;
+}
+
+/** The place that a tap sees from a place, or how far beyond its row that is. */
+function neighbour(near: Neighbourhood, place: number, tap: number): number | Beyond {
   const list = tap < near.before ? near.previous : near.following;
   let found = place;
-  for (let step = Math.abs(tap - near.before); step > 0; step--) {
+  for (let left = Math.abs(tap - near.before); left > 0; left--) {
     found = list.get(near.numbers.get(found));
-    if (found >= near.places) return undefined;
+    if (found >= near.places) return { row: found - near.places, depth: left - 1 };
   }
   return found;
 }
@@ -40,28 +46,37 @@ export interface WindowsOperands {
   /** [taps · panels, places, 16] */
   windows: Tensor;
   near: Neighbourhood;
+  /** [before · panels, rows, 16]: the inputs that rows carry from the batch before, the nearest one first; zeros where absent */
+  carried?: Tensor;
 }
 
 /** What a convolution sees from places [place0, place1): its tokens side by side, zeros where there are none. */
 export const windows: Kernel<WindowsOperands, Rows> = {
   name: 'windows',
-  arguments: ({ input, windows: out, near }) => [
+  arguments: ({ input, windows: out, near, carried }) => [
     ...[at(input), input.stride[0]!, input.shape[0]!, at(out), out.stride[0]!],
     ...neighbourArguments(near),
+    ...[maybe(carried), carried?.stride[0] ?? 0, carried?.shape[1] ?? 0],
   ],
   call: plainNumbers,
-  reference:
-    ({ input, windows: out, near }) =>
-    (place0, place1) => {
+  reference({ input, windows: out, near, carried }) {
+    const columns = columnsOf(input);
+    const seen = (place: number, tap: number, column: number): number => {
+      const from = neighbour(near, place, tap);
+      if (typeof from === 'number') return element(input, from, column);
+      return carried && tap < near.before
+        ? element(carried, from.row, from.depth * columns + column)
+        : 0;
+    };
+    return (place0, place1) => {
       for (let place = place0; place < place1; place++) {
         for (let column = 0; column < columnsOf(out); column++) {
-          const tap = Math.floor(column / columnsOf(input));
-          const from = neighbour(near, place, tap);
-          const value = from === undefined ? 0 : element(input, from, column % columnsOf(input));
-          setElement(out, place, column, value);
+          const tap = Math.floor(column / columns);
+          setElement(out, place, column, seen(place, tap, column % columns));
         }
       }
-    },
+    };
+  },
   work: ({ input, windows: out }) => ({
     kernel: 'windows',
     about: out,
@@ -71,6 +86,45 @@ export const windows: Kernel<WindowsOperands, Rows> = {
       return pointwise(out, place1 - place0, columns, { visits: 1, flops: 0 });
     },
   }),
+};
+
+export interface CarryInputsOperands {
+  /** [panels, places, 16] */
+  input: Tensor;
+  /** [rows + 1] and [tokens]: where each row begins in the list of its tokens' places, row after row */
+  rowStart: IndexTensor;
+  tokenPlaces: IndexTensor;
+  /** [depth · panels, rows, 16]: the latest inputs of each row before the batch, the nearest one first, and after it */
+  before: Tensor;
+  after: Tensor;
+}
+
+/** What rows [row0, row1) carry on: their last inputs, and of what they have carried what is needed still. */
+export const carryInputs: Kernel<CarryInputsOperands, Rows> = {
+  name: 'carry_inputs',
+  arguments: ({ input, rowStart, tokenPlaces, before, after }) => [
+    ...[at(input), input.stride[0]!, input.shape[0]!, at(rowStart), at(tokenPlaces)],
+    ...[at(before), before.stride[0]!, before.shape[1]!],
+    ...[at(after), after.shape[0]! / input.shape[0]!],
+  ],
+  call: plainNumbers,
+  reference({ input, rowStart, tokenPlaces, before, after }) {
+    const columns = columnsOf(input);
+    return (row0, row1) => {
+      for (let row = row0; row < row1; row++) {
+        const end = rowStart.get(row + 1);
+        const tokens = end - rowStart.get(row);
+        for (let column = 0; column < columnsOf(after); column++) {
+          const depth = Math.floor(column / columns);
+          const value =
+            depth < tokens
+              ? element(input, tokenPlaces.get(end - 1 - depth), column % columns)
+              : element(before, row, column - tokens * columns);
+          setElement(after, row, column, value);
+        }
+      }
+    };
+  },
 };
 
 export interface WindowSumOperands {
@@ -101,7 +155,7 @@ export const windowSum: Kernel<WindowSumOperands, Rows> = {
           let sum = adds ? element(dInput, place, column) : 0;
           for (let tap = 0; tap < near.taps; tap++) {
             const from = neighbour(back, place, near.taps - 1 - tap);
-            if (from !== undefined) sum += element(dWindows, from, tap * columns + column);
+            if (typeof from === 'number') sum += element(dWindows, from, tap * columns + column);
           }
           setElement(dInput, place, column, sum);
         }

@@ -2,7 +2,14 @@ import { PANEL } from '../../tensor/heap.js';
 import { dot, element, setElement, sigmoid } from './operands.js';
 import { defineBackward, defineForward } from './recurrence.js';
 import type { RowMap } from './rows.js';
-import { beginStates, columnOf, placeAt, placeBefore, throughSums } from './sequence-reference.js';
+import {
+  beginStates,
+  columnOf,
+  leaveGradients,
+  placeAt,
+  placeBefore,
+  throughSums,
+} from './sequence-reference.js';
 import type {
   BackwardOperands,
   CellKernels,
@@ -67,7 +74,7 @@ function referenceBackward(o: BackwardOperands): SequenceCall {
   const { panels } = kernels;
   return (share, step0, step1) => {
     const { countsStart, steps } = share;
-    for (let half = step1 - 1; half >= step0; half--) {
+    for (let half = step1 - 1; half >= Math.max(step0, 0); half--) {
       const t = Math.floor(half / 2);
       const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
       forEachElement(o, share, t, ({ u, token, previous, gates, row, rank }) => {
@@ -94,6 +101,7 @@ function referenceBackward(o: BackwardOperands): SequenceCall {
         carry(dh * z);
       });
     }
+    if (step0 < 0) leaveGradients(o, { panels, products: [R, Z] }, kernels.states, share);
   };
 }
 

@@ -77,11 +77,12 @@ export function defineBackward(
   return {
     name: `${cell.name}_backward`,
     arguments: (o) => {
-      const { work, dHidden, dLast } = o;
+      const { work, dHidden, dLast, dInitial } = o;
       return [
         ...sequenceArguments(o),
         ...[maybe(dHidden), dHidden?.stride[0] ?? 0, maybe(dLast), dLast?.stride[0] ?? 0],
         ...[at(work.gates), at(work.hidden), at(work.cell), work.gates.stride[0]!],
+        ...[maybe(dInitial), dInitial?.stride[0] ?? 0],
       ];
     },
     call: shareNumbers,
@@ -93,15 +94,15 @@ export function defineBackward(
       of(share, step0, step1) {
         const { tokens, rows, rowsAfter } = countTokens(cell, o, share, step0, step1);
         const hidden = columnsOf(o.hidden);
-        // Nothing comes back to the rows' last steps.
-        const last = rows - rowsAfter;
+        // Nothing comes back to the rows' last steps; to what is before the first ones, where that is asked for.
+        const last = (step0 < 0 ? 0 : rows) - rowsAfter;
         const units = (share.unit1 - share.unit0) * PANEL;
         // Weights; what was kept is read and gradients are written; states; gradients from above.
         const elements = products * hidden + (2 * cell.panels + 1) * tokens + rows;
         return {
           size: `${tokens} × ${products * hidden} × ${units}`,
           flops: 2 * products * (tokens - last) * hidden * units,
-          bytes: bytesOf(o.gates, units * (elements + (o.dHidden ? tokens : last))),
+          bytes: bytesOf(o.gates, units * (elements + (o.dHidden ? tokens : Math.max(0, last)))),
         };
       },
     }),

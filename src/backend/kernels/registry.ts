@@ -4,13 +4,14 @@ import { attend, attendBackward } from './attention.js';
 import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
 import { copyColumns } from './columns.js';
-import { joinTaps, partTaps, windows, windowSum } from './convolution.js';
+import { carryInputs, joinTaps, partTaps, windows, windowSum } from './convolution.js';
 import { dropRows, dropWeights } from './drop-weights.js';
 import { crf, crfEnds, crfPack, crfTransitions } from './crf.js';
 import { dropout } from './dropout.js';
 import { gatherRows, rowSquares, spreadRows, tokenSum } from './embedding.js';
 import { gruOriginalBackward, gruOriginalForward } from './gru-original.js';
 import { gruBackward, gruForward } from './gru.js';
+import { beginGradient, beginRows } from './initial-state.js';
 import { layerNormBackward, layerNormForward, layerNormGradient } from './layer-norm.js';
 import { softmax } from './loss.js';
 import { lstmBackward, lstmForward } from './lstm.js';
@@ -38,6 +39,8 @@ export const KERNELS: readonly { readonly name: string }[] = [
   rnnBackward,
   rnnReluForward,
   rnnReluBackward,
+  beginRows,
+  beginGradient,
   gatherRows,
   spreadRows,
   tokenSum,
@@ -50,6 +53,7 @@ export const KERNELS: readonly { readonly name: string }[] = [
   attend,
   attendBackward,
   windows,
+  carryInputs,
   windowSum,
   partTaps,
   joinTaps,

@@ -52,8 +52,9 @@ export function referenceForward(cell: Cell, o: ForwardOperands): SequenceCall {
 /** The same backwards; sums' gradients take the place of what forward kept. */
 export function referenceBackward(cell: Cell, o: BackwardOperands): SequenceCall {
   const units = { panels: cell.panels, products: cell.productPanels };
-  return ({ countsStart, steps, row0, unit0, unit1 }, step0, step1) => {
-    for (let t = step1 - 1; t >= step0; t--) {
+  return (share, step0, step1) => {
+    const { countsStart, steps, row0, unit0, unit1 } = share;
+    for (let t = step1 - 1; t >= Math.max(step0, 0); t--) {
       const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
       for (let r = 0; r < o.counts.get(countsStart + t); r++) {
         const row = o.ranked.get(row0 + r);
@@ -83,7 +84,27 @@ export function referenceBackward(cell: Cell, o: BackwardOperands): SequenceCall
         }
       }
     }
+    if (step0 < 0) leaveGradients(o, units, cell.states, share);
   };
+}
+
+/** Leaves the gradients of the states before the first step, when those of the sums of that step are there. */
+export function leaveGradients(
+  o: BackwardOperands,
+  of: { panels: number; products: readonly number[] },
+  states: 1 | 2,
+  { countsStart, steps, row0, unit0, unit1 }: SequenceShare,
+): void {
+  const rows = steps > 0 ? o.counts.get(countsStart) : 0;
+  for (let r = 0; r < rows; r++) {
+    const row = o.ranked.get(row0 + r);
+    for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
+      const dHidden = throughSums(o.gates, o.weights, of, placeAt(o, row, 0), u);
+      const carried = element(o.work.cell, row0 + r, u);
+      setElement(o.dInitial!, row, u, states > 1 ? dHidden : dHidden + carried);
+      if (states > 1) setElement(o.dInitial!, row, o.hidden.shape[0]! * PANEL + u, carried);
+    }
+  }
 }
 
 /** Puts the state before the first step of a share's rows behind the tokens. */

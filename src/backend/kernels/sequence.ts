@@ -19,7 +19,7 @@ export interface SequenceShare {
 
 /**
  * Runs steps [step0, step1), backwards from the last one. Each needs the former step of all units. Step −1 stands for
- * the state before the first one. Where a time step has two halves, of which the second needs the first one of all units, these are
+ * the state before the first one, backwards for its gradient, which is left out where nobody asks for it. Where a time step has two halves, of which the second needs the first one of all units, these are
  * what is counted: 2t and 2t + 1.
  */
 export type SequenceArguments = [share: Readonly<SequenceShare>, step0: number, step1: number];
@@ -70,6 +70,8 @@ export interface BackwardOperands extends SequenceOperands {
   dHidden?: Tensor;
   /** [U, rows, 16]: gradient of the last hidden state of every row, instead */
   dLast?: Tensor;
+  /** [states · U, rows, 16]: where step −1 leaves the gradient of the state before the first step */
+  dInitial?: Tensor;
   /** [2 W U, rows, 16], [2 members, rows, 16] and [U, rows, 16] */
   work: { gates: Tensor; hidden: Tensor; cell: Tensor };
 }

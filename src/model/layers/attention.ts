@@ -102,7 +102,7 @@ export const attention = defineLayer({
               packs: [
                 packWeight(binding, W.name, packed.projection),
                 packWeight(binding, v.name, packed.context),
-                packBias(binding, [b.name], packed.bias),
+                packBias(binding, [b.name], binding.heap.tensor(packed.bias)),
               ],
             };
             if (!dU || !dS) return layer;

@@ -37,12 +37,23 @@ export interface RecurrentParameters {
   hiddenWeight: Parameter;
   inputBias: Parameter;
   hiddenBias: Parameter;
+  /** By state: what rows start from, where that is learned. */
+  initial?: readonly Parameter[];
 }
 
 /** W_hh: the packed blocks of h_{t−1}, and those of what is made of it. */
 export interface PackedHiddenWeight {
   outer: PackedWeight;
   inner?: PackedWeight;
+}
+
+/** Where the initial state is learned. */
+export interface InitialBuffers {
+  /** [16 · panels] of all states, zeros behind the last column of each */
+  packed: BufferSpec;
+  /** [panels, rows, 16]: what each row starts from, and its gradient in training */
+  rows: BufferSpec;
+  gradient?: BufferSpec;
 }
 
 export interface RecurrentBuffers {
@@ -58,7 +69,8 @@ export interface RecurrentBuffers {
   cell?: BufferSpec;
   /** What inner blocks are multiplied with, by token. */
   inner?: BufferSpec;
-  /** By slot. */
+  initial?: InitialBuffers;
+  /** By slot: what is carried; where the initial state is learned, a last panel says of which rows. */
   states: BufferSpec[];
   work: {
     hidden: () => BufferSpec;

@@ -1,5 +1,11 @@
 import { copyColumns } from '../../backend/kernels/columns.js';
-import { joinTaps, partTaps, windows, windowSum } from '../../backend/kernels/convolution.js';
+import {
+  carryInputs,
+  joinTaps,
+  partTaps,
+  windows,
+  windowSum,
+} from '../../backend/kernels/convolution.js';
 import { pack } from '../../backend/kernels/pack.js';
 import { product } from '../../backend/kernels/product.js';
 import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap.js';
@@ -50,6 +56,8 @@ export interface PlannedConvolution {
   /** Of the widest: taps before the token itself, and in all. */
   before: number;
   taps: number;
+  /** By slot: the inputs that rows carry, where they do. */
+  states?: readonly BufferSpec[];
 }
 
 /** Places that go through all kernels while their windows are in the caches. */
@@ -75,7 +83,11 @@ export function bindConvolution(
     following: heap.indices(slotPlan.following),
     numbers: heap.indices(slotPlan.numbers),
   };
-  const look = backend.bind(windows, { input: input.value, windows: seen, near });
+  const carried = bindCarried(binding, planned.states, input.value);
+  const look = backend.bind(windows, {
+    ...{ input: input.value, windows: seen, near },
+    ...(carried && { carried: carried.before }),
+  });
   const bent = bindActivation(binding, activation, out, gradient);
   const bound = branches.map((branch) =>
     bindBranch(binding, planned, branch, { seen, out, gradient }),
@@ -93,6 +105,7 @@ export function bindConvolution(
       for (let place = begin; place < end; place += CHUNK_PLACES) {
         forward(place, Math.min(end, place + CHUNK_PLACES));
       }
+      carried?.carry(...view.rowsOf(part));
       clock.lap('convolution');
     },
   };
@@ -129,6 +142,22 @@ export function bindConvolution(
     },
     weightGradients: bound.flatMap(({ weightGradient }) => weightGradient ?? []),
   };
+}
+
+/** Inputs that rows carry from batch to batch. */
+function bindCarried(
+  { backend, heap, slot, slotPlan }: Binding,
+  states: readonly BufferSpec[] | undefined,
+  input: Tensor,
+): { before: Tensor; carry: RowKernel } | undefined {
+  if (!states) return undefined;
+  const [before, after] = [heap.tensor(states[slot]!), heap.tensor(states[slot ^ 1]!)];
+  const carry = backend.bind(carryInputs, {
+    ...{ input, before, after },
+    rowStart: heap.indices(slotPlan.rowStart),
+    tokenPlaces: heap.indices(slotPlan.tokenPlaces),
+  });
+  return { before, carry };
 }
 
 interface BoundBranch {
@@ -196,7 +225,7 @@ function bindBranch(
     }),
     packs: [
       packTaps(binding, inputs, branch),
-      packBias(binding, [branch.bias.name], branch.packedBias),
+      packBias(binding, [branch.bias.name], heap.tensor(branch.packedBias)),
     ],
   };
 }

@@ -4,7 +4,7 @@ import { activationOption } from '../activation.js';
 import { defineLayer } from '../layer.js';
 import { planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
-import { maxPlaces } from '../sizes.js';
+import { maxPlaces, SLOTS } from '../sizes.js';
 import type { Zod } from '../../zod.js';
 import { bindConvolution, type Branch } from './convolution-layer.js';
 
@@ -37,8 +37,8 @@ export const convolution = defineLayer({
   dropped: true,
   describe({ width, channels, padding, activation }, { width: inputs }, { module, index }) {
     const widths = [width].flat();
-    const before = (tapCount: number): number =>
-      padding === 'causal' ? tapCount - 1 : (tapCount - 1) >> 1;
+    const isCausal = padding === 'causal';
+    const before = (tapCount: number): number => (isCausal ? tapCount - 1 : (tapCount - 1) >> 1);
     const widest = Math.max(...widths);
     const panels = panelsOf(inputs);
     const described = widths.map((tapCount, number) => ({
@@ -60,9 +60,13 @@ export const convolution = defineLayer({
       output: { per: 'token', width: channels * widths.length },
       reads: 'whole',
       parameters: described.flatMap(({ weight, bias: b }) => [weight, b]),
-      carried: [],
-      // Its gradient reads what follows a token, too.
-      reverses: true,
+      // Of a row that may go on, the inputs before its next token, the nearest one first.
+      carried: Array.from({ length: isCausal ? before(widest) : 0 }, (_, depth) => ({
+        ...{ name: `${module}.input_${depth + 1}_before`, width: inputs },
+      })),
+      reverses: !isCausal,
+      // Its gradient reads what follows a token.
+      looksBehind: true,
       gradientInPlace: false,
       meetings: () => 2,
       multiplyAdds: (tokens) =>
@@ -92,8 +96,16 @@ export const convolution = defineLayer({
         const windows = heap.panels(`${module} ${index} windows`, places, seen);
         const dWindows = training ? shared.panels('work windows', places, seen) : undefined;
         const values = heap.panels(`${module} ${index} output`, places, channels * widths.length);
+        const carriedColumns = before(widest) * panels * PANEL;
+        const states =
+          sizes.shape.carries && carriedColumns > 0
+            ? Array.from({ length: SLOTS }, (_, slot) =>
+                heap.panels(`${module} ${index} inputs ${slot}`, sizes.maxRows, carriedColumns),
+              )
+            : undefined;
         return {
           values,
+          ...(states && { states }),
           bind: (binding, input, { gradient }) =>
             bindConvolution(
               binding,
@@ -101,6 +113,7 @@ export const convolution = defineLayer({
                 ...{ branches, channels, inputs, activation, windows, values },
                 ...{ before: before(widest), taps: widest },
                 ...(dWindows && { dWindows: dWindows() }),
+                ...(states && { states }),
               },
               input,
               gradient,

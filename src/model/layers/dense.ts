@@ -104,7 +104,7 @@ export function denseOf(
             }),
             packs: [
               packWeight(binding, weight, packed),
-              packBias(binding, [bias.name], packedBias),
+              packBias(binding, [bias.name], binding.heap.tensor(packedBias)),
             ],
           };
         },

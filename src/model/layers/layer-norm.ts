@@ -105,8 +105,8 @@ export const layerNorm = defineLayer({
                 ],
               }),
               packs: [
-                packBias(binding, [gain.name], packed.gain),
-                packBias(binding, [bias.name], packed.bias),
+                packBias(binding, [gain.name], bound.tensor(packed.gain)),
+                packBias(binding, [bias.name], bound.tensor(packed.bias)),
               ],
             };
           },

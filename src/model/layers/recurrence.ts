@@ -3,7 +3,7 @@ import type { Zod } from '../../zod.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
 import { defineLayer, UnfitInput, type Layer, type LayerKind } from '../layer.js';
 import { planPacked } from '../packed-weight.js';
-import { bias, matrix, uniform } from '../parameters.js';
+import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import type { LayerName } from '../shape.js';
 import type { SharedBuffers } from '../shared-buffers.js';
 import type { Signal } from '../signal.js';
@@ -53,6 +53,12 @@ function recurrentOptions(zod: Zod, own: z.ZodRawShape): z.ZodType<RecurrentOpti
       .describe(
         'Share of the weights from hidden state to hidden state that is dropped in training, drawn once a step (DropConnect).',
       ),
+    initialState: zod
+      .enum(['zeros', 'learned'])
+      .default('zeros')
+      .describe(
+        'What rows start from: zeros, or vectors that are learned, the same for all rows. Rows of a language model that go on where those of the batch before have ended start from what these have left.',
+      ),
   });
   return (
     (shared.extend(own) as unknown as typeof shared)
@@ -76,6 +82,7 @@ interface RecurrentOptions {
   direction: Direction | 'both';
   merge?: Merge | undefined;
   weightDropout: number;
+  initialState: 'zeros' | 'learned';
 }
 
 /**
@@ -119,7 +126,7 @@ export function recurrentLayer<S extends z.ZodRawShape>(definition: {
 
 function describe(
   cell: CellKind,
-  { hiddenSize: hidden, weightDropout }: RecurrentOptions,
+  { hiddenSize: hidden, weightDropout, initialState }: RecurrentOptions,
   direction: Direction,
   input: Signal,
   { module, index }: LayerName,
@@ -140,6 +147,11 @@ function describe(
         gradientKind: { kind: 'same', as: name('bias_ih') } as const,
       }),
     }),
+    ...(initialState === 'learned' && {
+      initial: cell.carries.map((state) =>
+        bias(name(`initial_${state}`), hidden, ZERO, { gradientKind: { kind: 'own' } }),
+      ),
+    }),
   };
   return {
     output: { per: 'token', width: hidden, final: true },
@@ -149,8 +161,13 @@ function describe(
       parameters.hiddenWeight,
       parameters.inputBias,
       parameters.hiddenBias,
+      ...(parameters.initial ?? []),
     ],
-    carried: cell.carries.map((state) => ({ name: `${state}_l${suffix}`, width: hidden })),
+    carried: [
+      ...cell.carries.map((state) => ({ name: `${state}_l${suffix}`, width: hidden })),
+      // Whether there is something: zeros may be a state like others.
+      ...(parameters.initial ? [{ name: `begun_l${suffix}`, width: 1 }] : []),
+    ],
     reverses: direction === 'backwards',
     recurrences: [{ units: panelsOf(hidden), gates: hiddenRows.blocks, meetings: halvesOf(cell) }],
     gradientInPlace: true,
@@ -158,7 +175,16 @@ function describe(
     meetings: (steps) => halvesOf(cell) * steps + 2,
     multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
     plan(heap, sizes, shared) {
-      const buffers = planBuffers(cell, hidden, input, heap, sizes, shared, `${module} ${suffix}`);
+      const buffers = planBuffers(
+        cell,
+        hidden,
+        parameters.initial !== undefined,
+        input,
+        heap,
+        sizes,
+        shared,
+        `${module} ${suffix}`,
+      );
       if (sizes.training && weightDropout > 0) {
         const { name: weight, shape } = parameters.hiddenWeight;
         buffers.droppedWeight = {
@@ -184,6 +210,7 @@ function describe(
 function planBuffers(
   cell: CellKind,
   hidden: number,
+  learnsInitial: boolean,
   input: Signal,
   heap: HeapPlan,
   sizes: NetworkSizes,
@@ -211,8 +238,21 @@ function planBuffers(
     ...(carries.length > 1 && { cell: state('cell') }),
     ...(innerBlocks > 0 && { inner: heap.panels(`${name} inner`, places, hidden) }),
     states: Array.from({ length: SLOTS }, (_, slot) =>
-      heap.panels(`${name} state ${slot}`, maxRows, carries.length * units),
+      heap.panels(
+        `${name} state ${slot}`,
+        maxRows,
+        carries.length * units + (learnsInitial ? 1 : 0),
+      ),
     ),
+    ...(learnsInitial && {
+      initial: {
+        packed: heap.tensor(`packed ${name} initial`, [carries.length * units]),
+        rows: heap.panels(`${name} initial`, maxRows, carries.length * units),
+        ...(training && {
+          gradient: heap.panels(`${name} d initial`, maxRows, carries.length * units),
+        }),
+      },
+    }),
     work: {
       hidden: shared.panels('work hidden', maxRows, Math.max(2 * units, 2 * members * PANEL)),
       cell: shared.panels('work cell', maxRows, units),

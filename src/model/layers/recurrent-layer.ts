@@ -24,6 +24,7 @@ import type { WorkGroup } from '../work/shares.js';
 import { firstPart, teamOf, type Share } from '../work/teams.js';
 import { halvesOf, type PlannedRecurrence } from './cell.js';
 import { bindHiddenPack, inBlocks } from './hidden-weight.js';
+import { bindInitialState } from './initial-state.js';
 
 /** A recurrent layer on one thread: the same for every cell. */
 export class RecurrentLayer implements BoundLayer {
@@ -31,7 +32,7 @@ export class RecurrentLayer implements BoundLayer {
   readonly passes: SequencePasses;
   readonly packs: Pack[];
   readonly weightGradients?: WorkGroup[];
-  readonly prepare?: (part: number) => void;
+  readonly prepare: (part: number) => void;
   readonly distinctGradient?: RowKernel;
 
   readonly #inputPer: Signal['per'];
@@ -41,7 +42,8 @@ export class RecurrentLayer implements BoundLayer {
   /** The products with x_t, by token or by distinct token; and their gradient. */
   readonly #project: RowKernel;
   readonly #forward: SequenceCall;
-  readonly #training: { backward: SequenceCall; dInput: RowKernel | undefined } | undefined;
+  readonly #training:
+    { backward: SequenceCall; dInput: RowKernel | undefined; learnsInitial: boolean } | undefined;
 
   constructor(
     { cell, parameters, buffers, direction, weightDropout, inputPer }: PlannedRecurrence,
@@ -61,6 +63,13 @@ export class RecurrentLayer implements BoundLayer {
     this.#units = panelsOf(hiddenWeight.shape[1]!);
     const stateOut = heap.tensor(buffers.states[slot ^ 1]!);
     const [, rows] = stateOut.shape;
+    const stateIn = sizes.shape.carries ? heap.tensor(buffers.states[slot]!) : undefined;
+    const initial =
+      parameters.initial &&
+      bindInitialState(binding, parameters.initial, buffers.initial!, {
+        ...(stateIn && { stateIn }),
+        stateOut,
+      });
     this.output = { value: hidden, final: stateOut.hi(this.#units, rows!, PANEL) };
 
     // What is left of it in training, all of it elsewhere.
@@ -98,7 +107,7 @@ export class RecurrentLayer implements BoundLayer {
       ...(projected && {
         projected: { product: projected, rows: heap.indices(slotPlan.distinctOf) },
       }),
-      ...(sizes.shape.carries && { stateIn: heap.tensor(buffers.states[slot]!) }),
+      ...((initial?.rows ?? stateIn) && { stateIn: initial?.rows ?? stateIn! }),
       stateOut,
     });
     this.passes = {
@@ -106,13 +115,13 @@ export class RecurrentLayer implements BoundLayer {
       forward: (part) => this.#runForward(part),
       backward: (part) => this.#runBackward(part),
     };
-    if (byDistinct) {
-      this.prepare = (part) => {
-        const [begin, end] = view.share(view.distinct(), part);
-        this.#project(begin, end);
-        clock.lap('input product');
-      };
-    }
+    this.prepare = (part) => {
+      initial?.begin(part);
+      if (!byDistinct) return;
+      const [begin, end] = view.share(view.distinct(), part);
+      this.#project(begin, end);
+      clock.lap('input product');
+    };
     this.packs = [
       packWeight(binding, inputWeight.name, buffers.inputWeight),
       {
@@ -128,7 +137,8 @@ export class RecurrentLayer implements BoundLayer {
           ),
         },
       },
-      packBias(binding, [inputBias.name, hiddenBias.name], buffers.bias),
+      packBias(binding, [inputBias.name, hiddenBias.name], heap.tensor(buffers.bias)),
+      ...(initial?.packs ?? []),
     ];
     if (!binding.training) return;
 
@@ -148,8 +158,10 @@ export class RecurrentLayer implements BoundLayer {
         ...innerWith(packed.inner?.backward),
         ...(dHidden && { dHidden }),
         ...(dLast && { dLast }),
+        ...(initial?.gradient && { dInitial: initial.gradient }),
       }),
       dInput,
+      learnsInitial: initial !== undefined,
     };
     if (byDistinct && dInput) {
       this.distinctGradient = (row0, row1) => {
@@ -184,7 +196,7 @@ export class RecurrentLayer implements BoundLayer {
     if (drawn) {
       const { prepare } = this;
       this.prepare = (part) => {
-        prepare?.(part);
+        prepare(part);
         drawn.draw(...view.share(hiddenWeight.units, part));
         clock.lap('dropout');
       };
@@ -228,6 +240,7 @@ export class RecurrentLayer implements BoundLayer {
           dInputWeight(from, to);
         },
       ),
+      ...(initial?.weightGradients ?? []),
     ];
   }
 
@@ -253,17 +266,19 @@ export class RecurrentLayer implements BoundLayer {
 
   *#runBackward(part: number): Share {
     const { clock, view } = this.binding;
-    const { backward, dInput } = this.#training!;
+    const { backward, dInput, learnsInitial } = this.#training!;
+    // What comes before the first step.
+    const first = learnsInitial ? -1 : 0;
     const share = this.#shareOf(part);
     if (share.isTeam) {
       yield* meet(this.binding, part);
-      for (let t = this.#halves * share.steps - 1; t >= 0; t--) {
+      for (let t = this.#halves * share.steps - 1; t >= first; t--) {
         backward(share, t, t + 1);
         clock.lap('recurrence');
-        yield* meet(this.binding, part);
+        if (t >= 0) yield* meet(this.binding, part);
       }
     } else {
-      backward(share, 0, this.#halves * share.steps);
+      backward(share, first, this.#halves * share.steps);
       clock.lap('recurrence');
     }
     if (this.#inputPer !== 'distinct' && dInput) {
