@@ -29,7 +29,7 @@ function findRoot(): string {
   const own = url === undefined ? '' : fileURLToPath(url);
   const place =
     /^(.*?)(?:[\\/]dist)?[\\/]src[\\/]package-root\.[jt]s$/.exec(own) ??
-    /^(.*)[\\/]dist[\\/]workers[\\/].*\.js$/.exec(own);
+    /^(.*)[\\/]dist[\\/](?:src|workers|parts)[\\/].*\.js$/.exec(own);
   if (place && existsSync(path.join(place[1]!, 'bin/lockstep.js'))) return place[1]!;
   throw new UserError(
     'lockstep cannot be bundled, since its threads and kernels are files of its own: ' +

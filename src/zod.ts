@@ -1,7 +1,20 @@
-import type { z } from 'zod';
+import * as z from 'zod';
 
 /**
- * The library that schemas are made with. Kinds in registries are given it when somebody asks for their schema: threads that
- * compute never do, and loading it would take them as long as all the rest.
+ * What the options of kinds in registries are written with. They are given it when somebody asks for their schema: threads that
+ * compute never do, and loading the library would take them as long as all the rest. Not the whole library, of which a
+ * bundle would then have to hold everything.
  */
-export type Zod = typeof z;
+export const zod = {
+  array: z.array,
+  boolean: z.boolean,
+  enum: z.enum,
+  int: z.int,
+  literal: z.literal,
+  number: z.number,
+  strictObject: z.strictObject,
+  string: z.string,
+  union: z.union,
+};
+
+export type Zod = typeof zod;

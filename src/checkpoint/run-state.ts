@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { averagingSchema, optimizerSchema } from '../config/optimizer-schema.js';
 import { UserError } from '../errors.js';
 import { adviceSchema } from '../optimizers/evaluations.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type FeatureVocabulary, featureVocabularySchema } from '../data/features/features.js';
 import { tokenizerFromJson } from '../data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../data/tokenizers/serialized.js';

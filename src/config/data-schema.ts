@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { tokenizerSchema } from '../data/tokenizers/options.js';
 
 /** What a config says of its data: files, columns, tokenizer and how rows are chosen. */

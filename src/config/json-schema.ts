@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { otherWords } from './model-schema.js';
 import { configSchema } from './schema.js';
 

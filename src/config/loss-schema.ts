@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { float32 } from '../tensor/float32.js';
 
 /** What a config says of the loss. */

@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { zod } from '../zod.js';
 import { featureSchema } from '../data/features/options.js';
 import { CELLS, layerKind, LAYERS } from '../model/layers/registry.js';
 import { RESIDUAL, type StackLayer } from '../model/stack-layers.js';
@@ -27,7 +28,7 @@ export const otherWords = new WeakMap<object, Record<string, object>>();
 
 /** A layer of a kind: its options, checked key by key, and then by what its own schema makes of them together. */
 function layerVariant(kind: string) {
-  const options = layerKind(kind).options(z);
+  const options = layerKind(kind).options(zod);
   // Optional on the inside, or the union would not find this variant without its kind.
   const literal = kind === USUAL_LAYER ? z.literal(kind).optional().default(kind) : z.literal(kind);
   const keys = z.strictObject({ kind: literal, ...keysOf(options).shape });
@@ -87,7 +88,7 @@ const poolingsSchema = z
     error: 'expected every kind once at most',
   });
 
-const embeddingOptions = layerKind('embedding').options(z);
+const embeddingOptions = layerKind('embedding').options(zod);
 const embeddingSchema = z
   .union([keysOf(embeddingOptions).shape['width'] as z.ZodNumber, keysOf(embeddingOptions)])
   .transform((given) => {

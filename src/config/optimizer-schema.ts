@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { zod } from '../zod.js';
 import { averagings } from '../optimizers/averaging.js';
 import type { OptimizerKind } from '../optimizers/optimizer.js';
 import { optimizers } from '../optimizers/registry.js';
@@ -54,7 +55,7 @@ function optimizerVariant<Key extends z.core.$ZodType, Shape extends z.core.$Zod
     kind,
     learningRate: float32(z.number().positive().max(10)).default(learningRate),
     schedule: scheduleSchema.prefault({}),
-    ...options(z).shape,
+    ...options(zod).shape,
   });
 }
 

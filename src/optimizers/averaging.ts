@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { zod } from '../zod.js';
 import { decay } from './options.js';
 
 /** Averages of weights over the steps: what is evaluated and used, while training goes on with the weights themselves. */
@@ -7,7 +8,7 @@ export const averagings = {
   /** The exponential moving average, as torch.optim.swa_utils has it. */
   ema: z.strictObject({
     kind: z.literal('ema'),
-    decay: decay(z, 0.999, 'Share of the average that is kept in each step.'),
+    decay: decay(zod, 0.999, 'Share of the average that is kept in each step.'),
   }),
   /** The mean of all weights from a step on that validation chooses (NT-ASGD: Merity et al. 2017), formed as torch.optim.ASGD forms it. */
   'nt-asgd': z.strictObject({

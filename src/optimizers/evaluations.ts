@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { triggerSchema, watchTrigger, type AveragingConfig } from './averaging.js';
 import { plateauSchema } from './plateau.js';
 import { scheduleKind } from './schedules.js';

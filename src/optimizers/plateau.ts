@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Falls of the learning rate on a plateau of the validation loss, as torch.optim.lr_scheduler.ReduceLROnPlateau has them. */
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Plateau } from './plateau.js';
 
 /** When an update takes place: what its learning rate may follow from, so that a resumed run goes on as if it had never stopped. */

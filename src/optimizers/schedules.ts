@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { plateauOptions, rateAfterFalls, watchPlateau } from './plateau.js';
 import { defineSchedule, type Moment, type ScheduleKind } from './schedule.js';
 

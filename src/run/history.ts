@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { seal, unseal } from '../data/store/sealed-json.js';
 import type { ConfigChange } from './config-changes.js';
 

@@ -7,7 +7,8 @@ import { UserError } from '../errors.js';
 export function asStaleBuild(error: unknown): UserError | undefined {
   // Not by the code: errors lose it on their way between threads.
   const message = error instanceof Error ? error.message : '';
-  if (!/^Cannot find module '[^']*[\\/]dist[\\/](src|workers)[\\/]/.test(message)) return undefined;
+  if (!/^Cannot find module '[^']*[\\/]dist[\\/](src|workers|parts)[\\/]/.test(message))
+    return undefined;
   return new UserError(
     'lockstep is not built whole, or was updated since: run `node scripts/setup.js` in its folder, or install the package anew.',
     { cause: error },

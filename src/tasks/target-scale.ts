@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What numbers are standardised by before a network learns them: mean and deviation of those of the training split. */
 export interface TargetScale {

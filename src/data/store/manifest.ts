@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { targetScaleSchema } from '../../tasks/target-scale.js';
 import { featureVocabularySchema } from '../features/features.js';
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { alphabet, bytesOfToken } from './bpe-alphabet.js';
 import { BpeModel } from './bpe-model.js';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a config says of its tokenizer, a schema a kind. */
 

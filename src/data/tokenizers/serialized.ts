@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Tokenizers as JSON, in the manifest of a token store and in a run's directory. */
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * What is kept as JSON of the first stage's work. (Apart from the code that workers run, which start
