@@ -14,6 +14,17 @@
   X(rnn_backward)          \
   X(rnn_relu_forward)      \
   X(rnn_relu_backward)     \
+  X(lstm_norm_forward)     \
+  X(lstm_norm_backward)    \
+  X(gru_norm_forward)      \
+  X(gru_norm_backward)     \
+  X(rnn_norm_forward)      \
+  X(rnn_norm_backward)     \
+  X(rnn_relu_norm_forward) \
+  X(rnn_relu_norm_backward) \
+  X(gate_norm_forward)     \
+  X(gate_norm_backward)    \
+  X(gate_norm_gradient)    \
   X(begin_rows)            \
   X(begin_gradient)        \
   X(gather_rows)           \

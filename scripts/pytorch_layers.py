@@ -47,18 +47,54 @@ class Network:
         bias = self.parameter(f"{name['module']}.bias", x.shape[1])
         return F.layer_norm(x, (x.shape[1],), gain, bias, options["epsilon"])
 
-    def recurrent(self, module, x, name):
+    def recurrent(self, module, x, name, options, states=("hidden",)):
         module = module.double()
-        weights = {key: self.parameter(f"{name['module']}.{key[:-1]}{name['index']}", *value.shape)
-                   for key, value in module.named_parameters()}
-        return functional_call(module, weights, (x,))[0]
+        own = lambda what, *shape: self.parameter(f"{name['module']}.{what}_l{name['index']}", *shape)
+        weights = {key: own(key[:-3], *value.shape) for key, value in module.named_parameters()}
+        hidden = options["hiddenSize"]
+        learned = options.get("initialState") == "learned"
+        initial = [own(f"initial_{state}", hidden) if learned else torch.zeros(hidden, dtype=torch.float64)
+                   for state in states]
+        if options.get("layerNorm"):
+            return self.normalised(module, x, [weights[f"{key}_l0"] for key in ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]],
+                                   own, initial)
+        given = [state.unsqueeze(0) for state in initial]
+        return functional_call(module, weights, (x, given[0] if len(given) == 1 else tuple(given)))[0]
+
+    def normalised(self, module, x, weights, own, initial):
+        """Ba et al. 2016, in single operations."""
+        weight_ih, weight_hh, bias_ih, bias_hh = weights
+        rows, width = len(bias_ih), len(initial[0])
+        gain_ih, gain_hh = own("gain_ih", rows), own("gain_hh", rows)
+        state = list(initial)
+        outputs = []
+        for token in x:
+            below = F.layer_norm(weight_ih @ token, (rows,), gain_ih, bias_ih, 1e-5)
+            before = F.layer_norm(weight_hh @ state[0], (rows,), gain_hh, bias_hh, 1e-5)
+            if isinstance(module, nn.LSTM):
+                i, f, g, o = (below + before).chunk(4)
+                cell = torch.sigmoid(f) * state[1] + torch.sigmoid(i) * torch.tanh(g)
+                shown = F.layer_norm(cell, (width,), own("gain_cell", width), own("bias_cell", width), 1e-5)
+                state = [torch.sigmoid(o) * torch.tanh(shown), cell]
+            elif isinstance(module, nn.GRU):
+                (r, z, n), (r_before, z_before, n_before) = below.chunk(3), before.chunk(3)
+                update = torch.sigmoid(z + z_before)
+                candidate = torch.tanh(n + torch.sigmoid(r + r_before) * n_before)
+                state = [(1 - update) * candidate + update * state[0]]
+            else:
+                state = [torch.relu(below + before) if module.nonlinearity == "relu" else torch.tanh(below + before)]
+            outputs.append(state[0])
+        return torch.stack(outputs)
 
     def lstm(self, x, name, options):
-        return self.recurrent(nn.LSTM(x.shape[1], options["hiddenSize"]), x, name)
+        return self.recurrent(nn.LSTM(x.shape[1], options["hiddenSize"]), x, name, options, ("hidden", "cell"))
+
+    def gru(self, x, name, options):
+        return self.recurrent(nn.GRU(x.shape[1], options["hiddenSize"]), x, name, options)
 
     def rnn(self, x, name, options):
         activation = options.get("activation", "tanh")
-        return self.recurrent(nn.RNN(x.shape[1], options["hiddenSize"], nonlinearity=activation), x, name)
+        return self.recurrent(nn.RNN(x.shape[1], options["hiddenSize"], nonlinearity=activation), x, name, options)
 
     def last(self, x, name, options):
         return x[-1:]
@@ -90,3 +126,8 @@ os.makedirs(FOLDER, exist_ok=True)
 EMBEDDING, LSTM = ("embedding", {"width": 3}), ("lstm", {"hiddenSize": 4})
 write("layer-norm", 1, EMBEDDING, LSTM, ("layer-norm", {"epsilon": 1e-5}), LSTM)
 write("rnn-relu", 2, EMBEDDING, ("rnn", {"hiddenSize": 5, "activation": "relu"}))
+write("initial-state", 3, EMBEDDING, ("lstm", {"hiddenSize": 4, "initialState": "learned"}),
+      ("gru", {"hiddenSize": 3, "initialState": "learned"}), ("rnn", {"hiddenSize": 3, "initialState": "learned"}))
+for seed, (cell, options) in enumerate([("lstm", {}), ("gru", {}), ("rnn", {}), ("rnn", {"activation": "relu"})]):
+    layer = (cell, {"hiddenSize": 4, "layerNorm": True, **options})
+    write("-".join([cell, *options.values(), "layer-norm"]), 4 + seed, EMBEDDING, layer, layer)

@@ -1,11 +1,13 @@
 import { gruOriginalBackward, gruOriginalForward } from '../../src/backend/kernels/gru-original.js';
-import { gruBackward, gruForward } from '../../src/backend/kernels/gru.js';
-import { lstmBackward, lstmForward } from '../../src/backend/kernels/lstm.js';
+import { gruBackward, gruForward, gruNorm } from '../../src/backend/kernels/gru.js';
+import { lstmBackward, lstmForward, lstmNorm } from '../../src/backend/kernels/lstm.js';
 import {
   rnnBackward,
   rnnForward,
+  rnnNorm,
   rnnReluBackward,
   rnnReluForward,
+  rnnReluNorm,
 } from '../../src/backend/kernels/rnn.js';
 import type {
   SequenceCall,
@@ -29,6 +31,8 @@ interface Kind {
   signed: number[];
   /** Whether steps have two halves, the second with a product of its own. */
   halves?: true;
+  /** Of cells with layer normalization: parts of a step, of which the third is that of the cell state; and panels with a product. */
+  norm?: { parts: number; productPanels: number[] };
 }
 
 const lstm: Kind = {
@@ -56,6 +60,22 @@ const rnnRelu: Kind = {
   ...rnn,
   ...{ name: 'rnn with relu', forward: rnnReluForward, backward: rnnReluBackward },
 };
+
+/** Errors of values that few units share alike are amplified: by 1 / √ε at most, where they are all the same. */
+const NORM_EPSILON = 0.01;
+const lstmNormed: Kind = {
+  ...{ ...lstm, name: 'normalised lstm', ...lstmNorm },
+  norm: { parts: 3, productPanels: [0, 1, 2, 3] },
+};
+const gruNormed: Kind = {
+  ...{ ...gru, name: 'normalised gru', ...gruNorm },
+  norm: { parts: 2, productPanels: [0, 1, 3] },
+};
+const rnnNormed: Kind = {
+  ...{ ...rnn, name: 'normalised rnn', ...rnnNorm },
+  norm: { parts: 2, productPanels: [0] },
+};
+const rnnReluNormed: Kind = { ...rnnNormed, name: 'normalised rnn with relu', ...rnnReluNorm };
 
 /** Rows by their lengths, and the stretches of rows that are computed together. */
 interface Batch {
@@ -151,7 +171,7 @@ function layOut(
   };
   // Who computes which rows is no result, and work buffers mean nothing afterwards.
   for (const name of ['ranked', 'counts', 'places']) bench.allow(name, Infinity);
-  const halves = kind.halves ? 2 : 1;
+  const halves = kind.norm?.parts ?? (kind.halves ? 2 : 1);
   /** Step t of all units, or a half of one. */
   const step = (call: SequenceCall, share: SequenceShare, t: number): void => {
     for (let member = 0; member < members; member++) {
@@ -175,6 +195,57 @@ function layOut(
       }
     },
     tokens,
+  };
+}
+
+/** What layer normalization adds to a layer's buffers; backwards what forwards has left there. */
+function normOf(
+  bench: Workbench,
+  kind: Kind,
+  hidden: number,
+  tokens: number,
+  passes: 'forwards' | 'backwards',
+): Pick<SequenceOperands, 'norm'> {
+  if (!kind.norm) return {};
+  const { parts, productPanels } = kind.norm;
+  const units = panelsOf(hidden);
+  const columns = kind.panels * units * PANEL;
+  const counted = (column: number): boolean =>
+    isUnit(column, hidden, kind.panels) &&
+    productPanels.includes(Math.floor(column / PANEL) % kind.panels);
+  const only =
+    (fill: Fill): Fill =>
+    (row, column) =>
+      counted(column) ? fill(row, column) : 0;
+  const backwards = passes === 'backwards';
+  const vector = (name: string, length: number, fill: Fill) =>
+    bench.tensor(name, [length], (column) => fill(0, column));
+  const raw = bench.panels('raw', tokens, columns, backwards ? only(uniform(1, 8)) : undefined);
+  const gain = vector(
+    'gain',
+    columns,
+    only((row, column) => 1 + uniform(0.5, 9)(row, column)),
+  );
+  // Of the columns that count what has been found forwards: small means, and scales about 1.
+  const statistics = bench.tensor(
+    'statistics',
+    [2 * (parts - 1), tokens],
+    backwards ? (of, token) => (of % 2) + uniform(0.3, 10)(of, token) : undefined,
+  );
+  const inUnits: Fill = (_, column) => (column < hidden ? 1 + uniform(0.5, 11)(0, column) : 0);
+  const state = parts === 3 && {
+    gain: vector('state gain', units * PANEL, inUnits),
+    bias: vector('state bias', units * PANEL, inUnits),
+  };
+  return {
+    norm: {
+      ...{ raw, gain, statistics, hiddenSize: hidden, epsilon: NORM_EPSILON },
+      ...(state && { state }),
+      ...(backwards && {
+        dRaw: bench.panels('d raw', tokens, columns),
+        ...(state && { dState: bench.panels('d state', tokens, hidden) }),
+      }),
+    },
   };
 }
 
@@ -239,8 +310,10 @@ function forwardCase(
       for (const buffer of ['gates', 'hidden', 'state out', ...(kind.halves ? ['inner'] : [])])
         bench.allow(buffer, tolerance);
       if (kind.states > 1) bench.allow('cell', tolerance);
+      const norm = normOf(bench, kind, hidden, tokens, 'forwards');
+      if (kind.norm) for (const name of ['raw', 'statistics']) bench.allow(name, 20 * tolerance);
       const call = bench.backend.bind(kind.forward, {
-        ...sequence,
+        ...{ ...sequence, ...norm },
         ...(projected && { projected: { product, rows: rowsOfTokens } }),
         ...(carried && { stateIn }),
         stateOut,
@@ -291,8 +364,13 @@ function backwardCase(
       bench.allow('gates', tolerance);
       const dInitial = bench.panels('d initial', rows, kind.states * units * PANEL);
       bench.allow('d initial', tolerance);
+      const norm = normOf(bench, kind, hidden, tokens, 'backwards');
+      if (kind.norm) {
+        bench.allow('d raw', tolerance);
+        if (kind.norm.parts === 3) bench.allow('d state', tolerance);
+      }
       const call = bench.backend.bind(kind.backward, {
-        ...sequence,
+        ...{ ...sequence, ...norm },
         ...(from === 'above' ? { dHidden } : { dLast }),
         ...(toInitial && { dInitial }),
         work: workOf(bench, rows, {
@@ -307,7 +385,8 @@ function backwardCase(
 }
 
 const widths = [7, 16, 20, 33, 64];
-describe.each([lstm, gru, gruOriginal, rnn, rnnRelu])('$name', (kind) => {
+const normed = [lstmNormed, gruNormed, rnnNormed, rnnReluNormed];
+describe.each([lstm, gru, gruOriginal, rnn, rnnRelu, ...normed])('$name', (kind) => {
   describeContract('recurrence', [
     ...widths.flatMap((hidden) => [
       forwardCase(kind, 'ragged', hidden, ragged, { carried: true }),

@@ -60,6 +60,15 @@ describe('an embedding whose weight the head shares', () => {
 });
 
 describe('a stack of layers', () => {
+  it('has no layer normalization in a cell that cannot have it', () => {
+    const gru = (reset: string): string =>
+      `{ layers: [{ kind: gru, hiddenSize: 4, reset: ${reset}, layerNorm: true }] }`;
+    expect(graphOf(parse(gru('after')))).toContain('gru 0');
+    expect(() => parse(gru('before'))).toThrow(
+      'model.layers.0: expected layerNorm: false, since this gru multiplies the recurrent weights with what its gates make of the hidden state',
+    );
+  });
+
   it('of a language model has convolutions that see what is before a token alone', () => {
     const model = (padding: string): string =>
       `{ layers: [{ kind: convolution, width: 3, channels: 4, padding: ${padding} }] }`;

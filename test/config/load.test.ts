@@ -359,7 +359,10 @@ describe('the resolved config', () => {
     const layers = (text: string) =>
       parseConfig(`${minimal}model: { layers: [${text}] }\n`, 'x.yaml').model.layers;
     const both = '{ hiddenSize: 4, direction: both }';
-    const usual = { kind: 'lstm', hiddenSize: 4, weightDropout: 0, initialState: 'zeros' };
+    const usual = {
+      ...{ kind: 'lstm', hiddenSize: 4, weightDropout: 0 },
+      ...{ layerNorm: false, initialState: 'zeros' },
+    };
     expect(layers(`{ hiddenSize: 4 }, ${both}`)).toEqual([
       { ...usual, direction: 'forwards', forgetBias: 1 },
       { ...usual, direction: 'both', merge: 'concatenate', forgetBias: 1 },

@@ -401,9 +401,18 @@ export function diceOf(seed: number): (below: number) => number {
   };
 }
 
-/** Whether all values follow the parameters smoothly: where one has a kink, rounding decides which slope it has. */
+/**
+ * Whether all values follow the parameters smoothly: where one has a kink, rounding decides which slope it has, and where few units
+ * are normalised that are nearly the same, all but.
+ */
 export function isSmooth({ shape }: Case): boolean {
-  return !/"(?:relu|absolute)"/.test(JSON.stringify(shape));
+  return (
+    !/"(?:relu|absolute)"/.test(JSON.stringify(shape)) &&
+    shape.layers.every(({ options }) => {
+      const { layerNorm = false, hiddenSize = 0 } = options as Record<string, unknown>;
+      return layerNorm === false || Number(hiddenSize) >= 8;
+    })
+  );
 }
 
 /** A network in one line, for messages. */

@@ -122,6 +122,14 @@ describe.each(CELLS)('every gradient agrees with finite differences in float64, 
     compareGradients(languageModel(cell, dropout), texts),
   );
 
+  it('of cells with layer normalization, read from both ends', () => {
+    const normed = [5, 17].map((hiddenSize) => ({
+      ...{ kind: cell, hiddenSize, layerNorm: true, direction: 'both', initialState: 'learned' },
+    }));
+    const given = { ...stack(cell, [], 0), layers: normed };
+    return compareGradients(describeStack({ ...given, predicts: 'row', outputs: 3 }), [mails]);
+  });
+
   const learned = [7, 6].map((hiddenSize) => ({
     ...{ kind: cell, hiddenSize, initialState: 'learned', direction: 'both' },
   }));

@@ -1,4 +1,5 @@
 import { sigmoid } from './operands.js';
+import { normedKernels } from './normed-cell.js';
 import { backwardKernel, forwardKernel } from './recurrence.js';
 import type { RowMap } from './rows.js';
 import type { Cell } from './sequence.js';
@@ -33,3 +34,6 @@ const gru: Cell = {
 
 export const gruForward = forwardKernel(gru);
 export const gruBackward = backwardKernel(gru);
+
+/** With layer normalization. */
+export const gruNorm = normedKernels(gru);

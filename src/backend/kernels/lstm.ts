@@ -1,4 +1,5 @@
 import { sigmoid } from './operands.js';
+import { normedKernels } from './normed-cell.js';
 import { backwardKernel, forwardKernel } from './recurrence.js';
 import type { RowMap } from './rows.js';
 import type { Cell } from './sequence.js';
@@ -36,3 +37,31 @@ const lstm: Cell = {
 /** Expects cell states, as the hidden ones. */
 export const lstmForward = forwardKernel(lstm);
 export const lstmBackward = backwardKernel(lstm);
+
+/** With layer normalization, of the cell state, too. */
+export const lstmNorm = normedKernels({
+  ...lstm,
+  state: {
+    show: (kept, y) => kept[3]! * Math.tanh(y),
+    hide(kept, dHidden, y) {
+      const [i, f, g, o] = kept as [number, number, number, number];
+      const shown = Math.tanh(y);
+      return {
+        dy: dHidden * o * (1 - shown * shown),
+        kept: [i, f, g, dHidden * shown * o * (1 - o)],
+      };
+    },
+    backward(kept, dCell, previousCell) {
+      const [i, f, g, dOutput] = kept as [number, number, number, number];
+      return {
+        gradients: [
+          dCell * g * i * (1 - i),
+          dCell * previousCell * f * (1 - f),
+          dCell * i * (1 - g * g),
+          dOutput,
+        ],
+        carried: dCell * f,
+      };
+    },
+  },
+});

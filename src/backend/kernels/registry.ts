@@ -8,13 +8,14 @@ import { carryInputs, joinTaps, partTaps, windows, windowSum } from './convoluti
 import { dropRows, dropWeights } from './drop-weights.js';
 import { crf, crfEnds, crfPack, crfTransitions } from './crf.js';
 import { dropout } from './dropout.js';
+import { gateNormBackward, gateNormForward, gateNormGradient } from './gate-norm.js';
 import { gatherRows, rowSquares, spreadRows, tokenSum } from './embedding.js';
 import { gruOriginalBackward, gruOriginalForward } from './gru-original.js';
-import { gruBackward, gruForward } from './gru.js';
+import { gruBackward, gruForward, gruNorm } from './gru.js';
 import { beginGradient, beginRows } from './initial-state.js';
 import { layerNormBackward, layerNormForward, layerNormGradient } from './layer-norm.js';
 import { softmax } from './loss.js';
-import { lstmBackward, lstmForward } from './lstm.js';
+import { lstmBackward, lstmForward, lstmNorm } from './lstm.js';
 import { momentum } from './momentum.js';
 import { pack, packBias } from './pack.js';
 import { pool, unpool } from './pool.js';
@@ -22,7 +23,14 @@ import { evaluate, peak } from './probe.js';
 import { product } from './product.js';
 import { regression } from './regression.js';
 import { rmsprop, rmspropCentered, rmspropCenteredMomentum, rmspropMomentum } from './rmsprop.js';
-import { rnnBackward, rnnForward, rnnReluBackward, rnnReluForward } from './rnn.js';
+import {
+  rnnBackward,
+  rnnForward,
+  rnnNorm,
+  rnnReluBackward,
+  rnnReluForward,
+  rnnReluNorm,
+} from './rnn.js';
 import { sgd } from './sgd.js';
 import { weightGradient } from './weight-gradient.js';
 
@@ -39,6 +47,17 @@ export const KERNELS: readonly { readonly name: string }[] = [
   rnnBackward,
   rnnReluForward,
   rnnReluBackward,
+  lstmNorm.forward,
+  lstmNorm.backward,
+  gruNorm.forward,
+  gruNorm.backward,
+  rnnNorm.forward,
+  rnnNorm.backward,
+  rnnReluNorm.forward,
+  rnnReluNorm.backward,
+  gateNormForward,
+  gateNormBackward,
+  gateNormGradient,
   beginRows,
   beginGradient,
   gatherRows,

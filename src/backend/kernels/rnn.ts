@@ -1,3 +1,4 @@
+import { normedKernels } from './normed-cell.js';
 import { backwardKernel, forwardKernel } from './recurrence.js';
 import type { Cell } from './sequence.js';
 
@@ -29,3 +30,7 @@ export const rnnForward = forwardKernel(rnn);
 export const rnnBackward = backwardKernel(rnn);
 export const rnnReluForward = forwardKernel(rnnRelu);
 export const rnnReluBackward = backwardKernel(rnnRelu);
+
+/** With layer normalization. */
+export const rnnNorm = normedKernels(rnn);
+export const rnnReluNorm = normedKernels(rnnRelu);

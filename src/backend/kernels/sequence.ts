@@ -51,6 +51,25 @@ export interface SequenceOperands {
    * as the others.
    */
   inner?: { values: Tensor; weights: Tensor };
+  /** Of cells with layer normalization. */
+  norm?: CellNormOperands;
+}
+
+/** Layer normalization of what comes from h_{t−1}, and of a cell state before it shows. */
+export interface CellNormOperands {
+  /** [P U, places, 16]: the products with h_{t−1}, in the panels of the sums that they are added to; and backwards their gradient */
+  raw: Tensor;
+  dRaw?: Tensor;
+  /** [16 P U] */
+  gain: Tensor;
+  /** [16 U] each, where the cell state is normalised; and backwards the gradient of what they give, [U, places, 16] */
+  state?: { gain: Tensor; bias: Tensor };
+  dState?: Tensor;
+  /** [2, places]: of the products of every token the mean, and what distances from it are multiplied by; [4, places] with those of its cell state */
+  statistics: Tensor;
+  hiddenSize: number;
+  /** Added to mean squares. */
+  epsilon: number;
 }
 
 export interface ForwardOperands extends SequenceOperands {
@@ -84,8 +103,8 @@ export interface CellKernels {
   /** Panels of W_hh for each 16 units, those of inner weights included. */
   products: number;
   states: 1 | 2;
-  /** Of a time step. */
-  halves: 1 | 2;
+  /** Of a time step: parts between which a team meets. */
+  halves: number;
 }
 
 /** What tells one kind of recurrent layer from others; as its C source says it. */

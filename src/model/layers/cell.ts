@@ -27,6 +27,12 @@ export interface CellKind {
   hiddenBias: Initial;
   forward: Kernel<ForwardOperands, SequenceArguments>;
   backward: Kernel<BackwardOperands, SequenceArguments>;
+  /** In place of these the kernels with layer normalization, for cells that may have it; whether their cell state has it, too. */
+  normed?: {
+    forward: Kernel<ForwardOperands, SequenceArguments>;
+    backward: Kernel<BackwardOperands, SequenceArguments>;
+    state: boolean;
+  };
 }
 
 /** From which end rows are read. */
@@ -39,6 +45,31 @@ export interface RecurrentParameters {
   hiddenBias: Parameter;
   /** By state: what rows start from, where that is learned. */
   initial?: readonly Parameter[];
+  norm?: NormParameters;
+}
+
+/** Of layer normalization: what normalised values are multiplied by; and of the cell state what is added to them. */
+export interface NormParameters {
+  inputGain: Parameter;
+  hiddenGain: Parameter;
+  state?: { gain: Parameter; bias: Parameter };
+}
+
+export interface NormBuffers {
+  /** [P U, rows of the input, 16]: the products with x_t as they are, and of every row mean and scale */
+  input: BufferSpec;
+  inputStatistics: BufferSpec;
+  /** [P U, places, 16]: those with h_{t−1}, in the panels of the sums that they are added to */
+  hidden: BufferSpec;
+  /** [2, places], or [4, places] with those of the cell state */
+  statistics: BufferSpec;
+  packed: {
+    inputGain: BufferSpec;
+    hiddenGain: BufferSpec;
+    state?: { gain: BufferSpec; bias: BufferSpec };
+  };
+  /** Gradients by place, in training. */
+  gradients?: { input: BufferSpec; hidden: BufferSpec; state?: BufferSpec };
 }
 
 /** W_hh: the packed blocks of h_{t−1}, and those of what is made of it. */
@@ -70,6 +101,7 @@ export interface RecurrentBuffers {
   /** What inner blocks are multiplied with, by token. */
   inner?: BufferSpec;
   initial?: InitialBuffers;
+  norm?: NormBuffers;
   /** By slot: what is carried; where the initial state is learned, a last panel says of which rows. */
   states: BufferSpec[];
   work: {
@@ -91,7 +123,8 @@ export interface PlannedRecurrence {
   inputPer: Signal['per'];
 }
 
-/** Halves of a time step of a cell, or the step as a whole. */
-export function halvesOf({ innerBlocks = 0 }: CellKind): number {
+/** Parts of a time step between which a team meets: two where there are two products, one behind the other. */
+export function partsOf({ innerBlocks = 0, normed }: CellKind, isNormed: boolean): number {
+  if (isNormed) return normed!.state ? 3 : 2;
   return innerBlocks > 0 ? 2 : 1;
 }

@@ -8,6 +8,7 @@ import {
   GRU_INPUT_ROWS,
   gruBackward,
   gruForward,
+  gruNorm,
 } from '../../backend/kernels/gru.js';
 import { ZERO } from '../parameters.js';
 import { recurrentLayer } from './recurrence.js';
@@ -18,6 +19,7 @@ const cells = {
     hiddenRows: GRU_HIDDEN_ROWS,
     forward: gruForward,
     backward: gruBackward,
+    normed: { ...gruNorm, state: false },
   },
   before: {
     inputRows: GRU_ORIGINAL_ROWS,

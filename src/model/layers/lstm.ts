@@ -1,4 +1,4 @@
-import { LSTM_ROWS, lstmBackward, lstmForward } from '../../backend/kernels/lstm.js';
+import { LSTM_ROWS, lstmBackward, lstmForward, lstmNorm } from '../../backend/kernels/lstm.js';
 import { recurrentLayer } from './recurrence.js';
 
 /**
@@ -36,5 +36,6 @@ export const lstm = recurrentLayer({
     hiddenBias: { kind: 'blocks', values: [0, 0, 0, 0] },
     forward: lstmForward,
     backward: lstmBackward,
+    normed: { ...lstmNorm, state: true },
   }),
 });

@@ -10,12 +10,13 @@ import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
 import { largestTeam } from '../work/teams.js';
 import {
-  halvesOf,
+  partsOf,
   type CellKind,
   type Direction,
   type RecurrentBuffers,
   type RecurrentParameters,
 } from './cell.js';
+import { describeNorm, listNorm, planNorm } from './cell-norm.js';
 import { joinDirections, type Merge } from './directions.js';
 import { planHiddenWeight } from './hidden-weight.js';
 import { RecurrentLayer } from './recurrent-layer.js';
@@ -53,6 +54,12 @@ function recurrentOptions(zod: Zod, own: z.ZodRawShape): z.ZodType<RecurrentOpti
       .describe(
         'Share of the weights from hidden state to hidden state that is dropped in training, drawn once a step (DropConnect).',
       ),
+    layerNorm: zod
+      .boolean()
+      .default(false)
+      .describe(
+        "Whether what goes into the gates is normalised over all units, of the token and of the hidden state each on its own, and an LSTM's cell state before it shows (Ba et al. 2016).",
+      ),
     initialState: zod
       .enum(['zeros', 'learned'])
       .default('zeros')
@@ -82,6 +89,7 @@ interface RecurrentOptions {
   direction: Direction | 'both';
   merge?: Merge | undefined;
   weightDropout: number;
+  layerNorm: boolean;
   initialState: 'zeros' | 'learned';
 }
 
@@ -114,6 +122,11 @@ export function recurrentLayer<S extends z.ZodRawShape>(definition: {
       }
       const { direction, merge } = given;
       const cell = definition.cell(given as unknown as z.output<z.ZodObject<S>>);
+      if (given.layerNorm && !cell.normed) {
+        throw new UnfitInput(
+          `expected layerNorm: false, since this ${definition.kind} multiplies the recurrent weights with what its gates make of the hidden state`,
+        );
+      }
       if (direction !== 'both') return describe(cell, given, direction, input, name);
       return joinDirections(
         describe(cell, given, 'forwards', input, name),
@@ -126,7 +139,7 @@ export function recurrentLayer<S extends z.ZodRawShape>(definition: {
 
 function describe(
   cell: CellKind,
-  { hiddenSize: hidden, weightDropout, initialState }: RecurrentOptions,
+  { hiddenSize: hidden, weightDropout, layerNorm, initialState }: RecurrentOptions,
   direction: Direction,
   input: Signal,
   { module, index }: LayerName,
@@ -136,6 +149,7 @@ function describe(
   const { inputRows, hiddenRows } = cell;
   const rows = { input: inputRows.blocks * hidden, hidden: hiddenRows.blocks * hidden };
   const initial = uniform(hidden);
+  const parts = partsOf(cell, layerNorm);
   const parameters: RecurrentParameters = {
     inputWeight: matrix(name('weight_ih'), [rows.input, input.width], initial, { rows: inputRows }),
     hiddenWeight: matrix(name('weight_hh'), [rows.hidden, hidden], initial, { rows: hiddenRows }),
@@ -147,6 +161,7 @@ function describe(
         gradientKind: { kind: 'same', as: name('bias_ih') } as const,
       }),
     }),
+    ...(layerNorm && { norm: describeNorm(cell, hidden, name) }),
     ...(initialState === 'learned' && {
       initial: cell.carries.map((state) =>
         bias(name(`initial_${state}`), hidden, ZERO, { gradientKind: { kind: 'own' } }),
@@ -161,6 +176,7 @@ function describe(
       parameters.hiddenWeight,
       parameters.inputBias,
       parameters.hiddenBias,
+      ...(parameters.norm ? listNorm(parameters.norm) : []),
       ...(parameters.initial ?? []),
     ],
     carried: [
@@ -169,10 +185,10 @@ function describe(
       ...(parameters.initial ? [{ name: `begun_l${suffix}`, width: 1 }] : []),
     ],
     reverses: direction === 'backwards',
-    recurrences: [{ units: panelsOf(hidden), gates: hiddenRows.blocks, meetings: halvesOf(cell) }],
+    recurrences: [{ units: panelsOf(hidden), gates: hiddenRows.blocks, meetings: parts }],
     gradientInPlace: true,
-    // After the input product, and after every step, or half of one, and what precedes the first one.
-    meetings: (steps) => halvesOf(cell) * steps + 2,
+    // After the input product, and after every step, or part of one, and what precedes the first one.
+    meetings: (steps) => parts * steps + 2,
     multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
     plan(heap, sizes, shared) {
       const buffers = planBuffers(
@@ -191,6 +207,9 @@ function describe(
           value: heap.tensor(`dropped ${weight}`, shape),
           packed: planHiddenWeight(heap, `dropped ${weight}`, cell, hidden),
         };
+      }
+      if (layerNorm) {
+        buffers.norm = planNorm(heap, `${module} ${suffix}`, cell, hidden, input, sizes);
       }
       return {
         values: buffers.hidden,

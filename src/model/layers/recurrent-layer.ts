@@ -1,30 +1,21 @@
-import { tokenSum } from '../../backend/kernels/embedding.js';
 import { product } from '../../backend/kernels/product.js';
-import { panelOfUnit } from '../../backend/kernels/rows.js';
 import type {
   SequenceCall,
   SequenceOperands,
   SequenceShare,
 } from '../../backend/kernels/sequence.js';
 import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap.js';
-import {
-  bindParameter,
-  bindWeightGradient,
-  countRows,
-  meet,
-  weightGradientGroup,
-  type Binding,
-  type RowKernel,
-} from '../binding.js';
+import { bindParameter, meet, type Binding, type RowKernel } from '../binding.js';
 import type { BoundGradient, BoundLayer, BoundSignal, Pack, SequencePasses } from '../layer.js';
-import { bindDropped } from '../dropped-weight.js';
 import { packBias, packWeight } from '../packed-weight.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
 import { firstPart, teamOf, type Share } from '../work/teams.js';
-import { halvesOf, type PlannedRecurrence } from './cell.js';
-import { bindHiddenPack, inBlocks } from './hidden-weight.js';
+import { partsOf, type PlannedRecurrence } from './cell.js';
+import { bindNorm } from './cell-norm.js';
+import { bindHiddenPack } from './hidden-weight.js';
 import { bindInitialState } from './initial-state.js';
+import { bindRecurrentGradients } from './recurrent-gradients.js';
 
 /** A recurrent layer on one thread: the same for every cell. */
 export class RecurrentLayer implements BoundLayer {
@@ -38,23 +29,31 @@ export class RecurrentLayer implements BoundLayer {
   readonly #inputPer: Signal['per'];
   readonly #units: number;
   /** Calls that a time step takes. */
-  readonly #halves: number;
+  readonly #parts: number;
   /** The products with x_t, by token or by distinct token; and their gradient. */
   readonly #project: RowKernel;
   readonly #forward: SequenceCall;
   readonly #training:
-    { backward: SequenceCall; dInput: RowKernel | undefined; learnsInitial: boolean } | undefined;
+    | {
+        backward: SequenceCall;
+        /** From the sums to the products with x_t, where these were normalised. */
+        normalize: RowKernel | undefined;
+        dInput: RowKernel | undefined;
+        learnsInitial: boolean;
+      }
+    | undefined;
 
   constructor(
-    { cell, parameters, buffers, direction, weightDropout, inputPer }: PlannedRecurrence,
+    planned: PlannedRecurrence,
     private readonly binding: Binding,
     input: BoundSignal,
     { gradient: dHidden, finalGradient: dLast }: BoundGradient,
   ) {
+    const { cell, parameters, buffers, direction, inputPer } = planned;
     const { backend, heap, sizes, slot, slotPlan, view, clock } = binding;
     const { inputWeight, hiddenWeight, inputBias, hiddenBias } = parameters;
     this.#inputPer = inputPer;
-    this.#halves = halvesOf(cell);
+    this.#parts = partsOf(cell, buffers.norm !== undefined);
     const byDistinct = inputPer === 'distinct';
     const reversed = direction === 'backwards';
     const hidden = heap.tensor(buffers.hidden);
@@ -78,16 +77,26 @@ export class RecurrentLayer implements BoundLayer {
     const inner = buffers.inner && heap.tensor(buffers.inner);
     const innerWith = (weights: BufferSpec | undefined): Pick<SequenceOperands, 'inner'> =>
       inner && weights ? { inner: { values: inner, weights: heap.tensor(weights) } } : {};
-    this.#project = backend.bind(product, {
+    const cellStates = buffers.cell && heap.tensor(buffers.cell);
+    const packedBias = heap.tensor(buffers.bias);
+    const norm =
+      buffers.norm &&
+      bindNorm(binding, parameters, buffers.norm, inputPer, {
+        ...{ sums: projected ?? gates, bias: packedBias, gates },
+        ...(cellStates && { cell: cellStates }),
+      });
+    const multiply = backend.bind(product, {
       a: input.value,
       b: heap.tensor(buffers.inputWeight.forward),
-      c: projected ?? gates,
-      start: { bias: heap.tensor(buffers.bias) },
+      c: norm?.products ?? projected ?? gates,
+      start: norm ? 'zero' : { bias: packedBias },
     });
+    this.#project = norm ? inTurn(multiply, norm.forward) : multiply;
     const sequence: Omit<SequenceOperands, 'weights'> = {
       gates,
       hidden,
-      ...(buffers.cell && { cell: heap.tensor(buffers.cell) }),
+      ...(cellStates && { cell: cellStates }),
+      ...(norm && { norm: norm.operands }),
       rowStart: heap.indices(slotPlan.rowStart),
       tokenPlaces: heap.indices(reversed ? slotPlan.reversedPlaces : slotPlan.tokenPlaces),
       ranked: heap.indices(slotPlan.ranked),
@@ -99,7 +108,8 @@ export class RecurrentLayer implements BoundLayer {
       cell: heap.tensor(buffers.work.cell()),
       gates: heap.tensor(buffers.work.gates()),
     };
-    this.#forward = backend.bind(cell.forward, {
+    const kernels = norm ? cell.normed! : cell;
+    this.#forward = backend.bind(kernels.forward, {
       ...sequence,
       work,
       weights: heap.tensor(packed.outer.forward),
@@ -137,21 +147,24 @@ export class RecurrentLayer implements BoundLayer {
           ),
         },
       },
-      packBias(binding, [inputBias.name, hiddenBias.name], heap.tensor(buffers.bias)),
+      packBias(binding, [inputBias.name, hiddenBias.name], packedBias),
+      ...(norm?.packs ?? []),
       ...(initial?.packs ?? []),
     ];
     if (!binding.training) return;
 
+    // By token: of the products with x_t, and with h_{t−1}.
+    const dSums = norm?.gradients ?? { input: gates, hidden: gates };
     const dInput =
       input.gradient &&
       backend.bind(product, {
-        a: projected ?? gates,
+        a: projected ?? dSums.input,
         b: heap.tensor(buffers.inputWeight.backward),
         c: input.gradient,
         start: input.start,
       });
     this.#training = {
-      backward: backend.bind(cell.backward, {
+      backward: backend.bind(kernels.backward, {
         ...sequence,
         work,
         weights: heap.tensor(packed.outer.backward),
@@ -161,6 +174,7 @@ export class RecurrentLayer implements BoundLayer {
         ...(initial?.gradient && { dInitial: initial.gradient }),
       }),
       dInput,
+      normalize: norm?.backward,
       learnsInitial: initial !== undefined,
     };
     if (byDistinct && dInput) {
@@ -169,77 +183,21 @@ export class RecurrentLayer implements BoundLayer {
         clock.lap('embedding gradients');
       };
     }
-    const isShared = hiddenBias.gradientKind.kind === 'same';
-    const biases = isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name];
-    const ofHiddenWeight = {
-      ...{ weight: hiddenWeight.name, biases },
-      ...{ dOutput: gates, per: 'token' as const },
-    };
-    const dOuterWeight = bindWeightGradient(binding, {
-      ...{ ...ofHiddenWeight, input: hidden },
-      orderInput: heap.indices(reversed ? slotPlan.following : slotPlan.previous),
-      runs: heap.indices(reversed ? slotPlan.reversedRuns : slotPlan.runs),
+    const { weightGradients, draw } = bindRecurrentGradients(binding, planned, {
+      ...{ input: input.value, hidden, dSums },
+      ...(inner && { inner }),
+      ...(projected && { projected }),
     });
-    const dHiddenWeight = inner
-      ? inBlocks(
-          cell,
-          dOuterWeight,
-          bindWeightGradient(binding, { ...ofHiddenWeight, input: inner }),
-        )
-      : dOuterWeight;
-    const drawn =
-      dropped &&
-      bindDropped(binding, {
-        ...{ name: hiddenWeight.name, rate: weightDropout, biases, left: dropped.value },
-        pack: (left) => bindHiddenPack(binding, left, cell, dropped.packed),
-      });
-    if (drawn) {
+    if (draw) {
       const { prepare } = this;
       this.prepare = (part) => {
         prepare(part);
-        drawn.draw(...view.share(hiddenWeight.units, part));
-        clock.lap('dropout');
+        draw(part);
       };
     }
-    const dInputWeight = bindWeightGradient(binding, {
-      weight: inputWeight.name,
-      biases: isShared ? [] : [inputBias.name],
-      ...{ dOutput: projected ?? gates, input: input.value, per: inputPer },
-    });
-    const sum =
-      projected &&
-      backend.bind(tokenSum, {
-        gradient: gates,
-        starts: heap.indices(slotPlan.distinctStart),
-        positions: heap.indices(slotPlan.positions),
-        out: projected,
-      });
-    const [hiddenSize, inputs] = [hiddenWeight.shape[1]!, inputWeight.shape[1]!];
     this.weightGradients = [
-      weightGradientGroup(
-        binding,
-        hiddenWeight.units,
-        () => view.tokens * hiddenSize,
-        (from, to) => {
-          dHiddenWeight(from, to);
-          drawn?.mask(from, to);
-        },
-      ),
-      weightGradientGroup(
-        binding,
-        inputWeight.units,
-        () => countRows(binding, inputPer) * inputs + (sum ? view.tokens : 0),
-        (from, to) => {
-          if (sum) {
-            for (let unit = from; unit < to; unit++) {
-              const panel = panelOfUnit(unit, inputWeight.rows);
-              sum(0, view.distinct(), panel, panel + 1);
-            }
-            clock.lap('embedding gradients');
-          }
-          dInputWeight(from, to);
-        },
-      ),
+      ...weightGradients,
+      ...(norm?.weightGradients ?? []),
       ...(initial?.weightGradients ?? []),
     ];
   }
@@ -253,33 +211,37 @@ export class RecurrentLayer implements BoundLayer {
     }
     // Each member multiplied other places than those of its units: what follows the first meeting reads them.
     if (share.isTeam) {
-      for (let t = -1; t < this.#halves * share.steps; t++) {
+      for (let t = -1; t < this.#parts * share.steps; t++) {
         this.#forward(share, t, t + 1);
         clock.lap('recurrence');
         yield* meet(this.binding, part);
       }
     } else {
-      this.#forward(share, -1, this.#halves * share.steps);
+      this.#forward(share, -1, this.#parts * share.steps);
       clock.lap('recurrence');
     }
   }
 
   *#runBackward(part: number): Share {
     const { clock, view } = this.binding;
-    const { backward, dInput, learnsInitial } = this.#training!;
+    const { backward, normalize, dInput, learnsInitial } = this.#training!;
     // What comes before the first step.
     const first = learnsInitial ? -1 : 0;
     const share = this.#shareOf(part);
     if (share.isTeam) {
       yield* meet(this.binding, part);
-      for (let t = this.#halves * share.steps - 1; t >= first; t--) {
+      for (let t = this.#parts * share.steps - 1; t >= first; t--) {
         backward(share, t, t + 1);
         clock.lap('recurrence');
         if (t >= 0) yield* meet(this.binding, part);
       }
     } else {
-      backward(share, first, this.#halves * share.steps);
+      backward(share, first, this.#parts * share.steps);
       clock.lap('recurrence');
+    }
+    if (normalize) {
+      normalize(...view.places(part));
+      clock.lap('norm');
     }
     if (this.#inputPer !== 'distinct' && dInput) {
       dInput(...view.places(part));
@@ -303,4 +265,11 @@ export class RecurrentLayer implements BoundLayer {
       isTeam: view.isInTeam(part),
     };
   }
+}
+
+function inTurn(first: RowKernel, then: RowKernel): RowKernel {
+  return (row0, row1) => {
+    first(row0, row1);
+    then(row0, row1);
+  };
 }

@@ -1,16 +1,26 @@
 import {
   rnnBackward,
   rnnForward,
+  rnnNorm,
   rnnReluBackward,
   rnnReluForward,
+  rnnReluNorm,
 } from '../../backend/kernels/rnn.js';
 import { PLAIN_ROWS } from '../../backend/kernels/rows.js';
 import { ZERO } from '../parameters.js';
 import { recurrentLayer } from './recurrence.js';
 
 const activations = {
-  tanh: { forward: rnnForward, backward: rnnBackward },
-  relu: { forward: rnnReluForward, backward: rnnReluBackward },
+  tanh: {
+    forward: rnnForward,
+    backward: rnnBackward,
+    normed: { ...rnnNorm, state: false },
+  },
+  relu: {
+    forward: rnnReluForward,
+    backward: rnnReluBackward,
+    normed: { ...rnnReluNorm, state: false },
+  },
 } as const;
 
 /**

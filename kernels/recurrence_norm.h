@@ -1,0 +1,283 @@
+/*
+ * The loops of recurrent layers whose cells have layer normalization (Ba et al. 2016). What comes from h_{t-1} is normalised over all
+ * sums of all units before it is added to what comes from below, which was normalised on its own (gate_norm.c):
+ *
+ *   sums = N(W_ih x_t) g_ih + b + N(W_hh h_{t-1}) g_hh      N(v) = (v - mean of v) / sqrt(variance of v + epsilon)
+ *
+ * and of an LSTM so is the cell state before it shows. What is normalised must be there for all units first, so that a step has parts,
+ * between which a team meets: the products; all that follows from them; with a normalised cell state (NORM_PARTS 3) the hidden state.
+ * Backwards the same parts come in the opposite order. Every member forms the means of whole rows, as it would alone.
+ *
+ * The cell's source says, besides what sequence.h asks for, NORM_PARTS, and defines activate, expose and differentiate as for
+ * recurrence.h, or in place of the latter two, with NORM_PARTS 3, show, hide and differentiate_state.
+ */
+#ifndef LOCKSTEP_RECURRENCE_NORM_H
+#define LOCKSTEP_RECURRENCE_NORM_H
+
+#include "normed.h"
+
+typedef struct {
+  norm_args n;
+  forward_args f;
+} norm_forward_args;
+
+typedef struct {
+  norm_args n;
+  backward_args b;
+} norm_backward_args;
+
+INLINE void activate(const cell_forward *x, size_t place, size_t rank);
+
+#if NORM_PARTS == 3
+/* The hidden state of a row, y being what of the normalised cell state shows. */
+INLINE void show(const cell_forward *x, size_t place, size_t rank, int v, vf y);
+/* Backwards: the gradient of y, and of what lets it show. */
+INLINE void hide(float *gate, size_t gate_stride, const float *d_hidden, float *d_state, int v, vf y);
+/* From the gradient of the cell state to those of the sums, and to the step before. */
+INLINE void differentiate_state(float *gate, size_t gate_stride, const float *previous_cell, float *carried, int v, vf dc);
+#else
+INLINE void expose(const cell_forward *x, size_t place, size_t rank);
+INLINE void differentiate(const cell_backward *x);
+#endif
+
+INLINE void run_norm_forward(char *base, const double *args) {
+  const norm_forward_args *a = (const norm_forward_args *)args;
+  const norm_args *n = &a->n;
+  const forward_args *x = &a->f;
+  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
+  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
+  const size_t places_stride = (size_t)x->s.places_stride, raw_stride = (size_t)n->raw_stride;
+  const size_t kept_stride = (size_t)n->statistics_stride;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
+  const int32_t *ranked = I32(base, x->s.ranked) + row0;
+  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *from_row = token + places_stride;
+  float *gates = F32(base, x->s.gates), *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
+  float *raw = F32(base, n->raw), *kept = F32(base, n->statistics);
+  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
+  float *work_cell = F32(base, x->work_cell) + row0 * PANEL;
+  float *work_gates = F32(base, x->work_gates) + NORM_UNITS * PANELS * member * work_stride + row0 * PANEL;
+  const float *gain = F32(base, n->gain);
+  const float *from = x->projected != 0 ? F32(base, x->projected) : gates;
+  const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : gates_stride;
+  const int keeps = unit0 == 0 && unit1 > 0;
+  if (steps == 0) return;
+
+  if (x->share.step0 < 0) begin_states(base, x, row0, (size_t)counts[0]);
+  for (size_t number = x->share.step0 < 0 ? 0 : (size_t)x->share.step0; number < (size_t)x->share.step1; number++) {
+    const size_t t = number / NORM_PARTS, part = number % NORM_PARTS;
+    const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
+    const float *previous = work_hidden + t % 2 * units * work_stride;
+    float *current = work_hidden + (t + 1) % 2 * units * work_stride;
+    locate_tokens(base, &x->s, row0, rows, t, token);
+    if (part == 0) {
+      product p = {
+          .a = previous,
+          .a_stride = work_stride,
+          .b = F32(base, x->s.weights),
+          .b_stride = (size_t)x->s.weights_stride,
+          .c = work_gates,
+          .c_stride = work_stride,
+          .k_panels = units,
+          .start = START_ZERO,
+      };
+      for (size_t first = unit0; first < unit1; first += NORM_UNITS) {
+        const size_t last = min_size(unit1, first + NORM_UNITS);
+        p.c_panel = PRODUCT_PANELS * first;
+        KERNEL(multiply)(&p, 0, rows, PRODUCT_PANELS * first, PRODUCT_PANELS * last);
+        for (size_t u = first; u < last; u++)
+          for (size_t k = 0; k < PRODUCT_PANELS; k++) {
+            const size_t panel = PANELS * u + (k < PRODUCT_SPLIT ? k : k + PANELS - PRODUCT_PANELS);
+            const float *sums = work_gates + (PRODUCT_PANELS * (u - first) + k) * work_stride;
+            for (size_t r = 0; r < rows; r++)
+              copy_row(raw + panel * raw_stride + (size_t)token[r] * PANEL, sums + r * PANEL);
+          }
+      }
+      continue;
+    }
+    for (size_t r = 0; r < rows; r++)
+      from_row[r] = x->projected != 0 ? I32(base, x->gather)[token[r]] : token[r];
+    for (size_t first = 0; first < rows; first += NORM_BLOCK) {
+      norm_block block;
+      const normed all = part == 1 ? normed_sums(base, n, units) : normed_state(cell, state_stride, n, units);
+      begin_block(&block, &all, token, first, rows, (float)n->epsilon, kept + 2 * (part - 1) * kept_stride, kept_stride,
+                  keeps);
+      for (size_t u = unit0; u < unit1; u++) {
+        const cell_forward panel = {
+            .gate = gates + PANELS * u * gates_stride,
+            .gate_stride = gates_stride,
+            .cell = cell + u * state_stride,
+            .hidden = hidden + u * state_stride,
+            .sum = work_gates,
+            .sum_stride = work_stride,
+            .previous_hidden = previous + u * work_stride,
+            .work_cell = work_cell + u * work_stride,
+            .work_hidden = current + u * work_stride,
+        };
+        for (size_t r = 0; r < block.rows; r++) {
+          const size_t rank = (first + r) * PANEL, place = (size_t)block.token[r] * PANEL;
+          if (part == 1) {
+            for (size_t p = 0; p < PANELS; p++) {
+              const size_t column = PANELS * u + p, source = (size_t)from_row[first + r] * PANEL;
+              const int has_product = p < PRODUCT_SPLIT || p >= PRODUCT_SPLIT + PANELS - PRODUCT_PANELS;
+              UNROLL for (int v = 0; v < PV; v++) {
+                const vf below = vload(from + column * from_stride + source + v * VL);
+                const vf normal = normal_of(raw + column * raw_stride + place + v * VL, block.mean[r], block.scale[r]);
+                vstore(work_gates + p * work_stride + rank + v * VL,
+                       has_product ? vfma(normal, vload(gain + column * PANEL + v * VL), below) : below);
+              }
+            }
+            activate(&panel, place, rank);
+#if NORM_PARTS == 2
+            expose(&panel, place, rank);
+#endif
+          }
+#if NORM_PARTS == 3
+          if (part == 2)
+            UNROLL for (int v = 0; v < PV; v++) {
+              const size_t lane = (size_t)v * VL;
+              const vf normal = normal_of(panel.cell + place + lane, block.mean[r], block.scale[r]);
+              const vf g = vload(F32(base, n->state_gain) + u * PANEL + lane);
+              show(&panel, place, rank, v, vfma(normal, g, vload(F32(base, n->state_bias) + u * PANEL + lane)));
+            }
+#endif
+        }
+      }
+    }
+    if (part + 1 < NORM_PARTS) continue;
+    for (size_t u = unit0; u < unit1; u++)
+      for (size_t r = next_rows; r < rows; r++) {
+        float *final = F32(base, x->state_out) + u * carried + (size_t)ranked[r] * PANEL;
+        copy_row(final, current + u * work_stride + r * PANEL);
+        if (STATES > 1) copy_row(final + units * carried, work_cell + u * work_stride + r * PANEL);
+      }
+  }
+}
+
+INLINE void run_norm_backward(char *base, const double *args) {
+  const norm_backward_args *a = (const norm_backward_args *)args;
+  const norm_args *n = &a->n;
+  const backward_args *x = &a->b;
+  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const size_t work_stride = (size_t)x->work_stride, raw_stride = (size_t)n->raw_stride;
+  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
+  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const size_t places_stride = (size_t)x->s.places_stride, kept_stride = (size_t)n->statistics_stride;
+  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
+  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *before = token + places_stride;
+  float *gates = F32(base, x->s.gates);
+  const float *cell = F32(base, x->s.cell);
+  const float *kept = F32(base, n->statistics), *gain = F32(base, n->gain);
+  float *d_raw = F32(base, n->d_raw);
+  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
+  float *work_hidden = F32(base, x->work_hidden) + 2 * member * work_stride + row0 * PANEL;
+  float *work_carried = F32(base, x->work_carried) + row0 * PANEL;
+  const size_t end = x->share.step0 < 0 ? 0 : (size_t)x->share.step0;
+
+  for (size_t number = (size_t)x->share.step1; number-- > end;) {
+    const size_t t = number / NORM_PARTS, part = number % NORM_PARTS;
+    const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
+    float *current = work_gates + t % 2 * PRODUCT_PANELS * units * work_stride;
+    locate_tokens(base, &x->s, row0, rows, t, token);
+    locate_former(base, &x->s, row0, rows, t, before);
+    if (part + 1 == NORM_PARTS) {
+      product p = {
+          .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * units * work_stride,
+          .a_stride = work_stride,
+          .b = F32(base, x->s.weights),
+          .b_stride = (size_t)x->s.weights_stride,
+          .c = work_hidden,
+          .c_stride = work_stride,
+          .from = F32(base, x->d_hidden),
+          .from_stride = (size_t)x->d_hidden_stride,
+          .gather = token,
+          .k_panels = PRODUCT_PANELS * units,
+          .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
+      };
+      for (size_t first = unit0; first < unit1; first += 2) {
+        const size_t last = min_size(unit1, first + 2);
+        p.c_panel = first;
+        if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
+        for (size_t u = first; u < last; u++) {
+          float *d_hidden = work_hidden + (u - first) * work_stride;
+          begin_gradients(base, x, row0, u, token, next_rows, rows, d_hidden, work_carried + u * work_stride);
+          for (size_t r = 0; r < rows; r++) {
+            const size_t place = (size_t)token[r] * PANEL;
+            float *gate = gates + PANELS * u * gates_stride + place;
+#if NORM_PARTS == 3
+            const float mean = kept[2 * kept_stride + (size_t)token[r]], scale = kept[3 * kept_stride + (size_t)token[r]];
+            UNROLL for (int v = 0; v < PV; v++) {
+              const size_t lane = (size_t)v * VL;
+              const vf normal = normal_of(cell + u * state_stride + place + lane, mean, scale);
+              const vf g = vload(F32(base, n->state_gain) + u * PANEL + lane);
+              hide(gate, gates_stride, d_hidden + r * PANEL,
+                   F32(base, n->d_state) + u * (size_t)n->d_state_stride + place, v,
+                   vfma(normal, g, vload(F32(base, n->state_bias) + u * PANEL + lane)));
+            }
+#else
+            const size_t place_before = (size_t)before[r] * PANEL;
+            const float *hidden = F32(base, x->s.hidden) + u * state_stride;
+            differentiate(&(cell_backward){
+                .gate = gate,
+                .gate_stride = gates_stride,
+                .cell = cell + u * state_stride + place,
+                .previous_cell = cell + u * state_stride + place_before,
+                .hidden = hidden + place,
+                .previous_hidden = hidden + place_before,
+                .d_hidden = d_hidden + r * PANEL,
+                .carried = work_carried + u * work_stride + r * PANEL,
+                /* The last part writes what the product of the step before is to read. */
+                .work_gate = current + PRODUCT_PANELS * u * work_stride + r * PANEL,
+                .work_stride = work_stride,
+            });
+#endif
+          }
+        }
+      }
+      continue;
+    }
+    const normed all = part == 0 ? normed_sums(base, n, units) : normed_state(cell, state_stride, n, units);
+    float mask[PANEL];
+    mask_units(&all, mask);
+    for (size_t first = 0; first < rows; first += NORM_BLOCK) {
+      norm_block block;
+      const float *dy = part == 0 ? gates : F32(base, n->d_state);
+      resume_block(&block, &all, dy, part == 0 ? gates_stride : (size_t)n->d_state_stride,
+                   part == 0 ? gain : F32(base, n->state_gain), token, first, rows, kept + 2 * part * kept_stride, kept_stride);
+      for (size_t u = unit0; u < unit1; u++)
+        for (size_t r = 0; r < block.rows; r++) {
+          const size_t place = (size_t)block.token[r] * PANEL, rank = (first + r) * PANEL;
+          UNROLL for (int v = 0; v < PV; v++) {
+            const size_t lane = (size_t)v * VL;
+            const vf scale = vmul(vset(block.scale[r]), mask_of_unit(&all, mask, u, v));
+            if (part == 0) {
+              UNROLL for (size_t k = 0; k < PRODUCT_PANELS; k++) {
+                const size_t panel = normed_panel(&all, u, k);
+                const vf normal = normal_of(all.values + panel * raw_stride + place + lane, block.mean[r], block.scale[r]);
+                const vf d = normed_gradient(vload(gates + panel * gates_stride + place + lane),
+                                             vload(gain + panel * PANEL + lane), normal, block.sum[r], block.product[r], scale);
+                vstore(d_raw + panel * raw_stride + place + lane, d);
+                vstore(current + (PRODUCT_PANELS * u + k) * work_stride + rank + lane, d);
+              }
+            }
+#if NORM_PARTS == 3
+            else {
+              const vf normal = normal_of(cell + u * state_stride + place + lane, block.mean[r], block.scale[r]);
+              const vf dc = normed_gradient(vload(dy + u * (size_t)n->d_state_stride + place + lane),
+                                            vload(F32(base, n->state_gain) + u * PANEL + lane), normal, block.sum[r],
+                                            block.product[r], scale);
+              float *carried = work_carried + u * work_stride + rank;
+              differentiate_state(gates + PANELS * u * gates_stride + place, gates_stride,
+                                  cell + u * state_stride + (size_t)before[first + r] * PANEL, carried, v,
+                                  vadd(dc, vload(carried + lane)));
+            }
+#endif
+          }
+        }
+    }
+  }
+  if (x->share.step0 < 0) leave_gradients(base, x, PRODUCT_PANELS);
+}
+
+#endif

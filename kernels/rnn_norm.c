@@ -1,0 +1,8 @@
+/* A plain recurrent layer whose sums have layer normalization: see recurrence_norm.h. */
+#define NORM_PARTS 2
+#include "rnn_cell.h"
+
+#include "recurrence_norm.h"
+
+void KERNEL(rnn_norm_forward)(char *base, const double *args) { run_norm_forward(base, args); }
+void KERNEL(rnn_norm_backward)(char *base, const double *args) { run_norm_backward(base, args); }

@@ -1,0 +1,8 @@
+/* The same with max(0, ...) in place of tanh: see recurrence_norm.h. */
+#define NORM_PARTS 2
+#include "rnn_relu_cell.h"
+
+#include "recurrence_norm.h"
+
+void KERNEL(rnn_relu_norm_forward)(char *base, const double *args) { run_norm_forward(base, args); }
+void KERNEL(rnn_relu_norm_backward)(char *base, const double *args) { run_norm_backward(base, args); }

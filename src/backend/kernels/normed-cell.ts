@@ -1,0 +1,266 @@
+import { PANEL } from '../../tensor/heap.js';
+import { at, dot, element, maybe, setElement } from './operands.js';
+import { defineBackward, defineForward } from './recurrence.js';
+import { statisticsOf, meansOf } from './row-norm.js';
+import {
+  beginStates,
+  columnOf,
+  leaveGradients,
+  placeAt,
+  placeBefore,
+  throughSums,
+} from './sequence-reference.js';
+import type { Kernel } from './kernel.js';
+import type {
+  BackwardOperands,
+  Cell,
+  CellNormOperands,
+  ForwardOperands,
+  SequenceArguments,
+  SequenceCall,
+  SequenceOperands,
+  SequenceShare,
+} from './sequence.js';
+
+/** A cell with layer normalization: how its sums go on, and with a normalised cell state how that shows. */
+export interface NormedCell extends Omit<Cell, 'forward' | 'backward'> {
+  /** One hidden unit; of a cell whose state is normalised without the hidden state. */
+  forward: Cell['forward'];
+  /** Of a cell whose state is not normalised. */
+  backward?: Cell['backward'];
+  state?: StateNorm;
+}
+
+/** Of a cell state that is normalised before it shows. */
+export interface StateNorm {
+  /** The hidden state. */
+  show(kept: readonly number[], y: number): number;
+  /** Gradient of y; what takes the place of what was kept. */
+  hide(kept: readonly number[], dHidden: number, y: number): { dy: number; kept: number[] };
+  backward(
+    kept: readonly number[],
+    dCell: number,
+    previousCell: number,
+  ): { gradients: readonly number[]; carried: number };
+}
+
+/** The kernels of a cell; a step has three parts where the state is normalised, two elsewhere. */
+export function normedKernels(cell: NormedCell): {
+  forward: Kernel<ForwardOperands, SequenceArguments>;
+  backward: Kernel<BackwardOperands, SequenceArguments>;
+} {
+  const { name, panels, productPanels, states, state } = cell;
+  const parts = state ? 3 : 2;
+  const kernels = {
+    ...{ name: `${name}_norm`, panels, products: productPanels.length, states },
+    halves: parts,
+  };
+  const forward = defineForward(kernels, (o) => referenceForward(cell, parts, o));
+  const backward = defineBackward(kernels, (o) => referenceBackward(cell, parts, o));
+  return {
+    forward: { ...forward, arguments: (o) => [...normArguments(o), ...forward.arguments(o)] },
+    backward: { ...backward, arguments: (o) => [...normArguments(o), ...backward.arguments(o)] },
+  };
+}
+
+/** As kernels/normed.h takes them. */
+function normArguments({ norm }: SequenceOperands): number[] {
+  const { raw, dRaw, gain, state, dState, statistics, hiddenSize, epsilon } = norm!;
+  return [
+    ...[at(raw), maybe(dRaw), raw.stride[0]!, at(gain), maybe(state?.gain), maybe(state?.bias)],
+    ...[maybe(dState), dState?.stride[0] ?? 0, at(statistics), statistics.stride[0]!],
+    ...[hiddenSize, epsilon],
+  ];
+}
+
+/** What a share has to do in one step of a row: its tokens and the columns of its sums. */
+interface Row {
+  row: number;
+  rank: number;
+  token: number;
+  previous: number;
+}
+
+function rowsAt(
+  o: SequenceOperands,
+  { countsStart, row0 }: SequenceShare,
+  t: number,
+  visit: (row: Row) => void,
+): void {
+  for (let rank = 0; rank < o.counts.get(countsStart + t); rank++) {
+    const row = o.ranked.get(row0 + rank);
+    visit({ row, rank, token: placeAt(o, row, t), previous: placeBefore(o, row, t) });
+  }
+}
+
+/** Columns of all that is normalised together: of the sums with a product, or of the cell state. */
+function sumColumns({ panels, productPanels }: NormedCell, { hiddenSize }: CellNormOperands) {
+  return Array.from({ length: hiddenSize }, (_, u) =>
+    productPanels.map((panel) => columnOf(u, panel, panels)),
+  ).flat();
+}
+
+function stateColumns({ hiddenSize }: CellNormOperands): number[] {
+  return Array.from({ length: hiddenSize }, (_, u) => u);
+}
+
+function referenceForward(cell: NormedCell, parts: number, o: ForwardOperands): SequenceCall {
+  const norm = o.norm!;
+  const { panels, productPanels, states } = cell;
+  const [ofSums, ofState] = [sumColumns(cell, norm), stateColumns(norm)];
+  const units = o.hidden.shape[0]!;
+  const below = (token: number, column: number): number =>
+    o.projected
+      ? element(o.projected.product, o.projected.rows.get(token), column)
+      : element(o.gates, token, column);
+  const leave = (state: number, { row, token }: Row, u: number, value: number): void => {
+    setElement([o.hidden, o.cell][state]!, token, u, value);
+    o.stateOut.set(state * units + Math.floor(u / PANEL), row, u % PANEL, value);
+  };
+  return (share, step0, step1) => {
+    const { unit0, unit1 } = share;
+    const keeps = unit0 === 0 && unit1 > 0;
+    if (step0 < 0) beginStates(o, states, share);
+    const product = ({ token, previous }: Row, u: number): void =>
+      productPanels.forEach((panel, k) => {
+        const column = columnOf(u, k, productPanels.length);
+        const sum = dot(0, o.hidden, previous, o.weights, column);
+        setElement(norm.raw, token, columnOf(u, panel, panels), sum);
+      });
+    for (let number = Math.max(step0, 0); number < step1; number++) {
+      const part = number % parts;
+      rowsAt(o, share, Math.floor(number / parts), (row) => {
+        const { token, previous } = row;
+        const found =
+          part === 0
+            ? undefined
+            : part === 1
+              ? statisticsOf(norm.raw, token, ofSums, norm.epsilon)
+              : statisticsOf(o.cell!, token, ofState, norm.epsilon);
+        if (found && keeps) {
+          norm.statistics.set(2 * (part - 1), token, found.mean);
+          norm.statistics.set(2 * (part - 1) + 1, token, found.scale);
+        }
+        for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
+          if (!found) {
+            product(row, u);
+            continue;
+          }
+          const column = (panel: number): number => columnOf(u, panel, panels);
+          if (part === 2) {
+            const kept = Array.from({ length: panels }, (_, p) =>
+              element(o.gates, token, column(p)),
+            );
+            const normal = (element(o.cell!, token, u) - found.mean) * found.scale;
+            const y = normal * norm.state!.gain.get(u) + norm.state!.bias.get(u);
+            leave(0, row, u, cell.state!.show(kept, y));
+            continue;
+          }
+          const sums = Array.from({ length: panels }, (_, p) => {
+            const from = below(token, column(p));
+            if (!productPanels.includes(p)) return from;
+            const normal = (element(norm.raw, token, column(p)) - found.mean) * found.scale;
+            return from + normal * norm.gain.get(column(p));
+          });
+          const result = cell.forward({
+            sums,
+            previousHidden: element(o.hidden, previous, u),
+            previousCell: o.cell ? element(o.cell, previous, u) : 0,
+          });
+          result.kept.forEach((value, p) => setElement(o.gates, token, column(p), value));
+          if (parts === 2) leave(0, row, u, result.hidden);
+          if (states > 1) leave(1, row, u, result.cell);
+        }
+      });
+    }
+  };
+}
+
+function referenceBackward(cell: NormedCell, parts: number, o: BackwardOperands): SequenceCall {
+  const norm = o.norm!;
+  const { panels, productPanels, states } = cell;
+  const [ofSums, ofState] = [sumColumns(cell, norm), stateColumns(norm)];
+  const raw = { panels, products: productPanels };
+  const statistics = (pair: number, token: number): { mean: number; scale: number } => ({
+    mean: norm.statistics.get(2 * pair, token),
+    scale: norm.statistics.get(2 * pair + 1, token),
+  });
+  const stateNormal = (token: number, u: number): number => {
+    const { mean, scale } = statistics(1, token);
+    return (element(o.cell!, token, u) - mean) * scale;
+  };
+  return (share, step0, step1) => {
+    const { countsStart, steps, row0, unit0, unit1 } = share;
+    for (let number = step1 - 1; number >= Math.max(step0, 0); number--) {
+      const [t, part] = [Math.floor(number / parts), number % parts];
+      const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
+      rowsAt(o, share, t, ({ row, rank, token, previous }) => {
+        const isLast = rank >= nextRows;
+        const found = part === 0 ? statistics(0, token) : undefined;
+        const means = found
+          ? meansOf({ values: norm.raw, dy: o.gates, gain: norm.gain }, token, ofSums, found)
+          : part === 1 && parts === 3
+            ? meansOf(
+                { values: o.cell!, dy: norm.dState!, gain: norm.state!.gain },
+                token,
+                ofState,
+                statistics(1, token),
+              )
+            : undefined;
+        for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
+          const column = (panel: number): number => columnOf(u, panel, panels);
+          const carried = isLast && part > 0 ? 0 : element(o.work.cell, row0 + rank, u);
+          const carry = (value: number): void => setElement(o.work.cell, row0 + rank, u, value);
+          if (found) {
+            for (const panel of productPanels) {
+              const value = means!.gradient(element(norm.raw, token, column(panel)), {
+                dy: element(o.gates, token, column(panel)),
+                gain: norm.gain.get(column(panel)),
+              });
+              setElement(norm.dRaw!, token, column(panel), u < norm.hiddenSize ? value : 0);
+            }
+            continue;
+          }
+          const kept = Array.from({ length: panels }, (_, p) => element(o.gates, token, column(p)));
+          const replace = (values: readonly number[]): void =>
+            values.forEach((value, p) => setElement(o.gates, token, column(p), value));
+          if (means) {
+            const gain = norm.state!.gain.get(u);
+            const own = means.gradient(element(o.cell!, token, u), {
+              ...{ gain, dy: element(norm.dState!, token, u) },
+            });
+            const result = cell.state!.backward(
+              kept,
+              (u < norm.hiddenSize ? own : 0) + carried,
+              element(o.cell!, previous, u),
+            );
+            replace(result.gradients);
+            carry(result.carried);
+            continue;
+          }
+          let dHidden = o.dHidden ? element(o.dHidden, token, u) : 0;
+          if (isLast && o.dLast) dHidden = element(o.dLast, row, u);
+          if (!isLast) {
+            dHidden += throughSums(norm.dRaw!, o.weights, raw, placeAt(o, row, t + 1), u);
+          }
+          if (cell.state) {
+            const { gain, bias } = norm.state!;
+            const y = stateNormal(token, u) * gain.get(u) + bias.get(u);
+            const hidden = cell.state.hide(kept, dHidden, y);
+            setElement(norm.dState!, token, u, hidden.dy);
+            replace(hidden.kept);
+            continue;
+          }
+          const result = cell.backward!({
+            ...{ kept, dHidden, carried, cell: 0, previousCell: 0 },
+            hidden: element(o.hidden, token, u),
+            previousHidden: element(o.hidden, previous, u),
+          });
+          replace(result.gradients);
+          carry(result.carried);
+        }
+      });
+    }
+    if (step0 < 0) leaveGradients({ ...o, gates: norm.dRaw! }, raw, states, share);
+  };
+}

@@ -1,0 +1,104 @@
+import { tokenSum } from '../../backend/kernels/embedding.js';
+import { panelOfUnit } from '../../backend/kernels/rows.js';
+import type { Tensor } from '../../tensor/heap.js';
+import { bindWeightGradient, countRows, weightGradientGroup, type Binding } from '../binding.js';
+import { bindDropped } from '../dropped-weight.js';
+import type { WorkGroup } from '../work/shares.js';
+import type { PlannedRecurrence } from './cell.js';
+import { bindHiddenPack, inBlocks } from './hidden-weight.js';
+
+/** What the gradients of a recurrent layer's weights are formed of. */
+export interface GradientOperands {
+  input: Tensor;
+  /** By place, and of some cells what inner blocks are multiplied with. */
+  hidden: Tensor;
+  inner?: Tensor;
+  /** By distinct token, where the input is: where the gradients of its places are summed up. */
+  projected?: Tensor;
+  /** Gradients by place: of the products with x_t, and with h_{t−1}. */
+  dSums: { input: Tensor; hidden: Tensor };
+}
+
+/**
+ * The gradients of W_ih and W_hh, and of the biases that are added to the same sums: with layer normalization these are not, and
+ * have theirs elsewhere. With dropped weights `draw` draws one part's share of those of a step, before it.
+ */
+export function bindRecurrentGradients(
+  binding: Binding,
+  { cell, parameters, buffers, direction, weightDropout, inputPer }: PlannedRecurrence,
+  { input, hidden, inner, projected, dSums }: GradientOperands,
+): { weightGradients: WorkGroup[]; draw?: (part: number) => void } {
+  const { backend, heap, slotPlan, view, clock } = binding;
+  const { inputWeight, hiddenWeight, inputBias, hiddenBias, norm } = parameters;
+  const isReversed = direction === 'backwards';
+  const isShared = hiddenBias.gradientKind.kind === 'same';
+  const biases = isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name];
+  const ofHiddenWeight = {
+    ...{ weight: hiddenWeight.name, biases: norm ? [] : biases },
+    ...{ dOutput: dSums.hidden, per: 'token' as const },
+  };
+  const dOuterWeight = bindWeightGradient(binding, {
+    ...{ ...ofHiddenWeight, input: hidden },
+    orderInput: heap.indices(isReversed ? slotPlan.following : slotPlan.previous),
+    runs: heap.indices(isReversed ? slotPlan.reversedRuns : slotPlan.runs),
+  });
+  const dHiddenWeight = inner
+    ? inBlocks(cell, dOuterWeight, bindWeightGradient(binding, { ...ofHiddenWeight, input: inner }))
+    : dOuterWeight;
+  const { droppedWeight: dropped } = buffers;
+  const drawn =
+    dropped &&
+    bindDropped(binding, {
+      ...{ name: hiddenWeight.name, rate: weightDropout, left: dropped.value },
+      biases: ofHiddenWeight.biases,
+      pack: (left) => bindHiddenPack(binding, left, cell, dropped.packed),
+    });
+  const dInputWeight = bindWeightGradient(binding, {
+    weight: inputWeight.name,
+    biases: isShared || norm ? [] : [inputBias.name],
+    ...{ dOutput: projected ?? dSums.input, input, per: inputPer },
+  });
+  const sum =
+    projected &&
+    backend.bind(tokenSum, {
+      gradient: dSums.input,
+      starts: heap.indices(slotPlan.distinctStart),
+      positions: heap.indices(slotPlan.positions),
+      out: projected,
+    });
+  const [hiddenSize, inputs] = [hiddenWeight.shape[1]!, inputWeight.shape[1]!];
+  return {
+    weightGradients: [
+      weightGradientGroup(
+        binding,
+        hiddenWeight.units,
+        () => view.tokens * hiddenSize,
+        (from, to) => {
+          dHiddenWeight(from, to);
+          drawn?.mask(from, to);
+        },
+      ),
+      weightGradientGroup(
+        binding,
+        inputWeight.units,
+        () => countRows(binding, inputPer) * inputs + (sum ? view.tokens : 0),
+        (from, to) => {
+          if (sum) {
+            for (let unit = from; unit < to; unit++) {
+              const panel = panelOfUnit(unit, inputWeight.rows);
+              sum(0, view.distinct(), panel, panel + 1);
+            }
+            clock.lap('embedding gradients');
+          }
+          dInputWeight(from, to);
+        },
+      ),
+    ],
+    ...(drawn && {
+      draw: (part: number) => {
+        drawn.draw(...view.share(hiddenWeight.units, part));
+        clock.lap('dropout');
+      },
+    }),
+  };
+}
