@@ -88,7 +88,9 @@ def build(layers):
             depth = sum(other == name for _, other, _ in layers)
             both = options["direction"] == "both"
             modules[name] = CELLS[kind](width, options["hiddenSize"], depth, bidirectional=both)
-            stages.append(lambda x, m=modules[name]: m(x))
+            # A row that is read backwards is one of the opposite order.
+            opposite = options["direction"] == "backwards"
+            stages.append(lambda x, m=modules[name], o=opposite: m(x.flip(0) if o else x))
             width = options["hiddenSize"] * (2 if both else 1)
         elif kind == "last" and layers[position - 1][0] in CELLS:
             stages.append(lambda x, both=both: last_states(x[1], both))
@@ -123,7 +125,9 @@ def case(name, seed, layers, lengths=LENGTHS):
                 parameter.copy_((parameter * 32).round() / 32)
     rows = [torch.randint(0, VOCABULARY, (length,)).tolist() for length in lengths]
     labels = torch.randint(0, CLASSES, (len(rows),))
-    described = {key: {"shape": list(value.shape), "initial": rounded(value)}
+    reverse = any(options.get("direction") == "backwards" for _, _, options in layers)
+    named = lambda key: key + "_reverse" if reverse and key.split(".")[0] in CELLS else key
+    described = {named(key): {"shape": list(value.shape), "initial": rounded(value)}
                  for key, value in modules.state_dict().items()}
     optimizer = torch.optim.SGD(modules.parameters(), LEARNING_RATE)
     for step in range(STEPS):
@@ -134,10 +138,10 @@ def case(name, seed, layers, lengths=LENGTHS):
         if step == 0:
             probabilities, first_loss = torch.softmax(logits, dim=1).tolist(), loss.item()
             for key, value in modules.named_parameters():
-                described[key]["gradient"] = rounded(value.grad)
+                described[named(key)]["gradient"] = rounded(value.grad)
         optimizer.step()
     for key, value in modules.state_dict().items():
-        described[key]["trained"] = rounded(value)
+        described[named(key)]["trained"] = rounded(value)
     return {"name": name, "layers": layers, "tokens": rows, "labels": labels.tolist(), "loss": first_loss,
             "probabilities": probabilities, "parameters": described}
 
@@ -151,7 +155,7 @@ def convolution(width, padding, activation, channels=3):
 
 
 def recurrent(cell, direction, depth):
-    layer = [cell, cell, {"hiddenSize": 3, "direction": direction}]
+    layer = [cell, cell, {"hiddenSize": 3 if depth == 1 else 2, "direction": direction}]
     return [*[layer] * depth, ["last", "last", {}]]
 
 
@@ -175,11 +179,7 @@ if __name__ == "__main__":
     write("recurrent-layers.json", [
         case(f"{depth} {cell}, {direction}, rows {rows}", 10 + number, recurrent(cell, direction, depth), lengths)
         for number, cell in enumerate(CELLS)
-        for direction, depth, rows, lengths in [
-            ("forwards", 1, "of all lengths", LENGTHS),
-            ("both", 1, "of all lengths", LENGTHS),
-            ("forwards", 3, "of all lengths", LENGTHS),
-            ("both", 3, "of all lengths", LENGTHS),
-            ("both", 1, "of one length", [4, 4, 4]),
-        ]
+        for direction in ["forwards", "backwards", "both"]
+        for depth in [1, 3]
+        for rows, lengths in [("of all lengths", LENGTHS), ("of one length", [4, 4, 4])]
     ])
