@@ -10,7 +10,8 @@ import { createLocalRunner } from '../../src/compute/runner.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import { asMatrix } from '../../src/model/parameters.js';
 import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
-import { diceOf, type Case, type Division } from './random-networks.js';
+import { averageShare } from '../../src/optimizers/averaging.js';
+import { diceOf, type Averaging, type Case, type Division } from './random-networks.js';
 
 /** So large an ε that an update follows small gradients smoothly: rounding must not turn a whole step. */
 const optimizer = checkOptimizer('adam', { epsilon: 0.01 });
@@ -24,11 +25,12 @@ export interface Running {
   engine: Engine;
   division: Division;
   batches: readonly RawBatch[];
+  averaging?: Averaging;
 }
 
 /** An engine for a case, its work divided as told, with drawn weights. */
 export async function start(
-  { shape, batches, seed }: Case,
+  { shape, batches, averaging, seed }: Case,
   backend: BackendKind,
   division: Division,
   createRunner: (handle: EngineHandle) => StageRunner = createLocalRunner,
@@ -39,6 +41,7 @@ export async function start(
   );
   const sizes: NetworkSizes = {
     ...{ shape, optimizer, parts, teams, seed, shards: 4, training: true },
+    averages: averaging !== undefined,
     maxRows: Math.max(...batches.map(({ rows }) => rows)),
     maxTokens: Math.max(...batches.map(({ tokens }) => tokens.length)),
     maxSteps: Math.max(...lengths),
@@ -47,7 +50,7 @@ export async function start(
   const engine = new Engine(handle, createRunner(handle));
   await drawParameters(engine, seed);
   for (const slot of [SLOT.training, SLOT.evaluation]) engine.clearState(slot);
-  return { engine, division, batches };
+  return { engine, division, batches, ...(averaging && { averaging }) };
 }
 
 /** As large as parameters are before training, biases too, and the same on every backend. */
@@ -59,13 +62,14 @@ async function drawParameters(engine: Engine, seed: number): Promise<void> {
     for (let i = 0; i < values.length; i++) {
       values[i] = Math.fround(bound * (dice(2 ** 20) / 2 ** 19 - 1));
     }
+    engine.average(name)?.set(values);
   }
   await engine.packWeights();
 }
 
 /** Steps [from, to) of training, counted from 0. */
 export async function trainSteps(
-  { engine, division, batches }: Running,
+  { engine, division, batches, averaging }: Running,
   from = 0,
   to = batches.length,
 ): Promise<Outcome> {
@@ -73,13 +77,17 @@ export async function trainSteps(
   for (let step = from; step < to; step++) {
     const slot = step % 2;
     engine.load(slot, batches[step]!, division.bounds);
-    const { lossSum, gradNorm } = await engine.trainStep(slot, step + 1, SETTINGS);
+    const settings = averaging
+      ? { ...SETTINGS, averageShare: averageShare(averaging.config, step + 1, averaging.from) }
+      : SETTINGS;
+    const { lossSum, gradNorm } = await engine.trainStep(slot, step + 1, settings);
     outcome.set(`loss ${step}`, Float64Array.of(lossSum));
     outcome.set(`gradient norm ${step}`, Float64Array.of(gradNorm));
   }
   const { plan, heap } = engine;
-  for (const { name, value, states } of plan.parameters) {
+  for (const { name, value, states, average } of plan.parameters) {
     outcome.set(name, Float64Array.from(heap.flat(value)));
+    if (average) outcome.set(`${name}, average`, Float64Array.from(heap.flat(average)));
     states.forEach((state, i) =>
       outcome.set(`${name}, optimizer ${i}`, Float64Array.from(heap.flat(state))),
     );
@@ -88,8 +96,12 @@ export async function trainSteps(
   return outcome;
 }
 
-/** Losses of the first batch without dropout, and its predictions. */
-export async function evaluate({ engine, division, batches }: Running): Promise<Outcome> {
+/** Losses of the first batch without dropout, and its predictions: of the averages, where there are any. */
+export function evaluate(running: Running): Promise<Outcome> {
+  return running.engine.withAverages(() => evaluateWeights(running));
+}
+
+async function evaluateWeights({ engine, division, batches }: Running): Promise<Outcome> {
   const outcome: Outcome = new Map();
   const slot = SLOT.evaluation;
   engine.load(slot, batches[0]!, division.bounds);

@@ -73,8 +73,8 @@ it('any network goes on from a checkpoint to the same bits', () =>
     const resumed = await start(drawn, compiled.kind, second!);
     const engine = resumed.engine;
     await loadModel(engine, checkpoint);
-    await engine.packWeights();
     await loadOptimizer(engine, checkpoint, slot);
+    await engine.packWeights();
     expect(
       differingBits(await trainSteps(resumed, steps - 1), expected),
       sketch(drawn),

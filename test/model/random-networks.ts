@@ -11,6 +11,7 @@ import {
   type NetworkShape,
 } from '../../src/model/shape.js';
 import type { Signal } from '../../src/model/signal.js';
+import type { AveragingConfig } from '../../src/optimizers/averaging.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { bitsOfFloat } from '../../src/tensor/float-bits.js';
 import { rawBatch } from '../parity/fixture.js';
@@ -27,7 +28,15 @@ export interface Case {
   batches: RawBatch[];
   /** Among 1, 2, 3, 5 and 7 parts, in teams of any size. */
   divisions: Division[];
+  /** Of the weights, where averages of them are kept. */
+  averaging?: Averaging;
   seed: number;
+}
+
+/** How averages are formed, and the updates before they begin where that is not with the first. */
+export interface Averaging {
+  config: AveragingConfig;
+  from?: number;
 }
 
 export interface Division extends Teams {
@@ -153,6 +162,7 @@ interface Drawn {
   carries: boolean;
   lengths: number[][];
   divisions: Division[];
+  averaging: Averaging | null;
   seed: number;
 }
 
@@ -181,6 +191,11 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
     { minLength: STEPS, maxLength: STEPS },
   ),
   divisions: fc.tuple(...[1, 2, 3, 5, 7].map(divisionOf)),
+  averaging: fc.constantFrom(
+    null,
+    { config: { kind: 'ema' as const, decay: 0.75 } },
+    { config: { kind: 'nt-asgd' as const, n: 1 }, from: 1 },
+  ),
   seed: fc.integer({ min: 0, max: 1_000_000 }),
 });
 
@@ -222,7 +237,8 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
       return { ...rest, outputs, network, loss };
     })
     .filter(({ network }) => network !== undefined)
-    .map(({ network, loss, carries, lengths, divisions, seed, vocabulary, features, outputs }) => {
+    .map(({ network, loss, carries, lengths, divisions, averaging, ...rest }) => {
+      const { seed, vocabulary, features, outputs } = rest;
       const { descriptions, layers } = network!;
       const shape = { vocabulary, features, layers: descriptions, loss, carries };
       const dice = diceOf(seed);
@@ -249,7 +265,7 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
         const labels = rows.map('mean' in (loss.options as object) ? number : label);
         return rawBatch(each(vocabulary), labels, targets, features.map(each));
       });
-      return { shape, batches, divisions, seed };
+      return { shape, batches, divisions, ...(averaging && { averaging }), seed };
     });
 }
 
@@ -416,7 +432,7 @@ export function isSmooth({ shape }: Case): boolean {
 }
 
 /** A network in one line, for messages. */
-export function sketch({ shape, batches }: Case): string {
+export function sketch({ shape, batches, averaging }: Case): string {
   const layers = shape.layers.map(
     ({ kind, options, inputs = [] }, place) =>
       `${place}: ${kind} ${JSON.stringify(options)} on ${inputs.join(' and ')}`,
@@ -424,5 +440,5 @@ export function sketch({ shape, batches }: Case): string {
   const rows = batches.map(({ rowStart }) =>
     Array.from(rowStart.slice(1), (end, row) => end - rowStart[row]!).join(' '),
   );
-  return `${[shape.vocabulary, ...(shape.features ?? [])].join(' + ')} words, ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}; rows ${rows.join(' | ')}`;
+  return `${[shape.vocabulary, ...(shape.features ?? [])].join(' + ')} words, ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}${averaging ? `, ${averaging.config.kind}` : ''}; rows ${rows.join(' | ')}`;
 }
