@@ -60,7 +60,7 @@ export interface PlannedConvolution {
   states?: readonly BufferSpec[];
 }
 
-/** Places that go through all kernels while their windows are in the caches. */
+/** Places that go through all kernels while their windows, or the gradients of these, are in the caches. */
 const CHUNK_PLACES = 96;
 
 /**
@@ -101,10 +101,7 @@ export function bindConvolution(
     by: 'sequence',
     *forward(part): Share {
       yield* meet(binding, part);
-      const [begin, end] = view.places(part);
-      for (let place = begin; place < end; place += CHUNK_PLACES) {
-        forward(place, Math.min(end, place + CHUNK_PLACES));
-      }
+      inChunks(view.places(part), forward);
       carried?.carry(...view.rowsOf(part));
       clock.lap('convolution');
     },
@@ -130,8 +127,10 @@ export function bindConvolution(
       ...passes,
       *backward(part: number): Share {
         const places = view.places(part);
-        bent.backward?.(...places);
-        for (const branch of backward) branch(...places);
+        inChunks(places, (place0, place1) => {
+          bent.backward?.(place0, place1);
+          for (const branch of backward) branch(place0, place1);
+        });
         clock.lap('convolution');
         yield* meet(binding, part);
         sum(...places);
@@ -142,6 +141,12 @@ export function bindConvolution(
     },
     weightGradients: bound.flatMap(({ weightGradient }) => weightGradient ?? []),
   };
+}
+
+function inChunks([begin, end]: readonly [number, number], run: RowKernel): void {
+  for (let place = begin; place < end; place += CHUNK_PLACES) {
+    run(place, Math.min(end, place + CHUNK_PLACES));
+  }
 }
 
 /** Inputs that rows carry from batch to batch. */
