@@ -192,7 +192,7 @@ class Graph {
       const layer = describeLayer(description, signals);
       if (this.carries && layer.reverses) {
         throw new UnfitInput(
-          `expected a layer that knows of each token what came before, where rows go on in the next batch: ${kind} reads them from their ends`,
+          `expected a layer that sees what comes before a token alone, where rows go on in the next batch: ${kind} with these options sees what comes behind it, too`,
         );
       }
       this.#layers.push(layer);

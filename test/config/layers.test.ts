@@ -74,7 +74,7 @@ describe('a stack of layers', () => {
       `{ layers: [{ kind: convolution, width: 3, channels: 4, padding: ${padding} }] }`;
     expect(graphOf(parse(model('causal'), 'language-model'))).toContain('convolution 0');
     expect(() => parse(model('same'), 'language-model')).toThrow(
-      'convolution reads them from their ends',
+      'convolution with these options sees what comes behind it, too',
     );
   });
 

@@ -19,8 +19,8 @@ export interface SequenceShare {
 
 /**
  * Runs steps [step0, step1), backwards from the last one. Each needs the former step of all units. Step −1 stands for
- * the state before the first one, backwards for its gradient, which is left out where nobody asks for it. Where a time step has two halves, of which the second needs the first one of all units, these are
- * what is counted: 2t and 2t + 1.
+ * the state before the first one, backwards for its gradient, which is left out where nobody asks for it. Where a time step has parts, each of which needs the one before it of all units, these are
+ * what is counted: 2t and 2t + 1, of two.
  */
 export type SequenceArguments = [share: Readonly<SequenceShare>, step0: number, step1: number];
 export type SequenceCall = Call<SequenceArguments>;
