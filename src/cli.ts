@@ -1,6 +1,7 @@
 import yargs from 'yargs';
 import { benchCommand } from './commands/bench.js';
 import type { CaughtSignals, Context } from './commands/context.js';
+import type { Library } from './commands/library.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
@@ -149,6 +150,13 @@ function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }
 
+/** What commands do their work with: loaded by those that do any. */
+export async function loadLibrary(): Promise<Library> {
+  const [library, { train }] = await Promise.all([import('./index.js'), import('./train/run.js')]);
+  // Without the translation of its messages into the terms of those who call the library.
+  return { ...library, train };
+}
+
 /** The program: runs the command line in this process and sets its exit status. */
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on('error', (error) => {
@@ -166,14 +174,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     stdout: process.stdout,
     stderr: process.stderr,
     program: programName(process.argv[1] ?? 'lockstep'),
-    loadLibrary: async () => {
-      const [library, { train }] = await Promise.all([
-        import('./index.js'),
-        import('./train/run.js'),
-      ]);
-      // Without the translation of its messages into the terms of those who call the library.
-      return { ...library, train };
-    },
+    loadLibrary,
     catchSignals,
     status: 0,
   });

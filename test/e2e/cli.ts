@@ -66,11 +66,8 @@ function requireBuild(): void {
 async function runHere(cwd: string, args: readonly string[]): Promise<Outcome> {
   requireBuild();
   // As it was built: to compile src/ for the test would take longer than most commands.
-  const built = async <T>(file: string) =>
-    (await import(pathToFileURL(packageFile(`dist/src/${file}.js`)).href)) as T;
-  const { run } = await built<typeof import('../../src/cli.js')>('cli');
-  const library = await built<typeof import('../../src/index.js')>('index');
-  const { train } = await built<typeof import('../../src/train/run.js')>('train/run');
+  const { href } = pathToFileURL(packageFile('dist/src/cli.js'));
+  const { loadLibrary, run } = (await import(href)) as typeof import('../../src/cli.js');
   const written = { stdout: '', stderr: '' };
   const write = (name: keyof typeof written) =>
     new PassThrough({ encoding: 'utf8' }).on('data', (text: string) => (written[name] += text));
@@ -81,7 +78,7 @@ async function runHere(cwd: string, args: readonly string[]): Promise<Outcome> {
       stdout: write('stdout'),
       stderr: write('stderr'),
       program: programName(program, env),
-      loadLibrary: () => Promise.resolve({ ...library, train }),
+      loadLibrary,
       catchSignals: () => ({
         signal: new AbortController().signal,
         status: undefined,
