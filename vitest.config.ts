@@ -4,9 +4,7 @@ import { defineConfig } from 'vitest/config';
 const alone = [
   'test/commands/bench.test.ts',
   'test/compute/allocation.test.ts',
-  'test/e2e/**/*.test.ts',
   'test/faults/**/*.test.ts',
-  'test/package/**/*.test.ts',
   'test/system/**/*.test.ts',
 ];
 

@@ -18,3 +18,14 @@ export const zod = {
 };
 
 export type Zod = typeof zod;
+
+const made = new WeakMap<object, unknown>();
+
+/** The schema of a kind's options, made once: networks are described often, and a schema takes long to make. */
+export function schemaOf<T>(options: (z: Zod) => T): T {
+  const known = made.get(options) as T | undefined;
+  if (known !== undefined) return known;
+  const schema = options(zod);
+  made.set(options, schema);
+  return schema;
+}

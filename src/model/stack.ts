@@ -1,4 +1,4 @@
-import { zod } from '../zod.js';
+import { schemaOf } from '../zod.js';
 import { describeLayer, signalsOf } from './describe.js';
 import { UnfitInput, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
@@ -183,7 +183,7 @@ class Graph {
     });
     const place = this.descriptions.length;
     const description = {
-      ...{ kind, name, options: options(zod).parse(given) },
+      ...{ kind, name, options: schemaOf(options).parse(given) },
       // Most stand on the one just before.
       ...((fitting.length > 1 || fitting[0] !== place - 1) && { inputs: fitting }),
     };

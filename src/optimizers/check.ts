@@ -1,4 +1,4 @@
-import { zod } from '../zod.js';
+import { schemaOf } from '../zod.js';
 import type { OptimizerDescription, OptimizerKind } from './optimizer.js';
 import { optimizers } from './registry.js';
 
@@ -12,5 +12,5 @@ export function checkOptimizer(
   options: Readonly<Record<string, unknown>> = {},
 ): OptimizerDescription {
   const found: OptimizerKind = optimizers[kind];
-  return { kind, options: found.options(zod).parse(options) };
+  return { kind, options: schemaOf(found.options).parse(options) };
 }

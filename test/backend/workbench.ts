@@ -22,6 +22,10 @@ export const EPSILON = 2 ** -24;
 const CANARY = 0x7fc5ca1e;
 const ARGUMENT_DOUBLES = 1024;
 
+/** The case before on each block: what it has planned, and a while beyond, is to be made canaries again. */
+const lastOn = new WeakMap<Uint8Array, HeapPlan>();
+const BEYOND = 65_536;
+
 /** Value of element (row, column). */
 export type Fill = (row: number, column: number) => number;
 
@@ -48,8 +52,10 @@ export class Workbench {
     this.#heap = new Heap(block.bytes, 4);
     const { buffer, byteOffset, length } = block.bytes;
     const { reserved } = implementation;
-    new Int32Array(buffer, byteOffset + reserved, (length - reserved) / 4).fill(CANARY);
+    const used = Math.min((lastOn.get(block.bytes)?.bytes ?? length) + BEYOND, length);
+    new Int32Array(buffer, byteOffset + reserved, (used - reserved) / 4).fill(CANARY);
     this.#plan = new HeapPlan(4, implementation.reserved);
+    lastOn.set(block.bytes, this.#plan);
     const space = this.#plan.doubles('kernel arguments', ARGUMENT_DOUBLES);
     this.#start = this.#plan.bytes;
     this.backend = implementation.bind(block, this.#heap.doubles(space));

@@ -14,6 +14,7 @@ import type { Signal } from '../../src/model/signal.js';
 import type { AveragingConfig } from '../../src/optimizers/averaging.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { bitsOfFloat } from '../../src/tensor/float-bits.js';
+import { schemaOf } from '../../src/zod.js';
 import { rawBatch } from '../parity/fixture.js';
 
 /*
@@ -304,7 +305,7 @@ function build(
   const add = (kind: string, given: unknown, inputs: readonly number[]): boolean => {
     // Whether an embedding is tied, the head decides.
     const own = kind === 'embedding' ? { ...(given as object), tied: false } : given;
-    const { success, data: options } = layerKind(kind).options(z).safeParse(own);
+    const { success, data: options } = schemaOf(layerKind(kind).options).safeParse(own);
     if (!success) return false;
     const name = { module: `${kind}_${layers.length}`, index: layers.length };
     let layer: NetworkLayer;
