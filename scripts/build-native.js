@@ -44,29 +44,38 @@ async function findCompiler() {
   return undefined;
 }
 
+/** Runs jobs, as many at once as there are cores. */
+async function onAllCores(jobs, perform) {
+  let next = 0;
+  const worker = async () => {
+    while (next < jobs.length) await perform(jobs[next++]);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
 async function compileAll(compiler) {
   const headers = createRequire(import.meta.url)('node-api-headers').include_dir;
   // A folder of its own: two installs at the same time must not mix their objects.
   const objects = await mkdtemp(path.join(build, 'objects-'));
   const jobs = [{ args: ['-I', headers, path.join(root, 'kernels/addon.c')], object: 'addon.o' }];
+  const precompiled = [];
   for (const [set, flags] of Object.entries(instructionSets)) {
+    const own = [...flags, `-DLOCKSTEP_SUFFIX=${set}`];
+    // The compiler's own header of its intrinsics takes it longer than most of the kernels. Where it cannot take a header
+    // that it has compiled before, it reads the header.
+    const header = path.join(objects, `${set}.h`);
+    await writeFile(header, `#include "${path.join(root, 'kernels/simd.h')}"\n`);
+    precompiled.push({ args: [...own, '-x', 'c-header', header], object: `${set}.h.gch` });
     for (const source of kernelSources) {
       const file = path.join(root, 'kernels', `${source}.c`);
-      jobs.push({
-        args: [...flags, `-DLOCKSTEP_SUFFIX=${set}`, file],
-        object: `${source}-${set}.o`,
-      });
+      jobs.push({ args: [...own, '-include', header, file], object: `${source}-${set}.o` });
     }
   }
-  const outputs = jobs.map((job) => path.join(objects, job.object));
-  let next = 0;
-  const worker = async () => {
-    while (next < jobs.length) {
-      const index = next++;
-      await run(compiler, [...common, ...jobs[index].args, '-o', outputs[index]]);
-    }
-  };
-  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  const placeOf = ({ object }) => path.join(objects, object);
+  const compile = (job) => run(compiler, [...common, ...job.args, '-o', placeOf(job)]);
+  await onAllCores(precompiled, (job) => compile(job).catch(() => undefined));
+  await onAllCores(jobs, compile);
+  const outputs = jobs.map(placeOf);
   const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : [];
   const temporary = path.join(objects, 'lockstep.node');
   await run(compiler, ['-shared', ...undefinedSymbols, ...outputs, '-o', temporary]);
