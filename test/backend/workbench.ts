@@ -65,10 +65,14 @@ export class Workbench {
   panels(name: string, rows: number, columns: number, fill?: Fill): Tensor {
     const tensor = this.#heap.tensor(this.#plan.panels(name, rows, columns));
     const [panels] = tensor.shape;
-    for (let row = 0; fill && row < rows; row++) {
-      for (let column = 0; column < panels! * PANEL; column++) {
-        const value = column < columns ? fill(row, column) : 0;
-        tensor.set(Math.floor(column / PANEL), row, column % PANEL, value);
+    for (let panel = 0; fill && panel < panels!; panel++) {
+      for (let row = 0; row < rows; row++) {
+        // Places in the data: to ask for each element's would take longer than what is tried here.
+        const place = tensor.index(panel, row, 0);
+        for (let lane = 0; lane < PANEL; lane++) {
+          const column = panel * PANEL + lane;
+          tensor.data[place + lane] = column < columns ? fill(row, column) : 0;
+        }
       }
     }
     return tensor;
@@ -151,8 +155,9 @@ export function differingBits(actual: Snapshot, expected: Snapshot): string | un
   for (const { begin, end, tolerance } of expected.buffers) {
     if (tolerance === Infinity) words.set(expected.words.subarray(begin, end), begin);
   }
-  const place = words.findIndex((word, i) => word !== expected.words[i]);
-  if (place >= 0) return `${locate(expected, place)} differs in its bits`;
+  let place = 0;
+  while (place < words.length && words[place] === expected.words[place]) place++;
+  if (place < words.length) return `${locate(expected, place)} differs in its bits`;
   return words.length === expected.words.length ? undefined : 'the heaps differ in size';
 }
 
