@@ -42,7 +42,8 @@ export async function* decompressGzip(
   // A failure also reaches the reader of `gunzip`, unless it comes when all has been read.
   fed.catch(() => undefined);
   try {
-    for await (const chunk of gunzip) yield chunk as Buffer;
+    // Zeros end what is read before all is written: whoever reads must not end the writing with it.
+    for await (const chunk of gunzip.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
     await fed;
   } catch (error) {
     if (!errorCode(error).startsWith('Z_')) throw error;

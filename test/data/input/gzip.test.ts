@@ -1,3 +1,6 @@
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { decompressGzip } from '../../../src/data/input/gzip.js';
@@ -21,6 +24,30 @@ async function decompress(length: number, ...parts: Uint8Array[]): Promise<strin
     return (error as Error).message;
   }
 }
+
+it.each([16, 64, 1024])('a file read in pieces of %i KiB may have zeros behind it', async (kib) => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-gzip-'));
+  try {
+    const big = Buffer.from(Array.from({ length: 100_000 }, (_, i) => `row ${i * i}\n`).join(''));
+    // As stored, members are as long as what they hold: one of them ends with a piece.
+    const whole = gzipSync(big.subarray(0, kib * 1024 - 23), { level: 0 });
+    for (const [member, text] of [
+      [gzipSync(big), big],
+      [gzipSync('one row'), Buffer.from('one row')],
+      [whole, big.subarray(0, kib * 1024 - 23)],
+    ] as const) {
+      for (const count of [1, 7, 512, 70_000, 200_000]) {
+        const file = join(folder, 'padded.gz');
+        writeFileSync(file, Buffer.concat([member, Buffer.alloc(count)]));
+        const pieces = createReadStream(file, { highWaterMark: kib * 1024 });
+        const read = Buffer.concat(await collect(decompressGzip(pieces, 65_536)));
+        expect(read.equals(text), `${member.length} bytes and ${count} zeros`).toBe(true);
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 describe.each([1, 7, 1000])('gzip data in pieces of %i bytes', (length) => {
   it('is all of its members, and zeros behind the last one', async () => {
