@@ -22,7 +22,7 @@ export function packageVersion(): string {
 
 const packageRoot = findRoot();
 
-/** @throws UserError where this module has been bundled into a file that is not ours: those of our threads are */
+/** @throws UserError where this module has been bundled into a file that is not ours: the program and its threads are */
 function findRoot(): string {
   // A bundle has its own place, or none where it is CommonJS.
   const { url } = import.meta as { url?: string };
