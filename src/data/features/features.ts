@@ -122,7 +122,11 @@ export class FeatureEncoder {
   /** The ids of each feature, one a token; see `FeatureReader.read`. */
   encode(tokens: readonly string[], columns: readonly (readonly string[])[]): number[][] {
     const read = this.#reader.read(tokens, columns);
-    return read.map((texts, i) => texts.map((text) => this.#ids[i]!.get(text) ?? 0));
+    return read.map((texts, i) => {
+      const ids = this.#ids[i]!;
+      // Values are learned as UTF-8, which has no half of a surrogate pair.
+      return texts.map((text) => ids.get(text) ?? ids.get(Buffer.from(text).toString()) ?? 0);
+    });
   }
 }
 

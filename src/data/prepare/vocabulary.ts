@@ -11,8 +11,8 @@ import type { TargetScale } from '../../tasks/target-scale.js';
 import { type ExactSums, joinSums, noNumbers, onlyNumber, scaleOf } from './work/exact-sums.js';
 import type { Repeats } from './work/duplicates.js';
 import type { BuildJob } from './work/job.js';
-import { byFrequency, byPlace, type MergedWord } from './work/merge.js';
-import { buckets } from './pieces/piece.js';
+import { byPlace, type MergedWord, type MergeInput, rankingOf } from './work/merge.js';
+import { buckets, wordsOf } from './pieces/piece.js';
 import { inOrder, type PreparePool } from './pool.js';
 
 /** The coordinator's side of the second stage: what is learned from the training split. */
@@ -46,8 +46,6 @@ export async function learnVocabulary(
   cutting: CuttingOptions,
 ): Promise<Vocabulary> {
   const classes = new Set<string>();
-  const { features } = config.model;
-  const featureCounts = features.map(() => new Map<string, number>());
   const hasWords = job.pieces.some(({ record }) => record.words > 0);
   const { target, per } = taskOf(job.task);
   const hasTargets = target !== 'next token';
@@ -57,12 +55,8 @@ export async function learnVocabulary(
       job.pieces.map((_, index) => index).filter((index) => job.pieces[index]!.from === 'train'),
       pool.workers,
       async (index) => ({ index, ...(await pool.run('count', { job: path, index })) }),
-      ({ index, labels, numbers: some, features: values }) => {
+      ({ index, labels, numbers: some }) => {
         numbers = joinSums(numbers, some);
-        values.forEach((each, feature) => {
-          const counted = featureCounts[feature]!;
-          for (const [value, count] of each) counted.set(value, (counted.get(value) ?? 0) + count);
-        });
         job.pieces[index]!.record.labels.forEach((name, i) => {
           if (labels[i]! > 0) classes.add(name);
         });
@@ -76,7 +70,7 @@ export async function learnVocabulary(
   if (hasTargets) requireTraining(job, target === 'number' ? numbers.count : classes.size);
   if (target === 'class') requireClasses(job, classes);
   const targetScale = target === 'number' ? requireScale(numbers) : undefined;
-  const { words, distinct } = hasWords ? await mergeWords(config, job, path, pool) : nothing;
+  const { words, distinct } = hasWords ? await learnWords(config, job, path, pool) : nothing;
   const counts = new Map(words.sort(byPlace).map(({ word, count }) => [word, count]));
   return {
     tokenizer:
@@ -85,9 +79,7 @@ export async function learnVocabulary(
         : trainTokenizer(tokenizerOf(config), counts),
     classes: Array.from(classes).sort(),
     ...(targetScale && { targetScale }),
-    features: featuresOf(features).map((feature, i) =>
-      learnFeature(feature, features[i]!, featureCounts[i]!),
-    ),
+    features: await learnFeatures(config, job, path, pool),
     distinctTokens: hasWords ? distinct : null,
   };
 }
@@ -97,7 +89,13 @@ export function recallVocabulary({ tokenizer, ...outputs }: KnownVocabulary): Vo
   return { tokenizer: tokenizerFromJson(tokenizer), ...outputs, distinctTokens: null };
 }
 
-const nothing: { words: MergedWord[]; distinct: number } = { words: [], distinct: 0 };
+interface Merged {
+  readonly words: MergedWord[];
+  /** Different ones in all. */
+  readonly distinct: number;
+}
+
+const nothing: Merged = { words: [], distinct: 0 };
 
 /** @param targets What the training split has of classes, or of numbers. */
 function requireTraining({ pieces }: BuildJob, targets: number): void {
@@ -139,29 +137,58 @@ function requireScale(numbers: ExactSums): TargetScale {
   );
 }
 
-async function mergeWords(
+function learnWords(
   { data: { tokenizer } }: Config,
   job: BuildJob,
   path: string,
   pool: PreparePool,
-): Promise<{ words: MergedWord[]; distinct: number }> {
+): Promise<Merged> {
   const minCount = 'minCount' in tokenizer ? tokenizer.minCount : 1;
   // Characters with equal counts are not taken in the order of their places, but there are few.
   const limit = tokenizer.kind === 'word' ? tokenizer.vocabularySize : Infinity;
-  const entries = job.pieces.reduce((sum, { record }) => sum + record.words, 0);
+  return mergeWords({ stream: 0, minCount, limit }, job, path, pool);
+}
+
+async function learnFeatures(
+  { model: { features } }: Config,
+  job: BuildJob,
+  path: string,
+  pool: PreparePool,
+): Promise<FeatureVocabulary[]> {
+  const learned: FeatureVocabulary[] = [];
+  for (const [i, feature] of featuresOf(features).entries()) {
+    const { minCount, vocabularySize } = features[i]!;
+    const asked = { stream: i + 1, minCount, limit: vocabularySize };
+    const { words } = await mergeWords(asked, job, path, pool);
+    const counts = new Map(words.map(({ word, count }) => [word, count]));
+    learned.push(learnFeature(feature, features[i]!, counts));
+  }
+  return learned;
+}
+
+/** The most frequent words, or values of a feature, of the training split. */
+async function mergeWords(
+  asked: Omit<MergeInput, 'buckets'>,
+  job: BuildJob,
+  path: string,
+  pool: PreparePool,
+): Promise<Merged> {
+  const { stream, limit } = asked;
+  const ranking = rankingOf(stream);
+  const entries = job.pieces.reduce((sum, { record }) => sum + wordsOf(record, stream), 0);
   let words: MergedWord[] = [];
   let distinct = 0;
   await inOrder(
     divideBuckets(entries),
     pool.workers,
-    (range) => pool.run('merge', { job: path, buckets: range, minCount, limit }),
+    (range) => pool.run('merge', { job: path, buckets: range, ...asked }),
     (merged) => {
       distinct += merged.distinct;
       for (const word of merged.words) words.push(word);
-      if (words.length > 2 * limit) words = words.sort(byFrequency).slice(0, limit);
+      if (words.length > 2 * limit) words = words.sort(ranking).slice(0, limit);
     },
   );
-  return { words: words.sort(byFrequency).slice(0, limit), distinct };
+  return { words: words.sort(ranking).slice(0, limit), distinct };
 }
 
 /** How many rows have the text of others, over all pieces. */

@@ -7,6 +7,7 @@ import { BlockSums } from '../../store/checksums.js';
 import type { BadRow } from '../../formats/examples.js';
 import type { LocalCutter } from '../../tokenizers/local-cutter.js';
 import { VarintWriter } from '../../tokenizers/varints.js';
+import type { WordTable } from '../../tokenizers/word-table.js';
 import {
   bucketBits,
   buckets,
@@ -14,8 +15,8 @@ import {
   type PieceBadRow,
   pieceBlockBytes,
   type PlacedRow,
-  type Section,
   sections,
+  streamSections,
 } from './piece.js';
 import { FeatureWriter } from './piece-features.js';
 import type { PieceRecord } from './records.js';
@@ -27,7 +28,7 @@ export class PieceBuilder {
   readonly #cutter: LocalCutter;
   readonly #tokens = new VarintWriter();
   readonly #rows = new VarintWriter();
-  readonly #features = new FeatureWriter();
+  readonly #features: FeatureWriter;
   readonly #bad: string[] = [];
   #hashes = new BigUint64Array(1 << 10);
   #hashRows = new Uint32Array(1 << 10);
@@ -37,8 +38,10 @@ export class PieceBuilder {
   #tokenCount = 0;
   #last: PlacedRow = { row: 0, line: 0 };
 
-  constructor(cutter: LocalCutter) {
+  /** @param features How many features of tokens it is given. */
+  constructor(cutter: LocalCutter, features = 0) {
     this.#cutter = cutter;
+    this.#features = new FeatureWriter(features);
   }
 
   get isEmpty(): boolean {
@@ -78,9 +81,9 @@ export class PieceBuilder {
     for (const label of labels) this.#rows.push(this.#numberOf(label));
   }
 
-  /** Takes what is known of the tokens of a row, in the order of rows: of each feature a value a token. */
+  /** Takes what is known of the next tokens: of each feature a value a token. */
   addFeatures(features: readonly (readonly string[])[]): void {
-    this.#features.addRow(features);
+    this.#features.add(features);
   }
 
   #beginRow({ row, line }: PlacedRow): void {
@@ -130,28 +133,31 @@ export class PieceBuilder {
     file: string,
     scratch: string,
   ): Promise<{ record: PieceRecord; synced: Promise<void> }> {
-    const words = sortWords(this.#cutter);
+    const { dictionary } = this.#cutter;
     const hashed = sortHashes(this.#hashes.subarray(0, this.#hashCount), this.#hashRows);
-    const content: Record<Section, Uint8Array> = {
-      wordBuckets: bytesOf(words.starts),
-      wordNumbers: bytesOf(words.numbers),
-      wordEnds: bytesOf(words.ends),
-      letters: words.letters,
+    const named = {
+      ...streamContent(dictionary, this.#tokens.bytes),
       rowBuckets: bytesOf(hashed.starts),
       rowHashes: bytesOf(hashed.hashes),
       hashRows: bytesOf(hashed.rows),
       rows: this.#rows.bytes,
-      tokens: this.#tokens.bytes,
-      ...this.#features.sections,
       bad: Buffer.from(this.#bad.map((each) => `${each}\n`).join('')),
     };
+    const features = this.#features.streams.map(({ values, numbers }) =>
+      streamContent(values, numbers.bytes),
+    );
+    const content = [
+      ...sections.map((section) => named[section]),
+      ...features.flatMap((each) => streamSections.map((section) => each[section])),
+    ];
     const written = await writeSections(join(dir, file), scratch, content);
     const record: PieceRecord = {
       file,
       rows: this.#rowCount,
       badRows: this.#bad.length,
       tokens: this.#tokenCount,
-      words: words.numbers.length,
+      words: dictionary?.size ?? 0,
+      values: this.#features.streams.map(({ values }) => values.size),
       labels: [...this.#labels.keys()],
       sections: written.places,
       bytes: written.bytes,
@@ -176,7 +182,7 @@ export class PieceBuilder {
 async function writeSections(
   path: string,
   scratch: string,
-  content: Record<Section, Uint8Array>,
+  content: readonly Uint8Array[],
 ): Promise<Pick<PieceRecord, 'bytes' | 'sums'> & { places: Places; synced: Promise<void> }> {
   const partial = join(scratch, randomUUID());
   const handle = await open(partial, 'wx');
@@ -189,8 +195,7 @@ async function writeSections(
     }
     at += bytes.length;
   };
-  for (const section of sections) {
-    const bytes = content[section];
+  for (const bytes of content) {
     const place: [number, number] = [at, bytes.length];
     places.push(place);
     const padding = padding8.subarray(0, padded(place) - at - bytes.length);
@@ -218,8 +223,20 @@ async function syncAndClose(handle: FileHandle): Promise<void> {
   }
 }
 
+/** @param dictionary Of words; absent where tokens are final ids. */
+function streamContent(dictionary: WordTable | undefined, tokens: Uint8Array) {
+  const { starts, numbers, ends, letters } = sortWords(dictionary);
+  return {
+    wordBuckets: bytesOf(starts),
+    wordNumbers: bytesOf(numbers),
+    wordEnds: bytesOf(ends),
+    letters,
+    tokens,
+  };
+}
+
 /** The words of a dictionary by bucket, and within one by number. */
-function sortWords({ dictionary }: LocalCutter) {
+function sortWords(dictionary: WordTable | undefined) {
   const count = dictionary?.size ?? 0;
   const starts = new Uint32Array(buckets + 1);
   const numbers = new Uint32Array(count);

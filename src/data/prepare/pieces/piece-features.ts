@@ -1,64 +1,48 @@
-import { VarintReader, VarintWriter } from '../../tokenizers/varints.js';
-import type { PieceFile } from './piece.js';
+import { VarintWriter } from '../../tokenizers/varints.js';
+import { WordTable } from '../../tokenizers/word-table.js';
 
-/** Values of features of a piece's tokens: row by row, of each feature one a token, as numbers of the values that the piece has. */
+/** Of a feature of a piece's tokens: the values that the piece has, and the number of each token's value. */
+export interface FeatureStream {
+  readonly values: WordTable;
+  readonly numbers: VarintWriter;
+}
 
-/** Gathers them in memory. */
+/** Gathers the values of features of a piece's tokens in memory: streams like that of the tokens themselves. */
 export class FeatureWriter {
-  readonly #numbers = new VarintWriter();
-  /** By feature, in the order of their numbers. */
-  #values: Map<string, number>[] = [];
+  /** By feature. */
+  readonly streams: readonly FeatureStream[];
+  /** Numbers by value, which are found sooner than in the tables. */
+  readonly #known: Map<string, number>[];
 
-  /** Takes the values of a row: of each feature, one a token. */
-  addRow(features: readonly (readonly string[])[]): void {
-    features.forEach((values, feature) => {
-      const known = (this.#values[feature] ??= new Map<string, number>());
-      for (const value of values) {
+  constructor(features: number) {
+    this.streams = Array.from({ length: features }, () => ({
+      values: new WordTable(),
+      numbers: new VarintWriter(),
+    }));
+    this.#known = this.streams.map(() => new Map<string, number>());
+  }
+
+  /** Takes the values of the next tokens: of each feature, one a token. */
+  add(features: readonly (readonly string[])[]): void {
+    this.streams.forEach(({ values: table, numbers }, feature) => {
+      const known = this.#known[feature]!;
+      for (const value of features[feature]!) {
         let number = known.get(value);
         if (number === undefined) {
-          number = known.size;
+          const letters = Buffer.from(value);
+          number = table.add(letters, 0, letters.length);
           known.set(value, number);
         }
-        this.#numbers.push(number);
+        numbers.push(number);
       }
     });
   }
 
-  /** The sections of the piece. */
-  get sections(): { features: Uint8Array; featureValues: Uint8Array } {
-    const values = this.#values.map((known) => [...known.keys()]);
-    return {
-      features: this.#numbers.bytes,
-      featureValues: Buffer.from(values.length > 0 ? JSON.stringify(values) : ''),
-    };
-  }
-
   clear(): void {
-    this.#numbers.clear();
-    this.#values = [];
-  }
-}
-
-/** Reads what a FeatureWriter wrote, row by row. */
-export class FeatureNumbers {
-  /** By feature, in the order of their numbers. */
-  readonly values: readonly (readonly string[])[];
-  readonly #reader: VarintReader;
-  readonly #numbers: Uint32Array[];
-
-  constructor(piece: PieceFile) {
-    const json = piece.read('featureValues').toString();
-    this.values = json === '' ? [] : (JSON.parse(json) as string[][]);
-    this.#reader = new VarintReader(piece.read('features'));
-    this.#numbers = this.values.map(() => new Uint32Array(0));
-  }
-
-  /** The numbers of the next row, by feature: from the start of arrays that are good until the next row. */
-  read(tokens: number): readonly Uint32Array[] {
-    this.#numbers.forEach((numbers, feature) => {
-      if (numbers.length < tokens) this.#numbers[feature] = new Uint32Array(2 * tokens);
-      this.#reader.read(this.#numbers[feature]!, tokens);
-    });
-    return this.#numbers;
+    for (const { values, numbers } of this.streams) {
+      values.clear();
+      numbers.clear();
+    }
+    for (const known of this.#known) known.clear();
   }
 }

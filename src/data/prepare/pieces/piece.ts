@@ -15,7 +15,7 @@ import type { PieceRecord } from './records.js';
  */
 
 /** Raised whenever the layout of a piece or what is cut from the same text changes. */
-export const pieceVersion = 5;
+export const pieceVersion = 6;
 
 /** Words and rows lie in this many buckets by the top bits of their hashes. */
 export const bucketBits = 10;
@@ -40,14 +40,35 @@ export const sections = [
   'rows',
   /** Numbers of the tokens: bytes as they are, or LEB128. */
   'tokens',
-  /** Where tokens have features: see FeatureWriter. */
-  'features',
-  'featureValues',
   /** Bad rows as JSON Lines. */
   'bad',
 ] as const;
 
-export type Section = (typeof sections)[number];
+type NamedSection = (typeof sections)[number];
+
+/** Those that say what stands where in a stream of words; behind the others they are there again for each feature of tokens, of its values. */
+export const streamSections = [
+  'wordBuckets',
+  'wordNumbers',
+  'wordEnds',
+  'letters',
+  'tokens',
+] as const satisfies readonly NamedSection[];
+
+type StreamSection = (typeof streamSections)[number];
+
+/** By its name, or that of a feature, the first of which has the number 1. */
+export type Section = NamedSection | readonly [section: StreamSection, feature: number];
+
+/** The section of the words, stream 0, or of the values of a feature. */
+export function sectionOf(section: StreamSection, stream: number): Section {
+  return stream === 0 ? section : [section, stream];
+}
+
+/** How many words, stream 0, or values of a feature a piece has. */
+export function wordsOf({ words, values }: PieceRecord, stream: number): number {
+  return stream === 0 ? words : values[stream - 1]!;
+}
 
 /** Where a row stands in its extent, from 1. */
 export interface PlacedRow {
@@ -168,8 +189,14 @@ export class PieceFile {
   }
 
   #place(section: Section): [number, number] {
-    return this.record.sections[sections.indexOf(section)]!;
+    return this.record.sections[indexOf(section)]!;
   }
+}
+
+function indexOf(section: Section): number {
+  if (typeof section === 'string') return sections.indexOf(section);
+  const [name, feature] = section;
+  return sections.length + (feature - 1) * streamSections.length + streamSections.indexOf(name);
 }
 
 /** @throws DamagedPiece */
@@ -182,15 +209,33 @@ export function readBadRows(dir: string, record: PieceRecord): PieceBadRow[] {
   }
 }
 
+/** Calls `visit` with the number and the UTF-8 of every word, or of every value of a feature, that a piece has. */
+export function eachWord(
+  piece: PieceFile,
+  stream: number,
+  visit: (number: number, letters: Buffer) => void,
+): void {
+  const ends = piece.readWords(sectionOf('wordEnds', stream));
+  const letters = piece.read(sectionOf('letters', stream));
+  let start = 0;
+  piece.readWords(sectionOf('wordNumbers', stream)).forEach((number, i) => {
+    visit(number, letters.subarray(start, ends[i]));
+    start = ends[i]!;
+  });
+}
+
 /** Reads the tokens of a piece in order, some at a time. */
 export interface TokenReader {
   /** Reads the next `count` tokens into the start of an array. */
   read(into: Uint32Array, count: number): void;
 }
 
-/** @param plainBytes See `LocalCutter`. */
-export function readTokens(piece: PieceFile, plainBytes: boolean): TokenReader {
-  const bytes = piece.read('tokens');
+/**
+ * @param plainBytes See `LocalCutter`.
+ * @param stream 0 of the words, or the number of a feature whose values are read.
+ */
+export function readTokens(piece: PieceFile, plainBytes: boolean, stream = 0): TokenReader {
+  const bytes = piece.read(sectionOf('tokens', stream));
   if (!plainBytes) return new VarintReader(bytes);
   let at = 0;
   return {

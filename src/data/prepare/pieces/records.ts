@@ -16,6 +16,8 @@ export const pieceRecordSchema = z.strictObject({
   tokens: size,
   /** Entries of the dictionary. */
   words: size,
+  /** How many values of each feature of tokens it has. */
+  values: z.array(size),
   /** Names of the classes, in the order of their first appearance. */
   labels: z.array(z.string()),
   /** Offset and length of each section in the order of the file, in bytes. */

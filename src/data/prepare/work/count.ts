@@ -2,13 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { taskOf } from '../../../tasks/registry.js';
 import { assignRows, assignTokens, type PlacedPiece } from './assignment.js';
-import { FeatureNumbers } from '../pieces/piece-features.js';
-import { PieceFile, readTokens, type TokenReader } from '../pieces/piece.js';
+import { PieceFile, readTokens, sectionOf, type TokenReader, wordsOf } from '../pieces/piece.js';
 import { ExactAdder, type ExactSums } from './exact-sums.js';
 import type { BuildJob } from './job.js';
 import { count, type Tally } from './tally.js';
 
-/** The second stage: how often each word of a piece stands in the training split, and where first. */
+/** The second stage: how often each word of a piece, and each value of a feature, stands in the training split, and where first. */
 
 /** Stands for "never" where a first position is expected. */
 export const never = 0xffff_ffff;
@@ -18,70 +17,56 @@ export interface PieceCounts {
   readonly labels: number[];
   /** Of the training split's numbers, where rows have numbers. */
   readonly numbers: ExactSums;
-  /** By feature: how many tokens of the training split have each value that any has. */
-  readonly features: [value: string, count: number][][];
-  /** Tokens of the training split. */
-  readonly tokens: number;
 }
 
 /**
- * Counts the words of a training source's piece, and writes counts and first positions (in tokens
- * of the piece) of the words in the order of the piece's dictionary. Uint32 [2, words]
+ * Counts the words of a training source's piece, and the values of features, and writes of each such stream counts and
+ * first positions (in tokens of the piece) in the order of the piece's dictionary. Uint32 [2, words]
  */
 export function countPiece(job: BuildJob, index: number, tally: Tally): PieceCounts {
   const placed = job.pieces[index]!;
   const piece = new PieceFile(placed.dir, placed.record);
   try {
-    const counter = new WordCounts(piece, job);
+    const counter = new TokenCounts(piece, job);
     const labels = new Array<number>(placed.record.labels.length).fill(0);
     const numbers = new ExactAdder();
-    let features: PieceCounts['features'] = [];
     if (taskOf(job.task).rows === 'apart') {
-      features = countRows(job, placed, piece, counter, labels, numbers);
+      countRows(job, placed, piece, counter, labels, numbers);
     } else {
       const [first] = assignTokens(placed, placed.record.tokens, job.fractions);
       if (first?.split === 'train') counter.count(first.end);
     }
-    if (placed.record.words > 0) counter.write(join(job.scratch, countsName(index)));
+    counter.write((stream) => join(job.scratch, countsName(index, stream)));
     count(tally, 'bytes', placed.record.bytes);
-    return { labels, numbers: numbers.total(), features, tokens: counter.tokens };
+    return { labels, numbers: numbers.total() };
   } finally {
     piece.close();
   }
 }
 
-export const countsName = (index: number): string => `${index}.counts`;
+/** @param stream 0 of words, or the number of a feature */
+export const countsName = (index: number, stream: number): string => `${index}-${stream}.counts`;
 
 function countRows(
   job: BuildJob,
   placed: PlacedPiece,
   piece: PieceFile,
-  counter: WordCounts,
+  counter: TokenCounts,
   labels: number[],
   numbers: ExactAdder,
-): PieceCounts['features'] {
+): void {
   const { gives, target } = taskOf(job.task);
   const splitOf = assignRows(placed, job.fractions);
   if (gives === 'tokens') {
-    const features = new FeatureNumbers(piece);
-    const counts = features.values.map((values) => new Uint32Array(values.length));
     piece.eachTaggedRow(({ row }, tags) => {
-      const values = features.read(tags.length);
       if (splitOf(placed.rowsBefore + row) !== 'train') {
         counter.skip(tags.length);
         return;
       }
       for (const tag of tags) labels[tag]! += 1;
       counter.count(tags.length);
-      counts.forEach((counted, feature) => {
-        for (let i = 0; i < tags.length; i++) counted[values[feature]![i]!]! += 1;
-      });
     });
-    return features.values.map((values, feature) =>
-      values.flatMap((value, i) =>
-        counts[feature]![i]! > 0 ? [[value, counts[feature]![i]!]] : [],
-      ),
-    );
+    return;
   }
   piece.eachRow(({ row }, label, tokens) => {
     if (splitOf(placed.rowsBefore + row) !== 'train') {
@@ -92,13 +77,34 @@ function countRows(
     else labels[label]! += 1;
     counter.count(tokens);
   });
-  return [];
 }
 
 const windowTokens = 1 << 14;
 
+/** Of the words, and of the values of each feature. */
+class TokenCounts {
+  readonly #streams: readonly WordCounts[];
+
+  constructor(piece: PieceFile, { plainBytes }: BuildJob) {
+    this.#streams = [0, ...piece.record.values.map((_, i) => i + 1)].map(
+      (stream) => new WordCounts(piece, stream, plainBytes),
+    );
+  }
+
+  count(tokens: number): void {
+    for (const each of this.#streams) each.count(tokens);
+  }
+
+  skip(tokens: number): void {
+    for (const each of this.#streams) each.skip(tokens);
+  }
+
+  write(pathOf: (stream: number) => string): void {
+    this.#streams.forEach((each, stream) => each.write(pathOf(stream)));
+  }
+}
+
 class WordCounts {
-  tokens = 0;
   #position = 0;
   /** By number of the word. */
   readonly #counts: Uint32Array;
@@ -108,17 +114,17 @@ class WordCounts {
 
   constructor(
     private readonly piece: PieceFile,
-    { plainBytes }: BuildJob,
+    private readonly stream: number,
+    plainBytes: boolean,
   ) {
-    const { words } = piece.record;
+    const words = wordsOf(piece.record, stream);
     this.#counts = new Uint32Array(words);
     this.#firsts = new Uint32Array(words).fill(never);
     // Without a dictionary there is nothing to count but tokens.
-    if (words > 0) this.#reader = readTokens(piece, plainBytes);
+    if (words > 0) this.#reader = readTokens(piece, plainBytes, stream);
   }
 
   count(tokens: number): void {
-    this.tokens += tokens;
     this.#walk(tokens, (window, length, position) => {
       for (let i = 0; i < length; i++) {
         const word = window[i]!;
@@ -133,7 +139,8 @@ class WordCounts {
   }
 
   write(path: string): void {
-    const numbers = this.piece.readWords('wordNumbers');
+    if (this.#counts.length === 0) return;
+    const numbers = this.piece.readWords(sectionOf('wordNumbers', this.stream));
     const table = new Uint32Array(2 * numbers.length);
     numbers.forEach((number, place) => {
       table[place] = this.#counts[number]!;

@@ -83,7 +83,7 @@ class ExtentCutting {
     private readonly tally: Tally,
     private readonly cutter: LocalCutter,
   ) {
-    this.#piece = new PieceBuilder(cutter);
+    this.#piece = new PieceBuilder(cutter, input.cutting.features.length);
     this.#features = new FeatureReader(input.cutting.features);
     this.#observe = (bytes) => count(tally, 'bytes', bytes.length);
   }

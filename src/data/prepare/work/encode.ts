@@ -3,11 +3,9 @@ import type { SplitName } from './split.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { taskOf } from '../../../tasks/registry.js';
 import { floatOfBits } from '../../../tensor/float-bits.js';
-import { idsOf } from '../../features/features.js';
 import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
-import { FeatureNumbers } from '../pieces/piece-features.js';
 import { PieceFile } from '../pieces/piece.js';
 import { SplitOutput } from './split-output.js';
 import { addLongest, countNumber, emptyStatistics, lengthClass } from './statistics.js';
@@ -117,7 +115,7 @@ class PieceEncoding {
     private readonly outputs: ReadonlyMap<SplitName, SplitOutput>,
     private readonly tokenizer: Tokenizer,
   ) {
-    this.#reader = new IdReader(piece, tokenizer);
+    this.#reader = new IdReader(piece, tokenizer, job.features);
   }
 
   encodeRows(): EncodeOutcome {
@@ -148,11 +146,8 @@ class PieceEncoding {
     const placed = job.pieces[this.index]!;
     const splitOf = assignRows(placed, job.fractions);
     const ids = this.#classIds();
-    const features = new FeatureNumbers(this.piece);
-    const featureIds = this.#featureIds(features);
     let unknown: { line: number; label: string } | undefined;
     this.piece.eachTaggedRow(({ row, line }, tags) => {
-      const numbers = features.read(tags.length);
       const foreign = tags.find((tag) => ids[tag]! < 0);
       if (foreign !== undefined) unknown ??= { line, label: placed.record.labels[foreign]! };
       if (unknown !== undefined) return;
@@ -167,10 +162,6 @@ class PieceEncoding {
       for (let i = 0; i < kept; i++) tags[i] = ids[tags[i]!]!;
       output.addTags(tags, start, end);
       for (let i = start; i < end; i++) labels[tags[i]!]! += 1;
-      numbers.forEach((values, feature) => {
-        for (let i = 0; i < kept; i++) values[i] = featureIds[feature]![values[i]!]!;
-        output.addFeature(feature, values, start, end);
-      });
     });
     if (unknown !== undefined) return { kind: 'unknown class', ...unknown };
     return { kind: 'encoded', statistics: this.#statistics };
@@ -181,14 +172,6 @@ class PieceEncoding {
     const { record } = this.job.pieces[this.index]!;
     const classIds = new Map(this.job.classes.map((name, id) => [name, id]));
     return record.labels.map((name) => classIds.get(name) ?? -1);
-  }
-
-  /** By feature: ids of the piece's values. */
-  #featureIds({ values }: FeatureNumbers): Uint32Array[] {
-    return values.map((own, feature) => {
-      const ids = idsOf(this.job.features[feature]!.values);
-      return Uint32Array.from(own, (value) => ids.get(value) ?? 0);
-    });
   }
 
   encodeStream(): EncodeOutcome {
@@ -202,7 +185,7 @@ class PieceEncoding {
       eachWindow(end - start, (length) => {
         const kept = this.#reader.read(length);
         // All words of a split may be unknown ones that are dropped: then it has no files.
-        this.outputs.get(split)?.addTokens(this.#reader.ids, 0, kept);
+        this.outputs.get(split)?.addTokens(this.#reader, 0, kept);
         statistics.textTokens += length;
         statistics.unknownTokens += this.#reader.unknown;
       });
@@ -217,11 +200,10 @@ class PieceEncoding {
    */
   #writeRow(split: SplitName, kept: number): [start: number, end: number] {
     const { maxLength, truncate } = this.job;
-    const { ids } = this.#reader;
+    if (kept === 0) this.#reader.putEmpty(this.tokenizer.emptyToken);
     const length = Math.min(Math.max(kept, 1), maxLength);
-    if (kept === 0) ids[0] = this.tokenizer.emptyToken;
     const start = truncate === 'pre' && kept > maxLength ? kept - maxLength : 0;
-    this.outputs.get(split)!.addTokens(ids, start, start + length);
+    this.outputs.get(split)!.addTokens(this.#reader, start, start + length);
     return [start, start + length];
   }
 

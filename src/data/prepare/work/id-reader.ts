@@ -3,24 +3,48 @@ import { loadTokenizer } from '../../tokenizers/load.js';
 import type { SerializedTokenizer } from '../../tokenizers/serialized.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { WordTokenizer } from '../../tokenizers/word.js';
-import { type PieceFile, readTokens, type TokenReader } from '../pieces/piece.js';
+import { type FeatureVocabulary, idsOf } from '../../features/features.js';
+import {
+  eachWord,
+  type PieceFile,
+  readTokens,
+  type TokenReader,
+  wordsOf,
+} from '../pieces/piece.js';
 
-/** Reads a piece's tokens in order, as ids of the vocabulary. */
+/** Reads a piece's tokens in order, as ids of the vocabulary, and with each those of its features. */
 export class IdReader {
   /** What was read last, from the start. */
   ids = new Uint32Array(1 << 14);
+  /** The same of each feature. */
+  features: Uint32Array[];
   /** How many of the tokens that were read last are not in the vocabulary. */
   unknown = 0;
   readonly #reader: TokenReader;
   /** Ids by the tokens' numbers in the piece; absent where those are ids. */
   readonly #idOf: Uint32Array | undefined;
   readonly #unknownId: number;
+  readonly #featureReaders: readonly TokenReader[];
+  /** By feature: ids by the numbers of values in the piece. */
+  readonly #featureIds: readonly Uint32Array[];
+  /** Which of the tokens that were read last are kept, where there are features. */
+  #kept = new Uint32Array(1 << 14);
 
-  constructor(piece: PieceFile, tokenizer: Tokenizer) {
+  constructor(
+    piece: PieceFile,
+    tokenizer: Tokenizer,
+    vocabularies: readonly FeatureVocabulary[] = [],
+  ) {
     const plainBytes = tokenizer.kind === 'byte';
     this.#reader = readTokens(piece, plainBytes);
-    this.#idOf = plainBytes ? byteIds : mapWords(piece, tokenizer);
+    this.#idOf = plainBytes ? byteIds : mapTokens(piece, tokenizer);
     this.#unknownId = tokenizer.emptyToken;
+    this.features = vocabularies.map(() => new Uint32Array(1 << 14));
+    this.#featureReaders = vocabularies.map((_, i) => readTokens(piece, false, i + 1));
+    this.#featureIds = vocabularies.map(({ values }, i) => {
+      const known = idsOf(values);
+      return mapWords(piece, i + 1, (letters) => known.get(letters.toString()) ?? 0);
+    });
   }
 
   /**
@@ -29,12 +53,13 @@ export class IdReader {
    * @returns How many ids they are: unknown words may be dropped.
    */
   read(tokens: number): number {
-    if (tokens > this.ids.length) this.ids = new Uint32Array(2 * tokens);
+    if (tokens > this.ids.length) this.#grow(2 * tokens);
     const { ids } = this;
     this.#reader.read(ids, tokens);
     this.unknown = 0;
     const idOf = this.#idOf;
     if (idOf === undefined) return tokens;
+    if (this.features.length > 0) return this.#readWithFeatures(tokens, idOf);
     let kept = 0;
     for (let i = 0; i < tokens; i++) {
       const id = idOf[ids[i]!]!;
@@ -43,22 +68,55 @@ export class IdReader {
     }
     return kept;
   }
+
+  /** Puts a token where a row has none, of which nothing is known beside. */
+  putEmpty(token: number): void {
+    this.ids[0] = token;
+    for (const ids of this.features) ids[0] = 0;
+  }
+
+  #grow(length: number): void {
+    this.ids = new Uint32Array(length);
+    this.features = this.features.map(() => new Uint32Array(length));
+    if (this.features.length > 0) this.#kept = new Uint32Array(length);
+  }
+
+  #readWithFeatures(tokens: number, idOf: Uint32Array): number {
+    const { ids, features } = this;
+    const places = this.#kept;
+    let kept = 0;
+    for (let i = 0; i < tokens; i++) {
+      const id = idOf[ids[i]!]!;
+      if (id === this.#unknownId) this.unknown += 1;
+      if (id === 0) continue;
+      places[kept] = i;
+      ids[kept++] = id;
+    }
+    features.forEach((values, feature) => {
+      const valueIds = this.#featureIds[feature]!;
+      this.#featureReaders[feature]!.read(values, tokens);
+      for (let i = 0; i < kept; i++) values[i] = valueIds[values[places[i]!]!]!;
+    });
+    return kept;
+  }
 }
 
 const byteIds = Uint32Array.from({ length: 256 }, (_, byte) => byte + 1);
 
-function mapWords(piece: PieceFile, tokenizer: Tokenizer): Uint32Array | undefined {
+function mapTokens(piece: PieceFile, tokenizer: Tokenizer): Uint32Array | undefined {
   if (!(tokenizer instanceof WordTokenizer || tokenizer instanceof CharTokenizer)) return undefined;
-  const numbers = piece.readWords('wordNumbers');
-  const ends = piece.readWords('wordEnds');
-  const letters = piece.read('letters');
-  const idOf = new Uint32Array(numbers.length);
-  let start = 0;
-  numbers.forEach((number, i) => {
-    idOf[number] = tokenizer.idOf(letters.subarray(start, ends[i]));
-    start = ends[i]!;
-  });
-  return idOf;
+  return mapWords(piece, 0, (letters) => tokenizer.idOf(letters));
+}
+
+/** Ids by number of the words, stream 0, or of the values of a feature. */
+function mapWords(
+  piece: PieceFile,
+  stream: number,
+  idOf: (letters: Buffer) => number,
+): Uint32Array {
+  const ids = new Uint32Array(wordsOf(piece.record, stream));
+  eachWord(piece, stream, (number, letters) => (ids[number] = idOf(letters)));
+  return ids;
 }
 
 /** Whether tokens that are not in the vocabulary are left out rather than replaced. */

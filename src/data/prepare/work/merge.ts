@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { WordTable } from '../../tokenizers/word-table.js';
 import { countsName } from './count.js';
 import type { BuildJob } from './job.js';
-import { PieceFile } from '../pieces/piece.js';
+import { PieceFile, sectionOf, wordsOf } from '../pieces/piece.js';
 
-/** Words of some buckets over all pieces of the training split, merged. */
+/** Words of some buckets over all pieces of the training split, merged; or values of a feature of them. */
 
 export interface MergeInput {
+  /** 0 of words, or the number of a feature. */
+  readonly stream: number;
   /** From the first, not including the second. */
   readonly buckets: readonly [number, number];
   readonly minCount: number;
@@ -25,35 +27,41 @@ export interface MergedWord {
 }
 
 export interface MergeResult {
-  /** The most frequent ones with at least `minCount` occurrences; ties go to the earlier one. */
+  /** The most frequent ones with at least `minCount` occurrences; see `rankingOf`. */
   readonly words: MergedWord[];
   /** How many different words there are in all. */
   readonly distinct: number;
 }
 
-export function mergeWords(job: BuildJob, { buckets, minCount, limit }: MergeInput): MergeResult {
+export function mergeWords(
+  job: BuildJob,
+  { stream, buckets, minCount, limit }: MergeInput,
+): MergeResult {
   const parts = job.pieces
     .map((_, index) => index)
-    .filter((index) => job.pieces[index]!.from === 'train' && job.pieces[index]!.record.words > 0);
+    .filter((index) => {
+      const { from, record } = job.pieces[index]!;
+      return from === 'train' && wordsOf(record, stream) > 0;
+    });
   const words = new WordTable();
   const entries = new Entries();
-  for (const index of parts) addPart(job, index, buckets, words, entries);
+  for (const index of parts) addPart(job, stream, index, buckets, words, entries);
   const kept = Array.from({ length: words.size }, (_, i) => i).filter(
     (i) => entries.counts[i]! >= minCount,
   );
-  return {
-    words: kept
-      .sort((a, b) => byFrequency(entries.get(a), entries.get(b)))
-      .slice(0, limit)
-      .map((i) => ({ word: words.word(i), ...entries.get(i) })),
-    distinct: words.size,
-  };
+  const merged = kept.map((i) => ({ word: words.word(i), ...entries.get(i) }));
+  return { words: merged.sort(rankingOf(stream)).slice(0, limit), distinct: words.size };
 }
 
-/** The most frequent first; among equals the one that stood first. */
-export function byFrequency(a: Omit<MergedWord, 'word'>, b: Omit<MergedWord, 'word'>): number {
-  return b.count - a.count || byPlace(a, b);
+type Comparison = (a: MergedWord, b: MergedWord) => number;
+
+/** The most frequent first; among equals the word that stood first, or the value whose code units come first. */
+export function rankingOf(stream: number): Comparison {
+  const among: Comparison = stream === 0 ? byPlace : byCodeUnits;
+  return (a, b) => b.count - a.count || among(a, b);
 }
+
+const byCodeUnits: Comparison = (a, b) => (a.word < b.word ? -1 : 1);
 
 /** The one that stood first comes first. */
 export function byPlace(a: Omit<MergedWord, 'word'>, b: Omit<MergedWord, 'word'>): number {
@@ -92,6 +100,7 @@ class Entries {
 
 function addPart(
   job: BuildJob,
+  stream: number,
   index: number,
   [from, to]: readonly [number, number],
   words: WordTable,
@@ -100,16 +109,17 @@ function addPart(
   const { dir, record } = job.pieces[index]!;
   const piece = new PieceFile(dir, record);
   try {
-    const starts = piece.readWords('wordBuckets');
+    const starts = piece.readWords(sectionOf('wordBuckets', stream));
     const first = starts[from]!;
     const length = starts[to]! - first;
     if (length === 0) return;
-    const ends = piece.readWords('wordEnds', first, length);
-    const begin = first === 0 ? 0 : piece.readWords('wordEnds', first - 1, 1)[0]!;
-    const letters = piece.read('letters', begin, ends[length - 1]! - begin);
+    const wordEnds = sectionOf('wordEnds', stream);
+    const ends = piece.readWords(wordEnds, first, length);
+    const begin = first === 0 ? 0 : piece.readWords(wordEnds, first - 1, 1)[0]!;
+    const letters = piece.read(sectionOf('letters', stream), begin, ends[length - 1]! - begin);
     const [counts, firsts] = readCounts(
-      join(job.scratch, countsName(index)),
-      record.words,
+      join(job.scratch, countsName(index, stream)),
+      wordsOf(record, stream),
       first,
       length,
     );

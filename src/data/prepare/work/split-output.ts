@@ -7,6 +7,12 @@ import type { SplitName } from './split.js';
 const tokensBuffered = 1 << 16;
 const recordsBuffered = 1 << 12;
 
+/** Ids of tokens one after the other, and as many of each of their features. */
+export interface TokenIds {
+  readonly ids: Uint32Array;
+  readonly features: readonly Uint32Array[];
+}
+
 /** Writes a piece's part of a split into the store's files, which are long enough already. */
 export class SplitOutput {
   /** Where the next row goes. */
@@ -41,18 +47,15 @@ export class SplitOutput {
     this.#rowsFile = openSync(join(dir, `${split}.rows`), 'r+');
   }
 
-  addTokens(ids: Uint32Array, start: number, end: number): void {
+  /** Appends some of the tokens, and of each feature as many. */
+  addTokens({ ids, features }: TokenIds, start: number, end: number): void {
     this.#tokens.add(ids, start, end);
+    features.forEach((each, feature) => this.#features[feature]!.add(each, start, end));
   }
 
   /** As many as tokens, in the same order. */
   addTags(ids: Uint32Array, start: number, end: number): void {
     this.#tags!.add(ids, start, end);
-  }
-
-  /** As many as tokens, in the same order, of each feature. */
-  addFeature(feature: number, ids: Uint32Array, start: number, end: number): void {
-    this.#features[feature]!.add(ids, start, end);
   }
 
   /** Says that a row begins with the next token. */
