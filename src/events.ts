@@ -1,3 +1,5 @@
+import type { MeasureName, MeasureValues } from './measures.js';
+
 /**
  * What a run tells the outside. The library emits these; commands and `observe/` print, log and
  * count them. Durations are in seconds, sizes in bytes; `step` counts finished optimizer updates.
@@ -80,21 +82,24 @@ export interface StepEvent extends Quality {
   busy: number;
 }
 
-export interface EvaluationEvent extends Quality {
+/** With what the task measures: see `Measures`. */
+export interface EvaluationEvent extends MeasureValues {
   type: 'evaluation';
   step: number;
   split: string;
   loss: number;
-  /** exp of the mean cross-entropy without label smoothing; for language models. */
-  perplexity?: number;
-  /** Of whole entities; for taggers. */
-  f1?: number;
-  /** Mean size of the errors, and the coefficient of determination; of numbers. */
-  mae?: number;
-  r2?: number;
   targets: number;
   duration: number;
+  /** Whether it is better than all before, by `train.bestBy`. */
   best: boolean;
+}
+
+/** The best evaluation of a run, with all that it has measured. */
+export interface BestEvaluation extends MeasureValues {
+  step: number;
+  loss: number;
+  /** By what it is the best; absent where that is the loss. */
+  by?: MeasureName | undefined;
 }
 
 export interface CheckpointEvent {
@@ -132,7 +137,7 @@ export interface EndEvent {
   step: number;
   duration: number;
   checkpoint: string;
-  best?: Quality & { step: number; loss: number };
+  best?: BestEvaluation;
 }
 
 /**

@@ -46,6 +46,7 @@ export type {
   RowOptions,
   TableFields,
 } from './data/formats/rows.js';
+export type { MeasureName, MeasureValues } from './measures.js';
 export type { Measures, NumberMeasures, Score } from './tasks/task.js';
 export type { TargetScale } from './tasks/target-scale.js';
 export type { Format, Notify } from './data/input/sources.js';

@@ -31,6 +31,7 @@ const rooms = [
   'tensor',
   'system',
   'events',
+  'measures',
   'zod',
   'package-root',
   'errors',

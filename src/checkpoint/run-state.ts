@@ -7,6 +7,7 @@ import { UserError } from '../errors.js';
 import { adviceSchema } from '../optimizers/evaluations.js';
 import { keptOf } from '../optimizers/registry.js';
 import { explainDisk, readText, type RunFileSystem } from '../system/disk.js';
+import { MEASURE_NAMES, type MeasureName } from '../measures.js';
 import { checkpointName, isCheckpointName, parseHiddenName } from './checkpoint-names.js';
 import { readSafetensorsHeader, type TensorEntry } from './safetensors.js';
 
@@ -21,18 +22,21 @@ const CHUNK_BYTES = 4 * 2 ** 20;
 
 const count = z.int().min(0);
 
+/** The best result: all that was measured, and by what it is the best; absent where that is the loss. */
+const bestSchema = z.strictObject({
+  ...(Object.fromEntries(MEASURE_NAMES.map((name) => [name, z.number().optional()])) as {
+    [name in MeasureName]: z.ZodOptional<z.ZodNumber>;
+  }),
+  step: count,
+  loss: z.number(),
+  by: z.enum(MEASURE_NAMES).optional(),
+});
+
 /** The step last evaluated after, evaluations since the best result, and that result. */
 const evaluationsSchema = z.strictObject({
   step: count,
   withoutImprovement: count,
-  best: z
-    .strictObject({
-      step: count,
-      loss: z.number(),
-      accuracy: z.number().optional(),
-      mse: z.number().optional(),
-    })
-    .optional(),
+  best: bestSchema.optional(),
   /** What they have to say on the learning rate and averages. */
   advice: adviceSchema.optional(),
 });

@@ -1,6 +1,8 @@
 import { UserError } from '../errors.js';
-import { formatCount, formatNumber, formatShare } from '../observe/figures.js';
+import { formatCount, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
+import { describeMeasure } from '../observe/sentences.js';
+import { MEASURE_NAMES, measureKind } from '../measures.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Score } from '../tasks/task.js';
 import { printableName } from '../system/printable.js';
@@ -47,10 +49,11 @@ export const evaluateCommand = (context: Context) =>
                 evaluateFiles(model, data, library, progress.observe),
               );
         const on = data?.join(' ') ?? split ?? 'validation';
-        const { checkpoint, step, classes } = model;
+        const { checkpoint, step, best, classes } = model;
         const report = {
           checkpoint,
           step,
+          ...(best && { bestBy: best.by ?? 'loss' }),
           data: on,
           ...result,
           ...((result.confusion ?? result.entities) && { classes }),
@@ -113,22 +116,18 @@ async function evaluateFiles(
 }
 
 function describe(result: Evaluation, model: TrainedModel, on: string): string[] {
-  const { loss, accuracy, perplexity, targets, confusion, precision, recall, f1, entities } =
-    result;
-  const { mse, rmse, mae, r2 } = result;
-  const figures = [
-    ['loss', loss.toFixed(4)],
-    ['accuracy', accuracy === undefined ? undefined : formatShare(accuracy)],
-    ['perplexity', perplexity?.toFixed(3)],
-    ['MSE', mse === undefined ? undefined : formatNumber(mse)],
-    ['RMSE', rmse === undefined ? undefined : formatNumber(rmse)],
-    ['MAE', mae === undefined ? undefined : formatNumber(mae)],
-    ['R²', r2?.toFixed(4)],
-  ].filter(([, value]) => value !== undefined);
+  const { targets, confusion, precision, recall, f1, entities } = result;
+  const figures = MEASURE_NAMES.flatMap((name) => {
+    // F1 stands below, with precision and recall.
+    const value = name === 'f1' ? undefined : result[name];
+    return value === undefined ? [] : describeMeasure(name, value);
+  });
   const what = `${taskOf(model.config.task).per}s`;
+  const { best } = model;
+  const chosen = best ? ` (best by validation ${measureKind(best.by ?? 'loss').label})` : '';
   const lines = [
-    `${model.checkpoint} on ${on}: ${formatCount(targets)} ${what}`,
-    figures.map((each) => each.join(' ')).join('  '),
+    `${model.checkpoint}${chosen} on ${on}: ${formatCount(targets)} ${what}`,
+    figures.join('  '),
   ];
   if (precision !== undefined && recall !== undefined && f1 !== undefined) {
     lines.push(

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { formatConfig, loadConfig, type NamedConfig } from '../config/load.js';
 import type { LayerSummary } from '../model/summary.js';
 import { formatBytes, formatCount } from '../observe/figures.js';
-import { describeQuality } from '../observe/sentences.js';
+import { describeBest } from '../observe/sentences.js';
 import { UserError } from '../errors.js';
 import { describeChanges } from '../run/config-changes.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
@@ -123,7 +123,7 @@ function describe(inspection: Inspection) {
       ? [
           [
             'best',
-            `validation loss ${best.loss.toFixed(4)}, ${describeQuality(best)}, after step ${formatCount(best.step)}; ` +
+            `${describeBest(best)} after step ${formatCount(best.step)}; ` +
               `${formatCount(validation.withoutImprovement)} evaluations since`,
           ],
         ]

@@ -10,7 +10,7 @@ import type { Observer } from '../observe/observer.js';
 import { showProgress } from '../observe/progress.js';
 import { type MetricsServer, serveMetrics } from '../observe/server/serve.js';
 import { readToken } from '../observe/server/token.js';
-import { describeQuality } from '../observe/sentences.js';
+import { describeBest } from '../observe/sentences.js';
 import { trackStatus } from '../observe/status.js';
 import { taskOf } from '../tasks/registry.js';
 import { shellWord } from '../system/shell-word.js';
@@ -153,10 +153,7 @@ function summarize(
   const did = end.reason === 'finished' ? 'Finished' : 'Stopped';
   const lines = [`${did} after step ${formatCount(end.step)} in ${formatDuration(end.duration)}.`];
   if (end.best !== undefined) {
-    const { step, loss } = end.best;
-    lines.push(
-      `Best validation loss ${loss.toFixed(4)} (${describeQuality(end.best)}) after step ${formatCount(step)}.`,
-    );
+    lines.push(`Best ${describeBest(end.best)} after step ${formatCount(end.best.step)}.`);
   }
   lines.push(`Checkpoint: ${end.checkpoint}`);
   if (end.reason === 'stopped') {

@@ -135,7 +135,7 @@ export function checkTogether(config: Config): Problem[] {
       });
     }
   }
-  problems.push(...checkFeatures(config), ...checkLoss(config));
+  problems.push(...checkFeatures(config), ...checkLoss(config), ...checkBest(config));
   const { optimizer } = train;
   if (optimizer.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0) {
     problems.push({
@@ -192,6 +192,28 @@ function* checkFeatures({ task, data, model: { features } }: Config): Generator<
       };
     }
   }
+}
+
+/** A task has measures of its own. */
+function* checkBest(config: Config): Generator<Problem> {
+  const message = describeUnmeasured(config);
+  if (message !== undefined) yield { path: ['train', 'bestBy'], message };
+}
+
+/**
+ * What is wrong with the measure that a config chooses the best by; undefined where evaluations have it.
+ *
+ * @param classes those of the data, once they are known
+ */
+export function describeUnmeasured(
+  { task, train: { bestBy } }: Config,
+  classes?: readonly string[],
+): string | undefined {
+  const known = ['loss', ...taskOf(task).measures(classes)];
+  if (known.includes(bestBy)) return undefined;
+  const expected = joinWords(known.map((name) => JSON.stringify(name)));
+  const which = classes === undefined ? '' : ' of the classes that the data has';
+  return `expected ${expected} for ${taskOf(task).model}${which}, got ${JSON.stringify(bestBy)}`;
 }
 
 /** A loss has to do with what a target is, and some leave no place for what others can be told. */

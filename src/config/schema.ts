@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { float32 } from '../tensor/float32.js';
+import { MEASURE_NAMES } from '../measures.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
 import { lossSchema } from './loss-schema.js';
@@ -31,9 +32,7 @@ const checkpointSchema = z.strictObject({
 });
 
 const earlyStoppingSchema = z.strictObject({
-  patience: count.describe(
-    'Evaluations in a row without a lower validation loss that end the run.',
-  ),
+  patience: count.describe('Evaluations in a row without a better result that end the run.'),
 });
 
 const trainSchema = z.strictObject({
@@ -99,10 +98,18 @@ const trainSchema = z.strictObject({
     .describe(
       'Updates between two evaluations on the validation split; 0 means at the end of each epoch.',
     ),
+  bestBy: z
+    .enum(MEASURE_NAMES)
+    .default('loss')
+    .describe(
+      'By what evaluations on the validation split are compared: the best checkpoint and early stopping go by it; of what the task measures.',
+    ),
   earlyStopping: earlyStoppingSchema
     .nullable()
     .default(null)
-    .describe('Ends the run when the validation loss no longer falls; null trains to the end.'),
+    .describe(
+      'Ends the run when evaluations come out no better any more, by `bestBy`; null trains to the end.',
+    ),
   maxBadSteps: count
     .default(5)
     .describe(

@@ -1,4 +1,6 @@
+import { measureKind, type MeasureName } from '../measures.js';
 import type {
+  BestEvaluation,
   CheckpointEvent,
   CheckpointFailedEvent,
   EvaluationEvent,
@@ -57,6 +59,25 @@ export function describeQuality({ accuracy, mse }: Quality): string {
   ].join(', ');
 }
 
+/** "accuracy 95.1 %", "loss 0.1234". */
+export function describeMeasure(name: MeasureName, value: number): string {
+  const { label, shown } = measureKind(name);
+  if (shown === 'share') return `${label} ${formatShare(value)}`;
+  return `${label} ${shown === 'digits' ? formatNumber(value) : value.toFixed(shown)}`;
+}
+
+/** By what the best evaluation is the best, and its other figures: "F1 87.1 % (loss 0.1234, accuracy 95.1 %)". */
+export function describeBest(best: BestEvaluation): string {
+  const { by = 'loss' } = best;
+  const others = [
+    ...(by === 'loss' ? [] : [describeMeasure('loss', best.loss)]),
+    ...(by === 'accuracy' ? [] : [describeQuality({ accuracy: best.accuracy })]),
+    ...(by === 'rmse' ? [] : [describeQuality({ mse: best.mse })]),
+  ].filter((text) => text !== '');
+  const more = others.length === 0 ? '' : ` (${others.join(', ')})`;
+  return `validation ${describeMeasure(by, best[by]!)}${more}`;
+}
+
 export function describePrepare(event: PrepareEvent, pace?: PreparePace): string {
   const counts = `${formatCount(event.rows)} rows, ${formatCount(event.tokens)} tokens`;
   switch (event.phase) {
@@ -103,12 +124,16 @@ export function describeFigures(figures: Figures): string {
   ].join(', ');
 }
 
+/** What is told of an evaluation beside loss and quality. */
+const told = ['perplexity', 'f1', 'r2'] as const;
+
 export function describeEvaluation(event: EvaluationEvent): string {
-  const perplexity =
-    event.perplexity === undefined ? '' : `, perplexity ${event.perplexity.toFixed(3)}`;
-  const f1 = event.f1 === undefined ? '' : `, F1 ${formatShare(event.f1)}`;
-  const r2 = event.r2 === undefined ? '' : `, R² ${event.r2.toFixed(4)}`;
-  return `Evaluation after step ${formatCount(event.step)}: ${event.split} loss ${event.loss.toFixed(4)}, ${describeQuality(event)}${perplexity}${f1}${r2}${event.best ? ' (best so far)' : ''}`;
+  const more = told.flatMap((name) => {
+    const value = event[name];
+    return value === undefined ? [] : describeMeasure(name, value);
+  });
+  const figures = [describeMeasure('loss', event.loss), describeQuality(event), ...more].join(', ');
+  return `Evaluation after step ${formatCount(event.step)}: ${event.split} ${figures}${event.best ? ' (best so far)' : ''}`;
 }
 
 export function describeCheckpoint(event: CheckpointEvent): string {

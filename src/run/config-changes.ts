@@ -25,6 +25,7 @@ const HARMLESS = [
   'data.storeDir',
   'data.maxEmptyShare',
   'train.maxSteps',
+  'train.bestBy',
   'train.earlyStopping',
   'train.maxBadSteps',
   'train.checkpoint',

@@ -3,20 +3,27 @@ import path from 'node:path';
 import { UserError } from '../errors.js';
 import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { RunDirectory } from './run-directory.js';
-import { readState, STATE_FILE, verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
+import {
+  readState,
+  STATE_FILE,
+  verifyCheckpoint,
+  type BestResult,
+  type RunState,
+} from '../checkpoint/run-state.js';
 
 /**
  * Finds a checkpoint: `run` is the directory of a run, or of one of its checkpoints.
  *
  * @param which `best`, `latest` or the name of a checkpoint
  * @param usual what is meant of a run where nothing is asked for: the best, or else the latest
+ * @returns with how the best one was chosen, where that is the one
  * @throws UserError when there is none, when `run` is a checkpoint and another one is asked for, or one without a run
  */
 export async function findCheckpoint(
   run: string,
   which?: string,
   usual: 'best' | 'latest' = 'best',
-): Promise<{ run: RunDirectory; checkpoint: string }> {
+): Promise<{ run: RunDirectory; checkpoint: string; best?: BestResult }> {
   const what = await nodeFs.stat(run).catch(() => undefined);
   if (what !== undefined && !what.isDirectory()) {
     throw new UserError(
@@ -39,13 +46,14 @@ export async function findCheckpoint(
       `${run}: expected the directory of a run or of a checkpoint, found no checkpoint`,
     );
   }
-  const name = await resolveName(directory, names, which ?? usual);
+  const { name, best } = await resolveName(directory, names, which ?? usual);
   if (!names.includes(name)) {
     throw new UserError(
       `${run}: there is no checkpoint ${name}: expected one of ${names.join(', ')}`,
     );
   }
-  return { run: directory, checkpoint: path.join(directory.checkpoints, name) };
+  const checkpoint = path.join(directory.checkpoints, name);
+  return { run: directory, checkpoint, ...(best && { best }) };
 }
 
 /** The run of a checkpoint that is named by its directory, or by a link to it. */
@@ -68,23 +76,23 @@ async function resolveName(
   directory: RunDirectory,
   names: readonly string[],
   which: string,
-): Promise<string> {
-  if (which !== 'best' && which !== 'latest') return which;
+): Promise<{ name: string; best?: BestResult }> {
+  if (which !== 'best' && which !== 'latest') return { name: which };
   const latest = await findLatest(directory, names);
-  if (which === 'latest') return latest;
+  if (which === 'latest') return { name: latest };
   const pointer = await directory.readPointer('best');
   let state: RunState;
   try {
     state = await readState(path.join(directory.checkpoints, latest));
   } catch (error) {
     if (!(error instanceof UserError) || pointer === undefined) throw error;
-    return pointer;
+    return { name: pointer };
   }
   const { best } = state.validation;
-  if (best === undefined) return latest;
+  if (best === undefined) return { name: latest };
   const name = checkpointName(best.step);
   // The disk may have had no room for the best, so that one before it is the best there is.
-  return names.includes(name) ? name : (pointer ?? name);
+  return names.includes(name) ? { name, best } : { name: pointer ?? name };
 }
 
 /** The newest checkpoint; a damaged one only where it is meant, and not left behind by a run that went on from before. */

@@ -12,6 +12,7 @@ export const classify = {
   target: 'class',
   losses: ['softmax'],
   check: (config) => checkLabelledRows('classify', config),
+  measures: () => ['accuracy'],
   measure(classes) {
     const confusion = classes.map(() => new Array<number>(classes.length).fill(0));
     return {

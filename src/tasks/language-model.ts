@@ -36,6 +36,7 @@ export const languageModel = {
     );
     return [...problems, ...backwards];
   },
+  measures: () => ['accuracy', 'perplexity'],
   measure() {
     return {
       add: () => undefined,

@@ -14,6 +14,7 @@ export const regress = {
   target: 'number',
   losses: ['squared', 'absolute'],
   check: (config) => checkLabelledRows('regress', config),
+  measures: () => ['mse', 'rmse', 'mae', 'r2'],
   measure() {
     const scores = new NumberScores();
     return {

@@ -54,5 +54,7 @@ export const tag = {
     }
     return problems;
   },
+  measures: (classes) =>
+    classes === undefined || nameEntities(classes) ? ['accuracy', 'f1'] : ['accuracy'],
   measure: (classes) => (nameEntities(classes) ? new EntityScores(classes) : undefined),
 } as const satisfies Task;

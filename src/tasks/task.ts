@@ -1,3 +1,4 @@
+import type { MeasureName } from '../measures.js';
 import type { StackLayer } from '../model/stack-layers.js';
 
 /**
@@ -35,6 +36,12 @@ export interface Task {
   readonly losses: readonly [LossName, ...LossName[]];
   /** What is wrong with a config that its schema passed. */
   check(config: TaskConfig): TaskProblem[];
+  /**
+   * By what evaluations can be compared beside the loss: what all of them have a number for.
+   *
+   * @param classes absent before the data is known: what there is for some classes
+   */
+  measures(classes?: readonly string[]): readonly MeasureName[];
   /** What an evaluation finds out beside the loss and, of ids, the accuracy. */
   measure(classes: readonly string[]): Measure | undefined;
 }

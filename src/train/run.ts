@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { chooseBackend, expectMemory } from '../backend/select.js';
 import type { NamedConfig } from '../config/load.js';
+import { introduce } from '../config/places.js';
+import { describeUnmeasured } from '../config/problems.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
@@ -81,8 +83,17 @@ function expectValidation({ train }: Config, isThere: boolean): void {
   const [advised] = advisedKeys(train);
   const fault = train.earlyStopping
     ? 'train.earlyStopping: expected a validation split to tell when to stop'
-    : advised && `${advised}: expected a validation split whose loss it follows`;
+    : train.bestBy !== 'loss'
+      ? 'train.bestBy: expected a validation split to choose the best by'
+      : advised && `${advised}: expected a validation split whose loss it follows`;
   if (fault) throw new UserError(`${fault}, but data.validation gives none`);
+}
+
+/** @throws UserError where the classes of the data leave nothing of what the best is to be chosen by */
+function expectMeasured(config: Config, classes: readonly string[]): void {
+  const fault = describeUnmeasured(config, classes);
+  if (fault === undefined) return;
+  throw new UserError(`${introduce(config, ['train', 'bestBy'])}train.bestBy: ${fault}`);
 }
 
 interface Setting {
@@ -122,6 +133,7 @@ class TrainingRun {
     if (!resume) await admitNew(this.#directory);
     const corpus = (this.#corpus = await prepareCorpus(config, listener));
     expectValidation(config, corpus.validation !== undefined);
+    expectMeasured(config, corpus.classes);
     const vocabulary = formatVocabulary(corpus);
     const vocabularyDigest = digestText(vocabulary);
     if (resumed) this.#acceptCorpus(corpus, vocabularyDigest, resumed);
@@ -136,7 +148,7 @@ class TrainingRun {
       config.train.maxSteps ?? Infinity,
     );
     const everyEpoch = (steps: number): number => (steps === 0 ? updates.perEpoch : steps);
-    const { checkpoint, earlyStopping, evaluateEverySteps } = config.train;
+    const { checkpoint, bestBy, earlyStopping, evaluateEverySteps } = config.train;
     const everySteps = everyEpoch(evaluateEverySteps);
     const evaluations =
       state && resumeValidation(state.validation, state.step, { everySteps, totalSteps });
@@ -158,6 +170,7 @@ class TrainingRun {
       {
         source: corpus.validation && evaluationBatches(config, corpus.validation),
         createMeasure: () => taskOf(config.task).measure(corpus.classes),
+        bestBy,
         everySteps,
         patience: earlyStopping?.patience ?? null,
         totalSteps,

@@ -9,6 +9,7 @@ import type { CheckpointWriter } from '../run/checkpoint-writer.js';
 import type { Engine } from '../compute/engine.js';
 import type { TrainListener } from '../events.js';
 import { TaskFailure } from '../compute/pool.js';
+import { describeBetter } from '../measures.js';
 import type { Progress } from '../checkpoint/run-state.js';
 import { signConfig } from '../run/signed-config.js';
 import { StepLoop } from './step-loop.js';
@@ -79,7 +80,7 @@ export async function runSteps(
   }
   await writer.writeLast(slotOf(step), describeProgress(run, step));
   const early = step < totalSteps && validation.isHopeless;
-  const noHope = `No lower validation loss in ${validation.state.withoutImprovement} evaluations: training ends here.`;
+  const noHope = `No ${describeBetter(config.train.bestBy)} in ${validation.state.withoutImprovement} evaluations: training ends here.`;
   const message = hasEnded ?? (early ? noHope : undefined);
   if (message !== undefined) listener({ type: 'notice', message });
   return { step, reason: early || step >= totalSteps ? 'finished' : 'stopped' };
@@ -100,7 +101,7 @@ function describeEnd({
   if (!validation.isHopeless) return undefined;
   const { withoutImprovement } = validation.state;
   return (
-    `Early stopping has ended the run after step ${fromStep}, with no lower validation loss in ${withoutImprovement} evaluations: ` +
+    `Early stopping has ended the run after step ${fromStep}, with no ${describeBetter(train.bestBy)} in ${withoutImprovement} evaluations: ` +
     `to go on, raise train.earlyStopping.patience above ${withoutImprovement}, or set train.earlyStopping to null.`
   );
 }

@@ -1,5 +1,6 @@
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
+import type { BestEvaluation } from '../events.js';
 import type { FeatureVocabulary } from '../data/features/features.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import type { Measures } from '../tasks/task.js';
@@ -62,6 +63,8 @@ export interface TrainedModel {
   readonly features: readonly FeatureVocabulary[];
   readonly step: number;
   readonly checkpoint: string;
+  /** Where it was opened as the best checkpoint of its run: the evaluation that it was chosen by. */
+  readonly best?: BestEvaluation;
   /** Fingerprint of the corpus that it was trained on. */
   readonly corpus: string;
   /** Class probabilities of each text, in the order of `classes`. */

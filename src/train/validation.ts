@@ -1,6 +1,7 @@
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Engine } from '../compute/engine.js';
 import { evaluate } from './evaluation.js';
+import { finiteMeasures, isBetter, measuresOf, type MeasureName } from '../measures.js';
 import type { Measure } from '../tasks/task.js';
 import type { TrainListener } from '../events.js';
 import type { Advice } from '../optimizers/evaluations.js';
@@ -11,6 +12,8 @@ export interface ValidationOptions {
   source: BatchSource | undefined;
   /** Adds up what the task wants to know of an evaluation. */
   createMeasure?: () => Measure | undefined;
+  /** By what evaluations are compared. */
+  bestBy: MeasureName;
   everySteps: number;
   /** Evaluations without a better result after which training is to end; null for never. */
   patience: number | null;
@@ -33,6 +36,14 @@ export function resumeValidation(
 ): ValidationState {
   if (beforeEnd === undefined || step % everySteps === 0) return state;
   return step < totalSteps ? beforeEnd : { ...state, beforeEnd };
+}
+
+/** A result as the best by a measure; as it is where the evaluation has not had that one. */
+function compareBy(measure: MeasureName, result: BestResult): BestResult {
+  if (result[measure] === undefined) return result;
+  const named: BestResult = { ...result, by: measure };
+  if (measure === 'loss') delete named.by;
+  return named;
 }
 
 /** A run's evaluations: when they are due, the best result, and when there is no more hope of a better one. */
@@ -64,7 +75,13 @@ export class Validation {
   /** Whether the last `patience` evaluations all came out no better than one before. */
   get isHopeless(): boolean {
     const { patience } = this.options;
-    return patience !== null && this.#state.withoutImprovement >= patience;
+    return patience !== null && this.#withoutImprovement >= patience;
+  }
+
+  /** Evaluations since the best one; those that were compared by another measure, before a resume, do not count. */
+  get #withoutImprovement(): number {
+    const { best, withoutImprovement } = this.#state;
+    return best && (best.by ?? 'loss') !== this.options.bestBy ? 0 : withoutImprovement;
   }
 
   /** Whether to evaluate after `step` updates; not when that has been done already. */
@@ -77,25 +94,22 @@ export class Validation {
   /** Evaluates after `step` updates; true when this is the best result so far. */
   async evaluate(step: number): Promise<boolean> {
     const start = performance.now();
-    const { source, createMeasure, advise, listener } = this.options;
+    const { source, createMeasure, bestBy, advise, listener } = this.options;
     const measured = await this.engine.withAverages(() =>
       evaluate(this.engine, source!, createMeasure?.()),
     );
-    const { loss, accuracy, perplexity, f1, mse, mae, r2, targets } = measured;
-    const quality = {
-      ...(accuracy !== undefined && { accuracy }),
-      ...(mse !== undefined && { mse }),
-    };
+    const { loss, targets } = measured;
     const former = this.#state;
-    const { best, withoutImprovement } = former;
+    const found = finiteMeasures(measured);
+    const best = former.best && compareBy(bestBy, former.best);
     // A loss that is not finite is never the best, nor could it be written down.
-    const isBest = Number.isFinite(loss + (mse ?? 0)) && (best === undefined || loss < best.loss);
+    const isBest = found.loss !== undefined && isBetter(bestBy, found[bestBy], best?.[bestBy]);
     const isRegular = step % this.options.everySteps === 0;
     const advice = advise?.(this.advice, loss, step) ?? {};
     this.#state = {
       ...(isBest
-        ? { step, withoutImprovement: 0, best: { step, loss, ...quality } }
-        : { step, withoutImprovement: withoutImprovement + 1, ...(best && { best }) }),
+        ? { step, withoutImprovement: 0, best: compareBy(bestBy, { ...found, step, loss }) }
+        : { step, withoutImprovement: this.#withoutImprovement + 1, ...(best && { best }) }),
       ...(Object.keys(advice).length > 0 && { advice }),
       ...(!isRegular && { beforeEnd: former }),
     };
@@ -107,12 +121,8 @@ export class Validation {
       type: 'evaluation',
       step,
       split: 'validation',
+      ...measuresOf(measured),
       loss,
-      ...quality,
-      ...(perplexity !== undefined && { perplexity }),
-      ...(f1 !== undefined && { f1 }),
-      ...(mae !== undefined && { mae }),
-      ...(r2 !== undefined && { r2 }),
       targets,
       duration: (performance.now() - start) / 1000,
       best: isBest,

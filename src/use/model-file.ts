@@ -12,6 +12,7 @@ import { joinTokens } from '../data/formats/tagged/tokens.js';
 import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
+import type { BestEvaluation } from '../events.js';
 import { PURPOSE, uniform } from '../tensor/random.js';
 import { Calls } from './calls.js';
 import { checkGenerateOptions } from './check-options.js';
@@ -58,7 +59,7 @@ export async function openModel(
   const notify = options.notify ?? ((message) => process.emitWarning(message));
   const config = await readTrainedConfig(found.run, found.checkpoint, state, notify, overrides);
   const vocabulary = await found.run.readVocabulary(state);
-  return new SharedModel(config, vocabulary, state, found.checkpoint, workerFile);
+  return new SharedModel(config, vocabulary, state, found, workerFile);
 }
 
 class SharedModel implements TrainedModel {
@@ -67,6 +68,8 @@ class SharedModel implements TrainedModel {
   readonly targetScale?: TargetScale;
   readonly features: readonly FeatureVocabulary[];
   readonly step: number;
+  readonly checkpoint: string;
+  readonly best?: BestEvaluation;
   readonly corpus: string;
   readonly #calls: Calls;
   readonly #encoder: FeatureEncoder;
@@ -81,9 +84,11 @@ class SharedModel implements TrainedModel {
     readonly config: NamedConfig,
     vocabulary: Vocabulary,
     state: RunState,
-    readonly checkpoint: string,
+    { checkpoint, best }: { checkpoint: string; best?: BestEvaluation },
     workerFile?: string,
   ) {
+    this.checkpoint = checkpoint;
+    if (best) this.best = best;
     this.tokenizer = vocabulary.tokenizer;
     this.classes = vocabulary.classes;
     if (vocabulary.targetScale) this.targetScale = vocabulary.targetScale;

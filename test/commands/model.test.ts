@@ -208,7 +208,7 @@ describe('inspect', () => {
       'numbers     fma-float32',
       'corpus      sha256 abc',
       'vocabulary  sha256 def',
-      'best        validation loss 0.5000, accuracy 75.0 %, after step 5; 0 evaluations since',
+      'best        validation loss 0.5000 (accuracy 75.0 %) after step 5; 0 evaluations since',
       '',
       'Starts',
       '2030-01-02T03:04:05.678Z from step 0: 2 workers, native (fma-float32), lockstep 1.2.3',

@@ -78,6 +78,11 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:3:18: train.loss.classWeights: expected null beside kind: squared, whose targets are numbers',
     ],
     [
+      'the best by what a task does not measure',
+      `${minimal}train: { bestBy: f1 }\n`,
+      'configs/x.yaml:4:10: train.bestBy: expected "loss" or "accuracy" for a classifier, got "f1"',
+    ],
+    [
       'a loss of numbers for classes',
       `${minimal}train: { loss: { kind: squared } }\n`,
       'configs/x.yaml:4:18: train.loss.kind: expected "softmax" for a classifier, got "squared"',

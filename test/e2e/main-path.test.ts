@@ -77,7 +77,7 @@ describe('a classifier', () => {
     expect(confusion.flat().reduce((a, b) => a + b)).toBe(26);
     expect(accuracy).toBeGreaterThan(0.9);
     const { stdout } = await succeed(cwd, ['evaluate', run, '--data', 'colours.csv']);
-    expect(stdout).toMatch(/^\S+ on colours\.csv: 200 rows\n/);
+    expect(stdout).toMatch(/^\S+ \(best by validation loss\) on colours\.csv: 200 rows\n/);
     expect(stdout).toMatch(
       /class +precision +recall +F1 +support\n[^]*blue .*\n *green .*\n *red /,
     );

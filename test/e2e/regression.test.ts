@@ -97,7 +97,7 @@ test('what was learned is measured, told and inspected in the unit of the number
   const figures = ['MSE', 'RMSE', 'MAE', 'R²'].map((name) => `${name} [\\d.]+`);
   expect(table.stdout).toMatch(new RegExp(`30 rows\nloss 0\\.\\d+ {2}${figures.join(' {2}')}\n`));
   const shown = await succeed(cwd, ['inspect', run]);
-  expect(shown.stdout).toMatch(/best +validation loss 0\.\d+, RMSE [\d.]+, after step/);
+  expect(shown.stdout).toMatch(/best +validation loss 0\.\d+ \(RMSE [\d.]+\) after step/);
 
   const out = join(cwd, 'out.csv');
   const told = await succeed(cwd, ['predict', run, 'valid.csv', '--out', 'out.csv']);

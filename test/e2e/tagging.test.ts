@@ -33,7 +33,7 @@ data:
   validation: [valid.conll]
   tokenizer: { kind: word, minCount: 1 }
 model: { embedding: 8, features: ${features}, layers: [{ cell: lstm, hiddenSize: 8, direction: both }] }
-train: { batchSize: 8, epochs: 12, loss: { kind: ${loss} }, optimizer: { learningRate: 0.03 } }
+train: { batchSize: 8, epochs: 12, bestBy: f1, loss: { kind: ${loss} }, optimizer: { learningRate: 0.03 } }
 `;
 
 beforeAll(() => {
@@ -72,6 +72,7 @@ test.each([
     expect(result).toMatchObject({ f1: 1, precision: 1, recall: 1, accuracy: 1 });
     expect(result['loss']).toBeGreaterThan(0);
     const table = await lockstep(cwd, ['evaluate', run, '--data', 'train.txt', '--workers', '1']);
+    expect(table.stdout).toContain(' (best by validation F1) on train.txt: ');
     expect(table.stdout).toMatch(/entities: precision 100.0 % {2}recall 100.0 % {2}F1 100.0 %/);
 
     const input = '-DOCSTART-\n\nanna\nmia\nwent\n\nto\tx\noslo\tx\n';
@@ -110,6 +111,16 @@ test('a tagger reads further columns in training, evaluation and prediction alik
   expect(JSON.parse(measured.stdout)).toMatchObject({ f1: 1, accuracy: 1 });
   const predicted = await lockstep(cwd, ['predict', run, 'held.conll']);
   expect(predicted.stderr).toContain('Accuracy 100.0 %');
+  const summary = /^Best validation F1 100.0 % \(loss [\d.]+, accuracy [\d.]+ %\) after step/m;
+  expect(trained.stdout).toMatch(summary);
+  // Parts of speech are no entities.
+  const plain = ['data.label=2', 'model.features=[]'].flatMap((set) => ['--set', set]);
+  const other = [...args.slice(0, 3), 'runs/plain', ...settings.slice(0, 4), ...plain];
+  const refused = await lockstep(cwd, ['train', ...other]);
+  expect(refused.stderr).toContain(
+    'train.bestBy: expected "loss" or "accuracy" for a tagger of the classes that the data has, got "f1"',
+  );
+  expect(refused.status).not.toBe(0);
   writeFileSync(join(cwd, 'untagged.conll'), 'new NN\nold VB\n');
   const untagged = await lockstep(cwd, ['predict', run, 'untagged.conll']);
   expect(untagged.stdout).toBe('new NN B-NP\nold VB O\n\n');

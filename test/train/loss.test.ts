@@ -13,7 +13,10 @@ const cwd = makeWorkplace();
 const dirOf = (name: string): string => join(cwd, 'runs', name);
 const balanced = ['train.loss={ labelSmoothing: 0.1, classWeights: balanced }'];
 
-function lastEvaluation({ events, error }: SmallRun): { loss: number; perplexity?: number } {
+function lastEvaluation({ events, error }: SmallRun): {
+  loss: number;
+  perplexity?: number | undefined;
+} {
   expect(error).toBeUndefined();
   return events.findLast((event) => event.type === 'evaluation')!;
 }

@@ -108,10 +108,13 @@ it('early stopping ends a run, a resume does not go on, and more patience does',
   expect(ended).toBe(true);
 });
 
-it('early stopping without anything to validate on is refused', async () => {
-  const set = ['data.validation=0', 'train.earlyStopping.patience=1'];
+it.each([
+  ['train.earlyStopping', '{patience: 1}'],
+  ['train.bestBy', 'accuracy'],
+])('%s without anything to validate on is refused', async (key, value) => {
+  const set = ['data.validation=0', `${key}=${value}`];
   const { error } = await trainSmall(cwd, 'classifier', { runDir: dirOf('blind'), set });
-  expect((error as Error).message).toContain('train.earlyStopping: expected a validation split');
+  expect((error as Error).message).toContain(`${key}: expected a validation split`);
 });
 
 it('keeps the newest, the best and every n-th checkpoint', async () => {

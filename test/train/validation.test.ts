@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { readState } from '../../src/checkpoint/run-state.js';
 import { findCheckpoint } from '../../src/run/find-checkpoint.js';
 import { makeWorkplace } from '../e2e/corpus.js';
-import { noticesOf, readResult, trainSmall } from '../faults/small-run.js';
+import { noticesOf, readResult, trainSmall, type SmallRun } from '../faults/small-run.js';
 
 const cwd = makeWorkplace();
 
@@ -31,6 +31,7 @@ it.each([
   ['epochs, stops between evaluations', 0, [5, 30], null, 50, []],
   ['evaluations every 7 steps', 7, [9, 20], null, 30, []],
   ['early stopping, which ends both', 4, [6, 11, 17], 3, 60, []],
+  ['by another measure', 4, [6, 11, 17], 3, 60, ['train.bestBy=accuracy']],
   ['a rate and averages that follow evaluations', 3, [5, 11, 16, 19], null, 30, followers],
 ])(
   'a run that train.maxSteps stopped again and again goes on as one that it did not: %s',
@@ -51,7 +52,7 @@ it.each([
     ];
     const undisturbed = await run(whole, last, false);
     expect(undisturbed.end!.step < last).toBe(patience !== null);
-    const isFollowed = more.length > 0;
+    const isFollowed = more === followers;
     const rates = undisturbed.events.flatMap((event) =>
       event.type === 'step' ? event.learningRate : [],
     );
@@ -68,6 +69,72 @@ it.each([
     expect(await readEnd(broken)).toEqual(await readEnd(whole));
   },
 );
+
+/** 1 for what is the better the higher it is. */
+const direction = { accuracy: 1, loss: -1, perplexity: -1 };
+type Chosen = keyof typeof direction;
+
+function isHigher(by: Chosen, a: Partial<Record<Chosen, number | undefined>>, b: typeof a) {
+  return direction[by] * (a[by]! - b[by]!) > 0;
+}
+
+/** Evaluations of a run, and the first of those that none is better than. */
+function findBest({ events }: SmallRun, by: Chosen) {
+  const found = events.filter((event) => event.type === 'evaluation');
+  const best = found.reduce((first, next) => (isHigher(by, next, first) ? next : first));
+  return { found, best };
+}
+
+const stopped = join(cwd, 'stopped early');
+const often = ['train.evaluateEverySteps=2', 'workers=1', hasty];
+
+it.each([
+  ['classifier', 'accuracy', []],
+  ['language-model', 'perplexity', []],
+  ['classifier', 'accuracy', ['train.averaging={kind: ema, decay: 0.9}']],
+] as const)(
+  'the best of the %s by %s is the first that none is better than, with the run as it is otherwise: %s',
+  async (name, by, more) => {
+    const run = async (set: string) => {
+      const runDir = join(cwd, `${name} ${set} ${more.join()}`);
+      const options = { runDir, set: ['train.maxSteps=30', ...often, ...more, set] };
+      const done = await trainSmall(cwd, name, options);
+      expect(done.error).toBeUndefined();
+      return { ...done, result: await readEnd(runDir) };
+    };
+    const usual = await run('train.bestBy=loss');
+    const chosen = await run(`train.bestBy=${by}`);
+    const { found, best } = findBest(chosen, by);
+    expect(chosen.end!.best).toMatchObject({ step: best.step, [by]: best[by], by });
+    expect(found.map((each) => each.best)).toEqual(
+      found.map((each, i) => found.slice(0, i).every((former) => isHigher(by, each, former))),
+    );
+    expect(chosen.result.pointer.trim()).toBe(chosen.result.best.split('/').at(-1));
+    expect(chosen.result.state.validation.best).toEqual(chosen.end!.best);
+    expect(usual.end!.best).not.toHaveProperty('by');
+    expect(usual.end!.best!.step).toBe(findBest(usual, 'loss').best.step);
+    expect(chosen.result.model).toEqual(usual.result.model);
+  },
+);
+
+it('a run goes on by another measure than before: the best so far stays until one is better by that', async () => {
+  const set = [...often, 'train.maxSteps=40', 'train.earlyStopping={patience: 2}'];
+  const first = await trainSmall(cwd, 'classifier', { runDir: stopped, set });
+  expect(first.end!.step).toBeLessThan(40);
+  const by = ['train.bestBy=accuracy', 'train.earlyStopping=null'];
+  const then = await trainSmall(cwd, 'classifier', {
+    runDir: stopped,
+    set: [...set, ...by],
+    resume: true,
+  });
+  expect(noticesOf(then).join()).toContain('train.bestBy: "loss" → "accuracy"');
+  const former = first.end!.best!;
+  const { best } = findBest(then, 'accuracy');
+  const isFound = isHigher('accuracy', best, former);
+  expect(then.end!.best).toEqual(
+    isFound ? expect.objectContaining({ step: best.step }) : { ...former, by: 'accuracy' },
+  );
+});
 
 it('a resume of a run that has ended says why, and what would have it go on', async () => {
   const run = async (runDir: string, set: string[], resume: boolean) => {
