@@ -73,7 +73,8 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .demandCommand(1, 'Expected a command')
     .strict()
     .recommendCommands()
-    .wrap(100)
+    // yargs makes its help before every command; where nobody will read it, it is not laid out.
+    .wrap(argv.some((word) => word.startsWith('--help')) ? 100 : null)
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
       if (error !== undefined && error.name !== 'YError') throw error;

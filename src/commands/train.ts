@@ -5,10 +5,9 @@ import { loadConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
 import { formatCount, formatDuration } from '../observe/figures.js';
 import { logMetrics } from '../observe/metrics-log.js';
-import { collectMetrics } from '../observe/metrics.js';
 import type { Observer } from '../observe/observer.js';
 import { showProgress } from '../observe/progress.js';
-import { type MetricsServer, serveMetrics } from '../observe/server/serve.js';
+import type { MetricsServer } from '../observe/server/serve.js';
 import { readToken } from '../observe/server/token.js';
 import { describeBest } from '../observe/sentences.js';
 import { trackStatus } from '../observe/status.js';
@@ -101,6 +100,11 @@ async function trainObserved(
   try {
     const { port, host, hosts, tokenFile } = config.metrics;
     if (port !== null) {
+      // What a run without a page need not wait for.
+      const [{ collectMetrics }, { serveMetrics }] = await Promise.all([
+        import('../observe/metrics.js'),
+        import('../observe/server/serve.js'),
+      ]);
       const metrics = collectMetrics();
       const status = trackStatus();
       observers.push(metrics, status);

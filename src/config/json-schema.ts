@@ -25,17 +25,27 @@ export interface SchemaNode {
 }
 
 /** JSON Schema of a config file, as editors use it for completion and checks: what occurs more than once stands in its `$defs`. */
-const jsonSchema = z.toJSONSchema(configSchema, {
-  io: 'input',
-  override({ zodSchema, jsonSchema: node }) {
-    // What a schema makes other keys of is nothing that JSON Schema could find there.
-    const words = otherWords.get(zodSchema);
-    if (words) Object.assign(node.properties!, words);
-  },
-});
+function makeJsonSchema(): SchemaNode & Definitions {
+  const schema = z.toJSONSchema(configSchema, {
+    io: 'input',
+    override({ zodSchema, jsonSchema: node }) {
+      // What a schema makes other keys of is nothing that JSON Schema could find there.
+      const words = otherWords.get(zodSchema);
+      if (words) Object.assign(node.properties!, words);
+    },
+  });
+  return schema as SchemaNode & Definitions;
+}
 
-/** The same with every reference in place of what it refers to: a block may lie within itself without end. */
-export const configJsonSchema = linkReferences(jsonSchema as SchemaNode & Definitions);
+let linkedSchema: SchemaNode | undefined;
+
+/**
+ * The same with every reference in place of what it refers to: a block may lie within itself without end. Made where it is
+ * first asked for: only a config with a mistake in it needs it, and it takes a tenth of the program's start.
+ */
+export function configJsonSchema(): SchemaNode {
+  return (linkedSchema ??= linkReferences(makeJsonSchema()));
+}
 
 interface Definitions {
   $defs?: Record<string, SchemaNode>;
@@ -61,5 +71,5 @@ function linkReferences(root: SchemaNode & Definitions): SchemaNode {
 
 /** What `lockstep schema` prints and configs/schema.json holds. */
 export function formatJsonSchema(): string {
-  return `${JSON.stringify(jsonSchema, null, 2)}\n`;
+  return `${JSON.stringify(makeJsonSchema(), null, 2)}\n`;
 }

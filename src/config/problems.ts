@@ -59,9 +59,9 @@ function describeWrongValue(issue: z.core.$ZodIssue, path: KeyPath, value: unkno
   const expected =
     issue.code === 'custom' || (issue.code === 'invalid_format' && issue.format === 'regex')
       ? issue.message
-      : `expected ${describeSchema(schemaAt(configJsonSchema, path, value) ?? {})}`;
+      : `expected ${describeSchema(schemaAt(configJsonSchema(), path, value) ?? {})}`;
   if (actual === undefined) return `missing; ${expected}`;
-  const near = findMeant(actual, schemaAt(configJsonSchema, path, value)?.enum);
+  const near = findMeant(actual, schemaAt(configJsonSchema(), path, value)?.enum);
   if (near !== undefined)
     return `${expected}, got ${describeValue(actual)}; did you mean ${JSON.stringify(near)}?`;
   return `${expected}, got ${describeValue(actual)}${explainQuotes(issue, actual, path, value)}`;
@@ -84,7 +84,7 @@ function explainQuotes(
   value: unknown,
 ): string {
   const isNumber = typeof actual === 'string' && /^\s*[-+.\d][-+.\deE]*\s*$/.test(actual);
-  const { type } = schemaAt(configJsonSchema, path, value) ?? {};
+  const { type } = schemaAt(configJsonSchema(), path, value) ?? {};
   if (isNumber && (type === 'integer' || type === 'number'))
     return ', which quotation marks make text';
   const isList = typeof path.at(-1) === 'number' && issue.code !== 'custom';
@@ -94,13 +94,13 @@ function explainQuotes(
 }
 
 function describeUnknownKey(group: KeyPath, key: string, value: unknown): string {
-  const schema = schemaAt(configJsonSchema, group, value) ?? {};
+  const schema = schemaAt(configJsonSchema(), group, value) ?? {};
   const siblings = listAlternatives(schema).flatMap(({ properties = {} }) =>
     Object.keys(properties),
   );
   const near = findNearest(key, siblings);
   if (near !== undefined) return `unknown key; did you mean ${formatPath([...group, near])}?`;
-  const elsewhere = listKeys(configJsonSchema).find(
+  const elsewhere = listKeys(configJsonSchema()).find(
     (path) => path.at(-1) === key && formatPath(path) !== formatPath([...group, key]),
   );
   if (elsewhere !== undefined) return `unknown key; did you mean ${formatPath(elsewhere)}?`;

@@ -7,28 +7,35 @@ export type Words = readonly [number, number, number, number];
 
 /** Philox4x32-10 (Salmon et al. 2011): four random 32-bit words for a counter of four words and a key of two. */
 export function philox(counter: Words, key: readonly [number, number]): Words {
-  let [c0, c1, c2, c3] = counter.map((word) => word >>> 0) as [number, number, number, number];
-  let [k0, k1] = [key[0] >>> 0, key[1] >>> 0];
+  let c0 = counter[0] >>> 0;
+  let c1 = counter[1] >>> 0;
+  let c2 = counter[2] >>> 0;
+  let c3 = counter[3] >>> 0;
+  let k0 = key[0] >>> 0;
+  let k1 = key[1] >>> 0;
+  // Numbers, not arrays of them: millions are drawn before a training begins.
   for (let round = 0; round < 10; round++) {
-    const [high0, low0] = multiply(0xd2511f53, c0);
-    const [high1, low1] = multiply(0xcd9e8d57, c2);
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    const mixed0 = highWord(0xcd9e8d57, c2) ^ c1 ^ k0;
+    const mixed2 = highWord(0xd2511f53, c0) ^ c3 ^ k1;
+    c1 = Math.imul(0xcd9e8d57, c2) >>> 0;
+    c3 = Math.imul(0xd2511f53, c0) >>> 0;
+    c0 = mixed0 >>> 0;
+    c2 = mixed2 >>> 0;
     k0 = (k0 + 0x9e3779b9) >>> 0;
     k1 = (k1 + 0xbb67ae85) >>> 0;
   }
   return [c0, c1, c2, c3];
 }
 
-/** The 64-bit product of two 32-bit words as [high, low]. */
-function multiply(a: number, b: number): [number, number] {
+/** The upper half of the 64-bit product of two 32-bit words. */
+function highWord(a: number, b: number): number {
   const aLow = a & 0xffff;
   const aHigh = a >>> 16;
   const bLow = b & 0xffff;
   const bHigh = b >>> 16;
   const middle = aHigh * bLow + ((aLow * bLow) >>> 16);
-  const cross = aLow * bHigh + (middle % 0x1_0000);
-  const high = aHigh * bHigh + Math.floor(middle / 0x1_0000) + Math.floor(cross / 0x1_0000);
-  return [high >>> 0, Math.imul(a, b) >>> 0];
+  const cross = aLow * bHigh + (middle & 0xffff);
+  return (aHigh * bHigh + (middle >>> 16) + (cross >>> 16)) >>> 0;
 }
 
 /** What random numbers are for; part of the key, so that no two purposes share draws. */
