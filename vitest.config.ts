@@ -4,8 +4,10 @@ import { defineConfig } from 'vitest/config';
 const alone = [
   'test/commands/bench.test.ts',
   'test/compute/allocation.test.ts',
-  'test/faults/**/*.test.ts',
-  'test/system/**/*.test.ts',
+  'test/faults/clocks.test.ts',
+  'test/faults/run.test.ts',
+  'test/faults/worker-death.test.ts',
+  'test/system/thread-heap.test.ts',
 ];
 
 export default defineConfig({

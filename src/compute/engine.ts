@@ -39,14 +39,25 @@ export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block
   return { heap: new Heap(handle.block.bytes, buffers.floatBytes), plan };
 }
 
+interface EnginePlan {
+  buffers: HeapPlan;
+  plan: NetworkPlan;
+}
+
+/** What has been planned: each thread asks several times for the same. */
+const planned = new WeakMap<NetworkSizes, Map<BackendKind, EnginePlan>>();
+
 /** All buffers of a network on a backend's heap. */
-export function planEngine(
-  backend: BackendKind,
-  sizes: NetworkSizes,
-): { buffers: HeapPlan; plan: NetworkPlan } {
+export function planEngine(backend: BackendKind, sizes: NetworkSizes): EnginePlan {
+  const plans = planned.get(sizes) ?? new Map<BackendKind, EnginePlan>();
+  planned.set(sizes, plans);
+  const known = plans.get(backend);
+  if (known) return known;
   const { floatBytes, reserved } = heapTraits(backend, threadPlaces(sizes.parts));
   const buffers = new HeapPlan(floatBytes, reserved);
-  return { buffers, plan: planNetwork(buffers, sizes) };
+  const made = { buffers, plan: planNetwork(buffers, sizes) };
+  plans.set(backend, made);
+  return made;
 }
 
 /**

@@ -15,15 +15,18 @@ interface Outcome {
 }
 
 const outcomes = new Map<string, Outcome>();
+/** What each case's buffers hold before the call, the same for every implementation. */
+const beginnings = new Map<string, Snapshot>();
 
 /** Runs a case, once for each implementation. */
 export function outcomeOf(kernelCase: KernelCase, implementation: Implementation): Outcome {
   const key = `${implementation.name}: ${kernelCase.name}`;
   let outcome = outcomes.get(key);
   if (!outcome) {
-    const bench = new Workbench(implementation);
+    const bench = new Workbench(implementation, beginnings.get(kernelCase.name));
     const call = kernelCase.prepare(bench);
-    const before = bench.snapshot();
+    const before = bench.begin();
+    beginnings.set(kernelCase.name, before);
     call();
     outcome = { before, after: bench.snapshot() };
     outcomes.set(key, outcome);
