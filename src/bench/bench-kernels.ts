@@ -19,6 +19,7 @@ import {
   planEngine,
   type EngineHandle,
 } from '../compute/engine.js';
+import { phasesOf } from '../compute/messages.js';
 import { runInTurns } from '../compute/runner.js';
 import { measureBandwidth, measurePeak } from './peak.js';
 
@@ -117,7 +118,8 @@ export function createWatchedEngine(handle: EngineHandle, observe: ObserveCall):
   const network = new Network(backend, heap, plan, 0, SLOT.training, 1);
   const claims = heap.flatIndices(plan.claims);
   return new Engine(handle, (stage) => {
-    runInTurns(network, stage, handle.sizes.parts, claims);
+    const { shape, parts } = handle.sizes;
+    runInTurns(network, phasesOf(stage, shape), parts, claims);
     return Promise.resolve();
   });
 }

@@ -135,9 +135,10 @@ export class Engine {
     this.heap = heap;
     this.plan = plan;
     const { sizes } = handle;
-    this.#slots = plan.slots.map(({ features, ...slot }) => ({
+    this.#slots = plan.slots.map(({ features, spellings, ...slot }) => ({
       ...viewIndices(heap, slot),
       features: features.map((feature) => viewIndices(heap, feature)),
+      spellings: spellings.map((spelling) => viewIndices(heap, spelling)),
     }));
     for (const slot of this.#slots) {
       for (const { distinctIndex } of [slot, ...slot.features]) distinctIndex.fill(-1);
@@ -157,6 +158,7 @@ export class Engine {
         compares: plan.loss.compares,
       },
       sizes.maxRows,
+      sizes.maxTokens,
     );
     for (const { buffer, values } of plan.loss.constants ?? []) heap.flat(buffer).set(values);
     this.#predicted = heap.flatIndices(plan.loss.predicted);

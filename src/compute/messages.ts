@@ -1,26 +1,39 @@
-import type { Phase } from '../model/network.js';
+import { isLetterPhase, type Phase } from '../model/phases.js';
+import { hasLetters, type NetworkShape } from '../model/shape.js';
+
+const GRADIENTS = ['train', 'gradients', 'distinct-gradients', 'letter-gradients'] as const;
 
 /**
  * Phases that workers run one after the other without asking the coordinator: between two of them they only
  * wait for each other.
  */
-export const STAGES = {
+const STAGES = {
   pack: ['pack'],
-  train: ['prepare', 'train', 'gradients', 'distinct-gradients', 'update'],
-  accumulate: ['prepare', 'train', 'gradients', 'distinct-gradients', 'accumulate'],
-  'train-accumulated': [
-    'prepare',
-    'train',
-    'gradients',
-    'distinct-gradients',
-    'accumulate',
-    'update',
-  ],
-  evaluate: ['prepare', 'evaluate'],
-  predict: ['prepare', 'predict'],
+  train: ['prepare', 'spell', ...GRADIENTS, 'update'],
+  accumulate: ['prepare', 'spell', ...GRADIENTS, 'accumulate'],
+  'train-accumulated': ['prepare', 'spell', ...GRADIENTS, 'accumulate', 'update'],
+  evaluate: ['prepare', 'spell', 'evaluate'],
+  predict: ['prepare', 'spell', 'predict'],
 } as const satisfies Record<string, readonly Phase[]>;
 
 export type Stage = keyof typeof STAGES;
+
+const without = (stage: Stage): readonly Phase[] =>
+  STAGES[stage].filter((phase) => !isLetterPhase(phase));
+
+const WITHOUT_LETTERS: Record<Stage, readonly Phase[]> = {
+  pack: without('pack'),
+  train: without('train'),
+  accumulate: without('accumulate'),
+  'train-accumulated': without('train-accumulated'),
+  evaluate: without('evaluate'),
+  predict: without('predict'),
+};
+
+/** The phases of a stage, for a network: whoever reads no letters does not wait for what has to do with them. */
+export function phasesOf(stage: Stage, shape: Pick<NetworkShape, 'features'>): readonly Phase[] {
+  return (hasLetters(shape) ? STAGES : WITHOUT_LETTERS)[stage];
+}
 
 /** One worker's share of a stage: all that is ever posted to a worker. */
 export interface Task {

@@ -1,12 +1,12 @@
 import { Piscina } from 'piscina';
 import { UserError } from '../errors.js';
-import { isTeamPhase, type Phase } from '../model/network.js';
+import { isTeamPhase, type Phase } from '../model/phases.js';
 import { packageFile } from '../package-root.js';
 import { asStaleBuild } from '../system/stale-build.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../system/thread-heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import type { WorkerEvent } from '../events.js';
-import { STAGES, type Task } from './messages.js';
+import { phasesOf, type Task } from './messages.js';
 import { Meeting } from './meeting.js';
 
 /** A task that has taken this many workers down with it is not given to another. */
@@ -90,7 +90,7 @@ export function createWorkerPool(
   };
 
   const runTask = async (task: Task): Promise<void> => {
-    const phases: readonly Phase[] = STAGES[task.stage];
+    const phases = phasesOf(task.stage, handle.sizes.shape);
     const withMeetings = teams < parts ? phases.findIndex(isTeamPhase) : -1;
     let reached = 0;
     for (let deaths = 0; ;) {

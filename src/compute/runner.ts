@@ -1,12 +1,13 @@
 import { createBackend } from '../backend/select.js';
-import { isTeamPhase, Network, type Phase } from '../model/network.js';
+import { Network } from '../model/network.js';
+import { isTeamPhase, type Phase } from '../model/phases.js';
 import type { NetworkPlan } from '../model/plan.js';
 import { SLOTS } from '../model/sizes.js';
 import type { Share } from '../model/work/teams.js';
 import type { Heap } from '../tensor/heap.js';
 import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
 import { ABANDONED, Meeting } from './meeting.js';
-import { STAGES, type Stage, type Task } from './messages.js';
+import { phasesOf, type Task } from './messages.js';
 
 /**
  * Takes part in a network's work on the calling thread: binds the kernels to the heap and returns the function
@@ -32,7 +33,7 @@ export function joinEngine(
 
   /** @returns false when the work is abandoned */
   const goThrough = ({ stage, slot, part }: Task, index: number): boolean => {
-    const phases: readonly Phase[] = STAGES[stage];
+    const phases = phasesOf(stage, handle.sizes.shape);
     const phase = phases[index]!;
     const meets = teams < parts && isTeamPhase(phase);
     for (;;) {
@@ -54,7 +55,8 @@ export function joinEngine(
   };
 
   return (task) => {
-    for (let index = 0; index < STAGES[task.stage].length; index++) {
+    const { length } = phasesOf(task.stage, handle.sizes.shape);
+    for (let index = 0; index < length; index++) {
       if (!goThrough(task, index)) return;
     }
   };
@@ -92,15 +94,15 @@ export function claimThreadPlace(
   throw new Error('no place is free for another worker thread');
 }
 
-/** Runs all parts of a stage on the calling thread: within a phase, each from one meeting of its team to the next. */
+/** Runs all parts of a stage's phases on the calling thread: within a phase, each from one meeting of its team to the next. */
 export function runInTurns(
   network: Network,
-  stage: Stage,
+  phases: readonly Phase[],
   parts: number,
   claims: Int32Array,
 ): void {
   claims.fill(0);
-  for (const phase of STAGES[stage]) {
+  for (const phase of phases) {
     let shares = Array.from({ length: parts }, (_, part) => network.run(phase, part));
     while (shares.length > 0) shares = shares.filter((share) => share.next().done !== true);
   }
@@ -112,7 +114,8 @@ export function createLocalRunner(handle: EngineHandle): StageRunner {
   const networkOf = bindNetworks(handle, heap, plan, 0);
   const claims = heap.flatIndices(plan.claims);
   return (stage, slot) => {
-    runInTurns(networkOf(slot), stage, handle.sizes.parts, claims);
+    const { shape, parts } = handle.sizes;
+    runInTurns(networkOf(slot), phasesOf(stage, shape), parts, claims);
     return Promise.resolve();
   };
 }

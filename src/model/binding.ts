@@ -138,11 +138,14 @@ export function bindAverage(binding: Binding, name: string): RowKernel[] {
   return [kernel];
 }
 
+/** In which order weight gradients are summed over rows. */
+export type SumOrder = Pick<
+  WeightGradientOperands,
+  'segments' | 'orderOutput' | 'orderInput' | 'runs'
+>;
+
 /** The order in which all sums over the rows of a signal run, shard by shard; a row by its place where none is told. */
-export function sumOrder(
-  { heap, slotPlan }: Binding,
-  per: Signal['per'],
-): Pick<WeightGradientOperands, 'segments' | 'orderOutput' | 'orderInput' | 'runs'> {
+export function sumOrder({ heap, slotPlan }: Binding, per: Signal['per']): SumOrder {
   if (per === 'row') return { segments: heap.indices(slotPlan.shardRows) };
   if (per === 'distinct') return { segments: heap.indices(slotPlan.distinctRange) };
   const order = heap.indices(slotPlan.order);
@@ -158,7 +161,7 @@ export function sumOrder(
  * Binds the gradient of a weight, and of the biases of the same rows: sums over all rows of a signal in the order that all
  * sums have.
  *
- * @param operands.per what the rows of both matrices are
+ * @param operands.per what the rows of both matrices are, or the order in which they are summed
  * @param operands.orderInput of rows `per` token: where the input of each lies, if not at its own place
  * @param columns of the weight: what a unit costs, for each row
  */
@@ -169,7 +172,7 @@ export function bindWeightGradient(
     biases?: readonly string[];
     dOutput: Tensor;
     input: Tensor;
-    per: Signal['per'];
+    per: Signal['per'] | SumOrder;
     orderInput?: IndexTensor;
     /** How far tokens lie one behind the other in both orders. */
     runs?: IndexTensor;
@@ -183,7 +186,7 @@ export function bindWeightGradient(
   return backend.bind(weightGradient, {
     dOutput,
     input,
-    ...sumOrder(binding, per),
+    ...(typeof per === 'string' ? sumOrder(binding, per) : per),
     ...(operands.orderInput && { orderInput: operands.orderInput }),
     ...(operands.runs && { runs: operands.runs }),
     out: operands.out ?? weight.gradient!,

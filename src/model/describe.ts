@@ -2,7 +2,13 @@ import { UnfitInput, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
 import { lossKind } from './losses/registry.js';
 import { elementsOf, type GradientKind, type Parameter } from './parameters.js';
-import { TOKENS, vocabularyOf, type LayerDescription, type NetworkShape } from './shape.js';
+import {
+  readStream,
+  streamsOf,
+  TOKENS,
+  type LayerDescription,
+  type NetworkShape,
+} from './shape.js';
 import type { Signal } from './signal.js';
 import type { Recurrence } from './work/teams.js';
 
@@ -71,12 +77,17 @@ export function signalsOf(
   places: readonly number[],
   shape: Pick<NetworkShape, 'vocabulary' | 'features'>,
 ): Signal[] {
+  const streams = streamsOf(shape);
   return places.map((place) => {
     // Tokens are vectors with a single one among as many zeros as there are words.
     if (place <= TOKENS && TOKENS - place <= (shape.features?.length ?? 0)) {
-      const stream = TOKENS - place;
-      const width = vocabularyOf(shape, stream);
-      return { per: 'distinct', width, isTokens: true, ...(stream > 0 && { stream }) };
+      const stream = place === TOKENS ? 0 : readStream(streams, TOKENS - 1 - place);
+      const { values: width, spells } = streams[stream]!;
+      return {
+        ...{ per: 'distinct', width, isTokens: true },
+        ...(stream > 0 && { stream }),
+        ...(spells && { spells }),
+      };
     }
     const below = described[place];
     if (!below) throw new UnfitInput(`there is no layer ${place} below`);

@@ -22,8 +22,11 @@ import type { Recurrence, Share } from './work/teams.js';
  * only its own places or units, and can be repeated after a death.
  */
 
-/** What a kind of layer can take as its input: a signal's values, by what has a row of it, or the tokens themselves. */
-export type Accepted = Signal['per'] | 'tokens';
+/**
+ * What a kind of layer can take as its input: a signal's values, by what has a row of it, those of distinct letters, or the tokens
+ * (or letters) themselves.
+ */
+export type Accepted = Signal['per'] | 'letters' | 'tokens';
 
 /** A kind of layer, for the registry. */
 export interface LayerKind extends Face {
@@ -123,7 +126,7 @@ function expectAccepted(
   { kind, accepts }: Pick<LayerKind, 'kind' | 'accepts'>,
   input: Signal,
 ): void {
-  const found = input.isTokens ? 'tokens' : input.per;
+  const found = input.isTokens ? 'tokens' : input.spells ? 'letters' : input.per;
   if (!accepts.includes(found)) {
     throw new UnfitInput(`${kind} cannot stand on ${found}: expected ${accepts.join(' or ')}`);
   }
@@ -209,14 +212,18 @@ export interface BoundLayer {
   readonly output: { value: Tensor; final?: Tensor };
   /** Before rows are dealt: one part's share of the distinct tokens. */
   prepare?: (part: number) => void;
+  /** Behind that, when all distinct letters have their vectors: one part's share of the distinct spellings. */
+  spell?: (part: number) => void;
   /** A layer without passes hands on what others have computed. */
   passes?: RowPasses | SequencePasses;
-  /** Gradients of weights over all rows, by panels of their rows. */
+  /** Gradients of weights over all rows, by panels of their rows; or over all letters, when distinct spellings have theirs. */
   weightGradients?: WorkGroup[];
   /** For an input by distinct token: its gradient in rows [row0, row1), when all weights have theirs. */
   distinctGradient?: RowKernel;
   /** For an output by distinct token: what is left to do with the gradient of blocks [block0, block1) of 16 rows. */
   finishDistinct?: RowKernel;
+  /** What that costs for a block, where it is more than what sums cost, in units of these. */
+  readonly finishCost?: number;
   /** What follows the update of parameters; a parameter that stands in none needs nothing. */
   packs: Pack[];
   /** Parameters whose gradient has a row for each distinct token of the batch alone. */

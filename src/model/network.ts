@@ -22,7 +22,9 @@ import type {
 } from './layer.js';
 import type { ChainLoss, LossMode, RowLoss } from './loss.js';
 import { asMatrix } from './parameters.js';
+import type { Phase } from './phases.js';
 import type { NetworkPlan } from './plan.js';
+import { streamsOf } from './shape.js';
 import type { Signal } from './signal.js';
 import { SLOT } from './sizes.js';
 import {
@@ -34,33 +36,11 @@ import {
 } from './work/shares.js';
 import type { Share } from './work/teams.js';
 
-/**
- * The phases of a step, in order. Each is divided among the parts (workers) and ends with all of them: what a
- * phase reads from other parts, an earlier phase has written.
- *
- *   prepare               what is computed once for each distinct token: embedding, the products with it
- *   train | evaluate | predict
- *                         forward and loss, for `train` also backward, on the rows of the part's team
- *   gradients             weight gradients: every part some stretches of the weights, over all rows
- *   distinct-gradients    gradients of what there is once for each distinct token
- *   accumulate            where an update follows from several batches: their mean gradient
- *   update                clip, optimizer, packing: every part some stretches of the weights
- *
- * `pack` alone follows new weights (initial ones, or a checkpoint's).
- */
-export type Phase =
-  'prepare' | LossMode | 'gradients' | 'distinct-gradients' | 'accumulate' | 'update' | 'pack';
-
 /** Pieces of a share of a product over rows: each reads all weights anew. */
 const FEW_PIECES = 4;
 
 /** Rows that the layers on top go through at a time: enough that fetching the weights takes little of the time. */
 const CHUNK_ROWS = 176;
-
-/** Whether the members of a team meet within a phase. */
-export function isTeamPhase(phase: Phase): boolean {
-  return phase === 'train' || phase === 'evaluate' || phase === 'predict';
-}
 
 /** A layer's passes, and what a row of its output belongs to. */
 interface Pass {
@@ -83,6 +63,7 @@ export class Network {
   readonly #training?: {
     gradients: SharedWork;
     distinctGradients: SharedWork;
+    letterGradients: SharedWork;
     updates: SharedWork;
     accumulations?: SharedWork;
   };
@@ -152,20 +133,30 @@ export class Network {
       packs.map(({ group }) => group),
     );
     if (!training) return;
+    const streams = streamsOf(sizes.shape);
     this.#training = {
       gradients: share(
         'gradients',
-        [...layers, ...(this.#chain ? [this.#chain] : [])]
+        [
+          ...layers.filter((_, place) => !this.#readsLetters(place)),
+          ...(this.#chain ? [this.#chain] : []),
+        ]
           .toReversed()
           .flatMap(({ weightGradients = [] }) => weightGradients),
       ),
       distinctGradients: share(
         'distinct-gradients',
-        [0, ...(sizes.shape.features ?? []).keys()].map((_, stream) =>
-          this.#distinctGradients(stream),
-        ),
+        streams.flatMap(({ spells }, stream) => (spells ? [] : [this.#distinctGradients(stream)])),
         FEW_PIECES,
       ),
+      letterGradients: share('letter-gradients', [
+        ...layers
+          .filter((_, place) => this.#readsLetters(place))
+          .flatMap(({ weightGradients = [] }) => weightGradients),
+        ...streams.flatMap(({ spells }, stream) =>
+          spells ? [this.#distinctGradients(stream)] : [],
+        ),
+      ]),
       updates: share('update', this.#updates()),
       ...(plan.accumulationSettings && {
         accumulations: share('accumulate', this.#accumulations()),
@@ -184,6 +175,9 @@ export class Network {
       case 'prepare':
         for (const layer of this.#layers) layer.prepare?.(part);
         break;
+      case 'spell':
+        for (const layer of this.#layers) layer.spell?.(part);
+        break;
       case 'train':
       case 'evaluate':
       case 'predict':
@@ -194,6 +188,9 @@ export class Network {
         break;
       case 'distinct-gradients':
         this.#training!.distinctGradients.run(part);
+        break;
+      case 'letter-gradients':
+        this.#training!.letterGradients.run(part);
         break;
       case 'accumulate':
         this.#training!.accumulations!.run(part);
@@ -265,7 +262,13 @@ export class Network {
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
   }
 
-  /** Of the words of a batch, stream 0, or of the values of a feature. */
+  /** Whether a layer stands on distinct letters. */
+  #readsLetters(place: number): boolean {
+    const { layers, inputs } = this.plan;
+    return layers[inputs[place]![0]!]?.output.spells !== undefined;
+  }
+
+  /** Of the words of a batch, stream 0, or of the values of a feature, or of letters. */
   #distinctGradients(stream: number): WorkGroup {
     const view = this.#view;
     const { layers, inputs } = this.plan;
@@ -275,14 +278,16 @@ export class Network {
         return distinctGradient && (below?.output.stream ?? 0) === stream ? distinctGradient : [];
       })
       .toReversed();
-    const finish = this.#layers.flatMap(({ finishDistinct }, place) =>
-      finishDistinct && (layers[place]!.output.stream ?? 0) === stream ? finishDistinct : [],
+    const finishing = this.#layers.filter(
+      ({ finishDistinct }, place) =>
+        finishDistinct && (layers[place]!.output.stream ?? 0) === stream,
     );
+    const finish = finishing.map(({ finishDistinct }) => finishDistinct!);
     return {
       get units() {
         return panelsOf(view.distinct(stream));
       },
-      cost: 1,
+      cost: finishing.reduce((sum, { finishCost = 0 }) => sum + finishCost, 1),
       run(from, to) {
         const last = Math.min(to * PANEL, view.distinct(stream));
         for (const each of form) each(from * PANEL, last);

@@ -24,12 +24,20 @@ export interface LossDescription {
   options: unknown;
 }
 
+/** Something that is known of tokens: of each one of so many values, or how it is spelled, with so many letters. */
+export interface FeatureShape {
+  /** Ids run from 0 to values − 1. */
+  values: number;
+  /** Of spellings: letters of a token at most. */
+  letters?: number;
+}
+
 /** What defines a network; everything else about it follows. */
 export interface NetworkShape {
   /** Token ids run from 0 to vocabulary − 1. */
   vocabulary: number;
-  /** What is known of tokens beside: for each such feature how many values it has, whose ids run from 0. */
-  features?: readonly number[];
+  /** What is known of tokens beside. */
+  features?: readonly FeatureShape[];
   /**
    * A graph, each layer behind those that it stands on: from the bottom, whose input is the tokens, to the top, whose output is
    * the loss's input. An output may be the input of several layers.
@@ -40,10 +48,40 @@ export interface NetworkShape {
   carries: boolean;
 }
 
-/** How many ids there are of tokens, stream 0, or of one of their features. */
-export function vocabularyOf(
-  { vocabulary, features = [] }: Pick<NetworkShape, 'vocabulary' | 'features'>,
-  stream: number,
-): number {
-  return stream === 0 ? vocabulary : features[stream - 1]!;
+/** Ids of one kind that a batch has. */
+export interface Stream {
+  /** How many there may be; of spellings as many as there are tokens: each batch numbers its own. */
+  values: number;
+  /** Of letters: the stream of the spellings that they make up, and how many each has at most. */
+  spells?: { stream: number; most: number };
+}
+
+/**
+ * The streams of a batch by their numbers: the tokens, 0; what is known of them beside, from 1, spellings being one value each; and behind
+ * these the letters of each such spelling.
+ */
+export function streamsOf({
+  vocabulary,
+  features = [],
+}: Pick<NetworkShape, 'vocabulary' | 'features'>): Stream[] {
+  return [
+    { values: vocabulary },
+    ...features.map(({ values, letters }) => ({
+      values: letters === undefined ? values : Infinity,
+    })),
+    ...features.flatMap(({ values, letters }, i) =>
+      letters === undefined ? [] : [{ values, spells: { stream: i + 1, most: letters } }],
+    ),
+  ];
+}
+
+/** The stream that the layers read at a feature's place: that of its values, or of its letters. */
+export function readStream(streams: readonly Stream[], feature: number): number {
+  const letters = streams.findIndex(({ spells }) => spells?.stream === feature + 1);
+  return letters < 0 ? feature + 1 : letters;
+}
+
+/** Whether tokens are spelled. */
+export function hasLetters({ features = [] }: Pick<NetworkShape, 'features'>): boolean {
+  return features.some(({ letters }) => letters !== undefined);
 }

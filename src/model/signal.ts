@@ -9,4 +9,6 @@ export interface Signal {
   isTokens?: boolean;
   /** Of what has a row for each distinct one: of the words where absent, or of the feature with this number, from 1. */
   stream?: number;
+  /** Of letters, which stand for no token: the stream of the spellings that they make up, and how many each has at most. */
+  spells?: { stream: number; most: number };
 }

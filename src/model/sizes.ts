@@ -1,6 +1,6 @@
 import type { OptimizerDescription } from '../optimizers/optimizer.js';
 import type { Signal } from './signal.js';
-import { vocabularyOf, type NetworkShape } from './shape.js';
+import { streamsOf, type NetworkShape } from './shape.js';
 
 /** A network and the batches that it is to hold: everything about its memory follows. */
 export interface NetworkSizes {
@@ -37,9 +37,10 @@ export function maxPlaces({ maxTokens, maxRows }: NetworkSizes): number {
   return maxTokens + maxRows;
 }
 
-/** Most distinct tokens of a batch, or distinct values of a feature of theirs. */
+/** Most distinct tokens of a batch, or distinct values of a feature of theirs, or distinct letters. */
 export function maxDistinct({ shape, maxTokens }: NetworkSizes, stream = 0): number {
-  return Math.min(vocabularyOf(shape, stream), maxTokens);
+  const { values, spells } = streamsOf(shape)[stream]!;
+  return Math.min(values, maxTokens * (spells?.most ?? 1));
 }
 
 /** Most rows of a signal. */

@@ -16,8 +16,8 @@ export interface Stack {
   vocabulary: number;
   /** Options of the embedding. */
   embedding: Readonly<Record<string, unknown>>;
-  /** What is known of tokens beside: how many values each feature has, and how wide the vectors of these are. */
-  features?: readonly { readonly values: number; readonly width: number }[];
+  /** What is known of tokens beside. */
+  features?: readonly StackFeature[];
   /** Bottom first. */
   layers: readonly StackLayer[];
   /** Share of the outputs that is dropped in training, of every layer whose kind says so and of every block. */
@@ -32,6 +32,20 @@ export interface Stack {
   outputs: number;
   /** Softmax without smoothing or weights unless told otherwise. */
   loss?: LossDescription;
+}
+
+/** Something that is known of tokens beside. */
+export interface StackFeature {
+  /** How many there are, of spellings how many letters. */
+  readonly values: number;
+  /** Of the vector of each, of spellings that of a whole one. */
+  readonly width: number;
+  /** Of spellings: how many letters each has at most, how wide the vectors of these are, and how many are seen at a time. */
+  readonly letters?: {
+    readonly most: number;
+    readonly width: number;
+    readonly window: number;
+  };
 }
 
 /** Layers that do not fit on each other: where in the stack, and a sentence that begins in its midst. */
@@ -56,7 +70,12 @@ export function describeStack(stack: Stack): NetworkShape {
   const { vocabulary, features = [] } = stack;
   const sizes = {
     vocabulary,
-    ...(features.length > 0 && { features: features.map(({ values }) => values) }),
+    ...(features.length > 0 && {
+      features: features.map(({ values, letters }) => ({
+        values,
+        ...(letters && { letters: letters.most }),
+      })),
+    }),
   };
   const graph = new Graph(sizes, carries);
   const drop = (place: number, number: number): number => {
@@ -67,10 +86,14 @@ export function describeStack(stack: Stack): NetworkShape {
   let top = graph.add('embedding', 0, stack.embedding, [TOKENS], ['embedding']);
   if (features.length > 0) {
     // A word's vector and those of its features side by side.
-    const known = features.map(({ width }, index) => {
-      const name = { module: `embedding_${index + 1}`, index: index + 1 };
+    const known = features.map(({ width, letters }, index) => {
       const path = ['features', index];
-      return graph.add('embedding', 0, { width }, [TOKENS - 1 - index], path, name);
+      const add = (kind: string, options: object, below: number): number => {
+        const name = { module: `${kind}_${index + 1}`, index: index + 1 };
+        return graph.add(kind, 0, options, [below], path, name);
+      };
+      const looked = add('embedding', { width: letters?.width ?? width }, TOKENS - 1 - index);
+      return letters ? add('letters', { width, window: letters.window }, looked) : looked;
     });
     const name = { module: 'features', index: 0 };
     top = graph.add('concatenate', 0, {}, [top, ...known], ['features'], name);

@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers';
 import { threadId, workerData } from 'node:worker_threads';
 import { CLAIMED_PHASES } from '../../dist/src/model/work/shares.js';
 import { openHeap } from '../../dist/src/compute/engine.js';
-import { STAGES } from '../../dist/src/compute/messages.js';
+import { phasesOf } from '../../dist/src/compute/messages.js';
 import { claimThreadPlace, joinEngine } from '../../dist/src/compute/runner.js';
 
 function fail() {
@@ -80,7 +80,7 @@ export function joinMortal(strike) {
  * @param {boolean} inTeams whether some are to happen between two meetings of a team
  */
 export function planDeaths(count, steps, dice, inTeams = false) {
-  const phases = STAGES.train;
+  const phases = phasesOf('train', {});
   return Array.from({ length: count }, (_, i) => {
     const first = Math.floor((i * steps) / count);
     const next = Math.floor(((i + 1) * steps) / count);

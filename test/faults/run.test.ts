@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import type { Phase } from '../../src/model/network.js';
+import type { Phase } from '../../src/model/phases.js';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { planDeaths } from './deaths.js';

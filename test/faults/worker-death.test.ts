@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import { UserError } from '../../src/errors.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
-import type { Phase } from '../../src/model/network.js';
+import type { Phase } from '../../src/model/phases.js';
 import type { NetworkSizes } from '../../src/model/sizes.js';
 import { describeStack } from '../../src/model/stack.js';
 import { allocateEngine, Engine, type EngineHandle } from '../../src/compute/engine.js';

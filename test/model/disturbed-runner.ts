@@ -6,8 +6,9 @@ import {
   type EngineHandle,
   type StageRunner,
 } from '../../src/compute/engine.js';
-import { STAGES } from '../../src/compute/messages.js';
-import { isTeamPhase, Network, type Phase } from '../../src/model/network.js';
+import { phasesOf } from '../../src/compute/messages.js';
+import { Network } from '../../src/model/network.js';
+import { isTeamPhase, type Phase } from '../../src/model/phases.js';
 import { SLOTS, type NetworkSizes } from '../../src/model/sizes.js';
 import { firstPart, teamOf, type Share } from '../../src/model/work/teams.js';
 import type { FloatArray, Heap } from '../../src/tensor/heap.js';
@@ -47,7 +48,8 @@ export function createDisturbedRunner(
     claims.fill(0);
     if (stage !== 'pack') computed.forEach(spoil);
     fate.begin();
-    for (const phase of STAGES[stage]) runPhase(network, phase, handle.sizes, dice);
+    const { shape } = handle.sizes;
+    for (const phase of phasesOf(stage, shape)) runPhase(network, phase, handle.sizes, dice);
     return Promise.resolve();
   };
 }

@@ -6,6 +6,7 @@ import { UnfitInput, type NetworkLayer } from '../../src/model/layer.js';
 import { LAYERS, layerKind } from '../../src/model/layers/registry.js';
 import {
   TOKENS,
+  type FeatureShape,
   type LayerDescription,
   type LossDescription,
   type NetworkShape,
@@ -51,6 +52,7 @@ const MOST_RECURRENT = 4;
 /** Each may add a signal to itself, and so double it. */
 const MOST_JOINS = 4;
 const MOST_LAYERS = 12;
+const MOST_FEATURES = 2;
 const STEPS = 3;
 
 /** What the JSON Schema of a layer's options says of one of them. */
@@ -145,9 +147,11 @@ const poolings = LAYERS.flatMap(({ kind, place }) =>
 
 interface Drawn {
   vocabulary: number;
-  /** How many values each feature of tokens has. */
-  features: number[];
+  /** What is known of tokens beside. */
+  features: FeatureShape[];
   wishes: Wish[];
+  /** What is made of the letters of each feature that spells tokens. */
+  spelled: { vectors: Wish; read: Wish }[];
   /** What is read, in turn, of tokens that no layer reads, where the top is by row. */
   ends: Wish[];
   outputs: number;
@@ -169,12 +173,24 @@ interface Drawn {
 
 const drawn: fc.Arbitrary<Drawn> = fc.record({
   vocabulary: fc.integer({ min: 2, max: 60 }),
-  features: fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 2 }),
+  features: fc.array(
+    fc.record(
+      { values: fc.integer({ min: 1, max: 40 }), letters: fc.integer({ min: 1, max: 7 }) },
+      { requiredKeys: ['values'] },
+    ),
+    { maxLength: MOST_FEATURES },
+  ),
   wishes: fc.array(fc.oneof(...wishes.values()), {
     minLength: 2,
     maxLength: 3 * MOST_LAYERS,
     size: 'max',
   }),
+  spelled: fc.array(
+    fc.record({ vectors: wishes.get('embedding')!, read: wishes.get('letters')! }),
+    {
+      ...{ minLength: MOST_FEATURES, maxLength: MOST_FEATURES },
+    },
+  ),
   ends: fc.array(fc.oneof(...poolings), { minLength: 1, maxLength: 3 }),
   outputs: fc.integer({ min: 2, max: WIDEST }),
   isTied: fc.integer({ min: 0, max: 3 }).map((number) => number === 0),
@@ -222,21 +238,26 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
  */
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
-    .map(({ wishes: wished, ends, smoothing, weights, isChain, isTied, errors, ...rest }) => {
-      const { vocabulary, features, carries } = rest;
-      const outputs = isTied ? vocabulary : rest.outputs;
-      const network = build({ wished, ends }, { vocabulary, features }, carries, (per) =>
-        per === 'row' && errors ? { outputs: 1, isTied: false } : { outputs, isTied },
-      );
-      const per = network?.layers.at(-1)!.output.per;
-      const loss =
-        per === 'row' && errors
-          ? { kind: errors, options: SCALE }
-          : isChain && per === 'token'
-            ? chainOf(outputs)
-            : lossOf(outputs, smoothing, weights);
-      return { ...rest, outputs, network, loss };
-    })
+    .map(
+      ({ wishes: wished, ends, spelled, smoothing, weights, isChain, isTied, errors, ...rest }) => {
+        const { vocabulary, features, carries } = rest;
+        const outputs = isTied ? vocabulary : rest.outputs;
+        const network = build(
+          { wished, ends, spelled },
+          { vocabulary, features },
+          carries,
+          (per) => (per === 'row' && errors ? { outputs: 1, isTied: false } : { outputs, isTied }),
+        );
+        const per = network?.layers.at(-1)!.output.per;
+        const loss =
+          per === 'row' && errors
+            ? { kind: errors, options: SCALE }
+            : isChain && per === 'token'
+              ? chainOf(outputs)
+              : lossOf(outputs, smoothing, weights);
+        return { ...rest, outputs, network, loss };
+      },
+    )
     .filter(({ network }) => network !== undefined)
     .map(({ network, loss, carries, lengths, divisions, averaging, ...rest }) => {
       const { seed, vocabulary, features, outputs } = rest;
@@ -264,10 +285,29 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
         // By eighths, and so exact: from some deviations below the mean to some above.
         const number = (): number => bitsOfFloat(SCALE.mean + dice(65) / 8 - 4);
         const labels = rows.map('mean' in (loss.options as object) ? number : label);
-        return rawBatch(each(vocabulary), labels, targets, features.map(each));
+        const known = features.map(({ values, letters }) =>
+          letters === undefined
+            ? each(values)
+            : rows.map((length) => spell(dice, length, values, letters)),
+        );
+        return rawBatch(each(vocabulary), labels, targets, known);
       });
       return { shape, batches, divisions, ...(averaging && { averaging }), seed };
     });
+}
+
+/** Letters of some tokens, few of them or many: often the same ones, and sometimes none. */
+function spell(
+  dice: (below: number) => number,
+  tokens: number,
+  values: number,
+  most: number,
+): number[] {
+  return Array.from({ length: tokens }, () => {
+    const some = dice(most + 1);
+    const few = 1 + dice(values + 1);
+    return Array.from({ length: most }, (_, i) => (i < some ? 1 + (dice(few) % values) : 0));
+  }).flat();
 }
 
 /** What numbers are standardised by. */
@@ -295,7 +335,7 @@ interface Built {
 
 /** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
 function build(
-  { wished, ends }: { wished: readonly Wish[]; ends: readonly Wish[] },
+  { wished, ends, spelled }: Pick<Drawn, 'ends' | 'spelled'> & { wished: readonly Wish[] },
   tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
   carries: boolean,
   headOf: (per: Signal['per']) => { outputs: number; isTied: boolean },
@@ -340,6 +380,14 @@ function build(
     add(kind, options, [place, last()]);
   };
   const recurrent = (): number => layers.flatMap(({ recurrences = [] }) => recurrences).length;
+  for (const [i, { letters }] of (tokens.features ?? []).entries()) {
+    if (letters === undefined) continue;
+    // It takes two layers, one on the other and on nothing else, before anything can be made of letters.
+    const { vectors, read } = spelled[i]!;
+    add(vectors.kind, vectors.options, [TOKENS - 1 - i]);
+    add(read.kind, read.options, [last()]);
+    add('expand', {}, [last()]);
+  }
   let joins = 0;
   for (const wish of wished) {
     if (layers.length === MOST_LAYERS || recurrent() === MOST_RECURRENT) break;
@@ -441,5 +489,5 @@ export function sketch({ shape, batches, averaging }: Case): string {
   const rows = batches.map(({ rowStart }) =>
     Array.from(rowStart.slice(1), (end, row) => end - rowStart[row]!).join(' '),
   );
-  return `${[shape.vocabulary, ...(shape.features ?? [])].join(' + ')} words, ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}${averaging ? `, ${averaging.config.kind}` : ''}; rows ${rows.join(' | ')}`;
+  return `${shape.vocabulary} words, ${JSON.stringify(shape.features ?? [])} ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}${averaging ? `, ${averaging.config.kind}` : ''}; rows ${rows.join(' | ')}`;
 }

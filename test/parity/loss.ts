@@ -19,7 +19,7 @@ export function bindLoss(engine: Engine, slot: number): () => number {
     ({ kind, options }) =>
       kind === 'dropout' || /dropout":0\.?[1-9]/i.test(JSON.stringify(options)),
   );
-  const phases = ['pack', 'prepare', hasMasks ? 'train' : 'evaluate'] as const;
+  const phases = ['pack', 'prepare', 'spell', hasMasks ? 'train' : 'evaluate'] as const;
   const losses = heap.flat(plan.loss.losses);
   const { order, header } = engine.layout(slot);
   const [divisor = NaN] = heap.flatDoubles(plan.divisors[slot]!);

@@ -1,5 +1,6 @@
 import { numberDistinct, type DistinctLayout } from './distinct-layout.js';
 import { checkBatch, type KnownIds, type RawBatch } from './raw-batch.js';
+import { Speller, type SpellingLayout } from './spelling.js';
 
 /**
  * Where every token of a batch lies on the heap, who computes it and in which order sums run over it. A pure
@@ -49,8 +50,10 @@ export interface BatchLayout extends DistinctLayout {
   numbers: Int32Array;
   /** [places]: the row of each place's token: dropout of features draws by it. */
   rowOf: Int32Array;
-  /** The same of each feature of the tokens. */
+  /** The same of each feature of the tokens, and behind these of the letters of each that spells them. */
   features: readonly DistinctLayout[];
+  /** Of each feature that spells tokens. */
+  spellings: readonly SpellingLayout[];
   /** [rows] class or number of each row, or [places] next token of each token. */
   targets: Int32Array;
 }
@@ -83,13 +86,19 @@ const LARGE_BLOCK = 16;
 export class BatchLayouter {
   readonly #sorted: Int32Array;
   readonly #rank: Int32Array;
+  /** By feature: of those that spell tokens. */
+  readonly #spellers: (Speller | undefined)[];
 
   constructor(
     private readonly options: LayoutOptions,
     maxRows: number,
+    maxTokens: number,
   ) {
     this.#sorted = new Int32Array(maxRows);
     this.#rank = new Int32Array(maxRows);
+    this.#spellers = (options.features ?? []).map(({ letters }) =>
+      letters === undefined ? undefined : new Speller(letters, maxTokens),
+    );
   }
 
   /**
@@ -176,7 +185,7 @@ export class BatchLayouter {
         out.numbers[next] = 0;
         out.rowOf[next] = 0;
         out.distinctOf[next] = 0;
-        for (const { distinctOf } of out.features) distinctOf[next] = 0;
+        for (let i = 0; i < this.#spellers.length; i++) out.features[i]!.distinctOf[next] = 0;
         next++;
       }
     }
@@ -235,10 +244,20 @@ export class BatchLayouter {
     countRuns(out.order, out.previous, out.runs, k);
     if (this.options.reverses) this.#reverse(out, k, batch.rows);
     numberDistinct(out, out.order, k);
-    out.features.forEach((of, i) => {
-      placeFeature(batch, batch.features![i]!, out, of.distinctOf);
-      numberDistinct(of, out.order, k);
-    });
+    this.#numberFeatures(batch, out, k);
+  }
+
+  #numberFeatures(batch: RawBatch, out: BatchLayout, tokens: number): void {
+    let spelled = 0;
+    for (let i = 0; i < this.#spellers.length; i++) {
+      const [speller, given, of] = [this.#spellers[i], batch.features![i]!, out.features[i]!];
+      placeFeature(batch, speller?.number(batch, given) ?? given, out, of.distinctOf);
+      numberDistinct(of, out.order, tokens);
+      if (speller === undefined) continue;
+      const letters = out.features[this.#spellers.length + spelled]!;
+      speller.layOut(given, of, letters, out.spellings[spelled]!);
+      spelled++;
+    }
   }
 
   /** What rows are when they are read from the last token to the first. */

@@ -1,4 +1,4 @@
-/** Which distinct tokens a batch has, or which distinct values of a feature of its tokens, each an array on the heap. */
+/** Which distinct tokens a batch has, or which distinct values of a feature of its tokens, or letters; each an array on the heap. */
 export interface DistinctLayout {
   /** [places]: which distinct token stands at each place. */
   distinctOf: Int32Array;

@@ -1,4 +1,5 @@
 import { UserError } from '../../errors.js';
+import type { FeatureShape } from '../shape.js';
 
 /** A batch as it was read: the tokens of each row behind one another. */
 export interface RawBatch {
@@ -10,7 +11,7 @@ export interface RawBatch {
   labels: Int32Array;
   /** Of every token, where tokens have targets: the next one, or a class. */
   targets: Int32Array;
-  /** Of every token, one array a feature: the id of its value. */
+  /** Of every token, one array a feature: the id of its value, or as many numbers as it may have letters (see Speller). */
   features?: readonly Int32Array[];
 }
 
@@ -20,8 +21,7 @@ export interface KnownIds {
   target: 'row' | 'token';
   /** Ids of tokens, and of targets or classes, are below these. */
   vocabulary: number;
-  /** For each feature of tokens: ids of its values are below this. */
-  features?: readonly number[];
+  features?: readonly FeatureShape[];
   outputs: number;
   /** Whether targets are ids, or the bits of numbers. */
   compares: 'ids' | 'numbers';
@@ -34,8 +34,10 @@ export function checkBatch(
 ): void {
   if (rows < 1) throw new RangeError('a batch has no rows');
   requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
-  values.forEach((limit, i) => {
-    requireBelow(limit, 'ids of features', features[i]!, rowStart[0]!, rowStart[rows]!);
+  values.forEach(({ values: limit, letters }, i) => {
+    const [given, begin, end] = [features[i]!, rowStart[0]!, rowStart[rows]!];
+    if (letters === undefined) requireBelow(limit, 'ids of features', given, begin, end);
+    else requireBelow(limit + 1, 'ids of letters', given, letters * begin, letters * end);
   });
   if (compares === 'numbers') requireFinite(labels, rows);
   else if (target === 'token') {

@@ -42,7 +42,7 @@ export class SlotView {
   get tokens(): number {
     return this.header[HEADER.tokens]!;
   }
-  /** Distinct tokens of the batch, or distinct values of a feature of theirs. */
+  /** Distinct tokens of the batch, or distinct values of a feature of theirs, or letters. */
   distinct(stream = 0): number {
     return this.#distinctRanges[stream]![1]!;
   }

@@ -29,7 +29,7 @@ const options = (z: Zod) =>
   });
 
 /**
- * A vector for each token of the vocabulary, or for each value of a feature of tokens. Those of the distinct tokens of a batch are looked up once each, however often they
+ * A vector for each token of the vocabulary, or for each value of a feature of tokens, or letter. Those of the distinct tokens of a batch are looked up once each, however often they
  * stand in it; their gradients take the place of the vectors when these are used up. With `dropout` whole words are dropped (Merity et al.
  * 2017): the vectors of some tokens of the vocabulary are zero for a step, and the others are divided by 1 − dropout. Where a head has the
  * same weight, its gradient has both parts: the head's, of all words, and what is here, of the distinct ones.
@@ -48,7 +48,11 @@ export const embedding = defineLayer({
       { gradientKind: { kind: tied ? 'own and by distinct token' : 'by distinct token', stream } },
     );
     return {
-      output: { per: 'distinct', width, ...(stream > 0 && { stream }) },
+      output: {
+        ...{ per: 'distinct', width },
+        ...(stream > 0 && { stream }),
+        ...(input.spells && { spells: input.spells }),
+      },
       reads: 'whole',
       parameters: [weight],
       carried: [],

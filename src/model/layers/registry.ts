@@ -10,6 +10,7 @@ import { expand } from './expand.js';
 import { gru } from './gru.js';
 import { last } from './last.js';
 import { layerNorm } from './layer-norm.js';
+import { letters } from './letters.js';
 import { lstm } from './lstm.js';
 import { first, max, mean } from './pooling.js';
 import { rnn } from './rnn.js';
@@ -22,7 +23,7 @@ export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof
 /** Every kind of layer. */
 export const LAYERS: readonly LayerKind[] = [
   ...Object.values(cells),
-  ...[embedding, expand, convolution, dense, tiedHead, dropout, layerNorm],
+  ...[embedding, letters, expand, convolution, dense, tiedHead, dropout, layerNorm],
   ...[last, first, max, mean, attention],
   ...[add, concatenate],
 ];

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { HEADER, type BatchLayout } from '../../../src/model/batch/batch-layout.js';
 import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
 import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
+import type { SpellingLayout } from '../../../src/model/batch/spelling.js';
 import {
   MAX_PLACES,
   MAX_STEPS,
+  MAX_TOKENS,
+  MOST_LETTERS,
   rows,
   dealings,
   lengthsOf,
@@ -330,6 +333,37 @@ describe('distinct tokens', () => {
         const values = upTo(length).map((t) => distinctIds[distinctOf[placeOf(layout, row, t)]!]);
         const start = rowStart[layout.rowSource[row]!]!;
         expect(values).toEqual([...features![0]!.subarray(start, start + length)]);
+      });
+    });
+  });
+});
+
+describe('spellings', () => {
+  it('are laid out once each, letter by letter, and stand where their tokens do', () => {
+    promise((batch, _, layout) => {
+      const { rowStart, features } = batchOf(batch);
+      const [, spelled, letters] = layout.features as [unknown, DistinctLayout, DistinctLayout];
+      const [{ letterStart, letterBefore, letterBehind }] = layout.spellings as [SpellingLayout];
+      const found = upTo(spelled.distinctRange[1]!).map((spelling) => {
+        const [begin, end] = [letterStart[spelling]!, letterStart[spelling + 1]!];
+        const beyond = MOST_LETTERS * MAX_TOKENS;
+        const places = upTo(end - begin).map((i) => begin + i);
+        expect([...letterBefore.subarray(begin, end)]).toEqual([beyond, ...places.slice(0, -1)]);
+        expect([...letterBehind.subarray(begin, end)]).toEqual([...places.slice(1), beyond]);
+        // Of the letters' numbers 0 is none, and a token of none has an unknown one.
+        return places.map((place) => letters.distinctIds[letters.distinctOf[place]!]! + 1).join();
+      });
+      expect(new Set(found).size).toBe(found.length);
+      lengthsOf(layout, batch).forEach((length, row) => {
+        const first = rowStart[layout.rowSource[row]!]!;
+        for (let t = 0; t < length; t++) {
+          const begin = (first + t) * MOST_LETTERS;
+          const given = [...features![1]!.subarray(begin, begin + MOST_LETTERS)];
+          const end = given.indexOf(0);
+          expect(found[spelled.distinctOf[placeOf(layout, row, t)]!]).toBe(
+            (end < 0 ? given : given.slice(0, end)).join(),
+          );
+        }
       });
     });
   });

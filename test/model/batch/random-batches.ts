@@ -7,15 +7,18 @@ import {
 } from '../../../src/model/batch/batch-layout.js';
 import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
 import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
+import type { SpellingLayout } from '../../../src/model/batch/spelling.js';
 
 export const VOCABULARY = 9;
-/** Of the one feature of tokens. */
+/** Of one feature of tokens; the other is how they are spelled. */
 const FEATURE_VALUES = 5;
+export const LETTERS = 4;
+export const MOST_LETTERS = 3;
 /** Above every label and target of `batchOf`. */
 export const OUTPUTS = 2000;
 const MAX_ROWS = 24;
 export const MAX_STEPS = 19;
-const MAX_TOKENS = MAX_ROWS * MAX_STEPS;
+export const MAX_TOKENS = MAX_ROWS * MAX_STEPS;
 /** Every row may be followed by an empty place. */
 export const MAX_PLACES = MAX_TOKENS + MAX_ROWS;
 
@@ -73,23 +76,41 @@ export function batchOf(batch: Rows): RawBatch {
     labels: Int32Array.from(batch, (_, r) => 100 + r),
     targets: Int32Array.from(batch.flat(), (_, i) => 1000 + i),
     // That differs from the token, and is the same of several.
-    features: [Int32Array.from(batch.flat(), (id, i) => (id + (i >> 2)) % FEATURE_VALUES)],
+    features: [
+      Int32Array.from(batch.flat(), (id, i) => (id + (i >> 2)) % FEATURE_VALUES),
+      // Spelled by its id and by where it stands: some alike, some longer than others by a letter alone.
+      Int32Array.from(
+        batch.flat().flatMap((id, i) => [1 + (id % LETTERS), i % 3, i % 3 > 0 ? i % 2 : 0]),
+      ),
+    ],
   };
 }
 
 /** A slot before its first batch: what a layout has to write holds a number that none may contain. */
 export function emptyLayout({ shards, teams, target }: Dealing): BatchLayout {
   const ints = (length: number): Int32Array => new Int32Array(length).fill(-77);
+  const distinct = (values: number, places: number, tokens: number): DistinctLayout => ({
+    distinctOf: ints(places),
+    distinctIds: ints(values),
+    distinctStart: ints(values + 1),
+    positions: ints(tokens),
+    distinctRange: new Int32Array(2),
+    distinctIndex: new Int32Array(values).fill(-1),
+  });
   return {
     header: new Int32Array(16),
     features: [
+      distinct(FEATURE_VALUES, MAX_PLACES, MAX_TOKENS),
+      distinct(MAX_TOKENS, MAX_PLACES, MAX_TOKENS),
+      distinct(LETTERS, MOST_LETTERS * MAX_TOKENS, MOST_LETTERS * MAX_TOKENS),
+    ],
+    spellings: [
       {
-        distinctOf: ints(MAX_PLACES),
-        distinctIds: ints(FEATURE_VALUES),
-        distinctStart: ints(FEATURE_VALUES + 1),
-        positions: ints(MAX_TOKENS),
-        distinctRange: new Int32Array(2),
-        distinctIndex: new Int32Array(FEATURE_VALUES).fill(-1),
+        letterStart: ints(MAX_TOKENS + 1),
+        letterRange: new Int32Array(2),
+        letterPlaces: ints(MOST_LETTERS * MAX_TOKENS),
+        letterBefore: ints(MOST_LETTERS * MAX_TOKENS),
+        letterBehind: ints(MOST_LETTERS * MAX_TOKENS),
       },
     ],
     teams: ints(teams * TEAM_FIELDS),
@@ -108,12 +129,7 @@ export function emptyLayout({ shards, teams, target }: Dealing): BatchLayout {
     rowOf: ints(MAX_PLACES),
     tokenPlaces: ints(MAX_TOKENS),
     reversedPlaces: ints(MAX_TOKENS),
-    distinctOf: ints(MAX_PLACES),
-    distinctIds: ints(VOCABULARY),
-    distinctStart: ints(VOCABULARY + 1),
-    positions: ints(MAX_TOKENS),
-    distinctRange: new Int32Array(2),
-    distinctIndex: new Int32Array(VOCABULARY).fill(-1),
+    ...distinct(VOCABULARY, MAX_PLACES, MAX_TOKENS),
     targets: ints(target === 'token' ? MAX_PLACES : MAX_ROWS),
   };
 }
@@ -126,11 +142,12 @@ export function layouterOf(dealing: Dealing): BatchLayouter {
       maxSteps: MAX_STEPS,
       initialRow: MAX_PLACES,
       vocabulary: VOCABULARY,
-      features: [FEATURE_VALUES],
+      features: [{ values: FEATURE_VALUES }, { values: LETTERS, letters: MOST_LETTERS }],
       outputs: OUTPUTS,
       compares: 'ids',
     },
     MAX_ROWS,
+    MAX_TOKENS,
   );
 }
 
@@ -200,10 +217,21 @@ const distinctOf = (stream: DistinctLayout, order: Int32Array): DistinctLayout =
 export function written(layout: BatchLayout, batch: Rows, { teams, target }: Dealing): object {
   const rowCount = batch.length;
   const order = layout.order.slice(0, batch.flat().length);
+  const [spelled] = layout.spellings as [SpellingLayout];
+  const letters = spelled.letterPlaces.slice(0, spelled.letterRange[1]);
   return {
     ...layout,
     ...distinctOf(layout, order),
-    features: layout.features.map((stream) => distinctOf(stream, order)),
+    features: layout.features.map((stream, i) => distinctOf(stream, i < 2 ? order : letters)),
+    spellings: [
+      {
+        letterStart: spelled.letterStart.slice(0, layout.features[1]!.distinctRange[1]! + 1),
+        letterRange: spelled.letterRange,
+        letterPlaces: letters,
+        letterBefore: spelled.letterBefore.slice(0, letters.length),
+        letterBehind: spelled.letterBehind.slice(0, letters.length),
+      },
+    ],
     counts: teamsOf(layout, teams).map(({ steps }, team) =>
       layout.counts.slice(team * MAX_STEPS, team * MAX_STEPS + steps),
     ),
