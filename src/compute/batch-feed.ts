@@ -1,15 +1,16 @@
 import type { BatchSource, HostBatch } from '../data/batches/batches.js';
+import type { FeatureShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import type { Engine } from './engine.js';
 
 /**
  * Arrays that a batch is read into before it is laid out.
  *
- * @param features how many of them tokens have
+ * @param features of its tokens
  */
 export function createHostBatch(
   sizes: Pick<NetworkSizes, 'maxRows' | 'maxTokens'>,
-  features = 0,
+  features: readonly FeatureShape[] = [],
 ): HostBatch {
   return {
     rows: 0,
@@ -17,7 +18,7 @@ export function createHostBatch(
     rowStart: new Int32Array(sizes.maxRows + 1),
     labels: new Int32Array(sizes.maxRows),
     targets: new Int32Array(sizes.maxTokens),
-    features: Array.from({ length: features }, () => new Int32Array(sizes.maxTokens)),
+    features: features.map(({ letters = 1 }) => new Int32Array(letters * sizes.maxTokens)),
     startsFresh: true,
   };
 }
@@ -36,7 +37,7 @@ export class BatchFeed {
     private readonly slotPair: number,
   ) {
     const { sizes } = engine.handle;
-    this.#batch = createHostBatch(sizes, sizes.shape.features?.length);
+    this.#batch = createHostBatch(sizes, sizes.shape.features);
   }
 
   /** Slot of a step's batch. */

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
+import { stackFeature } from '../data/features/features.js';
 import { recurrencesOf } from '../model/describe.js';
 import type { LossDescription, NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
@@ -32,10 +33,9 @@ export function networkShape(
   const { per, target, carries } = taskOf(config.task);
   return describeStack({
     ...config.model,
-    features: config.model.features.map(({ width, vocabularySize }, i) => ({
-      width,
-      values: facts.featureValues?.[i] ?? vocabularySize,
-    })),
+    features: config.model.features.map((feature, i) =>
+      stackFeature(feature, facts.featureValues?.[i] ?? feature.vocabularySize),
+    ),
     vocabulary,
     predicts: per,
     outputs: { class: classes.length, 'next token': vocabulary, number: 1 }[target],

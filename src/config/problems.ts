@@ -11,6 +11,7 @@ import {
 } from './expectation.js';
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
 import { findNearest } from './nearest.js';
+import { stackFeature } from '../data/features/features.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Config } from './schema.js';
@@ -157,7 +158,7 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
     };
   }
   try {
-    const features = model.features.map(({ width }) => ({ width, values: 1 }));
+    const features = model.features.map((feature) => stackFeature(feature, 1));
     const outputs = { class: 2, number: 1, 'next token': 3 }[target];
     describeStack({ ...model, features, vocabulary: 3, predicts: per, carries, outputs });
   } catch (error) {

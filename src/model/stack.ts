@@ -199,8 +199,8 @@ class Graph {
   ): number {
     const { accepts, options } = layerKind(kind);
     const fitting = inputs.map((place) => {
-      const below = this.#layers[place];
-      return below?.output.per === 'distinct' && !accepts.includes('distinct')
+      const { per, spells } = this.#layers[place]?.output ?? {};
+      return per === 'distinct' && !spells && !accepts.includes('distinct')
         ? this.#expand(place, path)
         : place;
     });

@@ -1,3 +1,4 @@
+import { numbersOf } from '../data/features/features.js';
 import { createBatches, type BatchOptions, type BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { readAhead } from '../data/batches/read-ahead.js';
@@ -30,7 +31,7 @@ export function trainingOptions(
   }));
   return dealt === 'apart'
     ? {
-        ...{ rows: dealt, tagged: per === 'token', features: model.features.length },
+        ...{ rows: dealt, tagged: per === 'token', features: model.features.map(numbersOf) },
         ...{ batchSize, seed, shuffle: true, bucketBatches, shares },
       }
     : { rows: dealt, batchSize, sequenceLength, shares };
@@ -45,7 +46,7 @@ export function evaluationBatches(config: Config, store: TokenStore): BatchSourc
   const { rows, per } = taskOf(config.task);
   if (rows === 'apart') {
     return createBatches(store, {
-      ...{ rows, tagged: per === 'token', features: config.model.features.length },
+      ...{ rows, tagged: per === 'token', features: config.model.features.map(numbersOf) },
       ...{ batchSize, seed, shuffle: false, bucketBatches: 1 },
     });
   }

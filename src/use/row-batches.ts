@@ -10,7 +10,7 @@ export interface Rows {
   readonly count: number;
   /** Tokens of a row; asked for once, when its turn comes. */
   tokensOf(row: number): readonly number[];
-  /** Of each feature of tokens, their ids, where tokens have any. */
+  /** Of each feature of tokens, where they have any, as many numbers a token as it has. */
   featuresOf?(row: number): readonly (readonly number[])[];
   /** What a language model's row starts from, and then what it has ended with. */
   readonly state?: CarriedState;
@@ -47,7 +47,7 @@ export class RowBatches {
   #isRunning = false;
 
   constructor(private readonly engine: ModelEngine) {
-    this.#batch = createHostBatch(engine.rowSizes, engine.shape.features?.length);
+    this.#batch = createHostBatch(engine.rowSizes, engine.shape.features);
   }
 
   /** Resolves when all rows have been computed. */
@@ -106,7 +106,10 @@ export class RowBatches {
         break;
       }
       batch.tokens.set(call.tokens, start);
-      rows.featuresOf?.(next).forEach((ids, feature) => batch.features![feature]!.set(ids, start));
+      const { length } = call.tokens;
+      rows.featuresOf?.(next).forEach((numbers, feature) => {
+        batch.features![feature]!.set(numbers, start * (numbers.length / length));
+      });
       batch.rowStart[taken.length + 1] = end;
       if (rows.state) putState(engine, SLOT.prediction, taken.length, rows.state);
       taken.push({ call, row: next });

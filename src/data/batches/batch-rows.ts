@@ -12,8 +12,8 @@ export interface RowBatchOptions {
   readonly bucketBatches: number;
   /** Whether every token has a target, its tag; else every row has one, its label. */
   readonly tagged?: boolean;
-  /** How many features of its tokens a batch brings. */
-  readonly features?: number;
+  /** Of each feature of its tokens that a batch brings: how many numbers a token has. */
+  readonly features?: readonly number[];
   /** The store's sources, in order, with their weights; all rows once an epoch when absent. */
   readonly shares?: readonly Share[];
 }

@@ -18,7 +18,7 @@ export interface HostBatch {
   labels: Int32Array;
   /** Of each token, where tokens have targets: the token that follows, or its tag. [maxTokens] */
   targets: Int32Array;
-  /** Of each feature of tokens, the id of every token's value; absent where there are none. [maxTokens] */
+  /** Of each feature of tokens, the id of every token's value, or those of its letters; absent where there are none. [maxTokens · numbers of a token] */
   features?: readonly Int32Array[];
   /** Whether carried hidden state is zero at the start of this batch. */
   startsFresh: boolean;

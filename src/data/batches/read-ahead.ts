@@ -214,8 +214,8 @@ const HEADER_LENGTH = 2;
 /** Lengths of a slot's arrays: header, rowStart, labels, tokens and, where tokens have them, targets and features. */
 function slotLengths(options: BatchOptions, { maxRows, maxTokens }: BatchSizes): number[] {
   const targets = options.rows === 'joined' || options.tagged === true ? maxTokens : 0;
-  const features = options.rows === 'apart' ? (options.features ?? 0) : 0;
-  const ofFeatures = new Array<number>(features).fill(maxTokens);
+  const features = options.rows === 'apart' ? (options.features ?? []) : [];
+  const ofFeatures = features.map((numbers) => numbers * maxTokens);
   return [HEADER_LENGTH, maxRows + 1, maxRows, maxTokens, targets, ...ofFeatures];
 }
 
@@ -259,6 +259,8 @@ function copyBatch(from: HostBatch, into: HostBatch): void {
   into.tokens.set(from.tokens.subarray(0, tokens));
   if (from.targets.length > 0) into.targets.set(from.targets.subarray(0, tokens));
   from.features?.forEach((values, feature) => {
-    into.features![feature]!.set(values.subarray(0, tokens));
+    // As many numbers a token as there is room for.
+    const numbers = values.length / from.tokens.length;
+    into.features![feature]!.set(values.subarray(0, numbers * tokens));
   });
 }

@@ -1,9 +1,11 @@
 import * as z from 'zod';
+import type { StackFeature } from '../../model/stack.js';
 import type { FeatureConfig } from './options.js';
 
 /**
  * What is known of a word beside its entry in the vocabulary, above all where it has none: its shape, its first and last letters,
- * and what stands in further columns. Each such feature has values, texts, with a vocabulary of their own.
+ * what stands in further columns, or how it is spelled. Each such feature has values, texts, with a vocabulary of their own; of spellings
+ * it is one of their letters.
  */
 
 const shape = z.strictObject({ kind: z.literal('shape') });
@@ -14,8 +16,12 @@ const column = z.strictObject({
   column: z.union([z.string(), z.int().positive()]),
 });
 
+const letters = z.strictObject({ kind: z.literal('letters'), maxLetters: z.int().positive() });
+
 /** Where a feature's values come from. */
-export type Feature = z.output<typeof shape | typeof prefix | typeof suffix | typeof column>;
+export type Feature = z.output<
+  typeof shape | typeof prefix | typeof suffix | typeof column | typeof letters
+>;
 
 /** In the order of their ids, from 1; 0 is every other one. */
 const values = { values: z.array(z.string()) };
@@ -26,6 +32,7 @@ export const featureVocabularySchema = z.discriminatedUnion('kind', [
   prefix.extend(values),
   suffix.extend(values),
   column.extend(values),
+  letters.extend(values),
 ]);
 
 export type FeatureVocabulary = z.output<typeof featureVocabularySchema>;
@@ -38,6 +45,8 @@ export function featuresOf(configs: readonly FeatureConfig[]): Feature[] {
         return { kind: config.kind };
       case 'column':
         return { kind: config.kind, column: config.column };
+      case 'letters':
+        return { kind: config.kind, maxLetters: config.maxLetters };
       default:
         return { kind: config.kind, length: config.length };
     }
@@ -52,6 +61,25 @@ export function columnsOf(features: readonly Feature[]): (string | number)[] {
 /** How many ids a feature's values have: that of unknown ones is 0. */
 export function countValues({ values: known }: FeatureVocabulary): number {
   return known.length + 1;
+}
+
+/** How many numbers are kept of each token: an id, or one for each letter that it may have. */
+export function numbersOf(feature: Feature): number {
+  return feature.kind === 'letters' ? feature.maxLetters : 1;
+}
+
+/** All of these are below it: of letters, ids plus one, and 0 where there is none. */
+export function limitOf(vocabulary: FeatureVocabulary): number {
+  return countValues(vocabulary) + (vocabulary.kind === 'letters' ? 1 : 0);
+}
+
+/** How the layers read a feature of so many values. */
+export function stackFeature(config: FeatureConfig, valueCount: number): StackFeature {
+  const { kind, width } = config;
+  const read = { width, values: valueCount };
+  if (kind !== 'letters') return read;
+  const { maxLetters: most, embedding, window } = config;
+  return { ...read, letters: { most, width: embedding, window } };
 }
 
 /** The values of some rows' features, that of a word seen before remembered. */
@@ -94,8 +122,9 @@ const mostKnown = 1 << 15;
 
 function valueOf(feature: Exclude<Feature, { kind: 'column' }>, word: string): string {
   if (feature.kind === 'shape') return shapeOf(word);
-  const letters = Array.from(word.toLowerCase().replaceAll(/\p{Nd}/gu, '0'));
-  return letters
+  if (feature.kind === 'letters') return spellingOf(word, feature.maxLetters);
+  const small = Array.from(word.toLowerCase().replaceAll(/\p{Nd}/gu, '0'));
+  return small
     .slice(...(feature.kind === 'prefix' ? [0, feature.length] : [-feature.length]))
     .join('');
 }
@@ -109,33 +138,50 @@ export function shapeOf(word: string): string {
     .replaceAll(/(.)\1{2,}/gsu, '$1$1');
 }
 
+/** The letters of a word, one a code point, with the case that they have; of more than `most` as many from both ends. */
+function spellingOf(word: string, most: number): string {
+  // As UTF-8 has it: halves of two surrogate pairs would become a letter of their own.
+  const all = Array.from(Buffer.from(word).toString());
+  const left = Math.ceil(most / 2);
+  if (all.length <= most) return all.join('');
+  return [...all.slice(0, left), ...all.slice(all.length - (most - left))].join('');
+}
+
 /** Gives values their ids. */
 export class FeatureEncoder {
   readonly #reader: FeatureReader;
-  readonly #ids: ReadonlyMap<string, number>[];
+  readonly #numbers: ((text: string) => readonly number[])[];
 
   constructor(vocabularies: readonly FeatureVocabulary[]) {
     this.#reader = new FeatureReader(vocabularies);
-    this.#ids = vocabularies.map(({ values: known }) => idsOf(known));
+    this.#numbers = vocabularies.map(numbering);
   }
 
-  /** The ids of each feature, one a token; see `FeatureReader.read`. */
+  /** Of each feature as many numbers a token as `numbersOf` says; see `FeatureReader.read`. */
   encode(tokens: readonly string[], columns: readonly (readonly string[])[]): number[][] {
     const read = this.#reader.read(tokens, columns);
-    return read.map((texts, i) => {
-      const ids = this.#ids[i]!;
-      // Values are learned as UTF-8, which has no half of a surrogate pair.
-      return texts.map((text) => ids.get(text) ?? ids.get(Buffer.from(text).toString()) ?? 0);
-    });
+    return read.map((texts, i) => texts.flatMap(this.#numbers[i]!));
   }
 }
 
-/** Ids of a vocabulary's values. */
-export function idsOf(known: readonly string[]): ReadonlyMap<string, number> {
-  return new Map(known.map((value, i) => [value, i + 1]));
+/** What gives the numbers of a value of a feature, as many as `numbersOf` says. */
+export function numbering(vocabulary: FeatureVocabulary): (value: string) => readonly number[] {
+  const ids: ReadonlyMap<string, number> = new Map(
+    vocabulary.values.map((value, i) => [value, i + 1]),
+  );
+  // Values are learned as UTF-8, which has no half of a surrogate pair.
+  const idOf = (value: string): number =>
+    ids.get(value) ?? ids.get(Buffer.from(value).toString()) ?? 0;
+  if (vocabulary.kind !== 'letters') return (value) => [idOf(value)];
+  const { maxLetters } = vocabulary;
+  return (value) => {
+    const numbers = new Array<number>(maxLetters).fill(0);
+    Array.from(value).forEach((letter, i) => (numbers[i] = idOf(letter) + 1));
+    return numbers;
+  };
 }
 
-/** The vocabulary of a feature: its most frequent values, ties in the order of their code units. */
+/** The vocabulary of a feature: its most frequent values, or letters of these, ties in the order of their code units. */
 export function learnFeature(
   feature: Feature,
   { minCount, vocabularySize }: Pick<FeatureConfig, 'minCount' | 'vocabularySize'>,

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MOST_TAPS } from '../../backend/kernels/convolution.js';
 
 /** What a config says of features of words, a schema a kind. */
 
@@ -24,6 +25,9 @@ const length = count
   .default(3)
   .describe('Letters; a shorter word is its own. Capitals count as small letters, digits as 0.');
 
+/** Longest spelling that a config may ask for. */
+const MOST_LETTERS = 64;
+
 export const featureSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('shape'), width: width(16), ...common }),
   z.strictObject({ kind: z.literal('prefix'), length, width: width(32), ...common }),
@@ -36,6 +40,20 @@ export const featureSchema = z.discriminatedUnion('kind', [
         'What holds a value for each token: a number of CoNLL columns, from 1; a field with a list.',
       ),
     width: width(32),
+    ...common,
+  }),
+  z.strictObject({
+    kind: z.literal('letters'),
+    maxLetters: count
+      .max(MOST_LETTERS)
+      .default(20)
+      .describe('Letters that are read of a word: of a longer one as many from both ends.'),
+    embedding: count.default(30).describe('Width of the vectors of the letters.'),
+    window: count
+      .max(MOST_TAPS)
+      .default(3)
+      .describe('Letters that the convolution along a word sees at a time.'),
+    width: width(30),
     ...common,
   }),
 ]);

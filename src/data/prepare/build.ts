@@ -13,7 +13,7 @@ import {
   quarantineName,
   storeVersion,
 } from '../store/manifest.js';
-import { countValues } from '../features/features.js';
+import { limitOf } from '../features/features.js';
 import { refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, describeTokenizer, hash, type PlannedSource } from './plan.js';
 import type { PrepareProgress } from './progress.js';
@@ -224,7 +224,7 @@ async function writeCorpus(
   const ids = Math.max(
     tokenizer.vocabularySize,
     perToken ? classes.length : 0,
-    ...features.map(countValues),
+    ...features.map(limitOf),
   );
   const idBytes = ids <= 2 ** 16 ? 2 : 4;
   const { maxLength, truncate } = data;

@@ -236,9 +236,10 @@ function pathsOf(entries: Config['data']['train']): string[] {
   return entries.map((entry) => (typeof entry === 'string' ? entry : entry.path));
 }
 
-/** What of them changes a store: not the width of their vectors. */
+/** What of them changes a store: not how the layers read them. */
 function describeFeatures({ model }: Config): unknown {
-  return model.features.map((feature) => ({ ...feature, width: undefined }));
+  const read = { width: undefined, embedding: undefined, window: undefined };
+  return model.features.map((feature) => ({ ...feature, ...read }));
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type SplitManifest,
   type Statistics,
 } from '../store/manifest.js';
+import { numbersOf } from '../features/features.js';
 import type { CorpusPlan } from './plan.js';
 import { recordBytes, writeRecord } from '../store/row-record.js';
 import { taskOf } from '../../tasks/registry.js';
@@ -137,9 +138,13 @@ async function allocate(
   split: SplitPlan,
 ): Promise<void> {
   const kinds = ['tokens', ...(taskOf(task).gives === 'tokens' ? ['tags'] : [])];
-  for (const kind of [...kinds, ...features.map((_, i) => featureFile(i))]) {
+  const widths = [
+    ...kinds.map((kind) => [kind, 1] as const),
+    ...features.map((feature, i) => [featureFile(i), numbersOf(feature)] as const),
+  ];
+  for (const [kind, width] of widths) {
     const ids = await open(join(dir, `${name}.${kind}`), 'wx');
-    await ids.truncate(split.tokens * idBytes);
+    await ids.truncate(split.tokens * width * idBytes);
     await ids.close();
   }
   const rows = await open(join(dir, `${name}.rows`), 'wx');

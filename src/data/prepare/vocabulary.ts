@@ -158,9 +158,14 @@ async function learnFeatures(
   const learned: FeatureVocabulary[] = [];
   for (const [i, feature] of featuresOf(features).entries()) {
     const { minCount, vocabularySize } = features[i]!;
-    const asked = { stream: i + 1, minCount, limit: vocabularySize };
-    const { words } = await mergeWords(asked, job, path, pool);
-    const counts = new Map(words.map(({ word, count }) => [word, count]));
+    const byLetter = feature.kind === 'letters';
+    // A letter may be rare in every part that is merged, and frequent in all together.
+    const asked = byLetter
+      ? { byLetter, minCount: 1, limit: Infinity }
+      : { minCount, limit: vocabularySize };
+    const { words } = await mergeWords({ stream: i + 1, ...asked }, job, path, pool);
+    const counts = new Map<string, number>();
+    for (const { word, count } of words) counts.set(word, count + (counts.get(word) ?? 0));
     learned.push(learnFeature(feature, features[i]!, counts));
   }
   return learned;

@@ -55,7 +55,7 @@ export interface RowArrays {
   readonly labels: Int32Array;
   /** As long as `tokens`, where tokens have tags. */
   readonly targets?: Int32Array;
-  /** Of each feature that tokens have, as long as `tokens`. */
+  /** Of each feature that tokens have as many numbers a token as are kept, for as many tokens as `tokens` has. */
   readonly features?: readonly Int32Array[];
 }
 
@@ -127,7 +127,8 @@ export class FileTokenStore implements TokenStore {
   readonly #tokensFile: CheckedFile;
   readonly #rowsFile: CheckedFile;
   readonly #tagsFile: CheckedFile | undefined;
-  readonly #featureFiles: CheckedFile[];
+  /** With how many numbers each token has there. */
+  readonly #featureFiles: { file: CheckedFile; width: number }[];
 
   constructor(
     readonly files: StoreFiles,
@@ -136,7 +137,11 @@ export class FileTokenStore implements TokenStore {
     this.#tokensFile = new CheckedFile(files.tokensFile);
     this.#rowsFile = new CheckedFile(files.rowsFile);
     this.#tagsFile = files.tagsFile && new CheckedFile(files.tagsFile);
-    this.#featureFiles = files.featureFiles.map((file) => new CheckedFile(file));
+    const bytes = files.manifest.tokens * files.idBytes;
+    this.#featureFiles = files.featureFiles.map((file, i) => ({
+      file: new CheckedFile(file),
+      width: files.manifest.featureFiles![i]!.bytes / bytes,
+    }));
     this.rows = files.manifest.rows;
     this.tokens = files.manifest.tokens;
     this.longestRow = files.manifest.longestRow;
@@ -158,7 +163,8 @@ export class FileTokenStore implements TokenStore {
         }
         const { features = [] } = into;
         for (let f = 0; f < features.length; f++) {
-          this.#readIds(this.#featureFiles[f]!, start, end - start, features[f]!, at);
+          const { file, width } = this.#featureFiles[f]!;
+          this.#readIds(file, start, end - start, features[f]!, at, width);
         }
         at += end - start;
       }
@@ -220,22 +226,31 @@ export class FileTokenStore implements TokenStore {
     return { ...record, end: readRecord(this.#records, recordBytes).start };
   }
 
-  #readIds(file: CheckedFile, start: number, count: number, into: Int32Array, at: number): void {
-    if (start < 0 || start + count > this.tokens || at + count > into.length) {
+  /** @param width numbers of a token */
+  #readIds(
+    file: CheckedFile,
+    start: number,
+    count: number,
+    into: Int32Array,
+    at: number,
+    width = 1,
+  ): void {
+    if (start < 0 || start + count > this.tokens || (at + count) * width > into.length) {
       throw new RangeError(
         `tokens ${start} to ${start + count} are not in the store or do not fit`,
       );
     }
     const { idBytes } = this.files;
-    const bytes = count * idBytes;
+    const [first, ids] = [at * width, count * width];
+    const bytes = ids * idBytes;
     // Short ids are read into the upper half of their place and widened forwards from there: each
     // is read before its own place is written.
-    const end = into.byteOffset + 4 * (at + count);
+    const end = into.byteOffset + 4 * (first + ids);
     const target = new Uint8Array(into.buffer, end - bytes, bytes);
-    file.read(target, start * idBytes);
+    file.read(target, start * width * idBytes);
     if (idBytes === 4) return;
-    const short = new Uint16Array(into.buffer, end - bytes, count);
-    for (let i = 0; i < count; i++) into[at + i] = short[i]!;
+    const short = new Uint16Array(into.buffer, end - bytes, ids);
+    for (let i = 0; i < ids; i++) into[first + i] = short[i]!;
   }
 }
 

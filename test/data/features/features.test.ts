@@ -64,3 +64,15 @@ test('values that are not known have id 0', () => {
   const encoder = new FeatureEncoder([{ kind: 'suffix', length: 2, values: ['ed', 'ng'] }]);
   expect(encoder.encode(['walked', 'thing', 'cat', 'Fed'], [])).toEqual([[1, 2, 0, 1]]);
 });
+
+test('spellings are letters with the case that they have, of long words both ends, unknown ones apart from none', () => {
+  const spelled = { kind: 'letters' as const, maxLetters: 4 };
+  const words = ['Ab', 'abcde', 'a😀', '\ud83d-\ude00', ''];
+  expect(new FeatureReader([spelled]).read(words, [])).toEqual([
+    ['Ab', 'abde', 'a😀', '\ufffd-\ufffd', ''],
+  ]);
+  const encoder = new FeatureEncoder([{ ...spelled, values: ['b', 'a', '😀', '\ufffd'] }]);
+  expect(encoder.encode(words, [])).toEqual([
+    [1, 2, 0, 0, 3, 2, 1, 1, 3, 4, 0, 0, 5, 1, 5, 0, 0, 0, 0, 0],
+  ]);
+});

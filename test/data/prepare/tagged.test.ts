@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { trainingBatches } from '../../../src/train/evaluation.js';
 import type { TokenStore } from '../../../src/data/store/token-store.js';
-import { shapeOf } from '../../../src/data/features/features.js';
+import { numbersOf, shapeOf } from '../../../src/data/features/features.js';
 import type { Corpus } from '../../../src/data/store/corpus.js';
 import { useScratch } from '../scratch.js';
 import { configure, digest, makeRows, smallParts, usePreparation } from './corpora.js';
@@ -41,6 +41,7 @@ const features = [
   { kind: 'suffix', length: 2, minCount: 1 },
   { kind: 'column', column: 2, minCount: 1 },
   { kind: 'shape', minCount: 1 },
+  { kind: 'letters', maxLetters: 5, minCount: 1 },
 ];
 
 async function readSentences(store: TokenStore, classes: readonly string[], decode: Decode) {
@@ -59,9 +60,9 @@ async function readSentences(store: TokenStore, classes: readonly string[], deco
 }
 type Decode = (ids: number[]) => string;
 
-/** The values of each feature of each row's tokens. */
+/** The values of each feature of each row's tokens; of spellings all letters together. */
 async function readFeatures({ train, features: known }: Corpus): Promise<string[][][]> {
-  const ids = known.map(() => new Int32Array(train.tokens));
+  const ids = known.map((feature) => new Int32Array(numbersOf(feature) * train.tokens));
   const rowStart = new Int32Array(train.rows + 1);
   await train.readRows(
     Array.from({ length: train.rows }, (_, row) => row),
@@ -71,12 +72,16 @@ async function readFeatures({ train, features: known }: Corpus): Promise<string[
     },
   );
   return Array.from({ length: train.rows }, (_, row) =>
-    known.map(({ values }, feature) =>
-      Array.from(
-        ids[feature]!.subarray(rowStart[row], rowStart[row + 1]),
-        (id) => values[id - 1] ?? '',
-      ),
-    ),
+    known.map((feature, i) => {
+      const [width, isSpelled] = [numbersOf(feature), feature.kind === 'letters'];
+      const [start, end] = [rowStart[row]!, rowStart[row + 1]!];
+      return Array.from({ length: end - start }, (_, t) =>
+        Array.from(
+          ids[i]!.subarray((start + t) * width, (start + t + 1) * width),
+          (id) => feature.values[id - (isSpelled ? 2 : 1)] ?? '',
+        ).join(''),
+      );
+    }),
   );
 }
 
@@ -116,6 +121,9 @@ describe('a store of tagged tokens', () => {
           ),
           cut(tokens.map((_, i) => `P${i % 2}`)),
           cut(tokens).map(shapeOf),
+          cut(tokens)
+            .map((token) => Array.from(token))
+            .map((all) => [...all.slice(0, 3), ...all.slice(3).slice(-2)].join('')),
         ]),
       );
     },
@@ -164,7 +172,7 @@ describe('a store of tagged tokens', () => {
     }
   });
 
-  test.each(['train.tags', 'train.features-1'])(
+  test.each(['train.tags', 'train.features-1', 'train.features-3'])(
     'refuses bytes that have been changed on the disk: %s',
     async (name) => {
       const place = await scratch(files);
@@ -188,11 +196,20 @@ describe('a store of tagged tokens', () => {
     const data = { train: place.path('*.*'), tokenizer, storeDir: place.path('stores') };
     const prepared = (some: object[]) => prepare(configure('tag', data, 1, { features: some }));
     const { corpus } = await prepared(features);
-    const wider = await prepared(features.map((each) => ({ ...each, width: 5 })));
+    const wider = await prepared(
+      features.map((each) => ({
+        ...{ ...each, width: 5 },
+        ...(each.kind === 'letters' && { embedding: 7, window: 5 }),
+      })),
+    );
     expect(wider.corpus.storeDir).toBe(corpus.storeDir);
     const rarer = await prepared(features.map((each) => ({ ...each, minCount: 9 })));
     expect(rarer.corpus.fingerprint).not.toBe(corpus.fingerprint);
     expect(corpus.features[1]!.values.toSorted()).toEqual(['P0', 'P1', 'P2']);
+    const words = [...first, ...second].flatMap(({ tokens }) => tokens);
+    expect(new Set(corpus.features[3]!.values)).toEqual(
+      new Set(words.flatMap((word) => Array.from(word))),
+    );
   });
 
   test('refuses files that have no tagged tokens', async () => {

@@ -3,6 +3,7 @@ import type { SplitName } from './split.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { taskOf } from '../../../tasks/registry.js';
 import { floatOfBits } from '../../../tensor/float-bits.js';
+import { numbersOf } from '../../features/features.js';
 import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
@@ -85,7 +86,7 @@ export async function encodePiece(
       const hasTags = taskOf(job.task).gives === 'tokens';
       outputs.set(
         split,
-        new SplitOutput(job.dir, split, job.idBytes, place, hasTags, job.features.length),
+        new SplitOutput(job.dir, split, job.idBytes, place, hasTags, job.features.map(numbersOf)),
       );
     }
     const work = new PieceEncoding(job, index, piece, outputs, tokenizer);

@@ -3,7 +3,7 @@ import { loadTokenizer } from '../../tokenizers/load.js';
 import type { SerializedTokenizer } from '../../tokenizers/serialized.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { WordTokenizer } from '../../tokenizers/word.js';
-import { type FeatureVocabulary, idsOf } from '../../features/features.js';
+import { type FeatureVocabulary, numbering, numbersOf } from '../../features/features.js';
 import {
   eachWord,
   type PieceFile,
@@ -16,7 +16,7 @@ import {
 export class IdReader {
   /** What was read last, from the start. */
   ids = new Uint32Array(1 << 14);
-  /** The same of each feature. */
+  /** The same of each feature: as many numbers a token as it has. */
   features: Uint32Array[];
   /** How many of the tokens that were read last are not in the vocabulary. */
   unknown = 0;
@@ -25,10 +25,12 @@ export class IdReader {
   readonly #idOf: Uint32Array | undefined;
   readonly #unknownId: number;
   readonly #featureReaders: readonly TokenReader[];
-  /** By feature: ids by the numbers of values in the piece. */
+  /** By feature: how many numbers a token has of it, and these by the numbers of values in the piece. */
+  readonly #widths: readonly number[];
   readonly #featureIds: readonly Uint32Array[];
-  /** Which of the tokens that were read last are kept, where there are features. */
+  /** Which of the tokens that were read last are kept, where there are features; and values of these in the piece. */
   #kept = new Uint32Array(1 << 14);
+  #values = new Uint32Array(1 << 14);
 
   constructor(
     piece: PieceFile,
@@ -39,11 +41,14 @@ export class IdReader {
     this.#reader = readTokens(piece, plainBytes);
     this.#idOf = plainBytes ? byteIds : mapTokens(piece, tokenizer);
     this.#unknownId = tokenizer.emptyToken;
-    this.features = vocabularies.map(() => new Uint32Array(1 << 14));
+    this.#widths = vocabularies.map(numbersOf);
+    this.features = this.#widths.map((width) => new Uint32Array(width << 14));
     this.#featureReaders = vocabularies.map((_, i) => readTokens(piece, false, i + 1));
-    this.#featureIds = vocabularies.map(({ values }, i) => {
-      const known = idsOf(values);
-      return mapWords(piece, i + 1, (letters) => known.get(letters.toString()) ?? 0);
+    this.#featureIds = vocabularies.map((vocabulary, i) => {
+      const numbersOfValue = numbering(vocabulary);
+      return mapWords(piece, i + 1, this.#widths[i]!, (letters) =>
+        numbersOfValue(letters.toString()),
+      );
     });
   }
 
@@ -72,13 +77,15 @@ export class IdReader {
   /** Puts a token where a row has none, of which nothing is known beside. */
   putEmpty(token: number): void {
     this.ids[0] = token;
-    for (const ids of this.features) ids[0] = 0;
+    this.features.forEach((ids, i) => ids.fill(0, 0, this.#widths[i]));
   }
 
   #grow(length: number): void {
     this.ids = new Uint32Array(length);
-    this.features = this.features.map(() => new Uint32Array(length));
-    if (this.features.length > 0) this.#kept = new Uint32Array(length);
+    this.features = this.#widths.map((width) => new Uint32Array(width * length));
+    if (this.features.length === 0) return;
+    this.#kept = new Uint32Array(length);
+    this.#values = new Uint32Array(length);
   }
 
   #readWithFeatures(tokens: number, idOf: Uint32Array): number {
@@ -92,10 +99,14 @@ export class IdReader {
       places[kept] = i;
       ids[kept++] = id;
     }
-    features.forEach((values, feature) => {
-      const valueIds = this.#featureIds[feature]!;
+    const values = this.#values;
+    features.forEach((numbers, feature) => {
+      const [width, valueIds] = [this.#widths[feature]!, this.#featureIds[feature]!];
       this.#featureReaders[feature]!.read(values, tokens);
-      for (let i = 0; i < kept; i++) values[i] = valueIds[values[places[i]!]!]!;
+      for (let i = 0; i < kept; i++) {
+        const from = values[places[i]!]! * width;
+        for (let n = 0; n < width; n++) numbers[i * width + n] = valueIds[from + n]!;
+      }
     });
     return kept;
   }
@@ -105,17 +116,18 @@ const byteIds = Uint32Array.from({ length: 256 }, (_, byte) => byte + 1);
 
 function mapTokens(piece: PieceFile, tokenizer: Tokenizer): Uint32Array | undefined {
   if (!(tokenizer instanceof WordTokenizer || tokenizer instanceof CharTokenizer)) return undefined;
-  return mapWords(piece, 0, (letters) => tokenizer.idOf(letters));
+  return mapWords(piece, 0, 1, (letters) => [tokenizer.idOf(letters)]);
 }
 
-/** Ids by number of the words, stream 0, or of the values of a feature. */
+/** Ids by number of the words, stream 0, or of the values of a feature: as many of each as told. */
 function mapWords(
   piece: PieceFile,
   stream: number,
-  idOf: (letters: Buffer) => number,
+  width: number,
+  idsOf: (letters: Buffer) => readonly number[],
 ): Uint32Array {
-  const ids = new Uint32Array(wordsOf(piece.record, stream));
-  eachWord(piece, stream, (number, letters) => (ids[number] = idOf(letters)));
+  const ids = new Uint32Array(width * wordsOf(piece.record, stream));
+  eachWord(piece, stream, (number, letters) => ids.set(idsOf(letters), number * width));
   return ids;
 }
 

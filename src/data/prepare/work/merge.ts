@@ -15,6 +15,8 @@ export interface MergeInput {
   readonly minCount: number;
   /** How many of the most frequent words are asked for. */
   readonly limit: number;
+  /** Whether the letters of the values are asked for, all of them: so many times each as the values that have them. */
+  readonly byLetter?: boolean;
 }
 
 /** A word of the training split. */
@@ -35,7 +37,7 @@ export interface MergeResult {
 
 export function mergeWords(
   job: BuildJob,
-  { stream, buckets, minCount, limit }: MergeInput,
+  { stream, buckets, minCount, limit, byLetter = false }: MergeInput,
 ): MergeResult {
   const parts = job.pieces
     .map((_, index) => index)
@@ -46,11 +48,24 @@ export function mergeWords(
   const words = new WordTable();
   const entries = new Entries();
   for (const index of parts) addPart(job, stream, index, buckets, words, entries);
+  if (byLetter) return { words: sumLetters(words, entries), distinct: words.size };
   const kept = Array.from({ length: words.size }, (_, i) => i).filter(
     (i) => entries.counts[i]! >= minCount,
   );
   const merged = kept.map((i) => ({ word: words.word(i), ...entries.get(i) }));
   return { words: merged.sort(rankingOf(stream)).slice(0, limit), distinct: words.size };
+}
+
+function sumLetters(words: WordTable, entries: Entries): MergedWord[] {
+  const letters = new Map<string, MergedWord>();
+  for (let i = 0; i < words.size; i++) {
+    const entry = entries.get(i);
+    for (const word of words.word(i)) {
+      const count = entry.count + (letters.get(word)?.count ?? 0);
+      letters.set(word, { ...entry, word, count });
+    }
+  }
+  return [...letters.values()];
 }
 
 type Comparison = (a: MergedWord, b: MergedWord) => number;

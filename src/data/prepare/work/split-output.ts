@@ -7,7 +7,7 @@ import type { SplitName } from './split.js';
 const tokensBuffered = 1 << 16;
 const recordsBuffered = 1 << 12;
 
-/** Ids of tokens one after the other, and as many of each of their features. */
+/** Ids of tokens one after the other, and of each of their features as many numbers a token as it has. */
 export interface TokenIds {
   readonly ids: Uint32Array;
   readonly features: readonly Uint32Array[];
@@ -20,14 +20,14 @@ export class SplitOutput {
   #rowCount = 0;
   readonly #tokens: IdFile;
   readonly #tags: IdFile | undefined;
-  /** By feature. */
-  readonly #features: IdFile[];
+  /** By feature, with how many numbers each token has of it. */
+  readonly #features: { file: IdFile; width: number }[];
   readonly #records = Buffer.alloc(recordsBuffered * recordBytes);
   readonly #rowsFile: number;
 
   /**
    * @param hasTags Whether each token has a tag, which is written into a file of its own.
-   * @param features How many features each token has: a file for each.
+   * @param features How many numbers each token has of each feature, which has a file of its own.
    */
   constructor(
     dir: string,
@@ -35,22 +35,25 @@ export class SplitOutput {
     idBytes: 2 | 4,
     place: { readonly row: number; readonly token: number },
     hasTags = false,
-    features = 0,
+    features: readonly number[] = [],
   ) {
     this.#row = place.row;
     this.#tokens = new IdFile(join(dir, `${split}.tokens`), idBytes, place.token);
     this.#tags = hasTags ? new IdFile(join(dir, `${split}.tags`), idBytes, place.token) : undefined;
-    this.#features = Array.from(
-      { length: features },
-      (_, i) => new IdFile(join(dir, `${split}.${featureFile(i)}`), idBytes, place.token),
-    );
+    this.#features = features.map((width, i) => {
+      const path = join(dir, `${split}.${featureFile(i)}`);
+      return { file: new IdFile(path, idBytes, width * place.token), width };
+    });
     this.#rowsFile = openSync(join(dir, `${split}.rows`), 'r+');
   }
 
   /** Appends some of the tokens, and of each feature as many. */
   addTokens({ ids, features }: TokenIds, start: number, end: number): void {
     this.#tokens.add(ids, start, end);
-    features.forEach((each, feature) => this.#features[feature]!.add(each, start, end));
+    features.forEach((each, feature) => {
+      const { file, width } = this.#features[feature]!;
+      file.add(each, width * start, width * end);
+    });
   }
 
   /** As many as tokens, in the same order. */
@@ -69,7 +72,7 @@ export class SplitOutput {
   close(): void {
     this.#tokens.close();
     this.#tags?.close();
-    for (const each of this.#features) each.close();
+    for (const { file } of this.#features) file.close();
     this.#flushRows();
     closeSync(this.#rowsFile);
   }
