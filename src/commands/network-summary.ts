@@ -33,7 +33,7 @@ export function describeSummary(layers: readonly LayerSummary[]): string[] {
   const rows = layers.map(({ name, inputs = [], output, parameters, work }) => [
     name,
     ...(isGraph ? [inputs.join(', ')] : []),
-    `${formatCount(output.width)} a ${PER[output.per]}`,
+    `${formatCount(output.width)} a ${output.spells ? 'distinct letter' : PER[output.per]}`,
     formatCount(parameters),
     formatShare(work),
   ]);

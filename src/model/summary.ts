@@ -28,7 +28,7 @@ export function summarizeNetwork(shape: NetworkShape, tokensOfRow: number): Laye
       name: names[place]!,
       ...(below.length === 1 && below[0] === place - 1
         ? {}
-        : { inputs: below.map((each) => names[each] ?? 'tokens') }),
+        : { inputs: below.map((each) => names[each] ?? (output.spells ? 'letters' : 'tokens')) }),
       output,
       parameters: parameters.reduce((sum, parameter) => sum + elementsOf(parameter.shape), 0),
       work: total > 0 ? work[place]! / total : 0,
