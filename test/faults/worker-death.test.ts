@@ -11,6 +11,7 @@ import type { Phase } from '../../src/model/phases.js';
 import type { NetworkSizes } from '../../src/model/sizes.js';
 import { describeStack } from '../../src/model/stack.js';
 import { allocateEngine, Engine, type EngineHandle } from '../../src/compute/engine.js';
+import { phasesOf } from '../../src/compute/messages.js';
 import { createWorkerPool, type WorkerPool } from '../../src/compute/pool.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { bundleModule } from './thread-module.js';
@@ -41,6 +42,7 @@ interface Death {
 const sizes: NetworkSizes = {
   shape: describeStack({
     ...{ vocabulary: 30, embedding: { width: 8 }, dropout: 0.2, predicts: 'row', outputs: 3 },
+    features: [{ values: 9, width: 6, letters: { most: 3, width: 5, window: 3 } }],
     layers: [
       { kind: 'lstm', hiddenSize: 20 },
       { kind: 'lstm', hiddenSize: 9 },
@@ -65,6 +67,7 @@ const batch: RawBatch = {
   tokens: Int32Array.from({ length: 48 }, (_, i) => 1 + ((7 * i) % 29)),
   labels: Int32Array.of(0, 1, 2, 0, 1, 2, 0, 1),
   targets: new Int32Array(0),
+  features: [Int32Array.from({ length: 3 * 48 }, (_, i) => (5 * i) % 10)],
 };
 
 /** Bytes of weights and moments after three steps. */
@@ -117,23 +120,20 @@ const anywhere: [string, Death[]][] = [
   ['after the forward and backward pass', [{ ...death, phase: 'train' }]],
   ['after the gradients of the weights', [{ ...death, phase: 'gradients' }]],
   ['after the gradients by distinct token', [{ ...death, phase: 'distinct-gradients' }]],
+  ['after the letters have been read', [{ ...death, phase: 'spell' }]],
+  ['after the gradients over all letters', [{ ...death, phase: 'letter-gradients' }]],
   ['after the update', [{ ...death, phase: 'update' }]],
   [
     'with a piece of work that it has claimed',
-    (['gradients', 'distinct-gradients', 'update'] as const).map((phase): Death => ({
-      phase,
-      when: 'amid',
-      way: 'exit',
-      times: 1,
-    })),
+    (['gradients', 'distinct-gradients', 'letter-gradients', 'update'] as const).map(
+      (phase): Death => ({ phase, when: 'amid', way: 'exit', times: 1 }),
+    ),
   ],
   ['while weights are packed', [{ ...death, phase: 'pack', times: 2 }]],
   ['both threads at once', [0, 1].map((part) => ({ ...death, phase: 'gradients', part }))],
   [
     'one phase after the other, more often than there are threads',
-    (['prepare', 'train', 'gradients', 'distinct-gradients', 'update'] as const).map(
-      (phase, i) => ({ ...death, phase, part: i % 2 }),
-    ),
+    phasesOf('train', sizes.shape).map((phase, i) => ({ ...death, phase, part: i % 2 })),
   ],
 ];
 
