@@ -5,7 +5,8 @@ import { readConfigText } from './config-text.js';
 import { formatPath, type KeyPath } from './expectation.js';
 import { applyOverride, type Override, parseOverride } from './overrides.js';
 import { keepPlaces } from './places.js';
-import { checkTogether, describeIssues, type Problem } from './problems.js';
+import type { Problem } from './problem.js';
+import { checkTogether, describeIssues } from './problems.js';
 import { type Config, type ConfigInput, configSchema } from './schema.js';
 import { findNode, type Locate, parseConfigText } from './yaml.js';
 

@@ -104,7 +104,7 @@ export const modelSchema = z.strictObject({
     .array(featureSchema)
     .default([])
     .describe(
-      'What is known of a word beside its entry in the vocabulary, each with a vector that stands behind that of the word (tag): its shape, its first or last letters, all of its letters, or a column of its own.',
+      'What is known of a word beside its entry in the vocabulary, each with a vector that stands behind that of the word: its shape, its first or last letters, all of its letters or, for task tag, a column of its own.',
     ),
   layers: z
     .array(layerSchema)

@@ -9,19 +9,15 @@ import {
   schemaAt,
   valueAt,
 } from './expectation.js';
+import { checkFeatures } from './feature-problems.js';
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
 import { findNearest } from './nearest.js';
+import type { Problem } from './problem.js';
 import { stackFeature } from '../data/features/features.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Config } from './schema.js';
 import { describeStack, StackProblem } from '../model/stack.js';
-
-/** Something wrong with a configuration: where, and one sentence about it. */
-export interface Problem {
-  path: KeyPath;
-  message: string;
-}
 
 /** Says what the schema found wrong with `value`, one problem a key. */
 export function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {
@@ -164,34 +160,6 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
   } catch (error) {
     if (!(error instanceof StackProblem)) throw error;
     yield { path: ['model', ...error.path], message: error.message };
-  }
-}
-
-/** Features are of words that rows give as they are, and a column of them is no other one. */
-function* checkFeatures({ task, data, model: { features } }: Config): Generator<Problem> {
-  const { gives, model } = taskOf(task);
-  if (features.length > 0 && gives !== 'tokens') {
-    yield {
-      path: ['model', 'features'],
-      message: `expected none for ${model}, whose rows do not give their words`,
-    };
-    return;
-  }
-  for (const [index, feature] of features.entries()) {
-    if (feature.kind !== 'column') continue;
-    const name = String(feature.column);
-    for (const [key, usual] of [
-      ['text', 'tokens'],
-      ['label', 'tags'],
-    ] as const) {
-      // Where nothing is said a list of JSON Lines has its usual name.
-      const taken = data[key] === key ? [key, usual] : [String(data[key])];
-      if (!taken.includes(name)) continue;
-      yield {
-        path: ['model', 'features', index, 'column'],
-        message: `expected another column than that of data.${key}, got ${JSON.stringify(feature.column)}`,
-      };
-    }
   }
 }
 

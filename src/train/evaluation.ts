@@ -25,16 +25,17 @@ export function trainingOptions(
 ): BatchOptions {
   const { rows: dealt, per } = taskOf(task);
   const { batchSize, seed, sequenceLength, bucketBatches } = train;
+  const features = model.features.map(numbersOf);
   const shares = trainSources.map(({ rows, tokens, weight }) => ({
     size: dealt === 'apart' ? rows : tokens,
     weight,
   }));
   return dealt === 'apart'
     ? {
-        ...{ rows: dealt, tagged: per === 'token', features: model.features.map(numbersOf) },
+        ...{ rows: dealt, tagged: per === 'token', features },
         ...{ batchSize, seed, shuffle: true, bucketBatches, shares },
       }
-    : { rows: dealt, batchSize, sequenceLength, shares };
+    : { rows: dealt, features, batchSize, sequenceLength, shares };
 }
 
 /**
@@ -44,14 +45,15 @@ export function trainingOptions(
 export function evaluationBatches(config: Config, store: TokenStore): BatchSource {
   const { batchSize, seed, sequenceLength } = config.train;
   const { rows, per } = taskOf(config.task);
+  const features = config.model.features.map(numbersOf);
   if (rows === 'apart') {
     return createBatches(store, {
-      ...{ rows, tagged: per === 'token', features: config.model.features.map(numbersOf) },
+      ...{ rows, tagged: per === 'token', features },
       ...{ batchSize, seed, shuffle: false, bucketBatches: 1 },
     });
   }
   const streams = Math.max(1, Math.min(batchSize, Math.floor((store.tokens - 1) / sequenceLength)));
-  return createBatches(store, { rows, batchSize: streams, sequenceLength });
+  return createBatches(store, { rows, features, batchSize: streams, sequenceLength });
 }
 
 /**

@@ -1,14 +1,8 @@
 import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
-import { encodeRow } from '../data/batches/encode-row.js';
-import {
-  columnsOf,
-  countValues,
-  FeatureEncoder,
-  type FeatureVocabulary,
-} from '../data/features/features.js';
+import { type EncodedTokens, RowEncoder, sliceTokens } from '../data/batches/encode-row.js';
+import { columnsOf, countValues, type FeatureVocabulary } from '../data/features/features.js';
 import type { TokenStore } from '../data/store/token-store.js';
-import { joinTokens } from '../data/formats/tagged/tokens.js';
 import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
@@ -72,7 +66,7 @@ class SharedModel implements TrainedModel {
   readonly best?: BestEvaluation;
   readonly corpus: string;
   readonly #calls: Calls;
-  readonly #encoder: FeatureEncoder;
+  readonly #encoder: RowEncoder;
   readonly #engine: ModelEngine;
   readonly #rows: RowBatches;
   /** Of a row. */
@@ -93,7 +87,7 @@ class SharedModel implements TrainedModel {
     this.classes = vocabulary.classes;
     if (vocabulary.targetScale) this.targetScale = vocabulary.targetScale;
     this.features = vocabulary.features ?? [];
-    this.#encoder = new FeatureEncoder(this.features);
+    this.#encoder = new RowEncoder(this.tokenizer, this.features);
     this.step = state.step;
     this.corpus = state.corpus;
     this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
@@ -127,7 +121,7 @@ class SharedModel implements TrainedModel {
     const results = new Array<Float32Array>(given.length);
     await this.#rows.compute({
       count: given.length,
-      tokensOf: (row) => encodeRow(this.tokenizer, given[row]!, this.config.data),
+      encode: (row) => this.#encoder.encodeRow(given[row]!, this.config.data),
       placeFor: (row) => (results[row] = new Float32Array(this.#outputs)),
     });
     return results;
@@ -149,8 +143,7 @@ class SharedModel implements TrainedModel {
       const classes = parts.map(({ tokens }) => new Int32Array(tokens.length));
       await this.#rows.compute({
         count: parts.length,
-        tokensOf: (part) => this.tokenizer.encode(joinTokens(parts[part]!.tokens)),
-        featuresOf: (part) => this.#encoder.encode(parts[part]!.tokens, parts[part]!.columns),
+        encode: (part) => this.#encoder.encodeTokens(parts[part]!.tokens, parts[part]!.columns),
         classesFor: (part) => classes[part]!,
       });
       const results = given.map((): string[] => []);
@@ -183,26 +176,26 @@ class SharedModel implements TrainedModel {
       const { sequenceLength } = this.config.train;
       const state: CarriedState = [];
       const probabilities = new Float32Array(this.tokenizer.vocabularySize);
-      const read = async (tokens: readonly number[]): Promise<void> => {
-        for (let at = 0; at < tokens.length; at += sequenceLength) {
-          const chunk = tokens.slice(at, at + sequenceLength);
+      const read = async (text: EncodedTokens): Promise<void> => {
+        for (let at = 0; at < text.tokens.length; at += sequenceLength) {
           await this.#rows.compute({
             count: 1,
-            tokensOf: () => chunk,
+            encode: () => sliceTokens(text, at, at + sequenceLength),
             state,
             placeFor: () => probabilities,
           });
         }
       };
-      const prompt = this.tokenizer.encode(given.prompt);
-      await read(prompt.length > 0 ? prompt : [this.tokenizer.emptyToken]);
+      const prompt = this.#encoder.encode(given.prompt);
+      const isEmpty = prompt.tokens.length === 0;
+      await read(isEmpty ? this.#encoder.encodeToken(this.tokenizer.emptyToken) : prompt);
       const textOf = streamText(this.tokenizer, given.prompt);
       for (let index = 0; index < given.length; index++) {
         const token = draw(probabilities, given, index);
         call.pause();
         yield textOf(token);
         call.resume();
-        if (index + 1 < given.length) await read([token]);
+        if (index + 1 < given.length) await read(this.#encoder.encodeToken(token));
       }
     } finally {
       call.end();

@@ -1,4 +1,5 @@
 import type { HostBatch } from '../data/batches/batches.js';
+import type { EncodedTokens } from '../data/batches/encode-row.js';
 import { SLOT } from '../model/sizes.js';
 import { createHostBatch } from '../compute/batch-feed.js';
 import { putState, takeState, type CarriedState } from '../compute/carried-state.js';
@@ -9,9 +10,7 @@ import type { ModelEngine } from './model-engine.js';
 export interface Rows {
   readonly count: number;
   /** Tokens of a row; asked for once, when its turn comes. */
-  tokensOf(row: number): readonly number[];
-  /** Of each feature of tokens, where they have any, as many numbers a token as it has. */
-  featuresOf?(row: number): readonly (readonly number[])[];
+  encode(row: number): EncodedTokens;
   /** What a language model's row starts from, and then what it has ended with. */
   readonly state?: CarriedState;
   /** Where a row's probabilities go: of the classes, or of the token behind its last; or its number. */
@@ -24,7 +23,7 @@ interface WaitingCall {
   readonly rows: Rows;
   /** The row that is next in line, and its tokens if it has been looked at. */
   next: number;
-  tokens: readonly number[] | undefined;
+  encoded: EncodedTokens | undefined;
   /** Rows that have no result yet. */
   left: number;
   resolve(): void;
@@ -55,7 +54,7 @@ export class RowBatches {
     if (rows.count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const left = rows.count;
-      this.#waiting.push({ rows, next: 0, tokens: undefined, left, resolve, reject });
+      this.#waiting.push({ rows, next: 0, encoded: undefined, left, resolve, reject });
       if (!this.#isRunning) void this.#run();
     });
   }
@@ -94,26 +93,26 @@ export class RowBatches {
       if (call === undefined) break;
       const { rows, next } = call;
       try {
-        call.tokens ??= rows.tokensOf(next);
+        call.encoded ??= rows.encode(next);
       } catch (error) {
         this.#fail(call, error);
         continue;
       }
       const start = batch.rowStart[taken.length]!;
-      const end = start + call.tokens.length;
+      const { tokens, features } = call.encoded;
+      const end = start + tokens.length;
       if (end > maxTokens) {
         this.#waiting.unshift(call);
         break;
       }
-      batch.tokens.set(call.tokens, start);
-      const { length } = call.tokens;
-      rows.featuresOf?.(next).forEach((numbers, feature) => {
-        batch.features![feature]!.set(numbers, start * (numbers.length / length));
+      batch.tokens.set(tokens, start);
+      features.forEach((numbers, feature) => {
+        batch.features![feature]!.set(numbers, start * (numbers.length / tokens.length));
       });
       batch.rowStart[taken.length + 1] = end;
       if (rows.state) putState(engine, SLOT.prediction, taken.length, rows.state);
       taken.push({ call, row: next });
-      call.tokens = undefined;
+      call.encoded = undefined;
       call.next++;
       if (call.next < rows.count) this.#waiting.push(call);
     }

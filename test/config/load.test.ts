@@ -108,9 +108,24 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:4:10: model.dropout: expected a number of at least 0 and below 1, got 1',
     ],
     [
-      'features of a classifier',
-      `${minimal}model: { features: [{ kind: shape }] }\n`,
-      'configs/x.yaml:4:10: model.features: expected none for a classifier, whose rows do not give their words',
+      'features of tokens that are no words',
+      `${minimal}  tokenizer: { kind: char }\nmodel: { features: [{ kind: prefix }] }\n`,
+      'configs/x.yaml:5:10: model.features: expected none beside data.tokenizer.kind: char, whose tokens are no words',
+    ],
+    [
+      'columns of a classifier',
+      `${minimal}  tokenizer: { kind: word }\nmodel: { features: [{ kind: shape }, { kind: column, column: 2 }] }\n`,
+      'configs/x.yaml:5:40: model.features.1.kind: expected "shape", "prefix", "suffix" or "letters" for a classifier, whose words have no columns beside them, got "column"',
+    ],
+    [
+      'capitals that a language model cannot generate',
+      'task: language-model\ndata: { train: a.txt, tokenizer: { kind: word } }\nmodel: { features: [{ kind: prefix }, { kind: letters }] }\n',
+      'configs/x.yaml:3:41: model.features.1.kind: expected data.tokenizer.lowerCase: false beside "letters" for a language model: the words that it generates have no capitals otherwise',
+    ],
+    [
+      'separators that have capitals, where these count',
+      `${minimal}  tokenizer: { kind: word, filters: ".x" }\nmodel: { features: [{ kind: shape }] }\n`,
+      'configs/x.yaml:4:28: data.tokenizer.filters: expected characters without capitals beside "shape", which is taken before words are lower-cased, got "x"',
     ],
     [
       'a feature that tells the tag',

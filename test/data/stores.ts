@@ -1,13 +1,33 @@
 import { writeFile } from 'node:fs/promises';
+import { numbersOf } from '../../src/data/features/features.js';
 import { writeChecksums } from '../../src/data/store/checked-file.js';
 import { recordBytes, writeRecord } from '../../src/data/store/row-record.js';
-import type { SplitManifest } from '../../src/data/store/manifest.js';
+import { featureFile, type SplitManifest } from '../../src/data/store/manifest.js';
 import {
   type FileTokenStore,
   openTokenStore,
   type TokenStore,
 } from '../../src/data/store/token-store.js';
 import type { Scratch } from './scratch.js';
+
+/** The features that the tokens of these stores may have beside: of the first one number, of the second two, the same ones for the same token. */
+export const featuresOf = (token: number): number[][] => [
+  [(token * 7 + 3) % 4999],
+  [token % 13, token % 17],
+];
+/** Those of some tokens, feature by feature. */
+export const featuresOfAll = (tokens: ArrayLike<number>): number[][] =>
+  [0, 1].map((feature) => Array.from(tokens).flatMap((token) => featuresOf(token)[feature]!));
+
+function putFeatures(
+  tokens: readonly number[],
+  into: readonly Int32Array[] | undefined,
+  at: number,
+): void {
+  featuresOfAll(tokens).forEach((numbers, feature) =>
+    into?.[feature]?.set(numbers, at * (feature + 1)),
+  );
+}
 
 /** A store in memory; row r has the label 100 + r. */
 export function storeOf(rows: readonly (readonly number[])[]): TokenStore {
@@ -22,6 +42,7 @@ export function storeOf(rows: readonly (readonly number[])[]): TokenStore {
         into.rowStart[i] = at;
         into.labels[i] = 100 + index;
         into.tokens.set(rows[index]!, at);
+        putFeatures(rows[index]!, into.features, at);
         at += rows[index]!.length;
       });
       into.rowStart[indices.length] = at;
@@ -31,9 +52,11 @@ export function storeOf(rows: readonly (readonly number[])[]): TokenStore {
       into.set(Array.from(indices, (index) => rows[index]!.length));
       return Promise.resolve();
     },
-    readTokens(start, count, into, at) {
+    readTokens(start, count, into, at, features) {
       if (start + count > tokens.length) throw new RangeError('there are fewer tokens');
-      into.set(tokens.slice(start, start + count), at);
+      const read = tokens.slice(start, start + count);
+      into.set(read, at);
+      putFeatures(read, features, at);
       return Promise.resolve();
     },
     locate: (row) => Promise.resolve({ source: 0, row: row + 1 }),
@@ -48,9 +71,8 @@ export async function writeStore(
   idBytes: 2 | 4 = 2,
 ): Promise<FileTokenStore> {
   const ids = rows.flat();
-  const tokens = Buffer.from(
-    (idBytes === 2 ? Uint16Array.from(ids) : Uint32Array.from(ids)).buffer,
-  );
+  const bytesOf = (numbers: readonly number[]): Buffer =>
+    Buffer.from((idBytes === 2 ? Uint16Array.from(numbers) : Uint32Array.from(numbers)).buffer);
   const records = Buffer.alloc((rows.length + 1) * recordBytes);
   let start = 0;
   rows.forEach((row, index) => {
@@ -59,7 +81,10 @@ export async function writeStore(
     start += row.length;
   });
   writeRecord(records, rows.length * recordBytes, { start, label: 0, source: 0, row: 0 });
-  await writeFile(path('train.tokens'), tokens);
+  await writeFile(path('train.tokens'), bytesOf(ids));
+  for (const [feature, numbers] of featuresOfAll(ids).entries()) {
+    await writeFile(path(`train.${featureFile(feature)}`), bytesOf(numbers));
+  }
   await writeFile(path('train.rows'), records);
   return openTokenStore(dir, 'train', await describeStore(path, rows), idBytes);
 }
@@ -76,14 +101,20 @@ export async function describeStore(
     longestRow: Math.max(...rows.map((row) => row.length)),
     sources: [{ source: 0, rows: rows.length, tokens }],
     tokensFile: await writeChecksums(path('train.tokens')),
+    featureFiles: await Promise.all(
+      [0, 1].map((feature) => writeChecksums(path(`train.${featureFile(feature)}`))),
+    ),
     rowsFile: await writeChecksums(path('train.rows')),
   };
 }
 
-/** Every row of a store, with its label. */
+/** Every row of a store, with its label and what is known of its tokens beside. */
 export async function readRows(store: TokenStore) {
   const into = {
     tokens: new Int32Array(store.tokens),
+    features: (store.vocabulary?.features ?? []).map(
+      (feature) => new Int32Array(store.tokens * numbersOf(feature)),
+    ),
     rowStart: new Int32Array(store.rows + 1),
     labels: new Int32Array(store.rows),
   };

@@ -5,6 +5,8 @@ export interface StreamBatchOptions {
   readonly batchSize: number;
   /** Tokens of each stream in a batch. */
   readonly sequenceLength: number;
+  /** Of each feature of its tokens how many numbers a token a batch brings. */
+  readonly features?: readonly number[];
   /** The store's sources, in order, with their weights; all tokens once an epoch when absent. */
   readonly shares?: readonly Share[];
 }

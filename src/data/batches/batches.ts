@@ -89,11 +89,12 @@ export function streamBatches(store: TokenStore, options: StreamBatchOptions): B
     length: number,
     into: Int32Array,
     at: number,
+    features?: readonly Int32Array[],
   ): Promise<void> => {
     for (let done = 0; done < length;) {
       const { start, count } = streams.stretch(place + done, epoch);
       const taken = Math.min(count, length - done);
-      await store.readTokens(start, taken, into, at + done);
+      await store.readTokens(start, taken, into, at + done, features);
       done += taken;
     }
   };
@@ -109,7 +110,7 @@ export function streamBatches(store: TokenStore, options: StreamBatchOptions): B
       for (let row = 0; row < batchSize; row++) {
         const place = row * streams.streamLength + first;
         into.rowStart[row] = row * length;
-        await readTokens(place, epoch, length, into.tokens, row * length);
+        await readTokens(place, epoch, length, into.tokens, row * length, into.features);
         await readTokens(place + 1, epoch, length, into.targets, row * length);
       }
       into.rowStart[batchSize] = batchSize * length;

@@ -1,18 +1,89 @@
 import type { Config } from '../../config/schema.js';
+import { FeatureEncoder, type FeatureVocabulary, keepsCase } from '../features/features.js';
+import { joinTokens } from '../formats/tagged/tokens.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
+import { WordTokenizer } from '../tokenizers/word.js';
+import { marksOf, WordForms } from '../tokenizers/word-forms.js';
 
-/**
- * Token ids of one row as a classifier sees it, in training as in prediction: at most `maxLength`
- * of them, the end that `truncate` names cut away (Keras's `pad_sequences`, without the padding),
- * and at least one.
- */
-export function encodeRow(
-  tokenizer: Tokenizer,
-  text: string,
-  { maxLength, truncate }: Pick<Config['data'], 'maxLength' | 'truncate'>,
-): number[] {
-  const ids = tokenizer.encode(text);
-  if (ids.length === 0) return [tokenizer.emptyToken];
-  if (ids.length <= maxLength) return ids;
-  return truncate === 'post' ? ids.slice(0, maxLength) : ids.slice(-maxLength);
+/** Ids of tokens, and of each feature as many numbers a token as it has. */
+export interface EncodedTokens {
+  readonly tokens: readonly number[];
+  readonly features: readonly (readonly number[])[];
+}
+
+/** Makes of texts what batches hold of them: in prediction as in training, where `src/data/prepare` does the same. */
+export class RowEncoder {
+  readonly #encoder: FeatureEncoder;
+  /** Where there are features. */
+  readonly #words: { readonly tokenizer: WordTokenizer; readonly forms: WordForms } | undefined;
+
+  constructor(
+    private readonly tokenizer: Tokenizer,
+    vocabularies: readonly FeatureVocabulary[] = [],
+  ) {
+    this.#encoder = new FeatureEncoder(vocabularies);
+    if (vocabularies.length > 0 && tokenizer instanceof WordTokenizer) {
+      const json = tokenizer.toJSON();
+      const forms = new WordForms(json, marksOf(json), vocabularies.some(keepsCase));
+      this.#words = { tokenizer, forms };
+    }
+  }
+
+  /**
+   * A row as a classifier sees it: at most `maxLength` tokens, the end that `truncate` names cut away (Keras's `pad_sequences`,
+   * without the padding), and at least one, of which nothing is known where the text has none.
+   */
+  encodeRow(
+    text: string,
+    { maxLength, truncate }: Pick<Config['data'], 'maxLength' | 'truncate'>,
+  ): EncodedTokens {
+    const encoded = this.encode(text);
+    const { length } = encoded.tokens;
+    if (length === 0) return this.encodeToken(this.tokenizer.emptyToken);
+    if (length <= maxLength) return encoded;
+    return truncate === 'post'
+      ? sliceTokens(encoded, 0, maxLength)
+      : sliceTokens(encoded, length - maxLength);
+  }
+
+  /** All tokens of a text, of which there may be none. */
+  encode(text: string): EncodedTokens {
+    if (this.#words === undefined) return { tokens: this.tokenizer.encode(text), features: [] };
+    const { tokenizer, forms } = this.#words;
+    const ids = tokenizer.encodeWords(text);
+    // A word that is dropped takes along what is known of it.
+    const kept = forms.of(text).filter((_, i) => ids[i] !== 0);
+    return { tokens: ids.filter((id) => id !== 0), features: this.#encoder.encode(kept, []) };
+  }
+
+  /** A token of the vocabulary as a text would have it. */
+  encodeToken(id: number): EncodedTokens {
+    if (this.#words === undefined) return { tokens: [id], features: [] };
+    const { tokenizer, forms } = this.#words;
+    const form = forms.ofWord(tokenizer.word(id));
+    return { tokens: [id], features: this.#encoder.encode([form], []) };
+  }
+
+  /** Tokens that are given as such, with what stands in columns beside them (see `FeatureReader.read`). */
+  encodeTokens(tokens: readonly string[], columns: readonly (readonly string[])[]): EncodedTokens {
+    return {
+      tokens: this.tokenizer.encode(joinTokens(tokens)),
+      features: this.#encoder.encode(tokens, columns),
+    };
+  }
+}
+
+/** Some of the tokens, with what is known of them. */
+export function sliceTokens(
+  { tokens, features }: EncodedTokens,
+  start: number,
+  end = tokens.length,
+): EncodedTokens {
+  return {
+    tokens: tokens.slice(start, end),
+    features: features.map((numbers) => {
+      const each = numbers.length / tokens.length;
+      return numbers.slice(start * each, end * each);
+    }),
+  };
 }

@@ -214,8 +214,7 @@ const HEADER_LENGTH = 2;
 /** Lengths of a slot's arrays: header, rowStart, labels, tokens and, where tokens have them, targets and features. */
 function slotLengths(options: BatchOptions, { maxRows, maxTokens }: BatchSizes): number[] {
   const targets = options.rows === 'joined' || options.tagged === true ? maxTokens : 0;
-  const features = options.rows === 'apart' ? (options.features ?? []) : [];
-  const ofFeatures = features.map((numbers) => numbers * maxTokens);
+  const ofFeatures = (options.features ?? []).map((numbers) => numbers * maxTokens);
   return [HEADER_LENGTH, maxRows + 1, maxRows, maxTokens, targets, ...ofFeatures];
 }
 

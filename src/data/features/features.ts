@@ -58,6 +58,11 @@ export function columnsOf(features: readonly Feature[]): (string | number)[] {
   return [...new Set(features.flatMap((each) => (each.kind === 'column' ? [each.column] : [])))];
 }
 
+/** Whether values tell small letters from capitals. */
+export function keepsCase({ kind }: Feature): boolean {
+  return kind === 'shape' || kind === 'letters';
+}
+
 /** How many ids a feature's values have: that of unknown ones is 0. */
 export function countValues({ values: known }: FeatureVocabulary): number {
   return known.length + 1;
@@ -181,14 +186,17 @@ export function numbering(vocabulary: FeatureVocabulary): (value: string) => rea
   };
 }
 
-/** The vocabulary of a feature: its most frequent values, or letters of these, ties in the order of their code units. */
+/**
+ * The vocabulary of a feature: its most frequent values, or letters of these, ties in the order of their code units. What is no word has
+ * an empty value, which has no id.
+ */
 export function learnFeature(
   feature: Feature,
   { minCount, vocabularySize }: Pick<FeatureConfig, 'minCount' | 'vocabularySize'>,
   counts: ReadonlyMap<string, number>,
 ): FeatureVocabulary {
   const ranked = [...counts]
-    .filter(([, count]) => count >= minCount)
+    .filter(([value, count]) => value !== '' && count >= minCount)
     .sort(([a, most], [b, least]) => least - most || (a < b ? -1 : 1))
     .slice(0, vocabularySize - 1);
   return { ...feature, values: ranked.map(([value]) => value) };

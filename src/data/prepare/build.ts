@@ -153,6 +153,7 @@ async function cutCorpus(
     reading: plan.reading,
     tokenizer,
     features: plan.features,
+    marks: plan.marks,
     pieceLength: sizes.pieceLength,
   };
   const key = hash({ pieceVersion, cutting, sizes }).slice(0, 16);

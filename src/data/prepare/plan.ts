@@ -29,6 +29,7 @@ import {
 } from '../input/sources.js';
 import { checkFractions, type Fractions, type SplitName } from './work/split.js';
 import type { SerializedTokenizer } from '../tokenizers/serialized.js';
+import { marksOf } from '../tokenizers/word-forms.js';
 
 /** What preparing a corpus will read, and under which name it will be kept. */
 export interface CorpusPlan {
@@ -39,6 +40,8 @@ export interface CorpusPlan {
   readonly reading: ExampleOptions;
   /** What is kept of tokens beside. */
   readonly features: readonly Feature[];
+  /** What of a text is no word: it has no features. */
+  readonly marks: readonly string[];
   /** Whatever in the configuration changes the store's content. */
   readonly options: Record<string, unknown>;
   /** What the names of the stores begin with that may hold the corpus: a hash of all that is asked for. */
@@ -120,6 +123,9 @@ async function plan(
   const sources = await planSources(config, entries, named, notify);
   const features = featuresOf(config.model.features);
   const columns = columnsOf(features);
+  const tokenizer = vocabulary?.tokenizer ?? data.tokenizer;
+  const ofTexts = gives === 'text' && features.length > 0;
+  const marks = ofTexts && tokenizer.kind === 'word' ? marksOf(tokenizer) : [];
   const { text, label, header, delimiter, quote, encoding } = data;
   const reading = {
     text,
@@ -153,6 +159,7 @@ async function plan(
     fractions,
     reading,
     features,
+    marks,
     options,
     kind,
     key,

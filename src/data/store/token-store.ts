@@ -32,9 +32,16 @@ export interface TokenStore {
   /**
    * Reads `count` tokens from position `start` of all rows laid one after the other.
    *
+   * @param features where their features go, as far as asked for
    * @throws RangeError when there are fewer or they do not fit behind `at`.
    */
-  readTokens(start: number, count: number, into: Int32Array, at: number): Promise<void>;
+  readTokens(
+    start: number,
+    count: number,
+    into: Int32Array,
+    at: number,
+    features?: readonly Int32Array[],
+  ): Promise<void>;
   /** Where a row comes from: its source (index into the manifest's) and its number there, from 1. */
   locate(row: number): Promise<{ source: number; row: number }>;
   close(): Promise<void>;
@@ -161,11 +168,7 @@ export class FileTokenStore implements TokenStore {
         if (this.#tagsFile && into.targets) {
           this.#readIds(this.#tagsFile, start, end - start, into.targets, at);
         }
-        const { features = [] } = into;
-        for (let f = 0; f < features.length; f++) {
-          const { file, width } = this.#featureFiles[f]!;
-          this.#readIds(file, start, end - start, features[f]!, at, width);
-        }
+        this.#readFeatures(start, end - start, into.features, at);
         at += end - start;
       }
       into.rowStart[rows.length] = at;
@@ -181,8 +184,17 @@ export class FileTokenStore implements TokenStore {
     });
   }
 
-  readTokens(start: number, count: number, into: Int32Array, at: number): Promise<void> {
-    return this.#read(() => this.#readIds(this.#tokensFile, start, count, into, at));
+  readTokens(
+    start: number,
+    count: number,
+    into: Int32Array,
+    at: number,
+    features?: readonly Int32Array[],
+  ): Promise<void> {
+    return this.#read(() => {
+      this.#readIds(this.#tokensFile, start, count, into, at);
+      this.#readFeatures(start, count, features, at);
+    });
   }
 
   locate(row: number): Promise<{ source: number; row: number }> {
@@ -224,6 +236,19 @@ export class FileTokenStore implements TokenStore {
     this.#rowsFile.read(this.#records, row * recordBytes);
     const record = readRecord(this.#records, 0);
     return { ...record, end: readRecord(this.#records, recordBytes).start };
+  }
+
+  #readFeatures(
+    start: number,
+    count: number,
+    into: readonly Int32Array[] | undefined,
+    at: number,
+  ): void {
+    if (into === undefined) return;
+    for (let i = 0; i < into.length; i++) {
+      const { file, width } = this.#featureFiles[i]!;
+      this.#readIds(file, start, count, into[i]!, at, width);
+    }
   }
 
   /** @param width numbers of a token */

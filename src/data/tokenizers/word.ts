@@ -2,6 +2,7 @@ import type { TokenizerConfig } from './options.js';
 import type { SerializedWord } from './serialized.js';
 import type { TokenCounts, Tokenizer } from './tokenizer.js';
 import { type SplitOptions, WordSplitter } from './word-splitter.js';
+import { listWords } from './word-forms.js';
 import { WordTable } from './word-table.js';
 
 export type WordConfig = Extract<TokenizerConfig, { kind: 'word' }>;
@@ -40,13 +41,23 @@ export class WordTokenizer implements Tokenizer {
   }
 
   encode(text: string): number[] {
+    const ids = this.encodeWords(text);
+    return this.#unknown === 0 ? ids.filter((id) => id !== 0) : ids;
+  }
+
+  /** An id for every word of a text: 0 for those that are dropped. */
+  encodeWords(text: string): number[] {
     const ids: number[] = [];
     this.#splitter.split(text, (bytes, start, end) => {
       const index = this.#known.find(bytes, start, end);
-      const id = index < 0 ? this.#unknown : this.#ids[index]!;
-      if (id !== 0) ids.push(id);
+      ids.push(index < 0 ? this.#unknown : this.#ids[index]!);
     });
     return ids;
+  }
+
+  /** The word of an id; empty for padding. */
+  word(id: number): string {
+    return this.#json.words[id - 1] ?? '';
   }
 
   /** The id of a word as UTF-8, as it comes from the splitter; 0 where unknown words are dropped. */
@@ -118,9 +129,5 @@ export function splitOptions({
 
 /** The words of a text. */
 export function splitWords(text: string, config: WordConfig): string[] {
-  const words: string[] = [];
-  new WordSplitter(splitOptions(config)).split(text, (bytes, start, end) =>
-    words.push(Buffer.from(bytes.subarray(start, end)).toString()),
-  );
-  return words;
+  return listWords(new WordSplitter(splitOptions(config)), text);
 }

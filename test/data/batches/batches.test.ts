@@ -7,7 +7,7 @@ import {
   streamBatches,
 } from '../../../src/data/batches/batches.js';
 import { UserError } from '../../../src/errors.js';
-import { storeOf } from '../stores.js';
+import { featuresOfAll, storeOf } from '../stores.js';
 
 function batchFor({ maxTokens, maxRows }: BatchSource): HostBatch {
   return {
@@ -16,6 +16,7 @@ function batchFor({ maxTokens, maxRows }: BatchSource): HostBatch {
     rowStart: new Int32Array(maxRows + 1).fill(-1),
     labels: new Int32Array(maxRows).fill(-1),
     targets: new Int32Array(maxTokens).fill(-1),
+    features: [new Int32Array(maxTokens).fill(-1), new Int32Array(2 * maxTokens).fill(-1)],
     startsFresh: false,
   };
 }
@@ -32,6 +33,13 @@ async function readEpoch(source: BatchSource, epoch: number): Promise<HostBatch[
 
 const rowsOf = ({ rows, rowStart, tokens }: HostBatch): number[][] =>
   Array.from({ length: rows }, (_, i) => [...tokens.subarray(rowStart[i], rowStart[i + 1])]);
+
+/** Every token of a batch has its own features beside it, whatever its target is. */
+function expectFeatures({ rows, rowStart, tokens, features }: HostBatch): void {
+  const end = rowStart[rows]!;
+  const read = features!.map((each, i) => Array.from(each.subarray(0, end * (i + 1))));
+  expect(read).toEqual(featuresOfAll(tokens.subarray(0, end)));
+}
 
 const corpus = fc.array(fc.array(fc.nat(99), { minLength: 1, maxLength: 6 }), {
   minLength: 1,
@@ -58,6 +66,7 @@ describe('batches of rows', () => {
           expect([...labels].sort((a, b) => a - b)).toEqual(rows.map((_, i) => 100 + i));
           expect(batches.flatMap(rowsOf)).toEqual(labels.map((label) => rows[label - 100]));
           for (const batch of batches) expect(batch.startsFresh).toBe(true);
+          batches.forEach(expectFeatures);
         },
       ),
     );
@@ -99,7 +108,7 @@ describe('batches of a stream', () => {
     expect(batches.map(({ startsFresh }) => startsFresh)).toEqual([true, false, false]);
   });
 
-  it('give each token its successor', async () => {
+  it('give each token its successor, and its own features', async () => {
     const sizes = fc.integer({ min: 1, max: 8 });
     await fc.assert(
       fc.asyncProperty(sizes, sizes, async (batchSize, sequenceLength) => {
@@ -108,6 +117,7 @@ describe('batches of a stream', () => {
         for (const batch of await readEpoch(source, 0)) {
           const count = batch.rowStart[batch.rows]!;
           for (let i = 0; i < count; i++) expect(batch.targets[i]).toBe(batch.tokens[i]! + 1);
+          expectFeatures(batch);
           seen += count;
         }
         expect(seen).toBe(Math.floor(17 / batchSize) * batchSize);

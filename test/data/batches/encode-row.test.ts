@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
-import { encodeRow } from '../../../src/data/batches/encode-row.js';
+import { RowEncoder } from '../../../src/data/batches/encode-row.js';
 import { ByteTokenizer } from '../../../src/data/tokenizers/byte.js';
 
 const tokenizer = new ByteTokenizer();
+const encoder = new RowEncoder(tokenizer);
 
 function cut(text: string, maxLength: number, truncate: 'pre' | 'post'): string {
-  return tokenizer.decode(encodeRow(tokenizer, text, { maxLength, truncate }));
+  return tokenizer.decode(encoder.encodeRow(text, { maxLength, truncate }).tokens);
 }
 
 test('of a row that is too long the end or the beginning is cut away', () => {
@@ -19,5 +20,6 @@ test.each(['pre', 'post'] as const)('%s: a row that fits stays whole', (truncate
 });
 
 test('a row without a token stands for itself as one', () => {
-  expect(encodeRow(tokenizer, '', { maxLength: 4, truncate: 'pre' })).toEqual([0]);
+  const { tokens } = encoder.encodeRow('', { maxLength: 4, truncate: 'pre' });
+  expect(tokens).toEqual([0]);
 });

@@ -29,8 +29,14 @@ const classify: BatchOptions = {
   seed: 3,
   shuffle: true,
   bucketBatches: 4,
+  features: [1, 2],
 };
-const languageModel: BatchOptions = { rows: 'joined', batchSize: 6, sequenceLength: 5 };
+const languageModel: BatchOptions = {
+  rows: 'joined',
+  features: [1, 2],
+  batchSize: 6,
+  sequenceLength: 5,
+};
 
 async function write(content = rows) {
   const place = await scratch();
@@ -46,6 +52,7 @@ function batchFor({ maxTokens, maxRows }: BatchSource): HostBatch {
     rowStart: new Int32Array(maxRows + 1),
     labels: new Int32Array(maxRows),
     targets: new Int32Array(maxTokens),
+    features: [new Int32Array(maxTokens), new Int32Array(2 * maxTokens)],
     startsFresh: false,
   };
 }
@@ -60,6 +67,7 @@ async function readBatch(source: BatchSource, step: number, rows: BatchOptions['
     startsFresh: batch.startsFresh,
     rowStart: [...batch.rowStart.subarray(0, batch.rows + 1)],
     tokens: [...batch.tokens.subarray(0, tokens)],
+    features: batch.features!.map((each, i) => [...each.subarray(0, tokens * (i + 1))]),
     ...(rows === 'apart'
       ? { labels: [...batch.labels.subarray(0, batch.rows)] }
       : { targets: [...batch.targets.subarray(0, tokens)] }),

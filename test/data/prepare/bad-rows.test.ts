@@ -189,6 +189,7 @@ describe('a place that cannot be written', () => {
       reading: { text: 'text', label: 'label' },
       tokenizer: { kind: 'byte' },
       features: [],
+      marks: [],
       pieceLength: 100,
     } as const;
     const place = await scratch({ 'a.jsonl': good });

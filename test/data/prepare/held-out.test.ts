@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeRow } from '../../../src/data/batches/encode-row.js';
+import { RowEncoder, sliceTokens } from '../../../src/data/batches/encode-row.js';
 import { readExamples } from '../../../src/index.js';
 import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
 import { UserError } from '../../../src/errors.js';
@@ -37,8 +37,15 @@ const text = fc.string({
   unit: fc.constantFrom('a', 'b', 'A', ' ', ' ', 'é', ',', '.', '\t'),
   maxLength: 12,
 });
+const features = [
+  { kind: 'prefix', length: 1, minCount: 1 },
+  { kind: 'suffix', length: 2, vocabularySize: 4 },
+];
+const spelled = { kind: 'letters', maxLetters: 3, minCount: 1 };
 const reading = {
   tokenizer: fc.constantFrom(...tokenizers),
+  lowerCase: fc.boolean(),
+  hasFeatures: fc.boolean(),
   encoding: fc.constantFrom(...Object.keys(encodings)),
 };
 /** How one of several files is written. */
@@ -59,17 +66,28 @@ function pack(name: string, content: string, encoding: string, gzipped: boolean)
 async function prepareBoth(
   task: 'classify' | 'language-model',
   files: Files,
-  data: Record<string, unknown>,
+  { tokenizer, ...data }: Record<string, unknown> & { tokenizer: Record<string, unknown> },
+  { lowerCase, hasFeatures }: { lowerCase: boolean; hasFeatures: boolean },
 ) {
   const held: Files = files.map(([name, content]) => [`held-${name}`, content]);
   const { path } = await scratch(Object.fromEntries([...files, ...held]));
   const paths = held.map(([name]) => path(name));
-  const config = configure(task, {
-    ...data,
-    train: files.map(([name]) => path(name)),
-    validation: paths,
-    storeDir: path('stores'),
-  });
+  const isWords = tokenizer['kind'] === 'word';
+  // What tells capitals a language model has where its words have them.
+  const cased = task === 'classify' || !lowerCase ? [{ kind: 'shape', minCount: 1 }, spelled] : [];
+  const ofTask = [...cased, ...features];
+  const config = configure(
+    task,
+    {
+      ...data,
+      tokenizer: isWords ? { ...tokenizer, lowerCase } : tokenizer,
+      train: files.map(([name]) => path(name)),
+      validation: paths,
+      storeDir: path('stores'),
+    },
+    1,
+    { features: isWords && hasFeatures ? ofTask : [] },
+  );
   const { corpus } = await prepare(config);
   const heldOut = await prepareHeldOut({ config, ...corpus }, paths, '--data', silent);
   try {
@@ -86,19 +104,33 @@ describe('held-out files have the tokens of a validation split of the same files
     const file = fc.record({ ...writing, lines });
     const property = fc.asyncProperty(
       fc.record({ ...reading, files: fc.array(file, { minLength: 3, maxLength: 5 }) }),
-      async ({ tokenizer, encoding, files }) => {
-        const { found, expected } = await prepareBoth(
+      async ({ encoding, files, ...choice }) => {
+        const { tokenizer } = choice;
+        const { corpus, found, expected } = await prepareBoth(
           'language-model',
           files.map(({ lines: all, lineEnd, endsWhole, gzipped }, i) => {
             const content = `a,b A${lineEnd}${all.join(lineEnd)}${endsWhole ? lineEnd : ' b,a'}`;
             return pack(`${i}.txt`, content, encoding, gzipped);
           }),
           { tokenizer, encoding: encodings[encoding]!.encoding },
+          choice,
         );
         expect(found).toEqual(expected);
+        // Where a word that is known is generated, the model reads of it what it has read in training.
+        const encoder = new RowEncoder(corpus.tokenizer, corpus.features);
+        const unknown = corpus.tokenizer.emptyToken;
+        const known = {
+          tokens: [...found.tokens],
+          features: found.features.map((numbers) => [...numbers]),
+        };
+        found.tokens.forEach((id, place) => {
+          if (id === unknown) return;
+          const read = sliceTokens(known, place, place + 1);
+          expect(encoder.encodeToken(id)).toEqual(read);
+        });
       },
     );
-    await fc.assert(property, { numRuns: 5 });
+    await fc.assert(property, { numRuns: 6 });
   });
 
   it('as rows, and prediction sees the same ones', async () => {
@@ -114,7 +146,8 @@ describe('held-out files have the tokens of a validation split of the same files
         files: fc.array(file, { minLength: 3, maxLength: 5 }),
         truncate: fc.constantFrom('pre', 'post'),
       }),
-      async ({ tokenizer, encoding, files, truncate }) => {
+      async ({ encoding, files, truncate, ...choice }) => {
+        const { tokenizer } = choice;
         const { config, corpus, paths, found, expected } = await prepareBoth(
           'classify',
           files.map(({ rows, format, lineEnd, endsWhole, gzipped }, i) => {
@@ -123,15 +156,21 @@ describe('held-out files have the tokens of a validation split of the same files
             return pack(`${i}.${format}`, content, encoding, gzipped);
           }),
           { tokenizer, encoding: encodings[encoding]!.encoding, maxLength: 5, truncate },
+          choice,
         );
         expect(found).toEqual(expected);
         const read = await collect(readExamples(paths, { ...config.data, label: undefined }));
-        const ids = read.map((each) => encodeRow(corpus.tokenizer, each.text, config.data));
-        expect(ids.flat()).toEqual(Array.from(found.tokens));
-        expect(ids).toHaveLength(found.labels.length);
+        const encoder = new RowEncoder(corpus.tokenizer, corpus.features);
+        const encoded = read.map((each) => encoder.encodeRow(each.text, config.data));
+        expect(encoded.flatMap(({ tokens }) => tokens)).toEqual(Array.from(found.tokens));
+        expect(encoded).toHaveLength(found.labels.length);
+        found.features.forEach((ids, feature) => {
+          const ofRows = encoded.flatMap((each) => each.features[feature]!);
+          expect(ofRows).toEqual(Array.from(ids));
+        });
       },
     );
-    await fc.assert(property, { numRuns: 5 });
+    await fc.assert(property, { numRuns: 6 });
   });
 });
 

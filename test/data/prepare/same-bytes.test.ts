@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../../../src/config/schema.js';
-import { encodeRow } from '../../../src/data/batches/encode-row.js';
+import { RowEncoder } from '../../../src/data/batches/encode-row.js';
 import type { Example } from '../../../src/data/formats/examples.js';
 import { readExamples } from '../../../src/index.js';
 import { dealRows } from '../../../src/data/prepare/work/split.js';
+import { shapeOf } from '../../../src/data/features/features.js';
 import type { TokenStore } from '../../../src/data/store/token-store.js';
-import { fitTokenizer } from '../tokenizers/fit.js';
+import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
+import type { WordConfig } from '../../../src/data/tokenizers/word.js';
+import { cutTokens, fitTokenizer } from '../tokenizers/fit.js';
 import { collect, useScratch } from '../scratch.js';
 import { configure, digest, rowFiles, smallParts, textFiles, usePreparation } from './corpora.js';
 import { readRows } from '../stores.js';
@@ -33,6 +36,16 @@ const models: Record<string, Record<string, unknown>> = {
   bpe: { tokenizer: { kind: 'bpe', vocabularySize: 300 } },
 };
 
+/** By the same names: what is known of words beside. */
+const features: Record<string, Record<string, unknown>[]> = {
+  'word that drops': [
+    { kind: 'shape', minCount: 1 },
+    { kind: 'suffix', length: 2, minCount: 1 },
+  ],
+  'word with line ends': [{ kind: 'prefix', length: 2, vocabularySize: 12 }],
+};
+const modelOf = (name: string) => ({ features: features[name] ?? [] });
+
 describe('the bytes of a store', () => {
   it.each(Object.keys(classifiers))('are the same for 1 and 3 workers: rows, %s', async (name) => {
     const place = await scratch(rowFiles);
@@ -40,7 +53,7 @@ describe('the bytes of a store', () => {
     for (const workers of [1, 3]) {
       const storeDir = place.path(`stores-${workers}`);
       const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name], storeDir };
-      const { corpus } = await prepare(configure('classify', data, workers));
+      const { corpus } = await prepare(configure('classify', data, workers, modelOf(name)));
       digests.push(await digest(corpus.storeDir));
     }
     expect(new Set(digests).size).toBe(1);
@@ -52,7 +65,7 @@ describe('the bytes of a store', () => {
     for (const workers of [1, 3]) {
       const storeDir = place.path(`stores-${workers}`);
       const data = { train: place.path('*.*'), test: 0.2, ...models[name], storeDir };
-      const { corpus } = await prepare(configure('language-model', data, workers));
+      const { corpus } = await prepare(configure('language-model', data, workers, modelOf(name)));
       digests.push(await digest(corpus.storeDir));
     }
     expect(new Set(digests).size).toBe(1);
@@ -60,9 +73,10 @@ describe('the bytes of a store', () => {
 
   it('do not depend on how a corpus is divided into parts', async () => {
     const place = await scratch({ ...rowFiles, ...textFiles });
-    for (const [task, options] of [
-      ['classify', { train: [place.path('a.csv'), place.path('b.jsonl')] }],
-      ['language-model', { train: place.path('*.txt*') }],
+    const known = [{ kind: 'suffix', length: 2, vocabularySize: 20 }];
+    for (const [task, options, some = []] of [
+      ['classify', { train: [place.path('a.csv'), place.path('b.jsonl')] }, known],
+      ['language-model', { train: place.path('*.txt*') }, known],
       ['language-model', { train: place.path('*.txt*'), tokenizer: { kind: 'char' } }],
     ] as const) {
       const digests = [];
@@ -72,7 +86,8 @@ describe('the bytes of a store', () => {
         { extentBytes: 1e6, pieceLength: 1e6 },
       ].entries()) {
         const storeDir = place.path(`stores-${i}`);
-        const { corpus } = await prepare(configure(task, { ...options, storeDir }), sizes);
+        const config = configure(task, { ...options, storeDir }, 1, { features: some });
+        const { corpus } = await prepare(config, sizes);
         digests.push(await digest(corpus.storeDir));
       }
       expect(new Set(digests).size).toBe(1);
@@ -82,10 +97,28 @@ describe('the bytes of a store', () => {
 
 async function readAll(store: TokenStore) {
   const into = await readRows(store);
+  const ofRow = (ids: Int32Array, i: number): number[] => [
+    ...ids.subarray(into.rowStart[i], into.rowStart[i + 1]),
+  ];
+  const known = store.vocabulary!.features!;
   return Array.from(into.labels, (label, i) => ({
     label,
-    ids: [...into.tokens.subarray(into.rowStart[i], into.rowStart[i + 1])],
+    ids: ofRow(into.tokens, i),
+    values: into.features.map((ids, feature) =>
+      ofRow(ids, i).map((id) => known[feature]!.values[id - 1] ?? ''),
+    ),
   }));
+}
+
+/** The values of `features` of the words of a row, by the plainest means: those of the words that are kept, as they are written. */
+function readValues(text: string, tokenizer: Tokenizer, { data, model }: Config): string[][] {
+  if (model.features.length === 0) return [];
+  const written = cutTokens({ ...(data.tokenizer as WordConfig), lowerCase: false }, text);
+  const kept = written.filter((word) => tokenizer.encode(word).length > 0);
+  const cut = kept.length === 0 ? [''] : kept.slice(-data.maxLength);
+  const end = (word: string): string =>
+    Array.from(word.toLowerCase().replaceAll(/\d/g, '0')).slice(-2).join('');
+  return [cut.map(shapeOf), cut.map(end)];
 }
 
 /** Rows of the training split in their order, by the plainest means. */
@@ -109,7 +142,8 @@ describe('a corpus in many parts', () => {
       const place = await scratch(rowFiles);
       const files = Object.keys(rowFiles).map((file) => place.path(file));
       const data = { train: files, validation: 0, test: 0.2, ...classifiers[name] };
-      const config = configure('classify', { ...data, storeDir: place.path('stores') });
+      const storeDir = place.path('stores');
+      const config = configure('classify', { ...data, storeDir }, 1, modelOf(name));
       const { corpus } = await prepare(config);
 
       const rows = await readTraining(config, files, 0.2);
@@ -120,7 +154,8 @@ describe('a corpus in many parts', () => {
       expect(await readAll(corpus.train)).toEqual(
         rows.map(({ text, label }) => ({
           label: corpus.classes.indexOf(label!),
-          ids: encodeRow(tokenizer, text, config.data),
+          ids: new RowEncoder(tokenizer).encodeRow(text, config.data).tokens,
+          values: readValues(text, tokenizer, config),
         })),
       );
       const place3 = await corpus.train.locate(corpus.train.rows - 1);

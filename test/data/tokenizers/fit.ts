@@ -18,7 +18,8 @@ export function fitTokenizer(config: TokenizerConfig, texts: Iterable<string>): 
   return trainTokenizer(config, counts);
 }
 
-function cutTokens(config: TokenizerConfig, text: string): string[] {
+/** The tokens of a text, without knowing any vocabulary. */
+export function cutTokens(config: TokenizerConfig, text: string): string[] {
   switch (config.kind) {
     case 'word': {
       const { filters, lowerCase, split, lineEnd } = splitOptions(config);

@@ -1,5 +1,5 @@
 import { taskOf, type TaskKind } from '../../../tasks/registry.js';
-import { type Feature, FeatureReader } from '../../features/features.js';
+import { type Feature, FeatureReader, keepsCase } from '../../features/features.js';
 import { type Example, type ExampleOptions, readSource } from '../../formats/examples.js';
 import { bitsOfFloat } from '../../../tensor/float-bits.js';
 import { readNumber } from '../../formats/numbers.js';
@@ -13,6 +13,7 @@ import {
   createLocalCutter,
   type LocalCutter,
 } from '../../tokenizers/local-cutter.js';
+import { WordForms } from '../../tokenizers/word-forms.js';
 import { count, type Tally } from './tally.js';
 import { pieceName } from '../pieces/damaged-piece.js';
 import type { PlacedRow } from '../pieces/piece.js';
@@ -30,6 +31,8 @@ export interface CorpusCutting {
   readonly tokenizer: CuttingOptions;
   /** What is kept of tokens beside. */
   readonly features: readonly Feature[];
+  /** Of texts: see `marksOf`. */
+  readonly marks: readonly string[];
   /** Length of the text of a piece, in UTF-16 code units. */
   readonly pieceLength: number;
 }
@@ -72,6 +75,8 @@ class ExtentCutting {
   readonly #piece: PieceBuilder;
   readonly #hasher = new TextHasher();
   readonly #features: FeatureReader;
+  /** Where features are of the words of texts. */
+  readonly #forms: WordForms | undefined;
   readonly #pieces: ExtentRecord['pieces'] = [];
   readonly #syncs: Promise<void>[] = [];
   readonly #observe: BytesObserver;
@@ -85,6 +90,7 @@ class ExtentCutting {
   ) {
     this.#piece = new PieceBuilder(cutter, input.cutting.features.length);
     this.#features = new FeatureReader(input.cutting.features);
+    this.#forms = formsOf(input.cutting);
     this.#observe = (bytes) => count(tally, 'bytes', bytes.length);
   }
 
@@ -123,9 +129,10 @@ class ExtentCutting {
       batch.rows.forEach((row, i) => {
         if (gives === 'tokens') {
           this.#piece.addTaggedRow(row, splitTokens(row.label!));
-          this.#addFeatures(row);
+          this.#addGivenFeatures(row);
         } else if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
         else if (target === 'number') this.#piece.addRow(row, bitsOfLabel(row.label!), counts[i]!);
+        this.#addFeatures(texts[i]!, counts[i]!);
         this.#piece.addHash(this.#hasher.hash(row.text), row.row);
         tokens += counts[i]!;
       });
@@ -137,7 +144,16 @@ class ExtentCutting {
     }
   }
 
-  #addFeatures({ text, columns = [] }: Example): void {
+  /** Of the words of a text, which are so many. */
+  #addFeatures(text: string, tokens: number): void {
+    if (this.#forms === undefined) return;
+    const forms = this.#forms.of(text);
+    if (forms.length !== tokens) throw new Error('a text has more words in another case');
+    this.#piece.addFeatures(this.#features.read(forms, []));
+  }
+
+  /** Of tokens that are given as such. */
+  #addGivenFeatures({ text, columns = [] }: Example): void {
     if (this.input.cutting.features.length === 0) return;
     const values = this.#features.read(splitTokens(text), columns.map(splitTokens));
     this.#piece.addFeatures(values);
@@ -156,6 +172,7 @@ class ExtentCutting {
     let rest = '';
     const add = async (text: string): Promise<void> => {
       const [tokens] = this.#piece.addTexts([text]);
+      this.#addFeatures(text, tokens!);
       this.#countWork(0, tokens!);
       await this.#rollWhenFull();
     };
@@ -196,6 +213,12 @@ class ExtentCutting {
     this.#pieces.push(record);
     this.#syncs.push(synced);
   }
+}
+
+function formsOf({ task, tokenizer, features, marks }: CorpusCutting): WordForms | undefined {
+  if (features.length === 0 || taskOf(task).gives === 'tokens') return undefined;
+  if (tokenizer.kind !== 'word') throw new Error(`tokens of ${tokenizer.kind} are no words`);
+  return new WordForms(tokenizer, marks, features.some(keepsCase));
 }
 
 /** Where a bad line ends everything, none is left out; but lines before those of later extents count. */
