@@ -9,12 +9,12 @@ test('lower-casing gives and takes no character without case', () => {
     const character = String.fromCodePoint(point);
     const lower = character.toLowerCase();
     if (lower === character) continue;
-    for (const each of [character, ...lower]) if (!hasCase(each)) odd.add(each);
+    for (const each of [character, ...Array.from(lower)]) if (!hasCase(each)) odd.add(each);
   }
   expect(odd).toEqual(new Set());
 });
 
-const characters = [...'aAσΣςİKkßẞ\u0307ǅ😀猫.,;| \t\n\r-0', '\uD800'];
+const characters = [...Array.from('aAσΣςİKkßẞ\u0307ǅ😀猫.,;| \t\n\r-0'), '\uD800'];
 const options = fc.record({
   filters: fc.constantFrom('', '.,', '猫;\t', '.\n'),
   split: fc.constantFrom(' ', '|', ', ', '😀'),
