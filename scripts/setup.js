@@ -4,7 +4,7 @@
  * runs before anything is installed.
  */
 import '../bin/node-version.js';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,14 +38,15 @@ function isOutdated(target, sources) {
   return sources.some((source) => changedAt(path.join(root, source)) > built);
 }
 
-function run(what, command, ...args) {
+/** Runs a program and ends with it where it fails. */
+async function run(what, command, ...args) {
   // Standard output is npm pack's, for the name of what it has packed.
   console.error(what);
   const shell = process.platform === 'win32';
-  const { status, error } = spawnSync(command, args, {
-    cwd: root,
-    shell,
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const child = spawn(command, args, { cwd: root, shell, stdio: ['ignore', 'ignore', 'inherit'] });
+  const [status, error] = await new Promise((resolve) => {
+    child.on('error', (reason) => resolve([1, reason]));
+    child.on('close', (code) => resolve([code]));
   });
   if (status === 0) return;
   if (error && error.code === 'ENOENT') {
@@ -68,12 +69,16 @@ const compiles =
   isClone && (!isInstalling || existsSync(path.join(root, 'node_modules/typescript')));
 
 if (isClone && !isInstalling && needsInstall()) {
-  // Development packages too, also where NODE_ENV says production: building needs TypeScript.
-  run('Installing packages …', 'npm', 'ci', '--include=dev', '--loglevel=error');
+  // Development packages too, also where NODE_ENV says production: building needs TypeScript. What npm would build
+  // is built below, at the same time as the rest.
+  const options = ['--include=dev', '--ignore-scripts', '--loglevel=error'];
+  await run('Installing packages …', 'npm', 'ci', ...options);
 }
+const builds = [];
 if (isOutdated('build/native.json', ['kernels', 'scripts/build-native.js'])) {
-  run('Building the native kernels …', process.execPath, 'scripts/build-native.js');
+  builds.push(run('Building the native kernels …', process.execPath, 'scripts/build-native.js'));
 }
 if (compiles && isOutdated('dist', ['src', 'workers', 'tsconfig.json', 'scripts/build.js'])) {
-  run('Compiling …', process.execPath, 'scripts/build.js');
+  builds.push(run('Compiling …', process.execPath, 'scripts/build.js'));
 }
+await Promise.all(builds);
