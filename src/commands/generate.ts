@@ -1,9 +1,12 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { listNames } from '../data/input/names.js';
+import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import type { Context } from './context.js';
 import { expectUse } from './expect-use.js';
 import { defineCommand } from './define.js';
 import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
+import { printLines } from './table.js';
 
 export const generateCommand = (context: Context) =>
   defineCommand({
@@ -53,6 +56,8 @@ export const generateCommand = (context: Context) =>
       const model = await openModel(run, toOpenOptions(args, context));
       try {
         expectUse(model, run, 'generate', 'a language model');
+        const unknown = describeUnknown(model.tokenizer, prompt);
+        if (unknown !== undefined) printLines(context.stderr, [unknown]);
         const pieces = model.generate({ prompt, length, temperature, topK, seed });
         await pipeline(Readable.from(surround(prompt, pieces)), context.stdout, { end: false });
       } finally {
@@ -68,4 +73,19 @@ async function* surround(
   if (prompt.trim() !== '') yield prompt;
   yield* pieces;
   yield '\n';
+}
+
+/** A sentence on what of a prompt the vocabulary has not; undefined where it has all, and of white space alone. */
+export function describeUnknown(
+  tokenizer: Pick<Tokenizer, 'kind' | 'emptyToken' | 'unknownIn'>,
+  prompt: string,
+): string | undefined {
+  if (prompt.trim() === '') return undefined;
+  const all = tokenizer.unknownIn(prompt);
+  if (all.length === 0) return undefined;
+  const distinct = [...new Set(all)];
+  const what = `${tokenizer.kind === 'word' ? 'word' : 'character'}${all.length === 1 ? '' : 's'}`;
+  const they = all.length === 1 ? 'it is' : 'they are';
+  const fate = tokenizer.emptyToken === 0 ? 'left out' : 'read as unknown';
+  return `The prompt has ${all.length} ${what} that the model does not know (${listNames(distinct)}): ${they} ${fate}.`;
 }

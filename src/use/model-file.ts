@@ -7,9 +7,9 @@ import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
 import type { BestEvaluation } from '../events.js';
-import { PURPOSE, uniform } from '../tensor/random.js';
 import { Calls } from './calls.js';
 import { checkGenerateOptions } from './check-options.js';
+import { draw, undrawn } from './generation.js';
 import type { CarriedState } from '../compute/carried-state.js';
 import { evaluate, evaluationBatches } from '../train/evaluation.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
@@ -173,6 +173,7 @@ class SharedModel implements TrainedModel {
       this.#expectUse('generate');
       checkGenerateOptions(options);
       const given = { ...options };
+      const left = undrawn(this.config.data.tokenizer, this.tokenizer);
       const { sequenceLength } = this.config.train;
       const state: CarriedState = [];
       const probabilities = new Float32Array(this.tokenizer.vocabularySize);
@@ -191,7 +192,7 @@ class SharedModel implements TrainedModel {
       await read(isEmpty ? this.#encoder.encodeToken(this.tokenizer.emptyToken) : prompt);
       const textOf = streamText(this.tokenizer, given.prompt);
       for (let index = 0; index < given.length; index++) {
-        const token = draw(probabilities, given, index);
+        const token = draw(probabilities, left, given, index);
         call.pause();
         yield textOf(token);
         call.resume();
@@ -239,28 +240,4 @@ function copyTexts(caller: string, texts: readonly unknown[]): string[] {
       `${caller}: expected text ${index} to be a string, got ${describeValue(text)}`,
     );
   });
-}
-
-/** Draws a token id; id 0, padding, is never drawn. */
-function draw(
-  probabilities: Float32Array,
-  { temperature, topK, seed }: GenerateOptions,
-  index: number,
-): number {
-  const ids = Array.from(probabilities.keys()).slice(1);
-  ids.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
-  const power = 1 / temperature;
-  // Of a temperature of next to nothing as of 0: no number is its power.
-  if (!Number.isFinite(power)) return ids[0]!;
-  const kept = topK > 0 ? ids.slice(0, topK) : ids;
-  // By the likeliest: powers of small probabilities would all be 0.
-  const highest = probabilities[kept[0]!]!;
-  const weights = kept.map((id) => (probabilities[id]! / highest) ** power);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  let rest = uniform(seed, PURPOSE.sampling, 0, index) * total;
-  for (const [place, weight] of weights.entries()) {
-    rest -= weight;
-    if (rest < 0) return kept[place]!;
-  }
-  return kept.at(-1)!;
 }

@@ -138,6 +138,10 @@ describe('a language model', () => {
     expect(text.length).toBe('the sea'.length + 80 + 1);
     expect(await generate('--seed', '7', '--prompt', 'the sea', '--workers', '2')).toBe(text);
     expect(await generate('--seed', '8', '--prompt', 'the sea')).not.toBe(text);
+    const { stderr } = await lockstep(cwd, ['generate', run, '--prompt', 'sea 7', '--length', '1']);
+    expect(stderr).toBe(
+      'The prompt has 1 character that the model does not know ("7"): it is read as unknown.\n',
+    );
   });
 
   it('writes the likeliest text at temperature 0 and where it draws among one, whatever the seed', async () => {

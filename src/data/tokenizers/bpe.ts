@@ -115,6 +115,11 @@ export class BpeTokenizer implements Tokenizer {
     this.#ends.push(this.#ids.length);
   }
 
+  /** Every text is made of bytes. */
+  unknownIn(): string[] {
+    return [];
+  }
+
   /** Bytes that are no UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>): string {
     const pieces: Uint8Array[] = [];

@@ -22,6 +22,10 @@ export class ByteTokenizer implements Tokenizer {
     return ids;
   }
 
+  unknownIn(): string[] {
+    return [];
+  }
+
   /** Bytes that are no UTF-8 become U+FFFD. */
   decode(ids: ArrayLike<number>): string {
     return decoder.decode(this.decodeBytes(ids));

@@ -54,6 +54,11 @@ export class CharTokenizer implements Tokenizer {
     return ids;
   }
 
+  unknownIn(text: string): string[] {
+    const source = this.#lowerCase ? text.toLowerCase() : text;
+    return Array.from(source).filter((character) => this.encode(character)[0] === unknown);
+  }
+
   /** The id of a character as UTF-8. */
   idOf(character: Uint8Array): number {
     const point = decoder.decode(character).codePointAt(0)!;

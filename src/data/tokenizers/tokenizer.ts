@@ -11,6 +11,8 @@ export interface Tokenizer {
   readonly separator: string;
   /** Token ids of a text; empty where the text has no token. */
   encode(text: string): number[];
+  /** The words or characters of a text that the vocabulary has not, in its order. */
+  unknownIn(text: string): string[];
   /** Text of token ids; padding gives nothing. */
   decode(ids: ArrayLike<number>): string;
   /**

@@ -60,6 +60,15 @@ export class WordTokenizer implements Tokenizer {
     return this.#json.words[id - 1] ?? '';
   }
 
+  unknownIn(text: string): string[] {
+    const words: string[] = [];
+    this.#splitter.split(text, (bytes, start, end) => {
+      const isKnown = this.#known.find(bytes, start, end) >= 0;
+      if (!isKnown) words.push(Buffer.from(bytes.subarray(start, end)).toString());
+    });
+    return words;
+  }
+
   /** The id of a word as UTF-8, as it comes from the splitter; 0 where unknown words are dropped. */
   idOf(word: Uint8Array): number {
     const index = this.#known.find(word, 0, word.length);

@@ -1,0 +1,87 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { configSchema } from '../../src/config/schema.js';
+import { describeUnknown } from '../../src/commands/generate.js';
+import { draw, undrawn } from '../../src/use/generation.js';
+import { fitTokenizer } from '../data/tokenizers/fit.js';
+
+function fit(options: object) {
+  const unknown = 'unknownToken' in options ? options.unknownToken : '';
+  const { data } = configSchema.parse({
+    task: 'language-model',
+    data: { train: 'x.txt', tokenizer: options },
+  });
+  const config = data.tokenizer;
+  return {
+    config,
+    tokenizer: fitTokenizer(config, [`the cat ${String(unknown)} sat on the mat the cat sat`]),
+  };
+}
+
+const word = { kind: 'word', minCount: 1, filters: '' };
+
+describe('a prompt', () => {
+  it.each([
+    [{ kind: 'char' }, 'the cat', undefined],
+    [
+      { kind: 'char' },
+      'a zébé',
+      'The prompt has 4 characters that the model does not know ("z", "é", "b"): they are read as unknown.',
+    ],
+    [word, 'The cat', undefined],
+    [
+      word,
+      'the zebra',
+      'The prompt has 1 word that the model does not know ("zebra"): it is read as unknown.',
+    ],
+    [
+      { ...word, outOfVocabulary: null },
+      'the zebra the emu the zebra',
+      'The prompt has 3 words that the model does not know ("zebra", "emu"): they are left out.',
+    ],
+    [{ ...word, unknownToken: '<unk>' }, 'the <unk>', undefined],
+    [{ kind: 'byte' }, 'é', undefined],
+    // As the usual prompt is, which nobody has written.
+    [{ kind: 'char' }, '\n', undefined],
+  ])('of %j, %j, is told what the model does not know of it', (options, prompt, told) => {
+    expect(describeUnknown(fit(options).tokenizer, prompt)).toBe(told);
+  });
+});
+
+describe('what is drawn', () => {
+  it.each([
+    ['neither padding nor the unknown word', word, [0, 1]],
+    ['neither padding nor the unknown character', { kind: 'char' }, [0, 1]],
+    ['the unknown word where the corpus has it', { ...word, unknownToken: '<unk>' }, [0]],
+    ['all but padding where nothing is unknown', { kind: 'byte' }, [0]],
+  ])('is %s', (_, options, never) => {
+    const { config, tokenizer } = fit(options);
+    expect([...undrawn(config, tokenizer)].sort()).toEqual([...new Set(never)]);
+  });
+
+  it('is no id that is left out, however likely that is', () => {
+    const size = 6;
+    fc.assert(
+      fc.property(
+        fc.array(fc.float({ min: 0, max: 1, noNaN: true }), { minLength: size, maxLength: size }),
+        fc.uniqueArray(fc.nat(size - 1), { maxLength: size - 1 }),
+        fc.record({
+          temperature: fc.constantFrom(0, 0.5, 1, 2),
+          topK: fc.nat(size),
+          seed: fc.nat(),
+        }),
+        (probabilities, left, options) => {
+          probabilities[left[0] ?? 0] = 1;
+          const drawn = draw(
+            Float32Array.from(probabilities),
+            new Set(left),
+            { ...options, prompt: '', length: 1 },
+            0,
+          );
+          expect(left).not.toContain(drawn);
+          expect(drawn).toBeLessThan(size);
+        },
+      ),
+    );
+  });
+});
