@@ -118,10 +118,35 @@ function describeMisuse(
     if (dashed !== undefined) {
       return `Unknown option ${dashed}; a file of that name is written ./${dashed}`;
     }
-    const near = findNearest(name, optionNames);
-    return `Unknown option --${name}${near === undefined ? '' : `; did you mean --${near}?`}`;
+    return describeUnknownOption(name, optionNames);
+  }
+  if (message.startsWith('Missing required argument')) {
+    // What is missing may be there under a name that is none.
+    const wrong = findUnknownOption(argv, optionNames);
+    if (wrong !== undefined) return describeUnknownOption(wrong, optionNames);
   }
   return message.trim().replaceAll(/\s+/g, ' ');
+}
+
+function describeUnknownOption(name: string, optionNames: readonly string[]): string {
+  const near = findNearest(name, optionNames);
+  return `Unknown option --${name}${near === undefined ? '' : `; did you mean --${near}?`}`;
+}
+
+/** The first option of a command line that there is none of, by its name. */
+function findUnknownOption(
+  argv: readonly string[],
+  optionNames: readonly string[],
+): string | undefined {
+  const plain = (name: string): string => name.replaceAll('-', '').toLowerCase();
+  const known = [...optionNames, 'verbose', 'help', 'version'].map(plain);
+  const end = argv.indexOf('--');
+  return argv
+    .slice(0, end < 0 ? undefined : end)
+    .flatMap((word) => /^--([^=]+)/.exec(word)?.[1] ?? [])
+    .find(
+      (name) => !known.includes(plain(name)) && !known.includes(plain(name.slice('no-'.length))),
+    );
 }
 
 /** Prints what went wrong and gives the exit status. */

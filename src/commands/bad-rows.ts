@@ -1,5 +1,5 @@
 import type { BadRow, Example } from '../data/formats/examples.js';
-import { formatCount } from '../observe/figures.js';
+import { counted } from '../system/counted.js';
 
 /** Counts rows that cannot be used. */
 export class BadRows {
@@ -15,13 +15,9 @@ export class BadRows {
   describe(): string[] {
     if (this.#count === 0) return [];
     return [
-      `${countRows(this.#count)} without a prediction, because they cannot be used; the first is ${this.#first}`,
+      `${counted(this.#count, 'row')} without a prediction, because they cannot be used; the first is ${this.#first}`,
     ];
   }
-}
-
-export function countRows(rows: number): string {
-  return rows === 1 ? '1 row' : `${formatCount(rows)} rows`;
 }
 
 export function namePlace({ source, line }: Example | BadRow): string {

@@ -11,6 +11,7 @@ import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { wholeNumber } from './options.js';
 import { formatTable, printLines } from './table.js';
+import { counted } from '../system/counted.js';
 
 /** As in training, by default. */
 const SHARDS = 16;
@@ -122,8 +123,7 @@ function chooseCases(names: readonly string[]): BenchCase[] {
 }
 
 function describeWorkers({ workers, teams }: BenchResult): string {
-  if (workers === 1) return '1 worker';
-  return `${workers} workers${teams < workers ? ` in ${teams} ${teams === 1 ? 'team' : 'teams'}` : ''}`;
+  return `${counted(workers, 'worker')}${teams < workers ? ` in ${counted(teams, 'team')}` : ''}`;
 }
 
 function describe(result: BenchResult, peer: PeerResult | undefined): string[] {
@@ -159,7 +159,7 @@ function describeKernels(results: readonly KernelResult[]): string[] {
   const first = results[0]!;
   const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
   return [
-    `${first.case}, cut for ${first.workers} ${first.workers === 1 ? 'worker' : 'workers'}, ${first.backend}, ` +
+    `${first.case}, cut for ${counted(first.workers, 'worker')}, ${first.backend}, ` +
       `one core: peak ${first.peakGflops.toFixed(1)} GFLOP/s, memory ${first.bandwidth.toFixed(1)} GB/s`,
     ...formatTable([
       ['  kernel', 'size', 'ms', 'GFLOP/s', 'of peak', 'MB', 'GB/s', 'flop/B', 'roof', 'of roof'],

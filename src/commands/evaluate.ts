@@ -13,6 +13,7 @@ import type { TrainListener } from '../events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
 import { evaluateTerms, inTerms, refuseInTerms } from './reading-terms.js';
 import { formatTable, printLines } from './table.js';
+import { counted } from '../system/counted.js';
 
 export const evaluateCommand = (context: Context) =>
   defineCommand({
@@ -106,7 +107,7 @@ async function evaluateFiles(
   const heldOut = await prepareHeldOut(model, paths, '--data', hear);
   try {
     if (heldOut.badRows > 0) {
-      const message = `${formatCount(heldOut.badRows)} rows were left out, because they cannot be used (data.onBadRow)`;
+      const message = `${counted(heldOut.badRows, 'row was', 'rows were')} left out, because they cannot be used (data.onBadRow)`;
       observe({ type: 'notice', message });
     }
     return await model.evaluate(heldOut.store);
@@ -122,11 +123,10 @@ function describe(result: Evaluation, model: TrainedModel, on: string): string[]
     const value = name === 'f1' ? undefined : result[name];
     return value === undefined ? [] : describeMeasure(name, value);
   });
-  const what = `${taskOf(model.config.task).per}s`;
   const { best } = model;
   const chosen = best ? ` (best by validation ${measureKind(best.by ?? 'loss').label})` : '';
   const lines = [
-    `${model.checkpoint}${chosen} on ${on}: ${formatCount(targets)} ${what}`,
+    `${model.checkpoint}${chosen} on ${on}: ${counted(targets, taskOf(model.config.task).per)}`,
     figures.join('  '),
   ];
   if (precision !== undefined && recall !== undefined && f1 !== undefined) {

@@ -23,6 +23,7 @@ import { taskOf } from '../tasks/registry.js';
 import { modelOptions, runPositional } from './options.js';
 import { describeSummary, summarizeConfig } from './network-summary.js';
 import { formatTable, printLines } from './table.js';
+import { counted } from '../system/counted.js';
 
 interface Inspection {
   checkpoint: string;
@@ -112,8 +113,8 @@ function describe(inspection: Inspection) {
     ['optimizer', `sha256 ${state.files[OPTIMIZER_FILE]!.sha256}`],
     [
       'position',
-      `step ${formatCount(state.step)}: ${formatCount(position.epoch)} epochs and ` +
-        `${formatCount(position.batch)} of ${formatCount(position.stepsPerEpoch)} batches`,
+      `step ${formatCount(state.step)}: ${counted(position.epoch, 'epoch')} and ` +
+        `${formatCount(position.batch)} of ${counted(position.stepsPerEpoch, 'batch', 'batches')}`,
     ],
     ['seed', String(state.seed)],
     ['numbers', state.profile],
@@ -124,7 +125,7 @@ function describe(inspection: Inspection) {
           [
             'best',
             `${describeBest(best)} after step ${formatCount(best.step)}; ` +
-              `${formatCount(validation.withoutImprovement)} evaluations since`,
+              `${counted(validation.withoutImprovement, 'evaluation')} since`,
           ],
         ]
       : []),
@@ -182,7 +183,7 @@ function describeHistory(history: readonly RunStart[]): string[] {
   return history.flatMap((start) => {
     const { time, version, backend, profile, workers, fromStep, changes, overridden } = start;
     return [
-      `${time} from step ${formatCount(fromStep)}: ${formatCount(workers)} workers, ${backend} (${profile}), lockstep ${version}`,
+      `${time} from step ${formatCount(fromStep)}: ${counted(workers, 'worker')}, ${backend} (${profile}), lockstep ${version}`,
       ...(changes.length > 0 ? [`  changed: ${describeChanges(changes)}`] : []),
       ...(overridden.length > 0 ? [`  overridden: ${overridden.join(', ')}`] : []),
     ];
@@ -201,6 +202,6 @@ function describeParameters(parameters: Inspection['parameters']): string[] {
   ]);
   return [
     ...formatTable([['parameter', 'shape', 'type', 'size'], ...rows]),
-    `${formatCount(count)} parameters, ${formatBytes(total)}`,
+    `${counted(count, 'parameter')}, ${formatBytes(total)}`,
   ];
 }

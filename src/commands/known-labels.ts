@@ -1,6 +1,7 @@
 import { formatCount, formatShare } from '../observe/figures.js';
 import type { Answer } from './answers.js';
-import { BadRows, countRows, namePlace } from './bad-rows.js';
+import { counted } from '../system/counted.js';
+import { BadRows, namePlace } from './bad-rows.js';
 
 /** Counts answers that can be told right or wrong, and rows that cannot be used. */
 export class KnownLabels {
@@ -38,12 +39,12 @@ export class KnownLabels {
     if (this.#labelled > 0) {
       const share = formatShare(this.#right / this.#labelled);
       sentences.push(
-        `Accuracy ${share}: ${formatCount(this.#right)} of ${countRows(this.#labelled)} with a known label`,
+        `Accuracy ${share}: ${formatCount(this.#right)} of ${counted(this.#labelled, 'row')} with a known label`,
       );
     }
     if (this.#foreign > 0) {
       sentences.push(
-        `${countRows(this.#foreign)} with a label that is no class of the model; the first is ${this.#firstForeign}`,
+        `${counted(this.#foreign, 'row')} with a label that is no class of the model; the first is ${this.#firstForeign}`,
       );
     }
     return [...sentences, ...this.#bad.describe()];

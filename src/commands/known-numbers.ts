@@ -2,7 +2,8 @@ import { readNumber } from '../data/formats/numbers.js';
 import { formatNumber } from '../observe/figures.js';
 import { NumberScores } from '../tasks/number-scores.js';
 import type { Answer } from './answers.js';
-import { BadRows, countRows } from './bad-rows.js';
+import { counted } from '../system/counted.js';
+import { BadRows } from './bad-rows.js';
 
 /** Measures answers in rows that bring the number themselves. */
 export class KnownNumbers {
@@ -25,7 +26,7 @@ export class KnownNumbers {
     if (count === 0) return this.#bad.describe();
     const { rmse, mae } = this.#scores.result();
     return [
-      `RMSE ${formatNumber(rmse)}, mean absolute error ${formatNumber(mae)}: ${countRows(count)} with a known number`,
+      `RMSE ${formatNumber(rmse)}, mean absolute error ${formatNumber(mae)}: ${counted(count, 'row')} with a known number`,
       ...this.#bad.describe(),
     ];
   }

@@ -3,6 +3,7 @@ import { longestRow, networkShape } from '../compute/sizes.js';
 import { summarizeNetwork, type LayerSummary } from '../model/summary.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { formatTable } from './table.js';
+import { counted } from '../system/counted.js';
 
 /** What a row of a layer's output belongs to. */
 const PER = { row: 'row', token: 'token', distinct: 'distinct token' } as const;
@@ -39,5 +40,5 @@ export function describeSummary(layers: readonly LayerSummary[]): string[] {
   ]);
   const head = ['layer', ...(isGraph ? ['inputs'] : []), 'output', 'parameters', 'work'];
   const total = layers.reduce((sum, { parameters }) => sum + parameters, 0);
-  return [...formatTable([head, ...rows]), `${formatCount(total)} parameters`];
+  return [...formatTable([head, ...rows]), counted(total, 'parameter')];
 }

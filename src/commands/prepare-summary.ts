@@ -2,6 +2,7 @@ import type { Manifest } from '../data/store/manifest.js';
 import { formatCount, formatNumber, formatShare } from '../observe/figures.js';
 import { printableName } from '../system/printable.js';
 import { formatTable } from './table.js';
+import { counted } from '../system/counted.js';
 
 const splitNames = ['train', 'validation', 'test'] as const;
 
@@ -65,10 +66,10 @@ function describeRows({ sources, duplicateRows }: Manifest): string[] {
   if (rows > 0) {
     const share = formatShare(duplicateRows / rows);
     lines.push(
-      `Duplicates: ${formatCount(duplicateRows)} rows (${share}) have the text of another one`,
+      `Duplicates: ${counted(duplicateRows, 'row')} (${share}) ${duplicateRows === 1 ? 'has' : 'have'} the text of another one`,
     );
   }
-  if (bad > 0) lines.push(`Bad rows: ${formatCount(bad)} were left out`);
+  if (bad > 0) lines.push(`Bad rows: ${formatCount(bad)} ${bad === 1 ? 'was' : 'were'} left out`);
   return lines;
 }
 
@@ -119,7 +120,7 @@ function describeLengths(manifest: Manifest): string[] {
   ]);
   const places = longest.map(
     ({ source, row, tokens }) =>
-      `  ${formatCount(tokens)} tokens: row ${formatCount(row)} of ${manifest.sources[source]!.path}`,
+      `  ${counted(tokens, 'token')}: row ${formatCount(row)} of ${manifest.sources[source]!.path}`,
   );
   return [
     '',

@@ -5,6 +5,7 @@ import { splitTokens } from '../data/formats/tagged/tokens.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { BadRows } from './bad-rows.js';
 import type { Sentence, TrainedModel } from './library.js';
+import { counted } from '../system/counted.js';
 
 /** Sentences of an input in their order, each with its tags. */
 
@@ -44,13 +45,11 @@ export class KnownTags {
     if (this.#known > 0) {
       const share = formatShare(this.#right / this.#known);
       sentences.push(
-        `Accuracy ${share}: ${formatCount(this.#right)} of ${formatCount(this.#known)} tokens with a known tag`,
+        `Accuracy ${share}: ${formatCount(this.#right)} of ${counted(this.#known, 'token')} with a known tag`,
       );
     }
     if (this.#foreign > 0) {
-      sentences.push(
-        `${formatCount(this.#foreign)} tokens with a tag that the model does not know`,
-      );
+      sentences.push(`${counted(this.#foreign, 'token')} with a tag that the model does not know`);
     }
     return [...sentences, ...this.#bad.describe()];
   }

@@ -52,6 +52,10 @@ function chooseVariant(node: SchemaNode, value: unknown): SchemaNode {
   const variants = node.oneOf;
   if (variants === undefined) return node;
   const kind = valueAt(value, ['kind']);
+  if (kind === undefined) {
+    const named = chooseByCell(variants, valueAt(value, ['cell']));
+    if (named !== undefined) return named;
+  }
   const chosen = variants.find(({ properties }) =>
     kind === undefined
       ? properties?.['kind']?.default !== undefined
@@ -61,6 +65,15 @@ function chooseVariant(node: SchemaNode, value: unknown): SchemaNode {
   // No variant fits: all that is known is which kinds there are.
   const kinds = variants.map((variant) => variant.properties?.['kind']?.const);
   return { type: 'object', properties: { kind: { enum: kinds } } };
+}
+
+/** The variant that `cell`, another word for its kind, names, with that in the place of the kind. */
+function chooseByCell(variants: readonly SchemaNode[], cell: unknown): SchemaNode | undefined {
+  const isCell = variants.some(({ properties }) => properties?.['cell']?.enum?.includes(cell));
+  const chosen = variants.find(({ properties }) => properties?.['kind']?.const === cell);
+  if (!isCell || chosen === undefined) return undefined;
+  const { kind, ...rest } = chosen.properties!;
+  return { ...chosen, properties: { cell: kind!, ...rest } };
 }
 
 /** What a value must be, as the end of the sentence "expected …". */

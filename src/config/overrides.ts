@@ -1,6 +1,13 @@
 import { parseDocument } from 'yaml';
 import { UserError } from '../errors.js';
-import { describeValue, formatPath, type KeyPath } from './expectation.js';
+import {
+  describeValue,
+  formatPath,
+  type KeyPath,
+  listAlternatives,
+  schemaAt,
+} from './expectation.js';
+import { configJsonSchema } from './json-schema.js';
 
 /** One `--set key=value` of the command line. */
 export interface Override {
@@ -75,9 +82,23 @@ export function applyOverride(config: unknown, override: Override): unknown {
       // A computed key makes an own property even of "__proto__", which the schema then refuses.
       return { ...group, [part]: place(inner, depth + 1) };
     }
+    const schema = schemaAt(configJsonSchema(), override.path.slice(0, depth), config) ?? {};
+    const mayBeGroup = listAlternatives(schema).some(({ properties }) => properties?.[part]);
+    const advice = mayBeGroup
+      ? `: give the whole group, as ${where}={…, ${nested(override, depth)}}`
+      : '';
     throw new UserError(
-      `--set ${override.text}: expected ${where} to be a ${typeof part === 'number' ? 'list' : 'group of keys'}, got ${describeValue(container)}`,
+      `--set ${override.text}: expected ${where} to be a ${typeof part === 'number' ? 'list' : 'group of keys'}, got ${describeValue(container)}${advice}`,
     );
   };
   return place(config, 0);
+}
+
+/** What an override says below some depth of its path, as YAML: "tied: true". */
+function nested({ text, path }: Override, depth: number): string {
+  const value = text.slice(text.indexOf('=') + 1);
+  const keys = path.slice(depth).map(String);
+  return keys
+    .slice(0, -1)
+    .reduceRight((inner, key) => `${key}: {${inner}}`, `${keys.at(-1)!}: ${value}`);
 }

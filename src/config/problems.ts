@@ -5,17 +5,17 @@ import {
   formatPath,
   joinWords,
   type KeyPath,
-  listAlternatives,
   schemaAt,
   valueAt,
 } from './expectation.js';
 import { checkFeatures } from './feature-problems.js';
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
+import { describeUnknownKey } from './unknown-keys.js';
 import { findNearest } from './nearest.js';
 import type { Problem } from './problem.js';
 import { stackFeature } from '../data/features/features.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
-import { taskOf } from '../tasks/registry.js';
+import { TASKS, taskOf } from '../tasks/registry.js';
 import type { Config } from './schema.js';
 import { describeStack, StackProblem } from '../model/stack.js';
 
@@ -52,16 +52,31 @@ function depthOf(issues: readonly z.core.$ZodIssue[]): number {
 
 function describeWrongValue(issue: z.core.$ZodIssue, path: KeyPath, value: unknown): string {
   const actual = valueAt(value, path);
+  const schema = narrowToTask(schemaAt(configJsonSchema(), path, value) ?? {}, path, value);
   // Checks that JSON Schema cannot hold in words say themselves what they expect.
   const expected =
     issue.code === 'custom' || (issue.code === 'invalid_format' && issue.format === 'regex')
       ? issue.message
-      : `expected ${describeSchema(schemaAt(configJsonSchema(), path, value) ?? {})}`;
+      : `expected ${describeSchema(schema)}`;
   if (actual === undefined) return `missing; ${expected}`;
-  const near = findMeant(actual, schemaAt(configJsonSchema(), path, value)?.enum);
+  const near = findMeant(actual, schema.enum);
   if (near !== undefined)
     return `${expected}, got ${describeValue(actual)}; did you mean ${JSON.stringify(near)}?`;
-  return `${expected}, got ${describeValue(actual)}${explainQuotes(issue, actual, path, value)}`;
+  return `${expected}, got ${describeValue(actual)}${explainQuotes(issue, actual, path, schema)}`;
+}
+
+/** Of words that not every task takes, those that the config's own does, where it has one. */
+function narrowToTask(schema: SchemaNode, path: KeyPath, config: unknown): SchemaNode {
+  const kind = TASKS.find((each) => each === valueAt(config, ['task']));
+  if (kind === undefined || schema.enum === undefined) return schema;
+  const task = taskOf(kind);
+  const taken: Record<string, readonly unknown[]> = {
+    'data.format': task.formats,
+    'train.loss.kind': task.losses,
+    'train.bestBy': ['loss', ...task.measures()],
+  };
+  const words = taken[formatPath(path)];
+  return words === undefined ? schema : { ...schema, enum: [...words] };
 }
 
 /** The one of some words that a misspelt one most likely is. */
@@ -78,44 +93,15 @@ function explainQuotes(
   issue: z.core.$ZodIssue,
   actual: unknown,
   path: KeyPath,
-  value: unknown,
+  { type }: SchemaNode,
 ): string {
   const isNumber = typeof actual === 'string' && /^\s*[-+.\d][-+.\deE]*\s*$/.test(actual);
-  const { type } = schemaAt(configJsonSchema(), path, value) ?? {};
   if (isNumber && (type === 'integer' || type === 'number'))
     return ', which quotation marks make text';
   const isList = typeof path.at(-1) === 'number' && issue.code !== 'custom';
   // A dash alone begins a list.
   if (actual === null && isList && path[0] === 'data') return '; standard input is written "-"';
   return '';
-}
-
-function describeUnknownKey(group: KeyPath, key: string, value: unknown): string {
-  const schema = schemaAt(configJsonSchema(), group, value) ?? {};
-  const siblings = listAlternatives(schema).flatMap(({ properties = {} }) =>
-    Object.keys(properties),
-  );
-  const near = findNearest(key, siblings);
-  if (near !== undefined) return `unknown key; did you mean ${formatPath([...group, near])}?`;
-  const elsewhere = listKeys(configJsonSchema()).find(
-    (path) => path.at(-1) === key && formatPath(path) !== formatPath([...group, key]),
-  );
-  if (elsewhere !== undefined) return `unknown key; did you mean ${formatPath(elsewhere)}?`;
-  return `unknown key; expected one of ${siblings.join(', ')}`;
-}
-
-/** Every key of the schema, outer ones before inner ones. */
-function listKeys(node: SchemaNode, path: string[] = [], seen = new Set<object>()): string[][] {
-  // What may lie within itself is listed once.
-  if (seen.has(node)) return [];
-  const within = new Set([...seen, node]);
-  const variants = [node, ...(node.oneOf ?? [])];
-  return variants.flatMap(({ properties = {} }) =>
-    Object.entries(properties).flatMap(([key, child]) => [
-      [...path, key],
-      ...listKeys(child, [...path, key], within),
-    ]),
-  );
 }
 
 /** Values that are fine alone and impossible together. */
@@ -134,6 +120,14 @@ export function checkTogether(config: Config): Problem[] {
   }
   problems.push(...checkFeatures(config), ...checkLoss(config), ...checkBest(config));
   const { optimizer } = train;
+  const { schedule, learningRate } = optimizer;
+  // The rate is a float32.
+  if ('minimum' in schedule && Math.fround(schedule.minimum) > learningRate) {
+    problems.push({
+      path: ['train', 'optimizer', 'schedule', 'minimum'],
+      message: `expected at most train.optimizer.learningRate, ${Number(learningRate.toPrecision(7))}, from which the rate falls, got ${schedule.minimum}`,
+    });
+  }
   if (optimizer.kind === 'sgd' && optimizer.nesterov && optimizer.momentum === 0) {
     problems.push({
       path: ['train', 'optimizer', 'nesterov'],

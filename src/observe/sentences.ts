@@ -13,21 +13,22 @@ import { THREAD_BYTES } from '../compute/sizes.js';
 import { formatBytes, formatCount, formatDuration, formatNumber, formatShare } from './figures.js';
 import type { Figures } from './pace.js';
 import type { PreparePace } from './prepare-pace.js';
+import { counted } from '../system/counted.js';
 
 /** Events as lines for the terminal. */
 
 export function describeStart(event: StartEvent): string[] {
   const { backend, classes } = event;
-  const output = classes.length > 0 ? `${formatCount(classes.length)} classes, ` : '';
+  const output = classes.length > 0 ? `${counted(classes.length, 'class', 'classes')}, ` : '';
   const resumed =
     event.fromStep === 0 ? '' : `, continued after step ${formatCount(event.fromStep)}`;
   return [
-    `Run ${event.runDir}: ${event.task}, ${formatCount(event.parameters)} parameters, ${output}vocabulary of ${formatCount(event.vocabulary)}`,
-    `Data: ${formatCount(event.trainRows)} rows with ${formatCount(event.trainTokens)} tokens to train on, ${formatCount(event.validationRows)} rows to validate on`,
+    `Run ${event.runDir}: ${event.task}, ${counted(event.parameters, 'parameter')}, ${output}vocabulary of ${formatCount(event.vocabulary)}`,
+    `Data: ${counted(event.trainRows, 'row')} with ${counted(event.trainTokens, 'token')} to train on, ${counted(event.validationRows, 'row')} to validate on`,
     ...(classes.length === 0 ? [] : [describeClasses(event)]),
     ...(event.targetScale ? [describeScale(event.targetScale)] : []),
-    `Computing with ${formatCount(event.workers)} workers on the ${backend.name} backend (${backend.reason}), ${formatBytes(event.heapBytes)} of shared memory and about ${formatBytes(event.workers * THREAD_BYTES)} for the threads`,
-    `${formatCount(event.totalSteps)} steps, ${formatCount(event.stepsPerEpoch)} an epoch${resumed}`,
+    `Computing with ${counted(event.workers, 'worker')} on the ${backend.name} backend (${backend.reason}), ${formatBytes(event.heapBytes)} of shared memory and about ${formatBytes(event.workers * THREAD_BYTES)} for the threads`,
+    `${counted(event.totalSteps, 'step')}, ${formatCount(event.stepsPerEpoch)} an epoch${resumed}`,
   ];
 }
 
@@ -79,7 +80,7 @@ export function describeBest(best: BestEvaluation): string {
 }
 
 export function describePrepare(event: PrepareEvent, pace?: PreparePace): string {
-  const counts = `${formatCount(event.rows)} rows, ${formatCount(event.tokens)} tokens`;
+  const counts = `${counted(event.rows, 'row')}, ${counted(event.tokens, 'token')}`;
   switch (event.phase) {
     case 'reused':
       return `The prepared data in ${event.storeDir} still fits: ${counts}`;
@@ -104,7 +105,7 @@ function describeRead(
   const share = bytesTotal > 0 ? ` (${formatShare(bytesDone / bytesTotal)})` : '';
   return [
     `${formatBytes(bytesDone)}${share}`,
-    ...(rows > 0 ? [`${formatCount(rows)} rows`] : []),
+    ...(rows > 0 ? [counted(rows, 'row')] : []),
     ...(pace === undefined
       ? []
       : [

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { plateauOptions, rateAfterFalls, watchPlateau } from './plateau.js';
 import { defineSchedule, type Moment, type ScheduleKind } from './schedule.js';
+import { counted } from '../system/counted.js';
 
 const constant = defineSchedule({
   kind: 'constant',
@@ -151,7 +152,7 @@ export function learningRateAt(
 export function describeWarmup(warmupSteps: number, steps: number): string | undefined {
   if (warmupSteps < steps || steps === 0 || warmupSteps === 0) return undefined;
   return (
-    `train.optimizer.schedule.warmupSteps: the learning rate rises for ${warmupSteps} steps, and the run ends after ${steps}: ` +
+    `train.optimizer.schedule.warmupSteps: the learning rate rises for ${counted(warmupSteps, 'step')}, and the run ends after ${steps}: ` +
     'the schedule that was to follow never begins.'
   );
 }

@@ -15,6 +15,7 @@ import { signConfig } from '../run/signed-config.js';
 import { StepLoop } from './step-loop.js';
 import type { Updates } from './updates.js';
 import type { Validation } from './validation.js';
+import { counted } from '../system/counted.js';
 
 /** A run that is set up. */
 export interface PreparedRun {
@@ -80,7 +81,7 @@ export async function runSteps(
   }
   await writer.writeLast(slotOf(step), describeProgress(run, step));
   const early = step < totalSteps && validation.isHopeless;
-  const noHope = `No ${describeBetter(config.train.bestBy)} in ${validation.state.withoutImprovement} evaluations: training ends here.`;
+  const noHope = `No ${describeBetter(config.train.bestBy)} in ${counted(validation.state.withoutImprovement, 'evaluation')}: training ends here.`;
   const message = hasEnded ?? (early ? noHope : undefined);
   if (message !== undefined) listener({ type: 'notice', message });
   return { step, reason: early || step >= totalSteps ? 'finished' : 'stopped' };
@@ -101,7 +102,7 @@ function describeEnd({
   if (!validation.isHopeless) return undefined;
   const { withoutImprovement } = validation.state;
   return (
-    `Early stopping has ended the run after step ${fromStep}, with no ${describeBetter(train.bestBy)} in ${withoutImprovement} evaluations: ` +
+    `Early stopping has ended the run after step ${fromStep}, with no ${describeBetter(train.bestBy)} in ${counted(withoutImprovement, 'evaluation')}: ` +
     `to go on, raise train.earlyStopping.patience above ${withoutImprovement}, or set train.earlyStopping to null.`
   );
 }

@@ -1,6 +1,7 @@
 import { describeValue } from '../config/expectation.js';
 import { tokenEnd } from '../data/formats/tagged/tokens.js';
 import { UserError } from '../errors.js';
+import { counted } from '../system/counted.js';
 
 /** What taggers are given: callers in JavaScript have no compiler to tell them what they got wrong. */
 
@@ -34,7 +35,7 @@ export function copySentences(
     const odd = beside.find((texts) => texts.length !== own.length);
     if (odd !== undefined) {
       throw new UserError(
-        `${place} ${expected}, one for each token, got ${odd.length} texts for ${own.length} tokens`,
+        `${place} ${expected}, one for each token, got ${counted(odd.length, 'text')} for ${counted(own.length, 'token')}`,
       );
     }
     return { tokens: own, columns: beside };

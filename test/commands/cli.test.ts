@@ -15,6 +15,18 @@ describe('a command line that cannot be understood is refused in one sentence', 
       'Unknown option --confg; did you mean --config?; see lockstep train --help\n',
     ],
     [
+      ['train', '--confg', 'x.yaml'],
+      'Unknown option --confg; did you mean --config?; see lockstep train --help\n',
+    ],
+    [
+      ['prepare', '--verbose', '--help-me=x'],
+      'Unknown option --help-me; see lockstep prepare --help\n',
+    ],
+    [
+      ['train', '--runDir', 'x', '--no-resume'],
+      'Missing required argument: config; see lockstep train --help\n',
+    ],
+    [
       ['train', '--config', 'x.yaml', '--metric-port', '3'],
       'Unknown option --metric-port; did you mean --metrics-port?; see lockstep train --help\n',
     ],

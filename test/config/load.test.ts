@@ -78,6 +78,31 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:3:18: train.loss.classWeights: expected null beside kind: squared, whose targets are numbers',
     ],
     [
+      'a key of another corner, in a layer that has none of the name',
+      `${minimal}model: { layers: [{ kind: convolution, width: 3, channels: 8, filters: 8 }] }\n`,
+      'configs/x.yaml:4:63: model.layers.0.filters: unknown key; expected one of kind, width, channels, padding, activation',
+    ],
+    [
+      'a key that a cell has not, by the word cell',
+      `${minimal}model: { layers: [{ cell: gru, hiddenSize: 3, peepholes: true }] }\n`,
+      'configs/x.yaml:4:47: model.layers.0.peepholes: unknown key; expected one of cell, hiddenSize, direction, merge, ',
+    ],
+    [
+      'a loss that there is not, of those that the task takes',
+      'task: regress\ndata: { train: a.csv }\ntrain: { loss: { kind: hinge } }\n',
+      'configs/x.yaml:3:18: train.loss.kind: expected "squared" or "absolute", got "hinge"',
+    ],
+    [
+      'a format that there is not, of those that the task takes',
+      'task: tag\ndata: { train: a.x, format: xml }\n',
+      'configs/x.yaml:2:21: data.format: expected "conll" or "jsonl", got "xml"',
+    ],
+    [
+      'a rate that falls upwards',
+      `${minimal}train: { optimizer: { learningRate: 0.01, schedule: { kind: plateau, minimum: 0.02 } } }\n`,
+      'configs/x.yaml:4:70: train.optimizer.schedule.minimum: expected at most train.optimizer.learningRate, 0.01, from which the rate falls, got 0.02',
+    ],
+    [
       'the best by what a task does not measure',
       `${minimal}train: { bestBy: f1 }\n`,
       'configs/x.yaml:4:10: train.bestBy: expected "loss" or "accuracy" for a classifier, got "f1"',
@@ -335,6 +360,13 @@ describe('--set', () => {
     const text = `${minimal}model: { layers: [{ hiddenSize: 4 }] }\n`;
     expect(refusalOf(text, [override])).toContain(sentence);
   });
+});
+
+test('--set of a key below a value that stands for a group is refused with the whole group', () => {
+  const text = `${minimal}model: { embedding: 8 }\n`;
+  expect(refusalOf(text, ['model.embedding.tied=true'])).toBe(
+    '--set model.embedding.tied=true: expected model.embedding to be a group of keys, got 8: give the whole group, as model.embedding={…, tied: true}',
+  );
 });
 
 describe('the resolved config', () => {

@@ -2,6 +2,7 @@ import { UserError } from '../../errors.js';
 import { BatchRows, type RowBatchOptions } from './batch-rows.js';
 import { BatchStreams, type StreamBatchOptions } from './batch-streams.js';
 import type { TokenStore } from '../store/token-store.js';
+import { counted } from '../../system/counted.js';
 
 /**
  * Where `read` lays a batch. The caller owns the arrays (views on memory that threads share) and
@@ -77,7 +78,7 @@ export function streamBatches(store: TokenStore, options: StreamBatchOptions): B
   const streams = new BatchStreams(store.tokens, options);
   if (streams.streamLength < 1) {
     throw new UserError(
-      `The corpus has ${streams.tokensPerEpoch} tokens, too few for train.batchSize ${batchSize}: ` +
+      `The corpus has ${counted(streams.tokensPerEpoch, 'token')}, too few for train.batchSize ${batchSize}: ` +
         `expected at least ${batchSize + 1}.`,
     );
   }

@@ -2,6 +2,7 @@ import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { Manifest } from '../store/manifest.js';
 import { listNames } from '../input/names.js';
+import { counted } from '../../system/counted.js';
 
 /** What is odd about a corpus that has been prepared: nothing is wrong for certain, but likely so. */
 
@@ -33,7 +34,7 @@ export function refuseEmptyTexts(
   const [rows, empty] = [splits.train.rows, statistics.train.emptyRows];
   if (rows === 0 || empty / rows <= maxEmptyShare) return;
   throw new UserError(
-    `data.train: ${empty} of ${rows} texts (${percent(empty / rows)}) have no token: expected at most ` +
+    `data.train: ${empty} of ${counted(rows, 'text')} (${percent(empty / rows)}) ${empty === 1 ? 'has' : 'have'} no token: expected at most ` +
       `${percent(maxEmptyShare)} (data.maxEmptyShare); is ${JSON.stringify(text)} the column that data.text should name?`,
   );
 }
@@ -61,7 +62,7 @@ function* describeAlikeClasses(classes: readonly string[]): Generator<string> {
     );
   }
   if (alike.length > groupsNamed) {
-    yield `${alike.length - groupsNamed} more groups of classes differ in no more than that.`;
+    yield `${counted(alike.length - groupsNamed, 'more group of classes differs', 'more groups of classes differ')} in no more than that.`;
   }
 }
 
@@ -85,8 +86,8 @@ function* describeSharedRows({ splits, sharedRows }: Told): Generator<string> {
     const rows = splits[split]?.rows ?? 0;
     if (shared === 0 || rows === 0) continue;
     yield (
-      `${shared} of ${rows} rows of data.${split} (${percent(shared / rows)}) ` +
-      'have the text of a training row: figures measured on them promise too much.'
+      `${shared} of ${counted(rows, 'row')} of data.${split} (${percent(shared / rows)}) ` +
+      `${shared === 1 ? 'has' : 'have'} the text of a training row: figures measured on ${shared === 1 ? 'it' : 'them'} promise too much.`
     );
   }
 }

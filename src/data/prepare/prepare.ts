@@ -18,6 +18,7 @@ import { lockEnding, openWorkplace, type Workplace } from './workplace.js';
 import { PrepareProgress } from './progress.js';
 import { missingAsUndefined, syncDirectory, writeSealed } from '../store/sealed-json.js';
 import { sameStamp } from '../input/sources.js';
+import { counted } from '../../system/counted.js';
 
 /** In `data.storeDir`, where what has been cut is kept for the next time. */
 const cacheName = 'pieces';
@@ -72,9 +73,8 @@ function* describeLosses(
   yield* describeOddities(corpus.manifest);
   const left = corpus.manifest.sources.reduce((rows, { badRows }) => rows + badRows, 0);
   if (left === 0 || phase === 'reused') return;
-  const rows = left === 1 ? '1 row was' : `${left} rows were`;
   const where = onBadRow === 'quarantine' ? `, see ${join(corpus.storeDir, quarantineName)}` : '';
-  yield `${rows} left out, because they cannot be used${where}.`;
+  yield `${counted(left, 'row was', 'rows were')} left out, because they cannot be used${where}.`;
 }
 
 /** What is found of a corpus's store: itself, or why it cannot be used. */

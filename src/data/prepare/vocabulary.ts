@@ -14,6 +14,7 @@ import type { BuildJob } from './work/job.js';
 import { byPlace, type MergedWord, type MergeInput, rankingOf } from './work/merge.js';
 import { buckets, wordsOf } from './pieces/piece.js';
 import { inOrder, type PreparePool } from './pool.js';
+import { counted } from '../../system/counted.js';
 
 /** The coordinator's side of the second stage: what is learned from the training split. */
 
@@ -105,7 +106,7 @@ function requireTraining({ pieces }: BuildJob, targets: number): void {
   if (rows === 0) throw new UserError('data.train has no rows: the corpus is empty.');
   if (targets === 0) {
     throw new UserError(
-      `data.train has ${rows} rows, and data.validation and data.test take all of them: expected more rows or smaller fractions.`,
+      `data.train has ${counted(rows, 'row')}, and data.validation and data.test take all of ${rows === 1 ? 'it' : 'them'}: expected more rows or smaller fractions.`,
     );
   }
 }

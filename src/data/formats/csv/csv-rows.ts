@@ -10,6 +10,7 @@ import { type BytesObserver, readMarkedText } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
 import type { Decoding } from '../../input/utf8.js';
 import type { Extent } from '../../input/extent.js';
+import { counted } from '../../../system/counted.js';
 
 /** Where the columns stand in every row. */
 interface Columns {
@@ -97,7 +98,7 @@ function placeColumns(
       if (column >= 1 && column <= names.length) return column - 1;
       const advice = adviseDelimiter(names);
       throw new UserError(
-        `${source.path} has ${names.length} columns: expected a number from 1 to ${names.length} as ${key}, got ${column}` +
+        `${source.path} has ${counted(names.length, 'column')}: expected ${names.length === 1 ? '1' : `a number from 1 to ${names.length}`} as ${key}, got ${column}` +
           `${advice === undefined ? '' : `; ${advice}`}.`,
       );
     }

@@ -5,6 +5,7 @@ import { isBlank, type Line, splitLines } from '../lines.js';
 import type { ParsedBatch, ParsedRow, RowOptions } from '../rows.js';
 import type { Source } from '../../input/sources.js';
 import { joinTokens, tokenEnd } from './tokens.js';
+import { counted } from '../../../system/counted.js';
 
 /** The fields' usual names, where a config says nothing of them: see data-schema.ts. */
 const usual = { text: 'tokens', label: 'tags' };
@@ -50,7 +51,7 @@ function readTokens(
     const texts = readList(value, raw, String(column), 'model.features', 'texts');
     if (typeof texts === 'string') return texts;
     if (texts.length !== tokens.length) {
-      return `expected a text for each of ${tokens.length} tokens in the field ${JSON.stringify(column)}, found ${texts.length}.`;
+      return `expected a text for each of ${counted(tokens.length, 'token')} in the field ${JSON.stringify(column)}, found ${texts.length}.`;
     }
     beside.push(joinTokens(texts));
   }
@@ -61,7 +62,7 @@ function readTokens(
   const tags = readList(value, raw, field, 'data.label', 'tags');
   if (typeof tags === 'string') return tags;
   if (tags.length !== tokens.length) {
-    return `expected a tag for each of ${tokens.length} tokens, found ${tags.length} tags.`;
+    return `expected a tag for each of ${counted(tokens.length, 'token')}, found ${counted(tags.length, 'tag')}.`;
   }
   return { ...row, label: joinTokens(tags) };
 }

@@ -91,7 +91,7 @@ describe('JSON Lines of tokens', () => {
       'there is no field "pos"; the object has "tokens", "tags": set model.features to the one that is meant.',
     );
     await expect(read1('{"tokens":["a"],"tags":["O"],"pos":["X","Y"]}')).rejects.toThrow(
-      'expected a text for each of 1 tokens in the field "pos", found 2.',
+      'expected a text for each of 1 token in the field "pos", found 2.',
     );
     await expect(read1('{"tokens":["a"],"tags":["O"],"pos":[" "]}')).rejects.toThrow(
       'expected texts of characters in the field "pos", found none at place 1.',
@@ -100,7 +100,7 @@ describe('JSON Lines of tokens', () => {
   });
 
   test.each([
-    ['{"tokens":["a","b"],"tags":["O"]}', 'expected a tag for each of 2 tokens, found 1 tags.'],
+    ['{"tokens":["a","b"],"tags":["O"]}', 'expected a tag for each of 2 tokens, found 1 tag.'],
     ['{"tokens":["a"]}', 'there is no field "tags"'],
     [
       '{"tokens":"a","tags":["O"]}',
