@@ -7,7 +7,7 @@
  */
 import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 
@@ -22,11 +22,25 @@ const values = readOptions({
 const length = wholeNumber('length', 2);
 const seed = wholeNumber('seed', 0);
 const splits = { train: wholeNumber('rows', 1), validation: wholeNumber('validation', 1) };
-await mkdir(values.out, { recursive: true });
+await makeFolder(values.out).catch((error) =>
+  refuse(`--out: ${values.out} cannot be made (${error.code})`),
+);
 for (const [split, rows] of Object.entries(splits)) {
   const file = join(values.out, `${split}.csv`);
   await writeRows(file, rows, createDice(`${seed} ${split}`));
   console.log(`${file}: ${rows} rows of ${length} numbers`);
+}
+
+/** Node's own recursive mkdir tries for ever where a folder takes no other (/proc). */
+async function makeFolder(folder) {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (error.code === 'EEXIST') return;
+    if (error.code !== 'ENOENT' || dirname(folder) === folder) throw error;
+    await makeFolder(dirname(folder));
+    await mkdir(folder);
+  }
 }
 
 function readOptions(options) {

@@ -86,6 +86,7 @@ async function evaluateSplit(
     if (store === undefined) {
       throw new UserError(`The run has no ${split} split; name files to measure on with --data`);
     }
+    tellTruncated(model, corpus.manifest.statistics[split]?.truncatedRows ?? 0, observe);
     return await model.evaluate(store);
   } finally {
     await corpus.close();
@@ -110,10 +111,25 @@ async function evaluateFiles(
       const message = `${counted(heldOut.badRows, 'row was', 'rows were')} left out, because they cannot be used (data.onBadRow)`;
       observe({ type: 'notice', message });
     }
+    tellTruncated(model, heldOut.truncatedRows, observe);
     return await model.evaluate(heldOut.store);
   } finally {
     await heldOut.close();
   }
+}
+
+/** Tags of a long sentence are predicted in parts, and measured in the part that training would have seen. */
+function tellTruncated(
+  { config: { task, data } }: TrainedModel,
+  rows: number,
+  observe: TrainListener,
+): void {
+  if (rows === 0 || taskOf(task).gives !== 'tokens') return;
+  const end = data.truncate === 'pre' ? 'last' : 'first';
+  const message =
+    `${counted(rows, 'row is', 'rows are')} longer than data.maxLength: only the ${end} ${data.maxLength} tokens ` +
+    `of ${rows === 1 ? 'it' : 'each'} are measured, as in training; predict answers all of them`;
+  observe({ type: 'notice', message });
 }
 
 function describe(result: Evaluation, model: TrainedModel, on: string): string[] {

@@ -59,7 +59,8 @@ export const predictCommand = (context: Context) =>
       overwrite: {
         type: 'boolean',
         default: false,
-        describe: 'Lets --out replace a file that predict did not write',
+        describe:
+          'Lets --out replace any file; without it, only a table or objects of classes by predict',
       },
       to: {
         choices: ['csv', 'jsonl', 'conll'] as const,

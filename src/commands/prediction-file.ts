@@ -84,7 +84,7 @@ async function openBeside(
   const check = async (): Promise<void> => {
     if (overwrite || (await isReplaceable(path))) return;
     throw new UserError(
-      `--out: ${path} is there, and predict did not write it: name another file, or add --overwrite`,
+      `--out: ${path} is there, and nothing shows that predict wrote it: name another file, or add --overwrite`,
     );
   };
   await check();
@@ -139,7 +139,7 @@ async function statIfAny(path: string): Promise<Stats | undefined> {
 
 const longestHeader = 1 << 16;
 
-/** Whether a file holds nothing, or what `predict` wrote, or is not there. */
+/** Whether a file holds nothing, or what only `predict` writes, or is not there: tags and numbers look like anybody's. */
 async function isReplaceable(path: string): Promise<boolean> {
   const file = await open(path).catch(missingAsUndefined);
   if (file === undefined) return true;

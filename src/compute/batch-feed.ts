@@ -66,6 +66,16 @@ export class BatchFeed {
     this.#next = { step, ready };
   }
 
+  /**
+   * Reads the batch of `step`, to be taken next.
+   *
+   * @throws what keeps it from being read
+   */
+  async fetch(step: number): Promise<void> {
+    this.prefetch(step);
+    await this.#next!.ready;
+  }
+
   async #load(step: number): Promise<boolean> {
     await this.source.read(step, this.#batch);
     this.engine.load(this.slotOf(step), this.#batch);

@@ -13,6 +13,8 @@ import {
   type ConfigChange,
 } from './config-changes.js';
 import { explainDisk } from '../system/disk.js';
+import { taskOf } from '../tasks/registry.js';
+import type { Task } from '../tasks/task.js';
 import { CONFIG_FILE, HISTORY_FILE, OWN_FILES, type RunDirectory } from './run-directory.js';
 import { STATE_FILE, verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
 import { restoreConfig } from './signed-config.js';
@@ -125,7 +127,7 @@ export async function admitResume(
     throw new UserError(
       `${name} holds a run of another config (${describeChanges(weighty)}): ` +
         (found
-          ? `use that config or another --run-dir${adviseOverride(weighty)}`
+          ? `use that config or another --run-dir${adviseOverride(weighty, config)}`
           : 'it has no checkpoint yet, so that leaving out --resume starts it afresh'),
     );
   }
@@ -149,11 +151,21 @@ function shapesOf(config: NamedConfig): (readonly number[])[] {
   return parameters.map(({ shape }) => shape);
 }
 
+/** What a corpus decides that weights mean something by: if it stays the same they do, if it is another one they do not. */
+export const MEANT_BY = {
+  class: { same: 'vocabulary and classes stay', other: 'vocabulary or other classes' },
+  number: {
+    same: 'vocabulary, and mean and deviation of the numbers, stay',
+    other: 'vocabulary or numbers of another mean and deviation',
+  },
+  'next token': { same: 'the vocabulary stays', other: 'vocabulary' },
+} as const satisfies Record<Task['target'], { same: string; other: string }>;
+
 /** Weights mean nothing for other words: then --override would only lead to the next refusal. */
-function adviseOverride(weighty: readonly ConfigChange[]): string {
+function adviseOverride(weighty: readonly ConfigChange[], { task }: NamedConfig): string {
   const changes = (prefix: string): boolean => weighty.some(({ key }) => isBelow(key, [prefix]));
   if (changes('data.tokenizer')) return '';
-  const condition = changes('data') ? ', if vocabulary and classes stay the same' : '';
+  const condition = changes('data') ? `, if ${MEANT_BY[taskOf(task).target].same} the same` : '';
   return `, or add --override to go on with the changed one${condition}`;
 }
 

@@ -48,14 +48,22 @@ export function compareConfigs(
   const { endsWithRun } = scheduleKind(now.train.optimizer.schedule.kind);
   const harmless = harmlessKeys(now);
   const free = endsWithRun ? harmless : [...harmless, 'train.epochs'];
-  const [former, latter] = [flatten(before), flatten(now)];
-  const changes = [...new Set([...former.keys(), ...latter.keys()])].flatMap((key) => [
-    ...findChanges(key, former.get(key), latter.get(key)),
-  ]);
+  const changes = [...compareGroups([], before, now)];
   return {
     harmless: changes.filter(({ key }) => isBelow(key, free)),
     weighty: changes.filter(({ key }) => !isBelow(key, free)),
   };
+}
+
+/** What is different in groups of keys and those below; a group that is not there before or after is one change. */
+function* compareGroups(path: KeyPath, from: unknown, to: unknown): Generator<ConfigChange> {
+  if (!isGroup(from) || !isGroup(to)) {
+    yield* findChanges(formatPath(path), from, to);
+    return;
+  }
+  for (const key of new Set([...Object.keys(from), ...Object.keys(to)])) {
+    yield* compareGroups([...path, key], from[key], to[key]);
+  }
 }
 
 /** What is different below a key: of lists of groups, such as layers, the options in each group that has kept its kind. */

@@ -18,6 +18,7 @@ import {
   admitNew,
   admitResume,
   expectRun,
+  MEANT_BY,
   type FoundCheckpoint,
   type Resumption,
 } from '../run/admission.js';
@@ -25,6 +26,7 @@ import { loadModel, loadOptimizer, Snapshot } from '../checkpoint/checkpoint.js'
 import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { CheckpointWriter } from '../run/checkpoint-writer.js';
 import type { RunFileSystem } from '../system/disk.js';
+import { BatchFeed } from '../compute/batch-feed.js';
 import { allocateEngine, Engine, plannedBytes } from '../compute/engine.js';
 import { classWeightsOf } from './class-weights.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
@@ -152,9 +154,13 @@ class TrainingRun {
     const everySteps = everyEpoch(evaluateEverySteps);
     const evaluations =
       state && resumeValidation(state.validation, state.step, { everySteps, totalSteps });
+    const fromStep = state?.step ?? 0;
+    const feed = new BatchFeed(engine, source, SLOT.training);
+    // A store whose first batch cannot be read is met now.
+    if (fromStep < totalSteps) await feed.fetch(updates.batchesOf(fromStep).first);
     // Nothing is left that could be refused: from here on the directory is written.
     await this.#begin(setting, vocabulary, resumed, evaluations?.best);
-    this.#announce(setting, totalSteps, state?.step ?? 0);
+    this.#announce(setting, totalSteps, fromStep);
     const warmup = describeWarmup(config.train.optimizer.schedule.warmupSteps, totalSteps);
     if (warmup !== undefined) this.#notice(warmup);
     this.#writer = new CheckpointWriter(
@@ -186,9 +192,10 @@ class TrainingRun {
       ...(classWeights && { classWeights }),
       engine,
       source,
+      feed,
       updates,
       profile: choice.profile,
-      fromStep: state?.step ?? 0,
+      fromStep,
       totalSteps,
       checkpointEvery: everyEpoch(checkpoint.everySteps),
       validation,
@@ -234,9 +241,7 @@ class TrainingRun {
   /** Takes the corpus of a resumed run if it is still the same, or the user overrides that it is not. */
   #acceptCorpus(corpus: Corpus, vocabularyDigest: string, { found, overridden }: Resumption): void {
     if (found && found.state.corpus !== corpus.fingerprint) {
-      const other = corpus.targetScale
-        ? 'vocabulary or numbers of another mean and deviation'
-        : 'vocabulary or other classes';
+      const { other } = MEANT_BY[taskOf(this.config.task).target];
       const isSameVocabulary = found.state.vocabulary === vocabularyDigest;
       if (!this.options.override) {
         throw new UserError(

@@ -2,9 +2,8 @@ import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
-import { SLOT } from '../model/sizes.js';
 import { BadSteps } from './bad-steps.js';
-import { BatchFeed } from '../compute/batch-feed.js';
+import type { BatchFeed } from '../compute/batch-feed.js';
 import type { CheckpointWriter } from '../run/checkpoint-writer.js';
 import type { Engine } from '../compute/engine.js';
 import type { TrainListener } from '../events.js';
@@ -27,6 +26,8 @@ export interface PreparedRun {
   classWeights?: readonly number[];
   engine: Engine;
   source: BatchSource;
+  /** Batches of training. */
+  feed: BatchFeed;
   updates: Updates;
   profile: string;
   /** Updates done already, and in the whole run. */
@@ -49,10 +50,9 @@ export interface PreparedRun {
 export async function runSteps(
   run: PreparedRun,
 ): Promise<{ step: number; reason: 'finished' | 'stopped' }> {
-  const { config, corpus, engine, source, updates, totalSteps, validation, writer } = run;
+  const { config, corpus, engine, feed, updates, totalSteps, validation, writer } = run;
   const { listener } = run;
   const loop = new StepLoop(engine, config.train, listener);
-  const feed = new BatchFeed(engine, source, SLOT.training);
   const badSteps = new BadSteps(engine, corpus, config, listener);
   const slotOf = (step: number): number => feed.slotOf(updates.batchesOf(step).first);
   let step = run.fromStep;

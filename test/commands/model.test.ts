@@ -26,12 +26,13 @@ const languageModel = { openModel: () => Promise.resolve(stubLanguageModel()) };
 
 describe('evaluate', () => {
   /** A classifier whose files have these rows of each class, and those that it takes for them. */
-  function measuring(confusion: number[][], badRows = 0) {
+  function measuring(confusion: number[][], badRows = 0, more: object = {}) {
     let closed = 0;
     const library: Partial<Library> = {
       openModel: () =>
         Promise.resolve({
           ...stubClassifier(),
+          ...more,
           evaluate: (store: unknown) => {
             expect(store).toBe('the files');
             return Promise.resolve({ loss: 0.5, accuracy: 0.75, targets: 4, confusion });
@@ -40,7 +41,8 @@ describe('evaluate', () => {
       prepareHeldOut: (model, paths, named) => {
         expect([model.classes, paths, named]).toEqual([['ham', 'spam'], ['a.csv'], '--data']);
         const close = () => Promise.resolve(void (closed += 1));
-        return Promise.resolve({ store: 'the files' as unknown as TokenStore, badRows, close });
+        const store = 'the files' as unknown as TokenStore;
+        return Promise.resolve({ store, badRows, truncatedRows: 2, close });
       },
     };
     return { library, closed: () => closed };
@@ -71,6 +73,16 @@ describe('evaluate', () => {
     ]);
   });
 
+  test('tells where sentences are measured in part', async () => {
+    const { config } = stubClassifier();
+    const data = { ...config.data, maxLength: 9, truncate: 'post' };
+    const { library } = measuring([[4]], 0, { config: { ...config, task: 'tag', data } });
+    const { stderr } = await runWith(['evaluate', 'runs/x', '--data', 'a.csv'], library);
+    expect(stderr).toBe(
+      '2 rows are longer than data.maxLength: only the first 9 tokens of each are measured, as in training; predict answers all of them\n',
+    );
+  });
+
   test('prints one JSON object with --json', async () => {
     const { library } = measuring([
       [0, 0],
@@ -90,7 +102,10 @@ describe('evaluate', () => {
   });
 
   test('measures a split of the data, and says when there is none', async () => {
-    const corpus = { validation: 'the store', fingerprint: '', close: () => Promise.resolve() };
+    const corpus = {
+      ...{ validation: 'the store', fingerprint: '', manifest: { statistics: {} } },
+      close: () => Promise.resolve(),
+    };
     const library = {
       openModel: () =>
         Promise.resolve({

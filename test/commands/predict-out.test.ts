@@ -60,13 +60,16 @@ describe('--out', () => {
     ['rows.csv', 'text,label\nx,ham\n'],
     ['other.csv', 'id,predicted\n1,0\n'],
     ['objects.jsonl', '{"predicted":"ham"}\n'],
-  ])('never replaces what predict did not write: %s', async (name, content) => {
+    ['numbers.csv', 'body,predicted\nx,0.5\n'],
+    ['tags.conll', 'anna B-PER\n'],
+    ['tags.jsonl', '{"tokens":["anna"],"predicted":["B-PER"]}\n'],
+  ])('never replaces unasked what anybody may have written: %s', async (name, content) => {
     const out = write(name, content);
     const refused = await predict(out, '--to', 'csv');
     expect(refused).toEqual({
       status: 1,
       stdout: '',
-      stderr: `--out: ${out} is there, and predict did not write it: name another file, or add --overwrite\n`,
+      stderr: `--out: ${out} is there, and nothing shows that predict wrote it: name another file, or add --overwrite\n`,
     });
     expect(readFileSync(out, 'utf8')).toBe(content);
     expect(await predict(out, '--to', 'csv', '--overwrite')).toMatchObject({ status: 0 });

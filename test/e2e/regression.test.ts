@@ -79,6 +79,14 @@ test.each(['squared', 'absolute'])(
   },
 );
 
+test('a resume with other data says what has to stay the same of numbers', async () => {
+  const args = ['train', '--config', 'squared.yaml', '--run-dir', 'runs/squared1', '--resume'];
+  const { stderr } = await lockstep(cwd, [...args, '--set', 'data.maxLength=7']);
+  expect(stderr).toContain(
+    'or add --override to go on with the changed one, if vocabulary, and mean and deviation of the numbers, stay the same\n',
+  );
+});
+
 test('what was learned is measured, told and inspected in the unit of the numbers', async () => {
   const run = 'runs/squared1';
   const measured = await succeed(cwd, ['evaluate', run, '--json']);

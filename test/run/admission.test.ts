@@ -14,6 +14,7 @@ import type { NamedConfig } from '../../src/config/load.js';
 import { UserError } from '../../src/errors.js';
 import { admitNew, admitResume } from '../../src/run/admission.js';
 import { LAYERS } from '../../src/model/layers/registry.js';
+import { compareConfigs } from '../../src/run/config-changes.js';
 import { openModel } from '../../src/use/model-file.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { makeWorkplace } from '../e2e/corpus.js';
@@ -187,4 +188,13 @@ it('damaged pointers lead to no other checkpoint', async () => {
       }
     }
   }
+});
+
+it('a group of keys that comes or goes is one change', () => {
+  const averaging = { kind: 'ema', decay: 0.9 } as const;
+  const averaged = { ...config, train: { ...config.train, averaging } };
+  const group = { key: 'train.averaging', from: averaging, to: null };
+  expect(compareConfigs(averaged, config)).toEqual({ harmless: [], weighty: [group] });
+  const back = { ...group, from: null, to: averaging };
+  expect(compareConfigs(config, averaged)).toEqual({ harmless: [], weighty: [back] });
 });

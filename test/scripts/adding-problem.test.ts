@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -32,4 +32,16 @@ test('the adding problem marks a number in either half and tells their sum; a se
   }
   expect(make('again')).toEqual([train, validation]);
   expect(make('other', '--seed', '2')[0]).not.toBe(train);
+});
+
+test('a folder that cannot be made is refused in one sentence', () => {
+  writeFileSync(join(folder, 'file'), '');
+  const out = join(folder, 'file/data');
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [packageFile('scripts/adding-problem.js'), '--out', out],
+    { encoding: 'utf8' },
+  );
+  expect(stderr).toBe(`--out: ${out} cannot be made (ENOTDIR)\n`);
+  expect(status).toBe(1);
 });

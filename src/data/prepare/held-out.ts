@@ -20,6 +20,8 @@ export interface HeldOut {
   readonly store: TokenStore;
   /** Rows that were left out, as `data.onBadRow` has it. */
   readonly badRows: number;
+  /** Rows that lost tokens to `data.maxLength`. */
+  readonly truncatedRows: number;
   close(): Promise<void>;
 }
 
@@ -77,6 +79,7 @@ export async function prepareHeldOut(
     return {
       store: corpus.train,
       badRows: manifest.sources.reduce((rows, source) => rows + source.badRows, 0),
+      truncatedRows: manifest.statistics.train.truncatedRows,
       close: () => (closed ??= corpus.close().then(() => workplace.close())),
     };
   } catch (error) {

@@ -48,6 +48,7 @@ function* describeAlikeClasses(classes: readonly string[]): Generator<string> {
     ['white space', (name: string) => name.replaceAll(/[\s\p{Cf}]+/gu, ' ').trim()],
     ['case', (name: string) => name.toLowerCase()],
     ['the form of their characters', (name: string) => name.normalize('NFKC')],
+    ['how the number is written', writeNumber],
   ] as const;
   const plainest = (name: string): string =>
     differences.reduce((text, [, simplify]) => simplify(text), name);
@@ -55,7 +56,8 @@ function* describeAlikeClasses(classes: readonly string[]): Generator<string> {
   const alike = groups.filter(({ length }) => length > 1);
   for (const names of alike.slice(0, groupsNamed)) {
     const one = differences.find(([, simplify]) => groupBy(names, simplify).size === 1);
-    const how = one?.[0] ?? 'case, white space and the form of their characters';
+    const how =
+      one?.[0] ?? 'case, white space, the form of their characters or how a number is written';
     yield (
       `The classes ${listNames(names)} differ in ${how} only, and are learned as ${names.length} classes: ` +
       'write them alike if they are one.'
@@ -64,6 +66,12 @@ function* describeAlikeClasses(classes: readonly string[]): Generator<string> {
   if (alike.length > groupsNamed) {
     yield `${counted(alike.length - groupsNamed, 'more group of classes differs', 'more groups of classes differ')} in no more than that.`;
   }
+}
+
+/** A number of no more digits than a double holds in one form; every other name as it is. */
+function writeNumber(name: string): string {
+  const isNumber = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?$/i.test(name) && name.length <= 16;
+  return isNumber ? String(Number(name)) : name;
 }
 
 function groupBy(names: readonly string[], key: (name: string) => string): Map<string, string[]> {

@@ -28,7 +28,9 @@ describe('a corpus is said to be odd', () => {
     [['ham', 'ham\u200b', 'spam'], 'white space'],
     [['Ham', 'ham', 'HAM'], 'case'],
     [['caf\u00e9', 'cafe\u0301'], 'the form of their characters'],
-    [['Ham', 'ham '], 'case, white space and the form of their characters'],
+    [['1', '1.0', '1e0'], 'how the number is written'],
+    [['07', '7'], 'how the number is written'],
+    [['Ham', 'ham '], 'case, white space, the form of their characters or how a number is written'],
   ])('where names of classes are alike: %j', (classes, how) => {
     const [sentence, ...others] = oddities(classes, [9, 9, 9].slice(0, classes.length));
     expect(sentence).toContain(`differ in ${how} only`);
@@ -56,6 +58,8 @@ describe('a corpus is said to be odd', () => {
 
   it('and not where nothing is', () => {
     expect(oddities(['a', 'b'], [40, 60], [3, 7])).toEqual([]);
+    // More digits than tell numbers apart.
+    expect(oddities(['12345678901234567', '12345678901234568'], [40, 60])).toEqual([]);
     expect(oddities([], [])).toEqual([]);
   });
 });
@@ -123,7 +127,7 @@ it('is told when a store is made, and again when it is used', async () => {
   expect(first).toEqual([
     'The classes " ham", "ham" differ in white space only, and are learned as 2 classes: write them alike if they are one.',
     'The class " ham" has a single row to train on.',
-    '1 of 2 rows of data.validation (50.0 %) have the text of a training row: figures measured on them promise too much.',
+    '1 of 2 rows of data.validation (50.0 %) has the text of a training row: figures measured on it promise too much.',
   ]);
   expect(await prepare()).toEqual(first);
 });
