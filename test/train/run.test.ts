@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
@@ -115,6 +115,22 @@ it.each([
   const set = ['data.validation=0', `${key}=${value}`];
   const { error } = await trainSmall(cwd, 'classifier', { runDir: dirOf('blind'), set });
   expect((error as Error).message).toContain(`${key}: expected a validation split`);
+});
+
+it('a store whose rows cannot be read is refused before anything is written', async () => {
+  const set = [`data.storeDir=${join(cwd, 'damaged')}`, 'train.maxSteps=1'];
+  await trainSmall(cwd, 'classifier', { runDir: dirOf('whole'), set });
+  const names = readdirSync(join(cwd, 'damaged'), { recursive: true, encoding: 'utf8' });
+  const rows = join(
+    cwd,
+    'damaged',
+    names.find((name) => name.endsWith('train.rows'))!,
+  );
+  writeFileSync(rows, readFileSync(rows).fill(7));
+  // Refused without a start, it has changed nothing: see trainSmall.
+  const { error, events } = await trainSmall(cwd, 'classifier', { runDir: dirOf('none'), set });
+  expect((error as Error).message).toContain('train.rows is damaged');
+  expect(events.filter(({ type }) => type === 'start')).toEqual([]);
 });
 
 it('keeps the newest, the best and every n-th checkpoint', async () => {
