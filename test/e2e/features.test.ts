@@ -27,7 +27,7 @@ const makeRows = (count: number, starts: readonly [string, string]): string =>
 const configs = {
   classify: `task: classify
 data: { train: train.csv, validation: [valid.csv], tokenizer: { kind: word } }
-model: { embedding: 4, features: [{ kind: shape, width: 4 }, { kind: suffix, length: 2, width: 4 }], layers: [{ hiddenSize: 8 }] }
+model: { embedding: 4, features: [{ kind: shape, width: 4 }, { kind: suffix, length: 2, width: 4 }, { kind: letters, embedding: 4, width: 4 }], layers: [{ hiddenSize: 8 }] }
 train: { batchSize: 8, epochs: 8, shards: 4, optimizer: { learningRate: 0.03 } }
 `,
   generate: `task: language-model

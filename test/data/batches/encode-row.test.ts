@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { RowEncoder } from '../../../src/data/batches/encode-row.js';
+import type { FeatureVocabulary } from '../../../src/data/features/features.js';
 import { ByteTokenizer } from '../../../src/data/tokenizers/byte.js';
+import { WordTokenizer } from '../../../src/data/tokenizers/word.js';
 
 const tokenizer = new ByteTokenizer();
 const encoder = new RowEncoder(tokenizer);
@@ -22,4 +24,39 @@ test.each(['pre', 'post'] as const)('%s: a row that fits stays whole', (truncate
 test('a row without a token stands for itself as one', () => {
   const { tokens } = encoder.encodeRow('', { maxLength: 4, truncate: 'pre' });
   expect(tokens).toEqual([0]);
+});
+
+describe('what is known of the words of a row', () => {
+  const known = { filters: '.', lowerCase: true, split: ' ', lineEnd: '<eos>' };
+  const features: FeatureVocabulary[] = [
+    { kind: 'shape', values: ['Xxx', 'xx'] },
+    { kind: 'letters', maxLetters: 2, values: ['a', 'T'] },
+  ];
+  const encode = (outOfVocabulary: string | null, text: string, maxLength: number) => {
+    const unknown = outOfVocabulary === null ? [] : [outOfVocabulary];
+    const words = [...unknown, 'the', 'cat', '<eos>'];
+    const row = new RowEncoder(new WordTokenizer({ ...known, outOfVocabulary, words }), features);
+    return row.encodeRow(text, { maxLength, truncate: 'pre' });
+  };
+
+  test('stands beside each, of unknown words, too; the unknown token itself and line ends have none', () => {
+    expect(encode('<unk>', 'The Tap\n<unk>. aa', 9)).toEqual({
+      tokens: [2, 1, 4, 1, 1],
+      features: [
+        [1, 1, 0, 0, 2],
+        [3, 1, 3, 1, 0, 0, 0, 0, 2, 2],
+      ],
+    });
+  });
+
+  test('goes where they go: dropped, cut away, or not there', () => {
+    expect(encode(null, 'The Tap cat. the', 2)).toEqual({
+      tokens: [2, 1],
+      features: [
+        [2, 2],
+        [1, 1, 1, 1],
+      ],
+    });
+    expect(encode(null, 'Tap', 2)).toEqual({ tokens: [0], features: [[0], [0, 0]] });
+  });
 });
