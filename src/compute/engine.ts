@@ -8,6 +8,7 @@ import {
 } from '../backend/select.js';
 import { BatchLayouter, HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
 import type { RawBatch } from '../model/batch/raw-batch.js';
+import type { SlotPlan } from '../model/batch/slot-plan.js';
 import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';
 import { CLOCKS } from '../model/clock.js';
 import type { Initial } from '../model/parameters.js';
@@ -135,11 +136,7 @@ export class Engine {
     this.heap = heap;
     this.plan = plan;
     const { sizes } = handle;
-    this.#slots = plan.slots.map(({ features, spellings, ...slot }) => ({
-      ...viewIndices(heap, slot),
-      features: features.map((feature) => viewIndices(heap, feature)),
-      spellings: spellings.map((spelling) => viewIndices(heap, spelling)),
-    }));
+    this.#slots = plan.slots.map((slot) => viewSlot(heap, slot));
     for (const slot of this.#slots) {
       for (const { distinctIndex } of [slot, ...slot.features]) distinctIndex.fill(-1);
     }
@@ -147,6 +144,7 @@ export class Engine {
       {
         shards: sizes.shards,
         teams: sizes.teams,
+        parts: sizes.parts,
         maxSteps: sizes.maxSteps,
         initialRow: maxPlaces(sizes),
         keepRows: sizes.shape.carries,
@@ -241,7 +239,7 @@ export class Engine {
     this.#teamBounds.forEach((_, team, teamBounds) => {
       teamBounds[team] = bounds[firstPart(this.handle.sizes, team)]!;
     });
-    this.#layouter.layOut(batch, this.#teamBounds, this.#slots[slot]!);
+    this.#layouter.layOut(batch, this.#teamBounds, this.#slots[slot]!, bounds);
     this.#sums[slot]!.weighTargets();
   }
 
@@ -383,6 +381,14 @@ function fillInitial(values: FloatArray, initial: Initial, seed: number, stream:
   initial.values.forEach((value, block) =>
     values.fill(value, block * length, (block + 1) * length),
   );
+}
+
+function viewSlot(heap: Heap, { features, spellings, ...slot }: SlotPlan): BatchLayout {
+  return {
+    ...viewIndices(heap, slot),
+    features: features.map((feature) => viewIndices(heap, feature)),
+    spellings: spellings.map((each) => viewSlot(heap, each)),
+  };
 }
 
 function viewIndices<Name extends string>(

@@ -1,7 +1,10 @@
 import { isLetterPhase, type Phase } from '../model/phases.js';
 import { hasLetters, type NetworkShape } from '../model/shape.js';
 
-const GRADIENTS = ['train', 'gradients', 'distinct-gradients', 'letter-gradients'] as const;
+const GRADIENTS = [
+  ...(['train', 'gradients', 'distinct-gradients'] as const),
+  ...(['spell-back', 'letter-gradients'] as const),
+] as const;
 
 /**
  * Phases that workers run one after the other without asking the coordinator: between two of them they only

@@ -138,14 +138,11 @@ export function bindAverage(binding: Binding, name: string): RowKernel[] {
   return [kernel];
 }
 
-/** In which order weight gradients are summed over rows. */
-export type SumOrder = Pick<
-  WeightGradientOperands,
-  'segments' | 'orderOutput' | 'orderInput' | 'runs'
->;
-
 /** The order in which all sums over the rows of a signal run, shard by shard; a row by its place where none is told. */
-export function sumOrder({ heap, slotPlan }: Binding, per: Signal['per']): SumOrder {
+export function sumOrder(
+  { heap, slotPlan }: Binding,
+  per: Signal['per'],
+): Pick<WeightGradientOperands, 'segments' | 'orderOutput' | 'orderInput' | 'runs'> {
   if (per === 'row') return { segments: heap.indices(slotPlan.shardRows) };
   if (per === 'distinct') return { segments: heap.indices(slotPlan.distinctRange) };
   const order = heap.indices(slotPlan.order);
@@ -161,7 +158,7 @@ export function sumOrder({ heap, slotPlan }: Binding, per: Signal['per']): SumOr
  * Binds the gradient of a weight, and of the biases of the same rows: sums over all rows of a signal in the order that all
  * sums have.
  *
- * @param operands.per what the rows of both matrices are, or the order in which they are summed
+ * @param operands.per what the rows of both matrices are
  * @param operands.orderInput of rows `per` token: where the input of each lies, if not at its own place
  * @param columns of the weight: what a unit costs, for each row
  */
@@ -172,7 +169,7 @@ export function bindWeightGradient(
     biases?: readonly string[];
     dOutput: Tensor;
     input: Tensor;
-    per: Signal['per'] | SumOrder;
+    per: Signal['per'];
     orderInput?: IndexTensor;
     /** How far tokens lie one behind the other in both orders. */
     runs?: IndexTensor;
@@ -186,7 +183,7 @@ export function bindWeightGradient(
   return backend.bind(weightGradient, {
     dOutput,
     input,
-    ...(typeof per === 'string' ? sumOrder(binding, per) : per),
+    ...sumOrder(binding, per),
     ...(operands.orderInput && { orderInput: operands.orderInput }),
     ...(operands.runs && { runs: operands.runs }),
     out: operands.out ?? weight.gradient!,

@@ -214,6 +214,12 @@ export interface BoundLayer {
   prepare?: (part: number) => void;
   /** Behind that, when all distinct letters have their vectors: one part's share of the distinct spellings. */
   spell?: (part: number) => void;
+  /**
+   * When distinct spellings have their gradients: the same share back to the letters of each.
+   *
+   * @param again whether that may have been begun before: what is kept on the way may be lost
+   */
+  spellBack?: (part: number, again: boolean) => void;
   /** A layer without passes hands on what others have computed. */
   passes?: RowPasses | SequencePasses;
   /** Gradients of weights over all rows, by panels of their rows; or over all letters, when distinct spellings have theirs. */
@@ -222,8 +228,6 @@ export interface BoundLayer {
   distinctGradient?: RowKernel;
   /** For an output by distinct token: what is left to do with the gradient of blocks [block0, block1) of 16 rows. */
   finishDistinct?: RowKernel;
-  /** What that costs for a block, where it is more than what sums cost, in units of these. */
-  readonly finishCost?: number;
   /** What follows the update of parameters; a parameter that stands in none needs nothing. */
   packs: Pack[];
   /** Parameters whose gradient has a row for each distinct token of the batch alone. */

@@ -1,6 +1,7 @@
 import type { Backend } from '../backend/backend.js';
 import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
-import { PANEL, panelsOf, type BufferSpec, type Heap, type Tensor } from '../tensor/heap.js';
+import { PANEL, panelsOf, type Heap } from '../tensor/heap.js';
+import { bindLayers } from './bind-layers.js';
 import { BatchSums } from './batch/batch-sums.js';
 import { SlotView } from './batch/slot-view.js';
 import {
@@ -12,14 +13,7 @@ import {
   type RowKernel,
 } from './binding.js';
 import { Clock } from './clock.js';
-import type {
-  BoundLayer,
-  BoundSignal,
-  Pack,
-  RowPasses,
-  SequencePasses,
-  SparseGradient,
-} from './layer.js';
+import type { BoundLayer, Pack, RowPasses, SequencePasses, SparseGradient } from './layer.js';
 import type { ChainLoss, LossMode, RowLoss } from './loss.js';
 import { asMatrix } from './parameters.js';
 import type { Phase } from './phases.js';
@@ -64,6 +58,8 @@ export class Network {
     gradients: SharedWork;
     distinctGradients: SharedWork;
     letterGradients: SharedWork;
+    /** [parts]: whose share of the spellings has been begun on the way back */
+    spelled: Int32Array;
     updates: SharedWork;
     accumulations?: SharedWork;
   };
@@ -106,7 +102,11 @@ export class Network {
     };
     this.#sums = new BatchSums(heap, plan, slot);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
-    const { layers, top } = bindLayers(this.#binding, plan);
+    const { layers, top } = bindLayers(this.#binding, plan, () => ({
+      // The tokens have no values: whoever stands on them reads their ids.
+      value: this.#binding.scratch,
+      start: 'zero',
+    }));
     this.#layers = layers;
     const passes = layers.flatMap(({ passes: own }, place): Pass[] =>
       own ? [{ layer: own, per: plan.layers[place]!.output.per }] : [],
@@ -149,6 +149,7 @@ export class Network {
         streams.flatMap(({ spells }, stream) => (spells ? [] : [this.#distinctGradients(stream)])),
         FEW_PIECES,
       ),
+      spelled: claimsOf(heap, plan.claims, 'spell-back'),
       letterGradients: share('letter-gradients', [
         ...layers
           .filter((_, place) => this.#readsLetters(place))
@@ -189,6 +190,9 @@ export class Network {
       case 'distinct-gradients':
         this.#training!.distinctGradients.run(part);
         break;
+      case 'spell-back':
+        this.#spellBack(part);
+        break;
       case 'letter-gradients':
         this.#training!.letterGradients.run(part);
         break;
@@ -204,6 +208,12 @@ export class Network {
         this.#packs.run(part);
         break;
     }
+  }
+
+  /** A part claims its share, so that whoever takes it over knows that it has been begun. */
+  #spellBack(part: number): void {
+    const again = Atomics.exchange(this.#training!.spelled, part, 1) === 1;
+    for (const layer of this.#layers) layer.spellBack?.(part, again);
   }
 
   *#pass(mode: LossMode, part: number): Share {
@@ -278,16 +288,14 @@ export class Network {
         return distinctGradient && (below?.output.stream ?? 0) === stream ? distinctGradient : [];
       })
       .toReversed();
-    const finishing = this.#layers.filter(
-      ({ finishDistinct }, place) =>
-        finishDistinct && (layers[place]!.output.stream ?? 0) === stream,
+    const finish = this.#layers.flatMap(({ finishDistinct }, place) =>
+      finishDistinct && (layers[place]!.output.stream ?? 0) === stream ? finishDistinct : [],
     );
-    const finish = finishing.map(({ finishDistinct }) => finishDistinct!);
     return {
       get units() {
         return panelsOf(view.distinct(stream));
       },
-      cost: finishing.reduce((sum, { finishCost = 0 }) => sum + finishCost, 1),
+      cost: 1,
       run(from, to) {
         const last = Math.min(to * PANEL, view.distinct(stream));
         for (const each of form) each(from * PANEL, last);
@@ -338,32 +346,4 @@ function inTurn(kernels: readonly RowKernel[]): RowKernel {
   return (from, to) => {
     for (const kernel of kernels) kernel(from, to);
   };
-}
-
-/** Binds all layers, each to what those below leave. */
-function bindLayers(
-  binding: Binding,
-  plan: NetworkPlan,
-): { layers: BoundLayer[]; top: BoundSignal } {
-  const { heap } = binding;
-  const { gradients } = plan;
-  const layers: BoundLayer[] = [];
-  const signals: Omit<BoundSignal, 'start'>[] = [];
-  plan.layers.forEach((layer, place) => {
-    const panels = panelsOf(layer.output.width);
-    const view = (spec: BufferSpec | undefined): Tensor | undefined =>
-      spec && binding.training ? heap.tensor(spec).hi(panels, spec.shape[1]!, PANEL) : undefined;
-    const { whole, final } = gradients?.outputs[place] ?? {};
-    const [gradient, finalGradient] = [view(whole), view(final)];
-    const own = { ...(gradient && { gradient }), ...(finalGradient && { finalGradient }) };
-    // The tokens have no values: whoever stands on them reads their ids.
-    const inputs = plan.inputs[place]!.map((below, number) => ({
-      ...(signals[below] ?? { value: binding.scratch }),
-      start: gradients?.starts[place]![number] ?? 'zero',
-    }));
-    const bound = layer.bind(binding, inputs, own);
-    layers.push(bound);
-    signals.push({ ...bound.output, ...own });
-  });
-  return { layers, top: { ...signals.at(-1)!, start: 'zero' } };
 }

@@ -11,6 +11,7 @@ import type { ClaimedPhase } from './work/shares.js';
  *                         forward and loss, for `train` also backward, on the rows of the part's team
  *   gradients             weight gradients: every part some stretches of the weights, over all rows
  *   distinct-gradients    gradients of what there is once for each distinct token
+ *   spell-back            where tokens are spelled: from the gradients of spellings to those of their letters
  *   letter-gradients      where tokens are spelled: of weights over all letters, and of each distinct letter
  *   accumulate            where an update follows from several batches: their mean gradient
  *   update                clip, optimizer, packing: every part some stretches of the weights
@@ -26,5 +27,5 @@ export function isTeamPhase(phase: Phase): boolean {
 
 /** Whether only networks that read letters have something to do in a phase. */
 export function isLetterPhase(phase: Phase): boolean {
-  return phase === 'spell' || phase === 'letter-gradients';
+  return phase === 'spell' || phase === 'spell-back' || phase === 'letter-gradients';
 }

@@ -93,7 +93,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     carried: shape.carries ? listCarried(plannedLayers) : [],
     loss: lossKind(shape.loss.kind).plan(shape.loss.options, heap, sizes, top, values),
     slots: Array.from({ length: SLOTS }, (_, slot) =>
-      planSlot(heap, slot, sizes, top.per, reverses),
+      planSlot(heap, `slot ${slot}`, sizes, top.per, reverses),
     ),
     bounds: Array.from({ length: SLOTS }, (_, slot) =>
       heap.doubles(`slot ${slot} bounds`, sizes.parts + 1),

@@ -27,12 +27,15 @@ interface Room {
  * belongs to has read it, which may be when its weights get theirs; else the next one takes the place. Two lie where the values
  * were, which nobody needs any more: the top layer's, which the loss forms, and those by distinct token, which are formed when all
  * weights have their gradients.
+ *
+ * @param name of the buffers
  */
 export function planGradients(
   heap: HeapPlan,
   layers: readonly PlannedNetworkLayer[],
   inputs: readonly (readonly number[])[],
   sizes: NetworkSizes,
+  name = 'd signal',
 ): NetworkGradients {
   const outputs: SignalGradients[] = layers.map(() => ({}));
   const starts: BoundSignal['start'][][] = layers.map(() => []);
@@ -68,7 +71,7 @@ export function planGradients(
   const buffers = new Map(
     rooms.map((room, number) => {
       const rows = mostRows(sizes, room);
-      return [room, heap.panels(`d signal ${number}`, rows, room.panels * PANEL)];
+      return [room, heap.panels(`${name} ${number}`, rows, room.panels * PANEL)];
     }),
   );
   taken.forEach(({ whole, final }, index) => {

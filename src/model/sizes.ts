@@ -32,6 +32,25 @@ export interface NetworkSizes {
 export const SLOT = { training: 0, prediction: 0, evaluation: 2 } as const;
 export const SLOTS = 4;
 
+/**
+ * Sizes of the batch that the distinct spellings of a batch are, whose rows are spellings and whose tokens their letters: each part has
+ * some of the rows to itself.
+ *
+ * @param stream of the letters
+ */
+export function spellingSizes(sizes: NetworkSizes, stream: number): NetworkSizes {
+  const { values: vocabulary, spells } = streamsOf(sizes.shape)[stream]!;
+  const { layers, loss } = sizes.shape;
+  return {
+    ...sizes,
+    shape: { vocabulary, layers, loss, carries: false },
+    maxRows: sizes.maxTokens,
+    maxTokens: spells!.most * sizes.maxTokens,
+    maxSteps: spells!.most,
+    teams: sizes.parts,
+  };
+}
+
 /** Places for tokens: a block of an even number of them is followed by an empty one (see batch/batch-layout.ts). */
 export function maxPlaces({ maxTokens, maxRows }: NetworkSizes): number {
   return maxTokens + maxRows;

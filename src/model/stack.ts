@@ -40,11 +40,12 @@ export interface StackFeature {
   readonly values: number;
   /** Of the vector of each, of spellings that of a whole one. */
   readonly width: number;
-  /** Of spellings: how many letters each has at most, how wide the vectors of these are, and how many are seen at a time. */
+  /** Of spellings: how many letters each has at most, how wide the vectors of these are, and what reads them. */
   readonly letters?: {
     readonly most: number;
     readonly width: number;
-    readonly window: number;
+    readonly read: 'convolution' | 'lstm';
+    readonly window?: number;
   };
 }
 
@@ -93,7 +94,9 @@ export function describeStack(stack: Stack): NetworkShape {
         return graph.add(kind, 0, options, [below], path, name);
       };
       const looked = add('embedding', { width: letters?.width ?? width }, TOKENS - 1 - index);
-      return letters ? add('letters', { width, window: letters.window }, looked) : looked;
+      if (letters === undefined) return looked;
+      const { read, window } = letters;
+      return add('letters', { width, read, ...(window && { window }) }, looked);
     });
     const name = { module: 'features', index: 0 };
     top = graph.add('concatenate', 0, {}, [top, ...known], ['features'], name);

@@ -153,6 +153,16 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:4:28: data.tokenizer.filters: expected characters without capitals beside "shape", which is taken before words are lower-cased, got "x"',
     ],
     [
+      'a window of letters that nothing sees',
+      'task: tag\ndata: { train: a.jsonl }\nmodel: { features: [{ kind: letters, read: lstm, window: 3 }] }\n',
+      'configs/x.yaml:3:50: model.features.0.window: expected beside read: convolution alone, which sees some letters at a time, got 3',
+    ],
+    [
+      'two directions of which each would have half a unit',
+      'task: tag\ndata: { train: a.jsonl }\nmodel: { features: [{ kind: letters, read: lstm, width: 25 }] }\n',
+      'configs/x.yaml:3:21: model.features.0: expected an even width beside read: lstm, half of it for each direction, got 25',
+    ],
+    [
       'a feature that tells the tag',
       'task: tag\ndata: { train: a.jsonl }\nmodel: { features: [{ kind: column, column: tags }] }\n',
       'configs/x.yaml:3:37: model.features.0.column: expected another column than that of data.label, got "tags"',

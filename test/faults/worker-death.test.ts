@@ -42,7 +42,7 @@ interface Death {
 const sizes: NetworkSizes = {
   shape: describeStack({
     ...{ vocabulary: 30, embedding: { width: 8 }, dropout: 0.2, predicts: 'row', outputs: 3 },
-    features: [{ values: 9, width: 6, letters: { most: 3, width: 5, window: 3 } }],
+    features: [{ values: 9, width: 6, letters: { most: 3, width: 5, read: 'lstm' } }],
     layers: [
       { kind: 'lstm', hiddenSize: 20 },
       { kind: 'lstm', hiddenSize: 9 },
@@ -121,6 +121,7 @@ const anywhere: [string, Death[]][] = [
   ['after the gradients of the weights', [{ ...death, phase: 'gradients' }]],
   ['after the gradients by distinct token', [{ ...death, phase: 'distinct-gradients' }]],
   ['after the letters have been read', [{ ...death, phase: 'spell' }]],
+  ['after the gradients of letters', [{ ...death, phase: 'spell-back' }]],
   ['after the gradients over all letters', [{ ...death, phase: 'letter-gradients' }]],
   ['after the update', [{ ...death, phase: 'update' }]],
   [

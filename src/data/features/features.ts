@@ -83,8 +83,8 @@ export function stackFeature(config: FeatureConfig, valueCount: number): StackFe
   const { kind, width } = config;
   const read = { width, values: valueCount };
   if (kind !== 'letters') return read;
-  const { maxLetters: most, embedding, window } = config;
-  return { ...read, letters: { most, width: embedding, window } };
+  const { maxLetters: most, embedding, read: reader, window } = config;
+  return { ...read, letters: { most, width: embedding, read: reader, ...(window && { window }) } };
 }
 
 /** The values of some rows' features, that of a word seen before remembered. */

@@ -42,20 +42,33 @@ export const featureSchema = z.discriminatedUnion('kind', [
     width: width(32),
     ...common,
   }),
-  z.strictObject({
-    kind: z.literal('letters'),
-    maxLetters: count
-      .max(MOST_LETTERS)
-      .default(20)
-      .describe('Letters that are read of a word: of a longer one as many from both ends.'),
-    embedding: count.default(30).describe('Width of the vectors of the letters.'),
-    window: count
-      .max(MOST_TAPS)
-      .default(3)
-      .describe('Letters that the convolution along a word sees at a time.'),
-    width: width(30),
-    ...common,
-  }),
+  z
+    .strictObject({
+      kind: z.literal('letters'),
+      maxLetters: count
+        .max(MOST_LETTERS)
+        .default(20)
+        .describe('Letters that are read of a word: of a longer one as many from both ends.'),
+      embedding: count.default(30).describe('Width of the vectors of the letters.'),
+      read: z
+        .enum(['convolution', 'lstm'])
+        .default('convolution')
+        .describe(
+          'What reads the letters: a convolution, of whose outputs the largest value of each column stays; or two LSTMs, one from each end, of half the width each.',
+        ),
+      window: count
+        .max(MOST_TAPS)
+        .optional()
+        .describe(
+          'Letters that a convolution along a word sees at a time, 3 where nothing is said.',
+        ),
+      width: width(30),
+      ...common,
+    })
+    .refine(({ read, window }) => read === 'convolution' || window === undefined, {
+      path: ['window'],
+      error: 'expected beside read: convolution alone, which sees some letters at a time',
+    }),
 ]);
 
 export type FeatureConfig = z.output<typeof featureSchema>;

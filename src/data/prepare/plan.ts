@@ -245,8 +245,8 @@ function pathsOf(entries: Config['data']['train']): string[] {
 
 /** What of them changes a store: not how the layers read them. */
 function describeFeatures({ model }: Config): unknown {
-  const read = { width: undefined, embedding: undefined, window: undefined };
-  return model.features.map((feature) => ({ ...feature, ...read }));
+  const reading = { width: undefined, embedding: undefined, read: undefined, window: undefined };
+  return model.features.map((feature) => ({ ...feature, ...reading }));
 }
 
 /**

@@ -1,6 +1,6 @@
-import { numberDistinct, type DistinctLayout } from './distinct-layout.js';
+import { listDistinct, numberDistinct, type DistinctLayout } from './distinct-layout.js';
 import { checkBatch, type KnownIds, type RawBatch } from './raw-batch.js';
-import { Speller, type SpellingLayout } from './spelling.js';
+import { Speller } from './spelling.js';
 
 /**
  * Where every token of a batch lies on the heap, who computes it and in which order sums run over it. A pure
@@ -52,8 +52,8 @@ export interface BatchLayout extends DistinctLayout {
   rowOf: Int32Array;
   /** The same of each feature of the tokens, and behind these of the letters of each that spells them. */
   features: readonly DistinctLayout[];
-  /** Of each feature that spells tokens. */
-  spellings: readonly SpellingLayout[];
+  /** Of each feature that spells tokens: its distinct spellings as a batch of their own. */
+  spellings: readonly BatchLayout[];
   /** [rows] class or number of each row, or [places] next token of each token. */
   targets: Int32Array;
 }
@@ -66,6 +66,7 @@ export const TEAM_FIELDS = 8;
 export interface LayoutOptions extends KnownIds {
   shards: number;
   teams: number;
+  parts: number;
   /** Longest row that fits: the second dimension of `counts`. */
   maxSteps: number;
   /** Where initial states begin: behind all places. */
@@ -86,8 +87,9 @@ const LARGE_BLOCK = 16;
 export class BatchLayouter {
   readonly #sorted: Int32Array;
   readonly #rank: Int32Array;
-  /** By feature: of those that spell tokens. */
-  readonly #spellers: (Speller | undefined)[];
+  /** By feature: of those that spell tokens; and what lays their spellings out, some rows for each part. */
+  readonly #spelling: ({ speller: Speller; layouter: BatchLayouter } | undefined)[];
+  readonly #rowOfSpelling: Int32Array;
 
   constructor(
     private readonly options: LayoutOptions,
@@ -96,16 +98,28 @@ export class BatchLayouter {
   ) {
     this.#sorted = new Int32Array(maxRows);
     this.#rank = new Int32Array(maxRows);
-    this.#spellers = (options.features ?? []).map(({ letters }) =>
-      letters === undefined ? undefined : new Speller(letters, maxTokens),
+    this.#spelling = (options.features ?? []).map(({ values, letters }) =>
+      letters === undefined
+        ? undefined
+        : {
+            speller: new Speller(letters, maxTokens),
+            layouter: layouterOfSpellings(options, values, letters, maxTokens),
+          },
     );
+    this.#rowOfSpelling = new Int32Array(this.#spelling.some((each) => each) ? maxTokens : 0);
   }
 
   /**
    * @param bounds where each team's share of the tokens begins and ends, rising from 0 to 1. [teams + 1]
+   * @param partBounds the same of each part. [parts + 1]
    * @throws UserError for ids that the network does not know: kernels would read beside their tables
    */
-  layOut(batch: RawBatch, bounds: Readonly<Float64Array>, out: BatchLayout): void {
+  layOut(
+    batch: RawBatch,
+    bounds: Readonly<Float64Array>,
+    out: BatchLayout,
+    partBounds: Readonly<Float64Array> = bounds,
+  ): void {
     checkBatch(batch, this.options);
     this.#dealRows(batch, out);
     let row = 0;
@@ -121,6 +135,7 @@ export class BatchLayouter {
       place = end0;
     }
     this.#orderTokens(batch, out);
+    this.#numberFeatures(batch, out, partBounds);
     const tokens = out.rowStart[batch.rows]!;
     out.header[HEADER.rows] = batch.rows;
     out.header[HEADER.tokens] = tokens;
@@ -185,7 +200,7 @@ export class BatchLayouter {
         out.numbers[next] = 0;
         out.rowOf[next] = 0;
         out.distinctOf[next] = 0;
-        for (let i = 0; i < this.#spellers.length; i++) out.features[i]!.distinctOf[next] = 0;
+        for (let i = 0; i < this.#spelling.length; i++) out.features[i]!.distinctOf[next] = 0;
         next++;
       }
     }
@@ -244,19 +259,26 @@ export class BatchLayouter {
     countRuns(out.order, out.previous, out.runs, k);
     if (this.options.reverses) this.#reverse(out, k, batch.rows);
     numberDistinct(out, out.order, k);
-    this.#numberFeatures(batch, out, k);
   }
 
-  #numberFeatures(batch: RawBatch, out: BatchLayout, tokens: number): void {
+  #numberFeatures(batch: RawBatch, out: BatchLayout, partBounds: Readonly<Float64Array>): void {
+    const tokens = out.rowStart[batch.rows]!;
     let spelled = 0;
-    for (let i = 0; i < this.#spellers.length; i++) {
-      const [speller, given, of] = [this.#spellers[i], batch.features![i]!, out.features[i]!];
-      placeFeature(batch, speller?.number(batch, given) ?? given, out, of.distinctOf);
-      numberDistinct(of, out.order, tokens);
-      if (speller === undefined) continue;
-      const letters = out.features[this.#spellers.length + spelled]!;
-      speller.layOut(given, of, letters, out.spellings[spelled]!);
-      spelled++;
+    for (let i = 0; i < this.#spelling.length; i++) {
+      const [spelling, given, of] = [this.#spelling[i], batch.features![i]!, out.features[i]!];
+      if (spelling === undefined) {
+        placeFeature(batch, given, out, of.distinctOf);
+        numberDistinct(of, out.order, tokens);
+        continue;
+      }
+      const { speller, layouter } = spelling;
+      speller.spell(batch, given);
+      const { rows } = speller.batch;
+      const rowsOut = out.spellings[spelled++]!;
+      layouter.layOut(speller.batch, partBounds, rowsOut);
+      for (let row = 0; row < rows; row++) this.#rowOfSpelling[rowsOut.rowSource[row]!] = row;
+      placeFeature(batch, speller.ids, out, of.distinctOf);
+      listDistinct(of, out.order, tokens, this.#rowOfSpelling, rows);
     }
   }
 
@@ -294,6 +316,23 @@ export class BatchLayouter {
     teams[field + TEAM.rows] = row1 - row0;
     teams[field + TEAM.steps] = steps;
   }
+}
+
+function layouterOfSpellings(
+  { shards, parts }: LayoutOptions,
+  values: number,
+  letters: number,
+  maxTokens: number,
+): BatchLayouter {
+  return new BatchLayouter(
+    {
+      ...{ shards, parts, teams: parts, maxSteps: letters, keepRows: false, reverses: true },
+      ...{ target: 'row', vocabulary: values, outputs: 1, compares: 'ids' },
+      initialRow: (letters + 1) * maxTokens,
+    },
+    maxTokens,
+    letters * maxTokens,
+  );
 }
 
 function length(batch: RawBatch, row: number): number {

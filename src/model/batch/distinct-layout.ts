@@ -40,6 +40,34 @@ export function numberDistinct(layout: DistinctLayout, order: Int32Array, tokens
   listPositions(layout, order, tokens, distinct);
 }
 
+/**
+ * The same with numbers that are given.
+ *
+ * @param numberOf the number of each id, as many of them as ids
+ */
+export function listDistinct(
+  layout: DistinctLayout,
+  order: Int32Array,
+  tokens: number,
+  numberOf: Int32Array,
+  distinct: number,
+): void {
+  const { distinctIndex, distinctIds, distinctStart, distinctOf, distinctRange } = layout;
+  for (let d = 0; d < distinctRange[1]!; d++) distinctIndex[distinctIds[d]!] = -1;
+  for (let id = 0; id < distinct; id++) {
+    distinctIndex[id] = numberOf[id]!;
+    distinctIds[numberOf[id]!] = id;
+    distinctStart[id + 1] = 0;
+  }
+  for (let k = 0; k < tokens; k++) {
+    const place = order[k]!;
+    const number = numberOf[distinctOf[place]!]!;
+    distinctStart[number + 1]!++;
+    distinctOf[place] = number;
+  }
+  listPositions(layout, order, tokens, distinct);
+}
+
 /** Turns the counts of each distinct token into the places where it stands. */
 function listPositions(
   { distinctStart, distinctOf, positions, distinctRange }: DistinctLayout,

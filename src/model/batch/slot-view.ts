@@ -13,6 +13,8 @@ export class SlotView {
   readonly #divisor: Float64Array;
   /** By stream: see `distinctRange` of a layout. */
   readonly #distinctRanges: readonly Int32Array[];
+  /** Of the batches of spellings, of whose rows each part has some to itself. */
+  readonly spellings: readonly SlotView[];
 
   /** @param of the slot's batch: see NetworkPlan */
   constructor(
@@ -29,6 +31,8 @@ export class SlotView {
       heap.flatIndices(distinctRange),
     );
     this.#divisor = heap.flatDoubles(of.divisor);
+    const alone = { parts: sizes.parts, teams: sizes.parts };
+    this.spellings = slotPlan.spellings.map((each) => new SlotView(heap, alone, each, of));
   }
 
   /** One part's share [begin, end) of `units` units. */

@@ -2,10 +2,11 @@ import { MOST_TAPS } from '../../backend/kernels/convolution.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { activationOption } from '../activation.js';
 import { defineLayer } from '../layer.js';
+import { planPacked } from '../packed-weight.js';
+import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import { maxPlaces, SLOTS } from '../sizes.js';
 import type { Zod } from '../../zod.js';
-import { describeBranch, planBranch } from './convolution-branch.js';
-import { bindConvolution } from './convolution-layer.js';
+import { bindConvolution, type Branch } from './convolution-layer.js';
 
 const taps = (z: Zod) => z.int().positive().max(MOST_TAPS);
 
@@ -40,14 +41,21 @@ export const convolution = defineLayer({
     const before = (tapCount: number): number => (isCausal ? tapCount - 1 : (tapCount - 1) >> 1);
     const widest = Math.max(...widths);
     const panels = panelsOf(inputs);
-    const described = widths.map((tapCount, number) =>
-      describeBranch(`${module}.${number}`, {
-        ...{ inputs, channels, taps: tapCount },
-        // Windows are as wide as the widest: others see the inner ones of its taps.
-        firstTap: before(widest) - before(tapCount),
-        column: number * channels,
-      }),
-    );
+    const described = widths.map((tapCount, number) => ({
+      taps: tapCount,
+      // Windows are as wide as the widest: others see the inner ones of its taps.
+      firstTap: before(widest) - before(tapCount),
+      column: number * channels,
+      weight: {
+        ...matrix(
+          `${module}.${number}.weight`,
+          [channels, inputs * tapCount],
+          uniform(inputs * tapCount),
+        ),
+        shape: [channels, inputs, tapCount],
+      },
+      bias: bias(`${module}.${number}.bias`, channels, ZERO),
+    }));
     return {
       output: { per: 'token', width: channels * widths.length },
       reads: 'whole',
@@ -68,14 +76,22 @@ export const convolution = defineLayer({
         const { training } = sizes;
         // Products write whole panels.
         const apart = channels % PANEL !== 0 && widths.length > 1;
-        const branches = described.map((each) =>
-          planBranch(
-            ...([heap, each, training] as const),
-            apart
-              ? heap.panels(`${module} ${index} branch ${each.column}`, places, channels)
-              : undefined,
-          ),
-        );
+        const branches = described.map((each): Branch => {
+          const { taps: tapCount, weight, bias: b } = each;
+          const columns = tapCount * panels * PANEL;
+          const ordered = (what: string) =>
+            heap.tensor(`${weight.name} ${what}`, [channels, columns]);
+          return {
+            ...each,
+            packed: planPacked(heap, weight.name, panelsOf(channels) * PANEL, columns),
+            packedBias: heap.tensor(`packed ${b.name}`, [panelsOf(channels) * PANEL]),
+            tapped: ordered('by tap'),
+            ...(training && { tappedGradient: ordered('gradient by tap') }),
+            ...(apart && {
+              apart: heap.panels(`${module} ${index} branch ${each.column}`, places, channels),
+            }),
+          };
+        });
         const seen = widest * panels * PANEL;
         const windows = heap.panels(`${module} ${index} windows`, places, seen);
         const dWindows = training ? shared.panels('work windows', places, seen) : undefined;
@@ -94,7 +110,7 @@ export const convolution = defineLayer({
             bindConvolution(
               binding,
               {
-                ...{ branches, activation, windows, values },
+                ...{ branches, channels, inputs, activation, windows, values },
                 ...{ before: before(widest), taps: widest },
                 ...(dWindows && { dWindows: dWindows() }),
                 ...(states && { states }),

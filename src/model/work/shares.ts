@@ -21,6 +21,7 @@ export const CLAIMED_PHASES = [
   'pack',
   'gradients',
   'distinct-gradients',
+  'spell-back',
   'letter-gradients',
   'accumulate',
   'update',

@@ -199,7 +199,7 @@ describe('a store of tagged tokens', () => {
     const wider = await prepared(
       features.map((each) => ({
         ...{ ...each, width: 5 },
-        ...(each.kind === 'letters' && { embedding: 7, window: 5 }),
+        ...(each.kind === 'letters' && { embedding: 7, read: 'lstm', width: 6 }),
       })),
     );
     expect(wider.corpus.storeDir).toBe(corpus.storeDir);

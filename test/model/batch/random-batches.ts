@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import {
   BatchLayouter,
+  HEADER,
   TEAM,
   TEAM_FIELDS,
   type BatchLayout,
 } from '../../../src/model/batch/batch-layout.js';
 import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
 import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
-import type { SpellingLayout } from '../../../src/model/batch/spelling.js';
 
 export const VOCABULARY = 9;
 /** Of one feature of tokens; the other is how they are spelled. */
@@ -86,51 +86,67 @@ export function batchOf(batch: Rows): RawBatch {
   };
 }
 
+interface SlotSizes extends Pick<Dealing, 'shards' | 'teams' | 'target'> {
+  maxRows: number;
+  maxTokens: number;
+  maxSteps: number;
+  vocabulary: number;
+}
+
 /** A slot before its first batch: what a layout has to write holds a number that none may contain. */
-export function emptyLayout({ shards, teams, target }: Dealing): BatchLayout {
-  const ints = (length: number): Int32Array => new Int32Array(length).fill(-77);
-  const distinct = (values: number, places: number, tokens: number): DistinctLayout => ({
-    distinctOf: ints(places),
-    distinctIds: ints(values),
-    distinctStart: ints(values + 1),
-    positions: ints(tokens),
-    distinctRange: new Int32Array(2),
-    distinctIndex: new Int32Array(values).fill(-1),
+export function emptyLayout(dealing: Dealing): BatchLayout {
+  const rows = { maxRows: MAX_ROWS, maxTokens: MAX_TOKENS, maxSteps: MAX_STEPS };
+  const letters = emptySlot({
+    ...{ ...dealing, target: 'row', vocabulary: LETTERS },
+    ...{ maxRows: MAX_TOKENS, maxTokens: MOST_LETTERS * MAX_TOKENS, maxSteps: MOST_LETTERS },
   });
   return {
-    header: new Int32Array(16),
+    ...emptySlot({ ...dealing, ...rows, vocabulary: VOCABULARY }),
     features: [
-      distinct(FEATURE_VALUES, MAX_PLACES, MAX_TOKENS),
-      distinct(MAX_TOKENS, MAX_PLACES, MAX_TOKENS),
-      distinct(LETTERS, MOST_LETTERS * MAX_TOKENS, MOST_LETTERS * MAX_TOKENS),
+      emptyDistinct(FEATURE_VALUES, MAX_PLACES, MAX_TOKENS),
+      emptyDistinct(MAX_TOKENS, MAX_PLACES, MAX_TOKENS),
+      letters,
     ],
-    spellings: [
-      {
-        letterStart: ints(MAX_TOKENS + 1),
-        letterRange: new Int32Array(2),
-        letterPlaces: ints(MOST_LETTERS * MAX_TOKENS),
-        letterBefore: ints(MOST_LETTERS * MAX_TOKENS),
-        letterBehind: ints(MOST_LETTERS * MAX_TOKENS),
-      },
-    ],
+    spellings: [letters],
+  };
+}
+
+const ints = (length: number): Int32Array => new Int32Array(length).fill(-77);
+
+const emptyDistinct = (values: number, places: number, tokens: number): DistinctLayout => ({
+  distinctOf: ints(places),
+  distinctIds: ints(values),
+  distinctStart: ints(values + 1),
+  positions: ints(tokens),
+  distinctRange: new Int32Array(2),
+  distinctIndex: new Int32Array(values).fill(-1),
+});
+
+function emptySlot({ shards, teams, target, ...most }: SlotSizes): BatchLayout {
+  const { maxRows, maxTokens, maxSteps, vocabulary } = most;
+  const places = maxTokens + maxRows;
+  return {
+    header: new Int32Array(16),
+    features: [],
+    spellings: [],
     teams: ints(teams * TEAM_FIELDS),
-    counts: ints(teams * MAX_STEPS),
+    counts: ints(teams * maxSteps),
     shardTokens: ints(shards + 1),
     shardRows: ints(shards + 1),
-    rowStart: ints(MAX_ROWS + 1),
-    rowSource: ints(MAX_ROWS),
-    ranked: ints(MAX_ROWS),
-    order: ints(MAX_TOKENS),
-    previous: ints(MAX_TOKENS),
-    runs: ints(MAX_TOKENS),
-    following: ints(MAX_TOKENS),
-    reversedRuns: ints(MAX_TOKENS),
-    numbers: ints(MAX_PLACES),
-    rowOf: ints(MAX_PLACES),
-    tokenPlaces: ints(MAX_TOKENS),
-    reversedPlaces: ints(MAX_TOKENS),
-    ...distinct(VOCABULARY, MAX_PLACES, MAX_TOKENS),
-    targets: ints(target === 'token' ? MAX_PLACES : MAX_ROWS),
+    rowStart: ints(maxRows + 1),
+    rowSource: ints(maxRows),
+    ranked: ints(maxRows),
+    order: ints(maxTokens),
+    previous: ints(maxTokens),
+    runs: ints(maxTokens),
+    following: ints(maxTokens),
+    reversedRuns: ints(maxTokens),
+    numbers: ints(places),
+    rowOf: ints(places),
+    tokenPlaces: ints(maxTokens),
+    reversedPlaces: ints(maxTokens),
+    ...emptyDistinct(vocabulary, places, maxTokens),
+    targets: ints(target === 'token' ? places : maxRows),
   };
 }
 
@@ -138,6 +154,7 @@ export function layouterOf(dealing: Dealing): BatchLayouter {
   return new BatchLayouter(
     {
       ...dealing,
+      parts: dealing.teams,
       reverses: true,
       maxSteps: MAX_STEPS,
       initialRow: MAX_PLACES,
@@ -214,26 +231,21 @@ const distinctOf = (stream: DistinctLayout, order: Int32Array): DistinctLayout =
 };
 
 /** What a layout says about its batch, without what may be left behind it from others. */
-export function written(layout: BatchLayout, batch: Rows, { teams, target }: Dealing): object {
-  const rowCount = batch.length;
-  const order = layout.order.slice(0, batch.flat().length);
-  const [spelled] = layout.spellings as [SpellingLayout];
-  const letters = spelled.letterPlaces.slice(0, spelled.letterRange[1]);
+export function written(
+  layout: BatchLayout,
+  { teams, target }: Pick<Dealing, 'teams' | 'target'>,
+): object {
+  const rowCount = layout.header[HEADER.rows]!;
+  const order = layout.order.slice(0, layout.header[HEADER.tokens]);
+  const maxSteps = layout.counts.length / teams;
   return {
     ...layout,
     ...distinctOf(layout, order),
-    features: layout.features.map((stream, i) => distinctOf(stream, i < 2 ? order : letters)),
-    spellings: [
-      {
-        letterStart: spelled.letterStart.slice(0, layout.features[1]!.distinctRange[1]! + 1),
-        letterRange: spelled.letterRange,
-        letterPlaces: letters,
-        letterBefore: spelled.letterBefore.slice(0, letters.length),
-        letterBehind: spelled.letterBehind.slice(0, letters.length),
-      },
-    ],
+    // The last one is part of the batch of spellings.
+    features: layout.features.slice(0, 2).map((stream) => distinctOf(stream, order)),
+    spellings: layout.spellings.map((each) => written(each, { teams, target: 'row' })),
     counts: teamsOf(layout, teams).map(({ steps }, team) =>
-      layout.counts.slice(team * MAX_STEPS, team * MAX_STEPS + steps),
+      layout.counts.slice(team * maxSteps, team * maxSteps + steps),
     ),
     order,
     rowStart: layout.rowStart.slice(0, rowCount + 1),
