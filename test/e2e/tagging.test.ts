@@ -50,7 +50,10 @@ function readModel(run: string): string {
 
 test.each([
   ['softmax', '[]'],
-  ['crf', '[{ kind: letters, width: 5 }, { kind: suffix, length: 2 }, { kind: letters, read: lstm, width: 6 }]'],
+  [
+    'crf',
+    '[{ kind: letters, width: 5 }, { kind: suffix, length: 2 }, { kind: letters, read: lstm, width: 6 }]',
+  ],
 ])(
   'a tagger trains to the same bits on any number of workers, is measured by entities and tags files: %s, features %s',
   async (loss, features) => {
