@@ -58,6 +58,8 @@ const stateSchema = z.strictObject({
   config: z.record(z.string(), z.unknown()).optional(),
   /** How much a row of each class counts in the loss; absent where all count the same. */
   classWeights: z.array(z.number().positive()).optional(),
+  /** Whether tags follow each other otherwise than the scheme of their names has it; absent where they do not. */
+  tagsAreFree: z.literal(true).optional(),
   validation: evaluationsSchema.extend({
     /** What counts where the run goes on after all: all this but an evaluation that took place because the run ended. */
     beforeEnd: evaluationsSchema.optional(),

@@ -17,6 +17,8 @@ import { chooseTeams } from '../model/work/teams.js';
 export interface DataFacts {
   /** Of each class, where the config asks for weights (see train/class-weights.ts). */
   classWeights?: readonly number[] | undefined;
+  /** Whether tags follow each other otherwise than their names tell: see `breaksScheme`. */
+  tagsAreFree?: boolean | undefined;
   /** Of numbers. */
   targetScale?: TargetScale | undefined;
   /** Of each feature of words how many values there are, that of unknown ones included; as many as there may be where absent. */
@@ -47,11 +49,11 @@ export function networkShape(
 function describeLoss(
   { kind, labelSmoothing }: Config['train']['loss'],
   classes: readonly string[],
-  { classWeights, targetScale }: DataFacts,
+  { classWeights, targetScale, tagsAreFree }: DataFacts,
 ): LossDescription {
   switch (kind) {
     case 'crf':
-      return { kind, options: { forbidden: forbiddenTransitions(classes) } };
+      return { kind, options: { forbidden: tagsAreFree ? [] : forbiddenTransitions(classes) } };
     case 'softmax':
       return { kind, options: { labelSmoothing, ...(classWeights && { classWeights }) } };
     case 'squared':

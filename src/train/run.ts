@@ -37,6 +37,7 @@ import { RunDirectory } from '../run/run-directory.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
 import { taskOf } from '../tasks/registry.js';
+import { breaksScheme } from '../tasks/transitions.js';
 import { digestText, type BestResult } from '../checkpoint/run-state.js';
 import {
   describeCrowd,
@@ -105,6 +106,7 @@ interface Setting {
   source: BatchSource;
   updates: Updates;
   classWeights?: number[];
+  tagsAreFree: boolean;
 }
 
 class TrainingRun {
@@ -142,7 +144,7 @@ class TrainingRun {
 
     const state = resumed?.found?.state;
     const setting = this.#createEngine(corpus);
-    const { engine, source, updates, choice, classWeights } = setting;
+    const { engine, source, updates, choice, classWeights, tagsAreFree } = setting;
     if (resumed?.found) await this.#restore(setting, resumed.found);
     else await engine.initialize(config.train.seed);
     const totalSteps = Math.min(
@@ -190,6 +192,7 @@ class TrainingRun {
       corpus,
       vocabularyDigest,
       ...(classWeights && { classWeights }),
+      tagsAreFree,
       engine,
       source,
       feed,
@@ -269,11 +272,13 @@ class TrainingRun {
     const source = trainingBatches(config, corpus);
     const sources = [source];
     if (corpus.validation) sources.push(evaluationBatches(config, corpus.validation));
-    const { labels } = corpus.manifest.statistics.train;
+    const { labels, scheme } = corpus.manifest.statistics.train;
+    const tagsAreFree = breaksScheme(scheme);
     const classWeights = classWeightsOf(config, corpus.classes, labels);
     const { vocabularySize } = corpus.tokenizer;
     const shape = networkShape(config, vocabularySize, corpus.classes, {
       classWeights,
+      tagsAreFree,
       targetScale: corpus.targetScale,
       featureValues: corpus.features.map(countValues),
     });
@@ -282,7 +287,10 @@ class TrainingRun {
     this.#pool = createWorkerPool(handle, listener, workerFile);
     const engine = new Engine(handle, this.#pool.runStage);
     const updates = new Updates(source.stepsPerEpoch, config.train.accumulate);
-    return { corpus, engine, choice, source, updates, ...(classWeights && { classWeights }) };
+    return {
+      ...{ corpus, engine, choice, source, updates, tagsAreFree },
+      ...(classWeights && { classWeights }),
+    };
   }
 
   async #restore(

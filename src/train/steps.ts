@@ -24,6 +24,8 @@ export interface PreparedRun {
   vocabularyDigest: string;
   /** Of each class, where the loss has weights. */
   classWeights?: readonly number[];
+  /** Whether tags follow each other otherwise than their names tell. */
+  tagsAreFree: boolean;
   engine: Engine;
   source: BatchSource;
   /** Batches of training. */
@@ -113,6 +115,7 @@ function describeProgress(
     corpus,
     vocabularyDigest,
     classWeights,
+    tagsAreFree,
     profile,
     source,
     updates,
@@ -135,6 +138,7 @@ function describeProgress(
     vocabulary: vocabularyDigest,
     config: signConfig(config),
     ...(classWeights && { classWeights: [...classWeights] }),
+    ...(tagsAreFree && { tagsAreFree }),
     validation: validation.state,
   };
 }

@@ -94,6 +94,7 @@ class SharedModel implements TrainedModel {
     const { vocabularySize } = this.tokenizer;
     const shape = networkShape(config, vocabularySize, this.classes, {
       classWeights: state.classWeights,
+      tagsAreFree: state.tagsAreFree,
       targetScale: this.targetScale,
       featureValues: this.features.map(countValues),
     });

@@ -2,9 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
-import { loadConfig } from '../../src/config/load.js';
+import { loadConfig, parseConfig } from '../../src/config/load.js';
 import { prepareCorpus } from '../../src/data/prepare/prepare.js';
 import { classWeightsOf } from '../../src/train/class-weights.js';
+import { train } from '../../src/train/run.js';
 import { openModel } from '../../src/use/model-file.js';
 import { colourRows, makeWorkplace } from '../e2e/corpus.js';
 import { readResult, trainSmall, type SmallRun } from '../faults/small-run.js';
@@ -139,3 +140,39 @@ const smallConfig = (set: string[]) =>
     `data.storeDir=${join(cwd, 'stores')}`,
     ...set,
   ]);
+
+it.each([
+  ['BIO', 'B-LOC', false],
+  ['IOB1', 'I-LOC', true],
+])('a crf keeps to the scheme that the rows keep to: %s', async (scheme, first, isFree) => {
+  // Two places side by side are the only ones that either scheme begins with a B-.
+  const row = (i: number): string =>
+    i % 3 === 0
+      ? `oslo ${first}\nrome B-LOC\n`
+      : `to O\n${i % 2 ? 'oslo' : 'rome'} ${first}\nbay I-LOC\n`;
+  const file = join(cwd, `${scheme}.conll`);
+  writeFileSync(file, Array.from({ length: 60 }, (_, i) => row(i)).join('\n'));
+  const config = parseConfig(
+    `task: tag
+data: { train: ${file}, validation: 0, storeDir: ${join(cwd, 'stores')}, tokenizer: { kind: word } }
+model: { embedding: 8, layers: [{ hiddenSize: 8 }] }
+train: { batchSize: 8, epochs: 8, loss: { kind: crf }, optimizer: { learningRate: 0.05 } }
+workers: 1
+`,
+    `${scheme}.yaml`,
+  );
+  const runDir = dirOf(scheme);
+  const end = await train(config, { runDir, resume: false, listener: () => undefined });
+  expect('tagsAreFree' in stateOf({ end, error: undefined, events: [] })).toBe(isFree);
+  const model = await openModel(runDir);
+  expect(
+    await model.tag([
+      ['to', 'oslo', 'bay'],
+      ['oslo', 'rome'],
+    ]),
+  ).toEqual([
+    ['O', first, 'I-LOC'],
+    [first, 'B-LOC'],
+  ]);
+  await model.close();
+});

@@ -2,6 +2,7 @@ import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { Manifest } from '../store/manifest.js';
 import { listNames } from '../input/names.js';
+import { breaksScheme, schemeOf } from '../../tasks/transitions.js';
 import { counted } from '../../system/counted.js';
 
 /** What is odd about a corpus that has been prepared: nothing is wrong for certain, but likely so. */
@@ -12,7 +13,13 @@ type Told = Pick<Manifest, 'classes' | 'splits' | 'statistics' | 'sharedRows'>;
 export function describeOddities(manifest: Told): string[] {
   // How tags are distributed follows from few sentences: no test knows chance from change there.
   const isTagged = manifest.splits.train.tagsFile !== undefined;
-  if (isTagged) return [...describeAlikeClasses(manifest.classes), ...describeSharedRows(manifest)];
+  if (isTagged) {
+    return [
+      ...describeAlikeClasses(manifest.classes),
+      ...describeScheme(manifest),
+      ...describeSharedRows(manifest),
+    ];
+  }
   return [
     ...describeAlikeClasses(manifest.classes),
     ...describeSmallClasses(manifest),
@@ -37,6 +44,18 @@ export function refuseEmptyTexts(
     `data.train: ${empty} of ${counted(rows, 'text')} (${percent(empty / rows)}) ${empty === 1 ? 'has' : 'have'} no token: expected at most ` +
       `${percent(maxEmptyShare)} (data.maxEmptyShare); is ${JSON.stringify(text)} the column that data.text should name?`,
   );
+}
+
+/** Tags that have the names of a scheme and follow another one, or none. */
+function* describeScheme({ classes, statistics }: Told): Generator<string> {
+  const { scheme } = statistics.train;
+  if (scheme === undefined || scheme.broken === 0) return;
+  const name = schemeOf(classes)!;
+  const times = `${counted(scheme.broken, 'time')} in ${counted(scheme.entities, 'entity', 'entities')} to train on`;
+  const what = name === 'BIO' ? 'begins with an I-' : 'does not follow it';
+  yield breaksScheme(scheme)
+    ? `The names of the tags are those of ${name}, but ${times} an entity ${what}, as in IOB1: a crf may predict such, too.`
+    : `The names of the tags are those of ${name}; ${times} an entity ${what}, by mistake it seems: a crf predicts none such.`;
 }
 
 /** How many groups of classes are named. */

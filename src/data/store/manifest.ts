@@ -53,6 +53,8 @@ const statisticsSchema = z.strictObject({
   lengths: z.array(size),
   /** Rows of each class, or tokens of each tag, in the order of ids; of numbers none. */
   labels: z.array(size),
+  /** Where the names of tags tell a scheme (BIO, BIOES): entities, and how often it is not kept to. */
+  scheme: z.strictObject({ entities: size, broken: size }).optional(),
   /** The least and the greatest number, where rows have numbers. */
   range: z.tuple([z.number(), z.number()]).optional(),
   /** The longest rows before truncation, with their places. */

@@ -44,6 +44,28 @@ describe('a corpus is said to be odd', () => {
     ]);
   });
 
+  it.each([
+    [{ entities: 90, broken: 0 }, []],
+    [
+      { entities: 90, broken: 80 },
+      [
+        'The names of the tags are those of BIO, but 80 times in 90 entities to train on an entity begins with an I-, as in IOB1: a crf may predict such, too.',
+      ],
+    ],
+    [
+      { entities: 90, broken: 1 },
+      [
+        'The names of the tags are those of BIO; 1 time in 90 entities to train on an entity begins with an I-, by mistake it seems: a crf predicts none such.',
+      ],
+    ],
+  ])('where tags follow each other otherwise than by their scheme: %j', (scheme, told) => {
+    const train = { labels: [9, 9, 9], scheme };
+    const splits = { train: { rows: 9, tagsFile: {} } };
+    const manifest = { classes: ['B-X', 'I-X', 'O'], splits, statistics: { train } };
+    const sharedRows = { validation: 0, test: 0 };
+    expect(describeOddities({ ...manifest, sharedRows } as never)).toEqual(told);
+  });
+
   it('where validation rows are trained on', () => {
     expect(oddities(['a', 'b'], [40, 40], [5, 5], 3)).toEqual([
       '3 of 10 rows of data.validation (30.0 %) have the text of a training row: figures measured on them promise too much.',

@@ -2,6 +2,7 @@ import type { Statistics } from '../../store/manifest.js';
 import type { SplitName } from './split.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { taskOf } from '../../../tasks/registry.js';
+import { createSchemeCounter } from '../../../tasks/transitions.js';
 import { floatOfBits } from '../../../tensor/float-bits.js';
 import { numbersOf } from '../../features/features.js';
 import { assignRows, assignTokens } from './assignment.js';
@@ -147,6 +148,7 @@ class PieceEncoding {
     const placed = job.pieces[this.index]!;
     const splitOf = assignRows(placed, job.fractions);
     const ids = this.#classIds();
+    const countScheme = createSchemeCounter(job.classes);
     let unknown: { line: number; label: string } | undefined;
     this.piece.eachTaggedRow(({ row, line }, tags) => {
       const foreign = tags.find((tag) => ids[tag]! < 0);
@@ -159,8 +161,10 @@ class PieceEncoding {
       const kept = this.#reader.read(tags.length);
       if (kept !== tags.length) throw new Error('a token of a row has been dropped');
       const [start, end] = this.#writeRow(split, kept);
-      const { labels } = this.#countRow(split, kept, tags.length, place);
+      const statistics = this.#countRow(split, kept, tags.length, place);
+      const { labels } = statistics;
       for (let i = 0; i < kept; i++) tags[i] = ids[tags[i]!]!;
+      countScheme?.(tags, (statistics.scheme ??= { entities: 0, broken: 0 }));
       output.addTags(tags, start, end);
       for (let i = start; i < end; i++) labels[tags[i]!]! += 1;
     });

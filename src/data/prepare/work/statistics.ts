@@ -31,6 +31,12 @@ export function addStatistics(into: Statistics, other: Statistics): void {
   into.emptyRows += other.emptyRows;
   other.lengths.forEach((rows, i) => (into.lengths[i] = (into.lengths[i] ?? 0) + rows));
   other.labels.forEach((rows, i) => (into.labels[i]! += rows));
+  if (other.scheme) {
+    const { entities, broken } = other.scheme;
+    const scheme = (into.scheme ??= { entities: 0, broken: 0 });
+    scheme.entities += entities;
+    scheme.broken += broken;
+  }
   for (const row of other.longest) addLongest(into, row);
   for (const number of other.range ?? []) countNumber(into, number);
 }
