@@ -93,8 +93,8 @@ test('a language model reads of words how they end, those of a prompt and those 
   const ofFile = await evaluate(run, '--data', 'valid.txt');
   expect({ ...ofFile, data: 'validation' }).toEqual(measured);
   for (const [end, next] of Object.entries(ends)) {
-    const prompt = ['--prompt', `new${end}`, '--length', '3', '--temperature', '0'];
+    const prompt = ['--prompt', `new${end}`, '--length', '2', '--temperature', '0'];
     const { stdout } = await succeed(cwd, ['generate', run, ...prompt, '--workers', '2']);
-    expect(stdout).toBe(`new${end} ${next}\n<unk>\n`);
+    expect(stdout.trimEnd()).toBe(`new${end} ${next}`);
   }
 });

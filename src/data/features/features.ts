@@ -125,17 +125,49 @@ export class FeatureReader {
 
 const mostKnown = 1 << 15;
 
+/** The value of each feature of a word, which has no columns beside it. */
+export function valuesOf(features: readonly Feature[], word: string): string[] {
+  return features.map((feature) => (feature.kind === 'column' ? '' : valueOf(feature, word)));
+}
+
 function valueOf(feature: Exclude<Feature, { kind: 'column' }>, word: string): string {
   if (feature.kind === 'shape') return shapeOf(word);
   if (feature.kind === 'letters') return spellingOf(word, feature.maxLetters);
+  const place: [number, number?] =
+    feature.kind === 'prefix' ? [0, feature.length] : [-feature.length];
+  if (isAscii(word))
+    return word
+      .slice(...place)
+      .toLowerCase()
+      .replaceAll(/[1-9]/g, '0');
   const small = Array.from(word.toLowerCase().replaceAll(/\p{Nd}/gu, '0'));
-  return small
-    .slice(...(feature.kind === 'prefix' ? [0, feature.length] : [-feature.length]))
-    .join('');
+  return small.slice(...place).join('');
 }
+
+/** Most words are, and cost a third then. */
+const isAscii = (word: string): boolean => /^[\0-\x7f]*$/.test(word);
 
 /** `X` for capitals, `x` for other letters, `d` for digits, whatever else as it is; of more than two alike in a row two. */
 export function shapeOf(word: string): string {
+  return isAscii(word) ? asciiShapeOf(word) : anyShapeOf(word);
+}
+
+function asciiShapeOf(word: string): string {
+  let shape = '';
+  for (const character of word) {
+    const kind = asciiKindOf(character);
+    if (!shape.endsWith(kind + kind)) shape += kind;
+  }
+  return shape;
+}
+
+function asciiKindOf(character: string): string {
+  if (character >= 'a' && character <= 'z') return 'x';
+  if (character >= 'A' && character <= 'Z') return 'X';
+  return character >= '0' && character <= '9' ? 'd' : character;
+}
+
+function anyShapeOf(word: string): string {
   return word
     .replaceAll(/\p{Lu}|\p{Lt}/gu, 'X')
     .replaceAll(/[^X\P{L}]|\p{M}/gu, 'x')

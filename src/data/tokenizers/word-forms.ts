@@ -1,37 +1,40 @@
-import { type SplitOptions, WordSplitter } from './word-splitter.js';
+import { type HashedVisit, type SplitOptions, WordSplitter } from './word-splitter.js';
 
 /**
  * The words of texts as they are written, of which their features are taken: one for each word that a tokenizer cuts out of the
  * same text, in the same order.
  */
 export class WordForms {
-  readonly #words: WordSplitter;
-  /** Cuts at the same places and leaves capitals as they are. */
-  readonly #written: WordSplitter | undefined;
+  readonly #splitter: WordSplitter;
   readonly #marks: ReadonlySet<string>;
+  readonly #lowerCase: boolean;
 
   /**
    * @param marks see `marksOf`
    * @param keepsCase whether capitals count; those who lower-case then need separators that `hasCase` denies
    */
   constructor(options: SplitOptions, marks: readonly string[], keepsCase: boolean) {
-    this.#words = new WordSplitter(options);
-    if (keepsCase && options.lowerCase) {
-      this.#written = new WordSplitter({ ...options, lowerCase: false });
-    }
+    const lowerCase = options.lowerCase && !keepsCase;
+    this.#splitter = new WordSplitter({ ...options, lowerCase });
     this.#marks = new Set(marks);
+    this.#lowerCase = options.lowerCase;
   }
 
-  /** The forms of all words of a text; a mark has an empty one. */
+  /** The forms of all words of a text. */
   of(text: string): string[] {
-    const words = listWords(this.#words, text);
-    const written = this.#written && listWords(this.#written, text);
-    return words.map((word, i) => (this.#marks.has(word) ? '' : (written?.[i] ?? word)));
+    return listWords(this.#splitter, text).map((word) => this.ofWord(word));
   }
 
-  /** The form of a word of the vocabulary, which has no other case than that. */
+  /** Calls `visit` with every word of a text as it is written, which `ofWord` makes a form. */
+  each(text: string, visit: HashedVisit): void {
+    this.#splitter.split(text, visit);
+  }
+
+  /** The form of a word, of a text or of the vocabulary: that of a mark is empty. */
   ofWord(word: string): string {
-    return this.#marks.has(word) ? '' : word;
+    const isMark =
+      this.#marks.has(word) || (this.#lowerCase && this.#marks.has(word.toLowerCase()));
+    return isMark ? '' : word;
   }
 }
 

@@ -5,6 +5,7 @@ import {
   FeatureReader,
   learnFeature,
   shapeOf,
+  valuesOf,
 } from '../../../src/data/features/features.js';
 
 test.each([
@@ -19,6 +20,32 @@ test.each([
   ['....', '..'],
 ])('the shape of %s is %s', (word, shape) => {
   expect(shapeOf(word)).toBe(shape);
+});
+
+test('what is ASCII is read as anything else', () => {
+  const word = fc.string({
+    unit: fc.constantFrom('a', 'b', 'x', 'X', 'Q', 'Z', '0', '7', '.', '-', '$'),
+  });
+  const features = [
+    { kind: 'prefix' as const, length: 2 },
+    { kind: 'suffix' as const, length: 3 },
+  ];
+  fc.assert(
+    fc.property(word, (ascii) => {
+      const shape = ascii
+        .replaceAll(/[A-Z]/g, 'X')
+        .replaceAll(/[a-z]/g, 'x')
+        .replaceAll(/\d/g, 'd');
+      const short = shape.replaceAll(/(.)\1{2,}/g, '$1$1');
+      expect([shapeOf(ascii), shapeOf(`${ascii}€`)]).toEqual([short, `${short}€`]);
+      const [prefix] = valuesOf(features, `${ascii}éé`);
+      const [, suffix] = valuesOf(features, `ééé${ascii}`);
+      const letters = ascii.toLowerCase().replaceAll(/\d/g, '0');
+      expect(prefix).toBe(`${letters}éé`.slice(0, 2));
+      expect(suffix).toBe(`ééé${letters}`.slice(-3));
+      expect(valuesOf(features, ascii)).toEqual([letters.slice(0, 2), letters.slice(-3)]);
+    }),
+  );
 });
 
 test('first and last letters are whole characters, capitals and digits alike', () => {

@@ -28,7 +28,8 @@ export class PieceBuilder {
   readonly #cutter: LocalCutter;
   readonly #tokens = new VarintWriter();
   readonly #rows = new VarintWriter();
-  readonly #features: FeatureWriter;
+  /** Takes what is known of tokens, in their order. */
+  readonly features: FeatureWriter;
   readonly #bad: string[] = [];
   #hashes = new BigUint64Array(1 << 10);
   #hashRows = new Uint32Array(1 << 10);
@@ -41,7 +42,7 @@ export class PieceBuilder {
   /** @param features How many features of tokens it is given. */
   constructor(cutter: LocalCutter, features = 0) {
     this.#cutter = cutter;
-    this.#features = new FeatureWriter(features);
+    this.features = new FeatureWriter(features);
   }
 
   get isEmpty(): boolean {
@@ -79,11 +80,6 @@ export class PieceBuilder {
     this.#beginRow(place);
     this.#rows.push(labels.length);
     for (const label of labels) this.#rows.push(this.#numberOf(label));
-  }
-
-  /** Takes what is known of the next tokens: of each feature a value a token. */
-  addFeatures(features: readonly (readonly string[])[]): void {
-    this.#features.add(features);
   }
 
   #beginRow({ row, line }: PlacedRow): void {
@@ -143,7 +139,7 @@ export class PieceBuilder {
       rows: this.#rows.bytes,
       bad: Buffer.from(this.#bad.map((each) => `${each}\n`).join('')),
     };
-    const features = this.#features.streams.map(({ values, numbers }) =>
+    const features = this.features.streams.map(({ values, numbers }) =>
       streamContent(values, numbers.bytes),
     );
     const content = [
@@ -157,7 +153,7 @@ export class PieceBuilder {
       badRows: this.#bad.length,
       tokens: this.#tokenCount,
       words: dictionary?.size ?? 0,
-      values: this.#features.streams.map(({ values }) => values.size),
+      values: this.features.streams.map(({ values }) => values.size),
       labels: [...this.#labels.keys()],
       sections: written.places,
       bytes: written.bytes,
@@ -171,7 +167,7 @@ export class PieceBuilder {
     this.#cutter.clear();
     this.#tokens.clear();
     this.#rows.clear();
-    this.#features.clear();
+    this.features.clear();
     this.#bad.length = 0;
     this.#labels.clear();
     this.#rowCount = this.#hashCount = this.#tokenCount = this.textLength = 0;

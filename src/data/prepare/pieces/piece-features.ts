@@ -1,3 +1,4 @@
+import { TextBytes } from '../../tokenizers/text-bytes.js';
 import { VarintWriter } from '../../tokenizers/varints.js';
 import { WordTable } from '../../tokenizers/word-table.js';
 
@@ -13,6 +14,10 @@ export class FeatureWriter {
   readonly streams: readonly FeatureStream[];
   /** Numbers by value, which are found sooner than in the tables. */
   readonly #known: Map<string, number>[];
+  /** The words whose values have been found, and by feature the numbers of these. */
+  readonly #words = new WordTable();
+  readonly #numbersOf: number[][];
+  readonly #text = new TextBytes();
 
   constructor(features: number) {
     this.streams = Array.from({ length: features }, () => ({
@@ -20,6 +25,7 @@ export class FeatureWriter {
       numbers: new VarintWriter(),
     }));
     this.#known = this.streams.map(() => new Map<string, number>());
+    this.#numbersOf = this.streams.map(() => []);
   }
 
   /** Takes the values of the next tokens: of each feature, one a token. */
@@ -29,13 +35,42 @@ export class FeatureWriter {
       for (const value of features[feature]!) {
         let number = known.get(value);
         if (number === undefined) {
-          const letters = Buffer.from(value);
-          number = table.add(letters, 0, letters.length);
+          number = this.#enter(table, value);
           known.set(value, number);
         }
         numbers.push(number);
       }
     });
+  }
+
+  /**
+   * Takes a word as the next token: `bytes[start, end)`, and its hash (see `hashWord`).
+   *
+   * @param valuesOf tells of a word the value of each feature; once for each word that a piece has
+   */
+  addWord(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    code: number,
+    valuesOf: (word: string) => readonly string[],
+  ): void {
+    const known = this.#words.size;
+    const word = this.#words.addHashed(bytes, start, end, code);
+    if (word === known) {
+      valuesOf(this.#words.word(word)).forEach((value, feature) => {
+        this.#numbersOf[feature]!.push(this.#enter(this.streams[feature]!.values, value));
+      });
+    }
+    const { streams } = this;
+    for (let feature = 0; feature < streams.length; feature++) {
+      streams[feature]!.numbers.push(this.#numbersOf[feature]![word]!);
+    }
+  }
+
+  #enter(table: WordTable, value: string): number {
+    this.#text.set(value);
+    return table.add(this.#text.bytes, 0, this.#text.length);
   }
 
   clear(): void {
@@ -44,5 +79,7 @@ export class FeatureWriter {
       numbers.clear();
     }
     for (const known of this.#known) known.clear();
+    this.#words.clear();
+    for (const numbers of this.#numbersOf) numbers.length = 0;
   }
 }

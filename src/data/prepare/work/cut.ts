@@ -1,5 +1,5 @@
 import { taskOf, type TaskKind } from '../../../tasks/registry.js';
-import { type Feature, FeatureReader, keepsCase } from '../../features/features.js';
+import { type Feature, FeatureReader, keepsCase, valuesOf } from '../../features/features.js';
 import { type Example, type ExampleOptions, readSource } from '../../formats/examples.js';
 import { bitsOfFloat } from '../../../tensor/float-bits.js';
 import { readNumber } from '../../formats/numbers.js';
@@ -75,8 +75,8 @@ class ExtentCutting {
   readonly #piece: PieceBuilder;
   readonly #hasher = new TextHasher();
   readonly #features: FeatureReader;
-  /** Where features are of the words of texts. */
-  readonly #forms: WordForms | undefined;
+  /** Where features are of the words of texts: these, and the values of each. */
+  readonly #words: ReturnType<typeof wordsOf>;
   readonly #pieces: ExtentRecord['pieces'] = [];
   readonly #syncs: Promise<void>[] = [];
   readonly #observe: BytesObserver;
@@ -90,7 +90,7 @@ class ExtentCutting {
   ) {
     this.#piece = new PieceBuilder(cutter, input.cutting.features.length);
     this.#features = new FeatureReader(input.cutting.features);
-    this.#forms = formsOf(input.cutting);
+    this.#words = wordsOf(input.cutting);
     this.#observe = (bytes) => count(tally, 'bytes', bytes.length);
   }
 
@@ -146,17 +146,22 @@ class ExtentCutting {
 
   /** Of the words of a text, which are so many. */
   #addFeatures(text: string, tokens: number): void {
-    if (this.#forms === undefined) return;
-    const forms = this.#forms.of(text);
-    if (forms.length !== tokens) throw new Error('a text has more words in another case');
-    this.#piece.addFeatures(this.#features.read(forms, []));
+    if (this.#words === undefined) return;
+    const { forms, valuesOfWord } = this.#words;
+    const { features } = this.#piece;
+    let words = 0;
+    forms.each(text, (bytes, start, end, code) => {
+      features.addWord(bytes, start, end, code, valuesOfWord);
+      words++;
+    });
+    if (words !== tokens) throw new Error('a text has other words in another case');
   }
 
   /** Of tokens that are given as such. */
   #addGivenFeatures({ text, columns = [] }: Example): void {
     if (this.input.cutting.features.length === 0) return;
     const values = this.#features.read(splitTokens(text), columns.map(splitTokens));
-    this.#piece.addFeatures(values);
+    this.#piece.features.add(values);
   }
 
   async #cutBytes(): Promise<void> {
@@ -215,10 +220,11 @@ class ExtentCutting {
   }
 }
 
-function formsOf({ task, tokenizer, features, marks }: CorpusCutting): WordForms | undefined {
+function wordsOf({ task, tokenizer, features, marks }: CorpusCutting) {
   if (features.length === 0 || taskOf(task).gives === 'tokens') return undefined;
   if (tokenizer.kind !== 'word') throw new Error(`tokens of ${tokenizer.kind} are no words`);
-  return new WordForms(tokenizer, marks, features.some(keepsCase));
+  const forms = new WordForms(tokenizer, marks, features.some(keepsCase));
+  return { forms, valuesOfWord: (word: string) => valuesOf(features, forms.ofWord(word)) };
 }
 
 /** Where a bad line ends everything, none is left out; but lines before those of later extents count. */
