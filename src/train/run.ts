@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import { chooseBackend, expectMemory } from '../backend/select.js';
+import { chooseBackend } from '../backend/select.js';
 import type { NamedConfig } from '../config/load.js';
-import { introduce } from '../config/places.js';
-import { describeUnmeasured } from '../config/problems.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
@@ -11,14 +9,13 @@ import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
 import { countParameters } from '../model/describe.js';
 import { SLOT } from '../model/sizes.js';
-import { advisedKeys, followEvaluation } from '../optimizers/evaluations.js';
+import { followEvaluation } from '../optimizers/evaluations.js';
 import { describeWarmup } from '../optimizers/schedules.js';
 import { packageVersion } from '../package-root.js';
 import {
   admitNew,
   admitResume,
   expectRun,
-  MEANT_BY,
   type FoundCheckpoint,
   type Resumption,
 } from '../run/admission.js';
@@ -27,7 +24,7 @@ import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { CheckpointWriter } from '../run/checkpoint-writer.js';
 import type { RunFileSystem } from '../system/disk.js';
 import { BatchFeed } from '../compute/batch-feed.js';
-import { allocateEngine, Engine, plannedBytes } from '../compute/engine.js';
+import { allocateEngine, Engine } from '../compute/engine.js';
 import { classWeightsOf } from './class-weights.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
 import type { EndEvent, TrainListener } from '../events.js';
@@ -39,13 +36,8 @@ import { lockRun } from '../run/run-lock.js';
 import { taskOf } from '../tasks/registry.js';
 import { breaksScheme } from '../tasks/transitions.js';
 import { digestText, type BestResult } from '../checkpoint/run-state.js';
-import {
-  describeCrowd,
-  networkShape,
-  networkSizes,
-  THREAD_BYTES,
-  workerCount,
-} from '../compute/sizes.js';
+import { networkShape, networkSizes } from '../compute/sizes.js';
+import { acceptCorpus, expectFeasible, expectMeasured } from './feasible.js';
 import { runSteps } from './steps.js';
 import { Updates } from './updates.js';
 import { resumeValidation, Validation } from './validation.js';
@@ -80,25 +72,6 @@ export async function train(config: Config, options: TrainOptions): Promise<EndE
   }
 }
 
-/** @throws UserError naming a key that means nothing without a validation split */
-function expectValidation({ train }: Config, isThere: boolean): void {
-  if (isThere) return;
-  const [advised] = advisedKeys(train);
-  const fault = train.earlyStopping
-    ? 'train.earlyStopping: expected a validation split to tell when to stop'
-    : train.bestBy !== 'loss'
-      ? 'train.bestBy: expected a validation split to choose the best by'
-      : advised && `${advised}: expected a validation split whose loss it follows`;
-  if (fault) throw new UserError(`${fault}, but data.validation gives none`);
-}
-
-/** @throws UserError where the classes of the data leave nothing of what the best is to be chosen by */
-function expectMeasured(config: Config, classes: readonly string[]): void {
-  const fault = describeUnmeasured(config, classes);
-  if (fault === undefined) return;
-  throw new UserError(`${introduce(config, ['train', 'bestBy'])}train.bestBy: ${fault}`);
-}
-
 interface Setting {
   corpus: Corpus;
   engine: Engine;
@@ -127,7 +100,7 @@ class TrainingRun {
     const { config } = this;
     const { runDir, resume, override = false, listener, signal } = this.options;
     const start = performance.now();
-    this.#expectFeasible();
+    expectFeasible(config, this.#notice);
     // Not even a lock file goes where a run was expected and is none.
     if (resume) await expectRun(this.#directory);
     this.#hold = new RunHold(runDir, await lockRun(runDir, this.#notice));
@@ -136,11 +109,14 @@ class TrainingRun {
       : undefined;
     if (!resume) await admitNew(this.#directory);
     const corpus = (this.#corpus = await prepareCorpus(config, listener));
-    expectValidation(config, corpus.validation !== undefined);
-    expectMeasured(config, corpus.classes);
+    expectMeasured(config, corpus);
     const vocabulary = formatVocabulary(corpus);
     const vocabularyDigest = digestText(vocabulary);
-    if (resumed) this.#acceptCorpus(corpus, vocabularyDigest, resumed);
+    const fingerprints = { corpus: corpus.fingerprint, vocabulary: vocabularyDigest };
+    if (resumed?.found && acceptCorpus(config, resumed.found, fingerprints, override)) {
+      resumed.overridden.push('corpus');
+      this.#notice('Overriding: the corpus has changed since the last checkpoint.');
+    }
 
     const state = resumed?.found?.state;
     const setting = this.#createEngine(corpus);
@@ -226,45 +202,6 @@ class TrainingRun {
   }
 
   readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
-
-  /** What can be refused before the data is prepared, which may take an hour, is refused now. */
-  #expectFeasible(): void {
-    const { config } = this;
-    expectValidation(config, config.data.validation !== 0);
-    const crowd = describeCrowd(workerCount(config));
-    if (crowd !== undefined) this.#notice(crowd);
-    // The smallest vocabulary and batch that there could be.
-    const featureValues = config.model.features.map(() => 1);
-    const shape = networkShape(config, 3, ['', ''], { featureValues });
-    const sizes = networkSizes(config, shape, [{ maxRows: 1, maxTokens: 1, maxSteps: 1 }], true);
-    const { kind } = chooseBackend(config.backend);
-    expectMemory(kind, plannedBytes(kind, sizes) + sizes.parts * THREAD_BYTES);
-  }
-
-  /** Takes the corpus of a resumed run if it is still the same, or the user overrides that it is not. */
-  #acceptCorpus(corpus: Corpus, vocabularyDigest: string, { found, overridden }: Resumption): void {
-    if (found && found.state.corpus !== corpus.fingerprint) {
-      const { other } = MEANT_BY[taskOf(this.config.task).target];
-      const isSameVocabulary = found.state.vocabulary === vocabularyDigest;
-      if (!this.options.override) {
-        throw new UserError(
-          `${found.path}: the corpus has changed since this checkpoint was written: ` +
-            'restore the files that data names, or start a new run with another --run-dir' +
-            (isSameVocabulary
-              ? ', or add --override to go on with the changed corpus'
-              : ` (the changed corpus has another ${other}, so that the weights would mean something else)`),
-        );
-      }
-      if (!isSameVocabulary) {
-        throw new UserError(
-          `${found.path}: the changed corpus has another ${other}, ` +
-            'so that the weights would mean something else: start a new run with another --run-dir',
-        );
-      }
-      overridden.push('corpus');
-      this.#notice('Overriding: the corpus has changed since the last checkpoint.');
-    }
-  }
 
   #createEngine(corpus: Corpus): Setting {
     const { config } = this;
