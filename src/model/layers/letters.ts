@@ -90,7 +90,8 @@ export const letters = defineLayer({
     const described: NetworkLayer[] = [];
     for (const { kind, options: given, inputs } of readers) {
       const signals = inputs.map((place) => described[place]?.output ?? below);
-      const name = { module, index: described.length };
+      // Both directions of LSTMs are one module of PyTorch's, its only layer.
+      const name = { module, index: kind === lstm ? 0 : described.length };
       described.push(kind.describe(schemaOf(kind.options).parse(given), signals, name));
     }
     const inputs = readers.map((each) => each.inputs);
