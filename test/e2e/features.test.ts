@@ -28,7 +28,7 @@ const configs = {
   classify: `task: classify
 data: { train: train.csv, validation: [valid.csv], tokenizer: { kind: word } }
 model: { embedding: 4, features: [{ kind: shape, width: 4 }, { kind: suffix, length: 2, width: 4 }, { kind: letters, embedding: 4, width: 4 }], layers: [{ hiddenSize: 8 }] }
-train: { batchSize: 8, epochs: 8, shards: 4, optimizer: { learningRate: 0.03 } }
+train: { batchSize: 8, epochs: 6, shards: 4, optimizer: { learningRate: 0.03 } }
 `,
   generate: `task: language-model
 data: { train: train.txt, validation: [valid.txt], tokenizer: { kind: word, lineEnd: <eos>, lowerCase: false } }
@@ -38,8 +38,8 @@ train: { batchSize: 4, sequenceLength: 9, epochs: 12, shards: 4, optimizer: { le
 };
 
 beforeAll(() => {
-  writeFileSync(join(cwd, 'train.csv'), makeRows(120, ['b', 'Qo']));
-  writeFileSync(join(cwd, 'valid.csv'), makeRows(30, ['c', 'Xy']));
+  writeFileSync(join(cwd, 'train.csv'), makeRows(400, ['b', 'Qo']));
+  writeFileSync(join(cwd, 'valid.csv'), makeRows(30, ['d', 'Qe']));
   writeFileSync(join(cwd, 'train.txt'), makeText(120, 'b'));
   writeFileSync(join(cwd, 'valid.txt'), makeText(30, 'c'));
   for (const [name, config] of Object.entries(configs)) {
