@@ -4,7 +4,7 @@
 
 typedef struct {
   double in, out;  /* float [count] */
-  double function; /* 0: exp, 1: sigmoid, 2: tanh */
+  double function; /* 0: exp, 1: sigmoid, 2: tanh, 3: ln(1 + x) */
   double count;    /* a multiple of 16 */
 } evaluate_args;
 
@@ -12,7 +12,11 @@ void KERNEL(evaluate)(char *base, const double *args) {
   const evaluate_args *x = (const evaluate_args *)args;
   for (size_t i = 0; i < (size_t)x->count; i += VL) {
     const vf v = vload(F32(base, x->in) + i);
-    vstore(F32(base, x->out) + i, x->function == 0 ? vexp(v) : x->function == 1 ? vsigmoid(v) : vtanh(v));
+    vstore(F32(base, x->out) + i,
+           x->function == 0   ? vexp(v)
+           : x->function == 1 ? vsigmoid(v)
+           : x->function == 2 ? vtanh(v)
+                              : vlog1p(v));
   }
 }
 

@@ -44,6 +44,7 @@
   X(part_taps)             \
   X(join_taps)             \
   X(softmax)               \
+  X(binary)                \
   X(regression)            \
   X(crf)                   \
   X(crf_pack)              \

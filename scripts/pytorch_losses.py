@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes losses.json of test/fixtures/pytorch/: the losses of the classifier and the language model that pytorch_fixtures.py has
-made there, at their initial parameters and in float64, with label smoothing and class weights; and squared and absolute errors of the
-classifier's first logit from standardised numbers.
+made there, at their initial parameters and in float64, with label smoothing and class weights; squared and absolute errors of the
+classifier's first logit from standardised numbers; and the binary cross-entropy of its logits where they are of labels.
 
     python3 scripts/pytorch_losses.py && npx prettier --write test/fixtures
 
@@ -11,7 +11,7 @@ import json
 import os
 
 import torch
-from torch.nn.functional import cross_entropy, l1_loss, mse_loss
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, l1_loss, mse_loss
 
 from pytorch_model import Model, read_safetensors
 
@@ -43,6 +43,24 @@ def describe_numbers(name, kind, error):
         "loss": loss.item(),
         "mse": mse_loss(SCALE["mean"] + SCALE["deviation"] * logits, numbers).item(),
         **gradients(model, 1),
+    }
+
+
+def describe_labels(name, weights):
+    batch, model = open_fixture(name)
+    logits = model.classify(batch["tokens"])
+    # Row r has label c where the digits of r + 3, in binary, have a 1 at c: none of them, some or all.
+    there = [[(row + 3) >> label & 1 for label in range(logits.shape[1])] for row in range(len(logits))]
+    weight = None if weights is None else torch.tensor(weights, dtype=torch.float64)
+    loss = binary_cross_entropy_with_logits(logits, torch.tensor(there, dtype=torch.float64), pos_weight=weight)
+    loss.backward()
+    return {
+        "fixture": name,
+        "kind": "binary",
+        "options": {} if weights is None else {"positiveWeights": weights},
+        "labels": [[c for c, is_there in enumerate(row) if is_there] for row in there],
+        "loss": loss.item(),
+        **gradients(model, logits.shape[1]),
     }
 
 
@@ -82,5 +100,7 @@ if __name__ == "__main__":
     with open(os.path.join(FIXTURES, "losses.json"), "w") as file:
         numbers = [("squared", mse_loss), ("absolute", l1_loss)]
         cases = [describe(*case) for case in CASES] + [describe_numbers("classifier", *each) for each in numbers]
+        cases += [describe_labels("classifier", weights) for weights in (None, WEIGHTS)]
+        cases += [describe_labels("classifier-33", None)]
         json.dump(cases, file)
         file.write("\n")

@@ -59,7 +59,7 @@ export interface PrepareEvent {
 
 /** How good predictions are, beside the loss. */
 export interface Quality {
-  /** Share of targets predicted rightly; of classes and tokens. */
+  /** Share of targets predicted rightly; of classes, sets of labels and tokens. */
   accuracy?: number | undefined;
   /** Mean squared error in the unit of the targets; of numbers. */
   mse?: number | undefined;
@@ -88,6 +88,7 @@ export interface EvaluationEvent extends MeasureValues {
   step: number;
   split: string;
   loss: number;
+
   targets: number;
   duration: number;
   /** Whether it is better than all before, by `train.bestBy`. */

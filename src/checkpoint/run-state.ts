@@ -56,7 +56,7 @@ const stateSchema = z.strictObject({
   vocabulary: z.string(),
   /** See `signConfig`; absent in checkpoints of early versions. */
   config: z.record(z.string(), z.unknown()).optional(),
-  /** How much a row of each class counts in the loss; absent where all count the same. */
+  /** How much a row of each class counts in the loss, or a label where a row has it; absent where all count the same. */
   classWeights: z.array(z.number().positive()).optional(),
   /** Whether tags follow each other otherwise than the scheme of their names has it; absent where they do not. */
   tagsAreFree: z.literal(true).optional(),

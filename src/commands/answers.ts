@@ -1,4 +1,5 @@
 import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
+import { usualSeparator } from '../tasks/labelled-rows.js';
 import { taskOf } from '../tasks/registry.js';
 import type { TrainedModel } from './library.js';
 
@@ -11,7 +12,7 @@ export interface Answer {
 }
 
 export interface Prediction {
-  /** The name of the class, or the number. */
+  /** The name of the class, those of the labels, or the number. */
   readonly predicted: string | number;
   /** In the order of the model's classes, where it has some. */
   readonly probabilities: readonly number[];
@@ -45,16 +46,24 @@ async function answerBatch(
 }
 
 async function predict(model: AnsweringModel, texts: readonly string[]): Promise<Prediction[]> {
-  if (taskOf(model.config.task).target === 'number') {
+  const { target } = taskOf(model.config.task);
+  if (target === 'number') {
     const numbers = await model.regress(texts);
     return numbers.map((number) => ({ predicted: shorten(number), probabilities: [] }));
   }
   const found = await model.classify(texts);
+  const separator = model.config.data.labelSeparator ?? usualSeparator;
   return found.map((probabilities) => ({
-    predicted: model.classes[indexOfLargest(probabilities)]!,
+    predicted:
+      target === 'labels'
+        ? model.classes.filter((_, label) => probabilities[label]! >= LIKELY).join(separator)
+        : model.classes[indexOfLargest(probabilities)]!,
     probabilities: Array.from(probabilities, shorten),
   }));
 }
+
+/** Of a label that is told; as an evaluation has it. */
+const LIKELY = 0.5;
 
 /** Seven digits are what a float32 holds. */
 function shorten(value: number): number {

@@ -57,7 +57,7 @@ export const evaluateCommand = (context: Context) =>
           ...(best && { bestBy: best.by ?? 'loss' }),
           data: on,
           ...result,
-          ...((result.confusion ?? result.entities) && { classes }),
+          ...((result.confusion ?? result.entities ?? result.labels) && { classes }),
         };
         printLines(context.stdout, json ? [JSON.stringify(report)] : describe(result, model, on));
       } finally {
@@ -133,11 +133,15 @@ function tellTruncated(
 }
 
 function describe(result: Evaluation, model: TrainedModel, on: string): string[] {
-  const { targets, confusion, precision, recall, f1, entities } = result;
+  const { targets, confusion, precision, recall, f1, entities, macro, labels } = result;
   const figures = MEASURE_NAMES.flatMap((name) => {
     // F1 stands below, with precision and recall.
     const value = name === 'f1' ? undefined : result[name];
-    return value === undefined ? [] : describeMeasure(name, value);
+    if (value === undefined) return [];
+    // Of sets of labels a share of rows is far below that of labels: what is meant is said.
+    return name === 'accuracy' && labels
+      ? `exact match ${formatShare(value)}`
+      : describeMeasure(name, value);
   });
   const { best } = model;
   const chosen = best ? ` (best by validation ${measureKind(best.by ?? 'loss').label})` : '';
@@ -147,8 +151,16 @@ function describe(result: Evaluation, model: TrainedModel, on: string): string[]
   ];
   if (precision !== undefined && recall !== undefined && f1 !== undefined) {
     lines.push(
-      `entities: precision ${formatShare(precision)}  recall ${formatShare(recall)}  F1 ${formatShare(f1)}`,
+      `${labels ? 'labels' : 'entities'}: precision ${formatShare(precision)}  recall ${formatShare(recall)}  F1 ${formatShare(f1)}`,
     );
+  }
+  if (macro !== undefined) {
+    lines.push(
+      `means over the labels: precision ${formatShare(macro.precision)}  recall ${formatShare(macro.recall)}  F1 ${formatShare(macro.f1)}`,
+    );
+  }
+  if (labels !== undefined) {
+    return [...lines, '', ...describeScores('label', Object.entries(labels))];
   }
   if (entities !== undefined) {
     return [...lines, '', ...describeScores('entity', Object.entries(entities))];

@@ -169,12 +169,13 @@ async function isFile(path: string): Promise<boolean> {
 async function summarizeFile(file: string): Promise<{ layers: LayerSummary[]; note: string }> {
   const config = await loadConfig(file);
   const { tokenizer } = config.data;
+  const { target } = taskOf(config.task);
   // Bytes, and an id for padding.
   const vocabulary = tokenizer.kind === 'byte' ? 257 : tokenizer.vocabularySize;
   const sizes = `Before the data is prepared: a vocabulary of ${formatCount(vocabulary)}, the most it may have`;
   return {
     layers: summarizeConfig(config, vocabulary, 2),
-    note: taskOf(config.task).target === 'class' ? `${sizes}, and two classes` : sizes,
+    note: `${sizes}${{ class: ', and two classes', labels: ', and two labels', number: '', 'next token': '' }[target]}`,
   };
 }
 

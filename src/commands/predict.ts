@@ -12,6 +12,7 @@ import type { Context } from './context.js';
 import { expectUse } from './expect-use.js';
 import { defineCommand } from './define.js';
 import { KnownNumbers } from './known-numbers.js';
+import { KnownLabelSets } from './known-label-sets.js';
 import { KnownLabels } from './known-labels.js';
 import type { TrainedModel } from './library.js';
 import {
@@ -31,7 +32,7 @@ export const predictCommand = (context: Context) =>
   defineCommand({
     command: 'predict <run> [files..]',
     describe:
-      'Tells the class or the number of texts, or the tags of tokens: rows of files, or lines of standard input',
+      'Tells the class, the labels or the number of texts, or the tags of tokens: rows of files, or lines of standard input',
     positionals: {
       ...runPositional,
       files: {
@@ -166,6 +167,7 @@ function planReading(
       text: text ?? data.text,
       label: label ?? (knowsLabel ? data.label : undefined),
       ...(target === 'number' && { labels: 'number' as const }),
+      ...(target === 'labels' && { labelSeparator: data.labelSeparator }),
       mayLackLabel: label === undefined,
       onBadRow: onBadRow ?? data.onBadRow,
       keep: true,
@@ -174,9 +176,12 @@ function planReading(
 }
 
 /** What compares answers to what the rows say of themselves. */
-function openKnown({ config, classes }: TrainedModel): KnownTags | KnownLabels | KnownNumbers {
+type Known = KnownLabels | KnownLabelSets | KnownNumbers;
+
+function openKnown({ config, classes }: TrainedModel): KnownTags | Known {
   const { gives, target } = taskOf(config.task);
   if (gives === 'tokens') return new KnownTags(classes);
+  if (target === 'labels') return new KnownLabelSets(classes, config.data.labelSeparator);
   return target === 'number' ? new KnownNumbers() : new KnownLabels(classes);
 }
 
@@ -185,7 +190,7 @@ async function* answer(
   model: TrainedModel,
   batches: AsyncIterable<RowBatch>,
   batchSize: number,
-  known: KnownLabels | KnownNumbers,
+  known: Known,
   writer: AnswerWriter,
 ): AsyncGenerator<string, void, undefined> {
   let isEmpty = true;

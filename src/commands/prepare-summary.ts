@@ -16,6 +16,7 @@ export function describeStore(manifest: Manifest, storeDir: string): string[] {
     describeVocabulary(manifest),
     ...describeRows(manifest),
     ...describeClasses(manifest),
+    ...describeSets(manifest),
     ...describeNumbers(manifest),
     ...describeLengths(manifest),
   ];
@@ -80,18 +81,27 @@ function describeClasses(manifest: Manifest): string[] {
   const { classes } = manifest;
   if (classes.length === 0) return [];
   const splits = splitsOf(manifest);
+  const isTagged = manifest.splits.train.tagsFile !== undefined;
   const rows = classes.slice(0, classesShown).map((name, id) => [
     printableName(name),
-    ...splits.flatMap(({ told }) => {
+    ...splits.flatMap(({ split, told }) => {
       const count = told.labels[id]!;
-      const all = told.labels.reduce((sum, each) => sum + each, 0);
+      const all = isTagged ? told.labels.reduce((sum, each) => sum + each, 0) : split.rows;
       return [formatCount(count), formatShare(all === 0 ? 0 : count / all)];
     }),
   ]);
-  const isTagged = manifest.splits.train.tagsFile !== undefined;
   const header = [isTagged ? 'tag' : 'class', ...splits.flatMap(({ name }) => [name, ''])];
   const rest = classes.length - rows.length;
   return ['', ...formatTable([header, ...rows]), ...(rest > 0 ? [`and ${rest} more`] : [])];
+}
+
+function describeSets({ splits, statistics: { train } }: Manifest): string[] {
+  if (train.sets === undefined) return [];
+  const { empty, most } = train.sets;
+  const mean = train.labels.reduce((sum, each) => sum + each, 0) / splits.train.rows;
+  return [
+    `Labels of a row: ${formatNumber(mean)} on average, ${formatCount(most)} at most; ${formatCount(empty)} rows have none (train)`,
+  ];
 }
 
 function describeNumbers(manifest: Manifest): string[] {

@@ -7,16 +7,18 @@ import type { Engine } from './engine.js';
  * Arrays that a batch is read into before it is laid out.
  *
  * @param features of its tokens
+ * @param targetWords of a row's target
  */
 export function createHostBatch(
   sizes: Pick<NetworkSizes, 'maxRows' | 'maxTokens'>,
   features: readonly FeatureShape[] = [],
+  targetWords = 1,
 ): HostBatch {
   return {
     rows: 0,
     tokens: new Int32Array(sizes.maxTokens),
     rowStart: new Int32Array(sizes.maxRows + 1),
-    labels: new Int32Array(sizes.maxRows),
+    labels: new Int32Array(sizes.maxRows * targetWords),
     targets: new Int32Array(sizes.maxTokens),
     features: features.map(({ letters = 1 }) => new Int32Array(letters * sizes.maxTokens)),
     startsFresh: true,
@@ -37,7 +39,7 @@ export class BatchFeed {
     private readonly slotPair: number,
   ) {
     const { sizes } = engine.handle;
-    this.#batch = createHostBatch(sizes, sizes.shape.features);
+    this.#batch = createHostBatch(sizes, sizes.shape.features, engine.plan.targetWords);
   }
 
   /** Slot of a step's batch. */

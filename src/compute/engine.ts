@@ -154,6 +154,7 @@ export class Engine {
         features: sizes.shape.features ?? [],
         outputs: plan.top.width,
         compares: plan.loss.compares,
+        targetWords: plan.targetWords,
       },
       sizes.maxRows,
       sizes.maxTokens,

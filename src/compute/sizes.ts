@@ -15,7 +15,7 @@ import { chooseTeams } from '../model/work/teams.js';
 
 /** What a network's outputs mean and how they are weighed, and what its inputs may be, so far as the data tells it. */
 export interface DataFacts {
-  /** Of each class, where the config asks for weights (see train/class-weights.ts). */
+  /** Of each class, or of each label where a row has it, where the config asks for weights (see train/class-weights.ts). */
   classWeights?: readonly number[] | undefined;
   /** Whether tags follow each other otherwise than their names tell: see `breaksScheme`. */
   tagsAreFree?: boolean | undefined;
@@ -40,7 +40,10 @@ export function networkShape(
     ),
     vocabulary,
     predicts: per,
-    outputs: { class: classes.length, 'next token': vocabulary, number: 1 }[target],
+    outputs: {
+      ...{ class: classes.length, labels: classes.length },
+      ...{ 'next token': vocabulary, number: 1 },
+    }[target],
     loss: describeLoss(config.train.loss, classes, facts),
     carries,
   });
@@ -56,6 +59,8 @@ function describeLoss(
       return { kind, options: { forbidden: tagsAreFree ? [] : forbiddenTransitions(classes) } };
     case 'softmax':
       return { kind, options: { labelSmoothing, ...(classWeights && { classWeights }) } };
+    case 'binary':
+      return { kind, options: { ...(classWeights && { positiveWeights: classWeights }) } };
     case 'squared':
     case 'absolute':
       return { kind, options: { ...targetScale } };

@@ -67,7 +67,14 @@ export const dataSchema = z.strictObject({
   label: column
     .default('label')
     .describe(
-      'Column or field that holds the class, or for `regress` the number; for `tag` what holds the tags: a number of CoNLL columns, the last by default; a field with a list, `tags` by default.',
+      'Column or field that holds the class, for `multi-label` the labels, or for `regress` the number; for `tag` what holds the tags: a number of CoNLL columns, the last by default; a field with a list, `tags` by default.',
+    ),
+  labelSeparator: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'What stands between the labels of a row (multi-label); `|` by default. A field of a JSONL may hold a list of them as well.',
     ),
   header: z
     .boolean()
@@ -122,7 +129,7 @@ export const dataSchema = z.strictObject({
     .max(1)
     .default(0.5)
     .describe(
-      'Share of the training rows that may have no token of their own (classify, regress), beyond which preparation is refused; 1 takes any.',
+      'Share of the training rows that may have no token of their own (all but language models and taggers), beyond which preparation is refused; 1 takes any.',
     ),
   storeDir: pathSchema.default('data/stores').describe('Where the token store is kept.'),
 });

@@ -118,7 +118,8 @@ export function checkTogether(config: Config): Problem[] {
       });
     }
   }
-  problems.push(...checkFeatures(config), ...checkLoss(config), ...checkBest(config));
+  problems.push(...checkLabels(config), ...checkFeatures(config), ...checkLoss(config));
+  problems.push(...checkBest(config));
   const { optimizer } = train;
   const { schedule, learningRate } = optimizer;
   // The rate is a float32.
@@ -149,7 +150,7 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
   }
   try {
     const features = model.features.map((feature) => stackFeature(feature, 1));
-    const outputs = { class: 2, number: 1, 'next token': 3 }[target];
+    const outputs = { class: 2, labels: 2, number: 1, 'next token': 3 }[target];
     describeStack({ ...model, features, vocabulary: 3, predicts: per, carries, outputs });
   } catch (error) {
     if (!(error instanceof StackProblem)) throw error;
@@ -179,15 +180,27 @@ export function describeUnmeasured(
   return `expected ${expected} for ${taskOf(task).model}${which}, got ${JSON.stringify(bestBy)}`;
 }
 
+/** Nothing stands between the labels of rows that have one. */
+function* checkLabels({ task, data: { labelSeparator } }: Config): Generator<Problem> {
+  const { model, target } = taskOf(task);
+  if (labelSeparator === undefined || target === 'labels') return;
+  const several = TASKS.filter((each) => taskOf(each).target === 'labels');
+  yield {
+    path: ['data', 'labelSeparator'],
+    message: `expected nothing for ${model}, whose rows have no lists of labels, got ${JSON.stringify(labelSeparator)}; the task of such rows is ${several.join(' or ')}`,
+  };
+}
+
 /** A loss has to do with what a target is, and some leave no place for what others can be told. */
 function* checkLoss({ task, train: { loss } }: Config): Generator<Problem> {
   const { losses, model, target } = taskOf(task);
   const at = (key: string): KeyPath => ['train', 'loss', key];
   if (!losses.includes(loss.kind)) {
     const expected = joinWords(losses.map((kind) => JSON.stringify(kind)));
+    const its = TASKS.filter((each) => taskOf(each).losses.includes(loss.kind));
     yield {
       path: at('kind'),
-      message: `expected ${expected} for ${model}, got ${JSON.stringify(loss.kind)}`,
+      message: `expected ${expected} for ${model}, got ${JSON.stringify(loss.kind)}, a loss of the task ${joinWords(its)}`,
     };
     return;
   }
@@ -198,9 +211,17 @@ function* checkLoss({ task, train: { loss } }: Config): Generator<Problem> {
   if (why !== undefined && loss.labelSmoothing !== 0) {
     yield { path: at('labelSmoothing'), message: `expected 0 ${why}, got ${loss.labelSmoothing}` };
   }
+  if (loss.kind !== 'binary' && loss.positiveWeights !== null) {
+    yield {
+      path: at('positiveWeights'),
+      message: `expected null for ${model}, whose rows have no lists of labels`,
+    };
+  }
   if (loss.classWeights === null) return;
-  if (why !== undefined) yield { path: at('classWeights'), message: `expected null ${why}` };
-  else if (target !== 'class') {
+  if (why !== undefined) {
+    const instead = loss.kind === 'binary' ? '; positiveWeights weigh these' : '';
+    yield { path: at('classWeights'), message: `expected null ${why}${instead}` };
+  } else if (target !== 'class') {
     yield {
       path: at('classWeights'),
       message: `expected null for ${model}, whose targets are no classes`,
@@ -208,7 +229,12 @@ function* checkLoss({ task, train: { loss } }: Config): Generator<Problem> {
   }
 }
 
-const whole = { crf: 'whole rows', squared: 'numbers', absolute: 'numbers' };
+const whole = {
+  crf: 'whole rows',
+  binary: 'lists of labels',
+  squared: 'numbers',
+  absolute: 'numbers',
+};
 
 function* checkWords(tokenizer: WordConfig): Generator<Problem> {
   const { unknownToken, lineEnd, outOfVocabulary } = tokenizer;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { float32 } from '../tensor/float32.js';
 import { MEASURE_NAMES } from '../measures.js';
+import { usualSeparator } from '../tasks/labelled-rows.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
 import { lossSchema } from './loss-schema.js';
@@ -190,8 +191,14 @@ const writtenSchema = z.strictObject({
 
 /** What a config says, with what follows from its task where it says nothing of it. */
 export const configSchema = writtenSchema.transform((config) => {
-  const { kind = taskOf(config.task).losses[0], ...loss } = config.train.loss;
-  return { ...config, train: { ...config.train, loss: { kind, ...loss } } };
+  const { losses, target } = taskOf(config.task);
+  const { kind = losses[0], ...loss } = config.train.loss;
+  const { labelSeparator = usualSeparator } = config.data;
+  return {
+    ...config,
+    ...(target === 'labels' && { data: { ...config.data, labelSeparator } }),
+    train: { ...config.train, loss: { kind, ...loss } },
+  };
 });
 
 export type Config = z.output<typeof configSchema>;

@@ -19,6 +19,8 @@ export interface DescribedNetwork {
   inputs: readonly (readonly number[])[];
   /** What the loss reads. */
   top: Signal;
+  /** Int32 words of a target. */
+  targetWords: number;
   /** In the order in which checkpoints list them. */
   parameters: readonly Parameter[];
 }
@@ -50,9 +52,11 @@ export function describeNetwork(shape: NetworkShape): DescribedNetwork {
   const unread = described.findIndex((layer, place) => layer !== top && !read.has(place));
   // Its gradient would be nobody's to write.
   if (unread >= 0) throw new UnfitInput(`no layer stands on ${layers[unread]!.kind} ${unread}`);
+  const learns = lossKind(loss.kind);
+  const targetWords = learns.targetWords?.(top.output) ?? 1;
   const parameters = [
     ...described.flatMap((layer) => layer.parameters),
-    ...(lossKind(loss.kind).parameters?.(top.output) ?? []),
+    ...(learns.parameters?.(top.output) ?? []),
   ];
   const tied = parameters.filter(({ gradientKind: { kind } }) => kind === SHARED);
   const shared = described.flatMap(({ shares = [] }) => shares);
@@ -60,7 +64,7 @@ export function describeNetwork(shape: NetworkShape): DescribedNetwork {
   if (tied.map(({ name }) => name).join() !== shared.join()) {
     throw new UnfitInput('expected one tied head for each tied embedding');
   }
-  return { layers: described, inputs, top: top.output, parameters };
+  return { layers: described, inputs, top: top.output, targetWords, parameters };
 }
 
 /** Of gradients that have a part from another layer. */

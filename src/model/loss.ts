@@ -12,6 +12,8 @@ export type LossMode = 'train' | 'evaluate' | 'predict';
 /** A kind of loss, for the registry. */
 export interface LossKind {
   kind: string;
+  /** Int32 words of a target; one where absent. */
+  targetWords?(top: Signal): number;
   /** What it learns itself. */
   parameters?(top: Signal): Parameter[];
   /**
@@ -28,11 +30,12 @@ export interface LossKind {
 }
 
 export interface PlannedLoss {
-  /** [rows of the top signal]: of each target, and what was predicted in its place */
+  /** [rows of the top signal]: of each target */
   losses: BufferSpec;
+  /** [rows of the top signal, words of a target]: what was predicted in its place */
   predicted: BufferSpec;
-  /** What the words of `predicted` and of the targets are: ids, or numbers as the bits of float32. */
-  compares: 'ids' | 'numbers';
+  /** What the words of `predicted` and of the targets are: ids, numbers as the bits of float32, or sets of labels, a bit each. */
+  compares: 'ids' | 'numbers' | 'sets';
   /** [rows of the top signal]: −ln p(target), whatever the loss makes of it; the losses themselves where they are that. */
   crossEntropies: BufferSpec;
   /** [panels, rows, 16]: probabilities after `predict`, or the number predicted */

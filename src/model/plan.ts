@@ -20,6 +20,8 @@ export interface NetworkPlan {
   optimizer: Optimizer;
   /** What the loss reads: its rows have a target each. */
   top: Signal;
+  /** Int32 words of a target. */
+  targetWords: number;
   /** Whether a layer asks for the tokens of rows in reverse. */
   reverses: boolean;
   parameters: ParameterPlan[];
@@ -68,7 +70,7 @@ const KERNEL_ARGUMENTS = 32;
 /** Adds every buffer of a network to a heap plan. Pure: the same sizes give the same plan on every thread. */
 export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const { shape, training } = sizes;
-  const { layers, inputs, top, parameters } = describeNetwork(shape);
+  const { layers, inputs, top, targetWords, parameters } = describeNetwork(shape);
   const optimizer = createOptimizer(sizes.optimizer);
   const { states } = optimizer.kernel;
   const planned = planParameters(heap, parameters, sizes, states);
@@ -84,7 +86,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   return {
     sizes,
     optimizer,
-    top,
+    ...{ top, targetWords },
     reverses,
     parameters: planned,
     layers: plannedLayers,
@@ -93,7 +95,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     carried: shape.carries ? listCarried(plannedLayers) : [],
     loss: lossKind(shape.loss.kind).plan(shape.loss.options, heap, sizes, top, values),
     slots: Array.from({ length: SLOTS }, (_, slot) =>
-      planSlot(heap, `slot ${slot}`, sizes, top.per, reverses),
+      planSlot(heap, `slot ${slot}`, sizes, { per: top.per, words: targetWords }, reverses),
     ),
     bounds: Array.from({ length: SLOTS }, (_, slot) =>
       heap.doubles(`slot ${slot} bounds`, sizes.parts + 1),

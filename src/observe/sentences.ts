@@ -36,8 +36,10 @@ export function describeStart(event: StartEvent): string[] {
 const classesNamed = 12;
 
 /** "Rows to train on by class: ham 1,200 (80.0 %), spam 300 (20.0 %)". */
-function describeClasses({ classes, classRows, classPer }: StartEvent): string {
-  const all = classRows.reduce((sum, rows) => sum + rows, 0);
+function describeClasses({ classes, classRows, classPer, trainRows }: StartEvent): string {
+  const tokens = classRows.reduce((sum, rows) => sum + rows, 0);
+  // A row may have several labels.
+  const all = classPer === 'token' ? tokens : trainRows;
   const named = classes.slice(0, classesNamed).map((name, id) => {
     const rows = classRows[id]!;
     return `${printableName(name)} ${formatCount(rows)} (${formatShare(all === 0 ? 0 : rows / all)})`;

@@ -1,4 +1,5 @@
-import type { ComparedBatch, Measure, Measures, Score } from './task.js';
+import { type FoundCounts, scoreOf, sumCounts } from './scores.js';
+import type { ComparedBatch, Measure, Measures } from './task.js';
 
 /**
  * Whole entities that tags stand for, found and counted as conlleval of the CoNLL tasks does: before a dash stands how a token
@@ -44,16 +45,10 @@ export function beginsBetween(before: ParsedTag, after: ParsedTag): boolean {
   return !among(b, 'O', '.') && before.type !== after.type;
 }
 
-interface Counts {
-  right: number;
-  true: number;
-  predicted: number;
-}
-
 /** Precision, recall and F1 of whole entities over all batches. */
 export class EntityScores implements Measure {
   readonly #tags: readonly ParsedTag[];
-  readonly #counts = new Map<string, Counts>();
+  readonly #counts = new Map<string, FoundCounts>();
 
   constructor(classes: readonly string[]) {
     this.#tags = classes.map(parseTag);
@@ -89,7 +84,7 @@ export class EntityScores implements Measure {
     }
   }
 
-  #of(type: string): Counts {
+  #of(type: string): FoundCounts {
     let counts = this.#counts.get(type);
     if (counts === undefined) {
       this.#counts.set(type, (counts = { right: 0, true: 0, predicted: 0 }));
@@ -98,25 +93,9 @@ export class EntityScores implements Measure {
   }
 
   result(): Measures {
-    const all: Counts = { right: 0, true: 0, predicted: 0 };
-    for (const counts of this.#counts.values()) {
-      all.right += counts.right;
-      all.true += counts.true;
-      all.predicted += counts.predicted;
-    }
-    const { precision, recall, f1 } = scoreOf(all);
+    const { precision, recall, f1 } = scoreOf(sumCounts(this.#counts.values()));
     const names = [...this.#counts.keys()].sort();
     const entities = Object.fromEntries(names.map((name) => [name, scoreOf(this.#of(name))]));
     return { precision, recall, f1, entities };
   }
-}
-
-function scoreOf({ right, true: support, predicted }: Counts): Score {
-  const share = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
-  return {
-    precision: share(right, predicted),
-    recall: share(right, support),
-    f1: share(2 * right, predicted + support),
-    support,
-  };
 }

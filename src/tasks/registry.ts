@@ -1,5 +1,6 @@
 import { classify } from './classify.js';
 import { languageModel } from './language-model.js';
+import { multiLabel } from './multi-label.js';
 import { regress } from './regress.js';
 import { tag } from './tag.js';
 import type { Task } from './task.js';
@@ -7,6 +8,7 @@ import type { Task } from './task.js';
 /** Every task, by its name in a config. */
 const tasks = {
   [classify.kind]: classify,
+  [multiLabel.kind]: multiLabel,
   [languageModel.kind]: languageModel,
   [tag.kind]: tag,
   [regress.kind]: regress,

@@ -30,8 +30,8 @@ export interface Task {
   readonly expects: string;
   /** What has a target, which is what is read of the top: a row, or each of its tokens. */
   readonly per: 'row' | 'token';
-  /** What a target is: a class that the source names, the token that follows, or a number that the source gives. */
-  readonly target: 'class' | 'next token' | 'number';
+  /** What a target is: a class that the source names, any number of labels, the token that follows, or a number that the source gives. */
+  readonly target: 'class' | 'labels' | 'next token' | 'number';
   /** Kinds of loss that it can be trained with, the usual one first. */
   readonly losses: readonly [LossName, ...LossName[]];
   /** What is wrong with a config that its schema passed. */
@@ -47,7 +47,7 @@ export interface Task {
 }
 
 /** As a config names them. */
-export type LossName = 'softmax' | 'crf' | 'squared' | 'absolute';
+export type LossName = 'softmax' | 'crf' | 'binary' | 'squared' | 'absolute';
 
 /** The part of a config that tasks look at. */
 export interface TaskConfig {
@@ -82,7 +82,7 @@ export interface Measure {
 /** What was predicted in the place of each target of a batch. */
 export interface ComparedBatch {
   readonly rows: number;
-  /** By row, or by place of a token: ids, or the bits of numbers. */
+  /** By row, or by place of a token: ids, the bits of numbers, or the words of sets of labels, set after set. */
   readonly targets: Int32Array;
   readonly predicted: Int32Array;
   /** [rows + 1]: where each row's tokens begin in `tokenPlaces`, which has the place of each. */
@@ -112,10 +112,14 @@ export interface Measures extends Partial<NumberMeasures> {
   perplexity?: number;
   /** `confusion[truth][predicted]` counts rows; for classifiers. */
   confusion?: number[][];
-  /** Of whole entities, as conlleval counts them: 0 where a share has nothing to it; for taggers. */
+  /** Of whole entities, as conlleval counts them, or of labels: 0 where a share has nothing to it; for taggers and multi-label classifiers. */
   precision?: number;
   recall?: number;
   f1?: number;
   /** The same for each type of entity, by name; `support` counts the true ones. */
   entities?: Record<string, Score>;
+  /** Of multi-label classifiers, whose `precision`, `recall` and `f1` are those of all labels of all rows together: means over the labels. */
+  macro?: Omit<Score, 'support'>;
+  /** The same for each label, by name; `support` counts the rows that have it. */
+  labels?: Record<string, Score>;
 }

@@ -57,7 +57,7 @@ export function evaluationBatches(config: Config, store: TokenStore): BatchSourc
 }
 
 /**
- * Loss, as training has it, and of ids the accuracy, over every batch of a source; leaves training's batches and carried state alone.
+ * Loss, as training has it, and but for numbers the accuracy, over every batch of a source; leaves training's batches and carried state alone.
  *
  * @param measure adds up what the task wants to know beside them
  * @param take runs one batch's work on the engine; where others use it, too, in turn with theirs
@@ -86,7 +86,7 @@ export async function evaluate(
   }
   return {
     loss: lossSum / divisor,
-    ...(engine.plan.loss.compares === 'ids' && { accuracy: correct / targets }),
+    ...(engine.plan.loss.compares !== 'numbers' && { accuracy: correct / targets }),
     targets,
     ...measure?.result(crossEntropySum / targets),
   };

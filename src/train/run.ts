@@ -211,7 +211,7 @@ class TrainingRun {
     if (corpus.validation) sources.push(evaluationBatches(config, corpus.validation));
     const { labels, scheme } = corpus.manifest.statistics.train;
     const tagsAreFree = breaksScheme(scheme);
-    const classWeights = classWeightsOf(config, corpus.classes, labels);
+    const classWeights = classWeightsOf(config, corpus.classes, labels, corpus.train.rows);
     const { vocabularySize } = corpus.tokenizer;
     const shape = networkShape(config, vocabularySize, corpus.classes, {
       classWeights,

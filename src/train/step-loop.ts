@@ -97,9 +97,9 @@ export class StepLoop {
       step: step + 1,
       epoch: Math.floor(step / stepsPerEpoch) + 1,
       loss: result.lossSum / result.divisor,
-      ...(this.engine.plan.loss.compares === 'ids'
-        ? { accuracy: result.correct / result.targets }
-        : { mse: result.squaredErrorSum / result.targets }),
+      ...(this.engine.plan.loss.compares === 'numbers'
+        ? { mse: result.squaredErrorSum / result.targets }
+        : { accuracy: result.correct / result.targets }),
       gradNorm: result.gradNorm,
       rows: result.rows,
       tokens: result.tokens,

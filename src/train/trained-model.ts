@@ -39,11 +39,11 @@ export type Sentence =
 
 export interface Evaluation extends Measures {
   /**
-   * Mean cross-entropy in nats per target, with the label smoothing and class weights of training; of numbers the mean error as training has
+   * Mean cross-entropy in nats per target, with the label smoothing and weights of training; of several labels a row the mean over them, too; of numbers the mean error as training has
    * it, of which the squared one is 1 for who tells their mean.
    */
   loss: number;
-  /** Of classes and tokens. */
+  /** Of classes and tokens; of multi-label classifiers the share of rows all of whose labels were told, and no other. */
   accuracy?: number;
   targets: number;
 }
@@ -55,7 +55,7 @@ export interface Evaluation extends Measures {
 export interface TrainedModel {
   readonly config: NamedConfig;
   readonly tokenizer: Tokenizer;
-  /** Names of the classes in the order of their ids; empty for language models and models of numbers. */
+  /** Names of the classes, or labels, in the order of their ids; empty for language models and models of numbers. */
   readonly classes: readonly string[];
   /** Mean and deviation of the numbers that a model of numbers was trained on. */
   readonly targetScale?: TargetScale;
@@ -67,7 +67,7 @@ export interface TrainedModel {
   readonly best?: BestEvaluation;
   /** Fingerprint of the corpus that it was trained on. */
   readonly corpus: string;
-  /** Class probabilities of each text, in the order of `classes`. */
+  /** Probabilities of each text in the order of `classes`: of its class, or of a multi-label classifier of each label by itself. */
   classify(texts: readonly string[]): Promise<Float32Array[]>;
   /** The number of each text, in the unit of those that it was trained on. */
   regress(texts: readonly string[]): Promise<number[]>;

@@ -19,6 +19,10 @@ const readingOptions: Options<ExampleOptions> = {
   format: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'),
   tagged: flag,
   labels: oneOf('class', 'number'),
+  labelSeparator: {
+    expected: 'the text that stands between labels',
+    fits: (value) => typeof value === 'string' && value !== '',
+  },
   columns: {
     expected: 'a list of names or numbers of columns',
     fits: (value) => Array.isArray(value) && value.every(columnName.fits),

@@ -1,5 +1,6 @@
 import type { HostBatch } from '../data/batches/batches.js';
 import type { EncodedTokens } from '../data/batches/encode-row.js';
+import { describeNetwork } from '../model/describe.js';
 import { SLOT } from '../model/sizes.js';
 import { createHostBatch } from '../compute/batch-feed.js';
 import { putState, takeState, type CarriedState } from '../compute/carried-state.js';
@@ -46,7 +47,11 @@ export class RowBatches {
   #isRunning = false;
 
   constructor(private readonly engine: ModelEngine) {
-    this.#batch = createHostBatch(engine.rowSizes, engine.shape.features);
+    this.#batch = createHostBatch(
+      engine.rowSizes,
+      engine.shape.features,
+      describeNetwork(engine.shape).targetWords,
+    );
   }
 
   /** Resolves when all rows have been computed. */

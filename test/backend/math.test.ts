@@ -4,17 +4,18 @@ import { outcomeOf, type KernelCase } from './contract.js';
 import { compiled, runnable } from './implementations.js';
 import { differingBits, floatsOf } from './workbench.js';
 
-type Name = 'exp' | 'sigmoid' | 'tanh';
+type Name = 'exp' | 'sigmoid' | 'tanh' | 'log1p';
 
 /** The functions in float64, and where errors are counted: beyond, arguments are taken to the border. */
 const exact: Record<Name, { evaluate: (x: number) => number; from: number; to: number }> = {
   exp: { evaluate: Math.exp, from: -87, to: 88 },
   sigmoid: { evaluate: (x) => 1 / (1 + Math.exp(-x)), from: -87, to: Infinity },
   tanh: { evaluate: Math.tanh, from: -Infinity, to: Infinity },
+  log1p: { evaluate: Math.log1p, from: 0, to: 1 },
 };
 /** As kernels/math.h states. */
-const promisedUlp: Record<Name, number> = { exp: 1.1, sigmoid: 2.5, tanh: 2.5 };
-const names: Name[] = ['exp', 'sigmoid', 'tanh'];
+const promisedUlp: Record<Name, number> = { exp: 1.1, sigmoid: 2.5, tanh: 2.5, log1p: 2.5 };
+const names: Name[] = ['exp', 'sigmoid', 'tanh', 'log1p'];
 
 /** Bits of ∞: those of the positive floats lie below, in their order. */
 const INFINITE = 0x7f80_0000;
@@ -116,6 +117,9 @@ describe.each(compiled.filter(({ missing }) => missing === undefined))(
       expect(sigmoid).toEqual([1, sigmoid[1], 0.5, 0.5, 1, sigmoid[1]]);
 
       expect(specialOf('tanh').slice(0, 6)).toEqual([1, -1, 0, 0, 1, -1]);
+
+      const log2 = Math.fround(Math.LN2);
+      expect(specialOf('log1p').slice(0, 6)).toEqual([log2, 0, 0, -0, log2, 0]);
     });
 
     it.each(names)('%s of NaN is NaN', (name) => {
@@ -126,6 +130,7 @@ describe.each(compiled.filter(({ missing }) => missing === undefined))(
       for (const [name, low, high] of [
         ['sigmoid', 0, 1],
         ['tanh', -1, 1],
+        ['log1p', 0, Math.fround(Math.LN2)],
       ] as const) {
         const results = floatsOf(outcomeOf(sweeps[name], implementation).after, 'out');
         expect(

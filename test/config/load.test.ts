@@ -110,12 +110,42 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'a loss of numbers for classes',
       `${minimal}train: { loss: { kind: squared } }\n`,
-      'configs/x.yaml:4:18: train.loss.kind: expected "softmax" for a classifier, got "squared"',
+      'configs/x.yaml:4:18: train.loss.kind: expected "softmax" for a classifier, got "squared", a loss of the task regress',
     ],
     [
       'a loss of classes for numbers',
       'task: regress\ndata: { train: a.csv }\ntrain: { loss: { kind: crf } }\n',
-      'configs/x.yaml:3:18: train.loss.kind: expected "squared" or "absolute" for a model of numbers, got "crf"',
+      'configs/x.yaml:3:18: train.loss.kind: expected "squared" or "absolute" for a model of numbers, got "crf", a loss of the task tag',
+    ],
+    [
+      'several labels a row for a class',
+      'task: classify\ndata: { train: a.csv, labelSeparator: ";" }\n',
+      'configs/x.yaml:2:23: data.labelSeparator: expected nothing for a classifier, whose rows have no lists of labels, got ";"; the task of such rows is multi-label',
+    ],
+    [
+      'nothing between labels',
+      'task: multi-label\ndata: { train: a.csv, labelSeparator: "" }\n',
+      'configs/x.yaml:2:23: data.labelSeparator: expected non-empty text, got ""',
+    ],
+    [
+      'a loss of labels for classes',
+      `${minimal}train: { loss: { kind: binary } }\n`,
+      'configs/x.yaml:4:18: train.loss.kind: expected "softmax" for a classifier, got "binary", a loss of the task multi-label',
+    ],
+    [
+      'smoothing of labels',
+      'task: multi-label\ndata: { train: a.csv }\ntrain: { loss: { labelSmoothing: 0.1 } }\n',
+      'configs/x.yaml:3:18: train.loss.labelSmoothing: expected 0 beside kind: binary, whose targets are lists of labels, got 0.1',
+    ],
+    [
+      'class weights of labels',
+      'task: multi-label\ndata: { train: a.csv }\ntrain: { loss: { classWeights: balanced } }\n',
+      'configs/x.yaml:3:18: train.loss.classWeights: expected null beside kind: binary, whose targets are lists of labels; positiveWeights weigh these',
+    ],
+    [
+      'weights of labels for classes',
+      `${minimal}train: { loss: { positiveWeights: { spam: 2 } } }\n`,
+      'configs/x.yaml:4:18: train.loss.positiveWeights: expected null for a classifier, whose rows have no lists of labels',
     ],
     [
       'a fraction for a count',
@@ -180,7 +210,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an unknown word',
       'task: clasify\ndata: { train: a }\n',
-      'configs/x.yaml:1:1: task: expected "classify", "language-model", "tag" or "regress", got "clasify"',
+      'configs/x.yaml:1:1: task: expected "classify", "multi-label", "language-model", "tag" or "regress", got "clasify"',
     ],
     [
       'text for a switch',

@@ -73,14 +73,15 @@ export async function writeStore(
   const ids = rows.flat();
   const bytesOf = (numbers: readonly number[]): Buffer =>
     Buffer.from((idBytes === 2 ? Uint16Array.from(numbers) : Uint32Array.from(numbers)).buffer);
-  const records = Buffer.alloc((rows.length + 1) * recordBytes);
+  const size = recordBytes(1);
+  const records = Buffer.alloc((rows.length + 1) * size);
   let start = 0;
   rows.forEach((row, index) => {
     const record = { start, label: 100 + index, source: index % 2, row: index + 1 };
-    writeRecord(records, index * recordBytes, record);
+    writeRecord(records, index * size, record);
     start += row.length;
   });
-  writeRecord(records, rows.length * recordBytes, { start, label: 0, source: 0, row: 0 });
+  writeRecord(records, rows.length * size, { start, label: 0, source: 0, row: 0 });
   await writeFile(path('train.tokens'), bytesOf(ids));
   for (const [feature, numbers] of featuresOfAll(ids).entries()) {
     await writeFile(path(`train.${featureFile(feature)}`), bytesOf(numbers));
@@ -116,7 +117,7 @@ export async function readRows(store: TokenStore) {
       (feature) => new Int32Array(store.tokens * numbersOf(feature)),
     ),
     rowStart: new Int32Array(store.rows + 1),
-    labels: new Int32Array(store.rows),
+    labels: new Int32Array(store.rows * (store.labelWords ?? 1)),
   };
   await store.readRows(
     Int32Array.from({ length: store.rows }, (_, i) => i),

@@ -15,6 +15,7 @@ import type { Signal } from '../../src/model/signal.js';
 import type { AveragingConfig } from '../../src/optimizers/averaging.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { bitsOfFloat } from '../../src/tensor/float-bits.js';
+import { addLabel, wordsOf } from '../../src/tensor/label-sets.js';
 import { schemaOf } from '../../src/zod.js';
 import { rawBatch } from '../parity/fixture.js';
 
@@ -160,8 +161,8 @@ interface Drawn {
   smoothing: number;
   /** Whether the tags of a row are one chain, where tokens have targets. */
   isChain: boolean;
-  /** How errors count where rows have a number each, which they may have where they have one target; else they have classes. */
-  errors: 'squared' | 'absolute' | null;
+  /** What rows have where they have one target, and how it is compared: a number, or a set of labels; else they have classes. */
+  ofRows: 'squared' | 'absolute' | 'binary' | null;
   /** Of the classes, in turn; none where all weigh the same. */
   weights: number[];
   carries: boolean;
@@ -196,7 +197,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   isTied: fc.integer({ min: 0, max: 3 }).map((number) => number === 0),
   // Also in eighths, so that they are exact and no class weighs next to nothing.
   isChain: fc.boolean(),
-  errors: fc.constantFrom('squared' as const, 'absolute' as const, null, null),
+  ofRows: fc.constantFrom('squared' as const, 'absolute' as const, 'binary' as const, null, null),
   smoothing: fc.constantFrom(0, 0, 0.125, 0.5),
   weights: fc.array(
     fc.integer({ min: 1, max: 20 }).map((eighths) => eighths / 8),
@@ -239,19 +240,22 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
     .map(
-      ({ wishes: wished, ends, spelled, smoothing, weights, isChain, isTied, errors, ...rest }) => {
+      ({ wishes: wished, ends, spelled, smoothing, weights, isChain, isTied, ofRows, ...rest }) => {
         const { vocabulary, features, carries } = rest;
         const outputs = isTied ? vocabulary : rest.outputs;
         const network = build(
           { wished, ends, spelled },
           { vocabulary, features },
           carries,
-          (per) => (per === 'row' && errors ? { outputs: 1, isTied: false } : { outputs, isTied }),
+          (per) =>
+            per === 'row' && ofRows && ofRows !== 'binary'
+              ? { outputs: 1, isTied: false }
+              : { outputs, isTied },
         );
         const per = network?.layers.at(-1)!.output.per;
         const loss =
-          per === 'row' && errors
-            ? { kind: errors, options: SCALE }
+          per === 'row' && ofRows
+            ? lossOfRows(ofRows, outputs, weights)
             : isChain && per === 'token'
               ? chainOf(outputs)
               : lossOf(outputs, smoothing, weights);
@@ -284,7 +288,13 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
         const label = (): number => dice(outputs);
         // By eighths, and so exact: from some deviations below the mean to some above.
         const number = (): number => bitsOfFloat(SCALE.mean + dice(65) / 8 - 4);
-        const labels = rows.map('mean' in (loss.options as object) ? number : label);
+        const set = (): number[] => {
+          const words = new Int32Array(wordsOf(outputs));
+          for (let c = 0; c < outputs; c++) if (dice(4) === 0) addLabel(words, 0, c);
+          return [...words];
+        };
+        const drawLabel = { squared: number, absolute: number, binary: set }[loss.kind] ?? label;
+        const labels = rows.flatMap(drawLabel);
         const known = features.map(({ values, letters }) =>
           letters === undefined
             ? each(values)
@@ -319,8 +329,21 @@ function chainOf(outputs: number): LossDescription {
   return { kind: 'crf', options: { forbidden } };
 }
 
+function lossOfRows(
+  kind: NonNullable<Drawn['ofRows']>,
+  outputs: number,
+  weights: number[],
+): LossDescription {
+  if (kind !== 'binary') return { kind, options: SCALE };
+  const positiveWeights = spread(weights, outputs);
+  return { kind, options: { ...(weights.length > 0 && { positiveWeights }) } };
+}
+
+const spread = (weights: number[], outputs: number): number[] =>
+  Array.from({ length: outputs }, (_, c) => weights[c % weights.length]!);
+
 function lossOf(outputs: number, labelSmoothing: number, weights: number[]): LossDescription {
-  const classWeights = Array.from({ length: outputs }, (_, c) => weights[c % weights.length]!);
+  const classWeights = spread(weights, outputs);
   return {
     kind: 'softmax',
     options: { labelSmoothing, ...(weights.length > 0 && { classWeights }) },

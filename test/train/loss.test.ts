@@ -28,13 +28,21 @@ function stateOf({ end }: SmallRun): { classWeights?: number[]; config: object }
   };
 }
 
+it('weights of labels that are balanced have rows with each count as those without', async () => {
+  const set = ['task=multi-label', 'train.loss.positiveWeights=balanced'];
+  const config = await loadConfig(join(cwd, 'classifier.yaml'), set);
+  const weights = classWeightsOf(config, ['a', 'b', 'c', 'd'], [30, 5, 96, 0], 96)!;
+  // As PyTorch's documentation has it: 66 / 30, …; of one that all rows have, or none has, as if another row had not, or had.
+  expect(weights).toEqual([66 / 30, 91 / 5, 1 / 96, 96].map(Math.fround));
+});
+
 describe('class weights', () => {
   const config = async (classWeights: string) =>
     loadConfig(join(cwd, 'classifier.yaml'), [`train.loss.classWeights=${classWeights}`]);
 
   it('that are balanced give all classes the same weight together, and the mean row 1', async () => {
     const rows = [30, 6, 60];
-    const weights = classWeightsOf(await config('balanced'), ['a', 'b', 'c'], rows)!;
+    const weights = classWeightsOf(await config('balanced'), ['a', 'b', 'c'], rows, 96)!;
     // As scikit-learn: 96 / (3 · 30), …
     expect(weights).toEqual([32 / 30, 96 / 18, 96 / 180].map(Math.fround));
   });
@@ -42,8 +50,8 @@ describe('class weights', () => {
   it('are taken by name, and are 1 for classes that are not named', async () => {
     const given = await config('{ spam: 2.5, "comp.graphics": 0.1 }');
     const classes = ['comp.graphics', 'ham', 'spam'];
-    expect(classWeightsOf(given, classes, [1, 1, 1])).toEqual([Math.fround(0.1), 1, 2.5]);
-    expect(classWeightsOf(await config('null'), classes, [1, 1, 1])).toBeUndefined();
+    expect(classWeightsOf(given, classes, [1, 1, 1], 3)).toEqual([Math.fround(0.1), 1, 2.5]);
+    expect(classWeightsOf(await config('null'), classes, [1, 1, 1], 3)).toBeUndefined();
   });
 
   it('of a class that the corpus has not are refused before anything is written', async () => {

@@ -2,7 +2,7 @@ import type { Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel } from './kernel.js';
 import { at, sigmoid } from './operands.js';
 
-const FUNCTIONS = { exp: Math.exp, sigmoid, tanh: Math.tanh } as const;
+const FUNCTIONS = { exp: Math.exp, sigmoid, tanh: Math.tanh, log1p: Math.log1p } as const;
 
 export interface EvaluateOperands {
   function: keyof typeof FUNCTIONS;
@@ -10,7 +10,7 @@ export interface EvaluateOperands {
   out: Tensor;
 }
 
-/** exp, sigmoid or tanh of `count` elements (a multiple of 16): what the cell kernels use, for tests. */
+/** exp, sigmoid, tanh or ln(1 + x) of `count` elements (a multiple of 16): what the cell kernels use, for tests. */
 export const evaluate: Kernel<EvaluateOperands, [count: number]> = {
   name: 'evaluate',
   arguments: (o) => [at(o.input), at(o.out), Object.keys(FUNCTIONS).indexOf(o.function)],

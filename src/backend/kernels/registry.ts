@@ -1,5 +1,6 @@
 import { activate, multiplySlope } from './activation.js';
 import { average, unitSquares } from './average.js';
+import { binary } from './binary.js';
 import { attend, attendBackward } from './attention.js';
 import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
@@ -77,6 +78,7 @@ export const KERNELS: readonly { readonly name: string }[] = [
   partTaps,
   joinTaps,
   softmax,
+  binary,
   regression,
   crf,
   crfPack,

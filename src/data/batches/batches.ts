@@ -15,7 +15,7 @@ export interface HostBatch {
   tokens: Int32Array;
   /** Where each row begins in `tokens`; `rowStart[rows]` is where the last ends. [maxRows + 1] */
   rowStart: Int32Array;
-  /** Class of each row, where rows have targets, or its number as the bits of a float32. [maxRows] */
+  /** Class of each row, where rows have targets, its number as the bits of a float32, or the words of its set. [maxRows, words] */
   labels: Int32Array;
   /** Of each token, where tokens have targets: the token that follows, or its tag. [maxTokens] */
   targets: Int32Array;
@@ -32,6 +32,8 @@ export interface BatchSource {
   readonly maxRows: number;
   /** Tokens of the longest row of a batch. */
   readonly maxSteps: number;
+  /** Int32 words of a row's label; one where absent. */
+  readonly labelWords?: number;
   /** Lays batch `step` into `into`; steps count from 0 over all epochs. Calls must not overlap. */
   read(step: number, into: HostBatch): Promise<void>;
 }
@@ -59,6 +61,7 @@ export function rowBatches(store: TokenStore, options: RowBatchOptions): BatchSo
     maxRows,
     maxTokens: maxRows * store.longestRow,
     maxSteps: store.longestRow,
+    labelWords: store.labelWords ?? 1,
     async read(step, into) {
       const rows = await batchRows.of(step);
       into.rows = rows.length;

@@ -48,6 +48,7 @@ class ReadAhead implements BatchSource {
   readonly maxTokens: number;
   readonly maxRows: number;
   readonly maxSteps: number;
+  readonly labelWords: number;
   #thread: ReaderThread | undefined;
 
   constructor(
@@ -59,6 +60,7 @@ class ReadAhead implements BatchSource {
     this.maxTokens = source.maxTokens;
     this.maxRows = source.maxRows;
     this.maxSteps = source.maxSteps;
+    this.labelWords = source.labelWords ?? 1;
   }
 
   async read(step: number, into: HostBatch): Promise<void> {
@@ -78,6 +80,7 @@ class ReadAhead implements BatchSource {
 /** The coordinator's side of the ring. */
 class ReaderThread {
   readonly #ring: Ring;
+  readonly #labelWords: number;
   readonly #worker: Worker;
   /** Slot of the batch that is next in line. */
   #next = 0;
@@ -87,6 +90,7 @@ class ReaderThread {
   constructor(files: StoreFiles, options: BatchOptions, sizes: BatchSizes, slots: number) {
     const memory = new SharedArrayBuffer(statesBytes(slots) + slots * slotBytes(options, sizes));
     this.#ring = layOutRing(memory, slots, options, sizes);
+    this.#labelWords = sizes.labelWords ?? 1;
     // No slot holds a step yet.
     this.#ring.steps.fill(-1);
     const handle: ReaderHandle = { files, options, memory, slots };
@@ -110,7 +114,7 @@ class ReaderThread {
     if (steps[this.#next] !== step) await this.#jump(step);
     const slot = this.#next;
     await this.#ready(slot);
-    copyBatch(batches[slot]!, into);
+    copyBatch(batches[slot]!, into, this.#labelWords);
     this.#request(slot, step + batches.length);
     this.#next = (slot + 1) % batches.length;
   }
@@ -171,7 +175,7 @@ export async function serveBatches(handle: ReaderHandle, port: MessagePort): Pro
   }
 }
 
-type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens'>;
+type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'labelWords'>;
 
 interface Ring {
   /** See READY. [slots] */
@@ -212,10 +216,11 @@ class SharedBatch implements HostBatch {
 const HEADER_LENGTH = 2;
 
 /** Lengths of a slot's arrays: header, rowStart, labels, tokens and, where tokens have them, targets and features. */
-function slotLengths(options: BatchOptions, { maxRows, maxTokens }: BatchSizes): number[] {
+function slotLengths(options: BatchOptions, sizes: BatchSizes): number[] {
+  const { maxRows, maxTokens, labelWords = 1 } = sizes;
   const targets = options.rows === 'joined' || options.tagged === true ? maxTokens : 0;
   const ofFeatures = (options.features ?? []).map((numbers) => numbers * maxTokens);
-  return [HEADER_LENGTH, maxRows + 1, maxRows, maxTokens, targets, ...ofFeatures];
+  return [HEADER_LENGTH, maxRows + 1, maxRows * labelWords, maxTokens, targets, ...ofFeatures];
 }
 
 function slotBytes(options: BatchOptions, sizes: BatchSizes): number {
@@ -248,13 +253,13 @@ function layOutRing(
   return { steps, states: new Int32Array(memory, steps.byteLength, slots), batches };
 }
 
-function copyBatch(from: HostBatch, into: HostBatch): void {
+function copyBatch(from: HostBatch, into: HostBatch, labelWords: number): void {
   const { rows } = from;
   const tokens = from.rowStart[rows]!;
   into.rows = rows;
   into.startsFresh = from.startsFresh;
   into.rowStart.set(from.rowStart.subarray(0, rows + 1));
-  into.labels.set(from.labels.subarray(0, rows));
+  into.labels.set(from.labels.subarray(0, rows * labelWords));
   into.tokens.set(from.tokens.subarray(0, tokens));
   if (from.targets.length > 0) into.targets.set(from.targets.subarray(0, tokens));
   from.features?.forEach((values, feature) => {

@@ -12,7 +12,9 @@ export interface RowOptions {
   readonly label?: string | number | undefined;
   /** What a row's label is; a class by default. */
   readonly labels?: 'class' | 'number' | undefined;
-  /** Of such rows: further columns or fields with a value for each token. */
+  /** Where rows may have any number of labels, none too: what stands between them. Then a list may hold them as well. */
+  readonly labelSeparator?: string | undefined;
+  /** Of rows that are tokens: further columns or fields with a value for each token. */
   readonly columns?: readonly (string | number)[] | undefined;
   /** Whether rows are tokens with a tag each: `text` and `label` name them, and the row's text is a token a line. */
   readonly tagged?: boolean | undefined;
@@ -94,8 +96,9 @@ const shown = 40;
 /** Why a cell holds no label; undefined where it holds one. */
 export function explainNoLabel(
   cell: string,
-  { label, labels }: Pick<RowOptions, 'label' | 'labels'>,
+  { label, labels, labelSeparator }: Pick<RowOptions, 'label' | 'labels' | 'labelSeparator'>,
 ): string | undefined {
+  if (labelSeparator !== undefined) return undefined;
   const isNumber = labels === 'number';
   const where = nameColumn(label!);
   if (isBlank(cell)) {

@@ -24,7 +24,8 @@ export function describeOddities(manifest: Told): string[] {
     ...describeAlikeClasses(manifest.classes),
     ...describeSmallClasses(manifest),
     ...describeSharedRows(manifest),
-    ...describeShifts(manifest),
+    // Rows of labels are no shares of a whole, of which the test is.
+    ...(manifest.statistics.train.sets ? describeSets(manifest) : describeShifts(manifest)),
   ];
 }
 
@@ -105,6 +106,11 @@ function* describeSmallClasses({ classes, statistics }: Told): Generator<string>
   yield small.length === 1
     ? `The class ${listNames(small)} has a single row to train on.`
     : `${small.length} classes have a single row each to train on: ${listNames(small)}.`;
+}
+
+function* describeSets({ statistics }: Told): Generator<string> {
+  if (statistics.train.sets?.most !== 1) return;
+  yield 'No row to train on has more than one label: if some should, something else than data.labelSeparator stands between them.';
 }
 
 function* describeSharedRows({ splits, sharedRows }: Told): Generator<string> {

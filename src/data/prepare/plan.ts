@@ -135,6 +135,7 @@ async function plan(
     encoding,
     ...(target !== 'next token' && { label }),
     ...(target === 'number' && { labels: 'number' as const }),
+    ...(target === 'labels' && { labelSeparator: data.labelSeparator }),
     ...(gives === 'tokens' && { tagged: true }),
     ...(columns.length > 0 && { columns }),
   };

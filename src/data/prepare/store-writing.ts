@@ -14,7 +14,7 @@ import { taskOf } from '../../tasks/registry.js';
 import { namePlace } from '../formats/row-error.js';
 import type { SplitName } from './work/split.js';
 import type { BySplit, EncodeInput, EncodeOutcome, PieceShare } from './work/encode.js';
-import type { EncodeJob } from './work/job.js';
+import { type EncodeJob, labelWordsOf } from './work/job.js';
 import { inOrder, type PreparePool } from './pool.js';
 import { addStatistics, emptyStatistics } from './work/statistics.js';
 import { listNames } from '../input/names.js';
@@ -132,11 +132,8 @@ function requireText(plan: CorpusPlan, splits: ReadonlyMap<SplitName, SplitPlan>
   }
 }
 
-async function allocate(
-  { dir, idBytes, task, features }: EncodeJob,
-  name: string,
-  split: SplitPlan,
-): Promise<void> {
+async function allocate(job: EncodeJob, name: string, split: SplitPlan): Promise<void> {
+  const { dir, idBytes, task, features } = job;
   const kinds = ['tokens', ...(taskOf(task).gives === 'tokens' ? ['tags'] : [])];
   const widths = [
     ...kinds.map((kind) => [kind, 1] as const),
@@ -151,11 +148,13 @@ async function allocate(
   try {
     // Workers write the records of rows; here those that they do not know of.
     const records = taskOf(task).rows === 'joined' ? streamRecords(split) : [];
-    const bytes = Buffer.alloc((records.length + 1) * recordBytes);
-    records.forEach((record, i) => writeRecord(bytes, i * recordBytes, record));
-    const end = { start: split.tokens, label: 0, source: 0, row: 0 };
-    writeRecord(bytes, records.length * recordBytes, end);
-    await rows.write(bytes, 0, bytes.length, (split.rows - records.length) * recordBytes);
+    const size = recordBytes(labelWordsOf(job));
+    const bytes = Buffer.alloc((records.length + 1) * size);
+    records.forEach((record, i) => writeRecord(bytes, i * size, record));
+    const label = new Int32Array(labelWordsOf(job));
+    const end = { start: split.tokens, label, source: 0, row: 0 };
+    writeRecord(bytes, records.length * size, end);
+    await rows.write(bytes, 0, bytes.length, (split.rows - records.length) * size);
   } finally {
     await rows.close();
   }
@@ -200,11 +199,12 @@ function take(
 }
 
 async function finish(
-  { dir, task, maxLength, features }: EncodeJob,
+  job: EncodeJob,
   name: SplitName,
   { rows, tokens, sources, statistics }: SplitPlan,
   pool: PreparePool,
 ): Promise<SplitManifest> {
+  const { dir, task, maxLength, features } = job;
   const describe = async (kind: 'tokens' | 'tags' | 'rows' | ReturnType<typeof featureFile>) => {
     const path = join(dir, `${name}.${kind}`);
     // A file of gigabytes takes seconds for either.
@@ -223,6 +223,7 @@ async function finish(
     ...{ rows, tokens, longestRow, sources, tokensFile },
     ...(tagsFile && { tagsFile }),
     ...(featureFiles.length > 0 && { featureFiles }),
+    ...(taskOf(task).target === 'labels' && { labelWords: labelWordsOf(job) }),
     rowsFile,
   };
 }

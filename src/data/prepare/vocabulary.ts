@@ -51,24 +51,27 @@ export async function learnVocabulary(
   const { target, per } = taskOf(job.task);
   const hasTargets = target !== 'next token';
   let numbers = noNumbers;
+  let rows = 0;
   if (hasWords || hasTargets) {
     await inOrder(
       job.pieces.map((_, index) => index).filter((index) => job.pieces[index]!.from === 'train'),
       pool.workers,
       async (index) => ({ index, ...(await pool.run('count', { job: path, index })) }),
-      ({ index, labels, numbers: some }) => {
+      ({ index, labels, numbers: some, rows: own }) => {
         numbers = joinSums(numbers, some);
+        rows += own;
         job.pieces[index]!.record.labels.forEach((name, i) => {
           if (labels[i]! > 0) classes.add(name);
         });
       },
     );
   }
-  if (per === 'token') {
-    // Rare tags stand in held-out files alone: they have a place, though nothing is learned of them.
+  if (hasTargets) requireTraining(job, rows);
+  if (target === 'labels') requireLabels(config, classes);
+  if (per === 'token' || target === 'labels') {
+    // Rare ones stand in held-out rows alone: they have a place, though nothing is learned of them.
     for (const { record } of job.pieces) record.labels.forEach((name) => classes.add(name));
   }
-  if (hasTargets) requireTraining(job, target === 'number' ? numbers.count : classes.size);
   if (target === 'class') requireClasses(job, classes);
   const targetScale = target === 'number' ? requireScale(numbers) : undefined;
   const { words, distinct } = hasWords ? await learnWords(config, job, path, pool) : nothing;
@@ -98,17 +101,24 @@ interface Merged {
 
 const nothing: Merged = { words: [], distinct: 0 };
 
-/** @param targets What the training split has of classes, or of numbers. */
-function requireTraining({ pieces }: BuildJob, targets: number): void {
+/** @param left Rows of the training split. */
+function requireTraining({ pieces }: BuildJob, left: number): void {
   const rows = pieces
     .filter(({ from }) => from === 'train')
     .reduce((sum, { record }) => sum + record.rows, 0);
   if (rows === 0) throw new UserError('data.train has no rows: the corpus is empty.');
-  if (targets === 0) {
+  if (left === 0) {
     throw new UserError(
       `data.train has ${counted(rows, 'row')}, and data.validation and data.test take all of ${rows === 1 ? 'it' : 'them'}: expected more rows or smaller fractions.`,
     );
   }
+}
+
+function requireLabels({ data }: Config, labels: ReadonlySet<string>): void {
+  if (labels.size > 0) return;
+  throw new UserError(
+    `data.train: no row to train on has a label: is ${JSON.stringify(data.label)} the column that data.label should name?`,
+  );
 }
 
 function requireClasses({ task }: BuildJob, classes: ReadonlySet<string>): void {

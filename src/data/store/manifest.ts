@@ -35,6 +35,8 @@ const splitSchema = z.strictObject({
   tagsFile: fileSchema.optional(),
   /** The same of each feature that tokens have. */
   featureFiles: z.array(fileSchema).optional(),
+  /** Of a row's label, where it is a set of labels: 32 of them a word. */
+  labelWords: size.optional(),
   /** A record for each row and one that closes the last. */
   rowsFile: fileSchema,
 });
@@ -55,6 +57,8 @@ const statisticsSchema = z.strictObject({
   labels: z.array(size),
   /** Where the names of tags tell a scheme (BIO, BIOES): entities, and how often it is not kept to. */
   scheme: z.strictObject({ entities: size, broken: size }).optional(),
+  /** Where rows have sets of labels: how many have none, and the most that one has. */
+  sets: z.strictObject({ empty: size, most: size }).optional(),
   /** The least and the greatest number, where rows have numbers. */
   range: z.tuple([z.number(), z.number()]).optional(),
   /** The longest rows before truncation, with their places. */

@@ -1,36 +1,60 @@
 /**
  * One record of a split's `.rows` file, little-endian: where the row's tokens begin (uint64, in
- * tokens), its label (int32: a class, -1 without; or the bits of a float32), its source (uint32, index into the manifest's sources)
- * and its row number there (uint64, from 1). A last record holds only where the tokens end.
+ * tokens), its label (int32: a class, -1 without; or the bits of a float32; or, of a set of labels, as many words as it takes), its
+ * source (uint32, index into the manifest's sources) and its row number there (uint64, from 1). A last record holds only where the
+ * tokens end.
  */
-export const recordBytes = 24;
+
+/** @param labelWords Of a row's label. */
+export function recordBytes(labelWords: number): number {
+  return labelAt + 4 * labelWords + sourceAndRow;
+}
 
 const labelAt = 8;
-const sourceAt = 12;
-const rowAt = 16;
+const sourceAndRow = 12;
 
-export interface RowRecord {
+export interface RowPlace {
   readonly start: number;
-  readonly label: number;
   readonly source: number;
   readonly row: number;
 }
 
-/** Row numbers and token positions stay below 2^53, so that they are exact as numbers. */
-export function writeRecord(into: Buffer, at: number, record: RowRecord): void {
-  writeUint64(into, at, record.start);
-  into.writeInt32LE(record.label, at + labelAt);
-  into.writeUInt32LE(record.source, at + sourceAt);
-  writeUint64(into, at + rowAt, record.row);
+export interface RowRecord extends RowPlace {
+  /** Its word, or the words of a set. */
+  readonly label: number | Int32Array;
 }
 
-export function readRecord(from: Buffer, at: number): RowRecord {
+/** Row numbers and token positions stay below 2^53, so that they are exact as numbers. */
+export function writeRecord(into: Buffer, at: number, record: RowRecord): void {
+  const { start, label, source, row } = record;
+  writeUint64(into, at, start);
+  let next = at + labelAt;
+  if (typeof label === 'number') next = into.writeInt32LE(label, next);
+  else for (const word of label) next = into.writeInt32LE(word, next);
+  into.writeUInt32LE(source, next);
+  writeUint64(into, next + 4, row);
+}
+
+export function readRecord(from: Buffer, at: number, labelWords: number): RowPlace {
+  const source = at + labelAt + 4 * labelWords;
   return {
     start: readUint64(from, at),
-    label: from.readInt32LE(at + labelAt),
-    source: from.readUInt32LE(at + sourceAt),
-    row: readUint64(from, at + rowAt),
+    source: from.readUInt32LE(source),
+    row: readUint64(from, source + 4),
   };
+}
+
+/** The words of a record's label, into `into` from its place `place` on. */
+export function readLabel(
+  from: Buffer,
+  at: number,
+  labelWords: number,
+  into: Int32Array,
+  place: number,
+): void {
+  for (let word = 0; word < labelWords; word++) {
+    into[place + word] = from.readInt32LE(at + labelAt + 4 * word);
+  }
 }
 
 // Two words rather than a bigint, which would be allocated for every row.

@@ -4,7 +4,7 @@ import { UserError } from '../../errors.js';
 import { CheckedFile, closeChecked, openChecked, type OpenFile } from './checked-file.js';
 import type { FeatureVocabulary } from '../features/features.js';
 import { featureFile, type FileManifest, type SplitManifest } from './manifest.js';
-import { readRecord, recordBytes, type RowRecord } from './row-record.js';
+import { readLabel, readRecord, recordBytes, type RowPlace } from './row-record.js';
 import type { TargetScale } from '../../tasks/target-scale.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 
@@ -14,11 +14,13 @@ export interface TokenStore {
   readonly tokens: number;
   /** Tokens of the longest row. */
   readonly longestRow: number;
+  /** Int32 words of a row's label; one where absent. */
+  readonly labelWords?: number;
   /** What its token ids and labels mean, where that is known. */
   readonly vocabulary?: StoreVocabulary | undefined;
   /**
    * Reads rows in the given order: their tokens one after the other, where each begins and, at
-   * `rowStart[rows.length]`, where the last ends, their labels (-1 without; of numbers the bits of float32) and, where tokens have tags, these.
+   * `rowStart[rows.length]`, where the last ends, their labels (-1 without; of numbers the bits of float32; of sets their words, row after row) and, where tokens have tags, these.
    *
    * @throws RangeError when a row does not exist or does not fit.
    */
@@ -129,8 +131,9 @@ export class FileTokenStore implements TokenStore {
   readonly longestRow: number;
   #closed: Promise<void> | undefined;
   readonly #readers = new Set<{ close(): Promise<void> }>();
+  readonly labelWords: number;
   // A row's own record and the next one, whose start is the row's end.
-  readonly #records = Buffer.alloc(2 * recordBytes);
+  readonly #records: Buffer;
   readonly #tokensFile: CheckedFile;
   readonly #rowsFile: CheckedFile;
   readonly #tagsFile: CheckedFile | undefined;
@@ -152,18 +155,21 @@ export class FileTokenStore implements TokenStore {
     this.rows = files.manifest.rows;
     this.tokens = files.manifest.tokens;
     this.longestRow = files.manifest.longestRow;
+    this.labelWords = files.manifest.labelWords ?? 1;
+    this.#records = Buffer.alloc(2 * recordBytes(this.labelWords));
   }
 
   readRows(rows: ArrayLike<number>, into: RowArrays): Promise<void> {
+    const words = this.labelWords;
     return this.#read(() => {
-      if (into.rowStart.length <= rows.length || into.labels.length < rows.length) {
+      if (into.rowStart.length <= rows.length || into.labels.length < rows.length * words) {
         throw new RangeError(`${rows.length} rows do not fit into the given arrays`);
       }
       let at = 0;
       for (let i = 0; i < rows.length; i++) {
-        const { start, end, label } = this.#readRecord(rows[i]!);
+        const { start, end } = this.#readRecord(rows[i]!);
         into.rowStart[i] = at;
-        into.labels[i] = label;
+        readLabel(this.#records, 0, words, into.labels, i * words);
         this.#readIds(this.#tokensFile, start, end - start, into.tokens, at);
         if (this.#tagsFile && into.targets) {
           this.#readIds(this.#tagsFile, start, end - start, into.targets, at);
@@ -231,11 +237,13 @@ export class FileTokenStore implements TokenStore {
     this.files.featureFiles.forEach(closeChecked);
   }
 
-  #readRecord(row: number): RowRecord & { end: number } {
+  /** Its label stays where the record was read. */
+  #readRecord(row: number): RowPlace & { end: number } {
     if (!(row >= 0 && row < this.rows)) throw new RangeError(`there is no row ${row}`);
-    this.#rowsFile.read(this.#records, row * recordBytes);
-    const record = readRecord(this.#records, 0);
-    return { ...record, end: readRecord(this.#records, recordBytes).start };
+    const words = this.labelWords;
+    this.#rowsFile.read(this.#records, row * recordBytes(words));
+    const record = readRecord(this.#records, 0, words);
+    return { ...record, end: readRecord(this.#records, recordBytes(words), words).start };
   }
 
   #readFeatures(

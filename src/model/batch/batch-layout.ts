@@ -54,7 +54,7 @@ export interface BatchLayout extends DistinctLayout {
   features: readonly DistinctLayout[];
   /** Of each feature that spells tokens: its distinct spellings as a batch of their own. */
   spellings: readonly BatchLayout[];
-  /** [rows] class or number of each row, or [places] next token of each token. */
+  /** [rows, words] class, number or set of labels of each row, or [places] next token of each token. */
   targets: Int32Array;
 }
 
@@ -254,7 +254,7 @@ export class BatchLayouter {
       });
     }
     if (target === 'row') {
-      for (let row = 0; row < batch.rows; row++) out.targets[row] = batch.labels[rowSource[row]!]!;
+      copyTargets(batch, out, this.options.targetWords ?? 1);
     }
     countRuns(out.order, out.previous, out.runs, k);
     if (this.options.reverses) this.#reverse(out, k, batch.rows);
@@ -337,6 +337,18 @@ function layouterOfSpellings(
 
 function length(batch: RawBatch, row: number): number {
   return batch.rowStart[row + 1]! - batch.rowStart[row]!;
+}
+
+/** Brings the words of each row's target to where the row lies. */
+function copyTargets(
+  { rows, labels }: RawBatch,
+  { rowSource, targets }: BatchLayout,
+  words: number,
+): void {
+  for (let row = 0; row < rows; row++) {
+    const [to, from] = [row * words, rowSource[row]! * words];
+    for (let word = 0; word < words; word++) targets[to + word] = labels[from + word]!;
+  }
 }
 
 /** Tokens of a row of a laid-out batch. */

@@ -41,6 +41,7 @@ export class BatchSums {
   readonly #squares: { values: Float64Array; parameter: Parameter; distinct?: Int32Array }[];
   readonly #accumulated: Float64Array[] | undefined;
   readonly #byRow: boolean;
+  readonly #targetWords: number;
 
   constructor(heap: Heap, plan: NetworkPlan, slot: number) {
     const slotPlan = plan.slots[slot]!;
@@ -58,6 +59,7 @@ export class BatchSums {
         ? { targets: asFloats(this.#targets), predicted: asFloats(this.#predicted) }
         : undefined;
     this.#byRow = plan.top.per === 'row';
+    this.#targetWords = plan.targetWords;
     this.#accumulated =
       plan.accumulationSettings &&
       plan.parameters.map(({ accumulated }) => heap.flatDoubles(accumulated!.squares));
@@ -95,7 +97,7 @@ export class BatchSums {
       lossSum += this.#losses[place]!;
       if (this.#crossEntropies) crossEntropySum += this.#crossEntropies[place]!;
       if (numbers) squaredErrorSum += (numbers.predicted[place]! - numbers.targets[place]!) ** 2;
-      else if (this.#predicted[place] === this.#targets[place]) correct++;
+      else if (this.#isRight(place)) correct++;
     }
     return {
       lossSum,
@@ -107,6 +109,14 @@ export class BatchSums {
       rows: this.#header[HEADER.rows]!,
       tokens: this.#header[HEADER.tokens]!,
     };
+  }
+
+  #isRight(place: number): boolean {
+    const words = this.#targetWords;
+    for (let word = place * words; word < (place + 1) * words; word++) {
+      if (this.#predicted[word] !== this.#targets[word]) return false;
+    }
+    return true;
   }
 
   /** Global norm, before clipping, of the gradient that an update follows: of the batch, or the mean of several. */

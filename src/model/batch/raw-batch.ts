@@ -1,4 +1,5 @@
 import { UserError } from '../../errors.js';
+import { WORD_BITS } from '../../tensor/label-sets.js';
 import type { FeatureShape } from '../shape.js';
 
 /** A batch as it was read: the tokens of each row behind one another. */
@@ -7,7 +8,7 @@ export interface RawBatch {
   /** The tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
   tokens: Int32Array;
   rowStart: Int32Array;
-  /** Class of every row, where rows have targets, or its number as the bits of a float32. */
+  /** Class of every row, where rows have targets, its number as the bits of a float32, or, row after row, the words of its set. */
   labels: Int32Array;
   /** Of every token, where tokens have targets: the next one, or a class. */
   targets: Int32Array;
@@ -23,14 +24,16 @@ export interface KnownIds {
   vocabulary: number;
   features?: readonly FeatureShape[];
   outputs: number;
-  /** Whether targets are ids, or the bits of numbers. */
-  compares: 'ids' | 'numbers';
+  /** Whether targets are ids, the bits of numbers, or sets of labels, a bit each. */
+  compares: 'ids' | 'numbers' | 'sets';
+  /** Int32 words of a target; one where absent. */
+  targetWords?: number;
 }
 
 /** @throws UserError for ids that the network does not know: kernels would read beside their tables */
 export function checkBatch(
   { rows, tokens, rowStart, labels, targets, features = [] }: RawBatch,
-  { target, vocabulary, outputs, compares, features: values = [] }: KnownIds,
+  { target, vocabulary, outputs, compares, targetWords = 1, features: values = [] }: KnownIds,
 ): void {
   if (rows < 1) throw new RangeError('a batch has no rows');
   requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
@@ -40,6 +43,7 @@ export function checkBatch(
     else requireBelow(limit + 1, 'ids of letters', given, letters * begin, letters * end);
   });
   if (compares === 'numbers') requireFinite(labels, rows);
+  else if (compares === 'sets') requireSets(labels, rows, targetWords, outputs);
   else if (target === 'token') {
     requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
   } else requireBelow(outputs, 'class ids', labels, 0, rows);
@@ -57,6 +61,18 @@ function requireBelow(
     if (id >= 0 && id < limit) continue;
     throw new UserError(
       `the token store is damaged: expected ${what} below ${limit}, found ${id}; delete it and prepare the corpus again`,
+    );
+  }
+}
+
+/** Nothing stands behind the bit of the last label. */
+function requireSets(sets: Int32Array, rows: number, words: number, labels: number): void {
+  const last = labels % WORD_BITS;
+  if (last === 0) return;
+  for (let row = 0; row < rows; row++) {
+    if (sets[(row + 1) * words - 1]! >>> last === 0) continue;
+    throw new UserError(
+      `the token store is damaged: expected sets of ${labels} labels, found one with others; delete it and prepare the corpus again`,
     );
   }
 }

@@ -27,7 +27,7 @@ export function spellingOf(
 }
 
 /**
- * @param target what the batch's targets belong to
+ * @param target what the batch's targets belong to, and how many words each has
  * @param reverses whether a layer reads rows backwards
  * @param name of the slot, for its buffers
  */
@@ -35,7 +35,7 @@ export function planSlot(
   heap: HeapPlan,
   name: string,
   sizes: NetworkSizes,
-  target: Signal['per'],
+  target: { per: Signal['per']; words: number },
   reverses: boolean,
 ): SlotPlan {
   const { maxRows, maxTokens, maxSteps, teams, shards, shape } = sizes;
@@ -57,9 +57,10 @@ export function planSlot(
     };
   };
   // Of a batch of spellings each row has one target, which nobody asks for, and some cells read them from the end.
+  const unasked = { per: 'row', words: 1 } as const;
   const spellings = streams.flatMap(({ spells }, stream) =>
     spells
-      ? [planSlot(heap, `${name} letters ${stream}`, spellingSizes(sizes, stream), 'row', true)]
+      ? [planSlot(heap, `${name} letters ${stream}`, spellingSizes(sizes, stream), unasked, true)]
       : [],
   );
   return {
@@ -86,7 +87,7 @@ export function planSlot(
       ...spellings.map(distinctPart),
     ],
     spellings,
-    targets: indices('targets', mostRows(sizes, { per: target })),
+    targets: indices('targets', mostRows(sizes, target) * target.words),
   };
 }
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HEADER, type BatchLayout } from '../../../src/model/batch/batch-layout.js';
 import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
-import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
+import { checkBatch, type RawBatch } from '../../../src/model/batch/raw-batch.js';
 import {
   MAX_PLACES,
   MAX_STEPS,
@@ -35,8 +35,8 @@ function promise(check: (batch: Rows, dealing: Dealing, layout: BatchLayout) => 
 
 describe('every row and token', () => {
   it('is laid out once, with its own tokens and its label or targets', () => {
-    promise((batch, { keepRows, target }, layout) => {
-      const raw = batchOf(batch);
+    promise((batch, { keepRows, target, targetWords: words = 1 }, layout) => {
+      const raw = batchOf(batch, words);
       const sources = layout.rowSource.subarray(0, batch.length);
       expect(sorted(sources)).toEqual(upTo(batch.length));
       if (keepRows) expect([...sources]).toEqual(upTo(batch.length));
@@ -50,7 +50,10 @@ describe('every row and token', () => {
           const targets = [...raw.targets.slice(first, first + places.length)];
           expect(places.map((place) => layout.targets[place])).toEqual(targets);
         } else {
-          expect(layout.targets[row]).toBe(100 + source);
+          const of = (array: Int32Array, at: number): number[] => [
+            ...array.subarray(at * words, (at + 1) * words),
+          ];
+          expect(of(layout.targets, row)).toEqual(of(raw.labels, source));
         }
       });
       const tokens = batch.flat().length;
@@ -99,6 +102,16 @@ describe('a damaged batch', () => {
       message,
     );
   });
+});
+
+it('a set with labels that the network does not know is refused', () => {
+  const known = { target: 'row', vocabulary: 9, outputs: 40, compares: 'sets' } as const;
+  const check = (...labels: number[]) => {
+    const batch = { ...batchOf([[1], [2]]), labels: Int32Array.from(labels), features: [] };
+    checkBatch(batch, { ...known, targetWords: 2 });
+  };
+  check(-1, 0xff, 0, 1);
+  expect(() => check(-1, 0xff, 0, 0x1ff)).toThrow('expected sets of 40 labels, found one with');
 });
 
 describe('runs', () => {
@@ -187,8 +200,8 @@ describe('blocks', () => {
       fc.property(rows, rows, dealings, (former, batch, dealing) => {
         const layouter = layouterOf({ ...dealing, target: 'token' });
         const out = emptyLayout({ ...dealing, target: 'token' });
-        layouter.layOut(batchOf(former), dealing.bounds, out);
-        layouter.layOut(batchOf(batch), dealing.bounds, out);
+        layouter.layOut(batchOf(former, dealing.targetWords), dealing.bounds, out);
+        layouter.layOut(batchOf(batch, dealing.targetWords), dealing.bounds, out);
         const last = teamsOf(out, dealing.teams).at(-1)!;
         const full = new Set(out.order.subarray(0, batch.flat().length));
         for (const place of upTo(last.place0 + last.places).filter((p) => !full.has(p))) {
@@ -372,7 +385,7 @@ describe('a slot', () => {
         const layouter = layouterOf(dealing);
         const out = emptyLayout(dealing);
         for (const batch of batches) {
-          layouter.layOut(batchOf(batch), dealing.bounds, out);
+          layouter.layOut(batchOf(batch, dealing.targetWords), dealing.bounds, out);
           expect(written(out, dealing)).toEqual(written(layOut(batch, dealing), dealing));
         }
       }),

@@ -27,6 +27,8 @@ export interface Dealing {
   teams: number;
   keepRows: boolean;
   target: 'row' | 'token';
+  /** Words of a row's target; one where absent. */
+  targetWords?: number;
   /** Where each team's share begins and ends. [teams + 1] */
   bounds: Float64Array;
 }
@@ -46,13 +48,14 @@ export const dealings: fc.Arbitrary<Dealing> = fc
     isEven: fc.boolean(),
     keepRows: fc.boolean(),
     target: fc.constantFrom('row', 'token'),
+    targetWords: fc.constantFrom(1, 3),
   })
-  .map(({ shards, inner, isEven, keepRows, target }) => {
+  .map(({ shards, inner, isEven, keepRows, target, targetWords }) => {
     const teams = inner.length + 1;
     const bounds = isEven
       ? evenBounds(teams)
       : Float64Array.from([0, ...inner.sort((a, b) => a - b), 1]);
-    return { shards, teams, keepRows, target, bounds };
+    return { shards, teams, keepRows, target, targetWords, bounds };
   });
 
 /** Equal shares. */
@@ -66,14 +69,14 @@ function tokenIds(minLength: number, maxLength: number): fc.Arbitrary<number[]> 
 }
 
 /** A batch whose labels and targets tell where they come from. */
-export function batchOf(batch: Rows): RawBatch {
+export function batchOf(batch: Rows, targetWords = 1): RawBatch {
   const rowStart = new Int32Array(batch.length + 1);
   batch.forEach((row, r) => (rowStart[r + 1] = rowStart[r]! + row.length));
   return {
     rows: batch.length,
     tokens: Int32Array.from(batch.flat()),
     rowStart,
-    labels: Int32Array.from(batch, (_, r) => 100 + r),
+    labels: Int32Array.from({ length: batch.length * targetWords }, (_, word) => 100 + word),
     targets: Int32Array.from(batch.flat(), (_, i) => 1000 + i),
     // That differs from the token, and is the same of several.
     features: [
@@ -86,7 +89,7 @@ export function batchOf(batch: Rows): RawBatch {
   };
 }
 
-interface SlotSizes extends Pick<Dealing, 'shards' | 'teams' | 'target'> {
+interface SlotSizes extends Pick<Dealing, 'shards' | 'teams' | 'target' | 'targetWords'> {
   maxRows: number;
   maxTokens: number;
   maxSteps: number;
@@ -97,7 +100,7 @@ interface SlotSizes extends Pick<Dealing, 'shards' | 'teams' | 'target'> {
 export function emptyLayout(dealing: Dealing): BatchLayout {
   const rows = { maxRows: MAX_ROWS, maxTokens: MAX_TOKENS, maxSteps: MAX_STEPS };
   const letters = emptySlot({
-    ...{ ...dealing, target: 'row', vocabulary: LETTERS },
+    ...{ ...dealing, target: 'row', targetWords: 1, vocabulary: LETTERS },
     ...{ maxRows: MAX_TOKENS, maxTokens: MOST_LETTERS * MAX_TOKENS, maxSteps: MOST_LETTERS },
   });
   return {
@@ -122,7 +125,7 @@ const emptyDistinct = (values: number, places: number, tokens: number): Distinct
   distinctIndex: new Int32Array(values).fill(-1),
 });
 
-function emptySlot({ shards, teams, target, ...most }: SlotSizes): BatchLayout {
+function emptySlot({ shards, teams, target, targetWords = 1, ...most }: SlotSizes): BatchLayout {
   const { maxRows, maxTokens, maxSteps, vocabulary } = most;
   const places = maxTokens + maxRows;
   return {
@@ -146,7 +149,7 @@ function emptySlot({ shards, teams, target, ...most }: SlotSizes): BatchLayout {
     tokenPlaces: ints(maxTokens),
     reversedPlaces: ints(maxTokens),
     ...emptyDistinct(vocabulary, places, maxTokens),
-    targets: ints(target === 'token' ? places : maxRows),
+    targets: ints(target === 'token' ? places : maxRows * targetWords),
   };
 }
 
@@ -171,7 +174,7 @@ export function layouterOf(dealing: Dealing): BatchLayouter {
 /** The layout of a batch in a fresh slot. */
 export function layOut(batch: Rows, dealing: Dealing): BatchLayout {
   const out = emptyLayout(dealing);
-  layouterOf(dealing).layOut(batchOf(batch), dealing.bounds, out);
+  layouterOf(dealing).layOut(batchOf(batch, dealing.targetWords), dealing.bounds, out);
   return out;
 }
 
@@ -233,7 +236,7 @@ const distinctOf = (stream: DistinctLayout, order: Int32Array): DistinctLayout =
 /** What a layout says about its batch, without what may be left behind it from others. */
 export function written(
   layout: BatchLayout,
-  { teams, target }: Pick<Dealing, 'teams' | 'target'>,
+  { teams, target, targetWords = 1 }: Pick<Dealing, 'teams' | 'target' | 'targetWords'>,
 ): object {
   const rowCount = layout.header[HEADER.rows]!;
   const order = layout.order.slice(0, layout.header[HEADER.tokens]);
@@ -259,7 +262,7 @@ export function written(
     previous: layout.previous.slice(0, order.length),
     runs: layout.runs.slice(0, order.length),
     rowOf: order.map((place) => layout.rowOf[place]!),
-    targets: (target === 'token' ? [...order] : upTo(rowCount)).map(
+    targets: (target === 'token' ? [...order] : upTo(rowCount * targetWords)).map(
       (place) => layout.targets[place],
     ),
   };

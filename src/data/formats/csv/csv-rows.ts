@@ -148,6 +148,8 @@ function readBatch(
 ): ParsedRow[] {
   const rows: ParsedRow[] = [];
   const keep = options.keep === true;
+  // No label is a set of labels, too.
+  const isSet = options.labelSeparator !== undefined;
   let rowText: ((row: number) => string) | undefined;
   for (let i = from; i < batch.rows.length; i++) {
     const { cells, line, fault } = batch.rows[i]!;
@@ -157,7 +159,8 @@ function readBatch(
       const fields = keep && { columns: names, cells: fitCells(cells, width) };
       rows.push({ line, reason, raw: rowText(i), ...(fields && { fields }) });
     } else if (keep) {
-      const found = label === undefined || isBlank(cells[label]!) ? undefined : cells[label];
+      const isGiven = label !== undefined && (isSet || !isBlank(cells[label]!));
+      const found = isGiven ? cells[label] : undefined;
       const fields = { columns: names, cells };
       rows.push({ line, text: cells[text]!, ...(found !== undefined && { label: found }), fields });
     } else if (label === undefined) {

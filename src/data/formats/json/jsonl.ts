@@ -1,5 +1,6 @@
 import type { ColumnKey } from '../columns.js';
 import { findSource, isTwice } from './json-source.js';
+import { joinLabels } from '../label-sets.js';
 import { isBlank, type Line, splitLines } from '../lines.js';
 import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import type { Source } from '../../input/sources.js';
@@ -15,9 +16,9 @@ export async function* readJsonRows(
   source: Source,
   options: RowOptions,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
-  const { keep = false, labels } = options;
+  const { keep = false, labels, labelSeparator } = options;
   const fields = {
-    ...{ text: String(options.text), labels },
+    ...{ text: String(options.text), labels, labelSeparator },
     label: options.label === undefined ? undefined : String(options.label),
   };
   for await (const { lines, linesDone } of splitLines(pieces, source)) {
@@ -30,7 +31,7 @@ export async function* readJsonRows(
 }
 
 /** The fields that are read. */
-interface Fields extends Pick<RowOptions, 'labels'> {
+interface Fields extends Pick<RowOptions, 'labels' | 'labelSeparator'> {
   readonly text: string;
   readonly label: string | undefined;
 }
@@ -86,7 +87,7 @@ function readRow(
   raw: string,
   asked: Fields,
 ): { text: string; label?: string } | string {
-  const { text: textField, label: labelField, labels } = asked;
+  const { text: textField, label: labelField, labels, labelSeparator: separator } = asked;
   const odd = explainNoObject(value, raw);
   if (odd !== undefined) return odd;
   const object = value as object;
@@ -100,9 +101,14 @@ function readRow(
   if (labelField === undefined) return { text };
   const label = readField(object, labelField);
   if (label === undefined) return explainNoField(object, labelField, 'data.label');
+  if (separator !== undefined && (label === null || Array.isArray(label))) {
+    const joined = joinLabels(label ?? [], separator);
+    if ('cell' in joined) return { text, label: joined.cell };
+    return `expected a list of labels in the field ${JSON.stringify(labelField)}, found in it ${joined.odd}.`;
+  }
   if (typeof label !== 'string' && typeof label !== 'number' && typeof label !== 'boolean') {
-    const expected =
-      labels === 'number' ? 'a number' : 'a string, a number or a boolean as the class';
+    const ofClass = `a ${separator === undefined ? '' : 'list, a '}string, a number or a boolean as the ${separator === undefined ? 'class' : 'labels'}`;
+    const expected = labels === 'number' ? 'a number' : ofClass;
     return `expected ${expected} in the field ${JSON.stringify(labelField)}, found ${describe(label)}.`;
   }
   // As it is written: a number may have more digits than it keeps.

@@ -123,7 +123,9 @@ function parseRow(
   }
   if (label === undefined) return { line, text };
   const name = label.value ?? '';
-  if (options.keep === true && isBlank(name)) return { line, text };
+  // No label is a set of labels, too.
+  const isSet = options.labelSeparator !== undefined;
+  if (options.keep === true && isBlank(name) && !isSet) return { line, text };
   const reason = options.keep === true ? undefined : explainNoLabel(name, options);
   return reason === undefined ? { line, text, label: name } : fault(reason);
 }

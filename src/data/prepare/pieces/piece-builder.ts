@@ -67,11 +67,16 @@ export class PieceBuilder {
   /**
    * Says which row the next of the texts that were appended is.
    *
-   * @param label The name of its class, or an unsigned word of 32 bits that stands for itself.
+   * @param label The name of its class, those of its labels, or an unsigned word of 32 bits that stands for itself.
    */
-  addRow(place: PlacedRow, label: string | number, tokens: number): void {
+  addRow(place: PlacedRow, label: string | number | readonly string[], tokens: number): void {
     this.#beginRow(place);
-    this.#rows.push(typeof label === 'number' ? label : this.#numberOf(label));
+    if (typeof label === 'object') {
+      this.#rows.push(label.length);
+      for (const each of label) this.#rows.push(this.#numberOf(each));
+    } else {
+      this.#rows.push(typeof label === 'number' ? label : this.#numberOf(label));
+    }
     this.#rows.push(tokens);
   }
 

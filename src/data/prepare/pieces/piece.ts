@@ -36,7 +36,7 @@ export const sections = [
   'rowHashes',
   /** Numbers of these rows in the extent. Uint32 [hashes] */
   'hashRows',
-  /** Of rows that are kept: how far number and line of each are, its label (that of a class, or the bits of a float32) and its tokens; or its tokens and their labels. */
+  /** Of rows that are kept: how far number and line of each are, its label (that of a class, or the bits of a float32) and its tokens; its labels, their number first, and its tokens; or its tokens and their labels. */
   'rows',
   /** Numbers of the tokens: bytes as they are, or LEB128. */
   'tokens',
@@ -154,15 +154,27 @@ export class PieceFile {
     }
   }
 
-  /** Calls `visit` for every row of a piece whose rows have labels. */
-  eachRow(visit: (place: PlacedRow, label: number, tokens: number) => void): void {
+  /**
+   * Calls `visit` for every row of a piece whose rows have labels; these are good until the next row.
+   *
+   * @param has Whether every row has one label, or any number of them.
+   */
+  eachRow(
+    has: 'one label' | 'labels',
+    visit: (place: PlacedRow, labels: Uint32Array, tokens: number) => void,
+  ): void {
     const rows = new VarintReader(this.read('rows'));
+    let labels = new Uint32Array(1);
     let row = 0;
     let line = 0;
     while (!rows.done) {
       row += rows.next();
       line += rows.next();
-      visit({ row, line }, rows.next(), rows.next());
+      const count = has === 'labels' ? rows.next() : 1;
+      // As many as the row has: mostly as many as the row before.
+      if (count !== labels.length) labels = new Uint32Array(count);
+      for (let i = 0; i < count; i++) labels[i] = rows.next();
+      visit({ row, line }, labels, rows.next());
     }
   }
 

@@ -17,6 +17,8 @@ export interface PieceCounts {
   readonly labels: number[];
   /** Of the training split's numbers, where rows have numbers. */
   readonly numbers: ExactSums;
+  /** Of the training split. */
+  readonly rows: number;
 }
 
 /**
@@ -38,7 +40,7 @@ export function countPiece(job: BuildJob, index: number, tally: Tally): PieceCou
     }
     counter.write((stream) => join(job.scratch, countsName(index, stream)));
     count(tally, 'bytes', placed.record.bytes);
-    return { labels, numbers: numbers.total() };
+    return { labels, numbers: numbers.total(), rows: counter.rows };
   } finally {
     piece.close();
   }
@@ -64,18 +66,18 @@ function countRows(
         return;
       }
       for (const tag of tags) labels[tag]! += 1;
-      counter.count(tags.length);
+      counter.countRow(tags.length);
     });
     return;
   }
-  piece.eachRow(({ row }, label, tokens) => {
+  piece.eachRow(target === 'labels' ? 'labels' : 'one label', ({ row }, own, tokens) => {
     if (splitOf(placed.rowsBefore + row) !== 'train') {
       counter.skip(tokens);
       return;
     }
-    if (target === 'number') numbers.add(label);
-    else labels[label]! += 1;
-    counter.count(tokens);
+    if (target === 'number') numbers.add(own[0]!);
+    else for (const label of own) labels[label]! += 1;
+    counter.countRow(tokens);
   });
 }
 
@@ -83,12 +85,18 @@ const windowTokens = 1 << 14;
 
 /** Of the words, and of the values of each feature. */
 class TokenCounts {
+  rows = 0;
   readonly #streams: readonly WordCounts[];
 
   constructor(piece: PieceFile, { plainBytes }: BuildJob) {
     this.#streams = [0, ...piece.record.values.map((_, i) => i + 1)].map(
       (stream) => new WordCounts(piece, stream, plainBytes),
     );
+  }
+
+  countRow(tokens: number): void {
+    this.rows += 1;
+    this.count(tokens);
   }
 
   count(tokens: number): void {

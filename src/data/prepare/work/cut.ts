@@ -2,6 +2,7 @@ import { taskOf, type TaskKind } from '../../../tasks/registry.js';
 import { type Feature, FeatureReader, keepsCase, valuesOf } from '../../features/features.js';
 import { type Example, type ExampleOptions, readSource } from '../../formats/examples.js';
 import { bitsOfFloat } from '../../../tensor/float-bits.js';
+import { splitLabels } from '../../formats/label-sets.js';
 import { readNumber } from '../../formats/numbers.js';
 import { splitTokens } from '../../formats/tagged/tokens.js';
 import { RowError } from '../../formats/row-error.js';
@@ -117,6 +118,7 @@ class ExtentCutting {
   async #cutRows(): Promise<void> {
     const { cutting, source, extent, refusesBadRows } = this.input;
     const { rows, target, gives } = taskOf(cutting.task);
+    const { labelSeparator } = cutting.reading;
     // Rows that are joined end as lines do.
     const end = rows === 'joined' ? '\n' : '';
     // Or they are collected: pieces do not depend on what becomes of bad rows.
@@ -131,7 +133,11 @@ class ExtentCutting {
           this.#piece.addTaggedRow(row, splitTokens(row.label!));
           this.#addGivenFeatures(row);
         } else if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
-        else if (target === 'number') this.#piece.addRow(row, bitsOfLabel(row.label!), counts[i]!);
+        else if (target === 'labels') {
+          this.#piece.addRow(row, splitLabels(row.label!, labelSeparator!), counts[i]!);
+        } else if (target === 'number') {
+          this.#piece.addRow(row, bitsOfLabel(row.label!), counts[i]!);
+        }
         this.#addFeatures(texts[i]!, counts[i]!);
         this.#piece.addHash(this.#hasher.hash(row.text), row.row);
         tokens += counts[i]!;

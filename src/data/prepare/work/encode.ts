@@ -4,13 +4,14 @@ import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { taskOf } from '../../../tasks/registry.js';
 import { createSchemeCounter } from '../../../tasks/transitions.js';
 import { floatOfBits } from '../../../tensor/float-bits.js';
+import { addLabel } from '../../../tensor/label-sets.js';
 import { numbersOf } from '../../features/features.js';
 import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
-import type { EncodeJob } from './job.js';
+import { type EncodeJob, labelWordsOf } from './job.js';
 import { PieceFile } from '../pieces/piece.js';
 import { SplitOutput } from './split-output.js';
-import { addLongest, countNumber, emptyStatistics, lengthClass } from './statistics.js';
+import { addLongest, countNumber, countSets, emptyStatistics, lengthClass } from './statistics.js';
 import { count, type Tally } from './tally.js';
 
 /** The third stage: a piece's tokens become ids in the store's files. */
@@ -44,7 +45,7 @@ export async function measurePiece(job: EncodeJob, index: number): Promise<BySpl
         add(split, 1, Math.min(Math.max(kept, 1), job.maxLength));
       };
       if (taskOf(job.task).gives === 'text') {
-        piece.eachRow(({ row }, _label, tokens) => addRow(row, tokens));
+        piece.eachRow(labelsOf(job), ({ row }, _labels, tokens) => addRow(row, tokens));
       } else piece.eachTaggedRow(({ row }, tags) => addRow(row, tags.length));
     } else {
       for (const { split, start, end } of assignTokens(
@@ -85,9 +86,11 @@ export async function encodePiece(
   try {
     for (const [split, place] of places) {
       const hasTags = taskOf(job.task).gives === 'tokens';
+      const { dir: into, idBytes, features } = job;
+      const words = labelWordsOf(job);
       outputs.set(
         split,
-        new SplitOutput(job.dir, split, job.idBytes, place, hasTags, job.features.map(numbersOf)),
+        new SplitOutput(into, split, idBytes, place, hasTags, features.map(numbersOf), words),
       );
     }
     const work = new PieceEncoding(job, index, piece, outputs, tokenizer);
@@ -124,20 +127,26 @@ class PieceEncoding {
     const { job } = this;
     const placed = job.pieces[this.index]!;
     const splitOf = assignRows(placed, job.fractions);
-    const classes = taskOf(job.task).target === 'class' ? this.#classIds() : undefined;
+    const { target } = taskOf(job.task);
+    const ids = target === 'number' ? undefined : this.#classIds();
+    const set = target === 'labels' ? new Int32Array(labelWordsOf(job)) : undefined;
     let unknown: { line: number; label: string } | undefined;
-    this.piece.eachRow(({ row, line }, label, tokens) => {
-      const id = classes ? classes[label]! : label | 0;
-      if (classes && id < 0) unknown ??= { line, label: placed.record.labels[label]! };
+    this.piece.eachRow(labelsOf(job), ({ row, line }, labels, tokens) => {
+      const foreign = ids && labels.find((label) => ids[label]! < 0);
+      if (foreign !== undefined) unknown ??= { line, label: placed.record.labels[foreign]! };
       if (unknown !== undefined) return;
       const split = splitOf(placed.rowsBefore + row);
       const place = { source: placed.source, row: placed.rowsBefore + row };
-      this.outputs.get(split)!.beginRow({ label: id, ...place });
+      for (let i = 0; ids && i < labels.length; i++) labels[i] = ids[labels[i]!]!;
+      set?.fill(0);
+      if (set) for (const id of labels) addLabel(set, 0, id);
+      this.outputs.get(split)!.beginRow({ label: set ?? labels[0]! | 0, ...place });
       const kept = this.#reader.read(tokens);
       this.#writeRow(split, kept);
       const statistics = this.#countRow(split, kept, tokens, place);
-      if (classes) statistics.labels[id]! += 1;
-      else countNumber(statistics, floatOfBits(id));
+      if (ids) for (const id of labels) statistics.labels[id]! += 1;
+      else countNumber(statistics, floatOfBits(labels[0]! | 0));
+      if (set) countSets(statistics, { empty: Number(labels.length === 0), most: labels.length });
     });
     if (unknown !== undefined) return { kind: 'unknown class', ...unknown };
     return { kind: 'encoded', statistics: this.#statistics };
@@ -229,6 +238,11 @@ class PieceEncoding {
     addLongest(statistics, { ...place, tokens: kept });
     return statistics;
   }
+}
+
+/** What the rows of a job's pieces have. */
+function labelsOf({ task }: EncodeJob): 'one label' | 'labels' {
+  return taskOf(task).target === 'labels' ? 'labels' : 'one label';
 }
 
 const windowTokens = 1 << 14;

@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
-import type { TaskKind } from '../../../tasks/registry.js';
+import { taskOf, type TaskKind } from '../../../tasks/registry.js';
+import { wordsOf } from '../../../tensor/label-sets.js';
 import type { Fractions } from './split.js';
 import type { FeatureVocabulary } from '../../features/features.js';
 import type { SerializedTokenizer } from '../../tokenizers/serialized.js';
@@ -27,6 +28,11 @@ export interface EncodeJob extends BuildJob {
   readonly idBytes: 2 | 4;
   /** Where the store's files are. */
   readonly dir: string;
+}
+
+/** Words of a row's label in the store: a set of labels has a bit for each class. */
+export function labelWordsOf({ task, classes }: EncodeJob): number {
+  return taskOf(task).target === 'labels' ? wordsOf(classes.length) : 1;
 }
 
 let last: { file: string; job: unknown } | undefined;

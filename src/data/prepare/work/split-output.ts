@@ -5,7 +5,7 @@ import { recordBytes, type RowRecord, writeRecord } from '../../store/row-record
 import type { SplitName } from './split.js';
 
 const tokensBuffered = 1 << 16;
-const recordsBuffered = 1 << 12;
+const recordBytesBuffered = 96 << 10;
 
 /** Ids of tokens one after the other, and of each of their features as many numbers a token as it has. */
 export interface TokenIds {
@@ -22,12 +22,14 @@ export class SplitOutput {
   readonly #tags: IdFile | undefined;
   /** By feature, with how many numbers each token has of it. */
   readonly #features: { file: IdFile; width: number }[];
-  readonly #records = Buffer.alloc(recordsBuffered * recordBytes);
+  readonly #recordBytes: number;
+  readonly #records: Buffer;
   readonly #rowsFile: number;
 
   /**
    * @param hasTags Whether each token has a tag, which is written into a file of its own.
    * @param features How many numbers each token has of each feature, which has a file of its own.
+   * @param labelWords Of a row's label.
    */
   constructor(
     dir: string,
@@ -36,6 +38,7 @@ export class SplitOutput {
     place: { readonly row: number; readonly token: number },
     hasTags = false,
     features: readonly number[] = [],
+    labelWords = 1,
   ) {
     this.#row = place.row;
     this.#tokens = new IdFile(join(dir, `${split}.tokens`), idBytes, place.token);
@@ -44,6 +47,9 @@ export class SplitOutput {
       const path = join(dir, `${split}.${featureFile(i)}`);
       return { file: new IdFile(path, idBytes, width * place.token), width };
     });
+    this.#recordBytes = recordBytes(labelWords);
+    const buffered = Math.max(1, Math.floor(recordBytesBuffered / this.#recordBytes));
+    this.#records = Buffer.alloc(buffered * this.#recordBytes);
     this.#rowsFile = openSync(join(dir, `${split}.rows`), 'r+');
   }
 
@@ -63,9 +69,9 @@ export class SplitOutput {
 
   /** Says that a row begins with the next token. */
   beginRow(row: Omit<RowRecord, 'start'>): void {
-    if (this.#rowCount === recordsBuffered) this.#flushRows();
+    if (this.#rowCount * this.#recordBytes === this.#records.length) this.#flushRows();
     const start = this.#tokens.next;
-    writeRecord(this.#records, this.#rowCount * recordBytes, { start, ...row });
+    writeRecord(this.#records, this.#rowCount * this.#recordBytes, { start, ...row });
     this.#rowCount += 1;
   }
 
@@ -78,8 +84,8 @@ export class SplitOutput {
   }
 
   #flushRows(): void {
-    const bytes = this.#records.subarray(0, this.#rowCount * recordBytes);
-    writeAll(this.#rowsFile, bytes, this.#row * recordBytes);
+    const bytes = this.#records.subarray(0, this.#rowCount * this.#recordBytes);
+    writeAll(this.#rowsFile, bytes, this.#row * this.#recordBytes);
     this.#row += this.#rowCount;
     this.#rowCount = 0;
   }

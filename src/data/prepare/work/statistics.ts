@@ -39,6 +39,16 @@ export function addStatistics(into: Statistics, other: Statistics): void {
   }
   for (const row of other.longest) addLongest(into, row);
   for (const number of other.range ?? []) countNumber(into, number);
+  if (other.sets) countSets(into, other.sets);
+}
+
+/** Counts a row with a set of labels, or several. */
+export function countSets(
+  into: Statistics,
+  { empty, most }: NonNullable<Statistics['sets']>,
+): void {
+  const former = into.sets ?? { empty: 0, most: 0 };
+  into.sets = { empty: former.empty + empty, most: Math.max(former.most, most) };
 }
 
 /** Widens the range to a number. */

@@ -65,7 +65,9 @@ describe('a piece', () => {
       readTokens(piece, false).read(tokens, 9000);
       expect(Array.from(tokens, (token) => words[token]).join(' ')).toBe(texts.join(' '));
       const rows: unknown[] = [];
-      piece.eachRow(({ row, line }, label, length) => rows.push([row, line, label, length]));
+      piece.eachRow('one label', ({ row, line }, [label], length) =>
+        rows.push([row, line, label!, length]),
+      );
       expect(rows).toEqual(texts.map((_, i) => [2 * i + 1, 3 * i + 1, i % 2, 3]));
       const read = piece.read('rowHashes');
       const hashes = new BigUint64Array(read.buffer, read.byteOffset, read.length / 8);

@@ -1,0 +1,178 @@
+import { writeFile } from 'node:fs/promises';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { describe, expect, test } from 'vitest';
+import { readAhead } from '../../../src/data/batches/read-ahead.js';
+import { splitLabels } from '../../../src/data/formats/label-sets.js';
+import { describeOddities } from '../../../src/data/prepare/oddities.js';
+import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
+import type { Corpus } from '../../../src/data/store/corpus.js';
+import type { TokenStore } from '../../../src/data/store/token-store.js';
+import { hasLabel, wordsOf } from '../../../src/tensor/label-sets.js';
+import { createHostBatch } from '../../../src/compute/batch-feed.js';
+import { useScratch } from '../scratch.js';
+import { readRows } from '../stores.js';
+import { configure, digest, makeRows, smallParts, usePreparation } from './corpora.js';
+
+const scratch = useScratch();
+const prepare = usePreparation();
+
+/** More than a word of 32, some only in the last rows; every fifth row has none. */
+const names = Array.from({ length: 50 }, (_, i) => `topic ${i}`);
+const rows = makeRows(150).map(({ text }, i) => ({
+  text: text.replaceAll(/["\n\t]/g, ' '),
+  label: Array.from({ length: i % 5 }, (_, k) => names[(i * (k + 1)) % (i < 140 ? 40 : 50)]!),
+}));
+/** As people write them: white space around, one twice, one too many separators. */
+const cells = rows.map(({ label }, i) =>
+  i % 3 === 0 ? ` ${[...label, ...label].join(' | ')} |` : label.join('|'),
+);
+const columns = (between: string): string =>
+  `text${between}label\n${rows.map(({ text }, i) => `"${text}"${between}${cells[i]}\n`).join('')}`;
+const files = {
+  csv: columns(','),
+  tsv: columns('\t'),
+  jsonl: rows
+    .map(({ text, label }, i) =>
+      JSON.stringify({ text, label: i % 4 === 0 ? cells[i] : label.length === 0 ? null : label }),
+    )
+    .join('\n'),
+  parquet: Buffer.from(
+    parquetWriteBuffer({
+      columnData: [
+        { name: 'text', data: rows.map(({ text }) => text), type: 'STRING' },
+        { name: 'label', data: cells.map((cell) => (cell === '' ? null : cell)), type: 'STRING' },
+      ],
+    }),
+  ),
+};
+
+/** The labels of each row of a store. */
+async function setsOf({ classes }: Pick<Corpus, 'classes'>, store: TokenStore) {
+  const { labels } = await readRows(store);
+  return namesOf(classes, labels);
+}
+
+function namesOf(classes: readonly string[], sets: Int32Array): string[][] {
+  const words = wordsOf(classes.length);
+  return Array.from({ length: sets.length / words }, (_, row) =>
+    classes.filter((_, id) => hasLabel(sets[row * words + (id >> 5)]!, id)),
+  );
+}
+
+const expected = rows.map(({ label }) => Array.from(new Set(label)).sort());
+
+describe('rows with any number of labels', () => {
+  test.each(Object.keys(files) as (keyof typeof files)[])(
+    'have the same sets whatever holds them: %s',
+    async (format) => {
+      const place = await scratch({ [`a.${format}`]: files[format] });
+      const data = { train: place.path(`a.${format}`), validation: 0, quote: '"' };
+      const config = configure('multi-label', { ...data, storeDir: place.path('stores') });
+      const { corpus } = await prepare(config, smallParts);
+      expect(corpus.classes).toEqual(Array.from(new Set(expected.flat())).sort());
+      expect(await setsOf(corpus, corpus.train)).toEqual(expected);
+      const { labels, sets } = corpus.manifest.statistics.train;
+      const counts = corpus.classes.map((name) => expected.filter((row) => row.includes(name)));
+      expect(labels).toEqual(counts.map((each) => each.length));
+      const empty = expected.filter((row) => row.length === 0).length;
+      expect(sets).toEqual({ empty, most: 4 });
+    },
+  );
+
+  test('make a store of the same bytes for 1 and 4 workers, and however they are divided', async () => {
+    const place = await scratch({ 'a.csv': files.csv, 'b.jsonl': files.jsonl });
+    const digests = [];
+    for (const [i, [workers, sizes]] of [
+      [1, smallParts] as const,
+      [4, smallParts] as const,
+      [1, { extentBytes: 1e6, pieceLength: 1e6 }] as const,
+    ].entries()) {
+      const data = { train: place.path('*.*'), test: 0.2, storeDir: place.path(`stores-${i}`) };
+      const { corpus } = await prepare(configure('multi-label', data, workers), sizes);
+      digests.push(await digest(corpus.storeDir));
+    }
+    expect(new Set(digests).size).toBe(1);
+  });
+
+  test('come in batches as they lie in the store, also by the thread that reads ahead', async () => {
+    const place = await scratch({ 'a.csv': files.csv });
+    const data = { train: place.path('a.csv'), validation: 0, storeDir: place.path('stores') };
+    const { corpus } = await prepare(configure('multi-label', data));
+    const options = { rows: 'apart', batchSize: 64, seed: 1, shuffle: false } as const;
+    const source = readAhead(corpus.train, { ...options, bucketBatches: 1 });
+    const words = wordsOf(corpus.classes.length);
+    expect([source.labelWords, words]).toEqual([2, 2]);
+    const batch = createHostBatch(source, [], words);
+    const found: string[][] = [];
+    for (let step = 0; step < source.stepsPerEpoch; step++) {
+      await source.read(step, batch);
+      found.push(...namesOf(corpus.classes, batch.labels.slice(0, batch.rows * words)));
+    }
+    expect(found).toEqual(expected);
+  });
+
+  test('may have labels in held-out rows alone: these have a place', async () => {
+    const place = await scratch({
+      'a.csv': 'text,label\nx,a\ny,b\n',
+      'v.csv': 'text,label\nz,c|a\n',
+    });
+    const data = { train: place.path('a.csv'), validation: place.path('v.csv') };
+    const config = configure('multi-label', { ...data, storeDir: place.path('stores') });
+    const { corpus } = await prepare(config);
+    expect(corpus.classes).toEqual(['a', 'b', 'c']);
+    expect(await setsOf(corpus, corpus.validation!)).toEqual([['a', 'c']]);
+    const model = { config, tokenizer: corpus.tokenizer, classes: corpus.classes };
+    await writeFile(place.path('w.csv'), 'text,label\nz,\nz,b|d\n');
+    await expect(
+      prepareHeldOut(model, [place.path('w.csv')], '--data', () => undefined),
+    ).rejects.toThrow(
+      /w\.csv, line 3: expected one of the model's classes \("a", "b", "c"\), got "d"/,
+    );
+  });
+
+  test.each([
+    ['a.csv', 'text,label\na,\nb, |\n', 'no row to train on has a label: is "label" the column'],
+    ['a.csv', 'text,label\n', 'data.train has no rows: the corpus is empty.'],
+    [
+      'a.jsonl',
+      '{"text":"a","label":["x","y|z"]}\n',
+      'line 1: expected a list of labels in the field "label", found in it "y|z", in which "|" stands',
+    ],
+    [
+      'a.jsonl',
+      '{"text":"a","label":[["x"]]}\n',
+      'a list of labels in the field "label", found in it an array.',
+    ],
+    [
+      'a.jsonl',
+      '{"text":"a","label":{"x":1}}\n',
+      'expected a list, a string, a number or a boolean as the labels in the field "label", found an object.',
+    ],
+    ['a.jsonl', '{"text":"a"}\n', 'there is no field "label"'],
+  ])('are refused where they hold none: %s %j', async (name, content, message) => {
+    const place = await scratch({ [name]: content });
+    const data = { train: place.path(name), validation: 0, storeDir: place.path('stores') };
+    await expect(prepare(configure('multi-label', data))).rejects.toThrow(message);
+  });
+
+  test('are hinted at where names are alike, rare or never together', async () => {
+    const place = await scratch({ 'a.csv': 'text,label\na,x;y\nb,X;y\nc,\n' });
+    const data = { train: place.path('a.csv'), validation: 0, storeDir: place.path('stores') };
+    const hints = async (labelSeparator: string) => {
+      const { corpus } = await prepare(configure('multi-label', { ...data, labelSeparator }));
+      return [...describeOddities(corpus.manifest)].join('\n');
+    };
+    expect(await hints(';')).toMatch(
+      /^The classes "X", "x" differ in case only.*\n2 classes have a single row each.*"X", "x"/,
+    );
+    expect(await hints(';')).not.toContain('more than one label');
+    expect(await hints('|')).toContain('No row to train on has more than one label');
+  });
+});
+
+test('labels of a cell are split, trimmed and each there once', () => {
+  expect(splitLabels(' a |b||a| c d |', '|')).toEqual(['a', 'b', 'c d']);
+  expect(splitLabels('a, b', ', ')).toEqual(['a', 'b']);
+  expect(splitLabels('a  b\ta', ' ')).toEqual(['a', 'b\ta']);
+  expect(splitLabels(' ', '|')).toEqual([]);
+});
