@@ -3,7 +3,8 @@ import { formatCount, formatShare } from '../observe/figures.js';
 import { usualSeparator } from '../tasks/labelled-rows.js';
 import { LabelScores } from '../tasks/label-scores.js';
 import type { Answer } from './answers.js';
-import { BadRows, countRows, namePlace } from './bad-rows.js';
+import { counted } from '../system/counted.js';
+import { BadRows, namePlace } from './bad-rows.js';
 
 /** Compares answers with the labels that rows bring themselves, and counts rows that cannot be used. */
 export class KnownLabelSets {
@@ -62,12 +63,12 @@ export class KnownLabelSets {
       const { f1 = 0 } = this.#scores.result();
       const share = formatShare(this.#right / this.#labelled);
       sentences.push(
-        `Exact match ${share}, F1 of the labels ${formatShare(f1)}: all labels of ${formatCount(this.#right)} of ${countRows(this.#labelled)} with known labels`,
+        `Exact match ${share}, F1 of the labels ${formatShare(f1)}: all labels of ${formatCount(this.#right)} of ${counted(this.#labelled, 'row')} with known labels`,
       );
     }
     if (this.#foreign > 0) {
       sentences.push(
-        `${countRows(this.#foreign)} with a label that the model does not know; the first is ${this.#firstForeign}`,
+        `${counted(this.#foreign, 'row')} with a label that the model does not know; the first is ${this.#firstForeign}`,
       );
     }
     return [...sentences, ...this.#bad.describe()];

@@ -100,7 +100,7 @@ function describeSets({ splits, statistics: { train } }: Manifest): string[] {
   const { empty, most } = train.sets;
   const mean = train.labels.reduce((sum, each) => sum + each, 0) / splits.train.rows;
   return [
-    `Labels of a row: ${formatNumber(mean)} on average, ${formatCount(most)} at most; ${formatCount(empty)} rows have none (train)`,
+    `Labels of a row: ${formatNumber(mean)} on average, ${formatCount(most)} at most, none in ${counted(empty, 'row')} (train)`,
   ];
 }
 

@@ -154,6 +154,7 @@ function shapesOf(config: NamedConfig): (readonly number[])[] {
 /** What a corpus decides that weights mean something by: if it stays the same they do, if it is another one they do not. */
 export const MEANT_BY = {
   class: { same: 'vocabulary and classes stay', other: 'vocabulary or other classes' },
+  labels: { same: 'vocabulary and labels stay', other: 'vocabulary or other labels' },
   number: {
     same: 'vocabulary, and mean and deviation of the numbers, stay',
     other: 'vocabulary or numbers of another mean and deviation',
