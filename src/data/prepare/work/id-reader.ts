@@ -44,12 +44,7 @@ export class IdReader {
     this.#widths = vocabularies.map(numbersOf);
     this.features = this.#widths.map((width) => new Uint32Array(width << 14));
     this.#featureReaders = vocabularies.map((_, i) => readTokens(piece, false, i + 1));
-    this.#featureIds = vocabularies.map((vocabulary, i) => {
-      const numbersOfValue = numbering(vocabulary);
-      return mapWords(piece, i + 1, this.#widths[i]!, (letters) =>
-        numbersOfValue(letters.toString()),
-      );
-    });
+    this.#featureIds = vocabularies.map((vocabulary, i) => mapValues(piece, i + 1, vocabulary));
   }
 
   /**
@@ -116,19 +111,20 @@ const byteIds = Uint32Array.from({ length: 256 }, (_, byte) => byte + 1);
 
 function mapTokens(piece: PieceFile, tokenizer: Tokenizer): Uint32Array | undefined {
   if (!(tokenizer instanceof WordTokenizer || tokenizer instanceof CharTokenizer)) return undefined;
-  return mapWords(piece, 0, 1, (letters) => [tokenizer.idOf(letters)]);
+  const ids = new Uint32Array(wordsOf(piece.record, 0));
+  eachWord(piece, 0, (number, letters) => (ids[number] = tokenizer.idOf(letters)));
+  return ids;
 }
 
-/** Ids by number of the words, stream 0, or of the values of a feature: as many of each as told. */
-function mapWords(
-  piece: PieceFile,
-  stream: number,
-  width: number,
-  idsOf: (letters: Buffer) => readonly number[],
-): Uint32Array {
-  const ids = new Uint32Array(width * wordsOf(piece.record, stream));
-  eachWord(piece, stream, (number, letters) => ids.set(idsOf(letters), number * width));
-  return ids;
+/** By number of the values of a feature: as many numbers of each as a token has. */
+function mapValues(piece: PieceFile, stream: number, vocabulary: FeatureVocabulary): Uint32Array {
+  const width = numbersOf(vocabulary);
+  const numbersOfValue = numbering(vocabulary);
+  const numbers = new Uint32Array(width * wordsOf(piece.record, stream));
+  eachWord(piece, stream, (number, letters) =>
+    numbers.set(numbersOfValue(letters.toString()), number * width),
+  );
+  return numbers;
 }
 
 /** Whether tokens that are not in the vocabulary are left out rather than replaced. */
