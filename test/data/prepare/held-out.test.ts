@@ -152,7 +152,13 @@ describe('held-out files have the tokens of a validation split of the same files
             const content = layOut(all, format, lineEnd, endsWhole);
             return pack(`${i}.${format}`, content, encoding, gzipped);
           }),
-          { tokenizer, encoding: encodings[encoding]!.encoding, maxLength: 5, truncate },
+          {
+            tokenizer,
+            encoding: encodings[encoding]!.encoding,
+            maxLength: 5,
+            truncate,
+            maxEmptyShare: 1,
+          },
           lowerCase,
         );
         expect(found).toEqual(expected);
