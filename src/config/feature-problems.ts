@@ -1,6 +1,7 @@
-import { featuresOf, keepsCase } from '../data/features/features.js';
+import { featuresOf, type Kept, keptBy } from '../data/features/features.js';
 import type { TokenizerConfig } from '../data/tokenizers/options.js';
 import { hasCase } from '../data/tokenizers/word-forms.js';
+import { zeroDigits } from '../data/tokenizers/word-splitter.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Problem } from './problem.js';
 import type { Config } from './schema.js';
@@ -31,11 +32,9 @@ export function* checkFeatures(config: Config): Generator<Problem> {
 }
 
 /** Of the words of a text is known how they are written. */
-function* checkTextFeatures(
-  { task, model: { features } }: Config,
-  tokenizer: TokenizerConfig,
-): Generator<Problem> {
-  const { model, target } = taskOf(task);
+function* checkTextFeatures(config: Config, tokenizer: TokenizerConfig): Generator<Problem> {
+  const { features } = config.model;
+  const { model } = taskOf(config.task);
   if (tokenizer.kind !== 'word') {
     yield {
       path: ['model', 'features'],
@@ -50,23 +49,65 @@ function* checkTextFeatures(
       message: `expected "shape", "prefix", "suffix" or "letters" for ${model}, whose words have no columns beside them, got "column"`,
     };
   }
-  const cased = featuresOf(features).findIndex(keepsCase);
-  if (!tokenizer.lowerCase || cased < 0) return;
-  const { kind } = features[cased]!;
+  for (const change of changes) yield* checkKept(change, config, tokenizer);
+}
+
+/** What a tokenizer makes equal in words, which some features tell apart: they are then taken from words as they were before. */
+interface Change {
+  readonly key: 'lowerCase' | 'zeroDigits';
+  readonly kept: keyof Kept;
+  readonly what: string;
+  readonly done: string;
+  /** Whether a separator may come or go with it. */
+  readonly touches: (character: string) => boolean;
+  readonly change: (token: string) => string;
+}
+
+const changes: readonly Change[] = [
+  {
+    ...{ key: 'lowerCase', kept: 'case', what: 'capitals', done: 'are lower-cased' },
+    touches: hasCase,
+    change: (token) => token.toLowerCase(),
+  },
+  {
+    ...{ key: 'zeroDigits', kept: 'digits', what: 'digits', done: 'lose their digits' },
+    touches: (character) => /[0-9]/.test(character),
+    change: zeroDigits,
+  },
+];
+
+function* checkKept(
+  { key, kept, what, done, touches, change }: Change,
+  { task, model: { features } }: Config,
+  tokenizer: Extract<TokenizerConfig, { kind: 'word' }>,
+): Generator<Problem> {
+  const index = featuresOf(features).findIndex((feature) => keptBy([feature])[kept]);
+  if (tokenizer[key] !== true || index < 0) return;
+  const { kind } = features[index]!;
+  const { model, target } = taskOf(task);
   if (target === 'next token') {
     yield {
-      path: ['model', 'features', cased, 'kind'],
-      message: `expected data.tokenizer.lowerCase: false beside "${kind}" for ${model}: the words that it generates have no capitals otherwise`,
+      path: ['model', 'features', index, 'kind'],
+      message: `expected data.tokenizer.${key}: false beside "${kind}" for ${model}: the words that it generates have no ${what} otherwise`,
     };
     return;
   }
-  const { filters = '', split } = tokenizer;
-  for (const [key, separators] of Object.entries({ filters, split })) {
-    const found = Array.from(separators).find(hasCase);
+  const { filters = '', split, lineEnd, unknownToken, outOfVocabulary } = tokenizer;
+  const beside = `beside "${kind}", which is taken before words ${done}`;
+  for (const [name, separators] of Object.entries({ filters, split })) {
+    const found = Array.from(separators).find(touches);
     if (found === undefined) continue;
     yield {
-      path: ['data', 'tokenizer', key],
-      message: `expected characters without capitals beside "${kind}", which is taken before words are lower-cased, got ${JSON.stringify(found)}`,
+      path: ['data', 'tokenizer', name],
+      message: `expected characters without ${what} ${beside}, got ${JSON.stringify(found)}`,
+    };
+  }
+  const marks = { lineEnd, ...(unknownToken === undefined && { outOfVocabulary }) };
+  for (const [name, mark] of Object.entries(marks)) {
+    if (typeof mark !== 'string' || change(mark) === mark) continue;
+    yield {
+      path: ['data', 'tokenizer', name],
+      message: `expected a token without ${what} ${beside}, got ${JSON.stringify(mark)}`,
     };
   }
 }

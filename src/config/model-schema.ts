@@ -102,7 +102,7 @@ export const modelSchema = z.strictObject({
     .describe('Width of the embedding vectors, or a group of keys.'),
   features: z
     .array(featureSchema)
-    .default([])
+    .prefault([])
     .describe(
       'What is known of a word beside its entry in the vocabulary, each with a vector that stands behind that of the word: its shape, its first or last letters, all of its letters or, for task tag, a column of its own.',
     ),

@@ -1,7 +1,13 @@
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Engine } from '../compute/engine.js';
 import { evaluate } from './evaluation.js';
-import { finiteMeasures, isBetter, measuresOf, type MeasureName } from '../measures.js';
+import {
+  finiteMeasures,
+  isBetter,
+  measureKind,
+  measuresOf,
+  type MeasureName,
+} from '../measures.js';
 import type { Measure } from '../tasks/task.js';
 import type { TrainListener } from '../events.js';
 import type { Advice } from '../optimizers/evaluations.js';
@@ -49,6 +55,7 @@ function compareBy(measure: MeasureName, result: BestResult): BestResult {
 /** A run's evaluations: when they are due, the best result, and when there is no more hope of a better one. */
 export class Validation {
   #state: ValidationState;
+  #hasTold = false;
 
   /** @param state what a resumed run goes on from: see `resumeValidation` */
   constructor(
@@ -104,12 +111,18 @@ export class Validation {
     const best = former.best && compareBy(bestBy, former.best);
     // A loss that is not finite is never the best, nor could it be written down.
     const isBest = found.loss !== undefined && isBetter(bestBy, found[bestBy], best?.[bestBy]);
+    const isUnmeasured = found.loss !== undefined && found[bestBy] === undefined;
+    if (isUnmeasured) this.#tellOfNone();
     const isRegular = step % this.options.everySteps === 0;
     const advice = advise?.(this.advice, loss, step) ?? {};
     this.#state = {
       ...(isBest
         ? { step, withoutImprovement: 0, best: compareBy(bestBy, { ...found, step, loss }) }
-        : { step, withoutImprovement: this.#withoutImprovement + 1, ...(best && { best }) }),
+        : {
+            step,
+            withoutImprovement: this.#withoutImprovement + (isUnmeasured ? 0 : 1),
+            ...(best && { best }),
+          }),
       ...(Object.keys(advice).length > 0 && { advice }),
       ...(!isRegular && { beforeEnd: former }),
     };
@@ -128,5 +141,14 @@ export class Validation {
       best: isBest,
     });
     return isBest;
+  }
+
+  /** There is no R² where all numbers are equal, say: nothing to be the best by, nor to run out of patience with. */
+  #tellOfNone(): void {
+    if (this.#hasTold) return;
+    this.#hasTold = true;
+    const { label } = measureKind(this.options.bestBy);
+    const message = `The rows of the validation split have no ${label}, by which train.bestBy would find the best checkpoint: none is the best.`;
+    this.options.listener({ type: 'notice', message });
   }
 }

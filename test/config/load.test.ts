@@ -178,6 +178,21 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:3:41: model.features.1.kind: expected data.tokenizer.lowerCase: false beside "letters" for a language model: the words that it generates have no capitals otherwise',
     ],
     [
+      'digits that a language model cannot generate',
+      'task: language-model\ndata: { train: a.txt, tokenizer: { kind: word, lowerCase: false, zeroDigits: true } }\nmodel: { features: [{ kind: shape }, { kind: letters }] }\n',
+      'configs/x.yaml:3:40: model.features.1.kind: expected data.tokenizer.zeroDigits: false beside "letters" for a language model: the words that it generates have no digits otherwise',
+    ],
+    [
+      'separators that are digits, where these count',
+      `${minimal}  tokenizer: { kind: word, split: "1", zeroDigits: true }\nmodel: { features: [{ kind: letters }] }\n`,
+      'configs/x.yaml:4:28: data.tokenizer.split: expected characters without digits beside "letters", which is taken before words lose their digits, got "1"',
+    ],
+    [
+      'an unknown token that some word of a text may be for its features alone',
+      `${minimal}  tokenizer: { kind: word, outOfVocabulary: OOV }\nmodel: { features: [{ kind: shape }] }\n`,
+      'configs/x.yaml:4:28: data.tokenizer.outOfVocabulary: expected a token without capitals beside "shape", which is taken before words are lower-cased, got "OOV"',
+    ],
+    [
       'separators that have capitals, where these count',
       `${minimal}  tokenizer: { kind: word, filters: ".x" }\nmodel: { features: [{ kind: shape }] }\n`,
       'configs/x.yaml:4:28: data.tokenizer.filters: expected characters without capitals beside "shape", which is taken before words are lower-cased, got "x"',

@@ -140,3 +140,18 @@ test('another loss, and other numbers, are refused on resume and change nothing'
   expect(numbers.stderr).toContain('numbers of another mean and deviation');
   writeFileSync(join(cwd, 'train.csv'), before);
 });
+
+test('where validation has no R², none is the best by it, and no patience is lost', async () => {
+  writeFileSync(join(cwd, 'alike.csv'), toCsv(valid.map((each) => ({ ...each, price: 1010 }))));
+  const { stderr } = await succeed(cwd, [
+    ...['train', '--config', 'squared.yaml', '--run-dir', 'runs/alike', '--set'],
+    ...['data.validation=[alike.csv]', 'train.bestBy=r2', 'train.epochs=3'],
+    'train.earlyStopping={patience: 1}',
+  ]);
+  expect(stderr.match(/have no R², by which train.bestBy/g)).toHaveLength(1);
+  expect(linesOf('runs/alike', 'evaluation').map(({ best }) => best)).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/schema.js';
-import { FeatureEncoder, type FeatureVocabulary, keepsCase } from '../features/features.js';
+import { FeatureEncoder, type FeatureVocabulary, keptBy } from '../features/features.js';
 import { joinTokens } from '../formats/tagged/tokens.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { WordTokenizer } from '../tokenizers/word.js';
@@ -24,7 +24,7 @@ export class RowEncoder {
     this.#encoder = new FeatureEncoder(vocabularies);
     if (vocabularies.length > 0 && tokenizer instanceof WordTokenizer) {
       const json = tokenizer.toJSON();
-      const forms = new WordForms(json, marksOf(json), vocabularies.some(keepsCase));
+      const forms = new WordForms(json, marksOf(json), keptBy(vocabularies));
       this.#words = { tokenizer, forms };
     }
   }

@@ -58,9 +58,18 @@ export function columnsOf(features: readonly Feature[]): (string | number)[] {
   return [...new Set(features.flatMap((each) => (each.kind === 'column' ? [each.column] : [])))];
 }
 
-/** Whether values tell small letters from capitals. */
-export function keepsCase({ kind }: Feature): boolean {
-  return kind === 'shape' || kind === 'letters';
+/** What of a word as it is written values go by, though the vocabulary may not. */
+export interface Kept {
+  /** Whether letters are capitals. */
+  readonly case: boolean;
+  /** Which digits there are. */
+  readonly digits: boolean;
+}
+
+export function keptBy(features: readonly Feature[]): Kept {
+  const has = (...kinds: Feature['kind'][]): boolean =>
+    features.some(({ kind }) => kinds.includes(kind));
+  return { case: has('shape', 'letters'), digits: has('letters') };
 }
 
 /** How many ids a feature's values have: that of unknown ones is 0. */

@@ -25,6 +25,9 @@ const length = count
   .default(3)
   .describe('Letters; a shorter word is its own. Capitals count as small letters, digits as 0.');
 
+/** Letters that a convolution sees at a time where nothing is said (Ma and Hovy 2016). */
+const USUAL_WINDOW = 3;
+
 /** Longest spelling that a config may ask for. */
 const MOST_LETTERS = 64;
 
@@ -60,7 +63,7 @@ export const featureSchema = z.discriminatedUnion('kind', [
         .max(MOST_TAPS)
         .optional()
         .describe(
-          'Letters that a convolution along a word sees at a time, 3 where nothing is said.',
+          `Letters that a convolution along a word sees at a time, ${USUAL_WINDOW} where nothing is said.`,
         ),
       width: width(30),
       ...common,
@@ -68,7 +71,11 @@ export const featureSchema = z.discriminatedUnion('kind', [
     .refine(({ read, window }) => read === 'convolution' || window === undefined, {
       path: ['window'],
       error: 'expected beside read: convolution alone, which sees some letters at a time',
-    }),
+    })
+    // Said or not, it is the same window.
+    .transform((given) =>
+      given.read === 'convolution' ? { ...given, window: given.window ?? USUAL_WINDOW } : given,
+    ),
 ]);
 
 export type FeatureConfig = z.output<typeof featureSchema>;

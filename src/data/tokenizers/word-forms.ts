@@ -1,4 +1,4 @@
-import { type HashedVisit, type SplitOptions, WordSplitter } from './word-splitter.js';
+import { type HashedVisit, type SplitOptions, WordSplitter, zeroDigits } from './word-splitter.js';
 
 /**
  * The words of texts as they are written, of which their features are taken: one for each word that a tokenizer cuts out of the
@@ -7,17 +7,31 @@ import { type HashedVisit, type SplitOptions, WordSplitter } from './word-splitt
 export class WordForms {
   readonly #splitter: WordSplitter;
   readonly #marks: ReadonlySet<string>;
-  readonly #lowerCase: boolean;
+  /** What the vocabulary has of a form. */
+  readonly #known: (form: string) => string;
 
   /**
    * @param marks see `marksOf`
-   * @param keepsCase whether capitals count; those who lower-case then need separators that `hasCase` denies
+   * @param kept what of the words stays that the tokenizer does not keep; it then needs separators and marks that it leaves as they
+   *   are (src/config/feature-problems.ts)
    */
-  constructor(options: SplitOptions, marks: readonly string[], keepsCase: boolean) {
-    const lowerCase = options.lowerCase && !keepsCase;
-    this.#splitter = new WordSplitter({ ...options, lowerCase });
+  constructor(
+    options: SplitOptions,
+    marks: readonly string[],
+    kept: { readonly case: boolean; readonly digits: boolean },
+  ) {
+    const lowers = options.lowerCase && kept.case;
+    const zeroes = options.zeroDigits === true && kept.digits;
+    this.#splitter = new WordSplitter({
+      ...options,
+      ...(lowers && { lowerCase: false }),
+      ...(zeroes && { zeroDigits: false }),
+    });
     this.#marks = new Set(marks);
-    this.#lowerCase = options.lowerCase;
+    this.#known = (form) => {
+      const lower = lowers ? form.toLowerCase() : form;
+      return zeroes ? zeroDigits(lower) : lower;
+    };
   }
 
   /** The forms of all words of a text. */
@@ -32,9 +46,7 @@ export class WordForms {
 
   /** The form of a word, of a text or of the vocabulary: that of a mark is empty. */
   ofWord(word: string): string {
-    const isMark =
-      this.#marks.has(word) || (this.#lowerCase && this.#marks.has(word.toLowerCase()));
-    return isMark ? '' : word;
+    return this.#marks.has(this.#known(word)) ? '' : word;
   }
 }
 

@@ -28,6 +28,10 @@ const carriageReturn = 0x0d;
 const endsWord = 1;
 const endsLine = 2;
 
+export function zeroDigits(text: string): string {
+  return text.replaceAll(/[1-9]/g, '0');
+}
+
 export class WordSplitter {
   readonly #options: SplitOptions;
   /** By byte; 0 where it belongs to the word. Absent when a separator is longer than one byte. */
@@ -59,7 +63,7 @@ export class WordSplitter {
 
   /** Calls `visit` with every word in turn. */
   split(given: string, visit: HashedVisit): void {
-    const text = this.#options.zeroDigits === true ? given.replaceAll(/[1-9]/g, '0') : given;
+    const text = this.#options.zeroDigits === true ? zeroDigits(given) : given;
     const ends = this.#ends;
     if (ends === undefined) {
       this.#splitSlowly(text, visit);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import type { Kept } from '../../../src/data/features/features.js';
 import { hasCase, listWords, WordForms } from '../../../src/data/tokenizers/word-forms.js';
 import { WordSplitter } from '../../../src/data/tokenizers/word-splitter.js';
 
@@ -14,7 +15,7 @@ test('lower-casing gives and takes no character without case', () => {
   expect(odd).toEqual(new Set());
 });
 
-const characters = [...Array.from('aAσΣςİKkßẞ\u0307ǅ😀猫.,;| \t\n\r-0'), '\uD800'];
+const characters = [...Array.from('aAσΣςİKkßẞ\u0307ǅ😀猫.,;| \t\n\r-07'), '\uD800'];
 const options = fc.record({
   filters: fc.constantFrom('', '.,', '猫;\t', '.\n'),
   split: fc.constantFrom(' ', '|', ', ', '😀'),
@@ -24,26 +25,33 @@ const options = fc.record({
 });
 const text = fc.string({ unit: fc.constantFrom(...characters), maxLength: 24 });
 
-test('there is a form for each word of a text, which is the word but for its case; marks have none', () => {
+const kept = fc.record({ case: fc.boolean(), digits: fc.boolean() });
+
+test('there is a form for each word of a text, which is the word but for its case and digits; marks have none', () => {
   fc.assert(
-    fc.property(options, text, fc.boolean(), (given, written, keepsCase) => {
-      const marks = ['<eos>', 'k'];
+    fc.property(options, text, kept, (given, written, keeps) => {
+      const marks = ['<eos>', 'k', '0'];
       const words = listWords(new WordSplitter(given), written);
-      const forms = new WordForms(given, marks, keepsCase).of(written);
+      const forms = new WordForms(given, marks, keeps).of(written);
       expect(forms).toHaveLength(words.length);
       // How a sigma is lower-cased depends on what stands behind the word.
-      const alike = (word: string): string => word.toLowerCase().replaceAll('ς', 'σ');
+      const alike = (word: string): string =>
+        word.toLowerCase().replaceAll('ς', 'σ').replaceAll('7', '0');
       words.forEach((word, i) => {
         expect(alike(forms[i]!)).toBe(marks.includes(word) ? '' : alike(word));
-        if (!given.lowerCase) expect(forms[i]).toBe(marks.includes(word) ? '' : word);
+        if (given.lowerCase || given.zeroDigits) return;
+        expect(forms[i]).toBe(marks.includes(word) ? '' : word);
       });
     }),
     { numRuns: 500 },
   );
 });
 
-test('forms have the capitals of the text where these count', () => {
-  const given = { filters: '.', lowerCase: true, split: ' ' };
-  expect(new WordForms(given, [], true).of('The IBM. the')).toEqual(['The', 'IBM', 'the']);
-  expect(new WordForms(given, [], false).of('The IBM. the')).toEqual(['the', 'ibm', 'the']);
+test('forms have the capitals and the digits of the text where these count', () => {
+  const given = { filters: '.', lowerCase: true, zeroDigits: true, split: ' ' };
+  const formsOf = (keeps: Kept): string[] =>
+    new WordForms(given, ['oov'], keeps).of('The IBM. 360 OOV');
+  expect(formsOf({ case: true, digits: true })).toEqual(['The', 'IBM', '360', '']);
+  expect(formsOf({ case: true, digits: false })).toEqual(['The', 'IBM', '000', '']);
+  expect(formsOf({ case: false, digits: true })).toEqual(['the', 'ibm', '360', '']);
 });

@@ -1,5 +1,5 @@
 import { taskOf, type TaskKind } from '../../../tasks/registry.js';
-import { type Feature, FeatureReader, keepsCase, valuesOf } from '../../features/features.js';
+import { type Feature, FeatureReader, keptBy, valuesOf } from '../../features/features.js';
 import { type Example, type ExampleOptions, readSource } from '../../formats/examples.js';
 import { bitsOfFloat } from '../../../tensor/float-bits.js';
 import { splitLabels } from '../../formats/label-sets.js';
@@ -229,7 +229,7 @@ class ExtentCutting {
 function wordsOf({ task, tokenizer, features, marks }: CorpusCutting) {
   if (features.length === 0 || taskOf(task).gives === 'tokens') return undefined;
   if (tokenizer.kind !== 'word') throw new Error(`tokens of ${tokenizer.kind} are no words`);
-  const forms = new WordForms(tokenizer, marks, features.some(keepsCase));
+  const forms = new WordForms(tokenizer, marks, keptBy(features));
   return { forms, valuesOfWord: (word: string) => valuesOf(features, forms.ofWord(word)) };
 }
 
