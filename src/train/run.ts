@@ -35,7 +35,7 @@ import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
 import { taskOf } from '../tasks/registry.js';
 import { breaksScheme } from '../tasks/transitions.js';
-import { digestText, type BestResult } from '../checkpoint/run-state.js';
+import { digestText, type BestResult, type RunState } from '../checkpoint/run-state.js';
 import { networkShape, networkSizes } from '../compute/sizes.js';
 import { acceptCorpus, expectFeasible, expectMeasured } from './feasible.js';
 import { runSteps } from './steps.js';
@@ -119,7 +119,7 @@ class TrainingRun {
     }
 
     const state = resumed?.found?.state;
-    const setting = this.#createEngine(corpus);
+    const setting = this.#createEngine(corpus, state);
     const { engine, source, updates, choice, classWeights, tagsAreFree } = setting;
     if (resumed?.found) await this.#restore(setting, resumed.found);
     else await engine.initialize(config.train.seed);
@@ -203,14 +203,16 @@ class TrainingRun {
 
   readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
 
-  #createEngine(corpus: Corpus): Setting {
+  /** @param state of the run that is resumed */
+  #createEngine(corpus: Corpus, state: RunState | undefined): Setting {
     const { config } = this;
     const choice = chooseBackend(config.backend);
     const source = trainingBatches(config, corpus);
     const sources = [source];
     if (corpus.validation) sources.push(evaluationBatches(config, corpus.validation));
     const { labels, scheme } = corpus.manifest.statistics.train;
-    const tagsAreFree = breaksScheme(scheme);
+    // What weights have been learned without stays so, whatever a changed corpus has.
+    const tagsAreFree = state?.tagsAreFree ?? breaksScheme(scheme);
     const classWeights = classWeightsOf(config, corpus.classes, labels, corpus.train.rows);
     const { vocabularySize } = corpus.tokenizer;
     const shape = networkShape(config, vocabularySize, corpus.classes, {

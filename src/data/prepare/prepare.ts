@@ -7,7 +7,7 @@ import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js
 import type { TrainListener } from '../../events.js';
 import { type Corpus, openCorpus, readManifest } from '../store/corpus.js';
 import { errorCode } from '../../system/error-code.js';
-import { manifestName, quarantineName } from '../store/manifest.js';
+import { type Manifest, manifestName, quarantineName } from '../store/manifest.js';
 import { describeOddities, refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, hash, planCorpus } from './plan.js';
 import { buildStore, type PartSizes } from './build.js';
@@ -18,6 +18,7 @@ import { lockEnding, openWorkplace, type Workplace } from './workplace.js';
 import { PrepareProgress } from './progress.js';
 import { missingAsUndefined, syncDirectory, writeSealed } from '../store/sealed-json.js';
 import { sameStamp } from '../input/sources.js';
+import { schemeOf } from '../../tasks/transitions.js';
 import { counted } from '../../system/counted.js';
 
 /** In `data.storeDir`, where what has been cut is kept for the next time. */
@@ -112,6 +113,7 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
     if (each.path !== source.path || each.from !== source.from) return undefined;
     if (each.bytes !== source.stamp.bytes) return undefined;
   }
+  if (lacksScheme(manifest)) return undefined;
   let touched = false;
   for (const { source, known: each } of known) {
     if (sameStamp(each, source.stamp)) continue;
@@ -125,6 +127,13 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
   // Where nothing can be written, contents are compared again the next time.
   if (touched) await writeSealed(join(dir, manifestName), manifest).catch(ignoreDiskError);
   return corpus;
+}
+
+/** Whether a store is from before it was counted how its tags keep to their scheme: it would read as if they all did. */
+function lacksScheme({ classes, splits, statistics }: Manifest): boolean {
+  const { rows, tagsFile } = splits.train;
+  if (tagsFile === undefined || rows === 0) return false;
+  return statistics.train.scheme === undefined && schemeOf(classes) !== undefined;
 }
 
 function ignoreDiskError(error: unknown): void {

@@ -8,6 +8,7 @@ import { type Config, configSchema } from '../../../src/config/schema.js';
 import type { Corpus } from '../../../src/data/store/corpus.js';
 import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
 import { openWorkplace } from '../../../src/data/prepare/workplace.js';
+import { writeSealed } from '../../../src/data/store/sealed-json.js';
 import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { UserError } from '../../../src/errors.js';
 import type { TrainEvent } from '../../../src/events.js';
@@ -247,6 +248,20 @@ describe('the token store', () => {
     await rm(first.storeDir, { recursive: true });
     const second = (await prepare(place, data)).corpus;
     expect(await digest(second.storeDir)).toBe(bytes);
+  });
+
+  it('is made anew where it is of a time before tags were held against their scheme', async () => {
+    const place = await scratch({ 'a.conll': 'oslo I-X\nbay B-X\n\nto O\n' });
+    const data = { train: place.path('a.conll'), validation: 0, format: 'conll' };
+    const { corpus } = await prepare(place, data, 'tag');
+    const { scheme, ...train } = corpus.manifest.statistics.train;
+    expect(scheme).toEqual({ entities: 2, broken: 1 });
+    const path = join(corpus.storeDir, 'manifest.json');
+    await writeSealed(path, { ...corpus.manifest, statistics: { train } });
+    const again = await prepare(place, data, 'tag');
+    expect(again.phase).toBe('done');
+    expect(again.corpus.manifest).toEqual(corpus.manifest);
+    expect((await prepare(place, data, 'tag')).phase).toBe('reused');
   });
 
   it('is made anew when it is damaged, and says so', async () => {
