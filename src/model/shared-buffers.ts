@@ -2,7 +2,8 @@ import { panelsOf, PANEL, type BufferSpec, type HeapPlan } from '../tensor/heap.
 
 /**
  * Buffers that several layers use one after the other: each asks for what it needs, and the largest request of a name decides.
- * They are added to the heap when all have asked.
+ * They are added to the heap when all have asked. Only for layers that go over the same batch, where each part has the same rows in all
+ * of them: parts do not wait for each other between layers.
  */
 export class SharedBuffers {
   readonly #panels = new Map<string, { rows: number; columns: number }>();

@@ -20,36 +20,41 @@ export interface Disturbance {
   seed: number;
   /** Shares that are cut off in a stage at most, each at any of its kernels, and run again as by another worker. */
   deaths: number;
+  /** From each how many kernels on a share pauses; drawn if nothing is said. */
+  pause?: number;
 }
 
 /**
  * Runs every phase on the calling thread, but takes nothing for granted: before a stage all that a former one has computed becomes
- * NaN, so that reading before writing shows; the parts come in any order, and each goes on from a meeting whenever its team allows it;
- * shares are cut off and begin anew.
+ * NaN, so that reading before writing shows; the parts come in any order, and each goes on from a meeting whenever its team allows it,
+ * some while another is between two kernels; shares are cut off and begin anew.
  */
 export function createDisturbedRunner(
   handle: EngineHandle,
-  { seed, deaths }: Disturbance,
+  { seed, deaths, pause }: Disturbance,
 ): StageRunner {
   const { heap, plan } = openHeap(handle);
   const dice = diceOf(seed);
-  const fate = new Fate(dice, deaths);
-  const backend = createBackend(
-    handle.backend,
-    handle.block,
-    0,
-    heap.doubles(plan.argumentSpaces[0]!),
-  );
-  const networks = new Array<Network | undefined>(SLOTS);
+  const fate = new Fate(dice, deaths, pause);
+  const networks = THREADS.map((thread) => {
+    const space = heap.doubles(plan.argumentSpaces[thread]!);
+    const backend = fate.over(createBackend(handle.backend, handle.block, thread, space));
+    return Array.from(
+      { length: SLOTS },
+      (_, slot) => () => new Network(backend, heap, plan, thread, slot),
+    ).map(once);
+  });
   const claims = heap.flatIndices(plan.claims);
   const computed = listComputed(handle, heap);
   return (stage, slot) => {
-    const network = (networks[slot] ??= new Network(fate.over(backend), heap, plan, 0, slot));
     claims.fill(0);
     if (stage !== 'pack') computed.forEach(spoil);
     fate.begin();
     const { shape } = handle.sizes;
-    for (const phase of phasesOf(stage, shape)) runPhase(network, phase, handle.sizes, dice);
+    for (const phase of phasesOf(stage, shape)) {
+      const networkOf = (part: number): Network => networks[threadOf(part)]![slot]!();
+      runPhase(networkOf, phase, handle.sizes, dice, fate);
+    }
     return Promise.resolve();
   };
 }
@@ -67,7 +72,8 @@ function listComputed(handle: EngineHandle, heap: Heap): FloatArray[] {
   for (const { states = [] } of plan.layers) for (const { name } of states) kept.add(name);
   return buffers.buffers
     .filter(({ type, name }) => type === 'float' && !/^packed /.test(name))
-    .filter(({ name }) => !kept.has(name) && !/^scratch [^0]/.test(name))
+    .filter(({ name }) => !kept.has(name))
+    .filter(({ name }) => !/^scratch/.test(name) || THREADS.some((i) => name === `scratch ${i}`))
     .map((spec) => heap.flat(spec));
 }
 
@@ -77,31 +83,44 @@ function spoil(values: FloatArray): void {
 }
 
 /** One phase of a stage, by all parts. */
-function runPhase(network: Network, phase: Phase, sizes: NetworkSizes, dice: Dice): void {
+function runPhase(
+  networkOf: (part: number) => Network,
+  phase: Phase,
+  sizes: NetworkSizes,
+  dice: Dice,
+  fate: Fate,
+): void {
   const meets = sizes.teams < sizes.parts && isTeamPhase(phase);
   const begin = (): Member[] =>
     Array.from({ length: sizes.parts }, (_, part) => {
       const team = teamOf(sizes, part);
       const fellows = { from: firstPart(sizes, team), to: firstPart(sizes, team + 1) };
-      return { share: network.run(phase, part), meetings: 0, ...fellows };
+      return { share: networkOf(part).run(phase, part), meetings: 0, ...fellows };
     });
   let members = begin();
   const mayGoOn = ({ meetings, from, to }: Member): boolean =>
     members.slice(from, to).every((fellow) => fellow.meetings >= meetings);
+  const listAble = (): number[] =>
+    [...members.keys()].filter((part) => members[part]!.meetings < DONE && mayGoOn(members[part]!));
+  const goOn = (member: Member): void => {
+    member.meetings = member.share.next().done ? DONE : member.meetings + 1;
+  };
   for (;;) {
-    const able = [...members.keys()].filter(
-      (part) => members[part]!.meetings < DONE && mayGoOn(members[part]!),
-    );
+    const able = listAble();
     if (able.length === 0) return;
     const part = able[dice(able.length)]!;
     const member = members[part]!;
+    fate.atPause(() => {
+      const others = listAble().filter((other) => threadOf(other) !== threadOf(part));
+      if (others.length > 0) goOn(members[others[dice(others.length)]!]!);
+    });
     try {
-      member.meetings = member.share.next().done ? DONE : member.meetings + 1;
+      goOn(member);
     } catch (error) {
       if (!(error instanceof Death)) throw error;
       // Where the members of teams meet none can go on without the one that is gone.
       if (meets) members = begin();
-      else member.share = network.run(phase, part);
+      else member.share = networkOf(part).run(phase, part);
     }
   }
 }
@@ -109,6 +128,18 @@ function runPhase(network: Network, phase: Phase, sizes: NetworkSizes, dice: Dic
 type Dice = (below: number) => number;
 
 const DONE = Infinity;
+
+/** Two, so that a part can be amid its work while one of the other's goes on. */
+const THREADS = [0, 1];
+
+function threadOf(part: number): number {
+  return part % THREADS.length;
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
+}
 
 /** A part in a phase, and how many meetings it has come to; its team is parts [from, to). */
 interface Member {
@@ -120,17 +151,26 @@ interface Member {
 
 class Death extends Error {}
 
-/** Counts the kernels that are called until a share is cut off, before that kernel or behind it. */
+/** A pause comes after so many kernels at most. */
+const LONGEST = 2 ** 8;
+
+/**
+ * Counts the kernels that are called until a share is cut off, before that kernel or behind it, and until one pauses for others to go on.
+ */
 class Fate {
   #left = Infinity;
   #deaths = 0;
   #calls = 0;
+  #untilPause = 1;
+  #isPaused = false;
+  #others = (): void => {};
   /** Of the latest stage. */
   #former = 100;
 
   constructor(
     private readonly dice: Dice,
     private readonly most: number,
+    private readonly pause: number | undefined,
   ) {}
 
   /** Before a stage. */
@@ -139,6 +179,24 @@ class Fate {
     this.#calls = 0;
     this.#deaths = this.most;
     this.#draw();
+  }
+
+  /** @param others lets somebody else go on, while whoever runs next is between two kernels */
+  atPause(others: () => void): void {
+    this.#others = others;
+    this.#drawPause();
+  }
+
+  /** Soon as often as late: shares have few kernels or many. */
+  #drawPause(): void {
+    this.#untilPause = this.pause ?? Math.floor(LONGEST ** (this.dice(2 ** 10) / 2 ** 10));
+  }
+
+  #pause(): void {
+    this.#isPaused = true;
+    this.#others();
+    this.#isPaused = false;
+    this.#drawPause();
   }
 
   #draw(): void {
@@ -155,6 +213,11 @@ class Fate {
         const call = backend.bind(kernel, operands);
         return (...given) => {
           this.#calls += 1;
+          if (this.#isPaused) {
+            call(...given);
+            return;
+          }
+          if (--this.#untilPause <= 0) this.#pause();
           if (--this.#left > 0) {
             call(...given);
             return;

@@ -10,6 +10,7 @@ import {
   type LayerKind,
   type NetworkLayer,
 } from '../layer.js';
+import { SharedBuffers } from '../shared-buffers.js';
 import { planGradients } from '../signal-gradients.js';
 import type { Signal } from '../signal.js';
 import { spellingSizes, type NetworkSizes } from '../sizes.js';
@@ -107,9 +108,12 @@ export const letters = defineLayer({
         const count = tokens * Math.min(spells.most, USUAL_LETTERS);
         return described.reduce((sum, layer) => sum + layer.multiplyAdds(count, tokens), 0);
       },
-      plan(heap, sizes, shared) {
+      plan(heap, sizes) {
         const own = spellingSizes(sizes, stream);
-        const layers = described.map((layer) => ({ ...layer, ...layer.plan(heap, own, shared) }));
+        // Of this batch alone: a part goes on to the spellings of another feature, of which it has other rows, while others are at these.
+        const work = new SharedBuffers();
+        const layers = described.map((layer) => ({ ...layer, ...layer.plan(heap, own, work) }));
+        work.allocate(heap);
         const planned: PlannedLayers = {
           ...{ layers, inputs },
           ...(sizes.training && {
