@@ -1,5 +1,4 @@
 import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
-import { usualSeparator } from '../tasks/labelled-rows.js';
 import { taskOf } from '../tasks/registry.js';
 import type { TrainedModel } from './library.js';
 
@@ -14,6 +13,8 @@ export interface Answer {
 export interface Prediction {
   /** The name of the class, those of the labels, or the number. */
   readonly predicted: string | number;
+  /** Ids of the labels, where a row may have several. */
+  readonly labels?: readonly number[];
   /** In the order of the model's classes, where it has some. */
   readonly probabilities: readonly number[];
 }
@@ -52,14 +53,21 @@ async function predict(model: AnsweringModel, texts: readonly string[]): Promise
     return numbers.map((number) => ({ predicted: shorten(number), probabilities: [] }));
   }
   const found = await model.classify(texts);
-  const separator = model.config.data.labelSeparator ?? usualSeparator;
   return found.map((probabilities) => ({
-    predicted:
-      target === 'labels'
-        ? model.classes.filter((_, label) => probabilities[label]! >= LIKELY).join(separator)
-        : model.classes[indexOfLargest(probabilities)]!,
+    ...(target === 'labels'
+      ? tellLabels(model, probabilities)
+      : { predicted: model.classes[indexOfLargest(probabilities)]! }),
     probabilities: Array.from(probabilities, shorten),
   }));
+}
+
+function tellLabels(
+  { classes, config }: AnsweringModel,
+  probabilities: Float32Array,
+): Pick<Prediction, 'predicted' | 'labels'> {
+  const labels = Array.from(classes.keys()).filter((label) => probabilities[label]! >= LIKELY);
+  const names = labels.map((label) => classes[label]!);
+  return { predicted: names.join(config.data.labelSeparator!), labels };
 }
 
 /** Of a label that is told; as an evaluation has it. */

@@ -181,7 +181,7 @@ type Known = KnownLabels | KnownLabelSets | KnownNumbers;
 function openKnown({ config, classes }: TrainedModel): KnownTags | Known {
   const { gives, target } = taskOf(config.task);
   if (gives === 'tokens') return new KnownTags(classes);
-  if (target === 'labels') return new KnownLabelSets(classes, config.data.labelSeparator);
+  if (target === 'labels') return new KnownLabelSets(classes, config.data.labelSeparator!);
   return target === 'number' ? new KnownNumbers() : new KnownLabels(classes);
 }
 

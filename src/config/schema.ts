@@ -1,7 +1,6 @@
 import * as z from 'zod';
 import { float32 } from '../tensor/float32.js';
 import { MEASURE_NAMES } from '../measures.js';
-import { usualSeparator } from '../tasks/labelled-rows.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
 import { lossSchema } from './loss-schema.js';
@@ -188,6 +187,9 @@ const writtenSchema = z.strictObject({
     .describe('Which kernels compute; auto takes native where it can, else wasm.'),
   metrics: metricsSchema.prefault({}),
 });
+
+/** What stands between the labels of a row that may have several, where nothing else is said. */
+const usualSeparator = '|';
 
 /** What a config says, with what follows from its task where it says nothing of it. */
 export const configSchema = writtenSchema.transform((config) => {

@@ -11,9 +11,6 @@ export const labelledRows = {
   per: 'row',
 } as const;
 
-/** What stands between the labels of a row that may have several, where nothing else is said. */
-export const usualSeparator = '|';
-
 /** @param task its name */
 export function checkLabelledRows(
   task: string,

@@ -1,3 +1,4 @@
+import { explainNoSet } from './label-sets.js';
 import { isBlank } from './lines.js';
 import { readNumber } from './numbers.js';
 import type { Encoding } from '../input/encodings.js';
@@ -93,14 +94,17 @@ export interface ParsedBatch {
 /** Characters of a cell that a message shows. */
 const shown = 40;
 
-/** Why a cell holds no label; undefined where it holds one. */
+/** Why a cell holds no label, or no set of them; undefined where it holds one. */
 export function explainNoLabel(
   cell: string,
   { label, labels, labelSeparator }: Pick<RowOptions, 'label' | 'labels' | 'labelSeparator'>,
 ): string | undefined {
-  if (labelSeparator !== undefined) return undefined;
-  const isNumber = labels === 'number';
   const where = nameColumn(label!);
+  if (labelSeparator !== undefined) {
+    const odd = explainNoSet(cell, labelSeparator);
+    return odd && `expected labels in ${where}, found ${odd}`;
+  }
+  const isNumber = labels === 'number';
   if (isBlank(cell)) {
     return `expected ${isNumber ? 'a number' : 'the name of a class'} in ${where}, found nothing.`;
   }

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
+import fc from 'fast-check';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, test } from 'vitest';
 import { readAhead } from '../../../src/data/batches/read-ahead.js';
-import { splitLabels } from '../../../src/data/formats/label-sets.js';
+import { joinLabels, explainNoSet, splitLabels } from '../../../src/data/formats/label-sets.js';
 import { describeOddities } from '../../../src/data/prepare/oddities.js';
 import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
 import type { Corpus } from '../../../src/data/store/corpus.js';
@@ -60,6 +61,44 @@ function namesOf(classes: readonly string[], sets: Int32Array): string[][] {
 }
 
 const expected = rows.map(({ label }) => Array.from(new Set(label)).sort());
+
+/** What is tried most: labels and separators of few characters, so that they get in each other's way. */
+const fewCharacters = fc.string({ unit: fc.constantFrom('-', 'A', ' ', '|'), maxLength: 5 });
+
+test.each([
+  ['plain', 'label'],
+  ['behind a dot', 'in.it'],
+])('numbers in lists are labels as they are written: %s', async (_, name) => {
+  const numbers = ['12345678901234567890', '12345678901234567891', '1.0', '1e2', '-0'];
+  const line = `{"text":"a","${name}":[${numbers.join(', ')}, true, "x, ]"]}\n`;
+  const place = await scratch({ 'a.jsonl': line });
+  const data = { train: place.path('a.jsonl'), validation: 0, label: name };
+  const config = configure('multi-label', { ...data, storeDir: place.path('stores') });
+  const { corpus } = await prepare(config);
+  expect(corpus.classes).toEqual([...numbers, 'true', 'x, ]'].sort());
+});
+
+test('a list that is taken has the labels that its cell is split into, and so has every part of a cell that is taken', () => {
+  const separators = fewCharacters.filter((text) => text.trim() !== '');
+  fc.assert(
+    fc.property(fc.array(fewCharacters), separators, fewCharacters, (items, separator, cell) => {
+      const expectSame = (labels: readonly string[]): void => {
+        const joined = joinLabels(labels, separator);
+        if ('odd' in joined) return;
+        const trimmed = labels.map((label) => label.trim()).filter((label) => label !== '');
+        expect(splitLabels(joined.cell, separator)).toEqual([...new Set(trimmed)]);
+      };
+      expectSame(items);
+      if (explainNoSet(cell, separator) !== undefined) return;
+      const labels = splitLabels(cell, separator);
+      expect(joinLabels(labels.toReversed(), separator)).toHaveProperty('cell');
+      expectSame(labels.toReversed());
+    }),
+  );
+  expect(joinLabels(['A-', 'B'], '--')).toHaveProperty('odd');
+  expect(joinLabels(['A', 'B-'], '--')).toHaveProperty('odd');
+  expect(joinLabels([' A ', '-B'], '--')).toEqual({ cell: 'A---B' });
+});
 
 describe('rows with any number of labels', () => {
   test.each(Object.keys(files) as (keyof typeof files)[])(
@@ -139,6 +178,12 @@ describe('rows with any number of labels', () => {
       'line 1: expected a list of labels in the field "label", found in it "y|z", in which "|" stands',
     ],
     [
+      'a.csv',
+      'text,label\na,x--A-\n',
+      'line 2: expected labels in "label", found "A-", which ends as "--" begins, so that nobody could tell where it ends',
+      { labelSeparator: '--' },
+    ],
+    [
       'a.jsonl',
       '{"text":"a","label":[["x"]]}\n',
       'a list of labels in the field "label", found in it an array.',
@@ -149,10 +194,10 @@ describe('rows with any number of labels', () => {
       'expected a list, a string, a number or a boolean as the labels in the field "label", found an object.',
     ],
     ['a.jsonl', '{"text":"a"}\n', 'there is no field "label"'],
-  ])('are refused where they hold none: %s %j', async (name, content, message) => {
+  ])('are refused where they hold none: %s %j', async (name, content, message, more: object = {}) => {
     const place = await scratch({ [name]: content });
     const data = { train: place.path(name), validation: 0, storeDir: place.path('stores') };
-    await expect(prepare(configure('multi-label', data))).rejects.toThrow(message);
+    await expect(prepare(configure('multi-label', { ...data, ...more }))).rejects.toThrow(message);
   });
 
   test('are hinted at where names are alike, rare or never together', async () => {

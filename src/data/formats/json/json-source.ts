@@ -29,6 +29,11 @@ function findItems(json: string, at: number): [number, number][] {
   return found;
 }
 
+/** The texts of the values of an array, which `json` is, and valid. */
+export function itemSources(json: string): string[] {
+  return findItems(json, skipSpace(json, 0)).map((place) => json.slice(...place));
+}
+
 /**
  * The text of a value in an object: see `readField` for paths.
  *

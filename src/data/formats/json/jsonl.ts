@@ -1,5 +1,5 @@
 import type { ColumnKey } from '../columns.js';
-import { findSource, isTwice } from './json-source.js';
+import { findSource, isTwice, itemSources } from './json-source.js';
 import { joinLabels } from '../label-sets.js';
 import { isBlank, type Line, splitLines } from '../lines.js';
 import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
@@ -102,7 +102,8 @@ function readRow(
   const label = readField(object, labelField);
   if (label === undefined) return explainNoField(object, labelField, 'data.label');
   if (separator !== undefined && (label === null || Array.isArray(label))) {
-    const joined = joinLabels(label ?? [], separator);
+    const items = writeNumbers((label ?? []) as readonly unknown[], raw, labelField);
+    const joined = joinLabels(items, separator);
     if ('cell' in joined) return { text, label: joined.cell };
     return `expected a list of labels in the field ${JSON.stringify(labelField)}, found in it ${joined.odd}.`;
   }
@@ -114,6 +115,13 @@ function readRow(
   // As it is written: a number may have more digits than it keeps.
   const name = (typeof label === 'number' && findSource(raw, labelField)) || String(label);
   return explainNoLabel(name, asked) ?? { text, label: name };
+}
+
+/** Items with numbers as they are written. */
+function writeNumbers(items: readonly unknown[], raw: string, field: string): readonly unknown[] {
+  if (!items.some((item) => typeof item === 'number')) return items;
+  const written = itemSources(findSource(raw, field)!);
+  return items.map((item, i) => (typeof item === 'number' ? written[i] : item));
 }
 
 /**
