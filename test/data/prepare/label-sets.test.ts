@@ -194,11 +194,16 @@ describe('rows with any number of labels', () => {
       'expected a list, a string, a number or a boolean as the labels in the field "label", found an object.',
     ],
     ['a.jsonl', '{"text":"a"}\n', 'there is no field "label"'],
-  ])('are refused where they hold none: %s %j', async (name, content, message, more: object = {}) => {
-    const place = await scratch({ [name]: content });
-    const data = { train: place.path(name), validation: 0, storeDir: place.path('stores') };
-    await expect(prepare(configure('multi-label', { ...data, ...more }))).rejects.toThrow(message);
-  });
+  ])(
+    'are refused where they hold none: %s %j',
+    async (name, content, message, more: object = {}) => {
+      const place = await scratch({ [name]: content });
+      const data = { train: place.path(name), validation: 0, storeDir: place.path('stores') };
+      await expect(prepare(configure('multi-label', { ...data, ...more }))).rejects.toThrow(
+        message,
+      );
+    },
+  );
 
   test('are hinted at where names are alike, rare or never together', async () => {
     const place = await scratch({ 'a.csv': 'text,label\na,x;y\nb,X;y\nc,\n' });
