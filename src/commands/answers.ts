@@ -67,7 +67,7 @@ function tellLabels(
 ): Pick<Prediction, 'predicted' | 'labels'> {
   const labels = Array.from(classes.keys()).filter((label) => probabilities[label]! >= LIKELY);
   const names = labels.map((label) => classes[label]!);
-  return { predicted: names.join(config.data.labelSeparator!), labels };
+  return { predicted: names.join(config.data.labelSeparator), labels };
 }
 
 /** Of a label that is told; as an evaluation has it. */
