@@ -38,7 +38,7 @@ function isOutdated(target, sources) {
   return sources.some((source) => changedAt(path.join(root, source)) > built);
 }
 
-/** Runs a program and ends with it where it fails. */
+/** Runs a program. @returns whether it succeeded; what it failed of has been said */
 async function run(what, command, ...args) {
   // Standard output is npm pack's, for the name of what it has packed.
   console.error(what);
@@ -48,15 +48,13 @@ async function run(what, command, ...args) {
     child.on('error', (reason) => resolve([1, reason]));
     child.on('close', (code) => resolve([code]));
   });
-  if (status === 0) return;
-  if (error && error.code === 'ENOENT') {
-    console.error(`setup: the program ${command} is needed, and not found: install it`);
-    process.exit(1);
-  }
+  if (status === 0) return true;
   console.error(
-    `setup: ${[command, ...args].join(' ')} failed${error ? `: ${error.message}` : ''}`,
+    error && error.code === 'ENOENT'
+      ? `setup: the program ${command} is needed, and not found: install it`
+      : `setup: ${[command, ...args].join(' ')} failed${error ? `: ${error.message}` : ''}`,
   );
-  process.exit(1);
+  return false;
 }
 
 // In an installed package there is nothing to install for it, nor anything to compile.
@@ -72,7 +70,7 @@ if (isClone && !isInstalling && needsInstall()) {
   // Development packages too, also where NODE_ENV says production: building needs TypeScript. What npm would build
   // is built below, at the same time as the rest.
   const options = ['--include=dev', '--ignore-scripts', '--loglevel=error'];
-  await run('Installing packages …', 'npm', 'ci', ...options);
+  if (!(await run('Installing packages …', 'npm', 'ci', ...options))) process.exit(1);
 }
 const builds = [];
 if (isOutdated('build/native.json', ['kernels', 'scripts/build-native.js'])) {
@@ -81,4 +79,5 @@ if (isOutdated('build/native.json', ['kernels', 'scripts/build-native.js'])) {
 if (compiles && isOutdated('dist', ['src', 'workers', 'tsconfig.json', 'scripts/build.js'])) {
   builds.push(run('Compiling …', process.execPath, 'scripts/build.js'));
 }
-await Promise.all(builds);
+// Whichever fails, the others come to their end: none is to write on behind whoever has called.
+if ((await Promise.all(builds)).includes(false)) process.exit(1);
