@@ -4,7 +4,7 @@ import { Speller } from './spelling.js';
 
 /**
  * Where every token of a batch lies on the heap, who computes it and in which order sums run over it. A pure
- * function of the batch, the number of shards and the number of teams of workers.
+ * function of the batch, the number of shards and the shares of the teams of workers, and, for spellings, of the parts.
  *
  * Every team has a stretch of rows. Within it rows are ranked by falling length, so that the rows still running at
  * a time step are the first ones and finished rows cost nothing.
@@ -83,7 +83,10 @@ export interface LayoutOptions extends KnownIds {
 /** Blocks of at least this many places take an odd number of them. */
 const LARGE_BLOCK = 16;
 
-/** Lays a batch out. Runs for every batch: three passes over the tokens, no allocation that grows with them. */
+/**
+ * Lays a batch out. Runs for every batch: three passes over the tokens, no allocation that grows with them. Sorting allocates as many
+ * numbers as there are rows, or distinct spellings.
+ */
 export class BatchLayouter {
   readonly #sorted: Int32Array;
   readonly #rank: Int32Array;

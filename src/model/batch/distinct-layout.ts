@@ -2,7 +2,7 @@
 export interface DistinctLayout {
   /** [places]: which distinct token stands at each place. */
   distinctOf: Int32Array;
-  /** [tokens]: the distinct tokens' ids in the order of their first appearance. */
+  /** [tokens]: the distinct tokens' ids in the order of their first appearance; of spellings, in that of the rows that spell them. */
   distinctIds: Int32Array;
   /** [tokens + 1] and [tokens]: places of each distinct token, in rising order. */
   distinctStart: Int32Array;
