@@ -31,6 +31,8 @@ export function draw(
   const kept = topK > 0 ? ids.slice(0, topK) : ids;
   // By the likeliest: powers of small probabilities would all be 0.
   const highest = probabilities[kept[0]!]!;
+  // What is left out has all the probability.
+  if (highest === 0) return kept[0]!;
   const weights = kept.map((id) => (probabilities[id]! / highest) ** power);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let rest = uniform(seed, PURPOSE.sampling, 0, index) * total;

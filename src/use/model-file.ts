@@ -175,6 +175,11 @@ class SharedModel implements TrainedModel {
       checkGenerateOptions(options);
       const given = { ...options };
       const left = undrawn(this.config.data.tokenizer, this.tokenizer);
+      if (this.tokenizer.vocabularySize <= left.size) {
+        throw new UserError(
+          `${this.checkpoint} has nothing to write: its vocabulary is the unknown token alone`,
+        );
+      }
       const { sequenceLength } = this.config.train;
       const state: CarriedState = [];
       const probabilities = new Float32Array(this.tokenizer.vocabularySize);

@@ -59,6 +59,11 @@ describe('what is drawn', () => {
     expect([...undrawn(config, tokenizer)].sort()).toEqual([...new Set(never)]);
   });
 
+  it('is the first of those not left out where all have no probability', () => {
+    const options = { prompt: '', length: 1, temperature: 1, topK: 0, seed: 1 };
+    expect(draw(Float32Array.of(0, 1, 0, 0), new Set([0, 1]), options, 0)).toBe(2);
+  });
+
   it('is no id that is left out, however likely that is', () => {
     const size = 6;
     fc.assert(

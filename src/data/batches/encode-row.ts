@@ -37,23 +37,33 @@ export class RowEncoder {
     text: string,
     { maxLength, truncate }: Pick<Config['data'], 'maxLength' | 'truncate'>,
   ): EncodedTokens {
-    const encoded = this.encode(text);
-    const { length } = encoded.tokens;
-    if (length === 0) return this.encodeToken(this.tokenizer.emptyToken);
-    if (length <= maxLength) return encoded;
-    return truncate === 'post'
-      ? sliceTokens(encoded, 0, maxLength)
-      : sliceTokens(encoded, length - maxLength);
+    const { tokens, forms } = this.#split(text);
+    if (tokens.length === 0) return this.encodeToken(this.tokenizer.emptyToken);
+    const start = truncate === 'post' ? 0 : Math.max(0, tokens.length - maxLength);
+    const end = start + maxLength;
+    // Cut first: a text may be much longer than what is read of it.
+    return {
+      tokens: tokens.slice(start, end),
+      features: forms ? this.#encoder.encode(forms.slice(start, end), []) : [],
+    };
   }
 
   /** All tokens of a text, of which there may be none. */
   encode(text: string): EncodedTokens {
-    if (this.#words === undefined) return { tokens: this.tokenizer.encode(text), features: [] };
+    const { tokens, forms } = this.#split(text);
+    return { tokens, features: forms ? this.#encoder.encode(forms, []) : [] };
+  }
+
+  /** The tokens of a text and, where there are features, the form of each. */
+  #split(text: string): { tokens: readonly number[]; forms?: readonly string[] } {
+    if (this.#words === undefined) return { tokens: this.tokenizer.encode(text) };
     const { tokenizer, forms } = this.#words;
     const ids = tokenizer.encodeWords(text);
     // A word that is dropped takes along what is known of it.
-    const kept = forms.of(text).filter((_, i) => ids[i] !== 0);
-    return { tokens: ids.filter((id) => id !== 0), features: this.#encoder.encode(kept, []) };
+    return {
+      tokens: ids.filter((id) => id !== 0),
+      forms: forms.of(text).filter((_, i) => ids[i] !== 0),
+    };
   }
 
   /** A token of the vocabulary as a text would have it. */
