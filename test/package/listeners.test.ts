@@ -81,12 +81,16 @@ test.each(Object.entries(kinds))('one %s is told by all that notify', async (nam
 
 test('what a listener has begun is waited for, and of two failures the first is told', async () => {
   let ended = false;
+  let release = (): void => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
   const listener = async ({ type }: TrainEvent): Promise<void> => {
+    await held;
     await new Promise((resolve) => setTimeout(resolve, 20));
     if (type === 'end') ended = true;
   };
   await train(config, { runDir: join(cwd, 'slow'), listener: (event) => void listener(event) });
   expect(ended).toBe(false);
+  release();
   await train(config, { runDir: join(cwd, 'waited'), listener: hear(listener) });
   expect(ended).toBe(true);
 });

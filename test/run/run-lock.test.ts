@@ -157,7 +157,9 @@ it.each(strange)('watches a holder %s, and takes over when it keeps still', asyn
 it.each(strange)('refuses while a holder %s touches its lock', async (_, write) => {
   const { dir, path } = await makeScratch();
   writeFileSync(path('lock'), write(await ownContent(dir)));
-  const refused = expect(lockRun(dir, () => undefined, timing)).rejects.toThrow('is in use');
+  // However late this thread comes to touch it.
+  const patient = { ...timing, patienceMs: 60_000 };
+  const refused = expect(lockRun(dir, () => undefined, patient)).rejects.toThrow('is in use');
   await sleep(50);
   utimesSync(path('lock'), new Date(), new Date());
   await refused;

@@ -13,9 +13,6 @@ import { BrokenExtent } from '../../../src/data/input/extent.js';
 
 /** Inputs in all; `FUZZ=10000` for a thorough run. */
 const inputs = Number(process.env['FUZZ'] ?? 400);
-/** Of the processor for one input: the clock also counts what other programs do. */
-const longestMs = 2000;
-
 const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 const columns: ExampleOptions = { text: 'text', label: 'label' };
 
@@ -104,10 +101,7 @@ describe(`${inputs} damaged inputs are read or refused with a sentence that name
       const changed = mutate(seed.bytes, random);
       const file = path('input');
       await writeFile(file, seed.wrap?.(changed) ?? changed);
-      const start = process.cpuUsage();
       outcomes[await tryReading({ ...seed.source, path: file }, seed, random)] += 1;
-      const { user, system } = process.cpuUsage(start);
-      expect((user + system) / 1000, `run ${run}`).toBeLessThan(longestMs);
     }
     expect(outcomes.read + outcomes.refused).toBe(runs);
     if (inputs > 1000) console.log(seed.name, outcomes);
