@@ -66,7 +66,7 @@ typedef struct {
 typedef struct {
   sequence_args s;                  /* gates: in: what forward kept, out: gradient of the sums */
   double d_hidden, d_hidden_stride; /* [U][tokens][16]: gradient from the layer above, or 0 */
-  double d_last, d_last_stride;     /* [U][rows][16]: gradient of the last hidden state of each row, or 0 */
+  double d_last, d_last_stride;     /* [U][rows][16]: what is added to that of the last hidden state of each row, or 0 */
   double work_gates;                /* [2 W U][rows][16]: gradients of two steps */
   double work_hidden, work_carried; /* [2 members][rows][16], [U][rows][16] */
   double work_stride;
@@ -141,10 +141,13 @@ INLINE void begin_gradients(char *base, const backward_args *x, size_t row0, siz
   const int32_t *ranked = I32(base, x->s.ranked) + row0;
   for (size_t r = first; r < rows; r++) {
     float *dh = d_hidden + r * PANEL;
-    if (x->d_last != 0)
-      copy_row(dh, F32(base, x->d_last) + u * (size_t)x->d_last_stride + (size_t)ranked[r] * PANEL);
-    else if (x->d_hidden != 0)
+    const float *last = F32(base, x->d_last) + u * (size_t)x->d_last_stride + (size_t)ranked[r] * PANEL;
+    if (x->d_hidden != 0) {
       copy_row(dh, F32(base, x->d_hidden) + u * (size_t)x->d_hidden_stride + (size_t)token[r] * PANEL);
+      if (x->d_last != 0)
+        UNROLL for (int v = 0; v < PV; v++) vstore(dh + v * VL, vadd(vload(dh + v * VL), vload(last + v * VL)));
+    } else if (x->d_last != 0)
+      copy_row(dh, last);
     else
       clear_row(dh);
     if (CARRIES) clear_row(carried + r * PANEL);

@@ -333,7 +333,7 @@ function backwardCase(
   name: string,
   hidden: number,
   batch: Batch,
-  from: 'above' | 'last',
+  from: 'above' | 'last' | 'both',
   { toInitial = false } = {},
 ): KernelCase {
   return {
@@ -371,7 +371,8 @@ function backwardCase(
       }
       const call = bench.backend.bind(kind.backward, {
         ...{ ...sequence, ...norm },
-        ...(from === 'above' ? { dHidden } : { dLast }),
+        ...(from !== 'last' && { dHidden }),
+        ...(from !== 'above' && { dLast }),
         ...(toInitial && { dInitial }),
         work: workOf(bench, rows, {
           hidden: 2 * MOST_MEMBERS,
@@ -399,6 +400,8 @@ describe.each([lstm, gru, gruOriginal, rnn, rnnRelu, ...normed])('$name', (kind)
     forwardCase(kind, 'one row', 20, single, { carried: true, projected: true }),
     backwardCase(kind, 'one row', 20, single, 'above'),
     backwardCase(kind, 'one row', 20, single, 'last'),
+    backwardCase(kind, 'ragged', 33, ragged, 'both'),
+    backwardCase(kind, 'a team', 64, team, 'both', { toInitial: true }),
     forwardCase(kind, 'an idle share', 20, idle, {}),
     backwardCase(kind, 'an idle share', 20, idle, 'last', { toInitial: true }),
     forwardCase(kind, 'a team', 64, team, { carried: true }),

@@ -128,6 +128,14 @@ describe.each(CELLS)('every gradient agrees with finite differences in float64, 
     return compareGradients(describeStack({ ...given, predicts: 'row', outputs: 3 }), [mails]);
   });
 
+  it.each(['last', 'max'].map((other) => ['mean', other]))(
+    'of all tokens of a layer and of one of them, side by side: %s and %s',
+    (...pooling) => {
+      const given = { ...stack(cell, [7], 0), pooling };
+      return compareGradients(describeStack({ ...given, predicts: 'row', outputs: 3 }), [mails]);
+    },
+  );
+
   const learned = [7, 6].map((hiddenSize) => ({
     ...{ kind: cell, hiddenSize, initialState: 'learned', direction: 'both' },
   }));

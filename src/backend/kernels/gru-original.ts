@@ -90,7 +90,7 @@ function referenceBackward(o: BackwardOperands): SequenceCall {
         }
         const isLast = rank >= nextRows;
         let dh = o.dHidden ? element(o.dHidden, token, u) : 0;
-        if (isLast && o.dLast) dh = element(o.dLast, row, u);
+        if (isLast && o.dLast) dh += element(o.dLast, row, u);
         if (!isLast) {
           const next = placeAt(o, row, t + 1);
           dh += carried + throughSums(o.gates, o.weights, { panels, products: [R, Z] }, next, u);

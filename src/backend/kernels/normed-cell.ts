@@ -239,7 +239,7 @@ function referenceBackward(cell: NormedCell, parts: number, o: BackwardOperands)
             continue;
           }
           let dHidden = o.dHidden ? element(o.dHidden, token, u) : 0;
-          if (isLast && o.dLast) dHidden = element(o.dLast, row, u);
+          if (isLast && o.dLast) dHidden += element(o.dLast, row, u);
           if (!isLast) {
             dHidden += throughSums(norm.dRaw!, o.weights, raw, placeAt(o, row, t + 1), u);
           }

@@ -62,7 +62,7 @@ export function referenceBackward(cell: Cell, o: BackwardOperands): SequenceCall
         const isLast = r >= nextRows;
         for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
           let dHidden = o.dHidden ? element(o.dHidden, token, u) : 0;
-          if (isLast && o.dLast) dHidden = element(o.dLast, row, u);
+          if (isLast && o.dLast) dHidden += element(o.dLast, row, u);
           if (!isLast) {
             dHidden += throughSums(o.gates, o.weights, units, placeAt(o, row, t + 1), u);
           }

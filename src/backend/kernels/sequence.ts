@@ -87,7 +87,7 @@ export interface ForwardOperands extends SequenceOperands {
 export interface BackwardOperands extends SequenceOperands {
   /** [U, places, 16]: gradient from the layer above for every token */
   dHidden?: Tensor;
-  /** [U, rows, 16]: gradient of the last hidden state of every row, instead */
+  /** [U, rows, 16]: what is added to that of the last hidden state of every row */
   dLast?: Tensor;
   /** [states · U, rows, 16]: where step −1 leaves the gradient of the state before the first step */
   dInitial?: Tensor;
