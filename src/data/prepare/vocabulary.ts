@@ -74,17 +74,17 @@ export async function learnVocabulary(
   }
   if (target === 'class') requireClasses(job, classes);
   const targetScale = target === 'number' ? requireScale(numbers) : undefined;
-  const { words, distinct } = hasWords ? await learnWords(config, job, path, pool) : nothing;
-  const counts = new Map(words.sort(byPlace).map(({ word, count }) => [word, count]));
+  const merged = hasWords ? await learnWords(config, job, path, pool) : nothing;
+  merged.words.sort(byPlace);
   return {
     tokenizer:
       cutting.kind === 'bpe'
         ? tokenizerFromJson(cutting)
-        : trainTokenizer(tokenizerOf(config), counts),
+        : trainTokenizer(tokenizerOf(config), countsOf(merged)),
     classes: Array.from(classes).sort(),
     ...(targetScale && { targetScale }),
     features: await learnFeatures(config, job, path, pool),
-    distinctTokens: hasWords ? distinct : null,
+    distinctTokens: hasWords ? merged.distinct : null,
   };
 }
 
@@ -125,7 +125,7 @@ function requireClasses({ task }: BuildJob, classes: ReadonlySet<string>): void 
   if (classes.size > 1) return;
   const [only] = classes;
   throw new UserError(
-    `The training rows have one ${taskOf(task).per === 'row' ? 'class' : 'tag'} only, ${JSON.stringify(only)}: expected at least two.`,
+    `The training rows have one ${taskOf(task).named.one} only, ${JSON.stringify(only)}: expected at least two.`,
   );
 }
 
@@ -168,18 +168,38 @@ async function learnFeatures(
 ): Promise<FeatureVocabulary[]> {
   const learned: FeatureVocabulary[] = [];
   for (const [i, feature] of featuresOf(features).entries()) {
-    const { minCount, vocabularySize } = features[i]!;
-    const byLetter = feature.kind === 'letters';
-    // A letter may be rare in every part that is merged, and frequent in all together.
-    const asked = byLetter
-      ? { byLetter, minCount: 1, limit: Infinity }
-      : { minCount, limit: vocabularySize };
-    const { words } = await mergeWords({ stream: i + 1, ...asked }, job, path, pool);
-    const counts = new Map<string, number>();
-    for (const { word, count } of words) counts.set(word, count + (counts.get(word) ?? 0));
+    const { minCount, vocabularySize: limit } = features[i]!;
+    const stream = i + 1;
+    const counts =
+      feature.kind === 'letters'
+        ? await countLetters(stream, job, path, pool)
+        : countsOf(await mergeWords({ stream, minCount, limit }, job, path, pool));
     learned.push(learnFeature(feature, features[i]!, counts));
   }
   return learned;
+}
+
+function countsOf({ words }: Merged): Map<string, number> {
+  return new Map(words.map(({ word, count }) => [word, count]));
+}
+
+/** Of all letters: one may be rare in every range of values, and frequent in all together. */
+async function countLetters(
+  stream: number,
+  job: BuildJob,
+  path: string,
+  pool: PreparePool,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  await inOrder(
+    rangesOf(job, stream),
+    pool.workers,
+    (buckets) => pool.run('countLetters', { job: path, stream, buckets }),
+    (found) => {
+      for (const [letter, count] of found) counts.set(letter, count + (counts.get(letter) ?? 0));
+    },
+  );
+  return counts;
 }
 
 /** The most frequent words, or values of a feature, of the training split. */
@@ -191,11 +211,10 @@ async function mergeWords(
 ): Promise<Merged> {
   const { stream, limit } = asked;
   const ranking = rankingOf(stream);
-  const entries = job.pieces.reduce((sum, { record }) => sum + wordsOf(record, stream), 0);
   let words: MergedWord[] = [];
   let distinct = 0;
   await inOrder(
-    divideBuckets(entries),
+    rangesOf(job, stream),
     pool.workers,
     (range) => pool.run('merge', { job: path, buckets: range, ...asked }),
     (merged) => {
@@ -227,6 +246,11 @@ export async function countRepeats(
     },
   );
   return repeats;
+}
+
+/** Ranges of the words, stream 0, or of the values of a feature. */
+function rangesOf({ pieces }: BuildJob, stream: number): (readonly [number, number])[] {
+  return divideBuckets(pieces.reduce((sum, { record }) => sum + wordsOf(record, stream), 0));
 }
 
 /** Ranges of buckets that hold about `mergedAtOnce` of `entries` each. */

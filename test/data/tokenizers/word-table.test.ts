@@ -30,6 +30,20 @@ describe('the table of words', () => {
     );
   });
 
+  it('orders words as their texts are ordered', () => {
+    const word = fc.string({
+      unit: fc.constantFrom('a', 'é', '\ud7ff', '\ue000', '\uffee', '😀', '𐀀'),
+    });
+    fc.assert(
+      fc.property(fc.uniqueArray(word, { minLength: 2, maxLength: 20 }), (words) => {
+        const table = new WordTable();
+        for (const each of words) table.add(Buffer.from(each), 0, Buffer.byteLength(each));
+        const numbers = words.map((_, i) => i).sort((a, b) => table.compare(a, b));
+        expect(numbers.map((number) => words[number])).toEqual([...words].sort());
+      }),
+    );
+  });
+
   it('grows', () => {
     const table = new WordTable();
     const letters = (i: number): Buffer => Buffer.from(`word${i}`);

@@ -7,16 +7,18 @@ import { PieceFile, sectionOf, wordsOf } from '../pieces/piece.js';
 
 /** Words of some buckets over all pieces of the training split, merged; or values of a feature of them. */
 
-export interface MergeInput {
+/** Which words. */
+export interface MergedRange {
   /** 0 of words, or the number of a feature. */
   readonly stream: number;
   /** From the first, not including the second. */
   readonly buckets: readonly [number, number];
+}
+
+export interface MergeInput extends MergedRange {
   readonly minCount: number;
   /** How many of the most frequent words are asked for. */
   readonly limit: number;
-  /** Whether the letters of the values are asked for, all of them: so many times each as the values that have them. */
-  readonly byLetter?: boolean;
 }
 
 /** A word of the training split. */
@@ -35,37 +37,43 @@ export interface MergeResult {
   readonly distinct: number;
 }
 
-export function mergeWords(
-  job: BuildJob,
-  { stream, buckets, minCount, limit, byLetter = false }: MergeInput,
-): MergeResult {
-  const parts = job.pieces
-    .map((_, index) => index)
-    .filter((index) => {
-      const { from, record } = job.pieces[index]!;
-      return from === 'train' && wordsOf(record, stream) > 0;
-    });
-  const words = new WordTable();
-  const entries = new Entries();
-  for (const index of parts) addPart(job, stream, index, buckets, words, entries);
-  if (byLetter) return { words: sumLetters(words, entries), distinct: words.size };
-  const kept = Array.from({ length: words.size }, (_, i) => i).filter(
-    (i) => entries.counts[i]! >= minCount,
-  );
-  const merged = kept.map((i) => ({ word: words.word(i), ...entries.get(i) }));
-  return { words: merged.sort(rankingOf(stream)).slice(0, limit), distinct: words.size };
+export function mergeWords(job: BuildJob, { minCount, limit, ...range }: MergeInput): MergeResult {
+  const { words, entries } = mergeParts(job, range);
+  const among = range.stream === 0 ? entries : words;
+  const ranked = Uint32Array.from({ length: words.size }, (_, i) => i)
+    .filter((i) => entries.counts[i]! >= minCount)
+    .sort((a, b) => entries.counts[b]! - entries.counts[a]! || among.compare(a, b))
+    .subarray(0, limit);
+  // Millions of words may be merged: only those that are asked for become objects.
+  return {
+    words: Array.from(ranked, (i) => ({ word: words.word(i), ...entries.get(i) })),
+    distinct: words.size,
+  };
 }
 
-function sumLetters(words: WordTable, entries: Entries): MergedWord[] {
-  const letters = new Map<string, MergedWord>();
+/** How often each letter stands in the values. */
+export function countLetters(job: BuildJob, range: MergedRange): Map<string, number> {
+  const { words, entries } = mergeParts(job, range);
+  const letters = new Map<string, number>();
   for (let i = 0; i < words.size; i++) {
-    const entry = entries.get(i);
-    for (const word of words.word(i)) {
-      const count = entry.count + (letters.get(word)?.count ?? 0);
-      letters.set(word, { ...entry, word, count });
+    for (const letter of words.word(i)) {
+      letters.set(letter, entries.counts[i]! + (letters.get(letter) ?? 0));
     }
   }
-  return [...letters.values()];
+  return letters;
+}
+
+function mergeParts(
+  job: BuildJob,
+  { stream, buckets }: MergedRange,
+): { words: WordTable; entries: Entries } {
+  const words = new WordTable();
+  const entries = new Entries();
+  for (const [index, { from, record }] of job.pieces.entries()) {
+    if (from !== 'train' || wordsOf(record, stream) === 0) continue;
+    addPart(job, stream, index, buckets, words, entries);
+  }
+  return { words, entries };
 }
 
 type Comparison = (a: MergedWord, b: MergedWord) => number;
@@ -88,6 +96,11 @@ class Entries {
   counts = new Float64Array(1 << 10);
   #pieces = new Uint32Array(1 << 10);
   #tokens = new Uint32Array(1 << 10);
+
+  /** As `byPlace` does. */
+  compare(a: number, b: number): number {
+    return this.#pieces[a]! - this.#pieces[b]! || this.#tokens[a]! - this.#tokens[b]!;
+  }
 
   get(index: number): Omit<MergedWord, 'word'> {
     const { counts } = this;

@@ -8,7 +8,7 @@ import { countRepeats } from './duplicates.js';
 import { encodePiece, type EncodeInput, measurePiece } from './encode.js';
 import { readBuildJob, readEncodeJob } from './job.js';
 import type { BpeInput } from './learn-bpe.js';
-import { type MergeInput, mergeWords } from './merge.js';
+import { countLetters, type MergedRange, type MergeInput, mergeWords } from './merge.js';
 import { surveySource } from './survey.js';
 import type { Tally } from './tally.js';
 
@@ -22,6 +22,8 @@ const works = {
   count: ({ job, index }: { job: string; index: number }, tally: Tally) =>
     countPiece(readBuildJob(job), index, tally),
   merge: ({ job, ...input }: MergeInput & { job: string }) => mergeWords(readBuildJob(job), input),
+  countLetters: ({ job, ...range }: MergedRange & { job: string }) =>
+    countLetters(readBuildJob(job), range),
   countRepeats: ({ job, buckets }: { job: string; buckets: readonly [number, number] }) =>
     countRepeats(readBuildJob(job), buckets),
   measure: ({ job, index }: { job: string; index: number }) =>
