@@ -83,13 +83,12 @@ export interface LayoutOptions extends KnownIds {
 /** Blocks of at least this many places take an odd number of them. */
 const LARGE_BLOCK = 16;
 
-/**
- * Lays a batch out. Runs for every batch: three passes over the tokens, no allocation that grows with them. Sorting allocates as many
- * numbers as there are rows, or distinct spellings.
- */
+/** Lays a batch out. Runs for every batch: three passes over the tokens, and no allocation that grows with them. */
 export class BatchLayouter {
   readonly #sorted: Int32Array;
   readonly #rank: Int32Array;
+  /** [longest row + 1]: see `sortByLength`. */
+  readonly #ends: Int32Array;
   /** By feature: of those that spell tokens; and what lays their spellings out, some rows for each part. */
   readonly #spelling: ({ speller: Speller; layouter: BatchLayouter } | undefined)[];
   readonly #rowOfSpelling: Int32Array;
@@ -101,6 +100,7 @@ export class BatchLayouter {
   ) {
     this.#sorted = new Int32Array(maxRows);
     this.#rank = new Int32Array(maxRows);
+    this.#ends = new Int32Array(options.maxSteps + 1);
     this.#spelling = (options.features ?? []).map(({ values, letters }) =>
       letters === undefined
         ? undefined
@@ -154,9 +154,8 @@ export class BatchLayouter {
       for (let s = 0; s <= shards; s++) shardRows[s] = Math.floor((s * batch.rows) / shards);
     } else {
       // Longest first, dealt to and fro: 0 1 … S−1 S−1 … 1 0 0 1 …
-      const sorted = this.#sorted.subarray(0, batch.rows);
-      for (let r = 0; r < batch.rows; r++) sorted[r] = r;
-      sorted.sort((a, b) => length(batch, b) - length(batch, a) || a - b);
+      const sorted = this.#sorted;
+      sortByLength(batch.rowStart, 0, batch.rows, sorted, this.#ends);
       let next = 0;
       for (let s = 0; s < shards; s++) {
         shardRows[s] = next;
@@ -306,8 +305,7 @@ export class BatchLayouter {
   #rankTeam(out: BatchLayout, team: number, row0: number, row1: number): void {
     const { ranked, teams, counts } = out;
     const rank = ranked.subarray(row0, row1);
-    for (let i = 0; i < rank.length; i++) rank[i] = row0 + i;
-    rank.sort((a, b) => tokensOf(out, b) - tokensOf(out, a) || a - b);
+    sortByLength(out.rowStart, row0, row1, rank, this.#ends);
     const steps = rank.length > 0 ? tokensOf(out, rank[0]!) : 0;
     let active = rank.length;
     for (let t = 0; t < steps; t++) {
@@ -340,6 +338,29 @@ function layouterOfSpellings(
 
 function length(batch: RawBatch, row: number): number {
   return batch.rowStart[row + 1]! - batch.rowStart[row]!;
+}
+
+/**
+ * Lists rows [row0, row1) by falling length, of one length in their order: counts how many there are of each, and allocates nothing.
+ *
+ * @param rowStart where each row begins, and the last ends
+ * @param ends room for counts. [longest row + 1]
+ */
+function sortByLength(
+  rowStart: Int32Array,
+  row0: number,
+  row1: number,
+  into: Int32Array,
+  ends: Int32Array,
+): void {
+  ends.fill(0);
+  // Behind the rows of each length, counted from the longest there may be, come those that are shorter by one.
+  const last = ends.length - 1;
+  for (let row = row0; row < row1; row++) ends[last - (rowStart[row + 1]! - rowStart[row]!)]!++;
+  for (let i = 1; i < ends.length; i++) ends[i]! += ends[i - 1]!;
+  for (let row = row1 - 1; row >= row0; row--) {
+    into[--ends[last - (rowStart[row + 1]! - rowStart[row]!)]!] = row;
+  }
 }
 
 /** Brings the words of each row's target to where the row lies. */

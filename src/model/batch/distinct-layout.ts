@@ -2,14 +2,14 @@
 export interface DistinctLayout {
   /** [places]: which distinct token stands at each place. */
   distinctOf: Int32Array;
-  /** [tokens]: the distinct tokens' ids in the order of their first appearance; of spellings, in that of the rows that spell them. */
+  /** [tokens]: the distinct tokens' ids in the order of their first appearance; of spellings, which nobody looks up, empty. */
   distinctIds: Int32Array;
   /** [tokens + 1] and [tokens]: places of each distinct token, in rising order. */
   distinctStart: Int32Array;
   positions: Int32Array;
   /** [2]: 0 and the number of distinct tokens, as one segment. */
   distinctRange: Int32Array;
-  /** [vocabulary]: place of each token id among the distinct ones, −1 for absent. Starts out as all −1. */
+  /** [vocabulary]: place of each token id among the distinct ones, −1 for absent; of spellings empty. Starts out as all −1. */
   distinctIndex: Int32Array;
 }
 
@@ -41,7 +41,7 @@ export function numberDistinct(layout: DistinctLayout, order: Int32Array, tokens
 }
 
 /**
- * The same with numbers that are given.
+ * The same with numbers that are given, by which nobody looks for ids.
  *
  * @param numberOf the number of each id, as many of them as ids
  */
@@ -52,13 +52,8 @@ export function listDistinct(
   numberOf: Int32Array,
   distinct: number,
 ): void {
-  const { distinctIndex, distinctIds, distinctStart, distinctOf, distinctRange } = layout;
-  for (let d = 0; d < distinctRange[1]!; d++) distinctIndex[distinctIds[d]!] = -1;
-  for (let id = 0; id < distinct; id++) {
-    distinctIndex[id] = numberOf[id]!;
-    distinctIds[numberOf[id]!] = id;
-    distinctStart[id + 1] = 0;
-  }
+  const { distinctStart, distinctOf } = layout;
+  for (let number = 0; number < distinct; number++) distinctStart[number + 1] = 0;
   for (let k = 0; k < tokens; k++) {
     const place = order[k]!;
     const number = numberOf[distinctOf[place]!]!;

@@ -46,14 +46,15 @@ export function planSlot(
   const distinct = (prefix: string, stream: number): DistinctPlan => {
     const most = maxDistinct(sizes, stream);
     const { values } = streams[stream]!;
+    // A batch numbers its own spellings.
+    const isKnown = Number.isFinite(values);
     return {
       distinctOf: indices(`${prefix}distinct of`, places),
-      distinctIds: indices(`${prefix}distinct ids`, most),
+      distinctIds: indices(`${prefix}distinct ids`, isKnown ? most : 0),
       distinctStart: indices(`${prefix}distinct start`, most + 1),
       distinctRange: indices(`${prefix}distinct range`, 2),
       positions: indices(`${prefix}positions`, maxTokens),
-      // A batch's own numbers are below what it has at most.
-      distinctIndex: indices(`${prefix}distinct index`, Number.isFinite(values) ? values : most),
+      distinctIndex: indices(`${prefix}distinct index`, isKnown ? values : 0),
     };
   };
   // Of a batch of spellings each row has one target, which nobody asks for, and some cells read them from the end.

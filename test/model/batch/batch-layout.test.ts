@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { HEADER, type BatchLayout } from '../../../src/model/batch/batch-layout.js';
 import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
 import { checkBatch, type RawBatch } from '../../../src/model/batch/raw-batch.js';
@@ -375,6 +375,19 @@ describe('spellings', () => {
         }
       });
     });
+  });
+});
+
+describe('a batch', () => {
+  it('is laid out without sorting, which would allocate a number for each row or spelling', () => {
+    const arrays = Object.getPrototypeOf(Int32Array.prototype) as Int32Array;
+    const sort = vi.spyOn(arrays, 'sort');
+    try {
+      promise(() => undefined);
+      expect(sort).not.toHaveBeenCalled();
+    } finally {
+      sort.mockRestore();
+    }
   });
 });
 

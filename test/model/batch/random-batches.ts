@@ -107,7 +107,7 @@ export function emptyLayout(dealing: Dealing): BatchLayout {
     ...emptySlot({ ...dealing, ...rows, vocabulary: VOCABULARY }),
     features: [
       emptyDistinct(FEATURE_VALUES, MAX_PLACES, MAX_TOKENS),
-      emptyDistinct(MAX_TOKENS, MAX_PLACES, MAX_TOKENS),
+      { ...emptyDistinct(MAX_TOKENS, MAX_PLACES, MAX_TOKENS), ...unlisted },
       letters,
     ],
     spellings: [letters],
@@ -124,6 +124,9 @@ const emptyDistinct = (values: number, places: number, tokens: number): Distinct
   distinctRange: new Int32Array(2),
   distinctIndex: new Int32Array(values).fill(-1),
 });
+
+/** Nobody looks spellings up. */
+const unlisted = { distinctIds: new Int32Array(0), distinctIndex: new Int32Array(0) };
 
 function emptySlot({ shards, teams, target, targetWords = 1, ...most }: SlotSizes): BatchLayout {
   const { maxRows, maxTokens, maxSteps, vocabulary } = most;
