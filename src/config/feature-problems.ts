@@ -3,8 +3,12 @@ import type { TokenizerConfig } from '../data/tokenizers/options.js';
 import { hasCase } from '../data/tokenizers/word-forms.js';
 import { zeroDigits } from '../data/tokenizers/word-splitter.js';
 import { taskOf } from '../tasks/registry.js';
+import type { KeyPath } from './expectation.js';
 import type { Problem } from './problem.js';
 import type { Config } from './schema.js';
+
+/** Of CoNLL files the column of the token, where a config says nothing. */
+const FIRST = 1;
 
 /** Features are of words, which rows give as they are or a tokenizer cuts out of texts; and a column of them is no other one. */
 export function* checkFeatures(config: Config): Generator<Problem> {
@@ -16,6 +20,14 @@ export function* checkFeatures(config: Config): Generator<Problem> {
   for (const [index, feature] of model.features.entries()) {
     if (feature.kind !== 'column') continue;
     const name = String(feature.column);
+    const at: KeyPath = ['model', 'features', index, 'column'];
+    // The field "1" of JSON Lines would be named in quotation marks.
+    if (feature.column === FIRST && data.text === 'text' && data.format !== 'jsonl') {
+      yield {
+        path: at,
+        message: `expected another column than that of the token, the first where data.text names none, got ${FIRST}`,
+      };
+    }
     for (const [key, usual] of [
       ['text', 'tokens'],
       ['label', 'tags'],
@@ -24,7 +36,7 @@ export function* checkFeatures(config: Config): Generator<Problem> {
       const taken = data[key] === key ? [key, usual] : [String(data[key])];
       if (!taken.includes(name)) continue;
       yield {
-        path: ['model', 'features', index, 'column'],
+        path: at,
         message: `expected another column than that of data.${key}, got ${JSON.stringify(feature.column)}`,
       };
     }

@@ -66,6 +66,14 @@ export interface Face {
 /** An input that a layer cannot take: a sentence that begins in its midst, for whoever has put the network together. */
 export class UnfitInput extends Error {
   override name = 'UnfitInput';
+
+  /** @param option that does not fit, where it is one */
+  constructor(
+    message: string,
+    readonly option?: string,
+  ) {
+    super(message);
+  }
 }
 
 interface Definition<O, L, Inputs> extends Face {

@@ -223,8 +223,9 @@ class Graph {
       }
       this.#layers.push(layer);
     } catch (error) {
-      if (error instanceof UnfitInput) throw new StackProblem(path, error.message);
-      throw error;
+      if (!(error instanceof UnfitInput)) throw error;
+      const { message, option } = error;
+      throw new StackProblem(option === undefined ? path : [...path, option], message);
     }
     this.descriptions.push(description);
     return place;

@@ -163,6 +163,16 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:4:10: model.dropout: expected a number of at least 0 and below 1, got 1',
     ],
     [
+      'features that are none',
+      'task: tag\ndata: { train: a.conll }\nmodel:\n  features:\n',
+      'configs/x.yaml:4:3: model.features: expected a list of groups of keys, got null',
+    ],
+    [
+      'a column that is the token itself',
+      'task: tag\ndata: { train: a.conll }\nmodel: { features: [{ kind: column, column: 1 }] }\n',
+      'configs/x.yaml:3:37: model.features.0.column: expected another column than that of the token, the first where data.text names none, got 1',
+    ],
+    [
       'features of tokens that are no words',
       `${minimal}  tokenizer: { kind: char }\nmodel: { features: [{ kind: prefix }] }\n`,
       'configs/x.yaml:5:10: model.features: expected none beside data.tokenizer.kind: char, whose tokens are no words',
@@ -205,7 +215,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'two directions of which each would have half a unit',
       'task: tag\ndata: { train: a.jsonl }\nmodel: { features: [{ kind: letters, read: lstm, width: 25 }] }\n',
-      'configs/x.yaml:3:21: model.features.0: expected an even width beside read: lstm, half of it for each direction, got 25',
+      'configs/x.yaml:3:50: model.features.0.width: expected an even number beside read: lstm, half of it for each direction, got 25',
     ],
     [
       'a feature that tells the tag',

@@ -59,7 +59,8 @@ function convolve(width: number, window: number): Reader[] {
 function recur(width: number): Reader[] {
   if (width % 2 === 1) {
     throw new UnfitInput(
-      `expected an even width beside read: lstm, half of it for each direction, got ${width}`,
+      `expected an even number beside read: lstm, half of it for each direction, got ${width}`,
+      'width',
     );
   }
   const hiddenSize = width / 2;
