@@ -40,6 +40,8 @@ export interface StartEvent {
   classRows: readonly number[];
   /** What has a class each; a row when absent. */
   classPer?: 'row' | 'token';
+  /** What one of them is called and several are, such as "label" and "labels"; "class" and "classes" when absent. */
+  classNamed?: { readonly one: string; readonly several: string };
 }
 
 export interface PrepareEvent {

@@ -1,5 +1,6 @@
 import type { Manifest } from '../data/store/manifest.js';
 import { formatCount, formatNumber, formatShare } from '../observe/figures.js';
+import { taskOf } from '../tasks/registry.js';
 import { printableName } from '../system/printable.js';
 import { formatTable } from './table.js';
 import { counted } from '../system/counted.js';
@@ -90,9 +91,14 @@ function describeClasses(manifest: Manifest): string[] {
       return [formatCount(count), formatShare(all === 0 ? 0 : count / all)];
     }),
   ]);
-  const header = [isTagged ? 'tag' : 'class', ...splits.flatMap(({ name }) => [name, ''])];
+  const { one } = taskOf(manifest.options.task).named;
+  const header = [one, ...splits.flatMap(({ name }) => [name, ''])];
   const rest = classes.length - rows.length;
-  return ['', ...formatTable([header, ...rows]), ...(rest > 0 ? [`and ${rest} more`] : [])];
+  return [
+    '',
+    ...formatTable([header, ...rows]),
+    ...(rest > 0 ? [`and ${formatCount(rest)} more`] : []),
+  ];
 }
 
 function describeSets({ splits, statistics: { train } }: Manifest): string[] {

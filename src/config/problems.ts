@@ -176,7 +176,8 @@ export function describeUnmeasured(
   const known = ['loss', ...taskOf(task).measures(classes)];
   if (known.includes(bestBy)) return undefined;
   const expected = joinWords(known.map((name) => JSON.stringify(name)));
-  const which = classes === undefined ? '' : ' of the classes that the data has';
+  const which =
+    classes === undefined ? '' : ` of the ${taskOf(task).named.several} that the data has`;
   return `expected ${expected} for ${taskOf(task).model}${which}, got ${JSON.stringify(bestBy)}`;
 }
 

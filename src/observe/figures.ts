@@ -1,9 +1,8 @@
+import { formatCount } from '../system/counted.js';
+
 /** Numbers as people read them. */
 
-/** 1234567 → "1,234,567". */
-export function formatCount(count: number): string {
-  return Math.round(count).toLocaleString('en-US');
-}
+export { formatCount };
 
 /** 65536 → "64.0 KiB". */
 export function formatBytes(bytes: number): string {

@@ -15,11 +15,13 @@ import type { Figures } from './pace.js';
 import type { PreparePace } from './prepare-pace.js';
 import { counted } from '../system/counted.js';
 
+const usualName = { one: 'class', several: 'classes' };
+
 /** Events as lines for the terminal. */
 
 export function describeStart(event: StartEvent): string[] {
-  const { backend, classes } = event;
-  const output = classes.length > 0 ? `${counted(classes.length, 'class', 'classes')}, ` : '';
+  const { backend, classes, classNamed: named = usualName } = event;
+  const output = classes.length > 0 ? `${counted(classes.length, named.one, named.several)}, ` : '';
   const resumed =
     event.fromStep === 0 ? '' : `, continued after step ${formatCount(event.fromStep)}`;
   return [
@@ -36,7 +38,13 @@ export function describeStart(event: StartEvent): string[] {
 const classesNamed = 12;
 
 /** "Rows to train on by class: ham 1,200 (80.0 %), spam 300 (20.0 %)". */
-function describeClasses({ classes, classRows, classPer, trainRows }: StartEvent): string {
+function describeClasses({
+  classes,
+  classRows,
+  classPer,
+  classNamed = usualName,
+  trainRows,
+}: StartEvent): string {
   const tokens = classRows.reduce((sum, rows) => sum + rows, 0);
   // A row may have several labels.
   const all = classPer === 'token' ? tokens : trainRows;
@@ -46,8 +54,8 @@ function describeClasses({ classes, classRows, classPer, trainRows }: StartEvent
   });
   const rest = classes.length - named.length;
   const more = rest > 0 ? ` and ${formatCount(rest)} more` : '';
-  const what = classPer === 'token' ? 'Tokens to train on by tag' : 'Rows to train on by class';
-  return `${what}: ${named.join(', ')}${more}`;
+  const what = classPer === 'token' ? 'Tokens' : 'Rows';
+  return `${what} to train on by ${classNamed.one}: ${named.join(', ')}${more}`;
 }
 
 function describeScale({ mean, deviation }: NonNullable<StartEvent['targetScale']>): string {

@@ -10,6 +10,7 @@ export const classify = {
   does: 'predicts classes',
   call: 'classify',
   target: 'class',
+  named: { one: 'class', several: 'classes' },
   losses: ['softmax'],
   check: (config) => checkLabelledRows('classify', config),
   measures: () => ['accuracy'],

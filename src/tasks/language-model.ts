@@ -16,6 +16,7 @@ export const languageModel = {
   expects: 'text, CSV, TSV, JSONL or Parquet',
   per: 'token',
   target: 'next token',
+  named: { one: 'token', several: 'tokens' },
   losses: ['softmax'],
   check({ model, data: { format } }: TaskConfig): TaskProblem[] {
     const problems: TaskProblem[] = [];

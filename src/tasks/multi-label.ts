@@ -11,6 +11,7 @@ export const multiLabel = {
   does: 'predicts labels',
   call: 'classify',
   target: 'labels',
+  named: { one: 'label', several: 'labels' },
   losses: ['binary'],
   check: (config) => checkLabelledRows('multi-label', config),
   measures: () => ['accuracy', 'f1'],

@@ -12,6 +12,7 @@ export const regress = {
   does: 'tells numbers',
   call: 'regress',
   target: 'number',
+  named: { one: 'number', several: 'numbers' },
   losses: ['squared', 'absolute'],
   check: (config) => checkLabelledRows('regress', config),
   measures: () => ['mse', 'rmse', 'mae', 'r2'],

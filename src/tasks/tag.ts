@@ -16,6 +16,7 @@ export const tag = {
   expects: 'CoNLL columns or JSONL',
   per: 'token',
   target: 'class',
+  named: { one: 'tag', several: 'tags' },
   losses: ['softmax', 'crf'],
   check({ data: { format, text, label, tokenizer } }: TaskConfig): TaskProblem[] {
     const problems: TaskProblem[] = [];

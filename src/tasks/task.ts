@@ -32,6 +32,8 @@ export interface Task {
   readonly per: 'row' | 'token';
   /** What a target is: a class that the source names, any number of labels, the token that follows, or a number that the source gives. */
   readonly target: 'class' | 'labels' | 'next token' | 'number';
+  /** What one of those that targets are drawn from is called, and several: "class" and "classes". */
+  readonly named: { readonly one: string; readonly several: string };
   /** Kinds of loss that it can be trained with, the usual one first. */
   readonly losses: readonly [LossName, ...LossName[]];
   /** What is wrong with a config that its schema passed. */

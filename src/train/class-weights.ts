@@ -3,6 +3,7 @@ import { findNearest } from '../config/nearest.js';
 import { introduce } from '../config/places.js';
 import type { Config } from '../config/schema.js';
 import { UserError } from '../errors.js';
+import { taskOf } from '../tasks/registry.js';
 
 /** Classes that a message names. */
 const CLASSES_NAMED = 10;
@@ -65,6 +66,6 @@ function unknownClass(
       ? `expected ${joinWords([...named, ...rest])}`
       : `did you mean ${JSON.stringify(near)}?`;
   return new UserError(
-    `${introduce(config, [...path, name])}${path.join('.')}: the training rows have no class ${JSON.stringify(name)}; ${advice}`,
+    `${introduce(config, [...path, name])}${path.join('.')}: the training rows have no ${taskOf(config.task).named.one} ${JSON.stringify(name)}; ${advice}`,
   );
 }

@@ -318,6 +318,7 @@ class TrainingRun {
       classes: corpus.classes,
       classRows: corpus.manifest.statistics.train.labels,
       classPer: taskOf(this.config.task).per,
+      classNamed: taskOf(this.config.task).named,
       ...(corpus.targetScale && { targetScale: corpus.targetScale }),
     });
   }

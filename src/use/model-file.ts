@@ -225,7 +225,7 @@ class SharedModel implements TrainedModel {
     if (vocabulary === undefined) return;
     if (formatVocabulary(vocabulary) === formatVocabulary(this)) return;
     throw new UserError(
-      `${this.checkpoint}: the token store was prepared with another vocabulary or other ${this.targetScale ? 'numbers' : 'classes'} than this model's: ` +
+      `${this.checkpoint}: the token store was prepared with another vocabulary or other ${taskOf(this.config.task).named.several} than this model's: ` +
         'prepare its files with prepareHeldOut(model, paths)',
     );
   }

@@ -21,7 +21,7 @@ const told: Statistics = {
 const manifest: Manifest = {
   version: 3,
   fingerprint: '',
-  options: {},
+  options: { task: 'classify' },
   sources: [
     {
       path: 'mails.csv',
@@ -102,6 +102,11 @@ it('the summary of a text leaves out what only rows have', () => {
 
     Vocabulary: byte"
   `);
+});
+
+it('the summary of labels calls them so', () => {
+  const labels: Manifest = { ...manifest, options: { task: 'multi-label' } };
+  expect(describeStore(labels, 'stores/x')).toContain('label  train          validation        ');
 });
 
 it('the summary of numbers tells their mean, deviation and ranges', () => {

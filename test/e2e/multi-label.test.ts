@@ -45,7 +45,7 @@ test('labels are learned to the same bits on any number of workers, in one go or
   const train = (run: string, ...more: string[]) =>
     succeed(cwd, ['train', '--config', 'shops.yaml', '--run-dir', `runs/${run}`, ...more]);
   const { stderr } = await train('1', '--workers', '1');
-  expect(stderr).toMatch(/Rows to train on by class: shop 0 [\d,]+ \([\d.]+ %\), .* and 24 more/);
+  expect(stderr).toMatch(/Rows to train on by label: shop 0 [\d,]+ \([\d.]+ %\), .* and 24 more/);
   expect(stderr).toMatch(
     /Evaluation after step 20: validation loss \d\.\d+, accuracy [\d.]+ %, F1 /,
   );
@@ -133,6 +133,6 @@ test('other weights of labels, and weights of labels that there are not, are ref
   const fresh = ['train', '--config', 'shops.yaml', '--run-dir', 'runs/new', '--set'];
   const unknown = await lockstep(cwd, [...fresh, 'train.loss.positiveWeights={ shop 77: 2 }']);
   expect(unknown.stderr).toContain(
-    'train.loss.positiveWeights: the training rows have no class "shop 77"; did you mean',
+    'train.loss.positiveWeights: the training rows have no label "shop 77"; did you mean',
   );
 });

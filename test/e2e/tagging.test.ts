@@ -121,7 +121,7 @@ test('a tagger reads further columns in training, evaluation and prediction alik
   const other = [...args.slice(0, 3), 'runs/plain', ...settings.slice(0, 4), ...plain];
   const refused = await lockstep(cwd, ['train', ...other]);
   expect(refused.stderr).toContain(
-    'train.bestBy: expected "loss" or "accuracy" for a tagger of the classes that the data has, got "f1"',
+    'train.bestBy: expected "loss" or "accuracy" for a tagger of the tags that the data has, got "f1"',
   );
   expect(refused.status).not.toBe(0);
   writeFileSync(join(cwd, 'untagged.conll'), 'new NN\nold VB\n');
@@ -129,7 +129,9 @@ test('a tagger reads further columns in training, evaluation and prediction alik
   expect(untagged.stdout).toBe('new NN B-NP\nold VB O\n\n');
   writeFileSync(join(cwd, 'words.conll'), 'new\n');
   const words = await lockstep(cwd, ['predict', run, 'words.conll']);
-  expect(words.stderr).toContain('words.conll, line 1: expected at least 2 columns, found 1.');
+  expect(words.stderr).toContain(
+    'words.conll, line 1: expected at least 2 columns, since model.features names column 2, found 1.',
+  );
   expect(words.status).not.toBe(0);
 
   const changed = [...settings.slice(0, 4), '--set', 'model.features=[{kind: shape}]'];

@@ -11,6 +11,7 @@ import { type BytesObserver, explainEncoding, readMarkedText } from '../input/so
 import {
   type Format,
   listSources,
+  nameSource,
   type Notify,
   type Source,
   standardInput,
@@ -24,6 +25,8 @@ export interface Example {
   readonly text: string;
   /** The name of the class, when a label was asked for. */
   readonly label?: string;
+  /** Of JSON: those of the row's labels that are written as numbers or booleans, where some are. */
+  readonly literals?: readonly string[];
   /** Of each column that was asked for, a value for each token, as the tokens are. */
   readonly columns?: readonly string[];
   /** The file, as named by the user or found by a glob. */
@@ -108,11 +111,12 @@ export async function* readSource(
       const each = decoding.isMalformed ? refuseMarks(found) : found;
       if (!('reason' in each)) {
         // Spelt out: copying an object takes several times as long.
-        const { text, label, columns, line, fields } = each;
+        const { text, label, literals, columns, line, fields } = each;
         if (fields !== undefined || columns !== undefined) {
           rows.push({
             text,
             ...(label !== undefined && { label }),
+            ...(literals && { literals }),
             ...(columns && { columns }),
             source: path,
             line,
@@ -123,7 +127,9 @@ export async function* readSource(
           rows.push(
             label === undefined
               ? { text, source: path, line, row }
-              : { text, label, source: path, line, row },
+              : literals === undefined
+                ? { text, label, source: path, line, row }
+                : { text, label, literals, source: path, line, row },
           );
         }
       } else if (collects) {
@@ -204,6 +210,6 @@ async function* readParquet(
 
 function explainNoLabels({ path }: Source): UserError {
   return new UserError(
-    `${path} is plain text, which has no labels: expected a CSV, TSV, JSONL or Parquet file.`,
+    `${nameSource(path)} is plain text, which has no labels: expected a CSV, TSV, JSONL or Parquet file.`,
   );
 }

@@ -4,7 +4,7 @@ import { type CsvBatch, parseCsv } from './csv/csv.js';
 import { readNumber } from './numbers.js';
 import type { ExampleOptions } from './examples.js';
 import { readMarkedText } from '../input/source-text.js';
-import type { Notify, Source } from '../input/sources.js';
+import { nameSource, type Notify, type Source } from '../input/sources.js';
 
 /**
  * Whether a first row that is taken for the names of columns is one. Where the columns are given by name
@@ -39,20 +39,20 @@ export async function checkHeaders(
     // A header that comes again, in a file put together of several, is one all the same.
     if (name !== undefined && reading.labels === 'number' && readNumber(name) !== undefined) {
       throw new UserError(
-        `${named(index)}: the first row of ${source.path} is data, not the names of columns: ` +
+        `${named(index)}: the first row of ${nameSource(source.path)} is data, not the names of columns: ` +
           `its column ${Number(label)} is ${name}, a number as in rows below; set data.header to false.`,
       );
     }
     const others = rows.filter((cells) => cells.join('\0') !== header.join('\0'));
     if (name !== undefined && others.some((cells) => cells[Number(label) - 1] === name)) {
       throw new UserError(
-        `${named(index)}: the first row of ${source.path} is data, not the names of columns: ` +
+        `${named(index)}: the first row of ${nameSource(source.path)} is data, not the names of columns: ` +
           `its column ${Number(label)} is ${JSON.stringify(name)}, as in rows below; set data.header to false.`,
       );
     }
     const names = columns.map((column) => `${column} ${JSON.stringify(header[column - 1] ?? '')}`);
     notify(
-      `${source.path}: the first row is taken for the names of columns, and calls column ${names.join(' and ')}; ` +
+      `${nameSource(source.path)}: the first row is taken for the names of columns, and calls column ${names.join(' and ')}; ` +
         'if it is data, set data.header to false.',
     );
   }

@@ -1,9 +1,9 @@
 import { UserError } from '../../errors.js';
-import type { Source } from '../input/sources.js';
+import { nameSource, type Source } from '../input/sources.js';
 
 /** Where something stands in a source, for messages: `mails.csv, line 7`. */
 export function namePlace({ path, format }: Pick<Source, 'path' | 'format'>, line: number): string {
-  return `${path}, ${format === 'parquet' ? 'row' : 'line'} ${line}`;
+  return `${nameSource(path)}, ${format === 'parquet' ? 'row' : 'line'} ${line}`;
 }
 
 /**

@@ -68,6 +68,8 @@ export interface GoodRow {
   readonly line: number;
   readonly text: string;
   readonly label?: string;
+  /** Of JSON: those of the row's labels that are written as numbers or booleans, where some are. */
+  readonly literals?: readonly string[];
   /** Of each column that is asked for, a text for each token. */
   readonly columns?: readonly string[];
   readonly fields?: RowFields;

@@ -5,7 +5,7 @@ import { requireCompressed, requireText } from './content-kind.js';
 import { decodeText, decodeWindows1252, type Encoding } from './encodings.js';
 import { errorCode } from '../../system/error-code.js';
 import { DamagedGzip, decompressGzip } from './gzip.js';
-import { type Source, standardInput } from './sources.js';
+import { nameSource, type Source, standardInput } from './sources.js';
 import { type Decoding, explainMarks, isMarked } from './utf8.js';
 import { DamagedZstd, decompressZstd } from './zstd/zstd.js';
 import type { Extent } from './extent.js';
@@ -56,7 +56,7 @@ export function readMarkedText(
 ): AsyncGenerator<string, void, undefined> {
   const atStart = extent === undefined || extent.start === 0;
   const bytes = readContent(source, extent, observe);
-  const content = atStart ? requireText(bytes, source.path, encoding) : bytes;
+  const content = atStart ? requireText(bytes, nameSource(source.path), encoding) : bytes;
   return decodeText(content, encoding, atStart, decoding);
 }
 
@@ -81,11 +81,12 @@ export async function explainEncoding(source: Source, options: TextOptions): Pro
     if (decoding.isMalformed) count += text.match(/\p{Surrogate}/gu)?.length ?? 0;
     if (length > mostCounted) break;
   }
-  if (reason === '') return new UserError(`${source.path}: expected text in UTF-8.`);
+  const name = nameSource(source.path);
+  if (reason === '') return new UserError(`${name}: expected text in UTF-8.`);
   const least = length > mostCounted ? 'at least ' : '';
   const all = `${least}${count} ${count === 1 ? 'such byte' : 'such bytes'}`;
   return new UserError(
-    `${source.path}, line ${line}: ${reason}; the file has ${all}. ` +
+    `${name}, line ${line}: ${reason}; the file has ${all}. ` +
       'Set data.encoding to that of the file, or data.onBadRow to leave such rows out.',
   );
 }
@@ -139,17 +140,17 @@ function openFile(source: Source, extent: Extent | undefined): Readable | Buffer
 
 function decompress(source: Source, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   if (source.compression === undefined) return bytes;
-  const begun = requireCompressed(bytes, source.path, source.compression);
+  const begun = requireCompressed(bytes, nameSource(source.path), source.compression);
   if (source.compression === 'zstd') return decompressZstd(begun);
   return decompressGzip(begun, pieceBytes);
 }
 
 function explain(error: unknown, { path }: Source): unknown {
   if (error instanceof DamagedGzip) {
-    return new UserError(`${path}: the gzip data ${error.message}.`);
+    return new UserError(`${nameSource(path)}: the gzip data ${error.message}.`);
   }
   if (error instanceof DamagedZstd) {
-    return new UserError(`${path}: the zstd data ${error.message}.`);
+    return new UserError(`${nameSource(path)}: the zstd data ${error.message}.`);
   }
   return explainReading(error, path);
 }

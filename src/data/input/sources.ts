@@ -11,8 +11,20 @@ export type Compression = 'gzip' | 'zstd';
 /** The name that stands for standard input. */
 export const standardInput = '-';
 
+/** What a file with the content of standard input is called: a corpus is read more than once. */
+export function keptInput(sha256: string): string {
+  return `stdin-${sha256}`;
+}
+
+const isKeptInput = /(?:^|[/\\])stdin-[0-9a-f]{64}$/;
+
+/** What a source is called in messages, by its path. */
+export function nameSource(path: string): string {
+  return path === standardInput || isKeptInput.test(path) ? 'standard input' : path;
+}
+
 export interface Source {
-  /** As the user wrote it or as its glob gave it: the name in messages. `-` is standard input. */
+  /** As the user wrote it or as its glob gave it; `-` is standard input. In messages see `nameSource`. */
   readonly path: string;
   readonly format: Format;
   /** Of the whole file, by its name's ending; absent where there is none. */
@@ -120,8 +132,9 @@ function describeSource(
   const format = given ?? guessFormat(path, tagged, key);
   const ending = compressed.exec(path)?.[1]?.toLowerCase();
   if (format === 'parquet' && (ending !== undefined || path === standardInput)) {
+    const name = path === standardInput ? nameSource(path) : JSON.stringify(path);
     throw new UserError(
-      `${key}: ${JSON.stringify(path)} is read by position: expected an uncompressed .parquet file.`,
+      `${key}: ${name} is read by position: expected an uncompressed .parquet file.`,
     );
   }
   if (ending === undefined) return { path, format };

@@ -14,7 +14,7 @@ import {
   storeVersion,
 } from '../store/manifest.js';
 import { limitOf } from '../features/features.js';
-import { refuseEmptyTexts } from './oddities.js';
+import { listMixed, refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, describeTokenizer, hash, type PlannedSource } from './plan.js';
 import type { PrepareProgress } from './progress.js';
 import { readSealed, writeSealed } from '../store/sealed-json.js';
@@ -266,6 +266,7 @@ async function writeCorpus(
     sources,
     tokenizer: tokenizer.toJSON(),
     classes: [...classes],
+    ...listMixed(pieces.map(({ record }) => record)),
     ...(targetScale && { targetScale }),
     ...(features.length > 0 && { features: [...features] }),
     idBytes,

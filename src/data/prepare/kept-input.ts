@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../../errors.js';
 import { explainDiskError } from '../../system/disk-errors.js';
+import { keptInput } from '../input/sources.js';
 import { openWorkplace, type Workplace } from './workplace.js';
 
 /**
@@ -28,7 +29,7 @@ export async function keepStandardInput(storeDir: string): Promise<string> {
       },
       createWriteStream(partial, { flush: true }),
     );
-    const path = join(storeDir, `stdin-${content.digest('hex')}`);
+    const path = join(storeDir, keptInput(content.digest('hex')));
     await rename(partial, path);
     return path;
   } catch (error) {

@@ -1,28 +1,39 @@
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { Manifest } from '../store/manifest.js';
+import { WRITTEN } from './pieces/piece.js';
+import type { PieceRecord } from './pieces/records.js';
 import { listNames } from '../input/names.js';
 import { breaksScheme, schemeOf } from '../../tasks/transitions.js';
-import { counted } from '../../system/counted.js';
+import { taskOf } from '../../tasks/registry.js';
+import type { Task } from '../../tasks/task.js';
+import { counted, formatCount } from '../../system/counted.js';
 
 /** What is odd about a corpus that has been prepared: nothing is wrong for certain, but likely so. */
 
-type Told = Pick<Manifest, 'classes' | 'splits' | 'statistics' | 'sharedRows'>;
+type Told = Pick<
+  Manifest,
+  'options' | 'classes' | 'mixedClasses' | 'splits' | 'statistics' | 'sharedRows'
+>;
+
+/** What classes are called: labels and tags are classes, too. */
+type Named = Task['named'];
 
 /** One sentence for each oddity. */
 export function describeOddities(manifest: Told): string[] {
   // How tags are distributed follows from few sentences: no test knows chance from change there.
-  const isTagged = manifest.splits.train.tagsFile !== undefined;
-  if (isTagged) {
+  const { per, named } = taskOf(manifest.options.task);
+  if (per === 'token') {
     return [
-      ...describeAlikeClasses(manifest.classes),
+      ...describeAlikeClasses(manifest.classes, named),
       ...describeScheme(manifest),
       ...describeSharedRows(manifest),
     ];
   }
   return [
-    ...describeAlikeClasses(manifest.classes),
-    ...describeSmallClasses(manifest),
+    ...describeAlikeClasses(manifest.classes, named),
+    ...describeMixedClasses(manifest, named),
+    ...describeSmallClasses(manifest, named),
     ...describeSharedRows(manifest),
     // Rows of labels are no shares of a whole, of which the test is.
     ...(manifest.statistics.train.sets ? describeSets(manifest) : describeShifts(manifest)),
@@ -42,7 +53,7 @@ export function refuseEmptyTexts(
   const [rows, empty] = [splits.train.rows, statistics.train.emptyRows];
   if (rows === 0 || empty / rows <= maxEmptyShare) return;
   throw new UserError(
-    `data.train: ${empty} of ${counted(rows, 'text')} (${percent(empty / rows)}) ${empty === 1 ? 'has' : 'have'} no token: expected at most ` +
+    `data.train: ${formatCount(empty)} of ${counted(rows, 'text')} (${percent(empty / rows)}) ${empty === 1 ? 'has' : 'have'} no token: expected at most ` +
       `${percent(maxEmptyShare)} (data.maxEmptyShare); is ${JSON.stringify(text)} the column that data.text should name?`,
   );
 }
@@ -59,11 +70,24 @@ function* describeScheme({ classes, statistics }: Told): Generator<string> {
     : `The names of the tags are those of ${name}; ${times} an entity ${what}, by mistake it seems: a crf predicts none such.`;
 }
 
+/** Labels that JSON writes in two ways, where there are some. */
+export function listMixed(pieces: readonly PieceRecord[]): Pick<Manifest, 'mixedClasses'> {
+  const written = new Map<string, number>();
+  for (const { labels, labelsWritten } of pieces) {
+    labels.forEach((name, i) => written.set(name, (written.get(name) ?? 0) | labelsWritten[i]!));
+  }
+  const mixed = [...written].filter(([, how]) => how === WRITTEN.asBoth).map(([name]) => name);
+  return mixed.length === 0 ? {} : { mixedClasses: mixed.sort() };
+}
+
 /** How many groups of classes are named. */
 const groupsNamed = 3;
 
 /** Values are what stands in the file, so that classes are not merged here: who wrote them decides. */
-function* describeAlikeClasses(classes: readonly string[]): Generator<string> {
+function* describeAlikeClasses(
+  classes: readonly string[],
+  { one, several }: Named,
+): Generator<string> {
   const differences = [
     ['white space', (name: string) => name.replaceAll(/[\s\p{Cf}]+/gu, ' ').trim()],
     ['case', (name: string) => name.toLowerCase()],
@@ -75,16 +99,16 @@ function* describeAlikeClasses(classes: readonly string[]): Generator<string> {
   const groups = Array.from(groupBy(classes, plainest).values(), (names) => names.sort());
   const alike = groups.filter(({ length }) => length > 1);
   for (const names of alike.slice(0, groupsNamed)) {
-    const one = differences.find(([, simplify]) => groupBy(names, simplify).size === 1);
+    const only = differences.find(([, simplify]) => groupBy(names, simplify).size === 1);
     const how =
-      one?.[0] ?? 'case, white space, the form of their characters or how a number is written';
+      only?.[0] ?? 'case, white space, the form of their characters or how a number is written';
     yield (
-      `The classes ${listNames(names)} differ in ${how} only, and are learned as ${names.length} classes: ` +
+      `The ${several} ${listNames(names)} differ in ${how} only, and are learned as ${counted(names.length, one, several)}: ` +
       'write them alike if they are one.'
     );
   }
   if (alike.length > groupsNamed) {
-    yield `${counted(alike.length - groupsNamed, 'more group of classes differs', 'more groups of classes differ')} in no more than that.`;
+    yield `${counted(alike.length - groupsNamed, `more group of ${several} differs`, `more groups of ${several} differ`)} in no more than that.`;
   }
 }
 
@@ -100,12 +124,28 @@ function groupBy(names: readonly string[], key: (name: string) => string): Map<s
   return groups;
 }
 
-function* describeSmallClasses({ classes, statistics }: Told): Generator<string> {
+/** A class is its text: the reader of JSON Lines makes no difference, and who wrote them may have meant one. */
+function* describeMixedClasses(
+  { mixedClasses = [] }: Told,
+  { one, several }: Named,
+): Generator<string> {
+  if (mixedClasses.length === 0) return;
+  const which =
+    mixedClasses.length === 1
+      ? `${one} ${listNames(mixedClasses)} stands`
+      : `${several} ${listNames(mixedClasses)} stand`;
+  yield `The ${which} in JSON Lines both in quotation marks and without, and ${mixedClasses.length === 1 ? `is one ${one}` : `are one ${one} each`} all the same.`;
+}
+
+function* describeSmallClasses(
+  { classes, statistics }: Told,
+  { one, several }: Named,
+): Generator<string> {
   const small = classes.filter((_, id) => statistics.train.labels[id] === 1);
   if (small.length === 0) return;
   yield small.length === 1
-    ? `The class ${listNames(small)} has a single row to train on.`
-    : `${small.length} classes have a single row each to train on: ${listNames(small)}.`;
+    ? `The ${one} ${listNames(small)} has a single row to train on.`
+    : `${counted(small.length, one, several)} have a single row each to train on: ${listNames(small)}.`;
 }
 
 function* describeSets({ statistics }: Told): Generator<string> {
@@ -119,7 +159,7 @@ function* describeSharedRows({ splits, sharedRows }: Told): Generator<string> {
     const rows = splits[split]?.rows ?? 0;
     if (shared === 0 || rows === 0) continue;
     yield (
-      `${shared} of ${counted(rows, 'row')} of data.${split} (${percent(shared / rows)}) ` +
+      `${formatCount(shared)} of ${counted(rows, 'row')} of data.${split} (${percent(shared / rows)}) ` +
       `${shared === 1 ? 'has' : 'have'} the text of a training row: figures measured on ${shared === 1 ? 'it' : 'them'} promise too much.`
     );
   }

@@ -16,11 +16,12 @@ import type { ExampleOptions } from '../formats/examples.js';
 import { findFile } from '../input/find-files.js';
 import { checkHeaders } from '../formats/header-check.js';
 import { keepStandardInput } from './kept-input.js';
-import { storeVersion } from '../store/manifest.js';
+import { type Manifest, storeVersion } from '../store/manifest.js';
 import {
   type FileStamp,
   type ListedSource,
   listSources,
+  nameSource,
   type Notify,
   type Source,
   splitName,
@@ -43,7 +44,7 @@ export interface CorpusPlan {
   /** What of a text is no word: it has no features. */
   readonly marks: readonly string[];
   /** Whatever in the configuration changes the store's content. */
-  readonly options: Record<string, unknown>;
+  readonly options: Manifest['options'];
   /** What the names of the stores begin with that may hold the corpus: a hash of all that is asked for. */
   readonly kind: string;
   /** Name of the store's directory: another one for each place that files are asked for from. */
@@ -201,8 +202,7 @@ async function planSources(
     const found =
       source.format === 'text' || source.format === 'conll' ? what[source.format] : 'is a table';
     throw new UserError(
-      `${named[from]}: ${source.path === standardInput ? 'standard input' : source.path} ${found}: ` +
-        `task ${task} expects ${expects}.`,
+      `${named[from]}: ${nameSource(source.path)} ${found}: ` + `task ${task} expects ${expects}.`,
     );
   }
   return Promise.all(

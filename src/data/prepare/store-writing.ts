@@ -180,15 +180,16 @@ function take(
   if (outcome.kind === 'unknown class') {
     const source = plan.sources[job.pieces[index]!.source]!;
     const place = namePlace(source, linesBefore[index]! + outcome.line);
+    const { one, several } = taskOf(job.task).named;
     if (plan.vocabulary !== undefined) {
       throw new UserError(
-        `${place}: expected one of the model's classes (${listNames(job.classes)}), got ${JSON.stringify(outcome.label)}`,
+        `${place}: expected one of the model's ${several} (${listNames(job.classes)}), got ${JSON.stringify(outcome.label)}`,
       );
     }
     throw new UserError(
-      `${place}: the class ${JSON.stringify(outcome.label)} ` +
+      `${place}: the ${one} ${JSON.stringify(outcome.label)} ` +
         `has no row in the training split, which has ${listNames(job.classes)}: ` +
-        'add rows of that class, or change data.validation (a fraction draws rows out of data.train by chance)',
+        `add rows of that ${one}, or change data.validation (a fraction draws rows out of data.train by chance)`,
     );
   }
   for (const name of splitNames) {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { TASKS } from '../../tasks/registry.js';
 import { targetScaleSchema } from '../../tasks/target-scale.js';
 import { featureVocabularySchema } from '../features/features.js';
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
@@ -91,10 +92,12 @@ function bySplit<T extends z.ZodType>(schema: T) {
 export const manifestSchema = z.strictObject({
   version: z.literal(storeVersion),
   fingerprint: z.string(),
-  options: z.record(z.string(), z.unknown()),
+  options: z.looseObject({ task: z.enum(TASKS) }),
   sources: z.array(sourceSchema),
   tokenizer: serializedTokenizerSchema,
   classes: z.array(z.string()),
+  /** Those of them that JSON writes both in quotation marks and as numbers or booleans, where some are. */
+  mixedClasses: z.array(z.string()).optional(),
   /** Where rows have numbers. */
   targetScale: targetScaleSchema.optional(),
   /** What is known of tokens beside, where something is. */

@@ -165,7 +165,7 @@ describe('rows with any number of labels', () => {
     await expect(
       prepareHeldOut(model, [place.path('w.csv')], '--data', () => undefined),
     ).rejects.toThrow(
-      /w\.csv, line 3: expected one of the model's classes \("a", "b", "c"\), got "d"/,
+      /w\.csv, line 3: expected one of the model's labels \("a", "b", "c"\), got "d"/,
     );
   });
 
@@ -213,7 +213,7 @@ describe('rows with any number of labels', () => {
       return [...describeOddities(corpus.manifest)].join('\n');
     };
     expect(await hints(';')).toMatch(
-      /^The classes "X", "x" differ in case only.*\n2 classes have a single row each.*"X", "x"/,
+      /^The labels "X", "x" differ in case only.*\n2 labels have a single row each.*"X", "x"/,
     );
     expect(await hints(';')).not.toContain('more than one label');
     expect(await hints('|')).toContain('No row to train on has more than one label');

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.js';
@@ -6,14 +6,22 @@ import type { Config } from '../../../src/config/schema.js';
 import { describeOddities, isShifted } from '../../../src/data/prepare/oddities.js';
 import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
 import type { TrainEvent } from '../../../src/events.js';
+import type { TaskKind } from '../../../src/tasks/registry.js';
 import { useScratch } from '../scratch.js';
 
 const scratch = useScratch();
 
-function oddities(classes: string[], train: number[], validation?: number[], shared = 0) {
+function oddities(
+  classes: string[],
+  train: number[],
+  validation?: number[],
+  shared = 0,
+  task: TaskKind = 'classify',
+) {
   const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
   const told = (labels: number[]) => ({ labels });
   const manifest = {
+    options: { task },
     classes,
     splits: { train: { rows: sum(train) }, validation: validation && { rows: sum(validation) } },
     statistics: { train: told(train), validation: validation && told(validation) },
@@ -61,9 +69,25 @@ describe('a corpus is said to be odd', () => {
   ])('where tags follow each other otherwise than by their scheme: %j', (scheme, told) => {
     const train = { labels: [9, 9, 9], scheme };
     const splits = { train: { rows: 9, tagsFile: {} } };
-    const manifest = { classes: ['B-X', 'I-X', 'O'], splits, statistics: { train } };
+    const manifest = {
+      ...{ options: { task: 'tag' }, classes: ['B-X', 'I-X', 'O'] },
+      ...{ splits, statistics: { train } },
+    };
     const sharedRows = { validation: 0, test: 0 };
     expect(describeOddities({ ...manifest, sharedRows } as never)).toEqual(told);
+  });
+
+  it('in the words of its task', () => {
+    expect(oddities(['Ham', 'ham', 'spam'], [1, 1, 9], undefined, 0, 'multi-label')).toEqual([
+      'The labels "Ham", "ham" differ in case only, and are learned as 2 labels: write them alike if they are one.',
+      '2 labels have a single row each to train on: "Ham", "ham".',
+    ]);
+  });
+
+  it('in numbers that can be read', () => {
+    expect(oddities(['a', 'b'], [4000, 4000], [1000, 1000], 1500)).toEqual([
+      '1,500 of 2,000 rows of data.validation (75.0 %) have the text of a training row: figures measured on them promise too much.',
+    ]);
   });
 
   it('where validation rows are trained on', () => {
@@ -152,6 +176,30 @@ it('is told when a store is made, and again when it is used', async () => {
     '1 of 2 rows of data.validation (50.0 %) has the text of a training row: figures measured on it promise too much.',
   ]);
   expect(await prepare()).toEqual(first);
+});
+
+it('is told where JSON has labels with and without quotation marks, in whichever parts, and not where a table has them', async () => {
+  const rows = (...labels: unknown[]) =>
+    labels.map((label, i) => `${JSON.stringify({ text: `t${i}`, label })}\n`).join('');
+  const place = await scratch({
+    'a.jsonl': rows('1', '1', 'x', 'x', true, true),
+    'b.jsonl': rows(1, 1, 'x', true),
+    'c.csv': 'text,label\na,2\nb,2\n',
+    'd.jsonl': rows(2, 2),
+  });
+  const told = async (text: string) => {
+    const corpus = await prepareCorpus(parseConfig(text, 'x.yaml'), () => undefined);
+    await corpus.close();
+    return describeOddities(corpus.manifest).filter((each) => each.includes('JSON Lines'));
+  };
+  const data = `train: ${place.path('*.*')}, validation: 0, storeDir: ${place.path('stores')}`;
+  expect(await told(`task: classify\ndata: { ${data} }\n`)).toEqual([
+    'The class "1" stands in JSON Lines both in quotation marks and without, and is one class all the same.',
+  ]);
+  await writeFile(place.path('e.jsonl'), rows(['true', 1, 'y'], [' x', 7], [true, '1']));
+  expect(await told(`task: multi-label\ndata: { ${data} }\n`)).toEqual([
+    'The labels "1", "true" stand in JSON Lines both in quotation marks and without, and are one label each all the same.',
+  ]);
 });
 
 it('is told of rows that are trained on also where splits are fractions of the same files', async () => {

@@ -7,7 +7,7 @@ import { isBlank } from '../lines.js';
 import { RowError } from '../row-error.js';
 import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import { type BytesObserver, readMarkedText } from '../../input/source-text.js';
-import type { Source } from '../../input/sources.js';
+import { nameSource, type Source } from '../../input/sources.js';
 import type { Decoding } from '../../input/utf8.js';
 import type { Extent } from '../../input/extent.js';
 import { counted } from '../../../system/counted.js';
@@ -98,13 +98,13 @@ function placeColumns(
       if (column >= 1 && column <= names.length) return column - 1;
       const advice = adviseDelimiter(names);
       throw new UserError(
-        `${source.path} has ${counted(names.length, 'column')}: expected ${names.length === 1 ? '1' : `a number from 1 to ${names.length}`} as ${key}, got ${column}` +
+        `${nameSource(source.path)} has ${counted(names.length, 'column')}: expected ${names.length === 1 ? '1' : `a number from 1 to ${names.length}`} as ${key}, got ${column}` +
           `${advice === undefined ? '' : `; ${advice}`}.`,
       );
     }
-    if (hasHeader(options)) return findColumn(names, column, source.path, key);
+    if (hasHeader(options)) return findColumn(names, column, nameSource(source.path), key);
     throw new UserError(
-      `${source.path} is read without a header: expected the number of a column as ${key}, got ${JSON.stringify(column)}.`,
+      `${nameSource(source.path)} is read without a header: expected the number of a column as ${key}, got ${JSON.stringify(column)}.`,
     );
   };
   const text = place(options.text, 'data.text');
@@ -130,7 +130,7 @@ function requireNoName(names: readonly string[], column: number, { path }: Sourc
   const named = names.indexOf(String(column));
   if (named < 0 || named === column - 1) return;
   throw new UserError(
-    `${path}: the column ${column} may be the ${column}. one, ${JSON.stringify(names[column - 1] ?? '')}, or the one named "${column}": ` +
+    `${nameSource(path)}: the column ${column} may be the ${column}. one, ${JSON.stringify(names[column - 1] ?? '')}, or the one named "${column}": ` +
       'name it in quotation marks.',
   );
 }

@@ -86,7 +86,7 @@ function readRow(
   value: unknown,
   raw: string,
   asked: Fields,
-): { text: string; label?: string } | string {
+): { text: string; label?: string; literals?: readonly string[] } | string {
   const { text: textField, label: labelField, labels, labelSeparator: separator } = asked;
   const odd = explainNoObject(value, raw);
   if (odd !== undefined) return odd;
@@ -104,7 +104,12 @@ function readRow(
   if (separator !== undefined && (label === null || Array.isArray(label))) {
     const items = writeNumbers((label ?? []) as readonly unknown[], raw, labelField);
     const joined = joinLabels(items, separator);
-    if ('cell' in joined) return { text, label: joined.cell };
+    if ('cell' in joined) {
+      const literals = items.flatMap((item, i) =>
+        typeof (label as unknown[])[i] === 'string' ? [] : [String(item)],
+      );
+      return { text, label: joined.cell, ...(literals.length > 0 && { literals }) };
+    }
     return `expected a list of labels in the field ${JSON.stringify(labelField)}, found in it ${joined.odd}.`;
   }
   if (typeof label !== 'string' && typeof label !== 'number' && typeof label !== 'boolean') {
@@ -114,7 +119,9 @@ function readRow(
   }
   // As it is written: a number may have more digits than it keeps.
   const name = (typeof label === 'number' && findSource(raw, labelField)) || String(label);
-  return explainNoLabel(name, asked) ?? { text, label: name };
+  const isClass = labels !== 'number' && typeof label !== 'string';
+  const found = isClass ? { text, label: name, literals: [name] } : { text, label: name };
+  return explainNoLabel(name, asked) ?? found;
 }
 
 /** Items with numbers as they are written. */

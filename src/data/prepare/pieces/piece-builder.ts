@@ -17,6 +17,7 @@ import {
   type PlacedRow,
   sections,
   streamSections,
+  WRITTEN,
 } from './piece.js';
 import { FeatureWriter } from './piece-features.js';
 import type { PieceRecord } from './records.js';
@@ -34,6 +35,8 @@ export class PieceBuilder {
   #hashes = new BigUint64Array(1 << 10);
   #hashRows = new Uint32Array(1 << 10);
   readonly #labels = new Map<string, number>();
+  /** By number: see `WRITTEN`. */
+  readonly #labelsWritten: number[] = [];
   #rowCount = 0;
   #hashCount = 0;
   #tokenCount = 0;
@@ -68,14 +71,20 @@ export class PieceBuilder {
    * Says which row the next of the texts that were appended is.
    *
    * @param label The name of its class, those of its labels, or an unsigned word of 32 bits that stands for itself.
+   * @param literals Of JSON: names that are numbers or booleans there.
    */
-  addRow(place: PlacedRow, label: string | number | readonly string[], tokens: number): void {
+  addRow(
+    place: PlacedRow,
+    label: string | number | readonly string[],
+    tokens: number,
+    literals?: readonly string[],
+  ): void {
     this.#beginRow(place);
     if (typeof label === 'object') {
       this.#rows.push(label.length);
-      for (const each of label) this.#rows.push(this.#numberOf(each));
+      for (const each of label) this.#rows.push(this.#numberOf(each, literals));
     } else {
-      this.#rows.push(typeof label === 'number' ? label : this.#numberOf(label));
+      this.#rows.push(typeof label === 'number' ? label : this.#numberOf(label, literals));
     }
     this.#rows.push(tokens);
   }
@@ -93,11 +102,15 @@ export class PieceBuilder {
     this.#last = { row, line };
   }
 
-  #numberOf(label: string): number {
+  #numberOf(label: string, literals?: readonly string[]): number {
     let number = this.#labels.get(label);
     if (number === undefined) {
       number = this.#labels.size;
       this.#labels.set(label, number);
+      this.#labelsWritten.push(0);
+    }
+    if (literals !== undefined) {
+      this.#labelsWritten[number]! |= literals.includes(label) ? WRITTEN.asLiteral : WRITTEN.asText;
     }
     return number;
   }
@@ -160,6 +173,7 @@ export class PieceBuilder {
       words: dictionary?.size ?? 0,
       values: this.features.streams.map(({ values }) => values.size),
       labels: [...this.#labels.keys()],
+      labelsWritten: [...this.#labelsWritten],
       sections: written.places,
       bytes: written.bytes,
       sums: written.sums,
@@ -175,6 +189,7 @@ export class PieceBuilder {
     this.features.clear();
     this.#bad.length = 0;
     this.#labels.clear();
+    this.#labelsWritten.length = 0;
     this.#rowCount = this.#hashCount = this.#tokenCount = this.textLength = 0;
     this.#last = { row: 0, line: 0 };
   }

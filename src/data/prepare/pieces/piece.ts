@@ -15,7 +15,10 @@ import type { PieceRecord } from './records.js';
  */
 
 /** Raised whenever the layout of a piece or what is cut from the same text changes. */
-export const pieceVersion = 6;
+export const pieceVersion = 7;
+
+/** How JSON writes a label, in bits: in quotation marks somewhere, as a number or a boolean elsewhere. */
+export const WRITTEN = { asText: 1, asLiteral: 2, asBoth: 3 } as const;
 
 /** Words and rows lie in this many buckets by the top bits of their hashes. */
 export const bucketBits = 10;

@@ -20,6 +20,8 @@ export const pieceRecordSchema = z.strictObject({
   values: z.array(size),
   /** Names of the classes, in the order of their first appearance. */
   labels: z.array(z.string()),
+  /** How JSON writes each of them: see `WRITTEN` of pieces; 0 for what no JSON has. */
+  labelsWritten: z.array(size),
   /** Offset and length of each section in the order of the file, in bytes. */
   sections: z.array(z.tuple([size, size])),
   /** Of the whole file, and the CRC-32 of its checksums. */

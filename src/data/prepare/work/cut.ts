@@ -69,6 +69,8 @@ export async function cutExtent(input: CutInput, tally: Tally): Promise<CutOutco
   }
 }
 
+const noLiterals: readonly string[] = [];
+
 /** Without a place to cut, a stream is cut at this length: memory stays bounded. */
 const longestUncut = 1 << 20;
 
@@ -128,13 +130,17 @@ class ExtentCutting {
       const texts = batch.rows.map(({ text }) => text + end);
       const counts = this.#piece.addTexts(texts);
       let tokens = 0;
+      const isJson = source.format === 'jsonl';
       batch.rows.forEach((row, i) => {
+        const literals = isJson ? (row.literals ?? noLiterals) : undefined;
         if (gives === 'tokens') {
           this.#piece.addTaggedRow(row, splitTokens(row.label!));
           this.#addGivenFeatures(row);
-        } else if (target === 'class') this.#piece.addRow(row, row.label!, counts[i]!);
-        else if (target === 'labels') {
-          this.#piece.addRow(row, splitLabels(row.label!, labelSeparator!), counts[i]!);
+        } else if (target === 'class') {
+          this.#piece.addRow(row, row.label!, counts[i]!, literals);
+        } else if (target === 'labels') {
+          const labels = splitLabels(row.label!, labelSeparator!);
+          this.#piece.addRow(row, labels, counts[i]!, literals);
         } else if (target === 'number') {
           this.#piece.addRow(row, bitsOfLabel(row.label!), counts[i]!);
         }
