@@ -1,7 +1,9 @@
 import type { BadRow, Example } from '../data/formats/examples.js';
 import { readMembers, textOfValue } from '../data/formats/json/json-members.js';
 import type { RowFields } from '../data/formats/rows.js';
+import { nameSource } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
+import { namePlace } from './bad-rows.js';
 import type { Answer, Prediction } from './answers.js';
 
 /** How answers are written: joined to all that the input's rows hold. */
@@ -32,7 +34,7 @@ export function openAnswerWriter(
 
 function refuseTaken(name: string, row: Example | BadRow): never {
   throw new UserError(
-    `${row.source} has a column ${JSON.stringify(name)} already: give the columns that are added another name with --prefix`,
+    `${nameSource(row.source)} has a column ${JSON.stringify(name)} already: give the columns that are added another name with --prefix`,
   );
 }
 
@@ -104,7 +106,7 @@ class CsvAnswers implements AnswerWriter {
     const odd = extra ?? missing;
     if (odd !== undefined) {
       throw new UserError(
-        `${row.source}, line ${row.line}: ${extra === undefined ? 'there is no' : 'there is a'} column ${JSON.stringify(odd)}, ` +
+        `${namePlace(row)}: ${extra === undefined ? 'there is no' : 'there is a'} column ${JSON.stringify(odd)}, ` +
           `${extra === undefined ? 'which the first row has' : 'which the first row has not'}: a table has the same columns in all rows; --to jsonl keeps any`,
       );
     }
@@ -125,8 +127,8 @@ function toTable(fields: RowFields | undefined): Table | undefined {
   return { columns: [...members.keys()], cells: Array.from(members.values(), textOfValue) };
 }
 
-function explainUnknown({ source, line }: Example | BadRow): string {
-  return `${source}, line ${line}: the first row does not tell which columns there are`;
+function explainUnknown(row: Example | BadRow): string {
+  return `${namePlace(row)}: the first row does not tell which columns there are`;
 }
 
 /** A line of a CSV that every reader takes for these cells. */
@@ -177,7 +179,7 @@ class JsonAnswers implements AnswerWriter {
       const twice = columns.find((name, i) => columns.indexOf(name) < i);
       if (twice !== undefined) {
         throw new UserError(
-          `${row.source}: its header names the column ${JSON.stringify(twice)} twice, which an object cannot: expected --to csv`,
+          `${nameSource(row.source)}: its header names the column ${JSON.stringify(twice)} twice, which an object cannot: expected --to csv`,
         );
       }
       this.#checked = columns;

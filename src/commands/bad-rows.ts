@@ -1,4 +1,5 @@
 import type { BadRow, Example } from '../data/formats/examples.js';
+import { nameSource } from '../data/input/sources.js';
 import { counted } from '../system/counted.js';
 
 /** Counts rows that cannot be used. */
@@ -21,5 +22,5 @@ export class BadRows {
 }
 
 export function namePlace({ source, line }: Example | BadRow): string {
-  return `${source}, line ${line}`;
+  return `${nameSource(source)}, line ${line}`;
 }

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { FeatureVocabulary } from '../data/features/features.js';
 import { listNames } from '../data/input/names.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import type { Context } from './context.js';
@@ -7,6 +8,7 @@ import { expectUse } from './expect-use.js';
 import { defineCommand } from './define.js';
 import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
 import { printLines } from './table.js';
+import { counted } from '../system/counted.js';
 
 export const generateCommand = (context: Context) =>
   defineCommand({
@@ -56,7 +58,7 @@ export const generateCommand = (context: Context) =>
       const model = await openModel(run, toOpenOptions(args, context));
       try {
         expectUse(model, run, 'generate', 'a language model');
-        const unknown = describeUnknown(model.tokenizer, prompt);
+        const unknown = describeUnknown(model, prompt);
         if (unknown !== undefined) printLines(context.stderr, [unknown]);
         const pieces = model.generate({ prompt, length, temperature, topK, seed });
         await pipeline(Readable.from(surround(prompt, pieces)), context.stdout, { end: false });
@@ -75,17 +77,36 @@ async function* surround(
   yield '\n';
 }
 
+/** Of a model. */
+interface UnknownTo {
+  readonly tokenizer: Pick<Tokenizer, 'kind' | 'emptyToken' | 'unknownIn'>;
+  readonly features: readonly Pick<FeatureVocabulary, 'kind'>[];
+}
+
 /** A sentence on what of a prompt the vocabulary has not; undefined where it has all, and of white space alone. */
 export function describeUnknown(
-  tokenizer: Pick<Tokenizer, 'kind' | 'emptyToken' | 'unknownIn'>,
+  { tokenizer, features }: UnknownTo,
   prompt: string,
 ): string | undefined {
   if (prompt.trim() === '') return undefined;
   const all = tokenizer.unknownIn(prompt);
   if (all.length === 0) return undefined;
   const distinct = [...new Set(all)];
-  const what = `${tokenizer.kind === 'word' ? 'word' : 'character'}${all.length === 1 ? '' : 's'}`;
-  const they = all.length === 1 ? 'it is' : 'they are';
-  const fate = tokenizer.emptyToken === 0 ? 'left out' : 'read as unknown';
-  return `The prompt has ${all.length} ${what} that the model does not know (${listNames(distinct)}): ${they} ${fate}.`;
+  const what = tokenizer.kind === 'word' ? 'word' : 'character';
+  const [they, their] = all.length === 1 ? ['it is', 'its'] : ['they are', 'their'];
+  const known = [...new Set(features.map(({ kind }) => told[kind]))];
+  const fate =
+    tokenizer.emptyToken === 0
+      ? 'left out'
+      : `read as unknown${known.length === 0 ? '' : `, but for ${their} ${known.join(' and ')}`}`;
+  return `The prompt has ${counted(all.length, what)} that the model does not know (${listNames(distinct)}): ${they} ${fate}.`;
 }
+
+/** What is told of unknown words by features. */
+const told: Record<FeatureVocabulary['kind'], string> = {
+  shape: 'shape',
+  prefix: 'first letters',
+  suffix: 'last letters',
+  letters: 'letters',
+  column: 'columns',
+};

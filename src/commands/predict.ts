@@ -96,7 +96,9 @@ export const predictCommand = (context: Context) =>
           const known = openKnown(model);
           const lines =
             known instanceof KnownTags
-              ? answerSentences(model, batches, batchSize, known, layoutOfTags(layout), prefix)
+              ? answerSentences(model, batches, batchSize, known, {
+                  ...{ layout: layoutOfTags(layout), prefix, reading },
+                })
               : answer(model, batches, batchSize, known, openWriter(layout, model, prefix));
           try {
             const isWhole = await writeAnswers(lines, output, context);

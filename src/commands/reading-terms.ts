@@ -6,9 +6,19 @@ import { UserError } from '../errors.js';
  */
 type Terms = readonly (readonly [RegExp, string])[];
 
+/** A model reads what it was trained with. */
+const NEEDS_COLUMN = 'the model reads it beside the tokens, so give every object such a list';
+const NEEDS_NAME = 'expected JSON Lines with the field that the model reads, ';
+
 /** `predict` has options for how files are read. */
 export const predictTerms: Terms = [
   [/\bset data\.(text|label) to the one that is meant/g, 'name the one that is meant with --$1'],
+  [/\bset model\.features to the one that is meant/g, NEEDS_COLUMN],
+  [
+    /\bexpected the number of one, from 1, as data\.(text|label), got (?=")/g,
+    'give the number of one, from 1, with --$1 in the place of ',
+  ],
+  [/\bexpected the number of one, from 1, as a column of model\.features, got (?=")/g, NEEDS_NAME],
   [/\bset data\.format\b/g, 'give --format'],
   [/\bset data\.delimiter to that(?=\.$)/g, 'give that as --delimiter'],
   [/\bset data\.(encoding|delimiter|quote) to (?=\S+\.$)/g, 'give --$1 '],
@@ -24,6 +34,11 @@ export const evaluateTerms: Terms = [
   [
     /\bset data\.(text|label) to the one that is meant/g,
     'the model expects the name that its training data had',
+  ],
+  [/\bset model\.features to the one that is meant/g, NEEDS_COLUMN],
+  [
+    /\bexpected the number of one, from 1, as (?:data\.(?:text|label)|a column of model\.features), got (?=")/g,
+    NEEDS_NAME,
   ],
   [/\bset data\.format\b/g, 'name it as what it is'],
   [/\bset data\.(delimiter|quote|header) to \S+(?=\.$)/g, 'write it as the training data was'],

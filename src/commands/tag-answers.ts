@@ -1,5 +1,9 @@
 import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
 import { readMembers } from '../data/formats/json/json-members.js';
+import type { RowOptions } from '../data/formats/rows.js';
+import { fieldsBeside } from '../data/formats/tagged/tagged-json.js';
+import { listNames } from '../data/input/names.js';
+import { nameSource } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
 import { splitTokens } from '../data/formats/tagged/tokens.js';
 import { formatCount, formatShare } from '../observe/figures.js';
@@ -19,6 +23,7 @@ export class KnownTags {
   #right = 0;
   #foreign = 0;
   readonly #bad = new BadRows();
+  readonly #leftOut = new Set<string>();
 
   constructor(classes: readonly string[]) {
     this.#classes = new Set(classes);
@@ -39,6 +44,11 @@ export class KnownTags {
     this.#bad.add(row);
   }
 
+  /** Fields of objects that columns have no place for. */
+  addLeftOut(fields: readonly string[]): void {
+    for (const name of fields) this.#leftOut.add(name);
+  }
+
   /** Sentences, as many as there is something to tell. */
   describe(): string[] {
     const sentences: string[] = [];
@@ -51,6 +61,12 @@ export class KnownTags {
     if (this.#foreign > 0) {
       sentences.push(`${counted(this.#foreign, 'token')} with a tag that the model does not know`);
     }
+    if (this.#leftOut.size > 0) {
+      const names = listNames([...this.#leftOut]);
+      sentences.push(
+        `Columns leave out what objects hold beside their tokens: ${names}; --to jsonl keeps it`,
+      );
+    }
     return [...sentences, ...this.#bad.describe()];
   }
 }
@@ -58,17 +74,18 @@ export class KnownTags {
 /**
  * Answers rows as they arrive, at most `batchSize` at a time, as text.
  *
- * @param layout that of each row's input when absent
- * @param prefix stands before the name of what is added to objects
+ * @param writing.layout that of each row's input when absent
+ * @param writing.prefix stands before the name of what is added to objects
+ * @param writing.reading how rows are read
  */
 export async function* answerSentences(
   model: Pick<TrainedModel, 'tag'>,
   batches: AsyncIterable<RowBatch>,
   batchSize: number,
   known: KnownTags,
-  layout: TagLayout | undefined,
-  prefix: string,
+  writing: { layout: TagLayout | undefined; prefix: string; reading: RowOptions },
 ): AsyncGenerator<string, void, undefined> {
+  const { layout, prefix, reading } = writing;
   for await (const { rows, bad } of batches) {
     const all: (Example | BadRow)[] = [...rows, ...bad].sort((a, b) => a.row - b.row);
     for (let first = 0; first < all.length; first += batchSize) {
@@ -81,7 +98,11 @@ export async function* answerSentences(
         const predicted = 'text' in row ? tags[next++]! : undefined;
         if ('text' in row) known.add(row, predicted!);
         else known.addBad(row);
-        const isJson = layout === undefined ? 'json' in (row.fields ?? {}) : layout === 'jsonl';
+        const json = row.fields !== undefined && 'json' in row.fields ? row.fields.json : undefined;
+        const isJson = layout === undefined ? json !== undefined : layout === 'jsonl';
+        if (!isJson && json !== undefined) {
+          known.addLeftOut(fieldsBeside(JSON.parse(json) as object, reading));
+        }
         text += isJson ? formatJson(row, predicted, prefix) : formatColumns(row, predicted);
       }
       yield text;
@@ -98,16 +119,28 @@ function sentenceOf({ text, columns }: Example): Sentence {
 function formatColumns(row: Example | BadRow, predicted: readonly string[] | undefined): string {
   const fields = row.fields !== undefined && 'lines' in row.fields ? row.fields : undefined;
   const before = fields === undefined ? '' : fields.before.map((line) => `${line}\n\n`).join('');
-  const lines =
-    fields?.lines ??
-    ('text' in row
-      ? splitTokens(row.text).map((token) => token.replaceAll(/\s/g, '_'))
-      : [row.raw]);
+  const lines = fields?.lines ?? ('text' in row ? toLines(row) : [row.raw]);
   const answered = lines.map((line, i) => {
     if (predicted === undefined) return `${line}\n`;
     return `${line.trimEnd()}${line.includes('\t') ? '\t' : ' '}${predicted[i]!}\n`;
   });
   return `${before}${answered.join('')}\n`;
+}
+
+/** A token's line: behind it what stands beside it, and its tag if that is known. */
+function toLines({ text, columns = [], label }: Example): string[] {
+  const beside = [...columns, ...(label === undefined ? [] : [label])].map(splitTokens);
+  return splitTokens(text).map((token, i) =>
+    [token, ...beside.map((texts) => texts[i]!)]
+      .map((each) => each.replaceAll(/\s/g, '_'))
+      .join(' '),
+  );
+}
+
+/** Whether the lines of columns hold more than tokens and known tags. */
+function hasMore(lines: readonly string[], { label }: Example): boolean {
+  const cells = (lines[0] ?? '').trim().split(/\s+/).length;
+  return cells > (label === undefined ? 1 : 2);
 }
 
 function refuseTaken({ source }: Example | BadRow, prefix: string, json: string): void {
@@ -117,7 +150,7 @@ function refuseTaken({ source }: Example | BadRow, prefix: string, json: string)
   );
   if (name === undefined) return;
   throw new UserError(
-    `${source} has a field ${JSON.stringify(name)} already: give the one that is added another name with --prefix`,
+    `${nameSource(source)} has a field ${JSON.stringify(name)} already: give the one that is added another name with --prefix`,
   );
 }
 
@@ -136,6 +169,8 @@ function formatJson(
   } else if ('text' in row) {
     members.push(member('tokens', splitTokens(row.text)));
     if (row.label !== undefined) members.push(member('tags', splitTokens(row.label)));
+    const lines = row.fields !== undefined && 'lines' in row.fields ? row.fields.lines : [];
+    if (hasMore(lines, row)) members.push(member('lines', lines));
   } else members.push(member('raw', row.raw));
   members.push(member(`${prefix}predicted`, predicted ?? null));
   if ('reason' in row) members.push(member(`${prefix}error`, row.reason));

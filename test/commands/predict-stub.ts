@@ -1,10 +1,30 @@
 import { parseConfig } from '../../src/config/load.js';
+import type { TrainedModel } from '../../src/commands/library.js';
 import { stubClassifier } from './stub.js';
 
 /** Takes what has "money" for spam; its config's data is `data`. */
 export function classifier(data = 'train: a.csv, text: body') {
   const config = parseConfig(`task: classify\ndata: { ${data} }`, 'x.yaml');
   return { openModel: () => Promise.resolve({ ...stubClassifier(), config }) };
+}
+
+/** Tags capital words N, others O; it reads `columns` beside them. */
+export function tagger(columns: readonly string[] = []) {
+  const features = columns.map((column) => `{ kind: column, column: ${column} }`).join();
+  const text = `task: tag\ndata: { train: a.conll }\nmodel: { features: [${features}] }`;
+  const tagOf = (token: string): string => (/^[A-Z]/.test(token) ? 'N' : 'O');
+  const model: TrainedModel = {
+    ...stubClassifier(),
+    config: parseConfig(text, 'x.yaml'),
+    classes: ['N', 'O'],
+    tag: (sentences) =>
+      Promise.resolve(
+        sentences.map((each) =>
+          ('tokens' in each ? each.tokens : each).map((token) => tagOf(token)),
+        ),
+      ),
+  };
+  return { openModel: () => Promise.resolve(model) };
 }
 
 export const added = 'predicted,probability_ham,probability_spam';

@@ -9,7 +9,7 @@ import { readMembers, textOfValue } from '../../src/data/formats/json/json-membe
 import { collect } from '../data/scratch.js';
 import { readExamples } from '../../src/index.js';
 import { runWith, stubLanguageModel } from './stub.js';
-import { added, classifier, ham, json, spam } from './predict-stub.js';
+import { added, classifier, ham, json, spam, tagger } from './predict-stub.js';
 
 let folder: string;
 beforeEach(() => {
@@ -276,6 +276,64 @@ test('reads no further than the output is taken, and ends quietly when nobody ta
   expect(read).toBeLessThan(1000);
   stdout.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }));
   expect(await outcome).toMatchObject({ status: 0, stderr: '' });
+});
+
+describe('sentences', () => {
+  const predict = (file: string, ...argv: string[]) =>
+    runWith(['predict', 'runs/x', file, ...argv], tagger());
+
+  test('have an answer each, also one without tokens', async () => {
+    const lines = [
+      '{"tokens":["Ann","ran"]}',
+      '{"id":1,"tokens":[],"tags":[]}',
+      '{"tokens":["x"]}',
+    ];
+    const { stdout, stderr } = await predict(write('a.jsonl', lines.join('\n')));
+    expect(stderr).toBe('');
+    expect(stdout).toBe(
+      [['N', 'O'], [], ['O']]
+        .map((tags, i) => `${lines[i]!.slice(0, -1)},"predicted":${JSON.stringify(tags)}}\n`)
+        .join(''),
+    );
+  });
+
+  test('keep the lines of further columns when they become objects', async () => {
+    const file = write('a.conll', 'Ann NNP N\nran VBD O\n\nx O\n');
+    expect((await predict(file, '--to', 'jsonl')).stdout).toBe(
+      '{"tokens":["Ann","ran"],"tags":["N","O"],"lines":["Ann NNP N","ran VBD O"],"predicted":["N","O"]}\n' +
+        '{"tokens":["x"],"tags":["O"],"predicted":["O"]}\n',
+    );
+  });
+
+  test('tell of fields that columns have no place for', async () => {
+    const file = write(
+      'a.jsonl',
+      '{"id":1,"tokens":["New York"],"pos":["NNP"],"tags":["N"],"text":7}\n',
+    );
+    const argv = ['predict', 'runs/x', file, '--to', 'conll'];
+    const { stdout, stderr } = await runWith(argv, tagger(['pos']));
+    expect(stdout).toBe('New_York NNP N N\n\n');
+    expect(stderr).toBe(
+      'Accuracy 100.0 %: 1 of 1 token with a known tag\n' +
+        'Columns leave out what objects hold beside their tokens: "id", "text"; --to jsonl keeps it\n',
+    );
+  });
+
+  test.each([
+    [
+      'a.jsonl',
+      '{"tokens":["x"]}\n',
+      'a.jsonl, line 1: there is no field "pos"; the object has "tokens": the model reads it beside the tokens, so give every object such a list.\n',
+    ],
+    [
+      'a.conll',
+      'x N\n',
+      'a.conll: the columns of CoNLL files have no names: expected JSON Lines with the field that the model reads, "pos".\n',
+    ],
+  ])('without what the model reads beside are told what it needs: %s', async (name, text, told) => {
+    const { stderr } = await runWith(['predict', 'runs/x', write(name, text)], tagger(['pos']));
+    expect(stderr).toBe(join(folder, told));
+  });
 });
 
 test('refuses a language model', async () => {

@@ -4,14 +4,19 @@ import { expect, test } from 'vitest';
 import { evaluateTerms, inTerms, predictTerms } from '../../src/commands/reading-terms.js';
 import { readingOptions } from '../../src/commands/options.js';
 
-/** Every piece of advice about a key of `data` that reading files gives, as it stands in the code. */
+/** Every piece of advice about a key of a config that reading files gives, as it stands in the code. */
 function listAdvice(): string[] {
   return ['src/data/formats', 'src/data/input'].flatMap((room) =>
     readdirSync(room, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) => {
-        const code = readFileSync(join(room, name), 'utf8').replaceAll(/\$\{key\}/g, 'data.text');
-        return Array.from(code.matchAll(/\b[Ss]et data\.[^'`]*?(?=['`])/g), ([advice]) => advice);
+        const code = readFileSync(join(room, name), 'utf8');
+        return ['data.text', 'data.label', 'model.features'].flatMap((key) =>
+          Array.from(
+            code.replaceAll('${key}', key).matchAll(/\b[Ss]et (?:data|model)\.[^'`]*?(?=['`])/g),
+            ([advice]) => advice,
+          ),
+        );
       }),
   );
 }
@@ -27,12 +32,22 @@ test('advice to set a key of the config is given in terms of what predict and ev
   for (const each of advice) {
     const asPredict = inTerms(predictTerms, each);
     // Rows of the training files alone are looked at for a header.
-    if (!each.includes('data.header')) expect(asPredict, each).not.toMatch(/data\.\w/);
+    if (!each.includes('data.header')) expect(asPredict, each).not.toMatch(/(?:data|model)\.\w/);
     for (const [, option] of asPredict.matchAll(/--([a-z-]+)/g)) {
       expect([...Object.keys(readingOptions), 'on-bad-row'], each).toContain(option);
     }
     const asEvaluate = inTerms(evaluateTerms, each);
-    expect(asEvaluate, each).not.toMatch(/data\.\w/);
+    expect(asEvaluate, each).not.toMatch(/(?:data|model)\.\w/);
     expect(asEvaluate, each).not.toContain('--');
   }
 });
+
+test.each(['data.text', 'data.label', 'a column of model.features'])(
+  'so is what CoNLL files lack: names, as %s has them',
+  (key) => {
+    const said = `expected the number of one, from 1, as ${key}, got "pos".`;
+    for (const terms of [predictTerms, evaluateTerms]) {
+      expect(inTerms(terms, said)).toMatch(/^(?:give|expected JSON Lines) [^.]*"pos"\.$/);
+    }
+  },
+);

@@ -44,7 +44,16 @@ describe('a prompt', () => {
     // As the usual prompt is, which nobody has written.
     [{ kind: 'char' }, '\n', undefined],
   ])('of %j, %j, is told what the model does not know of it', (options, prompt, told) => {
-    expect(describeUnknown(fit(options).tokenizer, prompt)).toBe(told);
+    const { tokenizer } = fit(options);
+    expect(describeUnknown({ tokenizer, features: [] }, prompt)).toBe(told);
+  });
+
+  it('is told what features tell of an unknown word nevertheless', () => {
+    const { tokenizer } = fit(word);
+    const features = [{ kind: 'suffix' }, { kind: 'letters' }, { kind: 'suffix' }] as const;
+    expect(describeUnknown({ tokenizer, features }, 'the zebra')).toBe(
+      'The prompt has 1 word that the model does not know ("zebra"): it is read as unknown, but for its last letters and letters.',
+    );
   });
 });
 

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../../errors.js';
 import { BlockSums, findDamage, readUpTo } from './checksums.js';
+import { shellWord } from '../../system/shell-word.js';
 import { errorCode } from '../../system/error-code.js';
 import type { FileManifest } from './manifest.js';
 
@@ -157,7 +158,7 @@ export class CheckedFile {
   #explain(fault: string): UserError {
     const { path } = this.file;
     return new UserError(
-      `${path} is damaged: ${fault}; remove ${dirname(path)} and prepare the corpus again.`,
+      `${path} is damaged: ${fault}; remove its store, and the next start makes it anew: rm -r ${shellWord(dirname(path))}`,
     );
   }
 }

@@ -8,6 +8,13 @@ const scratch = useScratch();
 const columns: ExampleOptions = { text: 'text', label: 'label' };
 const collected: ExampleOptions = { ...columns, onBadRow: 'quarantine' };
 
+it('what comes by standard input, also where that is kept in a file, is said to be of it', () => {
+  for (const path of ['-', `stores/stdin-${'0a'.repeat(32)}`]) {
+    const { message } = new RowError({ path, format: 'conll' }, 3, 'expected a word.');
+    expect(message).toBe('standard input, line 3: expected a word.');
+  }
+});
+
 describe('bad rows', () => {
   async function readBoth(name: string, content: string | Uint8Array) {
     const { path } = await scratch({ [name]: content });

@@ -112,7 +112,7 @@ describe('a store', () => {
     const { place, store } = await write();
     await truncate(place.path('train.tokens'), 9);
     expect(await messageOf(store.readRows([0, 3], arraysFor(2)), place)).toBe(
-      `train.tokens is damaged: it lacks bytes from 0 to 18; remove ${place.dir} and prepare the corpus again.`,
+      `train.tokens is damaged: it lacks bytes from 0 to 18; remove its store, and the next start makes it anew: rm -r ${place.dir}`,
     );
   });
 
@@ -130,7 +130,7 @@ describe('a store', () => {
         const block = 1024 * Math.floor(at / 1024);
         expect(await messageOf(store.readRows([...many.keys()], all), place)).toBe(
           `${name} is damaged: its bytes from ${block} to ${Math.min(block + 1024, size)} are not what was written; ` +
-            `remove ${place.dir} and prepare the corpus again.`,
+            `remove its store, and the next start makes it anew: rm -r ${place.dir}`,
         );
         await store.close();
         await flip(place.path(name), at);

@@ -1,7 +1,7 @@
 import { isBlank, type Line, splitLines } from '../lines.js';
 import { RowError } from '../row-error.js';
 import type { ParsedBatch, ParsedRow, RowOptions } from '../rows.js';
-import type { Source } from '../../input/sources.js';
+import { nameSource, type Source } from '../../input/sources.js';
 import { UserError } from '../../../errors.js';
 import { joinTokens } from './tokens.js';
 
@@ -59,7 +59,7 @@ function chooseColumns(source: Source, { text, label, columns = [] }: RowOptions
     if (key === 'data.text' && column === unsaid.text) return 1;
     if (key === 'data.label' && column === unsaid.label) return 0;
     throw new UserError(
-      `${source.path}: the columns of CoNLL files have no names: expected the number of one, from 1, as ${key}, got ${JSON.stringify(column)}.`,
+      `${nameSource(source.path)}: the columns of CoNLL files have no names: expected the number of one, from 1, as ${key}, got ${JSON.stringify(column)}.`,
     );
   };
   return {
@@ -112,7 +112,7 @@ class Sentence {
     if (odd >= 0) {
       const expected =
         width < fewest
-          ? `at least ${fewest} columns`
+          ? `at least ${fewest} columns, ${this.#explain(fewest, word)}`
           : `${width} columns as in the first line of the sentence`;
       const reason = `expected ${expected}, found ${cells[odd]!.length}.`;
       return [{ line: lines[odd]!.line, reason, raw: texts.join('\n'), ...fields }];
@@ -127,6 +127,20 @@ class Sentence {
         ...fields,
       },
     ];
+  }
+
+  /** What asks for so many columns. */
+  #explain(fewest: number, word: number): string {
+    const { tag, others } = this.columns;
+    const isFeature = others.includes(fewest);
+    const key = isFeature ? 'model.features' : fewest === tag ? 'data.label' : 'data.text';
+    if (isFeature || fewest === tag || fewest === word)
+      return `since ${key} names column ${fewest}`;
+    const most = fewest - 1;
+    const behind = others.includes(most)
+      ? `column ${most}, which model.features names`
+      : 'the token';
+    return `since the tag stands behind ${behind}`;
   }
 
   /** Of lines so wide; 0 for a tag that is not asked for, or may be and is missing. */

@@ -41,11 +41,12 @@ function parseRow({ text: raw, line }: Line, options: RowOptions): ParsedRow {
 function readTokens(
   value: object,
   raw: string,
-  { text, label, columns = [], mayLackLabel = false }: RowOptions,
+  { text, label, columns = [], mayLackLabel = false, keep = false }: RowOptions,
 ): { text: string; label?: string; columns?: readonly string[] } | string {
   const tokens = readList(value, raw, nameOf(value, String(text), 'text'), 'data.text', 'tokens');
   if (typeof tokens === 'string') return tokens;
-  if (tokens.length === 0) return 'expected at least one token, found none.';
+  // Nothing is learned of nothing, but whoever hands rows on has them all.
+  if (tokens.length === 0 && !keep) return 'expected at least one token, found none.';
   const beside: string[] = [];
   for (const column of columns) {
     const texts = readList(value, raw, String(column), 'model.features', 'texts');
@@ -92,6 +93,19 @@ function readList(
   if (empty < 0) return [...texts];
   const found = isBlank(texts[empty]!) ? 'none' : 'a line end in one';
   return `expected ${what} of characters in ${where}, found ${found} at place ${empty + 1}.`;
+}
+
+/** The fields of an object that its row is not made of. */
+export function fieldsBeside(value: object, { text, label, columns = [] }: RowOptions): string[] {
+  const read = [
+    nameOf(value, String(text), 'text'),
+    ...(label === undefined ? [] : [nameOf(value, String(label), 'label')]),
+    ...columns.map(String),
+  ];
+  // A path reads what is within the field that it begins with.
+  return Object.keys(value).filter(
+    (name) => !read.some((each) => each === name || each.startsWith(`${name}.`)),
+  );
 }
 
 /** A field as it is named, or by its usual name where nothing else is said. */

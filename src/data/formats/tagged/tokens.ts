@@ -10,8 +10,9 @@ export function joinTokens(tokens: readonly string[]): string {
   return tokens.join(tokenEnd);
 }
 
+/** No token is empty: an empty text has none. */
 export function splitTokens(text: string): string[] {
-  return text.split(tokenEnd);
+  return text === '' ? [] : text.split(tokenEnd);
 }
 
 /** How a tokenizer of words cuts texts that are tokens already. */

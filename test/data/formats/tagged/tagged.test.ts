@@ -47,7 +47,9 @@ describe('CoNLL columns', () => {
     const { rows, bad } = await read('bad.conll', text, { onBadRow: 'skip' });
     expect(rows).toEqual([[['f'], ['X'], 9]]);
     expect(bad.map(([line]) => line)).toEqual([2, 5, 7]);
-    expect(bad[2]![1]).toBe('expected at least 2 columns, found 1.');
+    expect(bad[2]![1]).toBe(
+      'expected at least 2 columns, since the tag stands behind the token, found 1.',
+    );
   });
 
   test('beside these are read, too: the tag is then the last behind all of them, and may be missing', async () => {
@@ -60,7 +62,14 @@ describe('CoNLL columns', () => {
     };
     expect(await columns('a DT X\nb NN Y\n')).toEqual([[['DT\nNN', 'a\nb'], 'X\nY']]);
     expect(await columns('a DT\n', { mayLackLabel: true })).toEqual([[['DT', 'a'], undefined]]);
-    await expect(columns('a DT\n')).rejects.toThrow('expected at least 3 columns, found 2.');
+    for (const [more, why] of [
+      [{}, 'at least 3 columns, since the tag stands behind column 2, which model.features names'],
+      [{ columns: [4], label: 3 }, 'at least 4 columns, since model.features names column 4'],
+      [{ label: 5 }, 'at least 5 columns, since data.label names column 5'],
+      [{ columns: [], text: 4, label: 3 }, 'at least 4 columns, since data.text names column 4'],
+    ] as const) {
+      await expect(columns('a DT\n', more)).rejects.toThrow(`expected ${why}, found 2.`);
+    }
     await expect(columns('a X\n', { columns: ['pos'] })).rejects.toThrow(
       'expected the number of one, from 1, as a column of model.features, got "pos"',
     );
