@@ -12,13 +12,8 @@ import {
 } from './bench-cases.js';
 import type { Work } from '../backend/kernels/work.js';
 import { watchKernels, type BoundKernel, type ObserveCall } from './watch-kernels.js';
-import {
-  allocateEngine,
-  Engine,
-  openHeap,
-  planEngine,
-  type EngineHandle,
-} from '../compute/engine.js';
+import { Engine } from '../compute/engine.js';
+import { allocateEngine, openHeap, planEngine, type EngineHandle } from '../compute/engine-memory.js';
 import { phasesOf } from '../compute/messages.js';
 import { runInTurns } from '../compute/runner.js';
 import { measureBandwidth, measurePeak } from './peak.js';

@@ -9,7 +9,8 @@ import {
   sizesOf,
   type BenchCase,
 } from './bench-cases.js';
-import { allocateEngine, Engine } from '../compute/engine.js';
+import { Engine } from '../compute/engine.js';
+import { allocateEngine } from '../compute/engine-memory.js';
 import type { StepEvent } from '../events.js';
 import { measurePeaks } from './peak.js';
 import { createWorkerPool } from '../compute/pool.js';

@@ -1,102 +1,22 @@
-import { average as averageKernel } from '../backend/kernels/average.js';
-import { UPDATE_SETTINGS, type UpdateSetting } from '../backend/kernels/update.js';
-import {
-  allocateBlock,
-  heapTraits,
-  type BackendKind,
-  type SharedBlock,
-} from '../backend/select.js';
 import { BatchLayouter, HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
 import type { RawBatch } from '../model/batch/raw-batch.js';
-import type { SlotPlan } from '../model/batch/slot-plan.js';
+import { viewSlot } from '../model/batch/slot-plan.js';
 import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';
 import { CLOCKS } from '../model/clock.js';
 import type { Initial } from '../model/parameters.js';
-import { planNetwork, type NetworkPlan } from '../model/plan.js';
-import { maxPlaces, threadPlaces, type NetworkSizes } from '../model/sizes.js';
+import type { NetworkPlan } from '../model/plan.js';
+import { maxPlaces } from '../model/sizes.js';
 import { firstPart } from '../model/work/teams.js';
 import type { ComparedBatch } from '../tasks/task.js';
-import { Heap, HeapPlan, PANEL, type BufferSpec, type FloatArray } from '../tensor/heap.js';
+import { PANEL, type BufferSpec, type FloatArray, type Heap } from '../tensor/heap.js';
 import { fillUniform, PURPOSE, streamOf } from '../tensor/random.js';
 import { Balance } from './balance.js';
+import { openHeap, type EngineHandle } from './engine-memory.js';
 import type { Stage } from './messages.js';
-
-/** What a thread needs to take part: the block of memory and the numbers that its plan follows from. */
-export interface EngineHandle {
-  backend: BackendKind;
-  sizes: NetworkSizes;
-  block: SharedBlock;
-}
+import { SettingsOnHeap, type StepSettings } from './step-settings.js';
 
 /** Runs every part of a stage on the batch of a slot; resolves when all are done. */
 export type StageRunner = (stage: Stage, slot: number) => Promise<void>;
-
-/** The heap and plan that belong to a handle: equal on every thread. */
-export function openHeap(handle: Pick<EngineHandle, 'backend' | 'sizes' | 'block'>): {
-  heap: Heap;
-  plan: NetworkPlan;
-} {
-  const { buffers, plan } = planEngine(handle.backend, handle.sizes);
-  return { heap: new Heap(handle.block.bytes, buffers.floatBytes), plan };
-}
-
-interface EnginePlan {
-  buffers: HeapPlan;
-  plan: NetworkPlan;
-}
-
-/** What has been planned: each thread asks several times for the same. */
-const planned = new WeakMap<NetworkSizes, Map<BackendKind, EnginePlan>>();
-
-/** All buffers of a network on a backend's heap. */
-export function planEngine(backend: BackendKind, sizes: NetworkSizes): EnginePlan {
-  const plans = planned.get(sizes) ?? new Map<BackendKind, EnginePlan>();
-  planned.set(sizes, plans);
-  const known = plans.get(backend);
-  if (known) return known;
-  const { floatBytes, reserved } = heapTraits(backend, threadPlaces(sizes.parts));
-  const buffers = new HeapPlan(floatBytes, reserved);
-  const made = { buffers, plan: planNetwork(buffers, sizes) };
-  plans.set(backend, made);
-  return made;
-}
-
-/**
- * Plans and allocates the memory of a network.
- *
- * @throws UserError when the machine or the backend has less
- */
-export function allocateEngine(backend: BackendKind, sizes: NetworkSizes): EngineHandle {
-  return { backend, sizes, block: allocateBlock(backend, plannedBytes(backend, sizes)) };
-}
-
-/** Bytes of memory that a network will take. */
-export function plannedBytes(backend: BackendKind, sizes: NetworkSizes): number {
-  return planEngine(backend, sizes).buffers.bytes;
-}
-
-/** What may change from step to step. */
-export interface StepSettings {
-  learningRate: number;
-  /** Global norm that gradients are scaled down to; null leaves them. */
-  clipNorm: number | null;
-  /** Size that each element of the gradient has at most, once all are scaled; null, or nothing, leaves them. */
-  clipValue?: number | null;
-  /** How far the averages of the weights, where there are any, go towards them: from 0 to 1. */
-  averageShare?: number;
-  /** Of a batch that is one of several of an update. */
-  accumulation?: Accumulation;
-}
-
-/** Which of an update's batches it is. */
-export interface Accumulation {
-  /** Number of the batch in the whole run, from 1. */
-  batch: number;
-  /** How far the mean gradient goes to that of the batch: what its losses are divided by, of all that those so far are; NaN spoils the update. */
-  share: number;
-  /** Whether it is the update's last one. */
-  ends: boolean;
-}
 
 export interface StepResult extends BatchResult {
   /** Global norm of the gradient before clipping. */
@@ -104,8 +24,6 @@ export interface StepResult extends BatchResult {
   /** False when loss or gradient were not finite: the weights are as before. */
   applied: boolean;
 }
-
-const averageSettingNames = [...UPDATE_SETTINGS, ...averageKernel.settings];
 
 /**
  * The order of a step, on the coordinator's side: lays batches out, has the stages run, and does the few sums
@@ -117,10 +35,7 @@ export class Engine {
   readonly #slots: BatchLayout[];
   readonly #layouter: BatchLayouter;
   readonly #predicted: Int32Array;
-  readonly #settings: Float64Array;
-  readonly #averageSettings: Float64Array | undefined;
-  readonly #accumulationSettings: Float64Array | undefined;
-  readonly #settingNames: readonly string[];
+  readonly #settings: SettingsOnHeap;
   readonly #clocks: Float64Array;
   readonly #gradientSeconds: Float64Array;
   readonly #sums: BatchSums[];
@@ -161,11 +76,7 @@ export class Engine {
     );
     for (const { buffer, values } of plan.loss.constants ?? []) heap.flat(buffer).set(values);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
-    this.#settings = heap.flatDoubles(plan.settings);
-    this.#averageSettings = plan.averageSettings && heap.flatDoubles(plan.averageSettings);
-    this.#accumulationSettings =
-      plan.accumulationSettings && heap.flatDoubles(plan.accumulationSettings);
-    this.#settingNames = [...UPDATE_SETTINGS, ...plan.optimizer.kernel.settings];
+    this.#settings = new SettingsOnHeap(heap, plan);
     this.#clocks = heap.flatDoubles(plan.clocks);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
     this.#sums = plan.slots.map((_, slot) => new BatchSums(heap, plan, slot));
@@ -263,7 +174,7 @@ export class Engine {
     settings: StepSettings,
     meanwhile?: () => void,
   ): Promise<StepResult> {
-    this.#writeSettings(step, settings);
+    this.#settings.write(step, settings);
     const { accumulation } = settings;
     // The evaluations since the last step have left their time there.
     if (!accumulation || accumulation.share === 1) this.#clocks.fill(0);
@@ -340,37 +251,6 @@ export class Engine {
       out[column] = values[panel * panelStride + row * PANEL + (column % PANEL)]!;
     }
   }
-
-  #writeSettings(step: number, given: StepSettings): void {
-    const { learningRate, clipNorm, clipValue, averageShare = 1 } = given;
-    const { optimizer } = this.plan;
-    const settings: Record<UpdateSetting, number> & Record<string, number> = {
-      step: given.accumulation?.batch ?? step,
-      // Follows from the gradient's norm: whoever updates writes it.
-      scale: 1,
-      clipNorm: clipNorm ?? Infinity,
-      clipValue: clipValue ?? Infinity,
-      ...optimizer.settings(step, learningRate),
-    };
-    this.#settingNames.forEach((name, place) => {
-      this.#settings[place] = settings[name]!;
-    });
-    writeShare(this.#averageSettings, step, averageShare);
-    const { accumulation } = given;
-    if (accumulation) {
-      writeShare(this.#accumulationSettings, accumulation.batch, accumulation.share);
-    }
-  }
-}
-
-/** The settings of a running average. */
-function writeShare(settings: Float64Array | undefined, step: number, share: number): void {
-  const values: Record<string, number> = {
-    ...{ step, scale: 1, clipNorm: Infinity, clipValue: Infinity, share },
-  };
-  averageSettingNames.forEach((name, place) => {
-    if (settings) settings[place] = values[name]!;
-  });
 }
 
 function fillInitial(values: FloatArray, initial: Initial, seed: number, stream: number): void {
@@ -382,23 +262,4 @@ function fillInitial(values: FloatArray, initial: Initial, seed: number, stream:
   initial.values.forEach((value, block) =>
     values.fill(value, block * length, (block + 1) * length),
   );
-}
-
-function viewSlot(heap: Heap, { features, spellings, ...slot }: SlotPlan): BatchLayout {
-  return {
-    ...viewIndices(heap, slot),
-    features: features.map((feature) => viewIndices(heap, feature)),
-    spellings: spellings.map((each) => viewSlot(heap, each)),
-  };
-}
-
-function viewIndices<Name extends string>(
-  heap: Heap,
-  specs: Record<Name, BufferSpec>,
-): Record<Name, Int32Array> {
-  const views = Object.entries<BufferSpec>(specs).map(([name, spec]) => [
-    name,
-    heap.flatIndices(spec),
-  ]);
-  return Object.fromEntries(views) as Record<Name, Int32Array>;
 }

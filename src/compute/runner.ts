@@ -5,7 +5,8 @@ import type { NetworkPlan } from '../model/plan.js';
 import { SLOTS } from '../model/sizes.js';
 import type { Share } from '../model/work/teams.js';
 import type { Heap } from '../tensor/heap.js';
-import { openHeap, type EngineHandle, type StageRunner } from './engine.js';
+import type { StageRunner } from './engine.js';
+import { openHeap, type EngineHandle } from './engine-memory.js';
 import { ABANDONED, Meeting } from './meeting.js';
 import { phasesOf, type Task } from './messages.js';
 

@@ -1,5 +1,5 @@
 import { chooseBackend, expectMemory } from '../backend/select.js';
-import { plannedBytes } from '../compute/engine.js';
+import { plannedBytes } from '../compute/engine-memory.js';
 import {
   describeCrowd,
   networkShape,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { BENCH_CASES, shapeOf, sizesOf } from '../../src/bench/bench-cases.js';
-import { planEngine } from '../../src/compute/engine.js';
+import { planEngine } from '../../src/compute/engine-memory.js';
 import { describeNetwork } from '../../src/model/describe.js';
 
 it.each(BENCH_CASES.map((each) => [each.name, each] as const))(

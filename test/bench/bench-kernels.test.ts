@@ -6,7 +6,8 @@ import { createHostBatch } from '../../src/compute/batch-feed.js';
 import { randomBatches, recurrent, sizesOf, type BenchCase } from '../../src/bench/bench-cases.js';
 import { benchKernels, createWatchedEngine, measureCall } from '../../src/bench/bench-kernels.js';
 import type { ObserveCall } from '../../src/bench/watch-kernels.js';
-import { allocateEngine, type Engine } from '../../src/compute/engine.js';
+import type { Engine } from '../../src/compute/engine.js';
+import { allocateEngine } from '../../src/compute/engine-memory.js';
 
 const HIDDEN = 32;
 const LAYERS = 2;

@@ -12,7 +12,8 @@ import {
   sizesOf,
   type BenchCase,
 } from '../../src/bench/bench-cases.js';
-import { allocateEngine, Engine } from '../../src/compute/engine.js';
+import { Engine } from '../../src/compute/engine.js';
+import { allocateEngine } from '../../src/compute/engine-memory.js';
 import { createWorkerPool } from '../../src/compute/pool.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { StepLoop } from '../../src/train/step-loop.js';

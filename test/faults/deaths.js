@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setImmediate } from 'node:timers';
 import { threadId, workerData } from 'node:worker_threads';
 import { CLAIMED_PHASES } from '../../dist/src/model/work/shares.js';
-import { openHeap } from '../../dist/src/compute/engine.js';
+import { openHeap } from '../../dist/src/compute/engine-memory.js';
 import { phasesOf } from '../../dist/src/compute/messages.js';
 import { claimThreadPlace, joinEngine } from '../../dist/src/compute/runner.js';
 

@@ -1,6 +1,6 @@
 /** Compute threads that do harm, for tests of whole runs. */
 import { workerData } from 'node:worker_threads';
-import { openHeap } from '../../dist/src/compute/engine.js';
+import { openHeap } from '../../dist/src/compute/engine-memory.js';
 import { joinMortal } from './deaths.js';
 
 /**

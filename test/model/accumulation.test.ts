@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { chooseBackend, type BackendKind } from '../../src/backend/select.js';
-import { allocateEngine, Engine } from '../../src/compute/engine.js';
+import { Engine } from '../../src/compute/engine.js';
+import { allocateEngine } from '../../src/compute/engine-memory.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack } from '../../src/model/stack.js';

@@ -1,11 +1,7 @@
 import type { Backend } from '../../src/backend/backend.js';
 import { createBackend } from '../../src/backend/select.js';
-import {
-  openHeap,
-  planEngine,
-  type EngineHandle,
-  type StageRunner,
-} from '../../src/compute/engine.js';
+import type { StageRunner } from '../../src/compute/engine.js';
+import { openHeap, planEngine, type EngineHandle } from '../../src/compute/engine-memory.js';
 import { phasesOf } from '../../src/compute/messages.js';
 import { Network } from '../../src/model/network.js';
 import { isTeamPhase, type Phase } from '../../src/model/phases.js';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { chooseBackend } from '../../src/backend/select.js';
-import { planEngine } from '../../src/compute/engine.js';
+import { planEngine } from '../../src/compute/engine-memory.js';
 import { describeLayer, signalsOf } from '../../src/model/describe.js';
 import type { NetworkLayer } from '../../src/model/layer.js';
 import { LAYERS, layerKind } from '../../src/model/layers/registry.js';

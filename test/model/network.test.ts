@@ -4,7 +4,8 @@ import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack } from '../../src/model/stack.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
-import { planEngine, type Engine } from '../../src/compute/engine.js';
+import type { Engine } from '../../src/compute/engine.js';
+import { planEngine } from '../../src/compute/engine-memory.js';
 import { createEngine, rawBatch } from '../parity/fixture.js';
 
 const optimizer = { learningRate: 0.01, clipNorm: 0.5 };

@@ -9,7 +9,8 @@ import {
   recurrent,
   sizesOf,
 } from '../../src/bench/bench-cases.js';
-import { allocateEngine, Engine } from '../../src/compute/engine.js';
+import { Engine } from '../../src/compute/engine.js';
+import { allocateEngine } from '../../src/compute/engine-memory.js';
 import { evaluate } from '../../src/train/evaluation.js';
 import type { StepEvent } from '../../src/events.js';
 import { createLocalRunner } from '../../src/compute/runner.js';

@@ -1,4 +1,4 @@
-import { PANEL, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
+import { PANEL, type BufferSpec, type Heap, type HeapPlan } from '../../tensor/heap.js';
 import { streamsOf, type NetworkShape } from '../shape.js';
 import type { Signal } from '../signal.js';
 import { maxDistinct, maxPlaces, mostRows, spellingSizes, type NetworkSizes } from '../sizes.js';
@@ -102,4 +102,24 @@ function distinctPart(slotPlan: SlotPlan): DistinctPlan {
     distinctIndex,
   } = slotPlan;
   return { distinctOf: of, distinctIds, distinctStart, distinctRange, positions, distinctIndex };
+}
+
+/** Views of all buffers of a slot. */
+export function viewSlot(heap: Heap, { features, spellings, ...slot }: SlotPlan): BatchLayout {
+  return {
+    ...viewIndices(heap, slot),
+    features: features.map((feature) => viewIndices(heap, feature)),
+    spellings: spellings.map((each) => viewSlot(heap, each)),
+  };
+}
+
+function viewIndices<Name extends string>(
+  heap: Heap,
+  specs: Record<Name, BufferSpec>,
+): Record<Name, Int32Array> {
+  const views = Object.entries<BufferSpec>(specs).map(([name, spec]) => [
+    name,
+    heap.flatIndices(spec),
+  ]);
+  return Object.fromEntries(views) as Record<Name, Int32Array>;
 }
