@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { zod } from '../zod.js';
+import { schemaOf, zod } from '../zod.js';
 import { featureSchema } from '../data/features/options.js';
 import { CELLS, layerKind, LAYERS } from '../model/layers/registry.js';
-import { RESIDUAL, type StackLayer } from '../model/stack-layers.js';
+import { poolingKind, RESIDUAL, type StackLayer } from '../model/stack-layers.js';
 import { float32 } from '../tensor/float32.js';
 
 /** What a config says of its network, put together from what each kind of layer says of itself. */
@@ -80,13 +80,25 @@ function readCell(layer: unknown, context: z.core.$RefinementCtx): unknown {
 }
 
 const poolingKinds = LAYERS.flatMap(({ kind, place }) => (place === 'pooling' ? [kind] : []));
-const poolingSchema = z.enum(poolingKinds);
+const poolingVariants = poolingKinds.map(layerVariant) as unknown as [(typeof variants)[number]];
+
+/** What makes one row of a row's tokens: a kind's name, or a group of keys where it has others than its usual options. */
+const poolingSchema = z
+  .union([z.enum(poolingKinds), z.discriminatedUnion('kind', poolingVariants)])
+  .transform((given) => (typeof given === 'string' ? given : shortenUsual(given)));
 const poolingsSchema = z
   .array(poolingSchema)
   .min(1)
-  .refine((kinds) => new Set(kinds).size === kinds.length, {
+  .refine((list) => new Set(list.map(poolingKind)).size === list.length, {
     error: 'expected every kind once at most',
   });
+
+/** The name alone says as much as a group of a kind's usual options. */
+function shortenUsual({ kind, ...options }: StackLayer): string | StackLayer {
+  const usual = Object.entries(schemaOf(layerKind(kind).options).parse({}) as object);
+  const isUsual = usual.every(([key, value]) => options[key] === value);
+  return isUsual ? kind : { kind, ...options };
+}
 
 const embeddingOptions = layerKind('embedding').options(zod);
 const embeddingSchema = z
@@ -113,10 +125,10 @@ export const modelSchema = z.strictObject({
     .describe('Layers on top of each other, the one that reads the embedding first.'),
   pooling: z
     .union([poolingSchema, poolingsSchema])
-    .transform((given) => [given].flat())
+    .transform((given): (string | StackLayer)[] => (Array.isArray(given) ? given : [given]))
     .prefault('last')
     .describe(
-      'What is read of the top layer of a classifier: of every row the last token, or what else is made of its tokens; of a list, all of it side by side.',
+      'What is read of the top layer where rows have targets: of every row what a recurrent layer ends with (`last`, of other layers what stands at the last token), or what else is made of its tokens, by its name or as a group of keys; of a list, all of it side by side.',
     ),
   dropout: float32(z.number().min(0).lt(1))
     .default(0)

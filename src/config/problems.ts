@@ -17,6 +17,7 @@ import { stackFeature } from '../data/features/features.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import type { Config } from './schema.js';
+import { poolingKind } from '../model/stack-layers.js';
 import { describeStack, StackProblem } from '../model/stack.js';
 
 /** Says what the schema found wrong with `value`, one problem a key. */
@@ -142,10 +143,11 @@ export function checkTogether(config: Config): Problem[] {
 /** Whether the layers can stand on each other. */
 function* checkStack({ task, model }: Config): Generator<Problem> {
   const { per, carries, target } = taskOf(task);
-  if (per === 'token' && model.pooling.join() !== 'last') {
+  const kinds = model.pooling.map(poolingKind);
+  if (per === 'token' && kinds.join() !== 'last') {
     yield {
       path: ['model', 'pooling'],
-      message: `expected nothing for the task ${task}, which reads every token of the top layer, got ${JSON.stringify(model.pooling)}`,
+      message: `expected nothing for the task ${task}, which reads every token of the top layer, got ${JSON.stringify(kinds)}`,
     };
   }
   try {

@@ -29,3 +29,8 @@ export function* walkLayers(
 export function isBlock(layer: StackLayer): layer is ResidualBlock {
   return layer.kind === RESIDUAL;
 }
+
+/** The kind of a pooling: of one with its usual options the name stands alone. */
+export function poolingKind(pooling: string | StackLayer): string {
+  return typeof pooling === 'string' ? pooling : pooling.kind;
+}

@@ -22,8 +22,8 @@ export interface Stack {
   layers: readonly StackLayer[];
   /** Share of the outputs that is dropped in training, of every layer whose kind says so and of every block. */
   dropout: number;
-  /** Kinds that make one row of a row's tokens, whose outputs are put side by side; of networks that predict rows. */
-  pooling?: readonly string[];
+  /** What makes one row of a row's tokens, by kind or with options, and is put side by side; of networks that predict rows. */
+  pooling?: readonly (string | StackLayer)[];
   /** What has a class that is predicted. */
   predicts: 'row' | 'token';
   /** Whether rows go on where those of the batch before have ended; those whose tokens are predicted by default. */
@@ -110,7 +110,10 @@ export function describeStack(stack: Stack): NetworkShape {
   }
   if (predicts === 'row') {
     const path = ['pooling'];
-    const pooled = pooling.map((kind) => graph.add(kind, 0, {}, [top], path));
+    const pooled = pooling.map((each) => {
+      const { kind, ...options } = typeof each === 'string' ? { kind: each } : each;
+      return graph.add(kind, 0, options, [top], path);
+    });
     const name = { module: 'pooling', index: 0 };
     top = pooled.length > 1 ? graph.add('concatenate', 0, {}, pooled, path, name) : pooled[0]!;
     top = drop(top, graph.number);

@@ -87,6 +87,23 @@ describe('a stack of layers', () => {
     ]);
   });
 
+  it('makes one row of a row\'s tokens by each kind that pools, with its options, and puts all side by side', () => {
+    const pooled = (pooling: string) =>
+      parse(`{ embedding: 6, layers: [{ hiddenSize: 5 }], pooling: ${pooling} }`);
+    const all = pooled('[last, first, max, { kind: mean }, { kind: attention, width: 7 }]');
+    expect(graphOf(all).slice(2)).toEqual([
+      ...['last 0', 'first 0 on lstm 0', 'max 0 on lstm 0', 'mean 0 on lstm 0'],
+      'attention 0 on lstm 0',
+      ...['pooling 0 on last 0 and first 0 and max 0 and mean 0 and attention 0', 'head'],
+    ]);
+    const widths = summarizeNetwork(networkShape(all, 9, ['a', 'b']), 5);
+    expect(widths.find(({ name }) => name === 'attention 0')?.parameters).toBe(5 * 7 + 7 + 7);
+    expect(parseConfig(formatConfig(all), 'x.yaml')).toEqual(all);
+    // With its usual options a kind is its name, as configs of before have it.
+    expect(pooled('{ kind: attention, width: 128 }')).toEqual(pooled('attention'));
+    expect(pooled('attention').model.pooling).toEqual(['attention']);
+  });
+
   it('adds what goes into a residual block to what comes out, also within another one', () => {
     const inner = '{ kind: residual, layers: [{ hiddenSize: 6 }, { kind: dense, width: 6 }] }';
     const outer = `{ kind: residual, layers: [{ kind: layer-norm }, ${inner}] }`;
@@ -156,6 +173,23 @@ describe('what is wrong with a stack is said with its key', () => {
     ['embedding: { width: 0 }', 'embedding.width: expected a whole number above 0, got 0'],
     ['pooling: lasst', 'pooling: expected .*"last".*, got "lasst"'],
     ['pooling: [last, last]', 'pooling: expected every kind once at most'],
+    [
+      'pooling: [attention, { kind: attention, width: 3 }]',
+      'pooling: expected every kind once at most',
+    ],
+    ['pooling: []', 'pooling: expected .*a list of one or more .*, got an empty list'],
+    [
+      'pooling: { kind: atention }',
+      'pooling.kind: expected .*, got "atention"; did you mean "attention"\\?',
+    ],
+    [
+      'pooling: { kind: attention, width: 0 }',
+      'pooling.width: expected a whole number above 0, got 0',
+    ],
+    [
+      'pooling: [max, { kind: attention, widht: 3 }]',
+      'pooling.1.widht: unknown key; did you mean model.pooling.1.width\\?',
+    ],
   ])('%s', (model, message) => {
     expect(() => parse(`{ ${model} }`)).toThrow(new RegExp(`^x\\.yaml:3:\\d+: model\\.${message}`));
   });

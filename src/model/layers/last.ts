@@ -6,7 +6,7 @@ import { describePooling } from './pooling.js';
 
 const options = (z: Zod) => z.strictObject({});
 
-/** Of every row, what stands at its last token: a recurrent layer below has it at hand. */
+/** Of every row, what a recurrent layer ends with, from whichever end it reads, which it has at hand; of other layers what stands at the last token. */
 export const last = defineLayer({
   kind: 'last',
   options,
