@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterEach } from 'vitest';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { afterEach, expect } from 'vitest';
 import { type Config, configSchema } from '../../../src/config/schema.js';
 import type { Corpus } from '../../../src/data/store/corpus.js';
 import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
 import type { PartSizes } from '../../../src/data/prepare/build.js';
 import type { TrainEvent } from '../../../src/events.js';
+import type { Scratch } from '../scratch.js';
 
 /** Small corpora in many parts. */
 
@@ -51,6 +53,36 @@ export function toJsonLines(rows: readonly { text: string; label: string }[]): s
   return rows.map((row) => `${JSON.stringify(row)}\n`).join('');
 }
 
+/** Texts of rows that need no quotation marks within a table's cell. */
+export function makePlainTexts(count: number): string[] {
+  return makeRows(count).map(({ text }) => text.replaceAll(/["\n\t]/g, ' '));
+}
+
+/** The same rows in each format that holds a label beside a text: as a table's cell, a value of JSON, and a column of Parquet. */
+export function inFormats(
+  texts: readonly string[],
+  labels: { cells: readonly unknown[]; json: readonly unknown[] },
+  column: { type: 'STRING' | 'DOUBLE'; data: unknown[] },
+) {
+  const table = (between: string): string =>
+    `text${between}label\n${texts.map((text, i) => `"${text}"${between}${String(labels.cells[i])}\n`).join('')}`;
+  return {
+    csv: table(','),
+    tsv: table('\t'),
+    jsonl: texts
+      .map((text, i) => `${JSON.stringify({ text, label: labels.json[i] })}\n`)
+      .join(''),
+    parquet: Buffer.from(
+      parquetWriteBuffer({
+        columnData: [
+          { name: 'text', data: [...texts], type: 'STRING' },
+          { name: 'label', ...column },
+        ],
+      }),
+    ),
+  };
+}
+
 /** Files of rows in several formats. */
 export const rowFiles = {
   'a.csv': toCsv(makeRows(160)),
@@ -90,6 +122,16 @@ export function usePreparation() {
   };
 }
 
+/** For one worker, with stores in a scratch directory. */
+export function configureIn(
+  { path }: Scratch,
+  task: Config['task'],
+  data: Record<string, unknown>,
+  model: Record<string, unknown> = {},
+): Config {
+  return configure(task, { ...data, storeDir: path('stores') }, 1, model);
+}
+
 export function configure(
   task: Config['task'],
   data: Record<string, unknown>,
@@ -106,4 +148,26 @@ export async function digest(dir: string): Promise<string> {
     hash.update(name).update(await readFile(join(dir, name)));
   }
   return hash.digest('hex');
+}
+
+/** Few workers and many, small parts and whole files. */
+const DIVISIONS: readonly (readonly [workers: number, sizes: PartSizes])[] = [
+  [1, smallParts],
+  [4, smallParts],
+  [1, { extentBytes: 1e6, pieceLength: 1e6 }],
+];
+
+/** Has the same corpus prepared into a directory for each way to divide the work, and expects the same bytes in all of them. */
+export async function expectSameBytes(
+  prepare: ReturnType<typeof usePreparation>,
+  { path }: Scratch,
+  configOf: (storeDir: string, workers: number) => Config,
+  divisions = DIVISIONS,
+): Promise<void> {
+  const digests = new Set<string>();
+  for (const [i, [workers, sizes]] of divisions.entries()) {
+    const { corpus } = await prepare(configOf(path(`stores-${i}`), workers), sizes);
+    digests.add(await digest(corpus.storeDir));
+  }
+  expect(digests.size).toBe(1);
 }

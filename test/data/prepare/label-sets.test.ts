@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import fc from 'fast-check';
-import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, test } from 'vitest';
 import { readAhead } from '../../../src/data/batches/read-ahead.js';
 import { joinLabels, explainNoSet, splitLabels } from '../../../src/data/formats/label-sets.js';
@@ -12,40 +11,36 @@ import { hasLabel, wordsOf } from '../../../src/tensor/label-sets.js';
 import { createHostBatch } from '../../../src/compute/batch-feed.js';
 import { useScratch } from '../scratch.js';
 import { readRows } from '../stores.js';
-import { configure, digest, makeRows, smallParts, usePreparation } from './corpora.js';
+import {
+  configure,
+  configureIn,
+  expectSameBytes,
+  inFormats,
+  makePlainTexts,
+  usePreparation,
+} from './corpora.js';
 
 const scratch = useScratch();
 const prepare = usePreparation();
 
 /** More than a word of 32, some only in the last rows; every fifth row has none. */
 const names = Array.from({ length: 50 }, (_, i) => `topic ${i}`);
-const rows = makeRows(150).map(({ text }, i) => ({
-  text: text.replaceAll(/["\n\t]/g, ' '),
-  label: Array.from({ length: i % 5 }, (_, k) => names[(i * (k + 1)) % (i < 140 ? 40 : 50)]!),
-}));
-/** As people write them: white space around, one twice, one too many separators. */
-const cells = rows.map(({ label }, i) =>
-  i % 3 === 0 ? ` ${[...label, ...label].join(' | ')} |` : label.join('|'),
+const texts = makePlainTexts(150);
+const labelsOf = texts.map((_, i) =>
+  Array.from({ length: i % 5 }, (_, k) => names[(i * (k + 1)) % (i < 140 ? 40 : 50)]!),
 );
-const columns = (between: string): string =>
-  `text${between}label\n${rows.map(({ text }, i) => `"${text}"${between}${cells[i]}\n`).join('')}`;
-const files = {
-  csv: columns(','),
-  tsv: columns('\t'),
-  jsonl: rows
-    .map(({ text, label }, i) =>
-      JSON.stringify({ text, label: i % 4 === 0 ? cells[i] : label.length === 0 ? null : label }),
-    )
-    .join('\n'),
-  parquet: Buffer.from(
-    parquetWriteBuffer({
-      columnData: [
-        { name: 'text', data: rows.map(({ text }) => text), type: 'STRING' },
-        { name: 'label', data: cells.map((cell) => (cell === '' ? null : cell)), type: 'STRING' },
-      ],
-    }),
-  ),
-};
+/** As people write them: white space around, one twice, one too many separators. */
+const cells = labelsOf.map((labels, i) =>
+  i % 3 === 0 ? ` ${[...labels, ...labels].join(' | ')} |` : labels.join('|'),
+);
+const lists = labelsOf.map((labels, i) =>
+  i % 4 === 0 ? cells[i] : labels.length === 0 ? null : labels,
+);
+const files = inFormats(
+  texts,
+  { cells, json: lists },
+  { type: 'STRING', data: cells.map((cell) => (cell === '' ? null : cell)) },
+);
 
 /** The labels of each row of a store. */
 async function setsOf({ classes }: Pick<Corpus, 'classes'>, store: TokenStore) {
@@ -60,7 +55,7 @@ function namesOf(classes: readonly string[], sets: Int32Array): string[][] {
   );
 }
 
-const expected = rows.map(({ label }) => Array.from(new Set(label)).sort());
+const expected = labelsOf.map((labels) => Array.from(new Set(labels)).sort());
 
 /** What is tried most: labels and separators of few characters, so that they get in each other's way. */
 const fewCharacters = fc.string({ unit: fc.constantFrom('-', 'A', ' ', '|'), maxLength: 5 });
@@ -73,7 +68,7 @@ test.each([
   const line = `{"text":"a","${name}":[${numbers.join(', ')}, true, "x, ]"]}\n`;
   const place = await scratch({ 'a.jsonl': line });
   const data = { train: place.path('a.jsonl'), validation: 0, label: name };
-  const config = configure('multi-label', { ...data, storeDir: place.path('stores') });
+  const config = configureIn(place, 'multi-label', data);
   const { corpus } = await prepare(config);
   expect(corpus.classes).toEqual([...numbers, 'true', 'x, ]'].sort());
 });
@@ -106,8 +101,8 @@ describe('rows with any number of labels', () => {
     async (format) => {
       const place = await scratch({ [`a.${format}`]: files[format] });
       const data = { train: place.path(`a.${format}`), validation: 0, quote: '"' };
-      const config = configure('multi-label', { ...data, storeDir: place.path('stores') });
-      const { corpus } = await prepare(config, smallParts);
+      const config = configureIn(place, 'multi-label', data);
+      const { corpus } = await prepare(config);
       expect(corpus.classes).toEqual(Array.from(new Set(expected.flat())).sort());
       expect(await setsOf(corpus, corpus.train)).toEqual(expected);
       const { labels, sets } = corpus.manifest.statistics.train;
@@ -120,23 +115,16 @@ describe('rows with any number of labels', () => {
 
   test('make a store of the same bytes for 1 and 4 workers, and however they are divided', async () => {
     const place = await scratch({ 'a.csv': files.csv, 'b.jsonl': files.jsonl });
-    const digests = [];
-    for (const [i, [workers, sizes]] of [
-      [1, smallParts] as const,
-      [4, smallParts] as const,
-      [1, { extentBytes: 1e6, pieceLength: 1e6 }] as const,
-    ].entries()) {
-      const data = { train: place.path('*.*'), test: 0.2, storeDir: place.path(`stores-${i}`) };
-      const { corpus } = await prepare(configure('multi-label', data, workers), sizes);
-      digests.push(await digest(corpus.storeDir));
-    }
-    expect(new Set(digests).size).toBe(1);
+    const data = { train: place.path('*.*'), test: 0.2 };
+    await expectSameBytes(prepare, place, (storeDir, workers) =>
+      configure('multi-label', { ...data, storeDir }, workers),
+    );
   });
 
   test('come in batches as they lie in the store, also by the thread that reads ahead', async () => {
     const place = await scratch({ 'a.csv': files.csv });
-    const data = { train: place.path('a.csv'), validation: 0, storeDir: place.path('stores') };
-    const { corpus } = await prepare(configure('multi-label', data));
+    const data = { train: place.path('a.csv'), validation: 0 };
+    const { corpus } = await prepare(configureIn(place, 'multi-label', data));
     const options = { rows: 'apart', batchSize: 64, seed: 1, shuffle: false } as const;
     const source = readAhead(corpus.train, { ...options, bucketBatches: 1 });
     const words = wordsOf(corpus.classes.length);
@@ -156,7 +144,7 @@ describe('rows with any number of labels', () => {
       'v.csv': 'text,label\nz,c|a\n',
     });
     const data = { train: place.path('a.csv'), validation: place.path('v.csv') };
-    const config = configure('multi-label', { ...data, storeDir: place.path('stores') });
+    const config = configureIn(place, 'multi-label', data);
     const { corpus } = await prepare(config);
     expect(corpus.classes).toEqual(['a', 'b', 'c']);
     expect(await setsOf(corpus, corpus.validation!)).toEqual([['a', 'c']]);
@@ -198,18 +186,17 @@ describe('rows with any number of labels', () => {
     'are refused where they hold none: %s %j',
     async (name, content, message, more: object = {}) => {
       const place = await scratch({ [name]: content });
-      const data = { train: place.path(name), validation: 0, storeDir: place.path('stores') };
-      await expect(prepare(configure('multi-label', { ...data, ...more }))).rejects.toThrow(
-        message,
-      );
+      const data = { train: place.path(name), validation: 0, ...more };
+      await expect(prepare(configureIn(place, 'multi-label', data))).rejects.toThrow(message);
     },
   );
 
   test('are hinted at where names are alike, rare or never together', async () => {
     const place = await scratch({ 'a.csv': 'text,label\na,x;y\nb,X;y\nc,\n' });
-    const data = { train: place.path('a.csv'), validation: 0, storeDir: place.path('stores') };
+    const data = { train: place.path('a.csv'), validation: 0 };
     const hints = async (labelSeparator: string) => {
-      const { corpus } = await prepare(configure('multi-label', { ...data, labelSeparator }));
+      const config = configureIn(place, 'multi-label', { ...data, labelSeparator });
+      const { corpus } = await prepare(config);
       return [...describeOddities(corpus.manifest)].join('\n');
     };
     expect(await hints(';')).toMatch(

@@ -10,7 +10,14 @@ import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
 import type { WordConfig } from '../../../src/data/tokenizers/word.js';
 import { cutTokens, fitTokenizer } from '../tokenizers/fit.js';
 import { collect, useScratch } from '../scratch.js';
-import { configure, digest, rowFiles, smallParts, textFiles, usePreparation } from './corpora.js';
+import {
+  configure,
+  expectSameBytes,
+  rowFiles,
+  smallParts,
+  textFiles,
+  usePreparation,
+} from './corpora.js';
 import { readRows } from '../stores.js';
 
 const scratch = useScratch();
@@ -52,31 +59,33 @@ const generating = (name: string) => ({
   features: modelOf(name).features.filter(({ kind }) => kind !== 'shape'),
 });
 
+const fewAndMany = [
+  [1, smallParts],
+  [3, smallParts],
+] as const;
+
 describe('the bytes of a store', () => {
   it.each(Object.keys(classifiers))('are the same for 1 and 3 workers: rows, %s', async (name) => {
     const place = await scratch(rowFiles);
-    const digests = [];
-    for (const workers of [1, 3]) {
-      const storeDir = place.path(`stores-${workers}`);
-      const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name], storeDir };
-      const { corpus } = await prepare(configure('classify', data, workers, modelOf(name)));
-      digests.push(await digest(corpus.storeDir));
-    }
-    expect(new Set(digests).size).toBe(1);
+    const data = { train: place.path('*.*'), test: 0.2, ...classifiers[name] };
+    await expectSameBytes(
+      prepare,
+      place,
+      (storeDir, workers) => configure('classify', { ...data, storeDir }, workers, modelOf(name)),
+      fewAndMany,
+    );
   });
 
   it.each(Object.keys(models))('are the same for 1 and 3 workers: text, %s', async (name) => {
     const place = await scratch(textFiles);
-    const digests = [];
-    for (const workers of [1, 3]) {
-      const storeDir = place.path(`stores-${workers}`);
-      const data = { train: place.path('*.*'), test: 0.2, ...models[name], storeDir };
-      const { corpus } = await prepare(
-        configure('language-model', data, workers, generating(name)),
-      );
-      digests.push(await digest(corpus.storeDir));
-    }
-    expect(new Set(digests).size).toBe(1);
+    const data = { train: place.path('*.*'), test: 0.2, ...models[name] };
+    await expectSameBytes(
+      prepare,
+      place,
+      (storeDir, workers) =>
+        configure('language-model', { ...data, storeDir }, workers, generating(name)),
+      fewAndMany,
+    );
   });
 
   it('do not depend on how a corpus is divided into parts', async () => {
@@ -87,18 +96,16 @@ describe('the bytes of a store', () => {
       ['language-model', { train: place.path('*.txt*') }, few],
       ['language-model', { train: place.path('*.txt*'), tokenizer: { kind: 'char' } }],
     ] as const) {
-      const digests = [];
-      for (const [i, sizes] of [
-        smallParts,
-        { extentBytes: 4000, pieceLength: 100 },
-        { extentBytes: 1e6, pieceLength: 1e6 },
-      ].entries()) {
-        const storeDir = place.path(`stores-${i}`);
-        const config = configure(task, { ...options, storeDir }, 1, { features: some });
-        const { corpus } = await prepare(config, sizes);
-        digests.push(await digest(corpus.storeDir));
-      }
-      expect(new Set(digests).size).toBe(1);
+      await expectSameBytes(
+        prepare,
+      place,
+        (storeDir) => configure(task, { ...options, storeDir }, 1, { features: some }),
+        [
+          [1, smallParts],
+          [1, { extentBytes: 4000, pieceLength: 100 }],
+          [1, { extentBytes: 1e6, pieceLength: 1e6 }],
+        ],
+      );
     }
   });
 });

@@ -6,7 +6,7 @@ import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { numbersOf, shapeOf } from '../../../src/data/features/features.js';
 import type { Corpus } from '../../../src/data/store/corpus.js';
 import { useScratch } from '../scratch.js';
-import { configure, digest, makeRows, smallParts, usePreparation } from './corpora.js';
+import { configure, configureIn, expectSameBytes, makeRows, usePreparation } from './corpora.js';
 
 const scratch = useScratch();
 const prepare = usePreparation();
@@ -89,7 +89,7 @@ describe('a store of tagged tokens', () => {
   test('holds every token with its tag, in order', async () => {
     const place = await scratch(files);
     const data = { train: [place.path('a.conll'), place.path('b.jsonl')], validation: 0 };
-    const config = configure('tag', { ...data, tokenizer, storeDir: place.path('stores') });
+    const config = configureIn(place, 'tag', { ...data, tokenizer });
     const { corpus } = await prepare(config);
     const decode = (ids: number[]): string => corpus.tokenizer.decode(ids);
     expect(await readSentences(corpus.train, corpus.classes, decode)).toEqual([
@@ -106,8 +106,7 @@ describe('a store of tagged tokens', () => {
     async (truncate) => {
       const place = await scratch(files);
       const data = { train: place.path('a.conll'), validation: 0, maxLength: 4, truncate };
-      const storeDir = place.path('stores');
-      const config = configure('tag', { ...data, tokenizer, storeDir }, 1, { features });
+      const config = configureIn(place, 'tag', { ...data, tokenizer }, { features });
       const { corpus } = await prepare(config);
       const cut = <T>(list: T[]): T[] => (truncate === 'post' ? list.slice(0, 4) : list.slice(-4));
       const decode = (ids: number[]): string => corpus.tokenizer.decode(ids);
@@ -131,24 +130,15 @@ describe('a store of tagged tokens', () => {
 
   test('has the same bytes for 1 and 4 workers, and however it is divided into parts', async () => {
     const place = await scratch(files);
-    const digests = [];
-    for (const [i, [workers, sizes]] of [
-      [1, smallParts] as const,
-      [4, smallParts] as const,
-      [1, { extentBytes: 1e6, pieceLength: 1e6 }] as const,
-    ].entries()) {
-      const storeDir = place.path(`stores-${i}`);
-      const data = { train: place.path('*.*'), test: 0.2, tokenizer, storeDir };
-      const { corpus } = await prepare(configure('tag', data, workers, { features }), sizes);
-      digests.push(await digest(corpus.storeDir));
-    }
-    expect(new Set(digests).size).toBe(1);
+    const data = { train: place.path('*.*'), test: 0.2, tokenizer };
+    await expectSameBytes(prepare, place, (storeDir, workers) =>
+      configure('tag', { ...data, storeDir }, workers, { features }),
+    );
   });
 
   test('gives batches with the tags of their rows', async () => {
     const place = await scratch(files);
-    const data = { train: place.path('*.*'), tokenizer, storeDir: place.path('stores') };
-    const config = configure('tag', data);
+    const config = configureIn(place, 'tag', { train: place.path('*.*'), tokenizer });
     const { corpus } = await prepare(config);
     const source = trainingBatches(config, corpus);
     const batch = {
@@ -176,8 +166,8 @@ describe('a store of tagged tokens', () => {
     'refuses bytes that have been changed on the disk: %s',
     async (name) => {
       const place = await scratch(files);
-      const data = { train: place.path('a.conll'), tokenizer, storeDir: place.path('stores') };
-      const { corpus } = await prepare(configure('tag', data, 1, { features }));
+      const data = { train: place.path('a.conll'), tokenizer };
+      const { corpus } = await prepare(configureIn(place, 'tag', data, { features }));
       const path = join(corpus.storeDir, name);
       const bytes = await readFile(path);
       bytes[40]! ^= 1;
@@ -193,8 +183,8 @@ describe('a store of tagged tokens', () => {
 
   test('is another one for other features, not for other widths, and features have values of their own', async () => {
     const place = await scratch(files);
-    const data = { train: place.path('*.*'), tokenizer, storeDir: place.path('stores') };
-    const prepared = (some: object[]) => prepare(configure('tag', data, 1, { features: some }));
+    const data = { train: place.path('*.*'), tokenizer };
+    const prepared = (some: object[]) => prepare(configureIn(place, 'tag', data, { features: some }));
     const { corpus } = await prepared(features);
     const wider = await prepared(
       features.map((each) => ({
@@ -214,8 +204,8 @@ describe('a store of tagged tokens', () => {
 
   test('refuses files that have no tagged tokens', async () => {
     const place = await scratch({ 'a.csv': 'text,label\na,b\n' });
-    const data = { train: place.path('a.csv'), storeDir: place.path('stores') };
-    await expect(prepare(configure('tag', data))).rejects.toThrow(
+    const data = { train: place.path('a.csv') };
+    await expect(prepare(configureIn(place, 'tag', data))).rejects.toThrow(
       'a.csv is a table: task tag expects CoNLL columns or JSONL.',
     );
   });
