@@ -1,28 +1,19 @@
 import fc from 'fast-check';
 import { z } from 'zod';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
-import { describeLayer, signalsOf } from '../../src/model/describe.js';
-import { UnfitInput, type NetworkLayer } from '../../src/model/layer.js';
-import { LAYERS, layerKind } from '../../src/model/layers/registry.js';
-import {
-  TOKENS,
-  type FeatureShape,
-  type LayerDescription,
-  type LossDescription,
-  type NetworkShape,
-} from '../../src/model/shape.js';
-import type { Signal } from '../../src/model/signal.js';
+import { LAYERS } from '../../src/model/layers/registry.js';
+import type { FeatureShape, LossDescription, NetworkShape } from '../../src/model/shape.js';
 import type { AveragingConfig } from '../../src/optimizers/averaging.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { bitsOfFloat } from '../../src/tensor/float-bits.js';
 import { addLabel, wordsOf } from '../../src/tensor/label-sets.js';
-import { schemaOf } from '../../src/zod.js';
 import { rawBatch } from '../parity/fixture.js';
+import { optionOf, WIDEST, type Option } from './random-options.js';
+import { build, MOST_LAYERS, type Wish, type Wishes } from './wished-network.js';
 
 /*
- * Networks of all layers of the registry, as they may stand on each other: layers are wished for, each on any below it, and a layer that
- * says that it cannot take these is left out. So is what does not lead to the head. A kind that is new in the registry is drawn without
- * a word about it here.
+ * Networks of all layers of the registry, as they may stand on each other (wished-network.ts). A kind that is new in the registry is drawn
+ * without a word about it here.
  */
 
 /** A network, a batch for each step, and some ways to divide the work. */
@@ -47,81 +38,8 @@ export interface Division extends Teams {
   bounds: Float64Array;
 }
 
-/** Enough that no value of any layer is 16 times another's, and more than two panels. */
-const WIDEST = 40;
-const MOST_RECURRENT = 4;
-/** Each may add a signal to itself, and so double it. */
-const MOST_JOINS = 4;
-const MOST_LAYERS = 12;
 const MOST_FEATURES = 2;
 const STEPS = 3;
-
-/** What the JSON Schema of a layer's options says of one of them. */
-interface Option {
-  type?: string;
-  enum?: unknown[];
-  const?: unknown;
-  minimum?: number;
-  exclusiveMinimum?: number;
-  maximum?: number;
-  exclusiveMaximum?: number;
-  properties?: Record<string, Option>;
-  required?: string[];
-  anyOf?: Option[];
-  items?: Option;
-  minItems?: number;
-}
-
-/** @throws Error for a kind of option that nothing is said about here */
-function optionOf(option: Option): fc.Arbitrary<unknown> {
-  if (option.const !== undefined) return fc.constant(option.const);
-  if (option.enum) return fc.constantFrom(...option.enum);
-  if (option.anyOf) return fc.oneof(...option.anyOf.map(optionOf));
-  const { minimum, exclusiveMinimum, maximum, exclusiveMaximum } = option;
-  switch (option.type) {
-    case 'boolean':
-      return fc.boolean();
-    case 'integer': {
-      const min = minimum ?? (exclusiveMinimum ?? 0) + 1;
-      const max = maximum ?? (exclusiveMaximum ?? Infinity) - 1;
-      return fc.integer({ min, max: Math.min(max, min + WIDEST - 1) });
-    }
-    case 'number': {
-      const [low, high] = [minimum ?? exclusiveMinimum ?? 0, maximum ?? exclusiveMaximum ?? 1];
-      const first = low > 0 || (minimum === undefined && exclusiveMinimum !== undefined) ? 1 : 0;
-      const last = maximum === undefined ? 7 : 8;
-      // By eighths: neither so near to a limit that a network amplifies all rounding, nor a share that is never exact.
-      return fc
-        .integer({ min: first, max: last })
-        .map((eighths) => low + ((high - low) * eighths) / 8);
-    }
-    case 'array': {
-      const { items, minItems: minLength = 0 } = option;
-      return fc.array(optionOf(items!), { minLength, maxLength: minLength + 2, size: 'max' });
-    }
-    case 'object': {
-      // Not a number's default, which may be near a limit.
-      const numbers = Object.entries(option.properties ?? {}).filter(
-        ([, { type }]) => type === 'number',
-      );
-      return fc.record(
-        Object.fromEntries(
-          Object.entries(option.properties ?? {}).map(([key, value]) => [key, optionOf(value)]),
-        ),
-        { requiredKeys: [...(option.required ?? []), ...numbers.map(([key]) => key)] },
-      );
-    }
-    default:
-      throw new Error(`cannot draw ${JSON.stringify(option)}: say here how`);
-  }
-}
-
-interface Wish {
-  kind: string;
-  options: unknown;
-  /** Which of the layers that it may stand on, from 0 to 1; on the last one where it is null. */
-  picks: (number | null)[];
-}
 
 /** Kinds that stand where `build` puts them alone: a tied head on top, over the weight of an embedding below it. */
 const PLACED = ['tied-head'];
@@ -146,15 +64,11 @@ const poolings = LAYERS.flatMap(({ kind, place }) =>
   place === 'pooling' ? [wishes.get(kind)!] : [],
 );
 
-interface Drawn {
+interface Drawn extends Pick<Wishes, 'spelled' | 'ends'> {
   vocabulary: number;
   /** What is known of tokens beside. */
   features: FeatureShape[];
   wishes: Wish[];
-  /** What is made of the letters of each feature that spells tokens. */
-  spelled: { vectors: Wish; read: Wish }[];
-  /** What is read, in turn, of tokens that no layer reads, where the top is by row. */
-  ends: Wish[];
   outputs: number;
   /** Whether the head has the weight of an embedding; then there are as many outputs as words. */
   isTied: boolean;
@@ -347,136 +261,6 @@ function lossOf(outputs: number, labelSmoothing: number, weights: number[]): Los
   return {
     kind: 'softmax',
     options: { labelSmoothing, ...(weights.length > 0 && { classWeights }) },
-  };
-}
-
-/** Layers with what they stand on. */
-interface Built {
-  descriptions: (LayerDescription & { inputs: readonly number[] })[];
-  layers: NetworkLayer[];
-}
-
-/** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
-function build(
-  { wished, ends, spelled }: Pick<Drawn, 'ends' | 'spelled'> & { wished: readonly Wish[] },
-  tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
-  carries: boolean,
-  headOf: (per: Signal['per']) => { outputs: number; isTied: boolean },
-): Built | undefined {
-  const built: Built = { descriptions: [], layers: [] };
-  const { descriptions, layers } = built;
-  const add = (kind: string, given: unknown, inputs: readonly number[]): boolean => {
-    // Whether an embedding is tied, the head decides.
-    const own = kind === 'embedding' ? { ...(given as object), tied: false } : given;
-    const { success, data: options } = schemaOf(layerKind(kind).options).safeParse(own);
-    if (!success) return false;
-    const name = { module: `${kind}_${layers.length}`, index: layers.length };
-    let layer: NetworkLayer;
-    try {
-      layer = describeLayer({ kind, name, options }, signalsOf(layers, inputs, tokens));
-    } catch (error) {
-      if (!(error instanceof UnfitInput)) throw error;
-      return false;
-    }
-    // What reads rows from their ends cannot stand where they go on from batch to batch.
-    if (carries && layer.reverses) return false;
-    layers.push(layer);
-    descriptions.push({ kind, name, options, inputs });
-    return true;
-  };
-  const last = (): number => layers.length - 1;
-  const pick = (from: readonly number[], share: number | null): number =>
-    share === null ? from.at(-1)! : from[Math.floor(share * from.length)]!;
-  const streams = [TOKENS, ...(tokens.features ?? []).map((_, i) => TOKENS - 1 - i)];
-  const places = (): number[] => [...streams, ...layers.keys()];
-  const join = ({ kind, options, picks: [first = null, ...others] }: Wish): void => {
-    const place = pick(places(), first);
-    const found = layers[place]?.output;
-    const alike = [...layers.keys()].filter(
-      (each) => each !== place && layers[each]!.output.per === found?.per,
-    );
-    if (alike.length === 0) return;
-    const chosen = new Set(others.map((share) => pick(alike, share)));
-    if (add(kind, options, [place, ...chosen])) return;
-    // What takes signals of one width alone takes one that has been brought to it.
-    add('dense', { width: found!.width }, [[...chosen][0]!]);
-    add(kind, options, [place, last()]);
-  };
-  const recurrent = (): number => layers.flatMap(({ recurrences = [] }) => recurrences).length;
-  for (const [i, { letters }] of (tokens.features ?? []).entries()) {
-    if (letters === undefined) continue;
-    // It takes two layers, one on the other and on nothing else, before anything can be made of letters.
-    const { vectors, read } = spelled[i]!;
-    add(vectors.kind, vectors.options, [TOKENS - 1 - i]);
-    add(read.kind, read.options, [last()]);
-    add('expand', {}, [last()]);
-  }
-  let joins = 0;
-  for (const wish of wished) {
-    if (layers.length === MOST_LAYERS || recurrent() === MOST_RECURRENT) break;
-    const { kind, options, picks: shares } = wish;
-    if (!layerKind(kind).joins) add(kind, options, [pick(places(), shares[0]!)]);
-    else if (joins++ < MOST_JOINS) join(wish);
-  }
-  const top = layers[last()]?.output;
-  const unread = (per: string | undefined): number[] => {
-    const read = new Set(descriptions.flatMap(({ inputs }) => inputs));
-    return [...layers.keys()].filter(
-      (place) => !read.has(place) && layers[place]!.output.per === per,
-    );
-  };
-  if (top?.per === 'row') {
-    unread('token').forEach((place, i) => {
-      const { kind, options } = ends[i % ends.length]!;
-      add(kind, options, [place]);
-    });
-  }
-  const loose = unread(top?.per);
-  if (loose.length > 1) add('concatenate', {}, loose);
-  const { per } = layers[last()]?.output ?? { per: 'row' };
-  const { outputs, isTied } = headOf(per);
-  const weight = isTied ? tie(built, tokens) : undefined;
-  if (!weight) return add('dense', { width: outputs }, [last()]) ? prune(built) : undefined;
-  add('dense', { width: weight.width }, [last()]);
-  const head = { width: outputs, embedding: weight };
-  return add('tied-head', head, [last()]) ? prune(built) : undefined;
-}
-
-/** Has an embedding that the last layer needs share its weight. */
-function tie(
-  { descriptions, layers }: Built,
-  tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
-): { name: string; width: number } | undefined {
-  const place = placesNeeded(descriptions).find(
-    (each) =>
-      descriptions[each]!.kind === 'embedding' && descriptions[each]!.inputs.includes(TOKENS),
-  );
-  if (place === undefined) return undefined;
-  const tied = descriptions[place]!;
-  tied.options = { ...(tied.options as object), tied: true };
-  const layer = describeLayer(tied, signalsOf(layers, tied.inputs, tokens));
-  layers[place] = layer;
-  return { name: layer.parameters[0]!.name, width: layer.output.width };
-}
-
-/** The places of what leads to the last layer. */
-function placesNeeded(descriptions: Built['descriptions']): number[] {
-  const needed = new Set([descriptions.length - 1]);
-  for (let place = descriptions.length - 1; place >= 0; place--) {
-    if (needed.has(place)) descriptions[place]!.inputs.forEach((below) => needed.add(below));
-  }
-  return [...descriptions.keys()].filter((place) => needed.has(place));
-}
-
-/** What leads to the last layer. */
-function prune({ descriptions, layers }: Built): Built {
-  const kept = placesNeeded(descriptions);
-  return {
-    layers: kept.map((place) => layers[place]!),
-    descriptions: kept.map((place) => ({
-      ...descriptions[place]!,
-      inputs: descriptions[place]!.inputs.map((below) => (below < 0 ? below : kept.indexOf(below))),
-    })),
   };
 }
 

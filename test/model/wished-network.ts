@@ -1,0 +1,164 @@
+import { describeLayer, signalsOf } from '../../src/model/describe.js';
+import { UnfitInput, type NetworkLayer } from '../../src/model/layer.js';
+import { layerKind } from '../../src/model/layers/registry.js';
+import { TOKENS, type LayerDescription, type NetworkShape } from '../../src/model/shape.js';
+import type { Signal } from '../../src/model/signal.js';
+import { schemaOf } from '../../src/zod.js';
+
+/*
+ * Networks of layers that are wished for, each on any below it: one that says that it cannot take these is left out, and so is what does
+ * not lead to the head.
+ */
+
+const MOST_RECURRENT = 4;
+/** Each may add a signal to itself, and so double it. */
+const MOST_JOINS = 4;
+export const MOST_LAYERS = 12;
+
+/** A layer, and what it is to stand on. */
+export interface Wish {
+  kind: string;
+  options: unknown;
+  /** Which of the layers that it may stand on, from 0 to 1; on the last one where it is null. */
+  picks: (number | null)[];
+}
+
+/** Layers with what they stand on. */
+export interface Built {
+  descriptions: (LayerDescription & { inputs: readonly number[] })[];
+  layers: NetworkLayer[];
+}
+
+/** All that is wished for in a network. */
+export interface Wishes {
+  /** From the bottom. */
+  wished: readonly Wish[];
+  /** What is made of the letters of each feature that spells tokens. */
+  spelled: readonly { vectors: Wish; read: Wish }[];
+  /** What is read, in turn, of tokens that no layer reads, where the top is by row. */
+  ends: readonly Wish[];
+}
+
+/** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
+export function build(
+  { wished, ends, spelled }: Wishes,
+  tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
+  carries: boolean,
+  headOf: (per: Signal['per']) => { outputs: number; isTied: boolean },
+): Built | undefined {
+  const built: Built = { descriptions: [], layers: [] };
+  const { descriptions, layers } = built;
+  const add = (kind: string, given: unknown, inputs: readonly number[]): boolean => {
+    // Whether an embedding is tied, the head decides.
+    const own = kind === 'embedding' ? { ...(given as object), tied: false } : given;
+    const { success, data: options } = schemaOf(layerKind(kind).options).safeParse(own);
+    if (!success) return false;
+    const name = { module: `${kind}_${layers.length}`, index: layers.length };
+    let layer: NetworkLayer;
+    try {
+      layer = describeLayer({ kind, name, options }, signalsOf(layers, inputs, tokens));
+    } catch (error) {
+      if (!(error instanceof UnfitInput)) throw error;
+      return false;
+    }
+    // What reads rows from their ends cannot stand where they go on from batch to batch.
+    if (carries && layer.reverses) return false;
+    layers.push(layer);
+    descriptions.push({ kind, name, options, inputs });
+    return true;
+  };
+  const last = (): number => layers.length - 1;
+  const pick = (from: readonly number[], share: number | null): number =>
+    share === null ? from.at(-1)! : from[Math.floor(share * from.length)]!;
+  const streams = [TOKENS, ...(tokens.features ?? []).map((_, i) => TOKENS - 1 - i)];
+  const places = (): number[] => [...streams, ...layers.keys()];
+  const join = ({ kind, options, picks: [first = null, ...others] }: Wish): void => {
+    const place = pick(places(), first);
+    const found = layers[place]?.output;
+    const alike = [...layers.keys()].filter(
+      (each) => each !== place && layers[each]!.output.per === found?.per,
+    );
+    if (alike.length === 0) return;
+    const chosen = new Set(others.map((share) => pick(alike, share)));
+    if (add(kind, options, [place, ...chosen])) return;
+    // What takes signals of one width alone takes one that has been brought to it.
+    add('dense', { width: found!.width }, [[...chosen][0]!]);
+    add(kind, options, [place, last()]);
+  };
+  const recurrent = (): number => layers.flatMap(({ recurrences = [] }) => recurrences).length;
+  for (const [i, { letters }] of (tokens.features ?? []).entries()) {
+    if (letters === undefined) continue;
+    // It takes two layers, one on the other and on nothing else, before anything can be made of letters.
+    const { vectors, read } = spelled[i]!;
+    add(vectors.kind, vectors.options, [TOKENS - 1 - i]);
+    add(read.kind, read.options, [last()]);
+    add('expand', {}, [last()]);
+  }
+  let joins = 0;
+  for (const wish of wished) {
+    if (layers.length === MOST_LAYERS || recurrent() === MOST_RECURRENT) break;
+    const { kind, options, picks: shares } = wish;
+    if (!layerKind(kind).joins) add(kind, options, [pick(places(), shares[0]!)]);
+    else if (joins++ < MOST_JOINS) join(wish);
+  }
+  const top = layers[last()]?.output;
+  const unread = (per: string | undefined): number[] => {
+    const read = new Set(descriptions.flatMap(({ inputs }) => inputs));
+    return [...layers.keys()].filter(
+      (place) => !read.has(place) && layers[place]!.output.per === per,
+    );
+  };
+  if (top?.per === 'row') {
+    unread('token').forEach((place, i) => {
+      const { kind, options } = ends[i % ends.length]!;
+      add(kind, options, [place]);
+    });
+  }
+  const loose = unread(top?.per);
+  if (loose.length > 1) add('concatenate', {}, loose);
+  const { per } = layers[last()]?.output ?? { per: 'row' };
+  const { outputs, isTied } = headOf(per);
+  const weight = isTied ? tie(built, tokens) : undefined;
+  if (!weight) return add('dense', { width: outputs }, [last()]) ? prune(built) : undefined;
+  add('dense', { width: weight.width }, [last()]);
+  const head = { width: outputs, embedding: weight };
+  return add('tied-head', head, [last()]) ? prune(built) : undefined;
+}
+
+/** Has an embedding that the last layer needs share its weight. */
+function tie(
+  { descriptions, layers }: Built,
+  tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
+): { name: string; width: number } | undefined {
+  const place = placesNeeded(descriptions).find(
+    (each) =>
+      descriptions[each]!.kind === 'embedding' && descriptions[each]!.inputs.includes(TOKENS),
+  );
+  if (place === undefined) return undefined;
+  const tied = descriptions[place]!;
+  tied.options = { ...(tied.options as object), tied: true };
+  const layer = describeLayer(tied, signalsOf(layers, tied.inputs, tokens));
+  layers[place] = layer;
+  return { name: layer.parameters[0]!.name, width: layer.output.width };
+}
+
+/** The places of what leads to the last layer. */
+function placesNeeded(descriptions: Built['descriptions']): number[] {
+  const needed = new Set([descriptions.length - 1]);
+  for (let place = descriptions.length - 1; place >= 0; place--) {
+    if (needed.has(place)) descriptions[place]!.inputs.forEach((below) => needed.add(below));
+  }
+  return [...descriptions.keys()].filter((place) => needed.has(place));
+}
+
+/** What leads to the last layer. */
+function prune({ descriptions, layers }: Built): Built {
+  const kept = placesNeeded(descriptions);
+  return {
+    layers: kept.map((place) => layers[place]!),
+    descriptions: kept.map((place) => ({
+      ...descriptions[place]!,
+      inputs: descriptions[place]!.inputs.map((below) => (below < 0 ? below : kept.indexOf(below))),
+    })),
+  };
+}
