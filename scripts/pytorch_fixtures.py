@@ -1,4 +1,7 @@
 #!/usr/bin/env python3
+# /// script
+# dependencies = ["torch==2.15.0", "numpy==2.4.6"]
+# ///
 """Makes test/fixtures/pytorch/: what PyTorch computes, in float64, for small models.
 
     python3 scripts/pytorch_fixtures.py && npx prettier --write test/fixtures
@@ -6,7 +9,7 @@
 Each folder holds
     case.json                sizes, token ids, labels or targets, and per batch: loss (mean in nats),
                              logits, and the global norm of the gradients
-    initial.safetensors      parameters, exact in float32
+    initial.safetensors      parameters, exact in float32; the models are made of this file
     gradients[-N].safetensors  gradients of the loss (of batch N) at the initial parameters
     trained.safetensors      parameters after the steps of case.json's "training": Adam, with gradients
                              clipped to a global norm, on the batches in turn (a classifier has one)
@@ -20,7 +23,7 @@ import os
 import torch
 from torch import nn
 
-from pytorch_model import Model, write_safetensors
+from pytorch_model import Model, read_safetensors, write_safetensors
 
 FIXTURES = os.path.join(os.path.dirname(__file__), "..", "test", "fixtures", "pytorch")
 TRAINING = {"steps": 3, "learningRate": 0.01, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
@@ -35,6 +38,15 @@ def new_model(seed, sizes):
         for parameter in model.parameters():
             parameter.copy_(parameter.uniform_(-0.5, 0.5).float().double())
     return model
+
+
+def saved(model, path):
+    """Writes a model's weights and gives the model that is made of the file, as it is made of Lockstep's."""
+    write_safetensors(path, model.weights())
+    read = Model.of_weights(read_safetensors(path)).double()
+    if (read.head.weight is read.embedding.weight) != (model.head.weight is model.embedding.weight):
+        raise SystemExit(f"{path}: expected the file to say whether embedding and head have one weight")
+    return read
 
 
 def gradients_of(model, loss):
@@ -74,7 +86,7 @@ def classifier(name, seed, sizes, lengths):
     rows = [torch.randint(1, sizes["vocabulary"], (length,)).tolist() for length in lengths]
     labels = torch.randint(0, sizes["outputs"], (len(rows),))
     cross_entropy = nn.CrossEntropyLoss()
-    write_safetensors(f"{folder}/initial.safetensors", model.weights())
+    model = saved(model, f"{folder}/initial.safetensors")
     logits = model.classify(rows)
     loss = cross_entropy(logits, labels)
     gradients, norm = gradients_of(model, loss)
@@ -99,7 +111,7 @@ def language_model(name, seed, sizes, rows, time, batches):
     def loss_of(logits, targets):
         return cross_entropy(logits.flatten(0, 1), targets.flatten())
 
-    write_safetensors(f"{folder}/initial.safetensors", model.weights())
+    model = saved(model, f"{folder}/initial.safetensors")
     state, described = None, []
     for number, (tokens, targets) in enumerate(pieces):
         logits, state = model.continue_text(tokens, state)

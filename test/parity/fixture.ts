@@ -54,15 +54,17 @@ export interface Fixture {
   file: CaseFile;
   shape: NetworkShape;
   batches: RawBatch[];
+  /** Of one of its files of tensors. */
+  path(file: string): string;
   tensors(file: string): Promise<Map<string, Float32Array>>;
 }
 
 export function loadFixture(name: string): Fixture {
   const file = JSON.parse(readFileSync(path.join(folder, name, 'case.json'), 'utf8')) as CaseFile;
   const { vocabulary, embedding, hidden, layers, outputs, tied } = file.sizes;
+  const pathOf = (tensors: string): string => path.join(folder, name, `${tensors}.safetensors`);
   return {
-    name,
-    file,
+    ...{ name, file, path: pathOf },
     shape: describeStack({
       ...{ vocabulary, embedding: { width: embedding, tied }, outputs, dropout: 0 },
       layers: Array.from({ length: layers }, () => ({ kind: 'lstm', hiddenSize: hidden })),
@@ -71,7 +73,7 @@ export function loadFixture(name: string): Fixture {
     batches: file.batches.map((batch) => rawBatch(batch.tokens, batch.labels, batch.targets)),
     async tensors(tensorFile) {
       const found = new Map<string, Float32Array>();
-      await readSafetensors(path.join(folder, name, `${tensorFile}.safetensors`), (key, shape) => {
+      await readSafetensors(pathOf(tensorFile), (key, shape) => {
         const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
         found.set(key, values);
         return values;

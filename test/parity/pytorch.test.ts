@@ -1,4 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { chooseBackend } from '../../src/backend/select.js';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.js';
 import {
   createEngine,
   gradientOf,
@@ -64,5 +69,25 @@ onEachBackend('agrees with PyTorch', (name) => {
         expect(error, parameter).toBeLessThan(name === 'reference' ? 1e-6 : 1e-3);
       }
     });
+  });
+});
+
+describe('what is saved', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  // PyTorch's side was read back before it computed anything: see `saved` in scripts/pytorch_fixtures.py.
+  it.each(cases)('is to the byte what PyTorch loads as $name', async (fixture) => {
+    const backend = chooseBackend('auto').kind;
+    const engine = createEngine(fixture.shape, fixture.batches, { backend });
+    await setParameters(engine, await fixture.tensors('initial'));
+    const file = join(folder, `${fixture.name}.safetensors`);
+    await writeSafetensors(
+      file,
+      engine.plan.parameters.map(({ name, shape }) => ({
+        ...{ name, shape: [...shape], data: Float32Array.from(engine.parameter(name)) },
+      })),
+    );
+    expect(readFileSync(file).equals(readFileSync(fixture.path('initial')))).toBe(true);
   });
 });
