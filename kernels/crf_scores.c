@@ -4,9 +4,8 @@
  */
 #include "lanes.h"
 #include "math.h"
+#include "shards.h"
 
-/* Levels of the tree and one for its result: at most 1024 segments. */
-#define MAX_LEVELS 11
 /*
  * Scores of transitions beyond make a row's loss and probabilities NaN. What float32 has lost of a, less than e^-87 of its sum, can come
  * back as a share of e^(2 LIMIT - 87) at the most: with 35 below what is rounded. Trained scores stay near 0.
@@ -125,7 +124,7 @@ void KERNEL(crf_ends)(char *base, const double *args) {
   const int32_t *segments = I32(base, x->segments);
   for (size_t unit = (size_t)x->unit0; unit < (size_t)x->unit1; unit++) {
     const float *d_logits = F32(base, x->d_logits) + unit * (size_t)x->stride;
-    float pending[MAX_LEVELS][2][PANEL], sums[2][PANEL];
+    float pending[2][MAX_LEVELS][PANEL], sums[2][PANEL];
     for (size_t s = 0; s < (size_t)x->segment_count; s++) {
       for (size_t i = 0; i < PANEL; i++) sums[0][i] = sums[1][i] = 0;
       for (int32_t row = segments[s]; row < segments[s + 1]; row++) {
@@ -137,16 +136,8 @@ void KERNEL(crf_ends)(char *base, const double *args) {
           sums[1][i] += last[i];
         }
       }
-      size_t level = 0;
-      for (size_t carry = s; carry & 1; carry >>= 1, level++)
-        for (size_t i = 0; i < PANEL; i++) {
-          sums[0][i] = pending[level][0][i] + sums[0][i];
-          sums[1][i] = pending[level][1][i] + sums[1][i];
-        }
-      for (size_t i = 0; i < PANEL; i++) {
-        pending[level][0][i] = sums[0][i];
-        pending[level][1][i] = sums[1][i];
-      }
+      join_segment(pending[0], s, sums[0]);
+      join_segment(pending[1], s, sums[1]);
     }
     double squares = 0;
     for (size_t i = 0; i < min_size(PANEL, (size_t)x->classes - unit * PANEL); i++) {

@@ -1,14 +1,9 @@
 /*
  * Layer normalization of what goes into the sums of a recurrent layer's gates: y = N(v) g + b over all blocks of a row, which lie as a
  * row map says (rows.h), so that panels may be left out between those that count. Of layers above the embedding rows forwards are
- * distinct tokens', backwards tokens': whose row is which a list tells. Sums run as in layer_norm.c.
+ * distinct tokens', backwards tokens': whose row is which a list tells. See row_norm.h.
  */
-#include "lanes.h"
-#include "rows.h"
-
-#define BLOCK 16
-/* Levels of the tree and one for its result: at most 1024 segments. */
-#define MAX_LEVELS 11
+#include "row_norm.h"
 
 typedef struct {
   double input, input_stride;           /* [panels][rows][16] */
@@ -18,21 +13,24 @@ typedef struct {
   row_map map;
 } gate_norm_args;
 
-/* Columns of a panel that count. */
-INLINE size_t columns_of(const row_map *map, size_t panel) {
-  const uint32_t of = (uint32_t)map->of, group = (uint32_t)panel / of;
-  for (uint32_t block = 0; block < (uint32_t)map->blocks; block++)
-    if (((uint32_t)map->panels >> 4 * block & 15) == (uint32_t)panel % of)
-      return min_size(PANEL, (size_t)map->height - group * PANEL);
-  return 0;
+INLINE normed all_blocks(char *base, const gate_norm_args *x) {
+  return (normed){.values = F32(base, x->input),
+                  .stride = (size_t)x->input_stride,
+                  .groups = (size_t)x->panels / (size_t)x->map.of,
+                  .each = (size_t)x->map.blocks,
+                  .of = (size_t)x->map.of,
+                  .width = (size_t)x->map.height,
+                  .panels = (uint32_t)x->map.panels};
 }
 
-INLINE void mask_panel(const row_map *map, size_t panel, float mask[PANEL]) {
-  const size_t columns = columns_of(map, panel);
+/* 1 for columns of a panel that count. */
+INLINE void mask_panel(const normed *x, size_t panel, float mask[PANEL]) {
+  const size_t group = panel / x->of;
+  size_t columns = 0;
+  for (size_t k = 0; k < x->each; k++)
+    if (normed_panel(x, group, k) == panel) columns = min_size(PANEL, x->width - group * PANEL);
   for (size_t i = 0; i < PANEL; i++) mask[i] = i < columns ? 1.0f : 0.0f;
 }
-
-INLINE float width_of(const row_map *map) { return (float)(map->height * map->blocks); }
 
 typedef struct {
   gate_norm_args n;
@@ -45,43 +43,21 @@ typedef struct {
 void KERNEL(gate_norm_forward)(char *base, const double *args) {
   const gate_norm_forward_args *a = (const gate_norm_forward_args *)args;
   const gate_norm_args *x = &a->n;
-  const size_t in_stride = (size_t)x->input_stride, out_stride = (size_t)a->out_stride, panels = (size_t)x->panels;
-  const float width = width_of(&x->map), *gain = F32(base, x->gain), *bias = F32(base, a->bias);
-  float *means = F32(base, x->statistics), *scales = means + (size_t)x->statistics_stride;
-  for (size_t row = (size_t)a->row0; row < (size_t)a->row1; row += BLOCK) {
-    const size_t rows = min_size(BLOCK, (size_t)a->row1 - row);
-    const float *in = F32(base, x->input) + row * PANEL;
-    float *out = F32(base, a->out) + row * PANEL;
-    float lanes[BLOCK][PANEL] = {{0}}, squares[BLOCK][PANEL] = {{0}}, mask[PANEL];
-    for (size_t p = 0; p < panels; p++) {
-      mask_panel(&x->map, p, mask);
-      for (size_t r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < PV; v++)
-          vstore(lanes[r] + v * VL, vfma(vload(in + p * in_stride + r * PANEL + v * VL), vload(mask + v * VL),
-                                         vload(lanes[r] + v * VL)));
-    }
-    for (size_t r = 0; r < rows; r++) means[row + r] = sum_tree(lanes[r]) / width;
-    for (size_t p = 0; p < panels; p++) {
-      mask_panel(&x->map, p, mask);
-      for (size_t r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < PV; v++) {
-          const vf far = vsub(vload(in + p * in_stride + r * PANEL + v * VL), vset(means[row + r]));
-          const vf counted = vmul(far, vload(mask + v * VL));
-          vstore(squares[r] + v * VL, vfma(counted, counted, vload(squares[r] + v * VL)));
-        }
-    }
-    for (size_t r = 0; r < rows; r++) {
-      float scale[VL];
-      const vf variance = vset(sum_tree(squares[r]) / width);
-      vstore(scale, vdiv(vset(1.0f), vsqrt(vadd(variance, vset((float)a->epsilon)))));
-      scales[row + r] = scale[0];
-    }
+  const normed all = all_blocks(base, x);
+  const size_t out_stride = (size_t)a->out_stride, panels = (size_t)x->panels;
+  const float *gain = F32(base, x->gain), *bias = F32(base, a->bias);
+  for (size_t first = (size_t)a->row0; first < (size_t)a->row1; first += NORM_BLOCK) {
+    int32_t row[NORM_BLOCK];
+    norm_block block;
+    number_rows(row, first);
+    begin_block(&block, &all, row, (size_t)a->row1 - first, (float)a->epsilon, F32(base, x->statistics),
+                (size_t)x->statistics_stride, 1);
     for (size_t p = 0; p < panels; p++)
-      for (size_t r = 0; r < rows; r++)
+      for (size_t r = 0; r < block.rows; r++)
         UNROLL for (int v = 0; v < PV; v++) {
-          const size_t at = r * PANEL + (size_t)v * VL, column = p * PANEL + (size_t)v * VL;
-          const vf normal = vmul(vsub(vload(in + p * in_stride + at), vset(means[row + r])), vset(scales[row + r]));
-          vstore(out + p * out_stride + at, vfma(normal, vload(gain + column), vload(bias + column)));
+          const size_t at = (first + r) * PANEL + (size_t)v * VL, column = p * PANEL + (size_t)v * VL;
+          const vf normal = normal_of(all.values + p * all.stride + at, block.mean[r], block.scale[r]);
+          vstore(F32(base, a->out) + p * out_stride + at, vfma(normal, vload(gain + column), vload(bias + column)));
         }
   }
 }
@@ -93,43 +69,30 @@ typedef struct {
   double row0, row1;
 } gate_norm_backward_args;
 
-/* Of places [row0, row1): see layer_norm.c. */
+/* Of places [row0, row1). */
 void KERNEL(gate_norm_backward)(char *base, const double *args) {
   const gate_norm_backward_args *a = (const gate_norm_backward_args *)args;
   const gate_norm_args *x = &a->n;
-  const size_t in_stride = (size_t)x->input_stride, stride = (size_t)a->d_stride, panels = (size_t)x->panels;
-  const float width = width_of(&x->map), *gain = F32(base, x->gain), *in = F32(base, x->input);
-  const float *means = F32(base, x->statistics), *scales = means + (size_t)x->statistics_stride;
-  for (size_t place = (size_t)a->row0; place < (size_t)a->row1; place += BLOCK) {
-    const size_t rows = min_size(BLOCK, (size_t)a->row1 - place);
-    const float *d_output = F32(base, a->d_output) + place * PANEL;
-    float *d_input = F32(base, a->d_input) + place * PANEL;
-    float sums[BLOCK][PANEL] = {{0}}, products[BLOCK][PANEL] = {{0}}, sum[BLOCK], product[BLOCK], mask[PANEL];
-    size_t row[BLOCK];
-    for (size_t r = 0; r < rows; r++) row[r] = a->gather == 0 ? place + r : (size_t)I32(base, a->gather)[place + r];
-    for (size_t p = 0; p < panels; p++)
-      for (size_t r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < PV; v++) {
-          const vf value = vload(in + p * in_stride + row[r] * PANEL + v * VL);
-          const vf normal = vmul(vsub(value, vset(means[row[r]])), vset(scales[row[r]]));
-          const vf d = vmul(vload(d_output + p * stride + r * PANEL + v * VL), vload(gain + p * PANEL + v * VL));
-          vstore(sums[r] + v * VL, vadd(vload(sums[r] + v * VL), d));
-          vstore(products[r] + v * VL, vfma(d, normal, vload(products[r] + v * VL)));
-        }
-    for (size_t r = 0; r < rows; r++) {
-      sum[r] = sum_tree(sums[r]) / width;
-      product[r] = sum_tree(products[r]) / width;
-    }
+  const normed all = all_blocks(base, x);
+  const size_t panels = (size_t)x->panels;
+  for (size_t first = (size_t)a->row0; first < (size_t)a->row1; first += NORM_BLOCK) {
+    int32_t place[NORM_BLOCK];
+    norm_block block;
+    const normed_output dy = {F32(base, a->d_output), (size_t)a->d_stride, place, F32(base, x->gain)};
+    number_rows(place, first);
+    resume_block(&block, &all, a->gather == 0 ? place : I32(base, a->gather) + first, (size_t)a->row1 - first, &dy,
+                 F32(base, x->statistics), (size_t)x->statistics_stride);
     for (size_t p = 0; p < panels; p++) {
-      mask_panel(&x->map, p, mask);
-      for (size_t r = 0; r < rows; r++)
+      float mask[PANEL];
+      mask_panel(&all, p, mask);
+      for (size_t r = 0; r < block.rows; r++)
         UNROLL for (int v = 0; v < PV; v++) {
-          const vf scale = vmul(vset(scales[row[r]]), vload(mask + v * VL));
-          const vf value = vload(in + p * in_stride + row[r] * PANEL + v * VL);
-          const vf normal = vmul(vsub(value, vset(means[row[r]])), vset(scales[row[r]]));
-          const vf d = vmul(vload(d_output + p * stride + r * PANEL + v * VL), vload(gain + p * PANEL + v * VL));
-          vstore(d_input + p * stride + r * PANEL + v * VL,
-                 vmul(vfnma(normal, vset(product[r]), vsub(d, vset(sum[r]))), scale));
+          const size_t at = p * dy.stride + (first + r) * PANEL + (size_t)v * VL;
+          const vf scale = vmul(vset(block.scale[r]), vload(mask + v * VL));
+          const float *value = all.values + p * all.stride + (size_t)block.row[r] * PANEL + v * VL;
+          const vf normal = normal_of(value, block.mean[r], block.scale[r]);
+          const vf d = vmul(vload(dy.values + at), vload(dy.gain + p * PANEL + v * VL));
+          vstore(F32(base, a->d_input) + at, vmul(normed_rest(d, normal, block.sum[r], block.product[r]), scale));
         }
     }
   }
@@ -151,43 +114,19 @@ typedef struct {
 void KERNEL(gate_norm_gradient)(char *base, const double *args) {
   const gate_norm_gradient_args *a = (const gate_norm_gradient_args *)args;
   const gate_norm_args *x = &a->n;
-  const int32_t *order = I32(base, a->order), *segments = I32(base, a->segments);
-  const int32_t *gather = a->gather == 0 ? 0 : I32(base, a->gather);
   const float *means = F32(base, x->statistics), *scales = means + (size_t)x->statistics_stride;
+  const norm_elements places = {
+      .order = I32(base, a->order),
+      .segments = I32(base, a->segments),
+      .count = (size_t)a->segment_count,
+      .row_of = a->gather == 0 ? 0 : I32(base, a->gather),
+  };
   for (size_t unit = (size_t)a->unit0; unit < (size_t)a->unit1; unit++) {
     const unit_rows rows = rows_of_unit(&x->map, unit);
-    const float *in = F32(base, x->input) + rows.panel * (size_t)x->input_stride;
-    const float *d_output = F32(base, a->d_output) + rows.panel * (size_t)a->d_stride;
-    float pending[MAX_LEVELS][2][PANEL];
-    vf gain[PV], bias[PV];
-    for (size_t s = 0; s < (size_t)a->segment_count; s++) {
-      UNROLL for (int v = 0; v < PV; v++) gain[v] = bias[v] = vzero();
-      for (int32_t k = segments[s]; k < segments[s + 1]; k++) {
-        const size_t place = (size_t)order[k], row = gather == 0 ? place : (size_t)gather[place];
-        UNROLL for (int v = 0; v < PV; v++) {
-          const vf d = vload(d_output + place * PANEL + v * VL);
-          const vf normal = vmul(vsub(vload(in + row * PANEL + v * VL), vset(means[row])), vset(scales[row]));
-          gain[v] = vfma(d, normal, gain[v]);
-          bias[v] = vadd(bias[v], d);
-        }
-      }
-      size_t level = 0;
-      for (size_t carry = s; carry & 1; carry >>= 1, level++)
-        UNROLL for (int v = 0; v < PV; v++) {
-          gain[v] = vadd(vload(pending[level][0] + v * VL), gain[v]);
-          bias[v] = vadd(vload(pending[level][1] + v * VL), bias[v]);
-        }
-      UNROLL for (int v = 0; v < PV; v++) {
-        vstore(pending[level][0] + v * VL, gain[v]);
-        vstore(pending[level][1] + v * VL, bias[v]);
-      }
-    }
     float sums[2][PANEL];
-    UNROLL for (int v = 0; v < PV; v++) {
-      vstore(sums[0] + v * VL, gain[v]);
-      vstore(sums[1] + v * VL, bias[v]);
-    }
     double squares = 0;
+    sum_gradients(&places, F32(base, x->input) + rows.panel * (size_t)x->input_stride, means, scales,
+                  F32(base, a->d_output) + rows.panel * (size_t)a->d_stride, sums);
     for (size_t i = 0; i < rows.count; i++) {
       F32(base, a->gain_out)[rows.row + i] = sums[0][i];
       squares += (double)sums[0][i] * (double)sums[0][i];

@@ -17,9 +17,6 @@
 /* Units of a product of one panel each: as wide as a tile. */
 #define UNITS 2
 
-/* Groups of units to and fro: what was read last in one step is read first in the next, while it is in the cache. */
-INLINE size_t turn(size_t t, size_t group, size_t groups) { return t % 2 == 0 ? group : groups - 1 - group; }
-
 /* r, z and s of ranks [0, rows) of a unit. */
 INLINE void reset(float *r_gate, float *z_gate, const float *r_sum, const float *z_sum, const float *previous, float *inner,
                   float *work_inner, const int32_t *token, size_t rows) {
@@ -52,35 +49,31 @@ INLINE void expose_unit(const float *z_gate, float *n_gate, const float *sum, co
 
 void KERNEL(gru_original_forward)(char *base, const double *args) {
   const forward_args *x = (const forward_args *)args;
-  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const share w = begin_share(base, &x->s, &x->share);
+  int32_t *from_row = w.other;
   const size_t inner_stride = (size_t)x->s.inner_stride, carried = (size_t)x->carried_stride;
-  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
-  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
-  const size_t work_stride = (size_t)x->work_stride, places_stride = (size_t)x->s.places_stride;
-  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
-  const int32_t *ranked = I32(base, x->s.ranked) + row0;
-  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *from_row = token + places_stride;
-  float *gates = F32(base, x->s.gates), *hidden = F32(base, x->s.hidden), *inner = F32(base, x->s.inner);
-  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
-  float *work_inner = F32(base, x->work_cell) + row0 * PANEL;
-  float *sums = F32(base, x->work_gates) + PANELS * member * work_stride + row0 * PANEL;
-  const float *from = x->projected != 0 ? F32(base, x->projected) : gates;
-  const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : gates_stride;
-  if (steps == 0) return;
+  const size_t work_stride = (size_t)x->work_stride;
+  float *inner = F32(base, x->s.inner);
+  float *work_hidden = F32(base, x->work_hidden) + w.row0 * PANEL;
+  float *work_inner = F32(base, x->work_cell) + w.row0 * PANEL;
+  float *sums = F32(base, x->work_gates) + PANELS * w.member * work_stride + w.row0 * PANEL;
+  const float *from = x->projected != 0 ? F32(base, x->projected) : w.gates;
+  const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : w.gates_stride;
+  if (w.steps == 0) return;
 
-  if (x->share.step0 < 0) begin_states(base, x, row0, (size_t)counts[0]);
-  for (size_t half = x->share.step0 < 0 ? 0 : (size_t)x->share.step0; half < (size_t)x->share.step1; half++) {
-    const size_t t = half / 2, rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
-    const float *previous = work_hidden + t % 2 * units * work_stride;
-    float *current = work_hidden + (t + 1) % 2 * units * work_stride;
-    locate_tokens(base, &x->s, row0, rows, t, token);
+  if (w.begins) begin_states(base, x, w.row0, rows_at(&w, 0));
+  for (size_t half = w.step0; half < w.step1; half++) {
+    const size_t t = half / 2, rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);
+    const float *previous = work_hidden + t % 2 * w.units * work_stride;
+    float *current = work_hidden + (t + 1) % 2 * w.units * work_stride;
+    locate_tokens(base, &x->s, w.row0, rows, t, w.token);
     if (x->projected != 0)
-      for (size_t r = 0; r < rows; r++) from_row[r] = I32(base, x->gather)[token[r]];
+      for (size_t r = 0; r < rows; r++) from_row[r] = I32(base, x->gather)[w.token[r]];
     product p = {
         .c = sums,
         .c_stride = work_stride,
-        .gather = x->projected != 0 ? from_row : token,
-        .k_panels = units,
+        .gather = x->projected != 0 ? from_row : w.token,
+        .k_panels = w.units,
         .start = START_GATHER,
     };
     if (half % 2 == 0) {
@@ -89,16 +82,16 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
       p.b = F32(base, x->s.weights);
       p.b_stride = (size_t)x->s.weights_stride;
       p.from_stride = from_stride;
-      for (size_t n = 0; n < unit1 - unit0; n++) {
-        const size_t u = unit0 + turn(t, n, unit1 - unit0);
-        const size_t next = n + 1 == unit1 - unit0 ? u : unit0 + turn(t, n + 1, unit1 - unit0);
+      for (size_t n = 0; n < w.unit1 - w.unit0; n++) {
+        const size_t u = w.unit0 + turn(t, n, w.unit1 - w.unit0);
+        const size_t next = n + 1 == w.unit1 - w.unit0 ? u : w.unit0 + turn(t, n + 1, w.unit1 - w.unit0);
         /* Panels of the weights count two for each unit, those of what comes from below three. */
         p.from = from + u * from_stride;
         p.c_panel = OUTER_PANELS * u;
         p.next = p.b + OUTER_PANELS * next * p.b_stride;
         KERNEL(multiply)(&p, 0, rows, OUTER_PANELS * u, OUTER_PANELS * (u + 1));
-        reset(gates + PANELS * u * gates_stride, gates + (PANELS * u + 1) * gates_stride, sums, sums + work_stride,
-              previous + u * work_stride, inner + u * inner_stride, work_inner + u * work_stride, token, rows);
+        reset(w.gates + PANELS * u * w.gates_stride, w.gates + (PANELS * u + 1) * w.gates_stride, sums, sums + work_stride,
+              previous + u * work_stride, inner + u * inner_stride, work_inner + u * work_stride, w.token, rows);
       }
       continue;
     }
@@ -109,18 +102,18 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
     /* Of what comes from below every third panel. */
     p.from = from + OUTER_PANELS * from_stride;
     p.from_stride = PANELS * from_stride;
-    const size_t groups = (unit1 - unit0 + UNITS - 1) / UNITS;
+    const size_t groups = (w.unit1 - w.unit0 + UNITS - 1) / UNITS;
     for (size_t n = 0; n < groups; n++) {
-      const size_t first = unit0 + UNITS * turn(t, n, groups), last = min_size(unit1, first + UNITS);
+      const size_t first = w.unit0 + UNITS * turn(t, n, groups), last = min_size(w.unit1, first + UNITS);
       p.c_panel = first;
-      p.next = p.b + (n + 1 == groups ? first : unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
+      p.next = p.b + (n + 1 == groups ? first : w.unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
       KERNEL(multiply)(&p, 0, rows, first, last);
       for (size_t u = first; u < last; u++) {
-        expose_unit(gates + (PANELS * u + 1) * gates_stride, gates + (PANELS * u + 2) * gates_stride,
-                    sums + (u - first) * work_stride, previous + u * work_stride, hidden + u * state_stride,
-                    current + u * work_stride, token, rows);
+        expose_unit(w.gates + (PANELS * u + 1) * w.gates_stride, w.gates + (PANELS * u + 2) * w.gates_stride,
+                    sums + (u - first) * work_stride, previous + u * work_stride, w.hidden + u * w.state_stride,
+                    current + u * work_stride, w.token, rows);
         for (size_t r = next_rows; r < rows; r++)
-          copy_row(F32(base, x->state_out) + u * carried + (size_t)ranked[r] * PANEL, current + u * work_stride + r * PANEL);
+          copy_row(F32(base, x->state_out) + u * carried + (size_t)w.ranked[r] * PANEL, current + u * work_stride + r * PANEL);
       }
     }
   }
@@ -165,29 +158,23 @@ INLINE void differentiate_reset(const row_backward *x) {
 
 void KERNEL(gru_original_backward)(char *base, const double *args) {
   const backward_args *x = (const backward_args *)args;
-  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
-  const size_t work_stride = (size_t)x->work_stride, places_stride = (size_t)x->s.places_stride;
-  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
-  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
-  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
-  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *before = token + places_stride;
-  float *gates = F32(base, x->s.gates);
-  const float *hidden = F32(base, x->s.hidden);
+  const share w = begin_share(base, &x->s, &x->share);
+  int32_t *before = w.other;
+  const size_t work_stride = (size_t)x->work_stride;
   /* Gradients of r and z of two steps, and behind them those of n of one. */
-  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
-  float *work_n = work_gates + 2 * OUTER_PANELS * units * work_stride;
-  float *results = F32(base, x->work_hidden) + UNITS * member * work_stride + row0 * PANEL;
-  float *work_carried = F32(base, x->work_carried) + row0 * PANEL;
+  float *work_gates = F32(base, x->work_gates) + w.row0 * PANEL;
+  float *work_n = work_gates + 2 * OUTER_PANELS * w.units * work_stride;
+  float *results = F32(base, x->work_hidden) + UNITS * w.member * work_stride + w.row0 * PANEL;
+  float *work_carried = F32(base, x->work_carried) + w.row0 * PANEL;
 
-  const size_t step0 = x->share.step0 < 0 ? 0 : (size_t)x->share.step0;
-  for (size_t half = (size_t)x->share.step1; half-- > step0;) {
-    const size_t t = half / 2, rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
+  for (size_t half = w.step1; half-- > w.step0;) {
+    const size_t t = half / 2, rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);
     const int is_reset = half % 2 == 0;
-    float *current = work_gates + t % 2 * OUTER_PANELS * units * work_stride;
-    locate_tokens(base, &x->s, row0, rows, t, token);
-    locate_former(base, &x->s, row0, rows, t, before);
+    float *current = work_gates + t % 2 * OUTER_PANELS * w.units * work_stride;
+    locate_tokens(base, &x->s, w.row0, rows, t, w.token);
+    locate_former(base, &x->s, w.row0, rows, t, before);
     product p = {
-        .a = is_reset ? work_n : work_gates + (t + 1) % 2 * OUTER_PANELS * units * work_stride,
+        .a = is_reset ? work_n : work_gates + (t + 1) % 2 * OUTER_PANELS * w.units * work_stride,
         .a_stride = work_stride,
         .b = F32(base, is_reset ? x->s.inner_weights : x->s.weights),
         .b_stride = (size_t)(is_reset ? x->s.inner_weights_stride : x->s.weights_stride),
@@ -195,28 +182,28 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
         .c_stride = work_stride,
         .from = F32(base, x->d_hidden),
         .from_stride = (size_t)x->d_hidden_stride,
-        .gather = token,
-        .k_panels = is_reset ? units : OUTER_PANELS * units,
+        .gather = w.token,
+        .k_panels = is_reset ? w.units : OUTER_PANELS * w.units,
         .start = is_reset || x->d_hidden == 0 ? START_ZERO : START_GATHER,
     };
     const size_t multiplied = is_reset ? rows : next_rows;
-    const size_t groups = (unit1 - unit0 + UNITS - 1) / UNITS;
+    const size_t groups = (w.unit1 - w.unit0 + UNITS - 1) / UNITS;
     for (size_t n = 0; n < groups; n++) {
-      const size_t first = unit0 + UNITS * turn(t, n, groups), last = min_size(unit1, first + UNITS);
+      const size_t first = w.unit0 + UNITS * turn(t, n, groups), last = min_size(w.unit1, first + UNITS);
       p.c_panel = first;
-      p.next = p.b + (n + 1 == groups ? first : unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
-      for (size_t u = first; !is_reset && u < last; u++) fetch_ahead(base, x, u, token, before, rows);
+      p.next = p.b + (n + 1 == groups ? first : w.unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
+      for (size_t u = first; !is_reset && u < last; u++) fetch_ahead(base, x, u, w.token, before, rows);
       if (multiplied > 0) KERNEL(multiply)(&p, 0, multiplied, first, last);
       for (size_t u = first; u < last; u++) {
         float *d = results + (u - first) * work_stride, *carried = work_carried + u * work_stride;
-        if (!is_reset) begin_gradients(base, x, row0, u, token, next_rows, rows, d, carried);
+        if (!is_reset) begin_gradients(base, x, w.row0, u, w.token, next_rows, rows, d, carried);
         for (size_t r = 0; r < rows; r++) {
-          float *gate = gates + PANELS * u * gates_stride + (size_t)token[r] * PANEL;
+          float *gate = w.gates + PANELS * u * w.gates_stride + (size_t)w.token[r] * PANEL;
           const row_backward row = {
               .r = gate,
-              .z = gate + gates_stride,
-              .n = gate + 2 * gates_stride,
-              .previous = hidden + u * state_stride + (size_t)before[r] * PANEL,
+              .z = gate + w.gates_stride,
+              .n = gate + 2 * w.gates_stride,
+              .previous = w.hidden + u * w.state_stride + (size_t)before[r] * PANEL,
               .d = d + r * PANEL,
               .carried = carried + r * PANEL,
               .work_r = current + OUTER_PANELS * u * work_stride + r * PANEL,
@@ -229,5 +216,5 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
       }
     }
   }
-  if (x->share.step0 < 0) leave_gradients(base, x, OUTER_PANELS);
+  if (w.begins) leave_gradients(base, x, OUTER_PANELS);
 }

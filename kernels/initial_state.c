@@ -3,10 +3,7 @@
  * over rows. A row that goes on from the batch before starts from the state that it carries; it says so in a panel behind that state,
  * which is not zero for such a row.
  */
-#include "panel.h"
-
-/* Levels of the tree of shards and one for its result: at most 1024 of them. */
-#define MAX_LEVELS 11
+#include "shards.h"
 
 typedef struct {
   double learned;            /* float [16 panels], zero behind the last column of each state */
@@ -59,10 +56,7 @@ void KERNEL(begin_gradient)(char *base, const double *args) {
         if (row_start[row] == row_start[row + 1] || (begun != 0 && begun[(size_t)row * PANEL] != 0.0f)) continue;
         for (size_t i = 0; i < PANEL; i++) sum[i] += d[(size_t)row * PANEL + i];
       }
-      size_t level = 0;
-      for (size_t carry = s; carry & 1; carry >>= 1, level++)
-        for (size_t i = 0; i < PANEL; i++) sum[i] = pending[level][i] + sum[i];
-      for (size_t i = 0; i < PANEL; i++) pending[level][i] = sum[i];
+      join_segment(pending, s, sum);
     }
     double squares = 0;
     for (size_t i = 0; i < min_size(PANEL, (size_t)x->columns - unit * PANEL); i++) {

@@ -1,14 +1,5 @@
-/*
- * Layer normalization (Ba et al. 2016): y = g (x - m) / s + b for every row, m being the mean of its elements and s^2 their mean
- * squared distance from it, plus epsilon. Sums over a row run in 16 virtual lanes (the panel's columns) that are combined in a fixed
- * tree. Those of gain and bias over rows run in the shards' tree, as in weight_gradient.c.
- */
-#include "lanes.h"
-
-/* Rows handled together, so that every visit to a panel reads consecutive cache lines. */
-#define BLOCK 16
-/* Levels of the tree and one for its result: at most 1024 segments. */
-#define MAX_LEVELS 11
+/* Layer normalization of the rows of a matrix: see row_norm.h. */
+#include "row_norm.h"
 
 typedef struct {
   double input, input_stride;   /* [panels][rows][16] */
@@ -19,12 +10,44 @@ typedef struct {
   double width, panels;
 } norm_args;
 
+INLINE normed all_columns(char *base, const norm_args *x) {
+  return (normed){.values = F32(base, x->input),
+                  .stride = (size_t)x->input_stride,
+                  .groups = (size_t)x->panels,
+                  .each = 1,
+                  .of = 1,
+                  .width = (size_t)x->width,
+                  .panels = 0};
+}
+
 typedef struct {
   norm_args n;
   double bias;                  /* float [16 panels] */
   double epsilon;
   double row0, row1;
 } norm_forward_args;
+
+void KERNEL(layer_norm_forward)(char *base, const double *args) {
+  const norm_forward_args *a = (const norm_forward_args *)args;
+  const norm_args *x = &a->n;
+  const normed all = all_columns(base, x);
+  const size_t out_stride = (size_t)x->out_stride;
+  const float *gain = F32(base, x->gain), *bias = F32(base, a->bias);
+  for (size_t first = (size_t)a->row0; first < (size_t)a->row1; first += NORM_BLOCK) {
+    int32_t row[NORM_BLOCK];
+    norm_block block;
+    number_rows(row, first);
+    begin_block(&block, &all, row, (size_t)a->row1 - first, (float)a->epsilon, F32(base, x->statistics),
+                (size_t)x->statistics_stride, 1);
+    for (size_t p = 0; p < all.groups; p++)
+      for (size_t r = 0; r < block.rows; r++)
+        UNROLL for (int v = 0; v < PV; v++) {
+          const size_t at = (first + r) * PANEL + (size_t)v * VL, column = p * PANEL + (size_t)v * VL;
+          const vf normal = normal_of(all.values + p * all.stride + at, block.mean[r], block.scale[r]);
+          vstore(F32(base, x->out) + p * out_stride + at, vfma(normal, vload(gain + column), vload(bias + column)));
+        }
+  }
+}
 
 typedef struct {
   norm_args n;
@@ -33,97 +56,28 @@ typedef struct {
   double row0, row1;
 } norm_backward_args;
 
-/* 1 for columns of the row, 0 for those that fill up its last panel. */
-INLINE void mask_columns(const norm_args *x, float mask[PANEL]) {
-  const size_t last = (size_t)x->width - ((size_t)x->panels - 1) * PANEL;
-  for (size_t i = 0; i < PANEL; i++) mask[i] = i < last ? 1.0f : 0.0f;
-}
-
-/* What vector v of a panel is multiplied by: all of it counts but in the last panel. */
-INLINE vf mask_of(const norm_args *x, const float mask[PANEL], size_t panel, int v) {
-  return panel + 1 < (size_t)x->panels ? vset(1.0f) : vload(mask + v * VL);
-}
-
-void KERNEL(layer_norm_forward)(char *base, const double *args) {
-  const norm_forward_args *a = (const norm_forward_args *)args;
-  const norm_args *x = &a->n;
-  const size_t in_stride = (size_t)x->input_stride, out_stride = (size_t)x->out_stride, panels = (size_t)x->panels;
-  const float width = (float)x->width;
-  const float *gain = F32(base, x->gain), *bias = F32(base, a->bias);
-  float *means = F32(base, x->statistics), *scales = means + (size_t)x->statistics_stride;
-  float mask[PANEL];
-  mask_columns(x, mask);
-  for (size_t row = (size_t)a->row0; row < (size_t)a->row1; row += BLOCK) {
-    const size_t rows = min_size(BLOCK, (size_t)a->row1 - row);
-    const float *in = F32(base, x->input) + row * PANEL;
-    float *out = F32(base, x->out) + row * PANEL;
-    float lanes[BLOCK][PANEL] = {{0}}, squares[BLOCK][PANEL] = {{0}};
-    for (size_t p = 0; p < panels; p++)
-      for (size_t r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < PV; v++)
-          vstore(lanes[r] + v * VL, vadd(vload(lanes[r] + v * VL), vload(in + p * in_stride + r * PANEL + v * VL)));
-    for (size_t r = 0; r < rows; r++) means[row + r] = sum_tree(lanes[r]) / width;
-    for (size_t p = 0; p < panels; p++)
-      for (size_t r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < PV; v++) {
-          const vf far = vsub(vload(in + p * in_stride + r * PANEL + v * VL), vset(means[row + r]));
-          const vf counted = vmul(far, mask_of(x, mask, p, v));
-          vstore(squares[r] + v * VL, vfma(counted, counted, vload(squares[r] + v * VL)));
-        }
-    for (size_t r = 0; r < rows; r++) {
-      float scale[VL];
-      const vf variance = vset(sum_tree(squares[r]) / width);
-      vstore(scale, vdiv(vset(1.0f), vsqrt(vadd(variance, vset((float)a->epsilon)))));
-      scales[row + r] = scale[0];
-    }
-    for (size_t p = 0; p < panels; p++)
-      for (size_t r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < PV; v++) {
-          const size_t at = r * PANEL + (size_t)v * VL, column = p * PANEL + (size_t)v * VL;
-          const vf normal = vmul(vsub(vload(in + p * in_stride + at), vset(means[row + r])), vset(scales[row + r]));
-          vstore(out + p * out_stride + at, vfma(normal, vload(gain + column), vload(bias + column)));
-        }
-  }
-}
-
-/* With n = (x - m) / s and d = g dy, the gradient of x is (d - mean(d) - n mean(d n)) / s. */
 void KERNEL(layer_norm_backward)(char *base, const double *args) {
   const norm_backward_args *a = (const norm_backward_args *)args;
   const norm_args *x = &a->n;
-  const size_t in_stride = (size_t)x->input_stride, out_stride = (size_t)x->out_stride, panels = (size_t)x->panels;
-  const size_t d_stride = (size_t)a->d_output_stride;
-  const float width = (float)x->width;
-  const float *gain = F32(base, x->gain);
-  const float *means = F32(base, x->statistics), *scales = means + (size_t)x->statistics_stride;
+  const normed all = all_columns(base, x);
+  const size_t out_stride = (size_t)x->out_stride;
   float mask[PANEL];
-  mask_columns(x, mask);
-  for (size_t row = (size_t)a->row0; row < (size_t)a->row1; row += BLOCK) {
-    const size_t rows = min_size(BLOCK, (size_t)a->row1 - row);
-    const float *in = F32(base, x->input) + row * PANEL, *d_output = F32(base, a->d_output) + row * PANEL;
-    float *out = F32(base, x->out) + row * PANEL;
-    float sums[BLOCK][PANEL] = {{0}}, products[BLOCK][PANEL] = {{0}}, sum[BLOCK], product[BLOCK];
-    for (size_t p = 0; p < panels; p++)
-      for (size_t r = 0; r < rows; r++)
+  mask_columns(&all, mask);
+  for (size_t first = (size_t)a->row0; first < (size_t)a->row1; first += NORM_BLOCK) {
+    int32_t row[NORM_BLOCK];
+    norm_block block;
+    const normed_output dy = {F32(base, a->d_output), (size_t)a->d_output_stride, row, F32(base, x->gain)};
+    number_rows(row, first);
+    resume_block(&block, &all, row, (size_t)a->row1 - first, &dy, F32(base, x->statistics), (size_t)x->statistics_stride);
+    for (size_t p = 0; p < all.groups; p++)
+      for (size_t r = 0; r < block.rows; r++)
         UNROLL for (int v = 0; v < PV; v++) {
-          const size_t at = r * PANEL + (size_t)v * VL;
-          const vf normal = vmul(vsub(vload(in + p * in_stride + at), vset(means[row + r])), vset(scales[row + r]));
-          const vf d = vmul(vload(d_output + p * d_stride + at), vload(gain + p * PANEL + v * VL));
-          vstore(sums[r] + v * VL, vadd(vload(sums[r] + v * VL), d));
-          vstore(products[r] + v * VL, vfma(d, normal, vload(products[r] + v * VL)));
-        }
-    for (size_t r = 0; r < rows; r++) {
-      sum[r] = sum_tree(sums[r]) / width;
-      product[r] = sum_tree(products[r]) / width;
-    }
-    for (size_t p = 0; p < panels; p++)
-      for (size_t r = 0; r < rows; r++)
-        UNROLL for (int v = 0; v < PV; v++) {
-          const size_t at = r * PANEL + (size_t)v * VL;
-          const vf scale = vmul(vset(scales[row + r]), mask_of(x, mask, p, v));
-          const vf normal = vmul(vsub(vload(in + p * in_stride + at), vset(means[row + r])), vset(scales[row + r]));
-          const vf d = vmul(vload(d_output + p * d_stride + at), vload(gain + p * PANEL + v * VL));
-          const vf rest = vfnma(normal, vset(product[r]), vsub(d, vset(sum[r])));
-          float *to = out + p * out_stride + at;
+          const size_t at = (first + r) * PANEL + (size_t)v * VL;
+          const vf scale = vmul(vset(block.scale[r]), mask_of(&all, mask, p, v));
+          const vf normal = normal_of(all.values + p * all.stride + at, block.mean[r], block.scale[r]);
+          const vf d = vmul(vload(dy.values + p * dy.stride + at), vload(dy.gain + p * PANEL + v * VL));
+          const vf rest = normed_rest(d, normal, block.sum[r], block.product[r]);
+          float *to = F32(base, x->out) + p * out_stride + at;
           vstore(to, a->adds != 0 ? vfma(rest, scale, vload(to)) : vmul(rest, scale));
         }
   }
@@ -143,46 +97,22 @@ typedef struct {
 void KERNEL(layer_norm_gradient)(char *base, const double *args) {
   const norm_gradient_args *a = (const norm_gradient_args *)args;
   const norm_args *x = &a->n;
-  const int32_t *order = a->order == 0 ? NULL : I32(base, a->order), *segments = I32(base, a->segments);
-  const size_t count = (size_t)a->segment_count;
   const float *means = F32(base, x->statistics), *scales = means + (size_t)x->statistics_stride;
+  const norm_elements rows = {
+      .order = a->order == 0 ? 0 : I32(base, a->order),
+      .segments = I32(base, a->segments),
+      .count = (size_t)a->segment_count,
+      .row_of = 0,
+  };
   for (size_t unit = (size_t)a->unit0; unit < (size_t)a->unit1; unit++) {
-    const float *in = F32(base, x->input) + unit * (size_t)x->input_stride;
-    const float *d_output = F32(base, a->d_output) + unit * (size_t)a->d_output_stride;
-    float pending[MAX_LEVELS][2][PANEL];
-    vf gain[PV], bias[PV];
-    for (size_t s = 0; s < count; s++) {
-      UNROLL for (int v = 0; v < PV; v++) gain[v] = bias[v] = vzero();
-      for (int32_t k = segments[s]; k < segments[s + 1]; k++) {
-        const size_t row = (size_t)(order == NULL ? k : order[k]);
-        UNROLL for (int v = 0; v < PV; v++) {
-          const vf d = vload(d_output + row * PANEL + v * VL);
-          const vf normal = vmul(vsub(vload(in + row * PANEL + v * VL), vset(means[row])), vset(scales[row]));
-          gain[v] = vfma(d, normal, gain[v]);
-          bias[v] = vadd(bias[v], d);
-        }
-      }
-      size_t level = 0;
-      for (size_t carry = s; carry & 1; carry >>= 1, level++)
-        UNROLL for (int v = 0; v < PV; v++) {
-          gain[v] = vadd(vload(pending[level][0] + v * VL), gain[v]);
-          bias[v] = vadd(vload(pending[level][1] + v * VL), bias[v]);
-        }
-      UNROLL for (int v = 0; v < PV; v++) {
-        vstore(pending[level][0] + v * VL, gain[v]);
-        vstore(pending[level][1] + v * VL, bias[v]);
-      }
-    }
-    float edges[2][PANEL];
-    UNROLL for (int v = 0; v < PV; v++) {
-      vstore(edges[0] + v * VL, gain[v]);
-      vstore(edges[1] + v * VL, bias[v]);
-    }
+    float sums[2][PANEL];
     double squares = 0;
+    sum_gradients(&rows, F32(base, x->input) + unit * (size_t)x->input_stride, means, scales,
+                  F32(base, a->d_output) + unit * (size_t)a->d_output_stride, sums);
     for (size_t i = 0; i < min_size(PANEL, (size_t)x->width - unit * PANEL); i++) {
-      F32(base, a->gain_out)[unit * PANEL + i] = edges[0][i];
-      F32(base, a->bias_out)[unit * PANEL + i] = edges[1][i];
-      squares += (double)edges[0][i] * (double)edges[0][i] + (double)edges[1][i] * (double)edges[1][i];
+      F32(base, a->gain_out)[unit * PANEL + i] = sums[0][i];
+      F32(base, a->bias_out)[unit * PANEL + i] = sums[1][i];
+      squares += (double)sums[0][i] * (double)sums[0][i] + (double)sums[1][i] * (double)sums[1][i];
     }
     F64(base, a->squares)[unit] = squares;
   }

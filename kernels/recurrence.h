@@ -48,28 +48,22 @@ INLINE void multiply_units(product *p, size_t rows, size_t first, size_t last, s
 
 INLINE void run_forward(char *base, const double *args) {
   const forward_args *x = (const forward_args *)args;
-  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
-  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
-  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const share w = begin_share(base, &x->s, &x->share);
+  int32_t *from_row = w.other;
   const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
-  const size_t places_stride = (size_t)x->s.places_stride;
-  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
-  const int32_t *ranked = I32(base, x->s.ranked) + row0;
-  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *from_row = token + places_stride;
-  float *gates = F32(base, x->s.gates), *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
-  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
-  float *work_cell = F32(base, x->work_cell) + row0 * PANEL;
-  float *work_gates = F32(base, x->work_gates) + FORWARD_UNITS * PANELS * member * work_stride + row0 * PANEL;
-  if (steps == 0) return;
+  float *work_hidden = F32(base, x->work_hidden) + w.row0 * PANEL;
+  float *work_cell = F32(base, x->work_cell) + w.row0 * PANEL;
+  float *work_gates = F32(base, x->work_gates) + FORWARD_UNITS * PANELS * w.member * work_stride + w.row0 * PANEL;
+  if (w.steps == 0) return;
 
-  if (x->share.step0 < 0) begin_states(base, x, row0, (size_t)counts[0]);
-  for (size_t t = x->share.step0 < 0 ? 0 : (size_t)x->share.step0; t < (size_t)x->share.step1; t++) {
-    const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
-    const float *previous = work_hidden + t % 2 * units * work_stride;
-    float *current = work_hidden + (t + 1) % 2 * units * work_stride;
-    locate_tokens(base, &x->s, row0, rows, t, token);
+  if (w.begins) begin_states(base, x, w.row0, rows_at(&w, 0));
+  for (size_t t = w.step0; t < w.step1; t++) {
+    const size_t rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);
+    const float *previous = work_hidden + t % 2 * w.units * work_stride;
+    float *current = work_hidden + (t + 1) % 2 * w.units * work_stride;
+    locate_tokens(base, &x->s, w.row0, rows, t, w.token);
     if (x->projected != 0)
-      for (size_t r = 0; r < rows; r++) from_row[r] = I32(base, x->gather)[token[r]];
+      for (size_t r = 0; r < rows; r++) from_row[r] = I32(base, x->gather)[w.token[r]];
     product p = {
         .a = previous,
         .a_stride = work_stride,
@@ -77,37 +71,36 @@ INLINE void run_forward(char *base, const double *args) {
         .b_stride = (size_t)x->s.weights_stride,
         .c = work_gates,
         .c_stride = work_stride,
-        .from = x->projected != 0 ? F32(base, x->projected) : gates,
-        .from_stride = x->projected != 0 ? (size_t)x->projected_stride : gates_stride,
-        .gather = x->projected != 0 ? from_row : token,
-        .k_panels = units,
+        .from = x->projected != 0 ? F32(base, x->projected) : w.gates,
+        .from_stride = x->projected != 0 ? (size_t)x->projected_stride : w.gates_stride,
+        .gather = x->projected != 0 ? from_row : w.token,
+        .k_panels = w.units,
         .start = START_GATHER,
     };
-    const size_t groups = (unit1 - unit0 + FORWARD_UNITS - 1) / FORWARD_UNITS;
+    const size_t groups = (w.unit1 - w.unit0 + FORWARD_UNITS - 1) / FORWARD_UNITS;
     for (size_t n = 0; n < groups; n++) {
-      /* To and fro: what was read last in one step is read first in the next, while it is in the cache. */
-      const size_t first = unit0 + FORWARD_UNITS * (t % 2 == 0 ? n : groups - 1 - n);
-      const size_t last = min_size(unit1, first + FORWARD_UNITS);
+      const size_t first = w.unit0 + FORWARD_UNITS * turn(t, n, groups);
+      const size_t last = min_size(w.unit1, first + FORWARD_UNITS);
       const size_t next = n + 1 == groups ? first : t % 2 == 0 ? first + FORWARD_UNITS : first - FORWARD_UNITS;
       multiply_units(&p, rows, first, last, next);
       for (size_t u = first; u < last; u++) {
         const cell_forward panel = {
-            .gate = gates + PANELS * u * gates_stride,
-            .gate_stride = gates_stride,
-            .cell = cell + u * state_stride,
-            .hidden = hidden + u * state_stride,
+            .gate = w.gates + PANELS * u * w.gates_stride,
+            .gate_stride = w.gates_stride,
+            .cell = w.cell + u * w.state_stride,
+            .hidden = w.hidden + u * w.state_stride,
             .sum = work_gates + PANELS * (u - first) * work_stride,
             .sum_stride = work_stride,
             .previous_hidden = previous + u * work_stride,
             .work_cell = work_cell + u * work_stride,
             .work_hidden = current + u * work_stride,
         };
-        for (size_t r = 0; r < rows; r++) activate(&panel, (size_t)token[r] * PANEL, r * PANEL);
-        for (size_t r = 0; r < rows; r++) expose(&panel, (size_t)token[r] * PANEL, r * PANEL);
+        for (size_t r = 0; r < rows; r++) activate(&panel, (size_t)w.token[r] * PANEL, r * PANEL);
+        for (size_t r = 0; r < rows; r++) expose(&panel, (size_t)w.token[r] * PANEL, r * PANEL);
         for (size_t r = next_rows; r < rows; r++) {
-          float *final = F32(base, x->state_out) + u * carried + (size_t)ranked[r] * PANEL;
+          float *final = F32(base, x->state_out) + u * carried + (size_t)w.ranked[r] * PANEL;
           copy_row(final, current + u * work_stride + r * PANEL);
-          if (STATES > 1) copy_row(final + units * carried, work_cell + u * work_stride + r * PANEL);
+          if (STATES > 1) copy_row(final + w.units * carried, work_cell + u * work_stride + r * PANEL);
         }
       }
     }
@@ -116,27 +109,20 @@ INLINE void run_forward(char *base, const double *args) {
 
 INLINE void run_backward(char *base, const double *args) {
   const backward_args *x = (const backward_args *)args;
-  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const share w = begin_share(base, &x->s, &x->share);
+  int32_t *before = w.other;
   const size_t d_stride = (size_t)x->d_hidden_stride, work_stride = (size_t)x->work_stride;
-  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
-  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
-  const size_t places_stride = (size_t)x->s.places_stride;
-  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
-  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *before = token + places_stride;
-  float *gates = F32(base, x->s.gates);
-  const float *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
-  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
-  float *work_hidden = F32(base, x->work_hidden) + BACKWARD_UNITS * member * work_stride + row0 * PANEL;
-  float *work_carried = F32(base, x->work_carried) + row0 * PANEL;
+  float *work_gates = F32(base, x->work_gates) + w.row0 * PANEL;
+  float *work_hidden = F32(base, x->work_hidden) + BACKWARD_UNITS * w.member * work_stride + w.row0 * PANEL;
+  float *work_carried = F32(base, x->work_carried) + w.row0 * PANEL;
 
-  const size_t step0 = x->share.step0 < 0 ? 0 : (size_t)x->share.step0;
-  for (size_t t = (size_t)x->share.step1; t-- > step0;) {
-    const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
-    float *current = work_gates + t % 2 * PRODUCT_PANELS * units * work_stride;
-    locate_tokens(base, &x->s, row0, rows, t, token);
-    locate_former(base, &x->s, row0, rows, t, before);
+  for (size_t t = w.step1; t-- > w.step0;) {
+    const size_t rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);
+    float *current = work_gates + t % 2 * PRODUCT_PANELS * w.units * work_stride;
+    locate_tokens(base, &x->s, w.row0, rows, t, w.token);
+    locate_former(base, &x->s, w.row0, rows, t, before);
     product p = {
-        .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * units * work_stride,
+        .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * w.units * work_stride,
         .a_stride = work_stride,
         .b = F32(base, x->s.weights),
         .b_stride = (size_t)x->s.weights_stride,
@@ -144,32 +130,32 @@ INLINE void run_backward(char *base, const double *args) {
         .c_stride = work_stride,
         .from = F32(base, x->d_hidden),
         .from_stride = d_stride,
-        .gather = token,
-        .k_panels = PRODUCT_PANELS * units,
+        .gather = w.token,
+        .k_panels = PRODUCT_PANELS * w.units,
         .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
     };
-    /* As wide as a tile; to and fro as above. */
-    const size_t groups = (unit1 - unit0 + BACKWARD_UNITS - 1) / BACKWARD_UNITS;
+    /* As wide as a tile. */
+    const size_t groups = (w.unit1 - w.unit0 + BACKWARD_UNITS - 1) / BACKWARD_UNITS;
     for (size_t n = 0; n < groups; n++) {
-      const size_t first = unit0 + BACKWARD_UNITS * (t % 2 == 0 ? n : groups - 1 - n);
-      const size_t last = min_size(unit1, first + BACKWARD_UNITS);
+      const size_t first = w.unit0 + BACKWARD_UNITS * turn(t, n, groups);
+      const size_t last = min_size(w.unit1, first + BACKWARD_UNITS);
       const size_t next = n + 1 == groups ? first : t % 2 == 0 ? first + BACKWARD_UNITS : first - BACKWARD_UNITS;
       p.c_panel = first;
       p.next = p.b + next * p.b_stride;
-      for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, token, before, rows);
+      for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, w.token, before, rows);
       if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
       for (size_t u = first; u < last; u++) {
         float *d_hidden = work_hidden + (u - first) * work_stride;
-        begin_gradients(base, x, row0, u, token, next_rows, rows, d_hidden, work_carried + u * work_stride);
+        begin_gradients(base, x, w.row0, u, w.token, next_rows, rows, d_hidden, work_carried + u * work_stride);
         for (size_t r = 0; r < rows; r++) {
-          const size_t place = (size_t)token[r] * PANEL, place_before = (size_t)before[r] * PANEL;
+          const size_t place = (size_t)w.token[r] * PANEL, place_before = (size_t)before[r] * PANEL;
           differentiate(&(cell_backward){
-              .gate = gates + PANELS * u * gates_stride + place,
-              .gate_stride = gates_stride,
-              .cell = cell + u * state_stride + place,
-              .previous_cell = cell + u * state_stride + place_before,
-              .hidden = hidden + u * state_stride + place,
-              .previous_hidden = hidden + u * state_stride + place_before,
+              .gate = w.gates + PANELS * u * w.gates_stride + place,
+              .gate_stride = w.gates_stride,
+              .cell = w.cell + u * w.state_stride + place,
+              .previous_cell = w.cell + u * w.state_stride + place_before,
+              .hidden = w.hidden + u * w.state_stride + place,
+              .previous_hidden = w.hidden + u * w.state_stride + place_before,
               .d_hidden = d_hidden + r * PANEL,
               .carried = work_carried + u * work_stride + r * PANEL,
               .work_gate = current + PRODUCT_PANELS * u * work_stride + r * PANEL,
@@ -179,7 +165,7 @@ INLINE void run_backward(char *base, const double *args) {
       }
     }
   }
-  if (x->share.step0 < 0) leave_gradients(base, x, PRODUCT_PANELS);
+  if (w.begins) leave_gradients(base, x, PRODUCT_PANELS);
 }
 
 #endif

@@ -44,33 +44,27 @@ INLINE void run_norm_forward(char *base, const double *args) {
   const norm_forward_args *a = (const norm_forward_args *)args;
   const norm_args *n = &a->n;
   const forward_args *x = &a->f;
-  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
-  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
-  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
+  const share w = begin_share(base, &x->s, &x->share);
+  int32_t *from_row = w.other;
   const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
-  const size_t places_stride = (size_t)x->s.places_stride, raw_stride = (size_t)n->raw_stride;
-  const size_t kept_stride = (size_t)n->statistics_stride;
-  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
-  const int32_t *ranked = I32(base, x->s.ranked) + row0;
-  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *from_row = token + places_stride;
-  float *gates = F32(base, x->s.gates), *cell = F32(base, x->s.cell), *hidden = F32(base, x->s.hidden);
+  const size_t raw_stride = (size_t)n->raw_stride, kept_stride = (size_t)n->statistics_stride;
   float *raw = F32(base, n->raw), *kept = F32(base, n->statistics);
-  float *work_hidden = F32(base, x->work_hidden) + row0 * PANEL;
-  float *work_cell = F32(base, x->work_cell) + row0 * PANEL;
-  float *work_gates = F32(base, x->work_gates) + NORM_UNITS * PANELS * member * work_stride + row0 * PANEL;
+  float *work_hidden = F32(base, x->work_hidden) + w.row0 * PANEL;
+  float *work_cell = F32(base, x->work_cell) + w.row0 * PANEL;
+  float *work_gates = F32(base, x->work_gates) + NORM_UNITS * PANELS * w.member * work_stride + w.row0 * PANEL;
   const float *gain = F32(base, n->gain);
-  const float *from = x->projected != 0 ? F32(base, x->projected) : gates;
-  const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : gates_stride;
-  const int keeps = unit0 == 0 && unit1 > 0;
-  if (steps == 0) return;
+  const float *from = x->projected != 0 ? F32(base, x->projected) : w.gates;
+  const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : w.gates_stride;
+  const int keeps = w.unit0 == 0 && w.unit1 > 0;
+  if (w.steps == 0) return;
 
-  if (x->share.step0 < 0) begin_states(base, x, row0, (size_t)counts[0]);
-  for (size_t number = x->share.step0 < 0 ? 0 : (size_t)x->share.step0; number < (size_t)x->share.step1; number++) {
+  if (w.begins) begin_states(base, x, w.row0, rows_at(&w, 0));
+  for (size_t number = w.step0; number < w.step1; number++) {
     const size_t t = number / NORM_PARTS, part = number % NORM_PARTS;
-    const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
-    const float *previous = work_hidden + t % 2 * units * work_stride;
-    float *current = work_hidden + (t + 1) % 2 * units * work_stride;
-    locate_tokens(base, &x->s, row0, rows, t, token);
+    const size_t rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);
+    const float *previous = work_hidden + t % 2 * w.units * work_stride;
+    float *current = work_hidden + (t + 1) % 2 * w.units * work_stride;
+    locate_tokens(base, &x->s, w.row0, rows, t, w.token);
     if (part == 0) {
       product p = {
           .a = previous,
@@ -79,36 +73,36 @@ INLINE void run_norm_forward(char *base, const double *args) {
           .b_stride = (size_t)x->s.weights_stride,
           .c = work_gates,
           .c_stride = work_stride,
-          .k_panels = units,
+          .k_panels = w.units,
           .start = START_ZERO,
       };
-      for (size_t first = unit0; first < unit1; first += NORM_UNITS) {
-        const size_t last = min_size(unit1, first + NORM_UNITS);
+      for (size_t first = w.unit0; first < w.unit1; first += NORM_UNITS) {
+        const size_t last = min_size(w.unit1, first + NORM_UNITS);
         p.c_panel = PRODUCT_PANELS * first;
         KERNEL(multiply)(&p, 0, rows, PRODUCT_PANELS * first, PRODUCT_PANELS * last);
         for (size_t u = first; u < last; u++)
           for (size_t k = 0; k < PRODUCT_PANELS; k++) {
-            const size_t panel = PANELS * u + (k < PRODUCT_SPLIT ? k : k + PANELS - PRODUCT_PANELS);
+            const size_t panel = PANELS * u + panel_of_product(k);
             const float *sums = work_gates + (PRODUCT_PANELS * (u - first) + k) * work_stride;
             for (size_t r = 0; r < rows; r++)
-              copy_row(raw + panel * raw_stride + (size_t)token[r] * PANEL, sums + r * PANEL);
+              copy_row(raw + panel * raw_stride + (size_t)w.token[r] * PANEL, sums + r * PANEL);
           }
       }
       continue;
     }
     for (size_t r = 0; r < rows; r++)
-      from_row[r] = x->projected != 0 ? I32(base, x->gather)[token[r]] : token[r];
+      from_row[r] = x->projected != 0 ? I32(base, x->gather)[w.token[r]] : w.token[r];
     for (size_t first = 0; first < rows; first += NORM_BLOCK) {
       norm_block block;
-      const normed all = part == 1 ? normed_sums(base, n, units) : normed_state(cell, state_stride, n, units);
-      begin_block(&block, &all, token, first, rows, (float)n->epsilon, kept + 2 * (part - 1) * kept_stride, kept_stride,
-                  keeps);
-      for (size_t u = unit0; u < unit1; u++) {
+      const normed all = part == 1 ? normed_sums(base, n, w.units) : normed_state(w.cell, w.state_stride, n, w.units);
+      begin_block(&block, &all, w.token + first, rows - first, (float)n->epsilon, kept + 2 * (part - 1) * kept_stride,
+                  kept_stride, keeps);
+      for (size_t u = w.unit0; u < w.unit1; u++) {
         const cell_forward panel = {
-            .gate = gates + PANELS * u * gates_stride,
-            .gate_stride = gates_stride,
-            .cell = cell + u * state_stride,
-            .hidden = hidden + u * state_stride,
+            .gate = w.gates + PANELS * u * w.gates_stride,
+            .gate_stride = w.gates_stride,
+            .cell = w.cell + u * w.state_stride,
+            .hidden = w.hidden + u * w.state_stride,
             .sum = work_gates,
             .sum_stride = work_stride,
             .previous_hidden = previous + u * work_stride,
@@ -116,7 +110,7 @@ INLINE void run_norm_forward(char *base, const double *args) {
             .work_hidden = current + u * work_stride,
         };
         for (size_t r = 0; r < block.rows; r++) {
-          const size_t rank = (first + r) * PANEL, place = (size_t)block.token[r] * PANEL;
+          const size_t rank = (first + r) * PANEL, place = (size_t)block.row[r] * PANEL;
           if (part == 1) {
             for (size_t p = 0; p < PANELS; p++) {
               const size_t column = PANELS * u + p, source = (size_t)from_row[first + r] * PANEL;
@@ -146,11 +140,11 @@ INLINE void run_norm_forward(char *base, const double *args) {
       }
     }
     if (part + 1 < NORM_PARTS) continue;
-    for (size_t u = unit0; u < unit1; u++)
+    for (size_t u = w.unit0; u < w.unit1; u++)
       for (size_t r = next_rows; r < rows; r++) {
-        float *final = F32(base, x->state_out) + u * carried + (size_t)ranked[r] * PANEL;
+        float *final = F32(base, x->state_out) + u * carried + (size_t)w.ranked[r] * PANEL;
         copy_row(final, current + u * work_stride + r * PANEL);
-        if (STATES > 1) copy_row(final + units * carried, work_cell + u * work_stride + r * PANEL);
+        if (STATES > 1) copy_row(final + w.units * carried, work_cell + u * work_stride + r * PANEL);
       }
   }
 }
@@ -159,31 +153,25 @@ INLINE void run_norm_backward(char *base, const double *args) {
   const norm_backward_args *a = (const norm_backward_args *)args;
   const norm_args *n = &a->n;
   const backward_args *x = &a->b;
-  const size_t gates_stride = (size_t)x->s.gates_stride, state_stride = (size_t)x->s.state_stride;
+  const share w = begin_share(base, &x->s, &x->share);
+  int32_t *before = w.other;
   const size_t work_stride = (size_t)x->work_stride, raw_stride = (size_t)n->raw_stride;
-  const size_t units = (size_t)x->s.units, steps = (size_t)x->share.steps, row0 = (size_t)x->share.row0;
-  const size_t unit0 = (size_t)x->share.unit0, unit1 = (size_t)x->share.unit1, member = (size_t)x->share.member;
-  const size_t places_stride = (size_t)x->s.places_stride, kept_stride = (size_t)n->statistics_stride;
-  const int32_t *counts = I32(base, x->s.counts) + (size_t)x->share.counts_start;
-  int32_t *token = I32(base, x->s.places) + 2 * member * places_stride + row0, *before = token + places_stride;
-  float *gates = F32(base, x->s.gates);
-  const float *cell = F32(base, x->s.cell);
+  const size_t kept_stride = (size_t)n->statistics_stride;
   const float *kept = F32(base, n->statistics), *gain = F32(base, n->gain);
   float *d_raw = F32(base, n->d_raw);
-  float *work_gates = F32(base, x->work_gates) + row0 * PANEL;
-  float *work_hidden = F32(base, x->work_hidden) + 2 * member * work_stride + row0 * PANEL;
-  float *work_carried = F32(base, x->work_carried) + row0 * PANEL;
-  const size_t end = x->share.step0 < 0 ? 0 : (size_t)x->share.step0;
+  float *work_gates = F32(base, x->work_gates) + w.row0 * PANEL;
+  float *work_hidden = F32(base, x->work_hidden) + 2 * w.member * work_stride + w.row0 * PANEL;
+  float *work_carried = F32(base, x->work_carried) + w.row0 * PANEL;
 
-  for (size_t number = (size_t)x->share.step1; number-- > end;) {
+  for (size_t number = w.step1; number-- > w.step0;) {
     const size_t t = number / NORM_PARTS, part = number % NORM_PARTS;
-    const size_t rows = (size_t)counts[t], next_rows = t + 1 < steps ? (size_t)counts[t + 1] : 0;
-    float *current = work_gates + t % 2 * PRODUCT_PANELS * units * work_stride;
-    locate_tokens(base, &x->s, row0, rows, t, token);
-    locate_former(base, &x->s, row0, rows, t, before);
+    const size_t rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);
+    float *current = work_gates + t % 2 * PRODUCT_PANELS * w.units * work_stride;
+    locate_tokens(base, &x->s, w.row0, rows, t, w.token);
+    locate_former(base, &x->s, w.row0, rows, t, before);
     if (part + 1 == NORM_PARTS) {
       product p = {
-          .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * units * work_stride,
+          .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * w.units * work_stride,
           .a_stride = work_stride,
           .b = F32(base, x->s.weights),
           .b_stride = (size_t)x->s.weights_stride,
@@ -191,40 +179,40 @@ INLINE void run_norm_backward(char *base, const double *args) {
           .c_stride = work_stride,
           .from = F32(base, x->d_hidden),
           .from_stride = (size_t)x->d_hidden_stride,
-          .gather = token,
-          .k_panels = PRODUCT_PANELS * units,
+          .gather = w.token,
+          .k_panels = PRODUCT_PANELS * w.units,
           .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
       };
-      for (size_t first = unit0; first < unit1; first += 2) {
-        const size_t last = min_size(unit1, first + 2);
+      for (size_t first = w.unit0; first < w.unit1; first += 2) {
+        const size_t last = min_size(w.unit1, first + 2);
         p.c_panel = first;
         if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
         for (size_t u = first; u < last; u++) {
           float *d_hidden = work_hidden + (u - first) * work_stride;
-          begin_gradients(base, x, row0, u, token, next_rows, rows, d_hidden, work_carried + u * work_stride);
+          begin_gradients(base, x, w.row0, u, w.token, next_rows, rows, d_hidden, work_carried + u * work_stride);
           for (size_t r = 0; r < rows; r++) {
-            const size_t place = (size_t)token[r] * PANEL;
-            float *gate = gates + PANELS * u * gates_stride + place;
+            const size_t place = (size_t)w.token[r] * PANEL;
+            float *gate = w.gates + PANELS * u * w.gates_stride + place;
 #if NORM_PARTS == 3
-            const float mean = kept[2 * kept_stride + (size_t)token[r]], scale = kept[3 * kept_stride + (size_t)token[r]];
+            const float mean = kept[2 * kept_stride + (size_t)w.token[r]], scale = kept[3 * kept_stride + (size_t)w.token[r]];
             UNROLL for (int v = 0; v < PV; v++) {
               const size_t lane = (size_t)v * VL;
-              const vf normal = normal_of(cell + u * state_stride + place + lane, mean, scale);
+              const vf normal = normal_of(w.cell + u * w.state_stride + place + lane, mean, scale);
               const vf g = vload(F32(base, n->state_gain) + u * PANEL + lane);
-              hide(gate, gates_stride, d_hidden + r * PANEL,
+              hide(gate, w.gates_stride, d_hidden + r * PANEL,
                    F32(base, n->d_state) + u * (size_t)n->d_state_stride + place, v,
                    vfma(normal, g, vload(F32(base, n->state_bias) + u * PANEL + lane)));
             }
 #else
             const size_t place_before = (size_t)before[r] * PANEL;
-            const float *hidden = F32(base, x->s.hidden) + u * state_stride;
+            const float *w.hidden = F32(base, x->s.hidden) + u * w.state_stride;
             differentiate(&(cell_backward){
                 .gate = gate,
-                .gate_stride = gates_stride,
-                .cell = cell + u * state_stride + place,
-                .previous_cell = cell + u * state_stride + place_before,
-                .hidden = hidden + place,
-                .previous_hidden = hidden + place_before,
+                .gate_stride = w.gates_stride,
+                .cell = w.cell + u * w.state_stride + place,
+                .previous_cell = w.cell + u * w.state_stride + place_before,
+                .hidden = w.hidden + place,
+                .previous_hidden = w.hidden + place_before,
                 .d_hidden = d_hidden + r * PANEL,
                 .carried = work_carried + u * work_stride + r * PANEL,
                 /* The last part writes what the product of the step before is to read. */
@@ -237,39 +225,40 @@ INLINE void run_norm_backward(char *base, const double *args) {
       }
       continue;
     }
-    const normed all = part == 0 ? normed_sums(base, n, units) : normed_state(cell, state_stride, n, units);
+    const normed all = part == 0 ? normed_sums(base, n, w.units) : normed_state(w.cell, w.state_stride, n, w.units);
     float mask[PANEL];
-    mask_units(&all, mask);
+    mask_columns(&all, mask);
     for (size_t first = 0; first < rows; first += NORM_BLOCK) {
       norm_block block;
-      const float *dy = part == 0 ? gates : F32(base, n->d_state);
-      resume_block(&block, &all, dy, part == 0 ? gates_stride : (size_t)n->d_state_stride,
-                   part == 0 ? gain : F32(base, n->state_gain), token, first, rows, kept + 2 * part * kept_stride, kept_stride);
-      for (size_t u = unit0; u < unit1; u++)
+      const normed_output dy = part == 0
+                                   ? (normed_output){w.gates, w.gates_stride, w.token + first, gain}
+                                   : (normed_output){F32(base, n->d_state), (size_t)n->d_state_stride, w.token + first,
+                                                     F32(base, n->state_gain)};
+      resume_block(&block, &all, w.token + first, rows - first, &dy, kept + 2 * part * kept_stride, kept_stride);
+      for (size_t u = w.unit0; u < w.unit1; u++)
         for (size_t r = 0; r < block.rows; r++) {
-          const size_t place = (size_t)block.token[r] * PANEL, rank = (first + r) * PANEL;
+          const size_t place = (size_t)block.row[r] * PANEL, rank = (first + r) * PANEL;
           UNROLL for (int v = 0; v < PV; v++) {
             const size_t lane = (size_t)v * VL;
-            const vf scale = vmul(vset(block.scale[r]), mask_of_unit(&all, mask, u, v));
+            const vf scale = vmul(vset(block.scale[r]), mask_of(&all, mask, u, v));
             if (part == 0) {
               UNROLL for (size_t k = 0; k < PRODUCT_PANELS; k++) {
                 const size_t panel = normed_panel(&all, u, k);
                 const vf normal = normal_of(all.values + panel * raw_stride + place + lane, block.mean[r], block.scale[r]);
-                const vf d = normed_gradient(vload(gates + panel * gates_stride + place + lane),
-                                             vload(gain + panel * PANEL + lane), normal, block.sum[r], block.product[r], scale);
+                const vf dy_gain = vmul(vload(w.gates + panel * w.gates_stride + place + lane), vload(gain + panel * PANEL + lane));
+                const vf d = vmul(normed_rest(dy_gain, normal, block.sum[r], block.product[r]), scale);
                 vstore(d_raw + panel * raw_stride + place + lane, d);
                 vstore(current + (PRODUCT_PANELS * u + k) * work_stride + rank + lane, d);
               }
             }
 #if NORM_PARTS == 3
             else {
-              const vf normal = normal_of(cell + u * state_stride + place + lane, block.mean[r], block.scale[r]);
-              const vf dc = normed_gradient(vload(dy + u * (size_t)n->d_state_stride + place + lane),
-                                            vload(F32(base, n->state_gain) + u * PANEL + lane), normal, block.sum[r],
-                                            block.product[r], scale);
+              const vf normal = normal_of(w.cell + u * w.state_stride + place + lane, block.mean[r], block.scale[r]);
+              const vf dy_gain = vmul(vload(dy.values + u * dy.stride + place + lane), vload(dy.gain + u * PANEL + lane));
+              const vf dc = vmul(normed_rest(dy_gain, normal, block.sum[r], block.product[r]), scale);
               float *carried = work_carried + u * work_stride + rank;
-              differentiate_state(gates + PANELS * u * gates_stride + place, gates_stride,
-                                  cell + u * state_stride + (size_t)before[first + r] * PANEL, carried, v,
+              differentiate_state(w.gates + PANELS * u * w.gates_stride + place, w.gates_stride,
+                                  w.cell + u * w.state_stride + (size_t)before[first + r] * PANEL, carried, v,
                                   vadd(dc, vload(carried + lane)));
             }
 #endif
@@ -277,7 +266,7 @@ INLINE void run_norm_backward(char *base, const double *args) {
         }
     }
   }
-  if (x->share.step0 < 0) leave_gradients(base, x, PRODUCT_PANELS);
+  if (w.begins) leave_gradients(base, x, PRODUCT_PANELS);
 }
 
 #endif

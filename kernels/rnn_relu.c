@@ -1,5 +1,6 @@
 /* A plain recurrent layer that only lets through what is positive: h_t = max(0, W_ih x_t + b + W_hh h_{t-1}). */
-#include "rnn_relu_cell.h"
+#define RNN_RELU
+#include "rnn_cell.h"
 
 #include "recurrence.h"
 

@@ -1,6 +1,7 @@
 /* The same with max(0, ...) in place of tanh: see recurrence_norm.h. */
 #define NORM_PARTS 2
-#include "rnn_relu_cell.h"
+#define RNN_RELU
+#include "rnn_cell.h"
 
 #include "recurrence_norm.h"
 

@@ -98,6 +98,48 @@ INLINE void locate_former(char *base, const sequence_args *x, size_t row0, size_
     for (size_t r = 0; r < rows; r++) before[r] = (int32_t)x->tokens + ranked[r];
 }
 
+/* What every pass begins with: the numbers and lists of a call's share of a sequence. */
+typedef struct {
+  size_t units, steps, row0, unit0, unit1, member;
+  int begins;          /* whether the state before the first step is asked for, too */
+  size_t step0, step1; /* of the others */
+  size_t gates_stride, state_stride;
+  float *gates, *hidden, *cell;
+  const int32_t *counts, *ranked;
+  int32_t *token, *other; /* by rank: the place of its token, and what else a pass has to know of it */
+} share;
+
+INLINE share begin_share(char *base, const sequence_args *x, const share_args *a) {
+  const size_t row0 = (size_t)a->row0, member = (size_t)a->member, places_stride = (size_t)x->places_stride;
+  int32_t *token = I32(base, x->places) + 2 * member * places_stride + row0;
+  return (share){
+      .units = (size_t)x->units,
+      .steps = (size_t)a->steps,
+      .row0 = row0,
+      .unit0 = (size_t)a->unit0,
+      .unit1 = (size_t)a->unit1,
+      .member = member,
+      .begins = a->step0 < 0,
+      .step0 = a->step0 < 0 ? 0 : (size_t)a->step0,
+      .step1 = (size_t)a->step1,
+      .gates_stride = (size_t)x->gates_stride,
+      .state_stride = (size_t)x->state_stride,
+      .gates = F32(base, x->gates),
+      .hidden = F32(base, x->hidden),
+      .cell = F32(base, x->cell),
+      .counts = I32(base, x->counts) + (size_t)a->counts_start,
+      .ranked = I32(base, x->ranked) + row0,
+      .token = token,
+      .other = token + places_stride,
+  };
+}
+
+/* Groups of units to and fro: what was read last in one step is read first in the next, while it is in the cache. */
+INLINE size_t turn(size_t t, size_t group, size_t groups) { return t % 2 == 0 ? group : groups - 1 - group; }
+
+/* Rows that are running at step t: none behind the last one. */
+INLINE size_t rows_at(const share *w, size_t t) { return t < w->steps ? (size_t)w->counts[t] : 0; }
+
 /*
  * Puts the state before the first step into the work buffers and behind the tokens. A function of its own: inlined, it
  * would take registers from the loops.

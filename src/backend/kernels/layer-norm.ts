@@ -1,6 +1,7 @@
 import { PANEL, type DoubleTensor, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows, type Units } from './kernel.js';
 import { at, columnsOf, element, maybe, setElement } from './operands.js';
+import { meansOf, statisticsOf } from './row-norm.js';
 import { bytesOf, pointwise } from './work.js';
 
 /** What the kernels of layer normalization have in common: rows of `width` elements, and what is known of each. */
@@ -50,6 +51,11 @@ function normArguments(o: NormOperands, out?: Tensor, gain?: Tensor): number[] {
   ];
 }
 
+/** The columns that are normalised together: all of a row. */
+function columnsOfRow({ width }: NormOperands): number[] {
+  return Array.from({ length: width }, (_, column) => column);
+}
+
 /** A row's element, its mean taken away and its scale made 1. */
 function normal({ input, statistics }: NormOperands, row: number, column: number): number {
   return (element(input, row, column) - statistics.get(0, row)) * statistics.get(1, row);
@@ -61,17 +67,12 @@ export const layerNormForward: Kernel<LayerNormForwardOperands, Rows> = {
   arguments: (o) => [...normArguments(o, o.out, o.gain), at(o.bias), o.epsilon],
   call: plainNumbers,
   reference: (o) => (row0, row1) => {
-    const { input, out, width, statistics, gain, bias, epsilon } = o;
+    const { input, out, statistics, gain, bias, epsilon } = o;
+    const columns = columnsOfRow(o);
     for (let row = row0; row < row1; row++) {
-      let sum = 0;
-      for (let column = 0; column < width; column++) sum += element(input, row, column);
-      const mean = sum / width;
-      let squares = 0;
-      for (let column = 0; column < width; column++) {
-        squares += (element(input, row, column) - mean) ** 2;
-      }
+      const { mean, scale } = statisticsOf(input, row, columns, epsilon);
       statistics.set(0, row, mean);
-      statistics.set(1, row, 1 / Math.sqrt(squares / width + epsilon));
+      statistics.set(1, row, scale);
       for (let column = 0; column < columnsOf(out); column++) {
         setElement(out, row, column, normal(o, row, column) * gain.get(column) + bias.get(column));
       }
@@ -94,20 +95,17 @@ export const layerNormBackward: Kernel<LayerNormBackwardOperands, Rows> = {
   ],
   call: plainNumbers,
   reference: (o) => (row0, row1) => {
-    const { dOutput, dInput, width, statistics, gain, adds } = o;
+    const { input, dOutput, dInput, width, statistics, gain, adds } = o;
+    const columns = columnsOfRow(o);
     for (let row = row0; row < row1; row++) {
-      const d = (column: number): number => element(dOutput, row, column) * gain.get(column);
-      let sum = 0;
-      let product = 0;
-      for (let column = 0; column < width; column++) {
-        sum += d(column);
-        product += d(column) * normal(o, row, column);
-      }
+      const found = { mean: statistics.get(0, row), scale: statistics.get(1, row) };
+      const means = meansOf({ values: input, dy: dOutput, gain }, row, columns, found);
       for (let column = 0; column < columnsOf(dInput); column++) {
-        const rest = d(column) - sum / width - (normal(o, row, column) * product) / width;
         const former = adds ? element(dInput, row, column) : 0;
-        const own = column < width ? rest * statistics.get(1, row) : 0;
-        setElement(dInput, row, column, former + own);
+        const value = means.gradient(element(input, row, column), {
+          ...{ dy: element(dOutput, row, column), gain: gain.get(column) },
+        });
+        setElement(dInput, row, column, former + (column < width ? value : 0));
       }
     }
   },

@@ -5,9 +5,10 @@ import { statisticsOf, meansOf } from './row-norm.js';
 import {
   beginStates,
   columnOf,
+  fromAbove,
+  fromBelow,
   leaveGradients,
-  placeAt,
-  placeBefore,
+  runningRows,
   throughSums,
 } from './sequence-reference.js';
 import type { Kernel } from './kernel.js';
@@ -19,7 +20,6 @@ import type {
   SequenceArguments,
   SequenceCall,
   SequenceOperands,
-  SequenceShare,
 } from './sequence.js';
 
 /** A cell with layer normalization: how its sums go on, and with a normalised cell state how that shows. */
@@ -73,26 +73,6 @@ function normArguments({ norm }: SequenceOperands): number[] {
   ];
 }
 
-/** What a share has to do in one step of a row: its tokens and the columns of its sums. */
-interface Row {
-  row: number;
-  rank: number;
-  token: number;
-  previous: number;
-}
-
-function rowsAt(
-  o: SequenceOperands,
-  { countsStart, row0 }: SequenceShare,
-  t: number,
-  visit: (row: Row) => void,
-): void {
-  for (let rank = 0; rank < o.counts.get(countsStart + t); rank++) {
-    const row = o.ranked.get(row0 + rank);
-    visit({ row, rank, token: placeAt(o, row, t), previous: placeBefore(o, row, t) });
-  }
-}
-
 /** Columns of all that is normalised together: of the sums with a product, or of the cell state. */
 function sumColumns({ panels, productPanels }: NormedCell, { hiddenSize }: CellNormOperands) {
   return Array.from({ length: hiddenSize }, (_, u) =>
@@ -109,28 +89,17 @@ function referenceForward(cell: NormedCell, parts: number, o: ForwardOperands): 
   const { panels, productPanels, states } = cell;
   const [ofSums, ofState] = [sumColumns(cell, norm), stateColumns(norm)];
   const units = o.hidden.shape[0]!;
-  const below = (token: number, column: number): number =>
-    o.projected
-      ? element(o.projected.product, o.projected.rows.get(token), column)
-      : element(o.gates, token, column);
-  const leave = (state: number, { row, token }: Row, u: number, value: number): void => {
-    setElement([o.hidden, o.cell][state]!, token, u, value);
-    o.stateOut.set(state * units + Math.floor(u / PANEL), row, u % PANEL, value);
-  };
   return (share, step0, step1) => {
     const { unit0, unit1 } = share;
     const keeps = unit0 === 0 && unit1 > 0;
     if (step0 < 0) beginStates(o, states, share);
-    const product = ({ token, previous }: Row, u: number): void =>
-      productPanels.forEach((panel, k) => {
-        const column = columnOf(u, k, productPanels.length);
-        const sum = dot(0, o.hidden, previous, o.weights, column);
-        setElement(norm.raw, token, columnOf(u, panel, panels), sum);
-      });
     for (let number = Math.max(step0, 0); number < step1; number++) {
       const part = number % parts;
-      rowsAt(o, share, Math.floor(number / parts), (row) => {
-        const { token, previous } = row;
+      for (const { row, token, previous } of runningRows(o, share, Math.floor(number / parts))) {
+        const leave = (state: number, u: number, value: number): void => {
+          setElement([o.hidden, o.cell][state]!, token, u, value);
+          o.stateOut.set(state * units + Math.floor(u / PANEL), row, u % PANEL, value);
+        };
         const found =
           part === 0
             ? undefined
@@ -142,22 +111,26 @@ function referenceForward(cell: NormedCell, parts: number, o: ForwardOperands): 
           norm.statistics.set(2 * (part - 1) + 1, token, found.scale);
         }
         for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
+          const column = (panel: number): number => columnOf(u, panel, panels);
           if (!found) {
-            product(row, u);
+            productPanels.forEach((panel, k) => {
+              const product = columnOf(u, k, productPanels.length);
+              const sum = dot(0, o.hidden, previous, o.weights, product);
+              setElement(norm.raw, token, column(panel), sum);
+            });
             continue;
           }
-          const column = (panel: number): number => columnOf(u, panel, panels);
           if (part === 2) {
             const kept = Array.from({ length: panels }, (_, p) =>
               element(o.gates, token, column(p)),
             );
             const normal = (element(o.cell!, token, u) - found.mean) * found.scale;
             const y = normal * norm.state!.gain.get(u) + norm.state!.bias.get(u);
-            leave(0, row, u, cell.state!.show(kept, y));
+            leave(0, u, cell.state!.show(kept, y));
             continue;
           }
           const sums = Array.from({ length: panels }, (_, p) => {
-            const from = below(token, column(p));
+            const from = fromBelow(o, token, column(p));
             if (!productPanels.includes(p)) return from;
             const normal = (element(norm.raw, token, column(p)) - found.mean) * found.scale;
             return from + normal * norm.gain.get(column(p));
@@ -168,10 +141,10 @@ function referenceForward(cell: NormedCell, parts: number, o: ForwardOperands): 
             previousCell: o.cell ? element(o.cell, previous, u) : 0,
           });
           result.kept.forEach((value, p) => setElement(o.gates, token, column(p), value));
-          if (parts === 2) leave(0, row, u, result.hidden);
-          if (states > 1) leave(1, row, u, result.cell);
+          if (parts === 2) leave(0, u, result.hidden);
+          if (states > 1) leave(1, u, result.cell);
         }
-      });
+      }
     }
   };
 }
@@ -190,12 +163,11 @@ function referenceBackward(cell: NormedCell, parts: number, o: BackwardOperands)
     return (element(o.cell!, token, u) - mean) * scale;
   };
   return (share, step0, step1) => {
-    const { countsStart, steps, row0, unit0, unit1 } = share;
+    const { unit0, unit1 } = share;
     for (let number = step1 - 1; number >= Math.max(step0, 0); number--) {
       const [t, part] = [Math.floor(number / parts), number % parts];
-      const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
-      rowsAt(o, share, t, ({ row, rank, token, previous }) => {
-        const isLast = rank >= nextRows;
+      for (const running of runningRows(o, share, t)) {
+        const { rank, token, previous, next } = running;
         const found = part === 0 ? statistics(0, token) : undefined;
         const means = found
           ? meansOf({ values: norm.raw, dy: o.gates, gain: norm.gain }, token, ofSums, found)
@@ -209,8 +181,9 @@ function referenceBackward(cell: NormedCell, parts: number, o: BackwardOperands)
             : undefined;
         for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
           const column = (panel: number): number => columnOf(u, panel, panels);
-          const carried = isLast && part > 0 ? 0 : element(o.work.cell, row0 + rank, u);
-          const carry = (value: number): void => setElement(o.work.cell, row0 + rank, u, value);
+          const carried =
+            next === undefined && part > 0 ? 0 : element(o.work.cell, rank, u);
+          const carry = (value: number): void => setElement(o.work.cell, rank, u, value);
           if (found) {
             for (const panel of productPanels) {
               const value = means!.gradient(element(norm.raw, token, column(panel)), {
@@ -238,11 +211,8 @@ function referenceBackward(cell: NormedCell, parts: number, o: BackwardOperands)
             carry(result.carried);
             continue;
           }
-          let dHidden = o.dHidden ? element(o.dHidden, token, u) : 0;
-          if (isLast && o.dLast) dHidden += element(o.dLast, row, u);
-          if (!isLast) {
-            dHidden += throughSums(norm.dRaw!, o.weights, raw, placeAt(o, row, t + 1), u);
-          }
+          let dHidden = fromAbove(o, running, u);
+          if (next !== undefined) dHidden += throughSums(norm.dRaw!, o.weights, raw, next, u);
           if (cell.state) {
             const { gain, bias } = norm.state!;
             const y = stateNormal(token, u) * gain.get(u) + bias.get(u);
@@ -259,7 +229,7 @@ function referenceBackward(cell: NormedCell, parts: number, o: BackwardOperands)
           replace(result.gradients);
           carry(result.carried);
         }
-      });
+      }
     }
     if (step0 < 0) leaveGradients({ ...o, gates: norm.dRaw! }, raw, states, share);
   };

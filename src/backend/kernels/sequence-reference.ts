@@ -14,22 +14,16 @@ export function referenceForward(cell: Cell, o: ForwardOperands): SequenceCall {
   const panels = o.hidden.shape[0]!;
   const states = [o.hidden, o.cell].slice(0, cell.states);
   const sumOf = (token: number, previous: number, u: number, panel: number): number => {
-    const column = columnOf(u, panel, cell.panels);
-    const sum = o.projected
-      ? element(o.projected.product, o.projected.rows.get(token), column)
-      : element(o.gates, token, column);
+    const sum = fromBelow(o, token, columnOf(u, panel, cell.panels));
     const product = cell.productPanels.indexOf(panel);
     if (product < 0) return sum;
     return dot(sum, o.hidden, previous, o.weights, columnOf(u, product, cell.productPanels.length));
   };
   return (share, step0, step1) => {
-    const { countsStart, row0, unit0, unit1 } = share;
+    const { unit0, unit1 } = share;
     if (step0 < 0) beginStates(o, cell.states, share);
     for (let t = Math.max(step0, 0); t < step1; t++) {
-      for (let r = 0; r < o.counts.get(countsStart + t); r++) {
-        const row = o.ranked.get(row0 + r);
-        const token = placeAt(o, row, t);
-        const previous = placeBefore(o, row, t);
+      for (const { row, token, previous } of runningRows(o, share, t)) {
         for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
           const sums = Array.from({ length: cell.panels }, (_, panel) =>
             sumOf(token, previous, u, panel),
@@ -53,34 +47,28 @@ export function referenceForward(cell: Cell, o: ForwardOperands): SequenceCall {
 export function referenceBackward(cell: Cell, o: BackwardOperands): SequenceCall {
   const units = { panels: cell.panels, products: cell.productPanels };
   return (share, step0, step1) => {
-    const { countsStart, steps, row0, unit0, unit1 } = share;
+    const { unit0, unit1 } = share;
     for (let t = step1 - 1; t >= Math.max(step0, 0); t--) {
-      const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
-      for (let r = 0; r < o.counts.get(countsStart + t); r++) {
-        const row = o.ranked.get(row0 + r);
-        const token = placeAt(o, row, t);
-        const isLast = r >= nextRows;
+      for (const running of runningRows(o, share, t)) {
+        const { rank, token, previous, next } = running;
         for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
-          let dHidden = o.dHidden ? element(o.dHidden, token, u) : 0;
-          if (isLast && o.dLast) dHidden += element(o.dLast, row, u);
-          if (!isLast) {
-            dHidden += throughSums(o.gates, o.weights, units, placeAt(o, row, t + 1), u);
-          }
+          let dHidden = fromAbove(o, running, u);
+          if (next !== undefined) dHidden += throughSums(o.gates, o.weights, units, next, u);
           const kept = Array.from({ length: cell.panels }, (_, panel) =>
             element(o.gates, token, columnOf(u, panel, cell.panels)),
           );
           const { gradients, carried } = cell.backward({
             kept,
             dHidden,
-            carried: isLast ? 0 : element(o.work.cell, row0 + r, u),
+            carried: next === undefined ? 0 : element(o.work.cell, rank, u),
             hidden: element(o.hidden, token, u),
             cell: o.cell ? element(o.cell, token, u) : 0,
-            ...before(o, placeBefore(o, row, t), u),
+            ...before(o, previous, u),
           });
           gradients.forEach((value, panel) => {
             setElement(o.gates, token, columnOf(u, panel, cell.panels), value);
           });
-          setElement(o.work.cell, row0 + r, u, carried);
+          setElement(o.work.cell, rank, u, carried);
         }
       }
     }
@@ -160,19 +148,59 @@ export function columnOf(unit: number, panel: number, panels: number): number {
   return (Math.floor(unit / PANEL) * panels + panel) * PANEL + (unit % PANEL);
 }
 
+/** A row of a share at one of its steps. */
+export interface RunningRow {
+  row: number;
+  /** Among all rows: its place in work buffers. */
+  rank: number;
+  /** Places: of its token, of the state before it, and of the token behind it where there is one. */
+  token: number;
+  previous: number;
+  next: number | undefined;
+}
+
+/** The rows of a share that are running at step t. */
+export function runningRows(
+  o: SequenceOperands,
+  { countsStart, steps, row0 }: SequenceShare,
+  t: number,
+): RunningRow[] {
+  const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
+  return Array.from({ length: o.counts.get(countsStart + t) }, (_, r) => {
+    const row = o.ranked.get(row0 + r);
+    return {
+      ...{ row, rank: row0 + r, token: placeAt(o, row, t) },
+      previous: t > 0 ? placeAt(o, row, t - 1) : initialPlace(o, row),
+      next: r < nextRows ? placeAt(o, row, t + 1) : undefined,
+    };
+  });
+}
+
+/** What a sum of a token starts from: what came from below. */
+export function fromBelow(o: ForwardOperands, token: number, column: number): number {
+  return o.projected
+    ? element(o.projected.product, o.projected.rows.get(token), column)
+    : element(o.gates, token, column);
+}
+
+/** What comes to a hidden state from the layer above, and to a row's last one from whoever reads that. */
+export function fromAbove(
+  o: BackwardOperands,
+  { row, token, next }: RunningRow,
+  u: number,
+): number {
+  const ofToken = o.dHidden ? element(o.dHidden, token, u) : 0;
+  return next === undefined && o.dLast ? ofToken + element(o.dLast, row, u) : ofToken;
+}
+
 /** Place of a row's token at step t. */
-export function placeAt(o: SequenceOperands, row: number, t: number): number {
+function placeAt(o: SequenceOperands, row: number, t: number): number {
   return o.tokenPlaces.get(o.rowStart.get(row) + t);
 }
 
 /** Place of the state before the first step of a row: behind the tokens. */
 function initialPlace(o: SequenceOperands, row: number): number {
   return o.gates.shape[1]! + row;
-}
-
-/** Place of the state before step t of a row. */
-export function placeBefore(o: SequenceOperands, row: number, t: number): number {
-  return t > 0 ? placeAt(o, row, t - 1) : initialPlace(o, row);
 }
 
 /** The states of a unit at a place. */
