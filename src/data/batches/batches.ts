@@ -1,26 +1,16 @@
 import { UserError } from '../../errors.js';
+import type { RawBatch } from '../../model/batch/raw-batch.js';
 import { BatchRows, type RowBatchOptions } from './batch-rows.js';
 import { BatchStreams, type StreamBatchOptions } from './batch-streams.js';
 import type { TokenStore } from '../store/token-store.js';
 import { counted } from '../../system/counted.js';
 
 /**
- * Where `read` lays a batch. The caller owns the arrays (views on memory that threads share) and
- * makes them as large as the source's `maxTokens` and `maxRows` say.
+ * Where `read` lays a batch. The caller owns the arrays (views on memory that threads share) and makes them as large as the
+ * source's `maxTokens` and `maxRows` say: `tokens` and `targets` [maxTokens], `rowStart` [maxRows + 1], `labels` [maxRows, words], and of
+ * `features` each [maxTokens · numbers of a token].
  */
-export interface HostBatch {
-  /** Rows of this batch. */
-  rows: number;
-  /** Token ids, row after row. [maxTokens] */
-  tokens: Int32Array;
-  /** Where each row begins in `tokens`; `rowStart[rows]` is where the last ends. [maxRows + 1] */
-  rowStart: Int32Array;
-  /** Class of each row, where rows have targets, its number as the bits of a float32, or the words of its set. [maxRows, words] */
-  labels: Int32Array;
-  /** Of each token, where tokens have targets: the token that follows, or its tag. [maxTokens] */
-  targets: Int32Array;
-  /** Of each feature of tokens, the id of every token's value, or those of its letters; absent where there are none. [maxTokens · numbers of a token] */
-  features?: readonly Int32Array[];
+export interface HostBatch extends RawBatch {
   /** Whether carried hidden state is zero at the start of this batch. */
   startsFresh: boolean;
 }

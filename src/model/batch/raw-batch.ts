@@ -5,7 +5,7 @@ import type { FeatureShape } from '../shape.js';
 /** A batch as it was read: the tokens of each row behind one another. */
 export interface RawBatch {
   rows: number;
-  /** The tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
+  /** Ids. The tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
   tokens: Int32Array;
   rowStart: Int32Array;
   /** Class of every row, where rows have targets, its number as the bits of a float32, or, row after row, the words of its set. */
