@@ -1,24 +1,15 @@
 import type { Backend } from '../backend/backend.js';
 import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
-import { PANEL, panelsOf, type Heap } from '../tensor/heap.js';
+import { PANEL, type Heap } from '../tensor/heap.js';
 import { bindLayers } from './bind-layers.js';
 import { BatchSums } from './batch/batch-sums.js';
 import { SlotView } from './batch/slot-view.js';
-import {
-  bindAccumulation,
-  bindAverage,
-  bindUpdate,
-  meet,
-  type Binding,
-  type RowKernel,
-} from './binding.js';
+import { meet, type Binding } from './binding.js';
 import { Clock } from './clock.js';
-import type { BoundLayer, Pack, RowPasses, SequencePasses, SparseGradient } from './layer.js';
+import type { BoundLayer, RowPasses, SequencePasses } from './layer.js';
 import type { ChainLoss, LossMode, RowLoss } from './loss.js';
-import { asMatrix } from './parameters.js';
 import type { Phase } from './phases.js';
 import type { NetworkPlan } from './plan.js';
-import { streamsOf } from './shape.js';
 import type { Signal } from './signal.js';
 import { SLOT } from './sizes.js';
 import {
@@ -29,6 +20,7 @@ import {
   type WorkGroup,
 } from './work/shares.js';
 import type { Share } from './work/teams.js';
+import { weightWork, type WeightPhase } from './work/weight-work.js';
 
 /** Pieces of a share of a product over rows: each reads all weights anew. */
 const FEW_PIECES = 4;
@@ -54,15 +46,10 @@ export class Network {
   readonly #loss: RowLoss | undefined;
   readonly #chain: ChainLoss | undefined;
   readonly #packs: SharedWork;
-  readonly #training?: {
-    gradients: SharedWork;
-    distinctGradients: SharedWork;
-    letterGradients: SharedWork;
-    /** [parts]: whose share of the spellings has been begun on the way back */
-    spelled: Int32Array;
-    updates: SharedWork;
-    accumulations?: SharedWork;
-  };
+  /** What is shared out by weights, in training. */
+  readonly #work?: Record<WeightPhase, SharedWork>;
+  /** [parts]: whose share of the spellings has been begun on the way back */
+  readonly #spelled: Int32Array;
   readonly #sums: BatchSums;
   readonly #gradientSeconds: Float64Array;
 
@@ -127,41 +114,20 @@ export class Network {
         this.#view.bounds,
         Math.min(most, mostPieces),
       );
-    const packs = this.#packsOf();
+    const owners = [...layers, ...(this.#chain ? [this.#chain] : [])];
     this.#packs = share(
       'pack',
-      packs.map(({ group }) => group),
+      owners.flatMap(({ packs }) => packs.map(({ group }) => group)),
     );
+    this.#spelled = claimsOf(heap, plan.claims, 'spell-back');
     if (!training) return;
-    const streams = streamsOf(sizes.shape);
-    this.#training = {
-      gradients: share(
-        'gradients',
-        [
-          ...layers.filter((_, place) => !this.#readsLetters(place)),
-          ...(this.#chain ? [this.#chain] : []),
-        ]
-          .toReversed()
-          .flatMap(({ weightGradients = [] }) => weightGradients),
-      ),
-      distinctGradients: share(
-        'distinct-gradients',
-        streams.flatMap(({ spells }, stream) => (spells ? [] : [this.#distinctGradients(stream)])),
-        FEW_PIECES,
-      ),
-      spelled: claimsOf(heap, plan.claims, 'spell-back'),
-      letterGradients: share('letter-gradients', [
-        ...layers
-          .filter((_, place) => this.#readsLetters(place))
-          .flatMap(({ weightGradients = [] }) => weightGradients),
-        ...streams.flatMap(({ spells }, stream) =>
-          spells ? [this.#distinctGradients(stream)] : [],
-        ),
-      ]),
-      updates: share('update', this.#updates()),
-      ...(plan.accumulationSettings && {
-        accumulations: share('accumulate', this.#accumulations()),
-      }),
+    const work = weightWork(this.#binding, plan, layers, this.#chain);
+    this.#work = {
+      gradients: share('gradients', work.gradients),
+      'distinct-gradients': share('distinct-gradients', work['distinct-gradients'], FEW_PIECES),
+      'letter-gradients': share('letter-gradients', work['letter-gradients']),
+      accumulate: share('accumulate', work.accumulate),
+      update: share('update', work.update),
     };
   }
 
@@ -188,20 +154,18 @@ export class Network {
         this.#runGradients(part);
         break;
       case 'distinct-gradients':
-        this.#training!.distinctGradients.run(part);
+      case 'letter-gradients':
+        this.#work![phase].run(part);
         break;
       case 'spell-back':
         this.#spellBack(part);
         break;
-      case 'letter-gradients':
-        this.#training!.letterGradients.run(part);
-        break;
       case 'accumulate':
-        this.#training!.accumulations!.run(part);
+        this.#work![phase].run(part);
         clock.lap('update');
         break;
       case 'update':
-        if (this.#scaleGradient()) this.#training!.updates.run(part);
+        if (this.#scaleGradient()) this.#work![phase].run(part);
         clock.lap('update');
         break;
       case 'pack':
@@ -212,7 +176,7 @@ export class Network {
 
   /** A part claims its share, so that whoever takes it over knows that it has been begun. */
   #spellBack(part: number): void {
-    const again = Atomics.exchange(this.#training!.spelled, part, 1) === 1;
+    const again = Atomics.exchange(this.#spelled, part, 1) === 1;
     for (const layer of this.#layers) layer.spellBack?.(part, again);
   }
 
@@ -248,13 +212,9 @@ export class Network {
     if (mode === 'train') yield* meet(this.#binding, part);
   }
 
-  #packsOf(): Pack[] {
-    return [...this.#layers, ...(this.#chain ? [this.#chain] : [])].flatMap(({ packs }) => packs);
-  }
-
   #runGradients(part: number): void {
     const start = performance.now();
-    const done = this.#training!.gradients.run(part);
+    const done = this.#work!.gradients.run(part);
     const seconds = (performance.now() - start) / 1000;
     this.#gradientSeconds[part * PANEL] = done > 0 ? seconds / done : 0;
   }
@@ -271,79 +231,4 @@ export class Network {
     settings.set(UPDATE_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
   }
-
-  /** Whether a layer stands on distinct letters. */
-  #readsLetters(place: number): boolean {
-    const { layers, inputs } = this.plan;
-    return layers[inputs[place]![0]!]?.output.spells !== undefined;
-  }
-
-  /** Of the words of a batch, stream 0, or of the values of a feature, or of letters. */
-  #distinctGradients(stream: number): WorkGroup {
-    const view = this.#view;
-    const { layers, inputs } = this.plan;
-    const form = this.#layers
-      .flatMap(({ distinctGradient }, place) => {
-        const below = layers[inputs[place]![0]!];
-        return distinctGradient && (below?.output.stream ?? 0) === stream ? distinctGradient : [];
-      })
-      .toReversed();
-    const finish = this.#layers.flatMap(({ finishDistinct }, place) =>
-      finishDistinct && (layers[place]!.output.stream ?? 0) === stream ? finishDistinct : [],
-    );
-    return {
-      get units() {
-        return panelsOf(view.distinct(stream));
-      },
-      cost: 1,
-      run(from, to) {
-        const last = Math.min(to * PANEL, view.distinct(stream));
-        for (const each of form) each(from * PANEL, last);
-        for (const each of finish) each(from, to);
-      },
-    };
-  }
-
-  /** The optimizer on every parameter, each unit packed again while it is in the cache. */
-  #updates(): WorkGroup[] {
-    const packed = new Set<string>();
-    // Also of rows without a gradient: they still have momentum.
-    const updatesOf = (name: string): RowKernel[] => [
-      bindUpdate(this.#binding, name, this.#sparseOf(name)),
-      ...bindAverage(this.#binding, name),
-    ];
-    const groups = this.#packsOf().map(({ parameters, group }): WorkGroup => {
-      parameters.forEach((name) => packed.add(name));
-      const updates = parameters.flatMap(updatesOf);
-      return { ...group, run: inTurn([...updates, group.run]) };
-    });
-    const alone = this.plan.parameters
-      .filter(({ name }) => !packed.has(name))
-      .map(({ name, units, shape }): WorkGroup => ({
-        units,
-        cost: asMatrix(shape)[1] ?? 1,
-        run: inTurn(updatesOf(name)),
-      }));
-    return [...groups, ...alone];
-  }
-
-  #accumulations(): WorkGroup[] {
-    return this.plan.parameters.map(({ name, units, shape }) => ({
-      units,
-      cost: asMatrix(shape)[1] ?? 1,
-      run: bindAccumulation(this.#binding, name, this.#sparseOf(name)),
-    }));
-  }
-
-  #sparseOf(name: string): SparseGradient | undefined {
-    return this.#layers
-      .flatMap((layer) => layer.sparse ?? [])
-      .find(({ parameter }) => parameter === name);
-  }
-}
-
-function inTurn(kernels: readonly RowKernel[]): RowKernel {
-  return (from, to) => {
-    for (const kernel of kernels) kernel(from, to);
-  };
 }

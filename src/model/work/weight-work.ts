@@ -1,0 +1,125 @@
+import { PANEL, panelsOf } from '../../tensor/heap.js';
+import {
+  bindAccumulation,
+  bindAverage,
+  bindUpdate,
+  type Binding,
+  type RowKernel,
+} from '../binding.js';
+import type { BoundLayer, SparseGradient } from '../layer.js';
+import type { ChainLoss } from '../loss.js';
+import { asMatrix } from '../parameters.js';
+import type { NetworkPlan } from '../plan.js';
+import { streamsOf } from '../shape.js';
+import type { ClaimedPhase, WorkGroup } from './shares.js';
+
+/** The phases behind the passes that go over weights, or over what there is once for each distinct token. */
+export type WeightPhase = Exclude<ClaimedPhase, 'pack' | 'spell-back'>;
+
+/** What there is to do in these phases of training, by phase: of a network that is bound to a slot's batch. */
+export function weightWork(
+  binding: Binding,
+  plan: NetworkPlan,
+  layers: readonly BoundLayer[],
+  chain: ChainLoss | undefined,
+): Record<WeightPhase, WorkGroup[]> {
+  const streams = streamsOf(plan.sizes.shape);
+  const below = (place: number) => plan.layers[plan.inputs[place]![0]!]?.output;
+  /** Of the layers that stand on distinct letters, or of the others. */
+  const gradientsOf = (letters: boolean): WorkGroup[][] =>
+    layers.flatMap(({ weightGradients = [] }, place) =>
+      (below(place)?.spells !== undefined) === letters ? [weightGradients] : [],
+    );
+  const distinctOf = (letters: boolean): WorkGroup[] =>
+    streams.flatMap(({ spells }, stream) =>
+      (spells !== undefined) === letters ? [distinctGradients(binding, plan, layers, stream)] : [],
+    );
+  return {
+    gradients: [...gradientsOf(false), chain?.weightGradients ?? []].toReversed().flat(),
+    'distinct-gradients': distinctOf(false),
+    'letter-gradients': [...gradientsOf(true).flat(), ...distinctOf(true)],
+    accumulate: plan.accumulationSettings ? accumulations(binding, plan, layers) : [],
+    update: updates(binding, plan, layers, chain),
+  };
+}
+
+/** Of the words of a batch, stream 0, or of the values of a feature, or of letters. */
+function distinctGradients(
+  { view }: Binding,
+  plan: NetworkPlan,
+  layers: readonly BoundLayer[],
+  stream: number,
+): WorkGroup {
+  const streamOf = (place: number): number => plan.layers[place]?.output.stream ?? 0;
+  const form = layers
+    .flatMap(({ distinctGradient }, place) =>
+      distinctGradient && streamOf(plan.inputs[place]![0]!) === stream ? distinctGradient : [],
+    )
+    .toReversed();
+  const finish = layers.flatMap(({ finishDistinct }, place) =>
+    finishDistinct && streamOf(place) === stream ? finishDistinct : [],
+  );
+  return {
+    get units() {
+      return panelsOf(view.distinct(stream));
+    },
+    cost: 1,
+    run(from, to) {
+      const last = Math.min(to * PANEL, view.distinct(stream));
+      for (const each of form) each(from * PANEL, last);
+      for (const each of finish) each(from, to);
+    },
+  };
+}
+
+/** The optimizer on every parameter, each unit packed again while it is in the cache. */
+function updates(
+  binding: Binding,
+  plan: NetworkPlan,
+  layers: readonly BoundLayer[],
+  chain: ChainLoss | undefined,
+): WorkGroup[] {
+  const packed = new Set<string>();
+  // Also of rows without a gradient: they still have momentum.
+  const updatesOf = (name: string): RowKernel[] => [
+    bindUpdate(binding, name, sparseOf(layers, name)),
+    ...bindAverage(binding, name),
+  ];
+  const packs = [...layers, ...(chain ? [chain] : [])].flatMap((owner) => owner.packs);
+  const groups = packs.map(({ parameters, group }): WorkGroup => {
+    parameters.forEach((name) => packed.add(name));
+    const own = parameters.flatMap(updatesOf);
+    return { ...group, run: inTurn([...own, group.run]) };
+  });
+  const alone = plan.parameters
+    .filter(({ name }) => !packed.has(name))
+    .map(({ name, units, shape }): WorkGroup => ({
+      units,
+      cost: asMatrix(shape)[1] ?? 1,
+      run: inTurn(updatesOf(name)),
+    }));
+  return [...groups, ...alone];
+}
+
+/** Where an update follows from several batches: into the mean of their gradients. */
+function accumulations(
+  binding: Binding,
+  plan: NetworkPlan,
+  layers: readonly BoundLayer[],
+): WorkGroup[] {
+  return plan.parameters.map(({ name, units, shape }) => ({
+    units,
+    cost: asMatrix(shape)[1] ?? 1,
+    run: bindAccumulation(binding, name, sparseOf(layers, name)),
+  }));
+}
+
+function sparseOf(layers: readonly BoundLayer[], name: string): SparseGradient | undefined {
+  return layers.flatMap((layer) => layer.sparse ?? []).find(({ parameter }) => parameter === name);
+}
+
+function inTurn(kernels: readonly RowKernel[]): RowKernel {
+  return (from, to) => {
+    for (const kernel of kernels) kernel(from, to);
+  };
+}
