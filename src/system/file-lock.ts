@@ -1,9 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import * as nodeFs from 'node:fs';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import * as z from 'zod';
 import { UserError } from '../errors.js';
+import { errorCode } from './error-code.js';
+import {
+  describeHolder,
+  describeOwn,
+  isCutShort,
+  isGone,
+  nameHolder,
+  parseHolder,
+  readIfThere,
+  type Holder,
+} from './lock-holder.js';
 import { describeSystemError } from './system-errors.js';
 
 /**
@@ -15,18 +24,6 @@ import { describeSystemError } from './system-errors.js';
  * or on a system without /proc) is watched for a sign of life instead: it touches the file every few seconds.
  * Watching the time change, rather than comparing it with the clock here, needs no two clocks that agree.
  */
-
-const holderSchema = z.object({
-  pid: z.int(),
-  /** Start of the process in clock ticks since boot; absent where there is no /proc. */
-  started: z.string().optional(),
-  /** What pids are unique in: this boot of this machine, or of this container. */
-  machine: z.string(),
-  /** Tells two holders within one process apart. */
-  token: z.string(),
-});
-
-type Holder = z.output<typeof holderSchema>;
 
 export interface LockTiming {
   /** How often a holder touches its lock. */
@@ -128,17 +125,6 @@ export function isAbandoned(file: string): boolean | undefined {
   return holder && isGone(holder);
 }
 
-function describeOwn(): string {
-  const started = processStart('self');
-  const own: Holder = {
-    pid: process.pid,
-    ...(started !== undefined && { started }),
-    machine: describeMachine(),
-    token: randomUUID(),
-  };
-  return JSON.stringify(own);
-}
-
 /** Disks that cannot give a file a second name. */
 const withoutLinks = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
 
@@ -149,7 +135,7 @@ function createLock(file: string, own: string): boolean {
     nodeFs.linkSync(temporary, file);
     return true;
   } catch (error) {
-    const code = codeOf(error);
+    const code = errorCode(error);
     if (code === 'EEXIST') return false;
     if (!withoutLinks.has(code)) throw error;
     return createLockInPlace(file, own);
@@ -163,7 +149,7 @@ function createLockInPlace(file: string, own: string): boolean {
     nodeFs.writeFileSync(file, own, { flag: 'wx' });
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 }
@@ -203,37 +189,6 @@ async function replaceLock(
   }
 }
 
-/** Undefined for what is no lock: it is being written this moment, or a crash cut it short. */
-function parseHolder(content: string): Holder | undefined {
-  try {
-    return holderSchema.parse(JSON.parse(content));
-  } catch {
-    // Whoever wrote it shows by touching it whether they live.
-    return undefined;
-  }
-}
-
-/** Whether a text that names no holder is the beginning of one that does, as a crash leaves it. */
-function isCutShort(content: string): boolean {
-  const start = '{"pid":';
-  return start.startsWith(content.slice(0, start.length));
-}
-
-/** Who holds a lock, for messages. */
-function nameHolder(holder: Holder | undefined): string {
-  const isOurs =
-    holder?.pid === process.pid &&
-    holder.machine === describeMachine() &&
-    (holder.started === undefined || holder.started === processStart('self'));
-  return isOurs ? 'another call in this process' : `another process (${describeHolder(holder)})`;
-}
-
-function describeHolder(holder: Holder | undefined): string {
-  if (holder === undefined) return 'unknown';
-  const here = holder.machine === describeMachine();
-  return here ? `pid ${holder.pid}` : `pid ${holder.pid} on another machine or in a container`;
-}
-
 async function isAlive(
   file: string,
   found: string,
@@ -256,31 +211,6 @@ async function isAlive(
   return false;
 }
 
-/** Undefined for a holder that cannot be looked up from here. */
-function isGone({ pid, started, machine }: Holder): boolean | undefined {
-  if (started === undefined || machine !== describeMachine()) return undefined;
-  return processStart(pid) !== started;
-}
-
-/**
- * When a process started, in clock ticks since boot; undefined when there is none of that number, when it is dead
- * and merely waits for its parent to notice, or when there is no /proc.
- */
-function processStart(pid: number | 'self'): string | undefined {
-  const stat = readIfThere(`/proc/${pid}/stat`);
-  // The second field is the program's name in parentheses and may hold anything: count from behind it.
-  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state] = fields ?? [];
-  return state === 'Z' || state === 'X' ? undefined : fields?.[19];
-}
-
-/** What a pid is unique in: a boot of the machine and, on Linux, a namespace of processes. */
-function describeMachine(): string {
-  const boot = readIfThere('/proc/sys/kernel/random/boot_id')?.trim() ?? hostname();
-  const namespace = nodeFs.statSync('/proc/self/ns/pid', { throwIfNoEntry: false })?.ino ?? 0;
-  return `${boot} ${namespace}`;
-}
-
 function touchedAt(file: string): number | undefined {
   return nodeFs.statSync(file, { throwIfNoEntry: false })?.mtimeMs;
 }
@@ -290,18 +220,4 @@ function touch(file: string): void {
   nodeFs.utimes(file, now, now, () => {
     // A lock that someone has removed is no longer ours to keep alive; the work itself goes on.
   });
-}
-
-function readIfThere(file: string): string | undefined {
-  try {
-    return nodeFs.readFileSync(file, 'utf8');
-  } catch (error) {
-    // ESRCH: the process ended between opening and reading its file in /proc.
-    if (['ENOENT', 'ESRCH', 'ENOTDIR'].includes(codeOf(error))) return undefined;
-    throw error;
-  }
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? '';
 }
