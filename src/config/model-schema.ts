@@ -85,7 +85,8 @@ const poolingVariants = poolingKinds.map(layerVariant) as unknown as [(typeof va
 /** What makes one row of a row's tokens: a kind's name, or a group of keys where it has others than its usual options. */
 const poolingSchema = z
   .union([z.enum(poolingKinds), z.discriminatedUnion('kind', poolingVariants)])
-  .transform((given) => (typeof given === 'string' ? given : shortenUsual(given)));
+  .transform((given) => (typeof given === 'string' ? given : shortenUsual(given)))
+  .meta({ id: 'pooling' });
 const poolingsSchema = z
   .array(poolingSchema)
   .min(1)
