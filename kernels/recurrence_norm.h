@@ -205,14 +205,14 @@ INLINE void run_norm_backward(char *base, const double *args) {
             }
 #else
             const size_t place_before = (size_t)before[r] * PANEL;
-            const float *w.hidden = F32(base, x->s.hidden) + u * w.state_stride;
+            const float *hidden = w.hidden + u * w.state_stride;
             differentiate(&(cell_backward){
                 .gate = gate,
                 .gate_stride = w.gates_stride,
                 .cell = w.cell + u * w.state_stride + place,
                 .previous_cell = w.cell + u * w.state_stride + place_before,
-                .hidden = w.hidden + place,
-                .previous_hidden = w.hidden + place_before,
+                .hidden = hidden + place,
+                .previous_hidden = hidden + place_before,
                 .d_hidden = d_hidden + r * PANEL,
                 .carried = work_carried + u * work_stride + r * PANEL,
                 /* The last part writes what the product of the step before is to read. */

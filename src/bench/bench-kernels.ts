@@ -13,7 +13,12 @@ import {
 import type { Work } from '../backend/kernels/work.js';
 import { watchKernels, type BoundKernel, type ObserveCall } from './watch-kernels.js';
 import { Engine } from '../compute/engine.js';
-import { allocateEngine, openHeap, planEngine, type EngineHandle } from '../compute/engine-memory.js';
+import {
+  allocateEngine,
+  openHeap,
+  planEngine,
+  type EngineHandle,
+} from '../compute/engine-memory.js';
 import { phasesOf } from '../compute/messages.js';
 import { runInTurns } from '../compute/runner.js';
 import { measureBandwidth, measurePeak } from './peak.js';

@@ -87,7 +87,7 @@ describe('a stack of layers', () => {
     ]);
   });
 
-  it('makes one row of a row\'s tokens by each kind that pools, with its options, and puts all side by side', () => {
+  it("makes one row of a row's tokens by each kind that pools, with its options, and puts all side by side", () => {
     const pooled = (pooling: string) =>
       parse(`{ embedding: 6, layers: [{ hiddenSize: 5 }], pooling: ${pooling} }`);
     const all = pooled('[last, first, max, { kind: mean }, { kind: attention, width: 7 }]');

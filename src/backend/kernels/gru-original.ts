@@ -11,12 +11,7 @@ import {
   runningRows,
   throughSums,
 } from './sequence-reference.js';
-import type {
-  BackwardOperands,
-  CellKernels,
-  ForwardOperands,
-  SequenceCall,
-} from './sequence.js';
+import type { BackwardOperands, CellKernels, ForwardOperands, SequenceCall } from './sequence.js';
 
 /** Its weights: blocks r, z, n, all of them added to what comes from below. */
 export const GRU_ORIGINAL_ROWS: RowMap = { blocks: 3, of: 3, panels: [0, 1, 2] };

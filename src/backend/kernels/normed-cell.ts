@@ -181,8 +181,7 @@ function referenceBackward(cell: NormedCell, parts: number, o: BackwardOperands)
             : undefined;
         for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
           const column = (panel: number): number => columnOf(u, panel, panels);
-          const carried =
-            next === undefined && part > 0 ? 0 : element(o.work.cell, rank, u);
+          const carried = next === undefined && part > 0 ? 0 : element(o.work.cell, rank, u);
           const carry = (value: number): void => setElement(o.work.cell, rank, u, value);
           if (found) {
             for (const panel of productPanels) {

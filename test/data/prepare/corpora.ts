@@ -69,9 +69,7 @@ export function inFormats(
   return {
     csv: table(','),
     tsv: table('\t'),
-    jsonl: texts
-      .map((text, i) => `${JSON.stringify({ text, label: labels.json[i] })}\n`)
-      .join(''),
+    jsonl: texts.map((text, i) => `${JSON.stringify({ text, label: labels.json[i] })}\n`).join(''),
     parquet: Buffer.from(
       parquetWriteBuffer({
         columnData: [

@@ -37,7 +37,8 @@ describe('rows with a number each', () => {
       const expected = numbers.map((each) => Math.fround(each));
       expect([...asFloats((await readRows(corpus.train)).labels)]).toEqual(expected);
       const mean = expected.reduce((sum, each) => sum + each / expected.length, 0);
-      const variance = expected.reduce((sum, each) => sum + (each - mean) ** 2, 0) / expected.length;
+      const variance =
+        expected.reduce((sum, each) => sum + (each - mean) ** 2, 0) / expected.length;
       const { targetScale, manifest, classes } = corpus;
       expect(classes).toEqual([]);
       expect(targetScale!.mean / mean).toBeCloseTo(1, 12);

@@ -98,7 +98,7 @@ describe('the bytes of a store', () => {
     ] as const) {
       await expectSameBytes(
         prepare,
-      place,
+        place,
         (storeDir) => configure(task, { ...options, storeDir }, 1, { features: some }),
         [
           [1, smallParts],

@@ -184,7 +184,8 @@ describe('a store of tagged tokens', () => {
   test('is another one for other features, not for other widths, and features have values of their own', async () => {
     const place = await scratch(files);
     const data = { train: place.path('*.*'), tokenizer };
-    const prepared = (some: object[]) => prepare(configureIn(place, 'tag', data, { features: some }));
+    const prepared = (some: object[]) =>
+      prepare(configureIn(place, 'tag', data, { features: some }));
     const { corpus } = await prepared(features);
     const wider = await prepared(
       features.map((each) => ({
