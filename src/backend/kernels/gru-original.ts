@@ -48,7 +48,7 @@ function referenceForward(o: ForwardOperands): SequenceCall {
           const h = element(o.hidden, previous, u);
           if (half % 2 === 0) {
             const [r, z] = [R, Z].map((gate) => {
-              const sum = fromBelow(o, token, gates[gate]!);
+              const sum = fromBelow(o, token, gates[gate]);
               return sigmoid(dot(sum, o.hidden, previous, o.weights, columnOf(u, gate, 2)));
             }) as [number, number];
             setElement(o.gates, token, gates[R], r);
