@@ -45,7 +45,7 @@ function describeSplits(manifest: Manifest): string[][] {
 }
 
 function describeVocabulary({ tokenizer, distinctTokens, statistics }: Manifest): string {
-  const what = tokenizer.kind === 'word' ? 'words' : 'characters';
+  const what = tokenizer.kind === 'word' ? 'word' : 'character';
   const size =
     tokenizer.kind === 'word'
       ? tokenizer.words.length
@@ -56,7 +56,7 @@ function describeVocabulary({ tokenizer, distinctTokens, statistics }: Manifest)
   const { textTokens, unknownTokens } = statistics.train;
   const covered = formatShare(1 - unknownTokens / Math.max(textTokens, 1));
   return (
-    `Vocabulary: ${formatCount(size)} ${what}; the training split has ${formatCount(distinctTokens)} different ones, ` +
+    `Vocabulary: ${counted(size, what)}; the training split has ${counted(distinctTokens, 'different one')}, ` +
     `and ${covered} of its text is in the vocabulary`
   );
 }

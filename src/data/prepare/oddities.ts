@@ -13,7 +13,7 @@ import { counted, formatCount } from '../../system/counted.js';
 
 type Told = Pick<
   Manifest,
-  'options' | 'classes' | 'mixedClasses' | 'splits' | 'statistics' | 'sharedRows'
+  'options' | 'tokenizer' | 'classes' | 'mixedClasses' | 'splits' | 'statistics' | 'sharedRows'
 >;
 
 /** What classes are called: labels and tags are classes, too. */
@@ -25,12 +25,14 @@ export function describeOddities(manifest: Told): string[] {
   const { per, named } = taskOf(manifest.options.task);
   if (per === 'token') {
     return [
+      ...describeUnknown(manifest),
       ...describeAlikeClasses(manifest.classes, named),
       ...describeScheme(manifest),
       ...describeSharedRows(manifest),
     ];
   }
   return [
+    ...describeUnknown(manifest),
     ...describeAlikeClasses(manifest.classes, named),
     ...describeMixedClasses(manifest, named),
     ...describeSmallClasses(manifest, named),
@@ -55,6 +57,18 @@ export function refuseEmptyTexts(
   throw new UserError(
     `data.train: ${formatCount(empty)} of ${counted(rows, 'text')} (${percent(empty / rows)}) ${empty === 1 ? 'has' : 'have'} no token: expected at most ` +
       `${percent(maxEmptyShare)} (data.maxEmptyShare); is ${JSON.stringify(text)} the column that data.text should name?`,
+  );
+}
+
+/** A share of the text to train on that the vocabulary lacks, up to which nobody minds. */
+const unknownOfNote = 0.5;
+
+function* describeUnknown({ tokenizer, statistics: { train } }: Told): Generator<string> {
+  const share = train.unknownTokens / Math.max(1, train.textTokens);
+  if (!(share > unknownOfNote)) return;
+  yield (
+    `${percent(share)} of the ${tokenizer.kind === 'word' ? 'words' : 'characters'} to train on are not in the vocabulary: ` +
+    'is data.tokenizer.minCount too large for so little text, or data.tokenizer.vocabularySize too small?'
   );
 }
 

@@ -200,7 +200,7 @@ describe('rows with any number of labels', () => {
       return [...describeOddities(corpus.manifest)].join('\n');
     };
     expect(await hints(';')).toMatch(
-      /^The labels "X", "x" differ in case only.*\n2 labels have a single row each.*"X", "x"/,
+      /\nThe labels "X", "x" differ in case only.*\n2 labels have a single row each.*"X", "x"/,
     );
     expect(await hints(';')).not.toContain('more than one label');
     expect(await hints('|')).toContain('No row to train on has more than one label');

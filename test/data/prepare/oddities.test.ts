@@ -77,6 +77,20 @@ describe('a corpus is said to be odd', () => {
     expect(describeOddities({ ...manifest, sharedRows } as never)).toEqual(told);
   });
 
+  it('where the vocabulary lacks most of the text', () => {
+    const told = (unknownTokens: number) => {
+      const train = { labels: [], textTokens: 1000, unknownTokens };
+      const splits = { train: { rows: 1 } };
+      const manifest = { options: { task: 'language-model' }, tokenizer: { kind: 'word' }, splits };
+      const more = { classes: [], statistics: { train }, sharedRows: { validation: 0, test: 0 } };
+      return describeOddities({ ...manifest, ...more } as never);
+    };
+    expect(told(500)).toEqual([]);
+    expect(told(501)).toEqual([
+      '50.1 % of the words to train on are not in the vocabulary: is data.tokenizer.minCount too large for so little text, or data.tokenizer.vocabularySize too small?',
+    ]);
+  });
+
   it('in the words of its task', () => {
     expect(oddities(['Ham', 'ham', 'spam'], [1, 1, 9], undefined, 0, 'multi-label')).toEqual([
       'The labels "Ham", "ham" differ in case only, and are learned as 2 labels: write them alike if they are one.',

@@ -57,3 +57,10 @@ describe('files of several splits', () => {
     expect(taken).toBe('train test');
   });
 });
+
+it('standard input that nobody has said the format of is not read, and how to say it is told', async () => {
+  const config = parseConfig('task: classify\ndata: { train: "-" }\n', 'c.yaml');
+  await expect(planCorpus(config, notify)).rejects.toThrow(
+    'data.train: standard input is plain text, which has no labels: task classify expects CSV, TSV, JSONL or Parquet; if it is such, set data.format.',
+  );
+});
