@@ -64,7 +64,7 @@ const poolings = LAYERS.flatMap(({ kind, place }) =>
   place === 'pooling' ? [wishes.get(kind)!] : [],
 );
 
-interface Drawn extends Pick<Wishes, 'spelled' | 'ends'> {
+interface Drawn extends Pick<Wishes, 'spelled' | 'ends' | 'readsLasts'> {
   vocabulary: number;
   /** What is known of tokens beside. */
   features: FeatureShape[];
@@ -107,6 +107,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
     },
   ),
   ends: fc.array(fc.oneof(...poolings), { minLength: 1, maxLength: 3 }),
+  readsLasts: fc.boolean(),
   outputs: fc.integer({ min: 2, max: WIDEST }),
   isTied: fc.integer({ min: 0, max: 3 }).map((number) => number === 0),
   // Also in eighths, so that they are exact and no class weighs next to nothing.
@@ -153,29 +154,28 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
  */
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
-    .map(
-      ({ wishes: wished, ends, spelled, smoothing, weights, isChain, isTied, ofRows, ...rest }) => {
-        const { vocabulary, features, carries } = rest;
-        const outputs = isTied ? vocabulary : rest.outputs;
-        const network = build(
-          { wished, ends, spelled },
-          { vocabulary, features },
-          carries,
-          (per) =>
-            per === 'row' && ofRows && ofRows !== 'binary'
-              ? { outputs: 1, isTied: false }
-              : { outputs, isTied },
-        );
-        const per = network?.layers.at(-1)!.output.per;
-        const loss =
-          per === 'row' && ofRows
-            ? lossOfRows(ofRows, outputs, weights)
-            : isChain && per === 'token'
-              ? chainOf(outputs)
-              : lossOf(outputs, smoothing, weights);
-        return { ...rest, outputs, network, loss };
-      },
-    )
+    .map(({ wishes: wished, spelled, smoothing, weights, isChain, isTied, ofRows, ...others }) => {
+      const { ends, readsLasts, ...rest } = others;
+      const { vocabulary, features, carries } = rest;
+      const outputs = isTied ? vocabulary : rest.outputs;
+      const network = build(
+        { wished, ends, readsLasts, spelled },
+        { vocabulary, features },
+        carries,
+        (per) =>
+          per === 'row' && ofRows && ofRows !== 'binary'
+            ? { outputs: 1, isTied: false }
+            : { outputs, isTied },
+      );
+      const per = network?.layers.at(-1)!.output.per;
+      const loss =
+        per === 'row' && ofRows
+          ? lossOfRows(ofRows, outputs, weights)
+          : isChain && per === 'token'
+            ? chainOf(outputs)
+            : lossOf(outputs, smoothing, weights);
+      return { ...rest, outputs, network, loss };
+    })
     .filter(({ network }) => network !== undefined)
     .map(({ network, loss, carries, lengths, divisions, averaging, ...rest }) => {
       const { seed, vocabulary, features, outputs } = rest;

@@ -37,11 +37,13 @@ export interface Wishes {
   spelled: readonly { vectors: Wish; read: Wish }[];
   /** What is read, in turn, of tokens that no layer reads, where the top is by row. */
   ends: readonly Wish[];
+  /** Whether of layers whose tokens are read the last state is read, too, where the top is by row. */
+  readsLasts: boolean;
 }
 
 /** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
 export function build(
-  { wished, ends, spelled }: Wishes,
+  { wished, ends, readsLasts, spelled }: Wishes,
   tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
   carries: boolean,
   headOf: (per: Signal['per']) => { outputs: number; isTied: boolean },
@@ -109,6 +111,13 @@ export function build(
     );
   };
   if (top?.per === 'row') {
+    // A gradient then comes to the last token in two ways.
+    const finals = layers.flatMap(({ output }, place) => (output.final ? [place] : []));
+    const isRead = (place: number): boolean =>
+      descriptions.some(
+        ({ inputs }, above) => inputs.includes(place) && layers[above]!.reads === 'whole',
+      );
+    if (readsLasts) for (const place of finals.filter(isRead)) add('last', {}, [place]);
     unread('token').forEach((place, i) => {
       const { kind, options } = ends[i % ends.length]!;
       add(kind, options, [place]);
