@@ -12,6 +12,7 @@ import { panelsOf } from '../../src/tensor/heap.js';
 import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { compiled, reference } from './implementations.js';
 import { EPSILON, uniform, Workbench, zeros, type Fill } from './workbench.js';
+import { tries } from '../effort.js';
 
 type Calls = [begin: number, end: number][];
 type Mode = CrfOperands['mode'];
@@ -262,7 +263,7 @@ test.each([reference, ...compiled.filter(({ missing }) => missing === undefined)
           }),
         );
       }),
-      { numRuns: 40 },
+      { numRuns: tries(20) },
     );
   },
 );

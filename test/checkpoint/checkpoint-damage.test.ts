@@ -8,6 +8,7 @@ import { openModel } from '../../src/use/model-file.js';
 import { formatState, readState, verifyCheckpoint } from '../../src/checkpoint/run-state.js';
 import { runWith } from '../commands/stub.js';
 import { makeWorkplace } from '../e2e/corpus.js';
+import { tries } from '../effort.js';
 import { noticesOf, readResult, trainSmall } from '../faults/small-run.js';
 
 const cwd = makeWorkplace();
@@ -39,7 +40,7 @@ describe.each(files)('%s', (name) => {
     const file = join(newest, name);
     const whole = readFileSync(file);
     await verifyCheckpoint(newest);
-    const numRuns = name === 'state.json' ? 1000 : 200;
+    const numRuns = tries(name === 'state.json' ? 300 : 80);
     await fc.assert(
       fc.asyncProperty(
         fc.nat({ max: whole.length - 1 }),

@@ -11,6 +11,7 @@ import {
   readSafetensorsHeader,
   writeSafetensors,
 } from '../../src/checkpoint/safetensors.js';
+import { tries } from '../effort.js';
 
 let dir: string;
 let path: string;
@@ -155,7 +156,7 @@ describe('reading', () => {
         });
         for (const { name, data } of written) expect(back.get(name)).toEqual(data);
       }),
-      { numRuns: 50 },
+      { numRuns: tries(40) },
     );
   });
 
@@ -309,7 +310,7 @@ describe('a damaged or hostile file is refused with one sentence', () => {
           if (error instanceof Error) expect(error).toBeInstanceOf(UserError);
         },
       ),
-      { numRuns: 300 },
+      { numRuns: tries(100) },
     );
   });
 

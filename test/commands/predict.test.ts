@@ -10,6 +10,7 @@ import { collect } from '../data/scratch.js';
 import { readExamples } from '../../src/index.js';
 import { runWith, stubLanguageModel } from './stub.js';
 import { added, classifier, ham, json, spam, tagger } from './predict-stub.js';
+import { tries } from '../effort.js';
 
 let folder: string;
 beforeEach(() => {
@@ -107,7 +108,7 @@ describe('predictions keep all that their input holds', () => {
         }
       },
     );
-    await fc.assert(property, { numRuns: 15 });
+    await fc.assert(property, { numRuns: tries(10) });
   });
 
   test('members of an object are the ones that JSON.parse finds', () => {

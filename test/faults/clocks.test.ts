@@ -8,6 +8,7 @@ import { makeWorkplace } from '../e2e/corpus.js';
 import { planDeaths } from './deaths.js';
 import { trainSmall } from './small-run.js';
 import { bundleModule } from './thread-module.js';
+import { tries } from '../effort.js';
 
 const cwd = makeWorkplace();
 const deathsModule = pathToFileURL(bundleModule(cwd, 'deaths.js')).href;
@@ -72,7 +73,7 @@ it('the phases of every step add up to its duration through evaluations, checkpo
     // Steps and evaluations come one after the other: none counts another's time as its own.
     expect(timed(second.events)).toBeLessThanOrEqual(seconds);
   });
-  await fc.assert(property, { numRuns: 2, endOnFailure: true });
+  await fc.assert(property, { numRuns: tries(2), endOnFailure: true });
 });
 
 function timed(events: readonly TrainEvent[]): number {

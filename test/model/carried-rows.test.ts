@@ -4,6 +4,7 @@ import { chooseBackend } from '../../src/backend/select.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { describeStack } from '../../src/model/stack.js';
 import { createEngine, gradientOf, rawBatch } from '../parity/fixture.js';
+import { tries } from '../effort.js';
 
 /*
  * What rows of a language model carry from batch to batch: cut in pieces of any length, a row has the bits that it has as a whole.
@@ -70,7 +71,7 @@ it('a row that goes on from batch to batch has the bits of the whole, however it
       const pieces = bounds.slice(1).map((end, i) => whole.map((row) => row.slice(bounds[i], end)));
       expect(await predict(engine, pieces)).toEqual(expected);
     }),
-    { seed: 1, numRuns: 12, examples: [[[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]]] },
+    { seed: 1, numRuns: tries(12), examples: [[[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]]] },
   );
 });
 

@@ -19,6 +19,7 @@ import {
 import { collect } from '../data/scratch.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { trainSmall } from '../faults/small-run.js';
+import { tries } from '../effort.js';
 
 // What callers in JavaScript, whom no compiler tells, can get wrong.
 
@@ -93,7 +94,7 @@ test('arguments of whatever kind are taken, or refused in a sentence, by every f
         expect(error, String((error as Error).stack)).toBeInstanceOf(UserError);
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: tries(300) },
   );
 });
 

@@ -5,6 +5,7 @@ import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack, type Stack } from '../../src/model/stack.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
+import { tries } from '../effort.js';
 import { createEngine, gradientOf, rawBatch } from './fixture.js';
 import { bindLoss } from './loss.js';
 
@@ -17,7 +18,7 @@ const TOLERANCE = 1e-6;
 /** Elements that are tried alone in every parameter. */
 const ELEMENTS = 1;
 /** Directions in which all elements move, so that none is wrong unseen: by a random sign each, two errors seldom cancel. */
-const DIRECTIONS = 2;
+const DIRECTIONS = tries(1);
 const PARTS = 2;
 
 /** Without a learning rate a step leaves the parameters as they are; its number decides the dropout masks. */

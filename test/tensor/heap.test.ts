@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Heap, HeapPlan, type BufferSpec } from '../../src/tensor/heap.js';
+import { tries } from '../effort.js';
 
 type Request = ['tensor' | 'panels' | 'indices' | 'doubles', number, number];
 
@@ -80,7 +81,7 @@ it('gives every element of every buffer a place of its own, within its buffer', 
         });
       }
     }),
-    { numRuns: 20 },
+    { numRuns: tries(10) },
   );
 });
 

@@ -16,6 +16,7 @@ import type { StepEvent } from '../../src/events.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { StepLoop } from '../../src/train/step-loop.js';
 import { Updates } from '../../src/train/updates.js';
+import { tries } from '../effort.js';
 
 const benchCase = {
   ...{ name: 'tiny', vocabulary: 9, embedding: 4 },
@@ -89,5 +90,5 @@ it('the phases of every step add up to its duration, and workers are busy for no
       expect(busy).toBeLessThanOrEqual(1 + 1e-9);
     }
   };
-  await fc.assert(fc.asyncProperty(schedule, examine), { numRuns: 40 });
+  await fc.assert(fc.asyncProperty(schedule, examine), { numRuns: tries(40) });
 });

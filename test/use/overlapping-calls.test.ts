@@ -15,6 +15,7 @@ import { storeOf } from '../data/stores.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { trainSmall } from '../faults/small-run.js';
 import { bundleModule } from '../faults/thread-module.js';
+import { tries } from '../effort.js';
 
 const cwd = makeWorkplace();
 /** Of threads that die as a test says. */
@@ -141,7 +142,7 @@ describe('calls of any kind that overlap answer what they answer alone', () => {
         }
         await Promise.all(answers);
       }),
-      { numRuns: 12 },
+      { numRuns: tries(6) },
     );
   });
 

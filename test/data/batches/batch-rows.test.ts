@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BatchRows, type RowBatchOptions } from '../../../src/data/batches/batch-rows.js';
 import { permute } from '../../../src/data/batches/order.js';
 import { uniform } from '../../../src/tensor/random.js';
+import { tries } from '../../effort.js';
 
 /** Rows that have nothing but a length. */
 function measured(lengths: ArrayLike<number>) {
@@ -79,7 +80,7 @@ describe('the rows of batches', () => {
           expect(seen.sort((a, b) => a - b)).toEqual(lengths.map((_, row) => row));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: tries(200) },
     );
   });
 

@@ -8,6 +8,7 @@ import {
 } from '../../../src/data/batches/batches.js';
 import { Mixture, type Share } from '../../../src/data/batches/mixture.js';
 import { storeOf } from '../stores.js';
+import { tries } from '../../effort.js';
 
 const shares = fc.array(
   fc.record({
@@ -44,7 +45,7 @@ describe('sources with weights', () => {
           expect(count).toBeLessThanOrEqual(Math.ceil(weights[item]!));
         });
       }),
-      { numRuns: 300 },
+      { numRuns: tries(150) },
     );
   });
 

@@ -12,6 +12,7 @@ import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { UserError } from '../../../src/errors.js';
 import { useScratch } from '../scratch.js';
 import { storeOf, writeStore } from '../stores.js';
+import { tries } from '../../effort.js';
 
 const scratch = useScratch();
 const opened: TokenStore[] = [];
@@ -97,7 +98,7 @@ describe.each([classify, languageModel])('batches of rows $rows that are read ah
           }
         }
       }),
-      { numRuns: 15 },
+      { numRuns: tries(10) },
     );
   });
 });

@@ -6,6 +6,7 @@ import type { ExampleOptions } from '../../../src/data/formats/examples.js';
 import { readExamples } from '../../../src/index.js';
 import { UserError } from '../../../src/errors.js';
 import { collect, useScratch } from '../scratch.js';
+import { tries } from '../../effort.js';
 
 const scratch = useScratch();
 const columns: ExampleOptions = { text: 'text', label: 'label' };
@@ -76,7 +77,7 @@ describe('CSV', () => {
         const parsed = await collect(parseCsv(from(pieces.filter(Boolean)), csv));
         expect(parsed.flatMap(({ rows }) => rows)).toEqual(expected);
       }),
-      { numRuns: 200 },
+      { numRuns: tries(100) },
     );
   });
 
@@ -172,7 +173,7 @@ describe('labels of JSONL', () => {
         const found = await read({ 'a.jsonl': `${row}\n` }, { text: 'text', label: path });
         expect(found[0]!.label).toBe(label);
       }),
-      { numRuns: 60, seed: 1 },
+      { numRuns: tries(40), seed: 1 },
     );
   });
 

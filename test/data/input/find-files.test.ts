@@ -8,6 +8,7 @@ import { findFiles } from '../../../src/data/input/find-files.js';
 import { listSources } from '../../../src/data/input/sources.js';
 import { UserError } from '../../../src/errors.js';
 import { useScratch } from '../scratch.js';
+import { tries } from '../../effort.js';
 
 const scratch = useScratch();
 
@@ -49,7 +50,7 @@ describe('the files that a path means', () => {
         expect(listed.length).toBeGreaterThan(0);
         expect(listed.every((each) => dirname(each) === folder)).toBe(true);
       }),
-      { numRuns: 40 },
+      { numRuns: tries(40) },
     );
   });
 

@@ -6,6 +6,7 @@ import { readText } from '../../../src/data/input/source-text.js';
 import { type BadLine, readStreamText } from '../../../src/data/input/stream-text.js';
 import { dropMarks, isMarked } from '../../../src/data/input/utf8.js';
 import { collect, useScratch } from '../scratch.js';
+import { tries } from '../../effort.js';
 
 const scratch = useScratch();
 
@@ -37,7 +38,7 @@ describe('text in Unicode', () => {
         const stored = encoding === 'utf-16be' ? bytes.swap16() : bytes;
         expect(await decode(stored, at, encoding)).toEqual({ text, isMalformed: false });
       }),
-      { numRuns: 300, seed: 1 },
+      { numRuns: tries(150), seed: 1 },
     );
   });
 
@@ -58,7 +59,7 @@ describe('text in Unicode', () => {
         expect(Buffer.concat(back).equals(bytes)).toBe(true);
         expect(isMarked(dropMarks(text))).toBe(false);
       }),
-      { numRuns: 500, seed: 1 },
+      { numRuns: tries(200), seed: 1 },
     );
   });
 

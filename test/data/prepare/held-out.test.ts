@@ -10,6 +10,7 @@ import { UserError } from '../../../src/errors.js';
 import { configure, usePreparation } from './corpora.js';
 import { collect, useScratch } from '../scratch.js';
 import { readRows } from '../stores.js';
+import { tries } from '../../effort.js';
 
 const scratch = useScratch();
 const prepare = usePreparation();
@@ -128,7 +129,7 @@ describe('held-out files have the tokens of a validation split of the same files
         });
       },
     );
-    await fc.assert(property, { numRuns: 5 });
+    await fc.assert(property, { numRuns: tries(4) });
   });
 
   it('as rows, and prediction sees the same ones', async () => {
@@ -173,7 +174,7 @@ describe('held-out files have the tokens of a validation split of the same files
         });
       },
     );
-    await fc.assert(property, { numRuns: 5 });
+    await fc.assert(property, { numRuns: tries(4) });
   });
 });
 

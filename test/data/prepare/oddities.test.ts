@@ -8,6 +8,7 @@ import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
 import type { TrainEvent } from '../../../src/events.js';
 import type { TaskKind } from '../../../src/tasks/registry.js';
 import { useScratch } from '../scratch.js';
+import { tries } from '../../effort.js';
 
 const scratch = useScratch();
 
@@ -150,7 +151,7 @@ describe('a shift of classes', () => {
         })();
         expect(isShifted(draw(weights, n, even), draw(weights, m, even))).toBe(false);
       }),
-      { numRuns: 500 },
+      { numRuns: tries(150) },
     );
   });
 

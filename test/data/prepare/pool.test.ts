@@ -6,6 +6,7 @@ import { createTally } from '../../../src/data/prepare/work/tally.js';
 import { UserError } from '../../../src/errors.js';
 import { packageFile } from '../../../src/package-root.js';
 import type { TrainEvent } from '../../../src/events.js';
+import { tries } from '../../effort.js';
 
 describe('a pool whose workers die', () => {
   it('has the work done by others, and refuses work that kills them all', async () => {
@@ -42,7 +43,7 @@ describe('work in order', () => {
         await inOrder(items, limit, work, (index) => taken.push(index));
         expect(taken).toEqual(items.map((_, i) => i));
       }),
-      { numRuns: 30 },
+      { numRuns: tries(20) },
     );
   });
 
@@ -73,7 +74,7 @@ describe('work in order', () => {
           expect(taken).toEqual(items.slice(0, first < 0 ? undefined : first).map((_, i) => i));
         },
       ),
-      { numRuns: 60 },
+      { numRuns: tries(30) },
     );
   });
 });

@@ -10,6 +10,7 @@ import { serializedTokenizerSchema } from '../../../src/data/tokenizers/serializ
 import { UserError } from '../../../src/errors.js';
 import { useScratch } from '../scratch.js';
 import { mixedText, scripts } from './scripts.js';
+import { tries } from '../../effort.js';
 
 const scratch = useScratch();
 const docs = new URL('../../../docs/', import.meta.url);
@@ -108,7 +109,7 @@ const texts = fc.sample(
       )
       .map((parts) => parts.join('')),
   ),
-  { numRuns: 400, seed: 1 },
+  { numRuns: tries(150), seed: 1 },
 );
 
 const addedToken = (id: number, content: string, options: object = {}) => ({

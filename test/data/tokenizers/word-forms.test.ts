@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { Kept } from '../../../src/data/features/features.js';
 import { hasCase, listWords, WordForms } from '../../../src/data/tokenizers/word-forms.js';
 import { WordSplitter } from '../../../src/data/tokenizers/word-splitter.js';
+import { tries } from '../../effort.js';
 
 test('lower-casing gives and takes no character without case', () => {
   const odd = new Set<string>();
@@ -43,7 +44,7 @@ test('there is a form for each word of a text, which is the word but for its cas
         expect(forms[i]).toBe(marks.includes(word) ? '' : word);
       });
     }),
-    { numRuns: 500 },
+    { numRuns: tries(200) },
   );
 });
 

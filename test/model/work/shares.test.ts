@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MOST_PIECES, SharedWork } from '../../../src/model/work/shares.js';
+import { tries } from '../../effort.js';
 
 interface Load {
   units: number;
@@ -51,7 +52,7 @@ describe('shared work', () => {
         for (let i = 0; i < parts; i++) work.run((first + i) % parts);
         expect(ran).toEqual(once(groups));
       }),
-      { numRuns: 300 },
+      { numRuns: tries(100) },
     );
   });
 

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { readSource } from '../../../../src/data/formats/examples.js';
 import { UserError } from '../../../../src/errors.js';
 import { collect, useScratch } from '../../scratch.js';
+import { tries } from '../../../effort.js';
 
 // What is kept of a row for its prediction: lists, maps and structs within them, too.
 
@@ -89,7 +90,7 @@ test('lists of anything are kept whole, as JSON', async () => {
       const bytes = write(elements, rows, pageSize);
       expect(await readKept(bytes)).toEqual(rows);
     }),
-    { numRuns: 60 },
+    { numRuns: tries(30) },
   );
 });
 

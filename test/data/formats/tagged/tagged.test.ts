@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ExampleOptions, readBatches } from '../../../../src/data/formats/examples.js';
 import { useScratch } from '../../scratch.js';
+import { tries } from '../../../effort.js';
 
 const scratch = useScratch();
 
@@ -146,6 +147,6 @@ test('both layouts give the same rows', async () => {
         objects.rows.map(([tokens, tags]) => [tokens, tags]),
       );
     }),
-    { numRuns: 30 },
+    { numRuns: tries(30) },
   );
 });
