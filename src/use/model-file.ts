@@ -224,8 +224,10 @@ class SharedModel implements TrainedModel {
     const { vocabulary } = store as TokenStore;
     if (vocabulary === undefined) return;
     if (formatVocabulary(vocabulary) === formatVocabulary(this)) return;
+    const { target, named } = taskOf(this.config.task);
+    const outputs = target === 'next token' ? '' : ` or other ${named.several}`;
     throw new UserError(
-      `${this.checkpoint}: the token store was prepared with another vocabulary or other ${taskOf(this.config.task).named.several} than this model's: ` +
+      `${this.checkpoint}: the token store was prepared with another vocabulary${outputs} than this model's: ` +
         'prepare its files with prepareHeldOut(model, paths)',
     );
   }

@@ -179,7 +179,7 @@ test('evaluate refuses what is no store and a store whose ids mean something els
   try {
     expect((await classifier.evaluate(heldOut.store)).targets).toBeGreaterThan(0);
     expect(await refusal(() => languageModel.evaluate(heldOut.store))).toContain(
-      'the token store was prepared with another vocabulary or other classes',
+      "the token store was prepared with another vocabulary than this model's",
     );
   } finally {
     await heldOut.close();
