@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { BENCH_OPTIMIZER } from '../../src/bench/bench-cases.js';
 import type { BatchFeed } from '../../src/compute/batch-feed.js';
 import type { Engine, StepResult } from '../../src/compute/engine.js';
 import type { StepSettings } from '../../src/compute/step-settings.js';
@@ -26,6 +25,9 @@ it('updates take every batch once, in order, and none of two epochs', () => {
     ),
   );
 });
+
+/** By an eighth of its first rate after each of 8 updates, two in each of 4 epochs. */
+const falling = { learningRate: 0.8, schedule: { kind: 'linear', warmupSteps: 0 } } as const;
 
 it('a step of several batches tells of all of them together, and one bad batch spoils it', async () => {
   for (const bad of [-1, 0, 1, 2]) {
@@ -53,7 +55,7 @@ it('a step of several batches tells of all of them together, and one bad batch s
     const watched: [boolean, number][] = [];
     const loop = new StepLoop(
       engine,
-      { epochs: 1, optimizer: BENCH_OPTIMIZER, clipNorm: 1, accumulate: 3 },
+      { epochs: 4, optimizer: falling, clipNorm: 1, accumulate: 3 },
       (event) => event.type === 'step' && events.push(event),
     );
     const watch = (result: StepResult, batch: number): Promise<void> => {
@@ -63,6 +65,8 @@ it('a step of several batches tells of all of them together, and one bad batch s
     const { applied } = await loop.step(feed, 1, 2, new Updates(6, 3), {}, watch);
     expect(applied).toBe(bad < 0);
     expect(events).toMatchObject([{ step: 2, loss: 66 / 42, accuracy: 0.5, rows: 6, tokens: 21 }]);
+    // Schedules count updates, whatever an update has of batches.
+    for (const { learningRate } of [...given, ...events]) expect(learningRate).toBeCloseTo(0.7, 6);
     expect(watched.map(([, batch]) => batch)).toEqual([3, 4, 5]);
     expect(prefetched).toEqual([4, 5]);
     expect(given.map(({ accumulation }) => accumulation)).toEqual([
