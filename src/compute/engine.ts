@@ -1,4 +1,5 @@
-import { BatchLayouter, HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
+import { HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
+import { BatchLayouter } from '../model/batch/batch-layouter.js';
 import type { RawBatch } from '../model/batch/raw-batch.js';
 import { viewSlot } from '../model/batch/slot-plan.js';
 import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';

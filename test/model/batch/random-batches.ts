@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import {
-  BatchLayouter,
   HEADER,
   TEAM,
   TEAM_FIELDS,
   type BatchLayout,
 } from '../../../src/model/batch/batch-layout.js';
+import { BatchLayouter } from '../../../src/model/batch/batch-layouter.js';
 import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
 import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
 
