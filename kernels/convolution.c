@@ -1,146 +1,154 @@
 /*
- * Convolution along the tokens of a row as one product: the windows of an input are its rows shifted by each tap, side by side,
- * zeros where a row has no such token. Taps follow each other in whole panels, so that a window is copied by cache lines, and
- * a narrower convolution reads the inner taps of a wider one's windows.
+ * Convolution along the tokens of a row: of every place the product of what its taps see with their weights, one chain of fused
+ * multiply-adds over taps and inputs (windows.h). On the way back a place's gradient is such a product too, of the gradients of
+ * all places that see it.
  *
  * PyTorch has the weights of a tap apart from each other, [channels][inputs][taps]; the two kernels at the end go to and fro.
  */
-#include "rows.h"
+#include "tile.h"
+#include "windows.h"
 
-/* Rows whose neighbours are looked up together, and how many taps there may be. */
-#define BLOCK 32
 #define MOST_TAPS 32
 
 typedef struct {
-  double previous, following; /* int32 [tokens]: place of the token before and behind each one; following may be 0 */
-  double numbers;             /* int32 [places]: each place's number in these lists */
-  double places;              /* a place from here on is none */
-  double before, taps;        /* taps before the token itself, and in all */
-} neighbourhood;
-
-/* Tokens before the first of a row, which the row carries from the batch before: their inputs, the nearest one first. */
-typedef struct {
-  double inputs, stride; /* [before x panels][rows][16], or 0: there are zeros */
-  double rows;
-} carried_inputs;
-
-typedef struct {
-  double in, in_stride, panels; /* [panels][places][16] */
-  double out, out_stride;       /* [taps x panels][places][16] */
-  neighbourhood near;
-  carried_inputs carried;
+  windows windows;
+  double weight, weight_stride, tap_stride; /* [out_panels][16 panels][16]: of the first tap; from panel to panel, from tap to tap */
+  double out, out_stride, out_panels;       /* [out_panels][places][16] */
+  double bias;                              /* [16 out_panels], or 0 */
+  double start;
   double row0, row1;
-} windows_args;
+} convolve_args;
 
-/*
- * Place of each row's token at each tap, -1 for none; -2 and below for those that a row of the batch carries, counted one behind the
- * other, if there may be such.
- */
-INLINE void look_up(char *base, const neighbourhood *x, int32_t carried_rows, size_t row, size_t rows,
-                    int32_t found[MOST_TAPS][BLOCK]) {
-  const int32_t *numbers = I32(base, x->numbers), places = (int32_t)x->places;
-  const int before = (int)x->before, taps = (int)x->taps;
-  for (size_t r = 0; r < rows; r++) {
-    int32_t at = (int32_t)(row + r);
-    found[before][r] = at;
-    for (int tap = before - 1; tap >= 0; tap--) {
-      if (at >= 0) at = I32(base, x->previous)[numbers[at]];
-      else if (at < -1) at -= carried_rows;
-      if (at >= places) at = carried_rows > 0 ? places - 2 - at : -1;
-      found[tap][r] = at;
-    }
-    at = (int32_t)(row + r);
-    for (int tap = before + 1; tap < taps; tap++) {
-      if (at >= 0) at = I32(base, x->following)[numbers[at]];
-      if (at >= places) at = -1;
-      found[tap][r] = at;
+/* What a tile's rows see at one tap; whether that lies one behind the other. */
+typedef struct {
+  int is_whole;
+  sight rows[TILE_ROWS];
+} tile_sight;
+
+static void look(char *base, const windows *x, size_t row, int rows, tile_sight *seen) {
+  for (size_t tap = 0; tap < (size_t)x->taps; tap++, seen++) {
+    const int32_t *sources = sources_of(base, x, tap) + row;
+    seen->is_whole = sources[0] >= 0 && sources[0] + rows <= (int32_t)x->places;
+    for (int i = 0; i < rows; i++) {
+      if (sources[i] != sources[0] + i) seen->is_whole = 0;
+      seen->rows[i] = see(base, x, sources[i]);
     }
   }
 }
 
-void KERNEL(windows)(char *base, const double *args) {
-  const windows_args *x = (const windows_args *)args;
-  const size_t panels = (size_t)x->panels, taps = (size_t)x->near.taps, row1 = (size_t)x->row1;
-  const size_t carried_rows = x->carried.inputs == 0 ? 0 : (size_t)x->carried.rows;
-  int32_t found[MOST_TAPS][BLOCK];
-  for (size_t row = (size_t)x->row0; row < row1; row += BLOCK) {
-    const size_t rows = min_size(BLOCK, row1 - row);
-    look_up(base, &x->near, (int32_t)carried_rows, row, rows, found);
-    for (size_t tap = 0; tap < taps; tap++)
-      for (size_t panel = 0; panel < panels; panel++) {
-        const float *in = F32(base, x->in) + panel * (size_t)x->in_stride;
-        float *out = F32(base, x->out) + (tap * panels + panel) * (size_t)x->out_stride + row * PANEL;
-        for (size_t r = 0; r < rows; r++) {
-          const int32_t from = found[tap][r];
-          const float *source = in + (size_t)from * PANEL;
-          if (from < -1) {
-            const size_t number = (size_t)(-2 - from), depth = number / carried_rows;
-            source = F32(base, x->carried.inputs) + (depth * panels + panel) * (size_t)x->carried.stride +
-                     number % carried_rows * PANEL;
-          }
-          UNROLL for (int v = 0; v < PV; v++)
-            vstore(out + r * PANEL + v * VL, from == -1 ? vzero() : vload(source + v * VL));
+/* Operands of the tiles of some rows and columns; what they fetch for later. */
+typedef struct {
+  const tile_sight *seen;
+  size_t taps, panels;
+  const float *weight, *bias;
+  size_t weight_stride, tap_stride, out_stride;
+  enum product_start start;
+  fetch ahead;
+} tile_operands;
+
+INLINE void run_tile(const int rows, const int vectors, const tile_operands *x, float *out) {
+  vf acc[TILE_ROWS][WIDE_VECTORS];
+  if (x->start == START_RESULT) {
+    /* Those of the tile below, too: they have lain in memory since the branch before. */
+    UNROLL for (int i = 0; i < rows; i++)
+      UNROLL for (int j = 0; j < vectors; j += PV)
+        PREFETCH_NEAR(out + (rows + i) * PANEL + vector_offset(j, x->out_stride));
+    UNROLL for (int i = 0; i < rows; i++)
+      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vload(out + i * PANEL + vector_offset(j, x->out_stride));
+  } else if (x->start == START_BIAS) {
+    UNROLL for (int j = 0; j < vectors; j++) {
+      const vf bias = vload(x->bias + j * VL);
+      UNROLL for (int i = 0; i < rows; i++) acc[i][j] = bias;
+    }
+  } else {
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
+  }
+  /* Rows of a panel that do not lie one behind the other, side by side; two in turns, since one is still being read. */
+  float collected[2][TILE_ROWS][PANEL] __attribute__((aligned(64)));
+  for (size_t tap = 0; tap < x->taps; tap++) {
+    const tile_sight *seen = &x->seen[tap];
+    const size_t together = seen->is_whole ? x->panels : 1;
+    const float *weight = x->weight + tap * x->tap_stride;
+    fetch ahead = {x->ahead.from + (x->ahead.step == 0 ? 0 : tap * x->tap_stride), x->ahead.step};
+    for (size_t panel = 0; panel < x->panels; panel += together) {
+      const float *a = seen->rows[0].columns;
+      if (!seen->is_whole) {
+        a = collected[panel % 2][0];
+        UNROLL for (int i = 0; i < rows; i++) {
+          const float *from = seen->rows[i].columns + panel * seen->rows[i].step;
+          UNROLL for (int v = 0; v < PV; v++) vstore(collected[panel % 2][i] + v * VL, vload(from + v * VL));
         }
       }
+      tile(rows, vectors, a, seen->rows[0].step, weight, x->weight_stride, together, ahead, acc);
+      weight += PANEL * PANEL;
+      ahead.from += PANEL * ahead.step;
+    }
   }
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < vectors; j++) vstore(out + i * PANEL + vector_offset(j, x->out_stride), acc[i][j]);
 }
 
-typedef struct {
-  double in, in_stride, panels;   /* [panels][places][16] */
-  double row_start, token_places; /* int32 [rows + 1], int32 [tokens]: places of each row's tokens */
-  carried_inputs before;
-  double after, depth;            /* like what is carried before the batch; how many inputs that is */
-  double row0, row1;
-} carry_inputs_args;
+#define TILE_CASE(n)                 case n:                              run_tile(n, vectors, x, out);      break;
 
-/* What rows [row0, row1) carry on: their last inputs, and of what they have carried what is needed still. */
-void KERNEL(carry_inputs)(char *base, const double *args) {
-  const carry_inputs_args *x = (const carry_inputs_args *)args;
-  const int32_t *row_start = I32(base, x->row_start), *token_places = I32(base, x->token_places);
-  const size_t panels = (size_t)x->panels, stride = (size_t)x->before.stride;
-  for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
-    const size_t tokens = (size_t)(row_start[row + 1] - row_start[row]);
-    for (size_t depth = 0; depth < (size_t)x->depth; depth++)
-      for (size_t panel = 0; panel < panels; panel++) {
-        const float *from = depth < tokens
-            ? F32(base, x->in) + panel * (size_t)x->in_stride +
-                  (size_t)token_places[(size_t)row_start[row] + tokens - 1 - depth] * PANEL
-            : F32(base, x->before.inputs) + ((depth - tokens) * panels + panel) * stride + row * PANEL;
-        float *to = F32(base, x->after) + (depth * panels + panel) * stride + row * PANEL;
-        UNROLL for (int v = 0; v < PV; v++) vstore(to + v * VL, vload(from + v * VL));
-      }
+INLINE void run_rows(const int vectors, int rows, const tile_operands *x, float *out) {
+#ifdef EACH_WIDE_HEIGHT
+  if (vectors == WIDE_VECTORS) {
+    switch (rows) { EACH_WIDE_HEIGHT(TILE_CASE) }
+    return;
   }
+#endif
+  switch (rows) { EACH_HEIGHT(TILE_CASE) }
 }
 
-typedef struct {
-  double d_windows, d_windows_stride; /* [taps x panels][places][16] */
-  double d_in, d_in_stride, panels;   /* [panels][places][16] */
-  double adds;                        /* whether they are added to what is there */
-  neighbourhood near;                 /* of the windows, seen from the other end: taps before the token are those behind it */
-  double row0, row1;
-} window_sum_args;
-
-/* Gradient of the input: the sum over all windows that a token stands in, tap after tap. */
-void KERNEL(window_sum)(char *base, const double *args) {
-  const window_sum_args *x = (const window_sum_args *)args;
-  const size_t panels = (size_t)x->panels, taps = (size_t)x->near.taps, row1 = (size_t)x->row1;
-  const int adds = x->adds != 0;
-  int32_t found[MOST_TAPS][BLOCK];
-  for (size_t row = (size_t)x->row0; row < row1; row += BLOCK) {
-    const size_t rows = min_size(BLOCK, row1 - row);
-    look_up(base, &x->near, 0, row, rows, found);
-    for (size_t panel = 0; panel < panels; panel++) {
-      float *d_in = F32(base, x->d_in) + panel * (size_t)x->d_in_stride + row * PANEL;
-      for (size_t r = 0; r < rows; r++) {
-        vf sum[PV];
-        UNROLL for (int v = 0; v < PV; v++) sum[v] = adds ? vload(d_in + r * PANEL + v * VL) : vzero();
-        for (size_t tap = 0; tap < taps; tap++) {
-          const int32_t from = found[taps - 1 - tap][r];
-          if (from < 0) continue;
-          const float *d = F32(base, x->d_windows) + (tap * panels + panel) * (size_t)x->d_windows_stride;
-          UNROLL for (int v = 0; v < PV; v++) sum[v] = vadd(sum[v], vload(d + (size_t)from * PANEL + v * VL));
+/* out[rows, n] = start + sum over taps of what they see [rows, k] weight[tap][k, n]. */
+void KERNEL(convolve)(char *base, const double *args) {
+  const convolve_args *x = (const convolve_args *)args;
+  const size_t row1 = (size_t)x->row1, vectors = (size_t)x->out_panels * PV;
+  const size_t weight_stride = (size_t)x->weight_stride, out_stride = (size_t)x->out_stride;
+  tile_sight seen[MOST_TAPS];
+  tile_operands operands = {
+      .seen = seen,
+      .taps = (size_t)x->windows.taps,
+      .panels = (size_t)x->windows.panels,
+      .weight_stride = weight_stride,
+      .tap_stride = (size_t)x->tap_stride,
+      .out_stride = out_stride,
+      .start = (enum product_start)x->start,
+  };
+  for (size_t block = (size_t)x->row0; block < row1; block += BLOCK_ROWS) {
+    const size_t block_end = min_size(row1, block + BLOCK_ROWS);
+    tile_shape tiles;
+    for (size_t vector = 0; vector < vectors; vector += tiles.vectors) {
+      tiles = shape_tiles(vectors - vector, block_end - block);
+      const size_t after = vector + tiles.vectors, lane = vector % PV * VL;
+      const size_t step = tiles.count == 1 || after >= vectors ? 0 : PANEL / min_size(tiles.count, PANEL);
+      operands.weight = F32(base, x->weight) + vector / PV * weight_stride + lane;
+      operands.bias = F32(base, x->bias) + vector * VL;
+      float *out = F32(base, x->out) + vector / PV * out_stride + lane;
+      size_t row = block;
+      for (size_t t = 0; t < tiles.count; t++) {
+        const size_t left = block_end - row, share = tiles.count - t;
+        const int rows = (int)((left + share - 1) / share);
+        look(base, &x->windows, row, rows, seen);
+        operands.ahead = (fetch){operands.weight, step};
+        if (step > 0)
+          operands.ahead.from = F32(base, x->weight) + after / PV * weight_stride + after % PV * VL +
+                                t * operands.panels * PANEL * step;
+        switch (tiles.vectors) {
+#if TILE_VECTORS > PV
+          case PV:
+            run_rows(PV, rows, &operands, out + row * PANEL);
+            break;
+#endif
+#if WIDE_VECTORS > TILE_VECTORS
+          case WIDE_VECTORS:
+            run_rows(WIDE_VECTORS, rows, &operands, out + row * PANEL);
+            break;
+#endif
+          default:
+            run_rows(TILE_VECTORS, rows, &operands, out + row * PANEL);
         }
-        UNROLL for (int v = 0; v < PV; v++) vstore(d_in + r * PANEL + v * VL, sum[v]);
+        row += (size_t)rows;
       }
     }
   }

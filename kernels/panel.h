@@ -20,6 +20,11 @@
 
 INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
 
+/* Where a vector of a row begins, panels being `stride` floats apart. */
+INLINE size_t vector_offset(int vector, size_t stride) {
+  return (size_t)(vector / PV) * stride + (size_t)(vector % PV) * VL;
+}
+
 /* Tiles of TILE_ROWS x TILE_VECTORS accumulators fill the registers of each instruction set. */
 #if VL == 16
 #define TILE_ROWS 14

@@ -3,50 +3,14 @@
  * order that starts from its bias, its former value or zero, whatever tile it falls into: the bits do not
  * depend on the number of rows, on the blocking or on the vector width.
  */
-#include "panel.h"
+#include "tile.h"
 
-/* Rows and k-panels of a block of A: about half a megabyte, to stay in the second-level cache. */
-#define BLOCK_ROWS 252
+/* Panels of a block of A that are multiplied one behind the other. */
 #define BLOCK_K_PANELS 32
-
-/* Rows of B that are fetched before they are needed: B seldom fits into the first-level cache. */
-#define ROWS_AHEAD 16
-
-/* What a tile fetches into the second-level cache for later: its part of the next columns of B. */
-typedef struct {
-  const float *from;
-  size_t step;
-} fetch;
-
-INLINE size_t vector_offset(int vector, size_t stride) {
-  return (size_t)(vector / PV) * stride + (size_t)(vector % PV) * VL;
-}
-
-INLINE void tile(const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
-                 size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][TILE_VECTORS]) {
-  for (size_t panel = 0; panel < k_panels; panel++) {
-    /* The next panel of A: a team's other members may have written it just now, then it is in their caches. */
-    UNROLL for (int i = 0; i < rows; i++) PREFETCH_NEAR(a + a_stride + i * PANEL);
-    for (int k = 0; k < PANEL; k++) {
-      vf column[TILE_VECTORS];
-      /* Once for each cache line, however many vectors it has. */
-      UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
-      UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH(ahead.from + vector_offset(j, b_stride));
-      ahead.from += ahead.step;
-      UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b + vector_offset(j, b_stride));
-      UNROLL for (int i = 0; i < rows; i++) {
-        const vf left = vset(a[i * PANEL + k]);
-        UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vfma(left, column[j], acc[i][j]);
-      }
-      b += PANEL;
-    }
-    a += a_stride;
-  }
-}
 
 INLINE void run_tile(const int rows, const int vectors, const product *p, enum product_start start,
                      size_t row, size_t vector, size_t k0, size_t k_panels, fetch ahead) {
-  vf acc[TILE_ROWS][TILE_VECTORS];
+  vf acc[TILE_ROWS][WIDE_VECTORS];
   const size_t first = (vector / PV), lane = (vector % PV) * VL;
   float *c = p->c + (first - p->c_panel) * p->c_stride + row * PANEL + lane;
   if (start == START_RESULT) {
@@ -82,56 +46,49 @@ INLINE void run_tile(const int rows, const int vectors, const product *p, enum p
 
 INLINE void run_rows(const int vectors, int rows, const product *p, enum product_start start,
                      size_t row, size_t vector, size_t k0, size_t k_panels, fetch ahead) {
-  switch (rows) {
-    TILE_CASE(1)
-    TILE_CASE(2)
-    TILE_CASE(3)
-    TILE_CASE(4)
-#if TILE_ROWS > 4
-    TILE_CASE(5)
-    TILE_CASE(6)
-#endif
-#if TILE_ROWS > 6
-    TILE_CASE(7)
-    TILE_CASE(8)
-#endif
-#if TILE_ROWS > 8
-    TILE_CASE(9)
-    TILE_CASE(10)
-    TILE_CASE(11)
-    TILE_CASE(12)
-    TILE_CASE(13)
-    TILE_CASE(14)
-#endif
+#ifdef EACH_WIDE_HEIGHT
+  if (vectors == WIDE_VECTORS) {
+    switch (rows) { EACH_WIDE_HEIGHT(TILE_CASE) }
+    return;
   }
+#endif
+  switch (rows) { EACH_HEIGHT(TILE_CASE) }
 }
 
 void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0, size_t panel1) {
   const size_t vectors = panel1 * PV;
   for (size_t block = row0; block < row1; block += BLOCK_ROWS) {
     const size_t block_end = min_size(row1, block + BLOCK_ROWS);
-    /* Tiles of nearly equal height: an edge tile of one row would run at a fraction of the speed. */
-    const size_t tiles = (block_end - block + TILE_ROWS - 1) / TILE_ROWS;
     for (size_t k0 = 0; k0 < p->k_panels; k0 += BLOCK_K_PANELS) {
       const size_t k_panels = min_size(p->k_panels - k0, BLOCK_K_PANELS);
       const enum product_start start = k0 == 0 ? p->start : START_RESULT;
-      for (size_t vector = panel0 * PV; vector < vectors; vector += TILE_VECTORS) {
+      tile_shape tiles;
+      for (size_t vector = panel0 * PV; vector < vectors; vector += tiles.vectors) {
+        tiles = shape_tiles(vectors - vector, block_end - block);
         size_t row = block;
-        const size_t after = vector + TILE_VECTORS;
+        const size_t after = vector + tiles.vectors;
         const float *next = after < vectors ? p->b + (after / PV) * p->b_stride + after % PV * VL : p->next;
         /* All tiles but the first find their columns of B in the cache: they have time to fetch the next ones. */
-        const size_t step = tiles == 1 || next == 0 ? 0 : PANEL / min_size(tiles, PANEL);
+        const size_t step = tiles.count == 1 || next == 0 ? 0 : PANEL / min_size(tiles.count, PANEL);
         if (next != 0) next += k0 * PANEL * PANEL;
-        for (size_t t = 0; t < tiles; t++) {
+        for (size_t t = 0; t < tiles.count; t++) {
           const fetch ahead = {step == 0 ? p->b : next + t * k_panels * PANEL * step, step};
-          const size_t left = block_end - row, share = tiles - t;
+          const size_t left = block_end - row, share = tiles.count - t;
           const int rows = (int)((left + share - 1) / share);
+          switch (tiles.vectors) {
 #if TILE_VECTORS > PV
-          if (vectors - vector < TILE_VECTORS) {
-            run_rows(PV, rows, p, start, row, vector, k0, k_panels, ahead);
-          } else
+            case PV:
+              run_rows(PV, rows, p, start, row, vector, k0, k_panels, ahead);
+              break;
 #endif
-            run_rows(TILE_VECTORS, rows, p, start, row, vector, k0, k_panels, ahead);
+#if WIDE_VECTORS > TILE_VECTORS
+            case WIDE_VECTORS:
+              run_rows(WIDE_VECTORS, rows, p, start, row, vector, k0, k_panels, ahead);
+              break;
+#endif
+            default:
+              run_rows(TILE_VECTORS, rows, p, start, row, vector, k0, k_panels, ahead);
+          }
           row += (size_t)rows;
         }
       }

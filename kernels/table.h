@@ -38,9 +38,9 @@
   X(unpool)                \
   X(attend)                \
   X(attend_backward)       \
-  X(windows)               \
+  X(neighbours)            \
   X(carry_inputs)          \
-  X(window_sum)            \
+  X(convolve)              \
   X(part_taps)             \
   X(join_taps)             \
   X(softmax)               \

@@ -6,8 +6,12 @@
  *
  * A worker owns whole blocks of 16 rows of dW and walks every shard for them, so that no gradient exists twice,
  * nothing is combined between workers, and the result does not depend on how many there are.
+ *
+ * Of a convolution X is what its taps see, tap after tap, which is read where it lies (windows.h); where a tap sees nothing the
+ * token adds nothing.
  */
 #include "rows.h"
+#include "windows.h"
 
 #if VL == 16 || defined(__aarch64__)
 #define GRADIENT_ROWS 8
@@ -41,14 +45,29 @@ typedef struct {
   double bias_copies;               /* how many bias vectors have this gradient (for the norm) */
   double squares;                   /* double [units]: sum of squares of each unit's rows */
   double scratch;                   /* float [12][32][48], double [32][16] */
+  windows windows;                  /* of `input`, by the places of order_input; no sources: X is `input` itself */
+  double reach;                     /* int32 [taps][places]: how far places see tokens one behind the other */
   double unit0, unit1;
 } gradient_args;
+
+/* A group of columns of X: its first vector within the input, and the tap that sees it. */
+typedef struct {
+  size_t vector, tap;
+} column_group;
 
 /* One tile's operands: a panel of dY from its first row on, vectors of X, and what to fetch for later. */
 typedef struct {
   const float *output, *input[GRADIENT_VECTORS], *ahead;
   const int32_t *order_output, *order_input, *order_ahead, *runs;
+  /* Of windows: */
+  char *base;
+  const windows *windows;
+  const int32_t *sources, *reach;
+  int vector;
 } tile_operands;
+
+/* How the rows of a tile's operands are found: by their number, by an order of each, or by what a tap sees. */
+enum lookup { PLAIN, ORDERED, SEEN };
 
 #define TILE_FLOATS (GRADIENT_ROWS * GRADIENT_VECTORS * VL)
 /* Whether a tile's rows are whole cache lines: parts of lines are not to be written past the caches. */
@@ -68,7 +87,7 @@ typedef struct {
  * a binary counter carries: the result lands in the first free level, or for the last segment in the level behind
  * the last one added. Before it, the sum so far lands in the last level.
  */
-INLINE float *sum_segment(const int vectors, const int indexed, const tile_operands *x, const piece *p,
+INLINE float *sum_segment(const int vectors, const enum lookup lookup, const tile_operands *x, const piece *p,
                           float *pending) {
   vf acc[GRADIENT_ROWS][GRADIENT_VECTORS];
   float *so_far = pending + (MAX_LEVELS - 1) * TILE_FLOATS;
@@ -83,7 +102,7 @@ INLINE float *sum_segment(const int vectors, const int indexed, const tile_opera
     const float *output = x->output, *ahead = x->ahead, *input[GRADIENT_VECTORS];
     size_t left = (size_t)k, right = left, later = left;
     end = p->k1;
-    if (indexed) {
+    if (lookup != PLAIN) {
       if (x->order_output) left = (size_t)x->order_output[k];
       if (x->order_input) right = (size_t)x->order_input[k];
       if (x->order_ahead) later = (size_t)x->order_ahead[k];
@@ -91,7 +110,14 @@ INLINE float *sum_segment(const int vectors, const int indexed, const tile_opera
     }
     output += left * PANEL;
     ahead += later * PANEL;
-    UNROLL for (int j = 0; j < vectors; j++) input[j] = x->input[j] + right * PANEL;
+    if (lookup == SEEN) {
+      if (end - k > x->reach[right]) end = k + x->reach[right];
+      if (x->sources[right] < 0) continue;
+      const sight seen = see(x->base, x->windows, x->sources[right]);
+      UNROLL for (int j = 0; j < vectors; j++) input[j] = seen.columns + vector_offset(x->vector + j, seen.step);
+    } else {
+      UNROLL for (int j = 0; j < vectors; j++) input[j] = x->input[j] + right * PANEL;
+    }
     /* No index is looked up in here: address arithmetic would compete with the multiply-adds for their ports. */
     for (size_t at = 0; at < (size_t)(end - k) * PANEL; at += PANEL) {
       PREFETCH(ahead + at);
@@ -117,27 +143,28 @@ INLINE float *sum_segment(const int vectors, const int indexed, const tile_opera
 }
 
 /* Functions of their own: inlined into their caller, the compiler would run out of registers for the sums. */
-#define SEGMENT_FUNCTION(vectors, indexed)                                                                     \
-  static __attribute__((noinline)) float *sum_segment_##vectors##_##indexed(const tile_operands *x,            \
-                                                                            const piece *p, float *pending) {  \
-    return sum_segment(vectors, indexed, x, p, pending);                                                       \
+#define SEGMENT_FUNCTION(vectors, lookup)                                                                     \
+  static __attribute__((noinline)) float *sum_segment_##vectors##_##lookup(const tile_operands *x,            \
+                                                                           const piece *p, float *pending) {  \
+    return sum_segment(vectors, lookup, x, p, pending);                                                       \
   }
-SEGMENT_FUNCTION(1, 0)
-SEGMENT_FUNCTION(1, 1)
-SEGMENT_FUNCTION(2, 0)
-SEGMENT_FUNCTION(2, 1)
+#define SEGMENT_FUNCTIONS(vectors)  \
+  SEGMENT_FUNCTION(vectors, PLAIN)   \
+  SEGMENT_FUNCTION(vectors, ORDERED) \
+  SEGMENT_FUNCTION(vectors, SEEN)
+SEGMENT_FUNCTIONS(1)
+SEGMENT_FUNCTIONS(2)
 #if GRADIENT_VECTORS > 2
-SEGMENT_FUNCTION(3, 0)
-SEGMENT_FUNCTION(3, 1)
+SEGMENT_FUNCTIONS(3)
 #endif
 
 typedef float *(*segment_function)(const tile_operands *, const piece *, float *);
 
-static const segment_function segment_functions[GRADIENT_VECTORS][2] = {
-    {sum_segment_1_0, sum_segment_1_1},
-    {sum_segment_2_0, sum_segment_2_1},
+static const segment_function segment_functions[GRADIENT_VECTORS][3] = {
+    {sum_segment_1_PLAIN, sum_segment_1_ORDERED, sum_segment_1_SEEN},
+    {sum_segment_2_PLAIN, sum_segment_2_ORDERED, sum_segment_2_SEEN},
 #if GRADIENT_VECTORS > 2
-    {sum_segment_3_0, sum_segment_3_1},
+    {sum_segment_3_PLAIN, sum_segment_3_ORDERED, sum_segment_3_SEEN},
 #endif
 };
 
@@ -187,8 +214,19 @@ INLINE void finish_tile(const int vectors, char *base, const gradient_args *x, u
   }
 }
 
+INLINE size_t taps_of(const gradient_args *x) { return x->windows.sources == 0 ? 1 : (size_t)x->windows.taps; }
+
 INLINE const float *input_vector(char *base, const gradient_args *x, size_t vector) {
   return F32(base, x->input) + vector / PV * (size_t)x->input_stride + vector % PV * VL;
+}
+
+/*
+ * How many vectors the next group of columns has: a tile of a single one would wait for its own sums, so that the last four are
+ * two pairs.
+ */
+INLINE size_t group_width(size_t left) {
+  if (GRADIENT_VECTORS == 3 && left == 4) return 2;
+  return min_size(GRADIENT_VECTORS, left);
 }
 
 /*
@@ -197,11 +235,9 @@ INLINE const float *input_vector(char *base, const gradient_args *x, size_t vect
  * panels of the next block.
  */
 INLINE const float *data_ahead(char *base, const gradient_args *x, const unit_block *block, size_t tile,
-                               size_t vector, size_t vectors, const int32_t **order) {
-  const size_t next = vector + GRADIENT_VECTORS;
-  const int is_last = next >= vectors;
+                               column_group next, int is_last, size_t vectors, const int32_t **order) {
   if (tile < GRADIENT_VECTORS) {
-    const size_t wanted = (is_last ? 0 : next) + tile;
+    const size_t wanted = next.vector + tile;
     *order = x->order_input == 0 ? 0 : I32(base, x->order_input);
     return input_vector(base, x, wanted < vectors ? wanted : 0);
   }
@@ -212,15 +248,23 @@ INLINE const float *data_ahead(char *base, const gradient_args *x, const unit_bl
 /*
  * A block of units by one group of columns. Each tile walks all segments of a chunk before the
  * next tile does: what they share, the chunk of X, stays in the first-level cache.
+ *
+ * @param vectors of the input, or of each tap
  */
-INLINE void gradient_block(const int vectors, char *base, const gradient_args *x, const unit_block *block,
-                           size_t vector, size_t total_vectors, double lanes[][PANEL]) {
+INLINE void gradient_block(const int width, char *base, const gradient_args *x, const unit_block *block,
+                           column_group group, size_t vectors, double lanes[][PANEL]) {
   const int32_t *segments = I32(base, x->segments);
   const int32_t *order_a = x->order_output == 0 ? 0 : I32(base, x->order_output);
   const int32_t *order_b = x->order_input == 0 ? 0 : I32(base, x->order_input);
   const size_t count = (size_t)x->segment_count;
   const size_t tiles = block->units * (PANEL / GRADIENT_ROWS);
-  const segment_function sum = segment_functions[vectors - 1][order_a != 0 || order_b != 0];
+  const int sees = x->windows.sources != 0;
+  const enum lookup lookup = sees ? SEEN : order_a != 0 || order_b != 0 ? ORDERED : PLAIN;
+  const segment_function sum = segment_functions[width - 1][lookup];
+  const size_t out_vector = group.tap * vectors + group.vector;
+  column_group next = {group.vector + (size_t)width, group.tap};
+  if (next.vector >= vectors) next = (column_group){0, group.tap + 1};
+  const int is_last = next.tap == taps_of(x);
 
   size_t segment = 0;
   for (int32_t k = segments[0], chunk_end; segment < count; k = chunk_end) {
@@ -239,8 +283,15 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
           .order_input = order_b,
           .runs = x->runs == 0 ? 0 : I32(base, x->runs),
       };
-      for (int j = 0; j < vectors; j++) operands.input[j] = input_vector(base, x, vector + (size_t)j);
-      operands.ahead = data_ahead(base, x, block, t, vector, total_vectors, &operands.order_ahead);
+      for (int j = 0; j < width; j++) operands.input[j] = input_vector(base, x, group.vector + (size_t)j);
+      if (sees) {
+        operands.base = base;
+        operands.windows = &x->windows;
+        operands.vector = (int)group.vector;
+        operands.sources = sources_of(base, &x->windows, group.tap);
+        operands.reach = I32(base, x->reach) + (ptrdiff_t)group.tap * (ptrdiff_t)x->windows.sources_stride;
+      }
+      operands.ahead = data_ahead(base, x, block, t, next, is_last, vectors, &operands.order_ahead);
       float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;
       const float *result = pending;
       for (size_t s = segment; s < last; s++) {
@@ -249,7 +300,7 @@ INLINE void gradient_block(const int vectors, char *base, const gradient_args *x
         result = sum(&operands, &p, pending);
       }
       if (whole && last == count)
-        finish_tile(vectors, base, x, block->rows[unit], sub, vector, result, lanes + t * GRADIENT_ROWS);
+        finish_tile(width, base, x, block->rows[unit], sub, out_vector, result, lanes + t * GRADIENT_ROWS);
     }
     if (whole) segment = last;
   }
@@ -303,25 +354,29 @@ INLINE double sum_rows(double rows[PANEL][PANEL]) {
 
 void KERNEL(weight_gradient)(char *base, const double *args) {
   const gradient_args *x = (const gradient_args *)args;
-  const size_t end = (size_t)x->unit1, vectors = (size_t)x->columns / VL;
+  const size_t end = (size_t)x->unit1, taps = taps_of(x), vectors = (size_t)x->columns / VL / taps;
   double(*lanes)[PANEL] = (double(*)[PANEL])(F32(base, x->scratch) + SQUARES_PLACE);
   for (size_t first = (size_t)x->unit0; first < end; first += BLOCK_UNITS) {
     const unit_block block = block_of(base, x, first);
     for (size_t i = 0; i < BLOCK_UNITS * PANEL; i++)
       for (size_t l = 0; l < PANEL; l++) lanes[i][l] = 0;
-    for (size_t vector = 0; vector < vectors; vector += GRADIENT_VECTORS) {
-      switch (min_size(GRADIENT_VECTORS, vectors - vector)) {
-        case 1:
-          gradient_block(1, base, x, &block, vector, vectors, lanes);
-          break;
-        case 2:
-          gradient_block(2, base, x, &block, vector, vectors, lanes);
-          break;
+    for (column_group group = {0, 0}; group.tap < taps; group.tap++) {
+      size_t width;
+      for (group.vector = 0; group.vector < vectors; group.vector += width) {
+        width = group_width(vectors - group.vector);
+        switch (width) {
+          case 1:
+            gradient_block(1, base, x, &block, group, vectors, lanes);
+            break;
+          case 2:
+            gradient_block(2, base, x, &block, group, vectors, lanes);
+            break;
 #if GRADIENT_VECTORS > 2
-        case 3:
-          gradient_block(3, base, x, &block, vector, vectors, lanes);
-          break;
+          case 3:
+            gradient_block(3, base, x, &block, group, vectors, lanes);
+            break;
 #endif
+        }
       }
     }
     if (x->bias_out != 0) bias_gradient(base, x, &block);

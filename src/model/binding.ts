@@ -4,6 +4,7 @@ import type { RowMap } from '../backend/kernels/rows.js';
 import { average as averageKernel, unitSquares } from '../backend/kernels/average.js';
 import type { UpdateOperands } from '../backend/kernels/update.js';
 import { weightGradient, type WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
+import type { Windows } from '../backend/kernels/windows.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
 import type { SlotPlan } from './batch/slot-plan.js';
@@ -173,6 +174,8 @@ export function bindWeightGradient(
     orderInput?: IndexTensor;
     /** How far tokens lie one behind the other in both orders. */
     runs?: IndexTensor;
+    /** Of a convolution: what its taps see of the input. */
+    windows?: Windows;
     /** Where it is formed, if not where the parameter's lies. */
     out?: Tensor;
   },
@@ -186,6 +189,7 @@ export function bindWeightGradient(
     ...sumOrder(binding, per),
     ...(operands.orderInput && { orderInput: operands.orderInput }),
     ...(operands.runs && { runs: operands.runs }),
+    ...(operands.windows && { windows: operands.windows }),
     out: operands.out ?? weight.gradient!,
     rows: weight.rows,
     // Biases of the same rows have the same gradient, which lies in one place.

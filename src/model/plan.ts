@@ -65,7 +65,7 @@ export interface NetworkPlan {
 /** Kernels that a layer binds at most, and more for each parameter; doubles that the arguments of one take at most. */
 const KERNELS_OF_LAYER = 24;
 const KERNELS_OF_PARAMETER = 8;
-const KERNEL_ARGUMENTS = 32;
+const KERNEL_ARGUMENTS = 40;
 
 /** Adds every buffer of a network to a heap plan. Pure: the same sizes give the same plan on every thread. */
 export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {

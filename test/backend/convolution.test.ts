@@ -1,23 +1,40 @@
 import {
-  carryInputs,
+  byTap,
+  convolve,
   joinTaps,
   partTaps,
-  windows,
-  windowSum,
-  type Neighbourhood,
+  type ConvolveOperands,
 } from '../../src/backend/kernels/convolution.js';
+import { PLAIN_ROWS, unitsOf } from '../../src/backend/kernels/rows.js';
+import { GRADIENT_SCRATCH, weightGradient } from '../../src/backend/kernels/weight-gradient.js';
+import { carryInputs, neighbours, type Windows } from '../../src/backend/kernels/windows.js';
 import { panelsOf, PANEL } from '../../src/tensor/heap.js';
-import { describeContract, type KernelCase } from './contract.js';
+import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
 import { EPSILON, uniform, type Workbench } from './workbench.js';
 
 const LENGTHS = [3, 1, 40, 5];
 const TOKENS = LENGTHS.reduce((sum, length) => sum + length, 0);
 /** One at the end is empty. */
 const PLACES = TOKENS + 1;
+const CARRIED_ROWS = LENGTHS.length + 1;
 
-/** Rows whose tokens lie one behind the other, numbered in an order of their own. */
-function neighbourhood(bench: Workbench, before: number, taps: number): Neighbourhood {
-  const numbers = Array.from({ length: PLACES }, (_, place) => (place * 10) % TOKENS);
+interface Around {
+  /** Tokens to look for on either side. */
+  most: number;
+  carries?: boolean;
+  /** Tokens follow each other in an order of their own, or as they lie. */
+  mixed?: boolean;
+  calls?: [number, number][];
+}
+
+/** Rows whose tokens lie one behind the other. */
+function around(
+  bench: Workbench,
+  { most, carries = false, mixed = true, calls = [[0, PLACES]] }: Around,
+): { windows: Windows; numbers: number[]; look: () => void } {
+  const numbers = Array.from({ length: PLACES }, (_, place) =>
+    mixed ? (place * 10) % TOKENS : place % TOKENS,
+  );
   const previous = new Array<number>(TOKENS).fill(-1);
   const following = previous.slice();
   let place = 0;
@@ -27,20 +44,49 @@ function neighbourhood(bench: Workbench, before: number, taps: number): Neighbou
       following[numbers[place]!] = t === length - 1 ? PLACES + row : place + 1;
     }
   });
-  return {
-    ...{ before, taps, places: PLACES },
+  const windows = {
+    sources: bench.indices('sources', 2 * most + 1, PLACES),
+    reach: bench.indices('reach', 2 * most + 1, PLACES),
+    places: PLACES,
+  };
+  const call = bench.backend.bind(neighbours, {
+    ...{ ...windows, carriedRows: carries ? CARRIED_ROWS : 0 },
     previous: bench.indices('previous', previous),
     following: bench.indices('following', following),
     numbers: bench.indices('numbers', numbers),
+  });
+  return {
+    ...{ windows, numbers },
+    look: () => calls.forEach((range) => call(...range)),
   };
 }
+
+/** Taps from `before` tokens before a place on; or those from which a place is seen by such. */
+function tapsOf(
+  { sources, reach, ...rest }: Windows,
+  [before, taps]: Sight,
+  isReversed = false,
+): Windows {
+  const first = (sources.shape[0]! - 1) / 2 - (isReversed ? taps - 1 - before : before);
+  const [own, far] = [sources, reach].map((lists) => {
+    const some = lists.lo(first, 0).hi(taps, PLACES);
+    return isReversed ? some.step(-1, 1) : some;
+  });
+  return { ...rest, sources: own!, reach: far! };
+}
+
+const carriedInputs = (bench: Workbench, depth: number, inputs: number) =>
+  bench.panels('carried', CARRIED_ROWS, depth * panelsOf(inputs) * PANEL, (row, column) =>
+    column % (panelsOf(inputs) * PANEL) < inputs ? uniform(1, 2)(row, column) : 0,
+  );
 
 const some: [number, number][] = [
   [0, 5],
   [5, 6],
   [9, PLACES],
 ];
-const sights: [before: number, taps: number][] = [
+type Sight = [before: number, taps: number];
+const sights: Sight[] = [
   [0, 1],
   [1, 3],
   [1, 4],
@@ -48,40 +94,175 @@ const sights: [before: number, taps: number][] = [
   [0, 2],
   [15, 32],
 ];
+const mostOf = ([before, taps]: Sight): number => Math.max(before, taps - 1 - before);
 
-function windowsCase(
-  columns: number,
-  [before, taps]: [number, number],
-  { carries = false } = {},
-): KernelCase {
+describeContract(
+  'neighbours',
+  [0, 1, 4, 31].flatMap((most) =>
+    [false, true].flatMap((carries) =>
+      [false, true].map((mixed): KernelCase => ({
+        name: `${most} on either side${carries ? ', carried' : ''}${mixed ? ', mixed' : ''}`,
+        prepare: (bench) => around(bench, { most, carries, mixed, calls: some }).look,
+      })),
+    ),
+  ),
+);
+
+interface ConvolveCase {
+  inputs?: number;
+  outputs?: number;
+  sight: Sight;
+  start?: 'zero' | 'result' | 'bias';
+  isReversed?: boolean;
+  carries?: boolean;
+  calls?: [number, number][];
+}
+
+function convolveCase({
+  inputs = 20,
+  outputs = 33,
+  sight,
+  start = 'bias',
+  isReversed = false,
+  carries = false,
+  calls = some,
+}: ConvolveCase): KernelCase {
+  const [before, taps] = sight;
   return {
-    name: `${columns} columns, ${taps} taps from ${before} before${carries ? ', carried' : ''}`,
+    name:
+      `${inputs} to ${outputs} columns, ${taps} taps from ${before} before, ${start}, ` +
+      `places ${calls.map((range) => range.join('–')).join(' ')}` +
+      `${isReversed ? ', from the other side' : ''}${carries ? ', carried' : ''}`,
     prepare(bench) {
-      const input = bench.panels('input', PLACES, columns, uniform(1, 1));
-      const out = bench.panels('windows', PLACES, taps * panelsOf(columns) * PANEL);
-      const near = neighbourhood(bench, before, taps);
-      const carried = bench.panels(
-        'carried',
-        LENGTHS.length + 1,
-        before * panelsOf(columns) * PANEL,
-        (row, column) =>
-          column % (panelsOf(columns) * PANEL) < columns ? uniform(1, 2)(row, column) : 0,
-      );
-      const call = bench.backend.bind(windows, {
-        ...{ input, windows: out, near },
-        ...(carries && { carried }),
-      });
-      return () => some.forEach((places) => call(...places));
+      const { windows, look } = around(bench, { most: mostOf(sight), carries });
+      const input = bench.panels('input', PLACES, inputs, uniform(1, 1));
+      const [k, n] = [panelsOf(inputs) * PANEL, panelsOf(outputs) * PANEL];
+      const bias = bench.tensor('bias', [n], uniform(1, 4));
+      const weight = isReversed
+        ? byTap(bench.panels('weight', k, taps * n, uniform(1, 3)), taps, 'outputs')
+        : byTap(bench.panels('weight', taps * k, outputs, uniform(1, 3)), taps, 'inputs');
+      const out = bench.panels('out', PLACES, n, start === 'result' ? uniform(1, 5) : undefined);
+      bench.allow('out', 2 * taps * k * EPSILON * Math.sqrt(taps * k));
+      const operands: ConvolveOperands = {
+        ...{ input, weight, out, start: start === 'bias' ? { bias } : start },
+        windows: {
+          ...tapsOf(windows, sight, isReversed),
+          ...(carries && { carried: carriedInputs(bench, before, inputs) }),
+        },
+      };
+      const call = bench.backend.bind(convolve, operands);
+      return () => {
+        look();
+        calls.forEach((places) => call(...places));
+      };
     },
   };
 }
 
-describeContract(
-  'windows',
-  sights.flatMap((sight) => [
-    ...[3, 16, 20].map((columns) => windowsCase(columns, sight)),
-    windowsCase(20, sight, { carries: sight[0] > 0 }),
+describeContract('convolve', [
+  ...sights.flatMap((sight) => [
+    convolveCase({ sight }),
+    convolveCase({ sight, isReversed: true, start: 'zero' }),
+    ...(sight[0] > 0 ? [convolveCase({ sight, carries: true })] : []),
   ]),
+  ...[3, 16, 50].flatMap((inputs) =>
+    [5, 16, 48, 100].map((outputs) =>
+      convolveCase({ inputs, outputs, sight: [1, 3], start: 'result' }),
+    ),
+  ),
+]);
+
+itHasEqualBits(
+  'a place has the same bits whoever computes the others',
+  convolveCase({ sight: [1, 4], calls: [[0, PLACES]] }),
+  convolveCase({
+    sight: [1, 4],
+    calls: [
+      [21, PLACES],
+      [0, 1],
+      [1, 20],
+      [20, 21],
+    ],
+  }),
+);
+
+interface GradientCase {
+  inputs: number;
+  sight: Sight;
+  mixed?: boolean;
+  carries?: boolean;
+  around?: [number, number][];
+}
+
+function gradientCase({
+  inputs,
+  sight,
+  mixed = false,
+  carries = false,
+  around: calls = [[0, PLACES]],
+}: GradientCase): KernelCase {
+  const [before, taps] = sight;
+  const rows = 40;
+  return {
+    name:
+      `${inputs} inputs, ${taps} taps from ${before} before${mixed ? ', mixed' : ''}` +
+      `${carries ? ', carried' : ''}, looked up ${calls.map((range) => range.join('–')).join(' ')}`,
+    prepare(bench) {
+      const { windows, numbers, look } = around(bench, {
+        ...{ most: mostOf(sight), carries, mixed, calls },
+      });
+      const order: number[] = [];
+      for (let place = 0; place < TOKENS; place++) order[numbers[place]!] = place;
+      const places = bench.indices('order', order);
+      const runs = order.map(() => 1);
+      for (let k = TOKENS - 2; k >= 0; k--) {
+        if (order[k + 1] === order[k]! + 1) runs[k] = runs[k + 1]! + 1;
+      }
+      const columns = taps * panelsOf(inputs) * PANEL;
+      const units = unitsOf(rows, PLAIN_ROWS);
+      const tolerance = TOKENS * EPSILON * 4 * Math.sqrt(TOKENS);
+      const out = bench.tensor('out', [rows, columns]);
+      const squares = bench.doubles('squares', units);
+      bench.allow('out', tolerance);
+      bench.allow('squares', 2 * tolerance * 16 * columns * 4);
+      // How far stretches go depends on who has looked them up.
+      bench.allow('reach', Infinity);
+      const call = bench.backend.bind(weightGradient, {
+        dOutput: bench.panels('d output', PLACES, rows, uniform(1, 1)),
+        input: bench.panels('input', PLACES, inputs, uniform(1, 3)),
+        ...{ orderOutput: places, orderInput: places, runs: bench.indices('runs', runs) },
+        windows: {
+          ...tapsOf(windows, sight),
+          ...(carries && { carried: carriedInputs(bench, before, inputs) }),
+        },
+        segments: bench.indices('segments', [0, 20, 20, 33, TOKENS]),
+        ...{ out, rows: PLAIN_ROWS, squares, scratch: bench.scratch('scratch', GRADIENT_SCRATCH) },
+      });
+      return () => {
+        look();
+        call(0, units);
+      };
+    },
+  };
+}
+
+const gradients = sights.flatMap((sight) => [
+  ...[3, 20, 50].map((inputs) => gradientCase({ inputs, sight })),
+  gradientCase({ inputs: 20, sight, mixed: true }),
+  ...(sight[0] > 0 ? [gradientCase({ inputs: 20, sight, carries: true })] : []),
+]);
+describeContract('weightGradient of what taps see', gradients);
+
+itHasEqualBits(
+  'a gradient has the same bits whoever has looked up what taps see',
+  gradientCase({ inputs: 20, sight: [1, 3] }),
+  gradientCase({
+    ...{ inputs: 20, sight: [1, 3] },
+    around: [
+      [0, 11],
+      [11, PLACES],
+    ],
+  }),
 );
 
 describeContract(
@@ -106,27 +287,6 @@ describeContract(
       return () => carry(1, rows);
     },
   })),
-);
-
-function windowSumCase([before, taps]: [number, number], adds: boolean): KernelCase {
-  return {
-    name: `${taps} taps from ${before} before${adds ? ', added' : ''}`,
-    prepare(bench) {
-      const columns = 20;
-      const seen = taps * panelsOf(columns) * PANEL;
-      const dWindows = bench.panels('d windows', PLACES, seen, uniform(1, 1));
-      const dInput = bench.panels('d input', PLACES, columns, adds ? uniform(1, 2) : undefined);
-      bench.allow('d input', 2 * taps * taps * EPSILON);
-      const near = neighbourhood(bench, before, taps);
-      const call = bench.backend.bind(windowSum, { dWindows, dInput, adds, near });
-      return () => some.forEach((places) => call(...places));
-    },
-  };
-}
-
-describeContract(
-  'windowSum',
-  sights.flatMap((sight) => [false, true].map((adds) => windowSumCase(sight, adds))),
 );
 
 function tapsCase(

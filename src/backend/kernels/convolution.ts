@@ -1,182 +1,79 @@
-import { PANEL, panelsOf, type IndexTensor, type Tensor } from '../../tensor/heap.js';
+import ndarray from 'ndarray';
+import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows, type Units } from './kernel.js';
-import { at, columnsOf, element, maybe, setElement } from './operands.js';
-import { pointwise } from './work.js';
+import { at, columnsOf, dot, setElement } from './operands.js';
+import { startArguments, startOf, type ProductStart } from './product.js';
+import { seenRow, windowsArguments, type Windows } from './windows.js';
+import { bytesOf } from './work.js';
 
-/** Widest convolution. */
-export const MOST_TAPS = 32;
-
-/** Which tokens of its row a convolution sees from each token: taps from `before` tokens before it on. */
-export interface Neighbourhood {
-  before: number;
-  taps: number;
-  /** [tokens]: place of the token before and behind each one, from `places` on for none */
-  previous: IndexTensor;
-  following: IndexTensor;
-  /** [places]: each place's number in these lists */
-  numbers: IndexTensor;
-  places: number;
-}
-
-function neighbourArguments(near: Neighbourhood): number[] {
-  const { previous, following, numbers, places, before, taps } = near;
-  return [at(previous), maybe(following), at(numbers), places, before, taps];
-}
-
-/** Where a tap finds something beyond the end of a row: so far behind it, 0 for the nearest. */
-interface Beyond {
-  row: number;
-  depth: number;
-}
-
-/** The place that a tap sees from a place, or how far beyond its row that is. */
-function neighbour(near: Neighbourhood, place: number, tap: number): number | Beyond {
-  const list = tap < near.before ? near.previous : near.following;
-  let found = place;
-  for (let left = Math.abs(tap - near.before); left > 0; left--) {
-    found = list.get(near.numbers.get(found));
-    if (found >= near.places) return { row: found - near.places, depth: left - 1 };
-  }
-  return found;
-}
-
-export interface WindowsOperands {
+export interface ConvolveOperands {
   /** [panels, places, 16] */
   input: Tensor;
-  /** [taps · panels, places, 16] */
-  windows: Tensor;
-  near: Neighbourhood;
-  /** [before · panels, rows, 16]: the inputs that rows carry from the batch before, the nearest one first; zeros where absent */
-  carried?: Tensor;
+  windows: Windows;
+  /** [taps, out panels, 16 · panels, 16]: what is seen at a tap is multiplied with */
+  weight: Tensor;
+  /** [out panels, places, 16] */
+  out: Tensor;
+  /** A bias: [16 · out panels] */
+  start: ProductStart;
 }
 
-/** What a convolution sees from places [place0, place1): its tokens side by side, zeros where there are none. */
-export const windows: Kernel<WindowsOperands, Rows> = {
-  name: 'windows',
-  arguments: ({ input, windows: out, near, carried }) => [
-    ...[at(input), input.stride[0]!, input.shape[0]!, at(out), out.stride[0]!],
-    ...neighbourArguments(near),
-    ...[maybe(carried), carried?.stride[0] ?? 0, carried?.shape[1] ?? 0],
+/**
+ * A packed weight tap by tap, [taps, out panels, k, 16].
+ *
+ * @param together what of a tap lies together: its inputs, of [out panels, taps · k, 16], or its outputs, of [taps · out panels, k, 16]
+ */
+export function byTap(packed: Tensor, taps: number, together: 'inputs' | 'outputs'): Tensor {
+  const [panels, k] = packed.shape as [number, number];
+  const [panelStep, step, lane] = packed.stride as [number, number, number];
+  const [shape, tapStep]: [number[], number] =
+    together === 'inputs'
+      ? [[taps, panels, k / taps, PANEL], (k / taps) * step]
+      : [[taps, panels / taps, k, PANEL], (panels / taps) * panelStep];
+  return ndarray(packed.data, shape, [tapStep, panelStep, step, lane], packed.offset);
+}
+
+/** Sums over taps, and over the inputs of each, for places [place0, place1): out = start + Σ seen(tap) · weight(tap). */
+export const convolve: Kernel<ConvolveOperands, Rows> = {
+  name: 'convolve',
+  arguments: ({ input, windows, weight, out, start }) => [
+    ...windowsArguments(input, windows),
+    ...[at(weight), weight.stride[1]!, weight.stride[0]!],
+    ...[at(out), out.stride[0]!, out.shape[0]!, ...startArguments(start)],
   ],
   call: plainNumbers,
-  reference({ input, windows: out, near, carried }) {
-    const columns = columnsOf(input);
-    const seen = (place: number, tap: number, column: number): number => {
-      const from = neighbour(near, place, tap);
-      if (typeof from === 'number') return element(input, from, column);
-      return carried && tap < near.before
-        ? element(carried, from.row, from.depth * columns + column)
-        : 0;
-    };
+  reference({ input, windows, weight, out, start }) {
+    const taps = Array.from({ length: weight.shape[0]! }, (_, tap) => weight.pick(tap));
     return (place0, place1) => {
       for (let place = place0; place < place1; place++) {
-        for (let column = 0; column < columnsOf(out); column++) {
-          const tap = Math.floor(column / columns);
-          setElement(out, place, column, seen(place, tap, column % columns));
+        for (let n = 0; n < columnsOf(out); n++) {
+          let sum = startOf(start, out, place, n);
+          taps.forEach((ofTap, tap) => {
+            const seen = seenRow(input, windows, tap, place);
+            if (seen) sum = dot(sum, seen.matrix, seen.row, ofTap, n);
+          });
+          setElement(out, place, n, sum);
         }
       }
     };
   },
-  work: ({ input, windows: out }) => ({
-    kernel: 'windows',
-    about: out,
-    changes: [],
-    of: (place0, place1) => {
-      const columns = out.shape[0]! * PANEL + input.shape[0]! * PANEL;
-      return pointwise(out, place1 - place0, columns, { visits: 1, flops: 0 });
+  work: ({ input, weight, out, start }) => ({
+    kernel: 'convolution',
+    about: weight,
+    changes: start === 'result' ? [out] : [],
+    of(place0, place1) {
+      const rows = place1 - place0;
+      const [inputs, n] = [columnsOf(input), columnsOf(out)];
+      const k = weight.shape[0]! * inputs;
+      const results = (start === 'result' ? 2 : 1) * rows * n;
+      return {
+        size: `${rows} × ${k} × ${n}`,
+        flops: 2 * rows * k * n,
+        bytes: bytesOf(input, rows * inputs + k * n + results),
+      };
     },
   }),
 };
-
-export interface CarryInputsOperands {
-  /** [panels, places, 16] */
-  input: Tensor;
-  /** [rows + 1] and [tokens]: where each row begins in the list of its tokens' places, row after row */
-  rowStart: IndexTensor;
-  tokenPlaces: IndexTensor;
-  /** [depth · panels, rows, 16]: the latest inputs of each row before the batch, the nearest one first, and after it */
-  before: Tensor;
-  after: Tensor;
-}
-
-/** What rows [row0, row1) carry on: their last inputs, and of what they have carried what is needed still. */
-export const carryInputs: Kernel<CarryInputsOperands, Rows> = {
-  name: 'carry_inputs',
-  arguments: ({ input, rowStart, tokenPlaces, before, after }) => [
-    ...[at(input), input.stride[0]!, input.shape[0]!, at(rowStart), at(tokenPlaces)],
-    ...[at(before), before.stride[0]!, before.shape[1]!],
-    ...[at(after), after.shape[0]! / input.shape[0]!],
-  ],
-  call: plainNumbers,
-  reference({ input, rowStart, tokenPlaces, before, after }) {
-    const columns = columnsOf(input);
-    return (row0, row1) => {
-      for (let row = row0; row < row1; row++) {
-        const end = rowStart.get(row + 1);
-        const tokens = end - rowStart.get(row);
-        for (let column = 0; column < columnsOf(after); column++) {
-          const depth = Math.floor(column / columns);
-          const value =
-            depth < tokens
-              ? element(input, tokenPlaces.get(end - 1 - depth), column % columns)
-              : element(before, row, column - tokens * columns);
-          setElement(after, row, column, value);
-        }
-      }
-    };
-  },
-};
-
-export interface WindowSumOperands {
-  /** [taps · panels, places, 16] */
-  dWindows: Tensor;
-  /** [panels, places, 16] */
-  dInput: Tensor;
-  /** Whether sums are added to what is there. */
-  adds: boolean;
-  /** As of the windows. */
-  near: Neighbourhood;
-}
-
-/** Gradient of places [place0, place1) from those of all windows that they stand in. */
-export const windowSum: Kernel<WindowSumOperands, Rows> = {
-  name: 'window_sum',
-  arguments: ({ dWindows, dInput, adds, near }) => [
-    ...[at(dWindows), dWindows.stride[0]!, at(dInput), dInput.stride[0]!, dInput.shape[0]!],
-    ...[adds ? 1 : 0, ...neighbourArguments(opposite(near))],
-  ],
-  call: plainNumbers,
-  reference({ dWindows, dInput, adds, near }) {
-    const columns = columnsOf(dInput);
-    const back = opposite(near);
-    return (place0, place1) => {
-      for (let place = place0; place < place1; place++) {
-        for (let column = 0; column < columns; column++) {
-          let sum = adds ? element(dInput, place, column) : 0;
-          for (let tap = 0; tap < near.taps; tap++) {
-            const from = neighbour(back, place, near.taps - 1 - tap);
-            if (typeof from === 'number') sum += element(dWindows, from, tap * columns + column);
-          }
-          setElement(dInput, place, column, sum);
-        }
-      }
-    };
-  },
-  work: ({ dWindows, dInput, adds }) => ({
-    kernel: 'gradient of windows',
-    about: dWindows,
-    changes: adds ? [dInput] : [],
-    of: (place0, place1) => {
-      const columns = dWindows.shape[0]! * PANEL + dInput.shape[0]! * PANEL;
-      return pointwise(dWindows, place1 - place0, columns, { visits: 1, flops: 1 });
-    },
-  }),
-};
-
-/** From which places a place is seen. */
-function opposite(near: Neighbourhood): Neighbourhood {
-  return { ...near, before: near.taps - 1 - near.before };
-}
 
 export interface TapsOperands {
   /** [channels, inputs · taps]: of one input all taps side by side, as PyTorch has them; more columns fill up a gradient */

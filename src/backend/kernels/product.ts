@@ -1,7 +1,10 @@
 import { PANEL, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows } from './kernel.js';
-import { at, columnsOf, dot, element, maybe, setElement } from './operands.js';
+import { at, columnsOf, dot, element, setElement } from './operands.js';
 import { bytesOf } from './work.js';
+
+/** What every sum starts from: zero, a bias, or what stands where the result will. */
+export type ProductStart = 'zero' | 'result' | { bias: Tensor };
 
 export interface ProductOperands {
   /** [k panels, rows, 16] */
@@ -10,21 +13,30 @@ export interface ProductOperands {
   b: Tensor;
   /** [n panels, rows, 16] */
   c: Tensor;
-  /** What every sum starts from: zero, a bias [n panels · 16], or what c held before. */
-  start: 'zero' | 'result' | { bias: Tensor };
+  /** A bias: [n panels · 16] */
+  start: ProductStart;
 }
 
-const START = { zero: 0, bias: 1, result: 2 } as const;
+/** The operands that the compiled kernels read: the bias, or 0, and a number of kernels/panel.h. */
+export function startArguments(start: ProductStart): [bias: number, kind: number] {
+  if (typeof start === 'object') return [at(start.bias), 1];
+  return [0, start === 'zero' ? 0 : 2];
+}
+
+/** The same in the reference: what the sum of an element starts from. */
+export function startOf(start: ProductStart, result: Tensor, row: number, column: number): number {
+  if (typeof start === 'object') return start.bias.get(column);
+  return start === 'zero' ? 0 : element(result, row, column);
+}
 
 /** C[rows, n] = start + A[rows, k] · B[k, n] for rows [row0, row1). */
 export const product: Kernel<ProductOperands, Rows> = {
   name: 'product',
   arguments({ a, b, c, start }) {
-    const bias = typeof start === 'object' ? start.bias : undefined;
-    const kind = typeof start === 'object' ? 'bias' : start;
+    const [bias, kind] = startArguments(start);
     return [
       ...[at(a), a.stride[0]!, at(b), b.stride[0]!, at(c), c.stride[0]!],
-      ...[maybe(bias), a.shape[0]!, c.shape[0]!, START[kind]],
+      ...[bias, a.shape[0]!, c.shape[0]!, kind],
     ];
   },
   call: plainNumbers,
@@ -33,10 +45,7 @@ export const product: Kernel<ProductOperands, Rows> = {
     (row0, row1) => {
       for (let row = row0; row < row1; row++) {
         for (let n = 0; n < columnsOf(c); n++) {
-          let sum = 0;
-          if (start === 'result') sum = element(c, row, n);
-          else if (start !== 'zero') sum = start.bias.get(n);
-          setElement(c, row, n, dot(sum, a, row, b, n));
+          setElement(c, row, n, dot(startOf(start, c, row, n), a, row, b, n));
         }
       }
     },

@@ -5,7 +5,7 @@ import { attend, attendBackward } from './attention.js';
 import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
 import { copyColumns } from './columns.js';
-import { carryInputs, joinTaps, partTaps, windows, windowSum } from './convolution.js';
+import { convolve, joinTaps, partTaps } from './convolution.js';
 import { dropRows, dropWeights } from './drop-weights.js';
 import { crf, crfEnds, crfPack, crfTransitions } from './crf.js';
 import { dropout } from './dropout.js';
@@ -34,6 +34,7 @@ import {
 } from './rnn.js';
 import { sgd } from './sgd.js';
 import { weightGradient } from './weight-gradient.js';
+import { carryInputs, neighbours } from './windows.js';
 
 /** Every kernel, in the order of kernels/table.h: its place is the number that the compiled kernels know it by. */
 export const KERNELS: readonly { readonly name: string }[] = [
@@ -72,9 +73,9 @@ export const KERNELS: readonly { readonly name: string }[] = [
   unpool,
   attend,
   attendBackward,
-  windows,
+  neighbours,
   carryInputs,
-  windowSum,
+  convolve,
   partTaps,
   joinTaps,
   softmax,

@@ -1,7 +1,8 @@
 import { PANEL, type DoubleTensor, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Units } from './kernel.js';
-import { at, maybe } from './operands.js';
+import { at, columnsOf, element, maybe } from './operands.js';
 import { rowArguments, rowsOfUnit, type RowMap } from './rows.js';
+import { seenRow, windowsArguments, WINDOWS_ARGUMENTS, type Windows } from './windows.js';
 import { bytesOf } from './work.js';
 
 export interface WeightGradientOperands {
@@ -14,9 +15,11 @@ export interface WeightGradientOperands {
   orderInput?: IndexTensor;
   /** How many tokens from the k-th on lie one behind the other in both; needed with an order. */
   runs?: IndexTensor;
+  /** Where `input` is not the right operand itself but what a convolution's taps see of it, from each place of `orderInput`. */
+  windows?: Windows;
   /** [segments + 1]: first k of each shard; the number of shards is a power of two. */
   segments: IndexTensor;
-  /** [rows, 16 · column panels], row-major */
+  /** [rows, 16 · column panels], row-major; of windows as many columns for each tap */
   out: Tensor;
   /** Which panels of `dOutput` the rows of `out` belong to. */
   rows: RowMap;
@@ -34,6 +37,8 @@ export interface WeightGradientOperands {
  */
 export const GRADIENT_SCRATCH = 12 * 32 * 48 + 2 * 32 * 16;
 
+const NO_WINDOWS: readonly number[] = new Array<number>(WINDOWS_ARGUMENTS).fill(0);
+
 /** Gradient of the 16-row units [unit0, unit1) of a weight matrix, summed in the shards' fixed tree. */
 export const weightGradient: Kernel<WeightGradientOperands, Units> = {
   name: 'weight_gradient',
@@ -44,18 +49,15 @@ export const weightGradient: Kernel<WeightGradientOperands, Units> = {
     ...rowArguments(o.out.shape[0]!, o.rows),
     ...[o.out.shape[1]!, at(o.out)],
     ...[maybe(o.bias?.out), o.bias?.copies ?? 0, at(o.squares), at(o.scratch)],
+    ...(o.windows ? windowsArguments(o.input, o.windows) : NO_WINDOWS),
+    maybe(o.windows?.reach),
   ],
   call: plainNumbers,
   reference(o) {
     const [rows, columns] = [o.out.shape[0]!, o.out.shape[1]!];
     return (unit0, unit1) => {
       const end = o.segments.get(o.segments.shape[0]! - 1);
-      const { data, offset, stride } = o.input;
-      // Places in the data, as in `dot`, for the same reason.
-      const inputs = Int32Array.from(
-        { length: end },
-        (_, k) => offset + (o.orderInput?.get(k) ?? k) * PANEL,
-      );
+      const inputs = inputsOf(o, end);
       for (let unit = unit0; unit < unit1; unit++) {
         let squares = 0;
         const own = rowsOfUnit(unit, rows, o.rows);
@@ -64,9 +66,9 @@ export const weightGradient: Kernel<WeightGradientOperands, Units> = {
             o.dOutput.get(own.panel, o.orderOutput?.get(k) ?? k, lane),
           );
           for (let column = 0; column < columns; column++) {
-            const within = Math.floor(column / PANEL) * stride[0]! + (column % PANEL);
+            const seen = inputs(column);
             let sum = 0;
-            for (let k = 0; k < end; k++) sum += gradients[k]! * data[inputs[k]! + within]!;
+            for (let k = 0; k < end; k++) sum += gradients[k]! * seen[k]!;
             o.out.set(row, column, sum);
             squares += sum * sum;
           }
@@ -96,3 +98,23 @@ export const weightGradient: Kernel<WeightGradientOperands, Units> = {
     },
   }),
 };
+
+/** In the order of the sums what is multiplied for each column of the weight. */
+function inputsOf(o: WeightGradientOperands, end: number): (column: number) => Float64Array {
+  const { input, windows } = o;
+  const columns = columnsOf(input);
+  const places = Int32Array.from({ length: end }, (_, k) => o.orderInput?.get(k) ?? k);
+  const of = (column: number): Float64Array => {
+    const [tap, inner] = [Math.floor(column / columns), column % columns];
+    return Float64Array.from(places, (place) => {
+      const seen = windows ? seenRow(input, windows, tap, place) : { matrix: input, row: place };
+      return seen ? element(seen.matrix, seen.row, inner) : 0;
+    });
+  };
+  const found = new Map<number, Float64Array>();
+  return (column) => {
+    const values = found.get(column) ?? of(column);
+    found.set(column, values);
+    return values;
+  };
+}

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { MOST_TAPS } from '../../backend/kernels/convolution.js';
+import { MOST_TAPS } from '../../backend/kernels/windows.js';
 
 /** What a config says of features of words, a schema a kind. */
 

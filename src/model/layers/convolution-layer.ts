@@ -1,13 +1,7 @@
 import { copyColumns } from '../../backend/kernels/columns.js';
-import {
-  carryInputs,
-  joinTaps,
-  partTaps,
-  windows,
-  windowSum,
-} from '../../backend/kernels/convolution.js';
+import { byTap, convolve, joinTaps, partTaps } from '../../backend/kernels/convolution.js';
 import { pack } from '../../backend/kernels/pack.js';
-import { product } from '../../backend/kernels/product.js';
+import { carryInputs, neighbours, type Windows } from '../../backend/kernels/windows.js';
 import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap.js';
 import { bindActivation, type Activation } from '../activation.js';
 import {
@@ -28,16 +22,16 @@ import type { Share } from '../work/teams.js';
 
 /** The convolution of one width, planned. */
 export interface Branch {
+  /** Taps in all, and before the token itself. */
   taps: number;
-  /** Its first one within the windows. */
-  firstTap: number;
+  before: number;
   /** Where its outputs begin among those of all. */
   column: number;
   weight: Parameter;
   bias: Parameter;
   packed: PackedWeight;
   packedBias: BufferSpec;
-  /** [channels, taps · inputs in whole panels]: the weight in the order of the windows, and its gradient */
+  /** [channels, taps · inputs in whole panels]: the weight tap by tap, and its gradient */
   tapped: BufferSpec;
   tappedGradient?: BufferSpec;
   /** [channel panels, places, 16]: its outputs, later their gradients, where they do not begin with a panel of the whole */
@@ -49,23 +43,20 @@ export interface PlannedConvolution {
   channels: number;
   inputs: number;
   activation: Activation;
-  /** [taps · input panels, places, 16] */
-  windows: BufferSpec;
-  dWindows?: BufferSpec;
+  /** [2 · most + 1, places]: what stands around each place, `most` tokens before it to as many behind (see `Windows`) */
+  sources: BufferSpec;
+  reach: BufferSpec;
   values: BufferSpec;
-  /** Of the widest: taps before the token itself, and in all. */
-  before: number;
-  taps: number;
   /** By slot: the inputs that rows carry, where they do. */
   states?: readonly BufferSpec[];
 }
 
-/** Places that go through all kernels while their windows, or the gradients of these, are in the caches. */
-const CHUNK_PLACES = 96;
+/** Places that go through all widths while their outputs, or the gradients of their inputs, are in the caches. */
+const CHUNK_PLACES = 252;
 
 /**
- * A convolution on one thread: windows of its input, and a product with them for each width. A window is made of tokens that other
- * members of a team have computed; so is the gradient of a token, of windows.
+ * A convolution on one thread: for each width a product with what its taps see, backwards with what they are seen by. Those are
+ * tokens that other members of a team have computed.
  */
 export function bindConvolution(
   binding: Binding,
@@ -74,26 +65,27 @@ export function bindConvolution(
   gradient: Tensor | undefined,
 ): BoundLayer {
   const { backend, heap, sizes, slotPlan, view, clock } = binding;
-  const { branches, activation, before, taps } = planned;
-  const seen = heap.tensor(planned.windows);
+  const { branches, activation } = planned;
   const out = heap.tensor(planned.values);
-  const near = {
-    ...{ before, taps, places: maxPlaces(sizes) },
+  const carried = bindCarried(binding, planned.states, input.value);
+  const around: Windows = {
+    sources: heap.indices(planned.sources),
+    reach: heap.indices(planned.reach),
+    places: maxPlaces(sizes),
+    ...(carried && { carried: carried.before }),
+  };
+  const look = backend.bind(neighbours, {
     previous: heap.indices(slotPlan.previous),
     following: heap.indices(slotPlan.following),
     numbers: heap.indices(slotPlan.numbers),
-  };
-  const carried = bindCarried(binding, planned.states, input.value);
-  const look = backend.bind(windows, {
-    ...{ input: input.value, windows: seen, near },
-    ...(carried && { carried: carried.before }),
+    ...{ places: around.places, carriedRows: carried?.before.shape[1] ?? 0 },
+    ...{ sources: around.sources, reach: around.reach },
   });
   const bent = bindActivation(binding, activation, out, gradient);
   const bound = branches.map((branch) =>
-    bindBranch(binding, planned, branch, { seen, out, gradient }),
+    bindBranch(binding, planned, branch, { around, input: input.value, out, gradient }),
   );
   const forward = (place0: number, place1: number): void => {
-    look(place0, place1);
     for (const branch of bound) branch.forward(place0, place1);
     bent.forward?.(place0, place1);
   };
@@ -101,7 +93,9 @@ export function bindConvolution(
     by: 'sequence',
     *forward(part): Share {
       yield* meet(binding, part);
-      inChunks(view.places(part), forward);
+      const places = view.places(part);
+      look(...places);
+      inChunks(places, forward);
       carried?.carry(...view.rowsOf(part));
       clock.lap('convolution');
     },
@@ -113,30 +107,23 @@ export function bindConvolution(
   };
   if (!binding.training) return layer;
 
-  const dWindows = heap.tensor(planned.dWindows!).hi(seen.shape[0]!, seen.shape[1]!, PANEL);
-  // The widest one first: it leaves nothing of what was there.
-  const backward = bound
-    .toSorted((one, other) => other.branch.taps - one.branch.taps)
-    .map(({ bindBackward }, number) => bindBackward(dWindows, number === 0 ? 'zero' : 'result'));
-  const sum = backend.bind(windowSum, {
-    ...{ dWindows, near, dInput: input.gradient!, adds: input.start === 'result' },
-  });
+  const backward = bound.map(({ bindBackward }, number) =>
+    bindBackward(input.gradient!, number === 0 ? input.start : 'result'),
+  );
   return {
     ...layer,
     passes: {
       ...passes,
       *backward(part: number): Share {
         const places = view.places(part);
+        bent.backward?.(...places);
+        for (const { part: partColumns } of bound) partColumns?.(...places);
+        clock.lap('convolution');
+        yield* meet(binding, part);
         inChunks(places, (place0, place1) => {
-          bent.backward?.(place0, place1);
           for (const branch of backward) branch(place0, place1);
         });
         clock.lap('convolution');
-        yield* meet(binding, part);
-        sum(...places);
-        clock.lap('convolution');
-        // The windows' gradients are another convolution's next.
-        yield* meet(binding, part);
       },
     },
     weightGradients: bound.flatMap(({ weightGradient }) => weightGradient ?? []),
@@ -166,10 +153,11 @@ function bindCarried(
 }
 
 interface BoundBranch {
-  branch: Branch;
   forward: RowKernel;
-  /** Of its outputs to that of the windows. */
-  bindBackward: (dWindows: Tensor, start: 'zero' | 'result') => RowKernel;
+  /** Takes the gradient of its outputs to where its products read it, if that is not where it lies. */
+  part?: RowKernel;
+  /** From the gradient of its outputs to that of the inputs. */
+  bindBackward: (dInput: Tensor, start: 'zero' | 'result') => RowKernel;
   weightGradient?: WorkGroup;
   packs: Pack[];
 }
@@ -178,19 +166,17 @@ function bindBranch(
   binding: Binding,
   { channels, inputs }: PlannedConvolution,
   branch: Branch,
-  { seen, out, gradient }: { seen: Tensor; out: Tensor; gradient: Tensor | undefined },
+  signals: { around: Windows; input: Tensor; out: Tensor; gradient: Tensor | undefined },
 ): BoundBranch {
   const { backend, heap } = binding;
   const { taps, packed, column } = branch;
-  const inputPanels = panelsOf(inputs);
-  const ownWindows = (all: Tensor): Tensor =>
-    panelsFrom(all, branch.firstTap * inputPanels, taps * inputPanels);
+  const { around, input, out, gradient } = signals;
   const ownOutputs = (all: Tensor): Tensor => panelsFrom(all, column / PANEL, panelsOf(channels));
   const apart = branch.apart && heap.tensor(branch.apart);
-  const project = backend.bind(product, {
-    a: ownWindows(seen),
-    b: heap.tensor(packed.forward),
-    c: apart ?? ownOutputs(out),
+  const windows = windowsOf(around, branch);
+  const project = backend.bind(convolve, {
+    ...{ input, windows, weight: byTap(heap.tensor(packed.forward), taps, 'inputs') },
+    out: apart ?? ownOutputs(out),
     start: { bias: heap.tensor(branch.packedBias) },
   });
   const join =
@@ -210,29 +196,41 @@ function bindBranch(
     });
   const dOutput = apart ?? (gradient && ownOutputs(gradient));
   return {
-    branch,
     forward(place0, place1) {
       project(place0, place1);
       join?.(place0, place1);
     },
-    bindBackward: (dWindows, start) => {
-      const back = backend.bind(product, {
-        ...{ a: dOutput!, c: ownWindows(dWindows), start },
-        b: heap.tensor(packed.backward),
-      });
-      return (place0, place1) => {
-        part?.(place0, place1);
-        back(place0, place1);
-      };
-    },
+    ...(part && { part }),
+    bindBackward: (dInput, start) =>
+      backend.bind(convolve, {
+        ...{ input: dOutput!, windows: seenFrom(around, branch), out: dInput, start },
+        weight: byTap(heap.tensor(packed.backward), taps, 'outputs'),
+      }),
     ...(binding.training && {
-      weightGradient: bindGradient(binding, inputs, branch, dOutput!, ownWindows(seen)),
+      weightGradient: bindGradient(binding, inputs, branch, { dOutput: dOutput!, input, windows }),
     }),
     packs: [
       packTaps(binding, inputs, branch),
       packBias(binding, [branch.bias.name], heap.tensor(branch.packedBias)),
     ],
   };
+}
+
+/** What a branch's taps see, out of what stands around each place. */
+function windowsOf(around: Windows, { taps, before }: Pick<Branch, 'taps' | 'before'>): Windows {
+  const [lists, places] = around.sources.shape;
+  const first = (lists! - 1) / 2 - before;
+  return {
+    ...around,
+    sources: around.sources.lo(first, 0).hi(taps, places!),
+    reach: around.reach.lo(first, 0).hi(taps, places!),
+  };
+}
+
+/** From where each tap sees a place. */
+function seenFrom(around: Windows, { taps, before }: Branch): Windows {
+  const seen = windowsOf(around, { taps, before: taps - 1 - before });
+  return { ...seen, sources: seen.sources.step(-1, 1), reach: seen.reach.step(-1, 1) };
 }
 
 function panelsFrom(matrix: Tensor, first: number, panels: number): Tensor {
@@ -243,13 +241,12 @@ function bindGradient(
   binding: Binding,
   inputs: number,
   { weight, bias, taps, tappedGradient }: Branch,
-  dOutput: Tensor,
-  input: Tensor,
+  operands: { dOutput: Tensor; input: Tensor; windows: Windows },
 ): WorkGroup {
   const tapped = binding.heap.tensor(tappedGradient!);
   const sum = bindWeightGradient(binding, {
     ...{ weight: weight.name, biases: [bias.name], out: tapped },
-    ...{ dOutput, input, per: 'token' },
+    ...{ ...operands, per: 'token' },
   });
   const { gradient } = bindParameter(binding, weight.name);
   const join = binding.backend.bind(joinTaps, { weight: gradient!, tapped, inputs, taps });

@@ -1,4 +1,4 @@
-import { MOST_TAPS } from '../../backend/kernels/convolution.js';
+import { MOST_TAPS } from '../../backend/kernels/windows.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { activationOption } from '../activation.js';
 import { defineLayer } from '../layer.js';
@@ -42,9 +42,7 @@ export const convolution = defineLayer({
     const widest = Math.max(...widths);
     const panels = panelsOf(inputs);
     const described = widths.map((tapCount, number) => ({
-      taps: tapCount,
-      // Windows are as wide as the widest: others see the inner ones of its taps.
-      firstTap: before(widest) - before(tapCount),
+      ...{ taps: tapCount, before: before(tapCount) },
       column: number * channels,
       weight: {
         ...matrix(
@@ -68,10 +66,10 @@ export const convolution = defineLayer({
       // Its gradient reads what follows a token.
       looksBehind: true,
       gradientInPlace: false,
-      meetings: () => 2,
+      meetings: () => 1,
       multiplyAdds: (tokens) =>
         tokens * channels * inputs * widths.reduce((sum, tapCount) => sum + tapCount, 0),
-      plan(heap, sizes, shared) {
+      plan(heap, sizes) {
         const places = maxPlaces(sizes);
         const { training } = sizes;
         // Products write whole panels.
@@ -92,9 +90,10 @@ export const convolution = defineLayer({
             }),
           };
         });
-        const seen = widest * panels * PANEL;
-        const windows = heap.panels(`${module} ${index} windows`, places, seen);
-        const dWindows = training ? shared.panels('work windows', places, seen) : undefined;
+        // Backwards a token is seen from the other side.
+        const around = 1 + 2 * Math.max(before(widest), widest - 1 - before(widest));
+        const sources = heap.indices(`${module} ${index} sources`, around, places);
+        const reach = heap.indices(`${module} ${index} reach`, around, places);
         const values = heap.panels(`${module} ${index} output`, places, channels * widths.length);
         const carriedColumns = before(widest) * panels * PANEL;
         const states =
@@ -110,9 +109,7 @@ export const convolution = defineLayer({
             bindConvolution(
               binding,
               {
-                ...{ branches, channels, inputs, activation, windows, values },
-                ...{ before: before(widest), taps: widest },
-                ...(dWindows && { dWindows: dWindows() }),
+                ...{ branches, channels, inputs, activation, sources, reach, values },
                 ...(states && { states }),
               },
               input,

@@ -1,4 +1,4 @@
-import { MOST_TAPS } from '../../backend/kernels/convolution.js';
+import { MOST_TAPS } from '../../backend/kernels/windows.js';
 import { bindLayers, type PlannedLayers } from '../bind-layers.js';
 import { spellingOf } from '../batch/slot-plan.js';
 import type { Binding } from '../binding.js';
