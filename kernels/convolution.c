@@ -19,20 +19,19 @@ typedef struct {
   double row0, row1;
 } convolve_args;
 
-/* What a tile's rows see at one tap; whether that lies one behind the other. */
+/* What a tile's rows see at one tap: if it lies one behind the other, from where on. */
 typedef struct {
   int is_whole;
   sight rows[TILE_ROWS];
 } tile_sight;
 
 static void look(char *base, const windows *x, size_t row, int rows, tile_sight *seen) {
+  const int32_t places = (int32_t)x->places;
   for (size_t tap = 0; tap < (size_t)x->taps; tap++, seen++) {
-    const int32_t *sources = sources_of(base, x, tap) + row;
-    seen->is_whole = sources[0] >= 0 && sources[0] + rows <= (int32_t)x->places;
-    for (int i = 0; i < rows; i++) {
-      if (sources[i] != sources[0] + i) seen->is_whole = 0;
-      seen->rows[i] = see(base, x, sources[i]);
-    }
+    const int32_t *sources = list_of(base, x, x->sources, tap) + row;
+    const int reach = list_of(base, x, x->reach, tap)[row];
+    seen->is_whole = reach >= rows && sources[0] >= 0 && sources[0] < places;
+    for (int i = 0; i < (seen->is_whole ? 1 : rows); i++) seen->rows[i] = see(base, x, sources[i]);
   }
 }
 
@@ -48,11 +47,11 @@ typedef struct {
 
 INLINE void run_tile(const int rows, const int vectors, const tile_operands *x, float *out) {
   vf acc[TILE_ROWS][WIDE_VECTORS];
+  /* Results of the tile below: they are not in the caches. */
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < vectors; j += PV)
+      PREFETCH_NEAR(out + (rows + i) * PANEL + vector_offset(j, x->out_stride));
   if (x->start == START_RESULT) {
-    /* Those of the tile below, too: they have lain in memory since the branch before. */
-    UNROLL for (int i = 0; i < rows; i++)
-      UNROLL for (int j = 0; j < vectors; j += PV)
-        PREFETCH_NEAR(out + (rows + i) * PANEL + vector_offset(j, x->out_stride));
     UNROLL for (int i = 0; i < rows; i++)
       UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vload(out + i * PANEL + vector_offset(j, x->out_stride));
   } else if (x->start == START_BIAS) {
@@ -161,6 +160,16 @@ typedef struct {
   double unit0, unit1; /* of 16 channels */
 } taps_args;
 
+/* Of one channel; with a known number of taps nothing is left but loads and stores. */
+INLINE void move_channel(float *weight, float *tapped, size_t inputs, const size_t taps, size_t padded, const int apart) {
+  for (size_t i = 0; !apart && i < inputs; i++)
+    for (size_t tap = 0; tap < taps; tap++) weight[i * taps + tap] = tapped[tap * padded + i];
+  for (size_t tap = 0; apart && tap < taps; tap++) {
+    for (size_t i = 0; i < inputs; i++) tapped[tap * padded + i] = weight[i * taps + tap];
+    for (size_t i = inputs; i < padded; i++) tapped[tap * padded + i] = 0.0f;
+  }
+}
+
 INLINE void move_taps(char *base, const double *args, const int apart) {
   const taps_args *x = (const taps_args *)args;
   const size_t inputs = (size_t)x->inputs, taps = (size_t)x->taps;
@@ -169,12 +178,21 @@ INLINE void move_taps(char *base, const double *args, const int apart) {
   for (size_t channel = (size_t)x->unit0 * PANEL; channel < end; channel++) {
     float *weight = F32(base, x->weight) + channel * (size_t)x->weight_columns;
     float *tapped = F32(base, x->tapped) + channel * taps * padded;
-    for (size_t tap = 0; tap < taps; tap++) {
-      for (size_t i = 0; i < inputs; i++) {
-        if (apart) tapped[tap * padded + i] = weight[i * taps + tap];
-        else weight[i * taps + tap] = tapped[tap * padded + i];
-      }
-      for (size_t i = inputs; apart && i < padded; i++) tapped[tap * padded + i] = 0.0f;
+    switch (taps) {
+      case 2:
+        move_channel(weight, tapped, inputs, 2, padded, apart);
+        break;
+      case 3:
+        move_channel(weight, tapped, inputs, 3, padded, apart);
+        break;
+      case 4:
+        move_channel(weight, tapped, inputs, 4, padded, apart);
+        break;
+      case 5:
+        move_channel(weight, tapped, inputs, 5, padded, apart);
+        break;
+      default:
+        move_channel(weight, tapped, inputs, taps, padded, apart);
     }
   }
 }

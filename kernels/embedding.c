@@ -4,6 +4,9 @@
  */
 #include "panel.h"
 
+/* Rows of a table that are fetched before they are needed. */
+#define ROWS_AHEAD 4
+
 typedef struct {
   double table, width;       /* [vocabulary][width], row-major */
   double ids;                /* int32 [distinct] */
@@ -15,11 +18,19 @@ void KERNEL(gather_rows)(char *base, const double *args) {
   const gather_args *x = (const gather_args *)args;
   const size_t width = (size_t)x->width, stride = (size_t)x->out_stride;
   const int32_t *ids = I32(base, x->ids);
-  for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
+  const size_t row1 = (size_t)x->row1;
+  for (size_t row = (size_t)x->row0; row < row1; row++) {
     const float *from = F32(base, x->table) + (size_t)ids[row] * width;
+    /* Words lie anywhere in the table: the processor's own prefetchers find none of them. */
+    const float *ahead = F32(base, x->table) + (size_t)ids[min_size(row + ROWS_AHEAD, row1 - 1)] * width;
     for (size_t column = 0; column < width; column += PANEL) {
       float *to = F32(base, x->out) + column / PANEL * stride + row * PANEL;
-      const size_t n = min_size(PANEL, width - column);
+      PREFETCH_NEAR(ahead + column);
+      if (column + PANEL <= width) {
+        UNROLL for (int v = 0; v < PV; v++) vstore(to + v * VL, vload(from + column + v * VL));
+        continue;
+      }
+      const size_t n = width - column;
       for (size_t i = 0; i < n; i++) to[i] = from[column + i];
       for (size_t i = n; i < PANEL; i++) to[i] = 0.0f;
     }

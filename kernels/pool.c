@@ -85,34 +85,59 @@ typedef struct {
   double row0, row1;
 } unpool_args;
 
-INLINE void unpool_token(float *d_in, const float *share, int adds) {
-  for (int i = 0; i < PANEL; i++) d_in[i] = adds ? d_in[i] + share[i] : share[i];
+INLINE void unpool_row(const int kind, const int adds, float *d_in, const float *d_out, const int32_t *chosen,
+                       const int32_t *places, size_t count, size_t only) {
+  const int_lanes none = {0};
+  vf share[PV];
+  int_lanes at[PV];
+  UNROLL for (int v = 0; v < PV; v++) {
+    share[v] = vload(d_out + v * VL);
+    if (kind == POOL_MEAN) share[v] = vdiv(share[v], vset((float)count));
+    if (kind == POOL_MAX) __builtin_memcpy(&at[v], chosen + v * VL, sizeof at[v]);
+  }
+  for (size_t t = 0; t < count; t++)
+    UNROLL for (int v = 0; v < PV; v++) {
+      float *to = d_in + (size_t)places[t] * PANEL + v * VL;
+      vf own = share[v];
+      if (kind == POOL_MAX) {
+        const int_lanes is_own = (int_lanes)(at[v] == none + places[t]);
+        own = vfrombits((vi)choose(is_own, (int_lanes)vbits(own), none));
+      } else if (kind != POOL_MEAN && t != only) {
+        own = vzero();
+      }
+      vstore(to, adds ? vadd(vload(to), own) : own);
+    }
 }
 
-/* What the gradient of a row's result is at each of its tokens. */
-void KERNEL(unpool)(char *base, const double *args) {
-  const unpool_args *x = (const unpool_args *)args;
+INLINE void unpool_rows(const int kind, const int adds, char *base, const unpool_args *x) {
   const int32_t *row_start = I32(base, x->row_start), *token_places = I32(base, x->token_places);
-  const int kind = (int)x->kind, adds = x->adds != 0;
   for (size_t panel = 0; panel < (size_t)x->panels; panel++) {
     float *d_in = F32(base, x->d_in) + panel * (size_t)x->d_in_stride;
     for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
       const float *d_out = F32(base, x->d_out) + panel * (size_t)x->d_out_stride + row * PANEL;
       const int32_t *places = token_places + row_start[row];
+      const int32_t *chosen = kind == POOL_MAX ? I32(base, x->chosen) + (panel * (size_t)x->rows + row) * PANEL : 0;
       const size_t count = (size_t)(row_start[row + 1] - row_start[row]);
-      const size_t only = kind == POOL_FIRST ? 0 : count - 1;
-      float share[PANEL];
-      if (kind == POOL_MEAN)
-        UNROLL for (int v = 0; v < PV; v++) vstore(share + v * VL, vdiv(vload(d_out + v * VL), vset((float)count)));
-      for (size_t t = 0; t < count; t++) {
-        if (kind == POOL_MAX) {
-          const int32_t *chosen = I32(base, x->chosen) + (panel * (size_t)x->rows + row) * PANEL;
-          for (int i = 0; i < PANEL; i++) share[i] = chosen[i] == places[t] ? d_out[i] : 0.0f;
-        } else if (kind != POOL_MEAN) {
-          for (int i = 0; i < PANEL; i++) share[i] = t == only ? d_out[i] : 0.0f;
-        }
-        unpool_token(d_in + (size_t)places[t] * PANEL, share, adds);
-      }
+      unpool_row(kind, adds, d_in, d_out, chosen, places, count, (int)x->kind == POOL_FIRST ? 0 : count - 1);
     }
+  }
+}
+
+/* What the gradient of a row's result is at each of its tokens. */
+void KERNEL(unpool)(char *base, const double *args) {
+  const unpool_args *x = (const unpool_args *)args;
+  const int adds = x->adds != 0;
+  switch ((int)x->kind) {
+    case POOL_MAX:
+      if (adds) unpool_rows(POOL_MAX, 1, base, x);
+      else unpool_rows(POOL_MAX, 0, base, x);
+      break;
+    case POOL_MEAN:
+      if (adds) unpool_rows(POOL_MEAN, 1, base, x);
+      else unpool_rows(POOL_MEAN, 0, base, x);
+      break;
+    default:
+      if (adds) unpool_rows(POOL_LAST, 1, base, x);
+      else unpool_rows(POOL_LAST, 0, base, x);
   }
 }

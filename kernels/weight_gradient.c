@@ -46,7 +46,6 @@ typedef struct {
   double squares;                   /* double [units]: sum of squares of each unit's rows */
   double scratch;                   /* float [12][32][48], double [32][16] */
   windows windows;                  /* of `input`, by the places of order_input; no sources: X is `input` itself */
-  double reach;                     /* int32 [taps][places]: how far places see tokens one behind the other */
   double unit0, unit1;
 } gradient_args;
 
@@ -63,6 +62,7 @@ typedef struct {
   char *base;
   const windows *windows;
   const int32_t *sources, *reach;
+  int32_t places;
   int vector;
 } tile_operands;
 
@@ -110,10 +110,15 @@ INLINE float *sum_segment(const int vectors, const enum lookup lookup, const til
     }
     output += left * PANEL;
     ahead += later * PANEL;
+    int32_t source = 0;
     if (lookup == SEEN) {
       if (end - k > x->reach[right]) end = k + x->reach[right];
-      if (x->sources[right] < 0) continue;
-      const sight seen = see(x->base, x->windows, x->sources[right]);
+      source = x->sources[right];
+      if (source < 0) continue;
+      right = (size_t)source;
+    }
+    if (lookup == SEEN && source >= x->places) {
+      const sight seen = see(x->base, x->windows, source);
       UNROLL for (int j = 0; j < vectors; j++) input[j] = seen.columns + vector_offset(x->vector + j, seen.step);
     } else {
       UNROLL for (int j = 0; j < vectors; j++) input[j] = x->input[j] + right * PANEL;
@@ -202,13 +207,15 @@ INLINE void finish_tile(const int vectors, char *base, const gradient_args *x, u
                         size_t vector, const float *tile, double lanes[][PANEL]) {
   const size_t columns = (size_t)x->columns;
   float *out = F32(base, x->out) + (rows.row + sub) * columns + vector * VL;
+  /* A convolution's are put in another order right behind. */
+  const int streams = WHOLE_LINES && x->windows.sources == 0;
   for (size_t i = 0; i < GRADIENT_ROWS && sub + i < rows.count; i++) {
     const float *from = tile + i * GRADIENT_VECTORS * VL;
     float *to = out + i * columns;
     UNROLL for (int j = 0; j < vectors; j++)
       vsquares(lanes[i] + (vector + (size_t)j) % PV * VL, vload(from + j * VL));
     UNROLL for (int j = 0; j < vectors; j++) {
-      if (WHOLE_LINES) vstream(to + j * VL, vload(from + j * VL));
+      if (streams) vstream(to + j * VL, vload(from + j * VL));
       else vstore(to + j * VL, vload(from + j * VL));
     }
   }
@@ -288,8 +295,9 @@ INLINE void gradient_block(const int width, char *base, const gradient_args *x, 
         operands.base = base;
         operands.windows = &x->windows;
         operands.vector = (int)group.vector;
-        operands.sources = sources_of(base, &x->windows, group.tap);
-        operands.reach = I32(base, x->reach) + (ptrdiff_t)group.tap * (ptrdiff_t)x->windows.sources_stride;
+        operands.places = (int32_t)x->windows.places;
+        operands.sources = list_of(base, &x->windows, x->windows.sources, group.tap);
+        operands.reach = list_of(base, &x->windows, x->windows.reach, group.tap);
       }
       operands.ahead = data_ahead(base, x, block, t, next, is_last, vectors, &operands.order_ahead);
       float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;

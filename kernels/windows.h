@@ -11,7 +11,8 @@
 typedef struct {
   double input, input_stride, panels; /* [panels][places][16] */
   double taps;
-  double sources, sources_stride; /* int32 [taps][places]: the place that each tap sees from a place, -1 for none */
+  double sources, reach;          /* int32 [taps][places]: the place that each tap sees from a place, -1 for none; how many */
+  double list_stride;             /* places, this one included, see what lies one behind the other */
   double places;                  /* from here on it is an input that a row carries: the latest one of every row, then those before */
   double carried, carried_stride, carried_rows; /* [depth x panels][carried_rows][16], or 0 */
 } windows;
@@ -24,9 +25,9 @@ typedef struct {
 
 static const float NOTHING[PANEL] __attribute__((aligned(64)));
 
-/* From one tap to the next it may go backwards. */
-INLINE const int32_t *sources_of(char *base, const windows *x, size_t tap) {
-  return I32(base, x->sources) + (ptrdiff_t)tap * (ptrdiff_t)x->sources_stride;
+/* Of a tap; from one to the next it may go backwards. */
+INLINE const int32_t *list_of(char *base, const windows *x, double lists, size_t tap) {
+  return I32(base, lists) + (ptrdiff_t)tap * (ptrdiff_t)x->list_stride;
 }
 
 INLINE sight see(char *base, const windows *x, int32_t source) {

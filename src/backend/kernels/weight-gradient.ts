@@ -50,7 +50,6 @@ export const weightGradient: Kernel<WeightGradientOperands, Units> = {
     ...[o.out.shape[1]!, at(o.out)],
     ...[maybe(o.bias?.out), o.bias?.copies ?? 0, at(o.squares), at(o.scratch)],
     ...(o.windows ? windowsArguments(o.input, o.windows) : NO_WINDOWS),
-    maybe(o.windows?.reach),
   ],
   call: plainNumbers,
   reference(o) {

@@ -17,12 +17,12 @@ export interface Windows {
 }
 
 /** The numbers of `windows` in kernels/windows.h, and how many they are. */
-export const WINDOWS_ARGUMENTS = 10;
+export const WINDOWS_ARGUMENTS = 11;
 export function windowsArguments(input: Tensor, windows: Windows): number[] {
-  const { sources, places, carried } = windows;
+  const { sources, reach, places, carried } = windows;
   return [
     ...[at(input), input.stride[0]!, input.shape[0]!],
-    ...[sources.shape[0]!, at(sources), sources.stride[0]!, places],
+    ...[sources.shape[0]!, at(sources), at(reach), sources.stride[0]!, places],
     ...[maybe(carried), carried?.stride[0] ?? 0, carried?.shape[1] ?? 0],
   ];
 }

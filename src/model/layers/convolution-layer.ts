@@ -51,7 +51,7 @@ export interface PlannedConvolution {
   states?: readonly BufferSpec[];
 }
 
-/** Places that go through all widths while their outputs, or the gradients of their inputs, are in the caches. */
+/** Places that are worked on while their outputs, or the gradients of their inputs, are in the caches. */
 const CHUNK_PLACES = 252;
 
 /**
@@ -81,21 +81,17 @@ export function bindConvolution(
     ...{ places: around.places, carriedRows: carried?.before.shape[1] ?? 0 },
     ...{ sources: around.sources, reach: around.reach },
   });
-  const bent = bindActivation(binding, activation, out, gradient);
   const bound = branches.map((branch) =>
     bindBranch(binding, planned, branch, { around, input: input.value, out, gradient }),
   );
-  const forward = (place0: number, place1: number): void => {
-    for (const branch of bound) branch.forward(place0, place1);
-    bent.forward?.(place0, place1);
-  };
   const passes: SequencePasses = {
     by: 'sequence',
     *forward(part): Share {
       yield* meet(binding, part);
       const places = view.places(part);
       look(...places);
-      inChunks(places, forward);
+      // One after the other: the weights of each stay in the second-level cache.
+      for (const branch of bound) inChunks(places, branch.forward);
       carried?.carry(...view.rowsOf(part));
       clock.lap('convolution');
     },
@@ -107,6 +103,7 @@ export function bindConvolution(
   };
   if (!binding.training) return layer;
 
+  const bent = bindActivation(binding, activation, out, gradient);
   const backward = bound.map(({ bindBackward }, number) =>
     bindBackward(input.gradient!, number === 0 ? input.start : 'result'),
   );
@@ -164,7 +161,7 @@ interface BoundBranch {
 
 function bindBranch(
   binding: Binding,
-  { channels, inputs }: PlannedConvolution,
+  { channels, inputs, activation }: PlannedConvolution,
   branch: Branch,
   signals: { around: Windows; input: Tensor; out: Tensor; gradient: Tensor | undefined },
 ): BoundBranch {
@@ -173,12 +170,13 @@ function bindBranch(
   const { around, input, out, gradient } = signals;
   const ownOutputs = (all: Tensor): Tensor => panelsFrom(all, column / PANEL, panelsOf(channels));
   const apart = branch.apart && heap.tensor(branch.apart);
+  const own = apart ?? ownOutputs(out);
   const windows = windowsOf(around, branch);
   const project = backend.bind(convolve, {
     ...{ input, windows, weight: byTap(heap.tensor(packed.forward), taps, 'inputs') },
-    out: apart ?? ownOutputs(out),
-    start: { bias: heap.tensor(branch.packedBias) },
+    ...{ out: own, start: { bias: heap.tensor(branch.packedBias) } },
   });
+  const bend = bindActivation(binding, activation, own).forward;
   const join =
     apart &&
     backend.bind(copyColumns, {
@@ -198,6 +196,7 @@ function bindBranch(
   return {
     forward(place0, place1) {
       project(place0, place1);
+      bend?.(place0, place1);
       join?.(place0, place1);
     },
     ...(part && { part }),
