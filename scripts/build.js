@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
+import { kernelDigest } from './kernel-sources.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
@@ -26,6 +27,7 @@ const outside = [
 ];
 
 const started = new Date();
+const kernels = kernelDigest();
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const { status } = spawnSync(process.execPath, [tsc, '--noEmitOnError', '--outDir', fresh], {
   cwd: root,
@@ -33,6 +35,8 @@ const { status } = spawnSync(process.execPath, [tsc, '--noEmitOnError', '--outDi
   stdio: ['ignore', 2, 2],
 });
 if (status === 0) {
+  const builtFrom = `export const builtFrom = ${JSON.stringify(kernels)};\n`;
+  writeFileSync(path.join(fresh, 'src/backend/built-from.js'), builtFrom);
   bundle();
   // As old as the sources were read, so that one changed meanwhile is seen as newer.
   utimesSync(fresh, started, started);

@@ -14,7 +14,7 @@ export const kernelSources = readdirSync(folder)
   .map((file) => file.slice(0, -'.c'.length))
   .sort();
 
-/** SHA-256 of all sources: the program takes no kernels that were built from others (src/backend/native.ts). */
+/** SHA-256 of all sources: the program takes no kernels of others (src/backend/kernel-sources.ts). */
 export function kernelDigest() {
   const hash = createHash('sha256');
   for (const file of readdirSync(folder).sort()) {

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { UserError } from '../errors.js';
 import { packageFile } from '../package-root.js';
 import type { DoubleTensor } from '../tensor/heap.js';
 import { CompiledBackend } from './compiled.js';
+import { kernelDigest } from './kernel-sources.js';
 
 /** What the addon (kernels/addon.c) exports. */
 interface Addon {
@@ -84,19 +83,8 @@ function whyNotBuilt(): string | undefined {
     return 'the native kernels have not been built (npm rebuild, or npm install without --ignore-scripts)';
   }
   if (!report.built) return report.reason;
-  // Kernels are called by their numbers with bare offsets: of another version they would compute something else.
   if (report.sources === kernelDigest()) return undefined;
   return `the native kernels were built from other sources than there are now (node scripts/build-native.js in ${packageFile('.')} builds them anew)`;
-}
-
-/** As in scripts/kernel-sources.js, which runs before anything is compiled. */
-function kernelDigest(): string {
-  const folder = packageFile('kernels');
-  const hash = createHash('sha256');
-  for (const file of readdirSync(folder).sort()) {
-    if (/\.[ch]$/.test(file)) hash.update(`${file}\n`).update(readFileSync(join(folder, file)));
-  }
-  return hash.digest('hex');
 }
 
 function firstLine(error: unknown): string {

@@ -2,6 +2,7 @@ import { totalmem } from 'node:os';
 import { UserError } from '../errors.js';
 import type { DoubleTensor } from '../tensor/heap.js';
 import type { Backend, NumericProfile } from './backend.js';
+import { requireOwnKernels } from './kernel-sources.js';
 import {
   createNativeBackend,
   createNativeMemory,
@@ -27,8 +28,13 @@ export interface BackendChoice {
   profile: NumericProfile;
 }
 
-/** Every backend, whether it can be used here, and why or why not. */
+/**
+ * Every backend, whether it can be used here, and why or why not.
+ *
+ * @throws UserError where none can, since the program was compiled beside other kernels
+ */
 export function describeBackends(): { name: BackendKind; available: boolean; reason: string }[] {
+  requireOwnKernels();
   const simd = hasRelaxedSimd() ? 'with fused multiply-add' : 'without fused multiply-add';
   return [
     { name: 'native', ...describeNative() },

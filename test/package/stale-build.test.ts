@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import {
+  appendFileSync,
   cpSync,
+  existsSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -92,5 +94,28 @@ test('native kernels that were built from other sources are not run, and the rea
     );
   } finally {
     rmSync(join(folder, 'build'), { recursive: true });
+  }
+});
+
+test('a build beside kernels of another version is refused before any of them runs', () => {
+  rmSync(join(folder, 'kernels'));
+  cpSync(packageFile('kernels'), join(folder, 'kernels'), { recursive: true });
+  appendFileSync(join(folder, 'kernels/lstm.c'), '\n');
+  try {
+    for (const args of [
+      ['train', '--config', 'word.yaml', '--run-dir', 'updated'],
+      ['train', '--config', 'word.yaml', '--run-dir', 'updated', '--backend', 'wasm'],
+      ['doctor'],
+    ]) {
+      const { status, stderr } = run(...args);
+      expect(status).toBe(1);
+      expect(stderr.trimEnd().split('\n').at(-1)).toMatch(
+        /lockstep was updated since it was built, .*: run `node scripts\/setup\.js` in /,
+      );
+    }
+    expect(existsSync(join(folder, 'updated'))).toBe(false);
+  } finally {
+    rmSync(join(folder, 'kernels'), { recursive: true });
+    symlinkSync(packageFile('kernels'), join(folder, 'kernels'));
   }
 });

@@ -80,11 +80,12 @@ export class PieceBuilder {
     literals?: readonly string[],
   ): void {
     this.#beginRow(place);
+    const written = literals && new Set(literals);
     if (typeof label === 'object') {
       this.#rows.push(label.length);
-      for (const each of label) this.#rows.push(this.#numberOf(each, literals));
+      for (const each of label) this.#rows.push(this.#numberOf(each, written));
     } else {
-      this.#rows.push(typeof label === 'number' ? label : this.#numberOf(label, literals));
+      this.#rows.push(typeof label === 'number' ? label : this.#numberOf(label, written));
     }
     this.#rows.push(tokens);
   }
@@ -102,7 +103,7 @@ export class PieceBuilder {
     this.#last = { row, line };
   }
 
-  #numberOf(label: string, literals?: readonly string[]): number {
+  #numberOf(label: string, literals?: ReadonlySet<string>): number {
     let number = this.#labels.get(label);
     if (number === undefined) {
       number = this.#labels.size;
@@ -110,7 +111,7 @@ export class PieceBuilder {
       this.#labelsWritten.push(0);
     }
     if (literals !== undefined) {
-      this.#labelsWritten[number]! |= literals.includes(label) ? WRITTEN.asLiteral : WRITTEN.asText;
+      this.#labelsWritten[number]! |= literals.has(label) ? WRITTEN.asLiteral : WRITTEN.asText;
     }
     return number;
   }
