@@ -5,6 +5,7 @@ import { nameSource } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
 import { namePlace } from './bad-rows.js';
 import type { Answer, Prediction } from './answers.js';
+import { inTerms, predictTerms } from './reading-terms.js';
 
 /** How answers are written: joined to all that the input's rows hold. */
 
@@ -190,7 +191,7 @@ class JsonAnswers implements AnswerWriter {
   #answer({ row, prediction }: Answer): string[] {
     const name = (each: string): string => JSON.stringify(`${this.#prefix}${each}`);
     if (prediction === undefined) {
-      const reason = 'reason' in row ? row.reason : '';
+      const reason = 'reason' in row ? inTerms(predictTerms, row.reason) : '';
       return [
         `${name('predicted')}:null`,
         ...(this.#classes.length > 0 ? [`${name('probabilities')}:null`] : []),

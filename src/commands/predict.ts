@@ -97,7 +97,7 @@ export const predictCommand = (context: Context) =>
           const lines =
             known instanceof KnownTags
               ? answerSentences(model, batches, batchSize, known, {
-                  ...{ layout: layoutOfTags(layout), prefix, reading },
+                  ...{ layout: layoutOfTags(layout), prefix },
                 })
               : answer(model, batches, batchSize, known, openWriter(layout, model, prefix));
           try {

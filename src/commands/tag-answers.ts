@@ -1,14 +1,14 @@
 import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
 import { readMembers } from '../data/formats/json/json-members.js';
-import type { RowOptions } from '../data/formats/rows.js';
-import { fieldsBeside } from '../data/formats/tagged/tagged-json.js';
-import { listNames } from '../data/input/names.js';
+import { splitCells } from '../data/formats/tagged/conll.js';
+import { listNames, namesShown } from '../data/input/names.js';
 import { nameSource } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
 import { splitTokens } from '../data/formats/tagged/tokens.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { BadRows } from './bad-rows.js';
 import type { Sentence, TrainedModel } from './library.js';
+import { inTerms, predictTerms } from './reading-terms.js';
 import { counted } from '../system/counted.js';
 
 /** Sentences of an input in their order, each with its tags. */
@@ -23,6 +23,7 @@ export class KnownTags {
   #right = 0;
   #foreign = 0;
   readonly #bad = new BadRows();
+  /** One more than are shown, at most: an input may have a name of its own in every object. */
   readonly #leftOut = new Set<string>();
 
   constructor(classes: readonly string[]) {
@@ -46,7 +47,10 @@ export class KnownTags {
 
   /** Fields of objects that columns have no place for. */
   addLeftOut(fields: readonly string[]): void {
-    for (const name of fields) this.#leftOut.add(name);
+    for (const name of fields) {
+      if (this.#leftOut.size > namesShown) return;
+      this.#leftOut.add(name);
+    }
   }
 
   /** Sentences, as many as there is something to tell. */
@@ -62,9 +66,10 @@ export class KnownTags {
       sentences.push(`${counted(this.#foreign, 'token')} with a tag that the model does not know`);
     }
     if (this.#leftOut.size > 0) {
-      const names = listNames([...this.#leftOut]);
+      const names = listNames([...this.#leftOut].slice(0, namesShown));
+      const more = this.#leftOut.size > namesShown ? ' and more' : '';
       sentences.push(
-        `Columns leave out what objects hold beside their tokens: ${names}; --to jsonl keeps it`,
+        `Columns leave out what objects hold beside their tokens: ${names}${more}; --to jsonl keeps it`,
       );
     }
     return [...sentences, ...this.#bad.describe()];
@@ -74,18 +79,16 @@ export class KnownTags {
 /**
  * Answers rows as they arrive, at most `batchSize` at a time, as text.
  *
- * @param writing.layout that of each row's input when absent
- * @param writing.prefix stands before the name of what is added to objects
- * @param writing.reading how rows are read
+ * @param layout that of each row's input when absent
+ * @param prefix stands before the name of what is added to objects
  */
 export async function* answerSentences(
   model: Pick<TrainedModel, 'tag'>,
   batches: AsyncIterable<RowBatch>,
   batchSize: number,
   known: KnownTags,
-  writing: { layout: TagLayout | undefined; prefix: string; reading: RowOptions },
+  { layout, prefix }: { layout: TagLayout | undefined; prefix: string },
 ): AsyncGenerator<string, void, undefined> {
-  const { layout, prefix, reading } = writing;
   for await (const { rows, bad } of batches) {
     const all: (Example | BadRow)[] = [...rows, ...bad].sort((a, b) => a.row - b.row);
     for (let first = 0; first < all.length; first += batchSize) {
@@ -98,11 +101,10 @@ export async function* answerSentences(
         const predicted = 'text' in row ? tags[next++]! : undefined;
         if ('text' in row) known.add(row, predicted!);
         else known.addBad(row);
-        const json = row.fields !== undefined && 'json' in row.fields ? row.fields.json : undefined;
-        const isJson = layout === undefined ? json !== undefined : layout === 'jsonl';
-        if (!isJson && json !== undefined) {
-          known.addLeftOut(fieldsBeside(JSON.parse(json) as object, reading));
-        }
+        const object = row.fields !== undefined && 'json' in row.fields ? row.fields : undefined;
+        const isJson = layout === undefined ? object !== undefined : layout === 'jsonl';
+        // A bad row is written whole.
+        if (!isJson && 'text' in row) known.addLeftOut(object?.beside ?? []);
         text += isJson ? formatJson(row, predicted, prefix) : formatColumns(row, predicted);
       }
       yield text;
@@ -139,7 +141,7 @@ function toLines({ text, columns = [], label }: Example): string[] {
 
 /** Whether the lines of columns hold more than tokens and known tags. */
 function hasMore(lines: readonly string[], { label }: Example): boolean {
-  const cells = (lines[0] ?? '').trim().split(/\s+/).length;
+  const cells = splitCells(lines[0] ?? '').length;
   return cells > (label === undefined ? 1 : 2);
 }
 
@@ -173,6 +175,8 @@ function formatJson(
     if (hasMore(lines, row)) members.push(member('lines', lines));
   } else members.push(member('raw', row.raw));
   members.push(member(`${prefix}predicted`, predicted ?? null));
-  if ('reason' in row) members.push(member(`${prefix}error`, row.reason));
+  if ('reason' in row) {
+    members.push(member(`${prefix}error`, inTerms(predictTerms, row.reason)));
+  }
   return `{${members.join(',')}}\n`;
 }

@@ -299,10 +299,10 @@ describe('sentences', () => {
   });
 
   test('keep the lines of further columns when they become objects', async () => {
-    const file = write('a.conll', 'Ann NNP N\nran VBD O\n\nx O\n');
+    const file = write('a.conll', 'Ann NNP N\nran VBD O\n\nx\u00a0y O\n');
     expect((await predict(file, '--to', 'jsonl')).stdout).toBe(
       '{"tokens":["Ann","ran"],"tags":["N","O"],"lines":["Ann NNP N","ran VBD O"],"predicted":["N","O"]}\n' +
-        '{"tokens":["x"],"tags":["O"],"predicted":["O"]}\n',
+        '{"tokens":["x\u00a0y"],"tags":["O"],"predicted":["O"]}\n',
     );
   });
 
@@ -318,6 +318,36 @@ describe('sentences', () => {
       'Accuracy 100.0 %: 1 of 1 token with a known tag\n' +
         'Columns leave out what objects hold beside their tokens: "id", "text"; --to jsonl keeps it\n',
     );
+  });
+
+  test('and show the first of many', async () => {
+    const names = Array.from({ length: 25 }, (_, i) => `"f${i}"`);
+    const objects = names.map((name) => `{${name}:1,"tokens":["x"]}\n`);
+    const { stderr } = await predict(write('a.jsonl', objects.join('')), '--to', 'conll');
+    const shown = names.slice(0, 20).join(', ');
+    expect(stderr).toBe(
+      `Columns leave out what objects hold beside their tokens: ${shown} and more; --to jsonl keeps it\n`,
+    );
+  });
+
+  test('but not of those of a row that cannot be used, which is written whole', async () => {
+    const file = write('a.jsonl', '{"id":1,"tokens":7}\n{"tokens":["x"]}\n');
+    const argv = ['--to', 'conll', '--on-bad-row', 'skip'];
+    const { stdout, stderr } = await predict(file, ...argv);
+    expect(stdout).toBe('{"id":1,"tokens":7}\n\nx O\n\n');
+    expect(stderr).toMatch(/^1 row without a prediction, [^\n]*\n$/);
+  });
+
+  test('that cannot be used are told why in terms of options', async () => {
+    const skip = ['--to', 'jsonl', '--on-bad-row', 'skip'];
+    const file = write('a.jsonl', '{"x":1}\n');
+    const errors = await Promise.all(
+      [tagger(), classifier()].map(async (library) => {
+        const { stdout } = await runWith(['predict', 'runs/x', file, ...skip], library);
+        return (JSON.parse(stdout) as { error: string }).error;
+      }),
+    );
+    for (const error of errors) expect(error).toMatch(/name the one that is meant with --text\.$/);
   });
 
   test.each([

@@ -52,6 +52,8 @@ export interface TableFields {
 
 export interface ObjectFields {
   readonly json: string;
+  /** Of rows that are tokens: names of the fields that the row is not made of. */
+  readonly beside?: readonly string[];
 }
 
 export interface LineFields {

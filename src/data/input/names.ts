@@ -17,9 +17,12 @@ export function nearestName(names: readonly string[], wrong: string): string | u
   return near ? names.find((each) => each.toLowerCase() === nearest) : undefined;
 }
 
+/** How many names a message shows. */
+export const namesShown = 20;
+
 /** Names in quotation marks, the first twenty of them. */
 export function listNames(names: readonly string[]): string {
-  const shown = names.slice(0, 20).map((name) => JSON.stringify(name));
+  const shown = names.slice(0, namesShown).map((name) => JSON.stringify(name));
   const rest = names.length - shown.length;
   return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ');
 }

@@ -69,6 +69,11 @@ function chooseColumns(source: Source, { text, label, columns = [] }: RowOptions
   };
 }
 
+/** The cells of a line: other blanks, such as one that keeps words together, are part of them. */
+export function splitCells(line: string): string[] {
+  return line.trim().split(/[ \t]+/);
+}
+
 class Sentence {
   #lines: Line[] = [];
   #before: string[] = [];
@@ -103,7 +108,7 @@ class Sentence {
     this.#length = 0;
     const texts = lines.map(({ text }) => text);
     const fields = this.options.keep === true && { fields: { before, lines: texts } };
-    const cells = texts.map((text) => text.trim().split(/[ \t]+/));
+    const cells = texts.map(splitCells);
     const width = cells[0]!.length;
     const { word, tag } = this.#placed(width);
     const { others } = this.columns;

@@ -31,10 +31,13 @@ function parseRow({ text: raw, line }: Line, options: RowOptions): ParsedRow {
   const value = parseJson(raw);
   const noObject = explainNoObject(value, raw);
   const keeps = options.keep === true && noObject === undefined;
-  const fields = keeps && { fields: { json: raw.trim() } };
+  const json = raw.trim();
   const found = noObject ?? readTokens(value as object, raw, options);
-  if (typeof found === 'string') return { line, reason: found, raw, ...fields };
-  return { line, ...found, ...fields };
+  if (typeof found === 'string') {
+    return { line, reason: found, raw, ...(keeps && { fields: { json } }) };
+  }
+  const beside = keeps && fieldsBeside(value as object, options);
+  return { line, ...found, ...(beside && { fields: { json, beside } }) };
 }
 
 /** @returns A reason when the object has not what is asked for. */
@@ -96,7 +99,7 @@ function readList(
 }
 
 /** The fields of an object that its row is not made of. */
-export function fieldsBeside(value: object, { text, label, columns = [] }: RowOptions): string[] {
+function fieldsBeside(value: object, { text, label, columns = [] }: RowOptions): string[] {
   const read = [
     nameOf(value, String(text), 'text'),
     ...(label === undefined ? [] : [nameOf(value, String(label), 'label')]),
