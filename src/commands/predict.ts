@@ -160,8 +160,8 @@ function planReading(
       header: data.header,
       delimiter: delimiter ?? data.delimiter,
       quote: quote ?? data.quote,
-      // Whoever pipes text into a model sends a row a line, in the encoding of terminals.
-      format: format ?? (isPiped ? (tagged ? 'conll' : 'text') : data.format),
+      // Whoever pipes text into a model sends a row a line, in the encoding of terminals; of a tagger, columns.
+      format: format ?? (isPiped ? undefined : data.format),
       ...(tagged && { tagged }),
       ...(columns.length > 0 && { columns }),
       encoding: encoding ?? (isPiped ? undefined : data.encoding),

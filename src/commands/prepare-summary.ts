@@ -1,3 +1,4 @@
+import { nameSource } from '../data/input/sources.js';
 import type { Manifest } from '../data/store/manifest.js';
 import { formatCount, formatNumber, formatShare } from '../observe/figures.js';
 import { taskOf } from '../tasks/registry.js';
@@ -136,7 +137,7 @@ function describeLengths(manifest: Manifest): string[] {
   ]);
   const places = longest.map(
     ({ source, row, tokens }) =>
-      `  ${counted(tokens, 'token')}: row ${formatCount(row)} of ${manifest.sources[source]!.path}`,
+      `  ${counted(tokens, 'token')}: row ${formatCount(row)} of ${nameSource(manifest.sources[source]!.path)}`,
   );
   return [
     '',

@@ -19,7 +19,7 @@ export const predictTerms: Terms = [
     'give the number of one, from 1, with --$1 in the place of ',
   ],
   [/\bexpected the number of one, from 1, as a column of model\.features, got (?=")/g, NEEDS_NAME],
-  [/\bset data\.format\b/g, 'give --format'],
+  [/\bset data\.format(?: to)?\b/g, 'give --format'],
   [/\bset data\.delimiter to that(?=\.$)/g, 'give that as --delimiter'],
   [/\bset data\.(encoding|delimiter|quote) to (?=\S+\.$)/g, 'give --$1 '],
   [
@@ -40,6 +40,8 @@ export const evaluateTerms: Terms = [
     /\bexpected the number of one, from 1, as (?:data\.(?:text|label)|a column of model\.features), got (?=")/g,
     NEEDS_NAME,
   ],
+  // Standard input has no name.
+  [/\b(if it [^,;:.]+), set data\.format(?: to \w+)?/g, '$1, give it as a file whose name says so'],
   [/\bset data\.format\b/g, 'name it as what it is'],
   [/\bset data\.(delimiter|quote|header) to \S+(?=\.$)/g, 'write it as the training data was'],
   [/\bset data\.encoding to \S+(?=\.$)/g, 'convert it to the encoding of the training data'],

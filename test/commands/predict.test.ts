@@ -365,6 +365,15 @@ describe('sentences', () => {
     const { stderr } = await runWith(['predict', 'runs/x', write(name, text)], tagger(['pos']));
     expect(stderr).toBe(join(folder, told));
   });
+
+  test('that are piped as objects without a word of it are told the option', async () => {
+    const told = (...argv: string[]) => runWith(['predict', 'runs/x', ...argv], tagger(['pos']));
+    const { stderr } = await told();
+    expect(stderr).toBe(
+      'standard input: the columns of CoNLL files have no names: expected JSON Lines with the field that the model reads, "pos"; if it holds JSON Lines, give --format jsonl.\n',
+    );
+    expect((await told('--format', 'conll')).stderr).toMatch(/"pos"\.\n$/);
+  });
 });
 
 test('refuses a language model', async () => {

@@ -104,6 +104,15 @@ it('the summary of a text leaves out what only rows have', () => {
   `);
 });
 
+it('the summary of standard input calls it so', () => {
+  const path = `stores/stdin-${'0a'.repeat(32)}`;
+  const lines = describeStore(
+    { ...manifest, sources: [{ ...manifest.sources[0]!, path }] },
+    'stores/x',
+  );
+  expect(lines.at(-1)).toBe('  7 tokens: row 1,234 of standard input');
+});
+
 it('the summary of labels calls them so', () => {
   const labels: Manifest = { ...manifest, options: { task: 'multi-label' } };
   expect(describeStore(labels, 'stores/x')).toContain('label  train          validation        ');

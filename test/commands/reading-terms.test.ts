@@ -6,14 +6,16 @@ import { readingOptions } from '../../src/commands/options.js';
 
 /** Every piece of advice about a key of a config that reading files gives, as it stands in the code. */
 function listAdvice(): string[] {
-  return ['src/data/formats', 'src/data/input'].flatMap((room) =>
+  return ['src/data/formats', 'src/data/input', 'src/data/prepare'].flatMap((room) =>
     readdirSync(room, { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .flatMap((name) => {
         const code = readFileSync(join(room, name), 'utf8');
         return ['data.text', 'data.label', 'model.features'].flatMap((key) =>
           Array.from(
-            code.replaceAll('${key}', key).matchAll(/\b[Ss]et (?:data|model)\.[^'`]*?(?=['`])/g),
+            code
+              .replaceAll('${key}', key)
+              .matchAll(/(?:\bif it [\w ]+, )?\b[Ss]et (?:data|model)\.[^'`]*?(?=['`])/g),
             ([advice]) => advice,
           ),
         );
@@ -29,6 +31,8 @@ function say(advice: string): string {
 test('advice to set a key of the config is given in terms of what predict and evaluate take', () => {
   const advice = listAdvice().map(say);
   expect(advice.length).toBeGreaterThan(8);
+  const unnamed = advice.filter((each) => /^if it .* data\.format/.test(each));
+  expect(new Set(unnamed).size).toBe(2);
   for (const each of advice) {
     const asPredict = inTerms(predictTerms, each);
     // Rows of the training files alone are looked at for a header.
@@ -39,6 +43,8 @@ test('advice to set a key of the config is given in terms of what predict and ev
     const asEvaluate = inTerms(evaluateTerms, each);
     expect(asEvaluate, each).not.toMatch(/(?:data|model)\.\w/);
     expect(asEvaluate, each).not.toContain('--');
+    // Standard input, which is what such advice is about, has no name.
+    if (unnamed.includes(each)) expect(asEvaluate).toMatch(/give it as a file/);
   }
 });
 

@@ -27,6 +27,8 @@ export interface Source {
   /** As the user wrote it or as its glob gave it; `-` is standard input. In messages see `nameSource`. */
   readonly path: string;
   readonly format: Format;
+  /** Whether nothing tells the format: of standard input, where none is given. */
+  readonly isGuessed?: true;
   /** Of the whole file, by its name's ending; absent where there is none. */
   readonly compression?: Compression;
 }
@@ -137,6 +139,7 @@ function describeSource(
       `${key}: ${name} is read by position: expected an uncompressed .parquet file.`,
     );
   }
+  if (path === standardInput && given === undefined) return { path, format, isGuessed: true };
   if (ending === undefined) return { path, format };
   return { path, format, compression: ending === 'gz' ? 'gzip' : 'zstd' };
 }

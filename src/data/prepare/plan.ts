@@ -199,12 +199,11 @@ async function planSources(
   for (const { source, from } of listed) {
     if (formats.includes(source.format)) continue;
     const what = { text: 'is plain text, which has no labels', conll: 'has CoNLL columns' };
-    const isTold = source.path !== standardInput || data.format !== undefined;
     const found =
       source.format === 'text' || source.format === 'conll' ? what[source.format] : 'is a table';
     throw new UserError(
       `${named[from]}: ${nameSource(source.path)} ${found}: ` +
-        `task ${task} expects ${expects}${isTold ? '' : '; if it is such, set data.format'}.`,
+        `task ${task} expects ${expects}${source.isGuessed ? '; if it is such, set data.format' : ''}.`,
     );
   }
   return Promise.all(

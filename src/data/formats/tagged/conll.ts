@@ -58,8 +58,9 @@ function chooseColumns(source: Source, { text, label, columns = [] }: RowOptions
     if (typeof column === 'number') return column;
     if (key === 'data.text' && column === unsaid.text) return 1;
     if (key === 'data.label' && column === unsaid.label) return 0;
+    const orElse = source.isGuessed ? '; if it holds JSON Lines, set data.format to jsonl' : '';
     throw new UserError(
-      `${nameSource(source.path)}: the columns of CoNLL files have no names: expected the number of one, from 1, as ${key}, got ${JSON.stringify(column)}.`,
+      `${nameSource(source.path)}: the columns of CoNLL files have no names: expected the number of one, from 1, as ${key}, got ${JSON.stringify(column)}${orElse}.`,
     );
   };
   return {

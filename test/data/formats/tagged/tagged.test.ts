@@ -23,6 +23,17 @@ async function read(name: string, content: string | Buffer, more: Partial<Exampl
   };
 }
 
+test('standard input that nobody has said the format of may be objects, and how to say it is told', async () => {
+  const refuse = (format?: 'conll') =>
+    readBatches(['-'], { ...options, text: 'words', format }).next();
+  const said =
+    'standard input: the columns of CoNLL files have no names: expected the number of one, from 1, as data.text, got "words"';
+  await expect(refuse()).rejects.toThrow(
+    `${said}; if it holds JSON Lines, set data.format to jsonl.`,
+  );
+  await expect(refuse('conll')).rejects.toThrow(`${said}.`);
+});
+
 describe('CoNLL columns', () => {
   test('are sentences of words and tags: the first and the last column, documents passed over', async () => {
     const text = '-DOCSTART- -X- O\n\nthe DT B-NP\ncat NN I-NP\n\n \t\r\nsat\tVB\tB-VP\r\n';
