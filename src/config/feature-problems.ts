@@ -21,11 +21,11 @@ export function* checkFeatures(config: Config): Generator<Problem> {
     if (feature.kind !== 'column') continue;
     const name = String(feature.column);
     const at: KeyPath = ['model', 'features', index, 'column'];
-    // The field "1" of JSON Lines would be named in quotation marks.
+    // The field "1" of JSON Lines can be named in quotation marks.
     if (feature.column === FIRST && data.text === 'text' && data.format !== 'jsonl') {
       yield {
         path: at,
-        message: `expected another column than that of the token, the first where data.text names none, got ${FIRST}`,
+        message: `expected another column than that of the token, the first where data.text names none, or "${FIRST}" in quotation marks for the field of JSON Lines, got ${FIRST}`,
       };
     }
     for (const [key, usual] of [

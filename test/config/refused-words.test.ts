@@ -11,7 +11,7 @@ describe('a config is refused whose tokenizer and features of words do not go to
     [
       'a column that is the token itself',
       'task: tag\ndata: { train: a.conll }\nmodel: { features: [{ kind: column, column: 1 }] }\n',
-      'configs/x.yaml:3:37: model.features.0.column: expected another column than that of the token, the first where data.text names none, got 1',
+      'configs/x.yaml:3:37: model.features.0.column: expected another column than that of the token, the first where data.text names none, or "1" in quotation marks for the field of JSON Lines, got 1',
     ],
     [
       'features of tokens that are no words',
