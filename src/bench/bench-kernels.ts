@@ -185,13 +185,13 @@ function endOf(tensor: Tensor | IndexTensor): number {
   );
 }
 
-/** Finds a tensor's name in the plan of the heap that it lies on. */
+/** Finds the name of the buffer that a tensor is, or is a part of, in the plan of the heap that it lies on. */
 function nameTensors(kind: BackendKind, sizes: NetworkSizes): (tensor: Tensor) => string {
   const { buffers } = planEngine(kind, sizes).buffers;
-  const names = new Map(buffers.map(({ offset, name }) => [offset, name]));
-  return (tensor) =>
-    names
-      .get(tensor.offset * tensor.data.BYTES_PER_ELEMENT)!
-      // The kernel's name says it already.
-      .replace(/packed | gradient$/, '');
+  const ordered = buffers.toSorted((a, b) => a.offset - b.offset);
+  return (tensor) => {
+    const at = tensor.offset * tensor.data.BYTES_PER_ELEMENT;
+    // The kernel's name says the rest already.
+    return ordered.findLast(({ offset }) => offset <= at)!.name.replace(/packed | gradient$/, '');
+  };
 }

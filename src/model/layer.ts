@@ -251,7 +251,8 @@ export interface RowPasses {
 
 /**
  * A part's share of a layer whose rows are mixed along the sequence. Yields where the members of a team meet: at its
- * beginning and end, too, if it reads places that other members write, or writes over what they read.
+ * beginning and end, too, if it reads places that other members write, or writes over what they read. Where nobody writes
+ * over what it read last (a gradient that is not formed in place, in a buffer of its own), it need not meet at its end.
  */
 export interface SequencePasses {
   by: 'sequence';

@@ -14,29 +14,31 @@ interface Outcome {
   after: Snapshot;
 }
 
-const outcomes = new Map<string, Outcome>();
+/** By case, and by the name of the implementation: cases of different kernels may have the same name. */
+const outcomes = new WeakMap<KernelCase, Map<string, Outcome>>();
 /** What each case's buffers hold before the call, the same for every implementation. */
-const beginnings = new Map<string, Snapshot>();
+const beginnings = new WeakMap<KernelCase, Snapshot>();
 
 /** Runs a case, once for each implementation. */
 export function outcomeOf(kernelCase: KernelCase, implementation: Implementation): Outcome {
-  const key = `${implementation.name}: ${kernelCase.name}`;
-  let outcome = outcomes.get(key);
+  const known = outcomes.get(kernelCase) ?? new Map<string, Outcome>();
+  outcomes.set(kernelCase, known);
+  let outcome = known.get(implementation.name);
   if (!outcome) {
-    const bench = new Workbench(implementation, beginnings.get(kernelCase.name));
+    const bench = new Workbench(implementation, beginnings.get(kernelCase));
     const call = kernelCase.prepare(bench);
     const before = bench.begin();
-    beginnings.set(kernelCase.name, before);
+    beginnings.set(kernelCase, before);
     call();
     outcome = { before, after: bench.snapshot() };
-    outcomes.set(key, outcome);
+    known.set(implementation.name, outcome);
   }
   return outcome;
 }
 
 /**
  * What every kernel promises: the oracle's results within the tolerances that the case states, nothing touched
- * beyond them, and the same bits from all variants that round alike. Names of cases must differ within a file.
+ * beyond them, and the same bits from all variants that round alike.
  */
 export function describeContract(kernel: string, cases: readonly KernelCase[]): void {
   describe.each(compiled)(`${kernel}, $name`, (implementation) => {

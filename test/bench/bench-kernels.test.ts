@@ -95,6 +95,15 @@ it.each([languageModel, classifier])(
   },
 );
 
+it('parts of a buffer have its name: branches of a convolution, each with its activation', async () => {
+  const convolution = { kind: 'convolution', width: [1, 2, 3], channels: 17, activation: 'relu' };
+  const branches: BenchCase = { ...classifier, layers: [convolution] };
+  const results = await benchKernels(branches, { workers: 1, backend, shards: 4, kernelMs: 0 });
+  const operands = results.map(({ operand }) => operand);
+  expect(operands.every((operand) => /^\w/.test(operand))).toBe(true);
+  expect(operands.join()).toContain('convolution_0');
+});
+
 it('shares of peak, bandwidth and roofline follow from work and time', async () => {
   const results = await benchKernels(
     { ...languageModel, time: 20 },
