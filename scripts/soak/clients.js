@@ -1,6 +1,7 @@
 /** Whether clients of the metrics server can slow a training or have it take more memory, whatever they do. */
 import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +27,9 @@ const SCRAPE_EVERY_MS = 1_000;
 /** At both ends of a stretch, when clients come and go. */
 const MARGIN_MS = 500;
 
+/** Clients are elsewhere as a rule: what they compute themselves is not the training's, and has a core to itself here. */
+const WORKERS = Math.max(1, availableParallelism() - 1);
+
 const SLOWDOWN_ALLOWED = 0.02;
 const GROWTH_ALLOWED = 20e6;
 
@@ -37,6 +41,7 @@ export async function measureClients() {
 data: { train: ${folder}/rows.csv, validation: 0, storeDir: ${folder}/stores }
 model: { embedding: 64, layers: [{ hiddenSize: 128 }] }
 train: { batchSize: 32, epochs: 1000000, checkpoint: { everySteps: 1000000 } }
+workers: ${WORKERS}
 metrics: { port: 0, lastScrapeSeconds: 0 }
 `,
   );
