@@ -23,6 +23,7 @@ const rooms = [
   'data/input',
   'config',
   'tasks',
+  'scoring',
   'data/tokenizers',
   'data/features',
   'model',
