@@ -16,12 +16,14 @@ export function undrawn(config: TokenizerConfig, tokenizer: Tokenizer): Readonly
  *
  * @param left ids that are not drawn
  * @param index of the draw
+ * @param stream of random numbers that draws with the same index share
  */
 export function draw(
-  probabilities: Float32Array,
+  probabilities: Float32Array | Float64Array,
   left: ReadonlySet<number>,
-  { temperature, topK, seed }: GenerateOptions,
+  { temperature, topK, seed }: Pick<GenerateOptions, 'temperature' | 'topK' | 'seed'>,
   index: number,
+  stream = 0,
 ): number {
   const ids = Array.from(probabilities.keys()).filter((id) => !left.has(id));
   ids.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
@@ -35,7 +37,7 @@ export function draw(
   if (highest === 0) return kept[0]!;
   const weights = kept.map((id) => (probabilities[id]! / highest) ** power);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  let rest = uniform(seed, PURPOSE.sampling, 0, index) * total;
+  let rest = uniform(seed, PURPOSE.sampling, stream, index) * total;
   for (const [place, weight] of weights.entries()) {
     rest -= weight;
     if (rest < 0) return kept[place]!;

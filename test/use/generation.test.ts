@@ -86,12 +86,7 @@ describe('what is drawn', () => {
         }),
         (probabilities, left, options) => {
           probabilities[left[0] ?? 0] = 1;
-          const drawn = draw(
-            Float32Array.from(probabilities),
-            new Set(left),
-            { ...options, prompt: '', length: 1 },
-            0,
-          );
+          const drawn = draw(Float32Array.from(probabilities), new Set(left), options, 0);
           expect(left).not.toContain(drawn);
           expect(drawn).toBeLessThan(size);
         },

@@ -1,0 +1,39 @@
+/** A text that is being written: its last token, and the path to it. */
+export interface Path {
+  /** The end of the text in a path that has ended. */
+  readonly token: number;
+  /** Undefined for the first token. */
+  readonly previous: Path | undefined;
+  /** Tokens, this one included. */
+  readonly length: number;
+  /** ln p of all of them together. */
+  readonly logProbability: number;
+  /** [source positions]: where the decoder looked when it wrote the token; absent where nobody wants to know. */
+  readonly attention?: Float32Array;
+}
+
+/** Tokens of a path from the first to the last. */
+export function tokensOf(path: Path | undefined): number[] {
+  return stepsOf(path).map(({ token }) => token);
+}
+
+/** A path's steps from the first to the last. */
+export function stepsOf(path: Path | undefined): Path[] {
+  const steps = new Array<Path>(path?.length ?? 0);
+  for (let at = path; at !== undefined; at = at.previous) steps[at.length - 1] = at;
+  return steps;
+}
+
+/** @param probability of the token, behind all tokens of the path */
+export function extend(
+  path: Path | undefined,
+  token: number,
+  probability: number,
+  attention: Float32Array | undefined,
+): Path {
+  return {
+    ...{ token, previous: path, length: (path?.length ?? 0) + 1 },
+    logProbability: (path?.logProbability ?? 0) + Math.log(probability),
+    ...(attention && { attention }),
+  };
+}

@@ -1,0 +1,46 @@
+import { tokensOf, type Path } from './path.js';
+import type { TextRules } from './search.js';
+
+/** Ids that may not follow a text; the end always may. */
+export function forbiddenAfter(
+  path: Path | undefined,
+  { left, noRepeat }: Pick<TextRules, 'left' | 'noRepeat'>,
+): ReadonlySet<number> {
+  if (noRepeat === 0 || (path?.length ?? 0) < noRepeat) return left;
+  const tokens = tokensOf(path);
+  const begin = tokens.length - (noRepeat - 1);
+  const forbidden = new Set(left);
+  // Each place before at which the text has the same tokens as at its end: what followed them then may not now.
+  for (let at = 0; at < begin; at++) {
+    let same = 0;
+    while (same < noRepeat - 1 && tokens[at + same] === tokens[begin + same]) same++;
+    if (same === noRepeat - 1) forbidden.add(tokens[at + same]!);
+  }
+  return forbidden;
+}
+
+/**
+ * Ids of the likeliest tokens, the likeliest first, of those as likely the one with the lower id.
+ *
+ * @param count at most
+ */
+export function likeliest(
+  probabilities: Float32Array | Float64Array,
+  count: number,
+  forbidden: ReadonlySet<number>,
+): number[] {
+  const ids: number[] = [];
+  // Of the last one kept; next to all tokens are below it and cost no more than this look.
+  let least = -1;
+  for (let id = 0; id < probabilities.length; id++) {
+    const probability = probabilities[id]!;
+    if (!(probability > least) || forbidden.has(id)) continue;
+    let place = ids.length < count ? ids.length : count - 1;
+    for (; place > 0 && probabilities[ids[place - 1]!]! < probability; place--) {
+      ids[place] = ids[place - 1]!;
+    }
+    ids[place] = id;
+    if (ids.length === count) least = probabilities[ids[count - 1]!]!;
+  }
+  return ids;
+}

@@ -1,0 +1,58 @@
+import { draw } from '../generation.js';
+import { extend, type Path } from './path.js';
+import { scoreOf, type Ranking } from './ranking.js';
+import { forbiddenAfter, likeliest } from './rules.js';
+import type { Found, NextTokens, Search, TextRules } from './search.js';
+
+export interface SamplingOptions extends TextRules, Ranking {
+  /** How many texts are drawn, each by itself. */
+  readonly wanted: number;
+  readonly temperature: number;
+  readonly topK: number;
+  readonly seed: number;
+  /** Tells sentences apart: those with the same number draw the same. */
+  readonly stream: number;
+}
+
+/** Draws each token by its probability. What is drawn depends on the seed and the sentence, not on what else is drawn. */
+export class Sampling implements Search {
+  live: readonly (Path | undefined)[];
+  parents: readonly number[];
+  /** Which of the texts that are drawn each of those under way is. */
+  #samples: readonly number[];
+  readonly #finished: Found[] = [];
+  #length = 0;
+
+  constructor(private readonly options: SamplingOptions) {
+    this.#samples = Array.from({ length: options.wanted }, (_, sample) => sample);
+    this.live = this.#samples.map(() => undefined);
+    this.parents = this.#samples.map(() => 0);
+  }
+
+  advance(next: NextTokens): void {
+    const { end, maxLength, stream } = this.options;
+    const isLast = this.#length === maxLength;
+    const going: { sample: number; parent: number; path: Path }[] = [];
+    this.live.forEach((path, parent) => {
+      const sample = this.#samples[parent]!;
+      const probabilities = next.probabilities(parent);
+      const forbidden = forbiddenAfter(path, this.options);
+      const index = this.#length * this.options.wanted + sample;
+      const token = isLast ? end : draw(probabilities, forbidden, this.options, index, stream);
+      const longer = extend(path, token, probabilities[token]!, next.attention?.(parent));
+      if (token !== end) going.push({ sample, parent, path: longer });
+      else {
+        const isCut = isLast && likeliest(probabilities, 1, forbidden)[0] !== end;
+        this.#finished.push({ path: longer, score: scoreOf(longer, this.options), isCut });
+      }
+    });
+    this.live = going.map(({ path }) => path);
+    this.parents = going.map(({ parent }) => parent);
+    this.#samples = going.map(({ sample }) => sample);
+    this.#length += 1;
+  }
+
+  results(): Found[] {
+    return this.#finished.toSorted((a, b) => b.score - a.score || 0);
+  }
+}

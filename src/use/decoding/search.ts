@@ -1,0 +1,46 @@
+import type { Path } from './path.js';
+
+/**
+ * The search for a sentence's best translations, as pure arithmetic over the probabilities of next tokens: whoever has a network
+ * asks which texts are under way, computes what may follow each, and says so, until none is left. Searches know nothing of each
+ * other, so that many can be computed in one batch and each finds what it would find alone.
+ */
+export interface Search {
+  /** Texts that go on; undefined is the text of no token, which all begin with. None when the search has ended. */
+  readonly live: readonly (Path | undefined)[];
+  /** For each of them which of those of the step before it continues: whose states it starts from. */
+  readonly parents: readonly number[];
+  /** Takes what may follow. */
+  advance(next: NextTokens): void;
+  /** What was found, the best first. */
+  results(): Found[];
+}
+
+/** What may follow each text that is under way. */
+export interface NextTokens {
+  /** [vocabulary] of the text in that place of `live`; looked at before the next one is asked for. */
+  probabilities(place: number): Float32Array | Float64Array;
+  /** [source positions]: where the network looks meanwhile; kept. */
+  attention?(place: number): Float32Array;
+}
+
+export interface Found {
+  /** Ends with the end of the text. */
+  readonly path: Path;
+  /** What it was ranked by: ln p, with length and coverage taken into account. */
+  readonly score: number;
+  /** Whether it ends because it may be no longer: something else than the end was likelier. */
+  readonly isCut: boolean;
+}
+
+/** What a text may be made of. */
+export interface TextRules {
+  /** Id of the token that ends a text. */
+  readonly end: number;
+  /** Tokens before the end, at most. */
+  readonly maxLength: number;
+  /** Ids that are not written. */
+  readonly left: ReadonlySet<number>;
+  /** Tokens in a row of which a text has no two alike; 0 where it may. */
+  readonly noRepeat: number;
+}
