@@ -1,4 +1,5 @@
 import yargs from 'yargs';
+import { averageCommand } from './commands/average.js';
 import { benchCommand } from './commands/bench.js';
 import type { CaughtSignals, Context } from './commands/context.js';
 import type { Library } from './commands/library.js';
@@ -8,6 +9,7 @@ import { generateCommand } from './commands/generate.js';
 import { inspectCommand } from './commands/inspect.js';
 import { predictCommand } from './commands/predict.js';
 import { prepareCommand } from './commands/prepare.js';
+import { scoreCommand } from './commands/score.js';
 import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
 import { findNearest } from './config/nearest.js';
@@ -42,7 +44,9 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     train: trainCommand(context),
     evaluate: evaluateCommand(context),
     predict: predictCommand(context),
+    score: scoreCommand(context),
     generate: generateCommand(context),
+    average: averageCommand(context),
     inspect: inspectCommand(context),
     prepare: prepareCommand(context),
     doctor: doctorCommand(context),
@@ -58,7 +62,9 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .command(commands.train)
     .command(commands.evaluate)
     .command(commands.predict)
+    .command(commands.score)
     .command(commands.generate)
+    .command(commands.average)
     .command(commands.inspect)
     .command(commands.prepare)
     .command(commands.doctor)

@@ -19,6 +19,8 @@ import * as data from './data/prepare/prepare.js';
 import type { EndEvent, TrainListener } from './events.js';
 import { Hearing } from './hearing.js';
 import { hearInLibraryTerms, refuseInLibraryTerms } from './library-terms.js';
+import * as averages from './run/average.js';
+import type { Averaged, AverageOptions } from './run/average.js';
 import * as runs from './train/run.js';
 import type { TrainOptions } from './train/train-options.js';
 import type { OpenOptions, TrainedModel } from './train/trained-model.js';
@@ -28,7 +30,12 @@ import {
   checkReadingOptions,
   checkText,
 } from './use/check-arguments.js';
-import { checkListener, checkOpenArguments, checkTrainOptions } from './use/check-options.js';
+import {
+  checkAverageArguments,
+  checkListener,
+  checkOpenArguments,
+  checkTrainOptions,
+} from './use/check-options.js';
 import * as models from './use/model-file.js';
 
 export type { NamedConfig } from './config/load.js';
@@ -55,6 +62,7 @@ export type { SerializedTokenizer } from './data/tokenizers/serialized.js';
 export type { Tokenizer } from './data/tokenizers/tokenizer.js';
 export { UserError } from './errors.js';
 export type * from './events.js';
+export type { Averaged, AverageOptions } from './run/average.js';
 export type { TrainOptions } from './train/train-options.js';
 export type * from './train/trained-model.js';
 
@@ -227,6 +235,29 @@ export async function openModel(run: string, options: OpenOptions = {}): Promise
   return hearing.during(
     () => models.openModel(run, { ...options, notify: hearing.hear }),
     (model) => model.close(),
+  );
+}
+
+/**
+ * Makes a run of the mean of the weights of several checkpoints; `openModel` and all else take it as any.
+ *
+ * @param checkpoints directories of checkpoints, or of runs, whose best one is meant
+ * @param out directory of the run that is made: a new one, or one that is empty
+ * @throws UserError for checkpoints whose weights cannot be averaged; what `notify` throws
+ */
+export async function averageCheckpoints(
+  checkpoints: readonly string[],
+  out: string,
+  options: AverageOptions = {},
+): Promise<Averaged> {
+  checkAverageArguments(checkpoints, out, options);
+  const hearing = new Hearing(
+    options.notify ?? ((message: string) => process.emitWarning(message)),
+  );
+  return refuseInLibraryTerms(() =>
+    hearing.during(() =>
+      averages.averageCheckpoints(checkpoints, out, { ...options, notify: hearing.hear }),
+    ),
   );
 }
 

@@ -6,6 +6,7 @@ const terms: readonly (readonly [RegExp, string])[] = [
   [/--run-dir\b/g, 'runDir'],
   [/--resume\b/g, 'resume: true'],
   [/--override\b/g, 'override: true'],
+  [/--last\b/g, 'last'],
   [/--checkpoint latest\b/g, "checkpoint: 'latest'"],
 ];
 

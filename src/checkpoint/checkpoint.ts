@@ -94,33 +94,61 @@ export class Snapshot {
     progress: Progress,
     fs: RunFileSystem = nodeFs,
   ): Promise<string> {
-    const partial = path.join(directory, hiddenName(name, 'partial'));
-    try {
-      await this.#writeFiles(partial, progress, fs);
-      await moveIntoPlace(directory, name, fs);
-    } catch (error) {
-      // Gives its space free; what cannot be removed, the next one written clears away.
-      await removeUnlessRefused(fs, partial);
-      throw error;
-    }
-    return path.join(directory, name);
+    const optimizer = [...this.#optimizer, ...this.#states.map(({ tensor }) => tensor)];
+    return writeCheckpoint(directory, name, { model: this.#model, optimizer }, progress, fs);
   }
+}
 
-  async #writeFiles(directory: string, progress: Progress, fs: RunFileSystem): Promise<void> {
-    await fs.rm(directory, { recursive: true, force: true });
-    // Not those above it: where the run's directory has gone, nobody is to find a new one in its place.
-    await fs.mkdir(directory);
-    const model = await writeSafetensors(path.join(directory, MODEL_FILE), this.#model, { fs });
-    const optimizer = await writeSafetensors(
-      path.join(directory, OPTIMIZER_FILE),
-      [...this.#optimizer, ...this.#states.map(({ tensor }) => tensor)],
-      { fs },
-    );
-    const files = { [MODEL_FILE]: model, [OPTIMIZER_FILE]: optimizer };
-    // Last: a directory with it has everything else.
-    await writeText(fs, path.join(directory, STATE_FILE), formatState(progress, files));
-    await syncDirectory(fs, directory);
+/** What a checkpoint's files hold besides the state of its run. */
+export interface CheckpointTensors {
+  model: Tensor[];
+  optimizer: Tensor[];
+}
+
+/**
+ * Writes a checkpoint below `directory`.
+ *
+ * @returns the checkpoint's path
+ * @throws the file system's error; then there is what was there before, if need be under its hidden name
+ */
+export async function writeCheckpoint(
+  directory: string,
+  name: string,
+  tensors: CheckpointTensors,
+  progress: Progress,
+  fs: RunFileSystem = nodeFs,
+): Promise<string> {
+  const partial = path.join(directory, hiddenName(name, 'partial'));
+  try {
+    await writeFiles(partial, tensors, progress, fs);
+    await moveIntoPlace(directory, name, fs);
+  } catch (error) {
+    // Gives its space free; what cannot be removed, the next one written clears away.
+    await removeUnlessRefused(fs, partial);
+    throw error;
   }
+  return path.join(directory, name);
+}
+
+async function writeFiles(
+  directory: string,
+  tensors: CheckpointTensors,
+  progress: Progress,
+  fs: RunFileSystem,
+): Promise<void> {
+  await fs.rm(directory, { recursive: true, force: true });
+  // Not those above it: where the run's directory has gone, nobody is to find a new one in its place.
+  await fs.mkdir(directory);
+  const model = await writeSafetensors(path.join(directory, MODEL_FILE), tensors.model, { fs });
+  const optimizer = await writeSafetensors(
+    path.join(directory, OPTIMIZER_FILE),
+    tensors.optimizer,
+    { fs },
+  );
+  const files = { [MODEL_FILE]: model, [OPTIMIZER_FILE]: optimizer };
+  // Last: a directory with it has everything else.
+  await writeText(fs, path.join(directory, STATE_FILE), formatState(progress, files));
+  await syncDirectory(fs, directory);
 }
 
 /**
@@ -153,9 +181,12 @@ async function renameIfThere(from: string, to: string, fs: RunFileSystem): Promi
   }
 }
 
+/** What the names of carried states begin with in the optimizer's file. */
+export const CARRIED = 'carried.';
+
 /** What a carried state is called in the optimizer's file. */
 function fileName(state: string): string {
-  return `carried.${state}`;
+  return `${CARRIED}${state}`;
 }
 
 /** Loads the weights of a checkpoint; `packWeights` must follow. */

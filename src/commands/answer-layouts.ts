@@ -12,25 +12,47 @@ import { inTerms, predictTerms } from './reading-terms.js';
 export type Layout = 'csv' | 'jsonl';
 
 /** Gives the lines of some answers, each with its line feed. */
-export interface AnswerWriter {
-  write(answers: readonly Answer[]): string;
+export interface AnswerWriter<P> {
+  write(answers: readonly Answer<P>[]): string;
   /** What stands in a file without rows. */
   readonly empty: string;
 }
 
-/** What is added to a row: names of what is predicted and of the probabilities in the order of the classes. */
-interface Added {
-  readonly predicted: string;
-  readonly probabilities: readonly string[];
+/** What is added to a row. */
+export interface Added<P> {
+  /** Names of a table's columns, and what stands below them. */
+  readonly columns: readonly string[];
+  cells(prediction: P): readonly string[];
+  /** Names of an object's members, and their values as JSON. */
+  readonly members: readonly string[];
+  values(prediction: P): readonly string[];
+}
+
+/** Of predictions: what is predicted, and the probabilities in the order of the classes. */
+export function addPredictions(classes: readonly string[]): Added<Prediction> {
+  return {
+    columns: ['predicted', ...classes.map((name) => `probability_${name}`)],
+    cells: ({ predicted, probabilities }) => [predicted, ...probabilities].map(String),
+    members: ['predicted', ...(classes.length > 0 ? ['probabilities'] : [])],
+    values({ predicted, probabilities }) {
+      // Not an object of our own: a class may be called __proto__, and digits would come first.
+      const byClass = classes.map((name, id) => `${JSON.stringify(name)}:${probabilities[id]!}`);
+      return [JSON.stringify(predicted), ...(classes.length > 0 ? [`{${byClass.join(',')}}`] : [])];
+    },
+  };
 }
 
 /** @param prefix Stands before the name of everything that is added. */
-export function openAnswerWriter(
+export function openAnswerWriter<P>(
   layout: Layout,
-  classes: readonly string[],
+  added: Added<P>,
   prefix: string,
-): AnswerWriter {
-  return layout === 'csv' ? new CsvAnswers(classes, prefix) : new JsonAnswers(classes, prefix);
+): AnswerWriter<P> {
+  const name = (each: string): string => `${prefix}${each}`;
+  const named = { columns: added.columns.map(name), members: added.members.map(name) };
+  return layout === 'csv'
+    ? new CsvAnswers(added, named.columns)
+    : new JsonAnswers(added, named.members, name('error'));
 }
 
 function refuseTaken(name: string, row: Example | BadRow): never {
@@ -39,25 +61,23 @@ function refuseTaken(name: string, row: Example | BadRow): never {
   );
 }
 
-class CsvAnswers implements AnswerWriter {
-  readonly #added: Added;
+class CsvAnswers<P> implements AnswerWriter<P> {
   /** Of the output, but for those that are added. */
   #columns: readonly string[] | undefined;
   /** Of the rows that came last, and where each of the output's columns stands in them. */
   #last: { columns: readonly string[]; places: readonly number[] } | undefined;
 
-  constructor(classes: readonly string[], prefix: string) {
-    this.#added = {
-      predicted: `${prefix}predicted`,
-      probabilities: classes.map((name) => `${prefix}probability_${name}`),
-    };
-  }
+  /** @param names of the columns that are added */
+  constructor(
+    private readonly added: Added<P>,
+    private readonly names: readonly string[],
+  ) {}
 
   get empty(): string {
     return this.#header(['text']);
   }
 
-  write(answers: readonly Answer[]): string {
+  write(answers: readonly Answer<P>[]): string {
     let lines = '';
     for (const { row, prediction } of answers) {
       const table = toTable(row.fields);
@@ -69,24 +89,19 @@ class CsvAnswers implements AnswerWriter {
         lines += this.#header(table.columns);
       }
       const cells = table === undefined ? this.#columns.map(() => '') : this.#align(row, table);
-      lines += formatLine([...cells, ...this.#answer(prediction)]);
+      const told = prediction === undefined ? undefined : this.added.cells(prediction);
+      lines += formatLine([...cells, ...(told ?? this.names.map(() => ''))]);
     }
     return lines;
   }
 
   #header(columns: readonly string[]): string {
-    return formatLine([...columns, this.#added.predicted, ...this.#added.probabilities]);
+    return formatLine([...columns, ...this.names]);
   }
 
   #refuseTaken(row: Example | BadRow, columns: readonly string[]): void {
-    const taken = [this.#added.predicted, ...this.#added.probabilities];
-    const name = taken.find((each) => columns.some((column) => column.trim() === each));
+    const name = this.names.find((each) => columns.some((column) => column.trim() === each));
     if (name !== undefined) refuseTaken(name, row);
-  }
-
-  #answer(prediction: Prediction | undefined): string[] {
-    if (prediction === undefined) return ['', ...this.#added.probabilities.map(() => '')];
-    return [prediction.predicted, ...prediction.probabilities].map(String);
   }
 
   /** Cells in the order of the output's columns. */
@@ -140,19 +155,22 @@ function formatLine(cells: readonly string[]): string {
   return `${quoted.join(',')}\n`;
 }
 
-class JsonAnswers implements AnswerWriter {
+class JsonAnswers<P> implements AnswerWriter<P> {
   readonly empty = '';
-  readonly #classes: readonly string[];
-  readonly #prefix: string;
   /** Columns that need no further look. */
   #checked: readonly string[] | undefined;
 
-  constructor(classes: readonly string[], prefix: string) {
-    this.#classes = classes;
-    this.#prefix = prefix;
-  }
+  /**
+   * @param names of the members that are added
+   * @param error the same of why a row cannot be used
+   */
+  constructor(
+    private readonly added: Added<P>,
+    private readonly names: readonly string[],
+    private readonly error: string,
+  ) {}
 
-  write(answers: readonly Answer[]): string {
+  write(answers: readonly Answer<P>[]): string {
     return answers
       .map((answer) => {
         const members = [...this.#keep(answer.row), ...this.#answer(answer)];
@@ -188,28 +206,17 @@ class JsonAnswers implements AnswerWriter {
     return columns.map((name, i) => `${JSON.stringify(name)}:${JSON.stringify(cells[i])}`);
   }
 
-  #answer({ row, prediction }: Answer): string[] {
-    const name = (each: string): string => JSON.stringify(`${this.#prefix}${each}`);
-    if (prediction === undefined) {
-      const reason = 'reason' in row ? inTerms(predictTerms, row.reason) : '';
-      return [
-        `${name('predicted')}:null`,
-        ...(this.#classes.length > 0 ? [`${name('probabilities')}:null`] : []),
-        `${name('error')}:${JSON.stringify(reason)}`,
-      ];
-    }
-    const predicted = `${name('predicted')}:${JSON.stringify(prediction.predicted)}`;
-    if (this.#classes.length === 0) return [predicted];
-    // Not an object of our own: a class may be called __proto__, and digits would come first.
-    const byClass = this.#classes.map(
-      (each, id) => `${JSON.stringify(each)}:${prediction.probabilities[id]!}`,
-    );
-    return [predicted, `${name('probabilities')}:{${byClass.join(',')}}`];
+  #answer({ row, prediction }: Answer<P>): string[] {
+    const values = prediction === undefined ? undefined : this.added.values(prediction);
+    const members = this.names.map((name, i) => `${JSON.stringify(name)}:${values?.[i] ?? 'null'}`);
+    if (prediction !== undefined) return members;
+    const reason = 'reason' in row ? inTerms(predictTerms, row.reason) : '';
+    return [...members, `${JSON.stringify(this.error)}:${JSON.stringify(reason)}`];
   }
 
   #refuseTaken(row: Example | BadRow, names: readonly string[]): void {
-    const taken = ['predicted', 'probabilities', 'error'].map((each) => `${this.#prefix}${each}`);
-    const name = taken.slice(0, 'reason' in row ? 3 : 2).find((each) => names.includes(each));
+    const taken = 'reason' in row ? [...this.names, this.error] : this.names;
+    const name = taken.find((each) => names.includes(each));
     if (name !== undefined) refuseTaken(name, row);
   }
 }

@@ -4,10 +4,10 @@ import type { TrainedModel } from './library.js';
 
 /** The rows of an input in their order, each with its answer. */
 
-export interface Answer {
+export interface Answer<P = Prediction> {
   readonly row: Example | BadRow;
   /** None for a row that cannot be used. */
-  readonly prediction?: Prediction;
+  readonly prediction?: P;
 }
 
 export interface Prediction {
@@ -22,31 +22,36 @@ export interface Prediction {
 export type AnsweringModel = Pick<TrainedModel, 'config' | 'classes' | 'classify' | 'regress'>;
 
 /** Answers rows as they arrive, at most `batchSize` at a time: what is there waits for no other row. */
-export async function* answerRows(
-  model: AnsweringModel,
+export async function* answerRows<P>(
   batches: AsyncIterable<RowBatch>,
   batchSize: number,
-): AsyncGenerator<Answer[], void, undefined> {
+  answer: (rows: readonly Example[]) => Promise<P[]>,
+): AsyncGenerator<Answer<P>[], void, undefined> {
   for await (const { rows, bad } of batches) {
     const all: (Example | BadRow)[] =
       bad.length === 0 ? [...rows] : [...rows, ...bad].sort((a, b) => a.row - b.row);
     for (let first = 0; first < all.length; first += batchSize) {
-      yield await answerBatch(model, all.slice(first, first + batchSize));
+      yield await answerBatch(all.slice(first, first + batchSize), answer);
     }
   }
 }
 
-async function answerBatch(
-  model: AnsweringModel,
+async function answerBatch<P>(
   rows: readonly (Example | BadRow)[],
-): Promise<Answer[]> {
-  const texts = rows.flatMap((row) => ('text' in row ? [row.text] : []));
-  const found = texts.length === 0 ? [] : await predict(model, texts);
+  answer: (rows: readonly Example[]) => Promise<P[]>,
+): Promise<Answer<P>[]> {
+  const usable = rows.filter((row) => 'text' in row);
+  const found = usable.length === 0 ? [] : await answer(usable);
   let next = 0;
   return rows.map((row) => ('text' in row ? { row, prediction: found[next++]! } : { row }));
 }
 
-async function predict(model: AnsweringModel, texts: readonly string[]): Promise<Prediction[]> {
+/** What a model tells of rows. */
+export async function predictRows(
+  model: AnsweringModel,
+  rows: readonly Example[],
+): Promise<Prediction[]> {
+  const texts = rows.map(({ text }) => text);
   const { target } = taskOf(model.config.task);
   if (target === 'number') {
     const numbers = await model.regress(texts);

@@ -7,6 +7,9 @@ export class BadRows {
   #count = 0;
   #first = '';
 
+  /** @param lacked what such a row is without */
+  constructor(private readonly lacked = 'a prediction') {}
+
   add(row: BadRow): void {
     this.#count += 1;
     if (this.#count === 1) this.#first = `${namePlace(row)}: ${row.reason}`;
@@ -16,7 +19,7 @@ export class BadRows {
   describe(): string[] {
     if (this.#count === 0) return [];
     return [
-      `${counted(this.#count, 'row')} without a prediction, because they cannot be used; the first is ${this.#first}`,
+      `${counted(this.#count, 'row')} without ${this.lacked}, because they cannot be used; the first is ${this.#first}`,
     ];
   }
 }

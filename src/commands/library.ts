@@ -3,7 +3,15 @@ import type { Corpus } from '../data/store/corpus.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import type { HeldOut, HeldOutModel } from '../data/prepare/held-out.js';
 import type { EndEvent, TrainListener } from '../events.js';
-import type { Evaluation, OpenOptions, Sentence, TrainedModel } from '../train/trained-model.js';
+import type { Averaged, AverageOptions } from '../run/average.js';
+import type {
+  Evaluation,
+  Likelihood,
+  OpenOptions,
+  Scorable,
+  Sentence,
+  TrainedModel,
+} from '../train/trained-model.js';
 
 /**
  * What the commands need of the library. It is loaded when a command first calls it, so that help
@@ -34,7 +42,12 @@ export interface Library {
     options: ExampleOptions,
     notify?: (message: string) => void,
   ) => AsyncIterable<RowBatch>;
+  averageCheckpoints: (
+    checkpoints: readonly string[],
+    out: string,
+    options: AverageOptions,
+  ) => Promise<Averaged>;
   describeBackends: () => readonly { name: string; available: boolean; reason: string }[];
 }
 
-export type { Evaluation, OpenOptions, Sentence, TrainedModel };
+export type { Evaluation, Likelihood, OpenOptions, Scorable, Sentence, TrainedModel };

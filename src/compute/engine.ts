@@ -226,6 +226,11 @@ export class Engine {
     };
   }
 
+  /** [rows, or places of tokens]: −ln p of each target of the batch that was evaluated last. */
+  get crossEntropies(): FloatArray {
+    return this.heap.flat(this.plan.loss.crossEntropies);
+  }
+
   /** Where the tokens and rows of a slot's batch lie. */
   layout(slot: number): BatchLayout {
     return this.#slots[slot]!;

@@ -37,6 +37,30 @@ export type Sentence =
       readonly columns: readonly (readonly string[])[];
     };
 
+/**
+ * What the probability can be told of: by a language model of a text, by a classifier of a class where a text is given, by a tagger of
+ * tags where their tokens are.
+ */
+export type Scorable =
+  | string
+  | { readonly text: string; readonly label: string }
+  | {
+      readonly tokens: readonly string[];
+      readonly tags: readonly string[];
+      /** As of a `Sentence`. */
+      readonly columns?: readonly (readonly string[])[];
+    };
+
+/** How likely something is, in nats. */
+export interface Likelihood {
+  /** ln p of all of it; of a text with the end of its line, as those end that the model has learned from. */
+  logProbability: number;
+  /** Tokens that it is the product of, with ln p of each, given those before it; absent of classes, and of tags that are likely as a whole (crf). */
+  tokens?: { text: string; logProbability: number }[];
+  /** Words or characters of the text that the vocabulary has not: what is told of them is told of any such, or they are left out. */
+  unknown: number;
+}
+
 export interface Evaluation extends Measures {
   /**
    * Mean cross-entropy in nats per target, with the label smoothing and weights of training; of several labels a row the mean over them, too; of numbers the mean error as training has
@@ -73,6 +97,8 @@ export interface TrainedModel {
   regress(texts: readonly string[]): Promise<number[]>;
   /** The tag of every token of each sentence; one that is longer than `data.maxLength` is read in parts. */
   tag(sentences: readonly Sentence[]): Promise<string[][]>;
+  /** How likely each text, class or list of tags is; not for models of numbers or of several labels. */
+  score(rows: readonly Scorable[]): Promise<Likelihood[]>;
   /** Loss and what else tells how good predictions are, over a token store that was prepared with this model's vocabulary. */
   evaluate(store: TokenStore): Promise<Evaluation>;
   /** Draws tokens one after the other and yields their text; the same seed draws the same text. */

@@ -1,6 +1,7 @@
 import { describeValue, joinWords } from '../config/expectation.js';
 import { findNearest } from '../config/nearest.js';
 import { UserError } from '../errors.js';
+import type { AverageOptions } from '../run/average.js';
 import type { TrainOptions } from '../train/train-options.js';
 import type { GenerateOptions, OpenOptions } from '../train/trained-model.js';
 
@@ -67,6 +68,11 @@ const openOptions: Options<OpenOptions> = {
   notify: listener,
 };
 
+const averageOptions: Options<AverageOptions> = {
+  last: wholeNumber(1, Number.MAX_SAFE_INTEGER),
+  notify: listener,
+};
+
 const generateOptions: Options<GenerateOptions> = {
   prompt: { expected: 'text', fits: (value) => typeof value === 'string', required: true },
   length: { ...wholeNumber(0, Number.MAX_SAFE_INTEGER), required: true },
@@ -93,6 +99,25 @@ export function checkOpenArguments(run: string, options: OpenOptions): void {
     );
   }
   checkOptions('openModel', options, openOptions, 'options');
+}
+
+/** @throws UserError naming what of `averageCheckpoints`'s arguments is missing, unknown or of another kind */
+export function checkAverageArguments(
+  checkpoints: readonly unknown[],
+  out: unknown,
+  options: AverageOptions,
+): void {
+  if (!Array.isArray(checkpoints) || checkpoints.length === 0 || !checkpoints.every(isPath)) {
+    throw new UserError(
+      `averageCheckpoints: expected a list of directories of checkpoints or runs, got ${describeValue(checkpoints)}`,
+    );
+  }
+  if (!isPath(out)) {
+    throw new UserError(
+      `averageCheckpoints: out: expected the name of a directory, got ${describeValue(out)}`,
+    );
+  }
+  checkOptions('averageCheckpoints', options, averageOptions, 'options');
 }
 
 /** @throws UserError naming the option of `generate` that is missing, unknown or of another kind */

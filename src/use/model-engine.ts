@@ -24,6 +24,8 @@ const TOKENS_AT_ONCE = 2 ** 14;
 export class ModelEngine {
   /** Batches of callers' own rows: every engine holds these. */
   readonly rowSizes: BatchSizes;
+  /** The same of language models, too, whose texts come one by one as a rule. */
+  readonly manyRows: BatchSizes;
   readonly #turns = new Turns();
   #current: { engine: Engine; pool: WorkerPool } | undefined;
 
@@ -35,22 +37,27 @@ export class ModelEngine {
     private readonly workerFile?: string,
   ) {
     const longest = longestRow(config);
-    const tokens = shape.carries ? longest : ROWS_AT_ONCE * longest;
-    this.rowSizes = {
+    const sizesFor = (tokens: number): BatchSizes => ({
       maxRows: ROWS_AT_ONCE,
       maxTokens: Math.max(longest, ROWS_AT_ONCE, Math.min(tokens, TOKENS_AT_ONCE)),
       maxSteps: longest,
-    };
+    });
+    this.manyRows = sizesFor(ROWS_AT_ONCE * longest);
+    this.rowSizes = shape.carries ? sizesFor(longest) : this.manyRows;
   }
 
   /**
    * Runs a task with the engine when those before it are done.
    *
    * @param engine the one that the task belongs to; else the present one
+   * @param sizes that it has to hold
    */
-  take<T>(task: (engine: Engine) => Promise<T>, engine?: Engine): Promise<T> {
+  take<T>(
+    task: (engine: Engine) => Promise<T>,
+    { engine, sizes }: { engine?: Engine; sizes?: BatchSizes } = {},
+  ): Promise<T> {
     return this.#turns.take(async () => {
-      const used = engine ?? (await this.#fit());
+      const used = engine ?? (await this.#fit(sizes));
       try {
         return await task(used);
       } catch (error) {

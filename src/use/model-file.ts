@@ -13,6 +13,7 @@ import { draw, undrawn } from './generation.js';
 import type { CarriedState } from '../compute/carried-state.js';
 import { evaluate, evaluationBatches } from '../train/evaluation.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
+import { Likelihoods } from './likelihoods.js';
 import { ModelEngine } from './model-engine.js';
 import { RowBatches } from './row-batches.js';
 import { copySentences } from './sentences.js';
@@ -22,7 +23,9 @@ import { readTrainedConfig } from '../run/trained-config.js';
 import type {
   Evaluation,
   GenerateOptions,
+  Likelihood,
   OpenOptions,
+  Scorable,
   Sentence,
   TrainedModel,
 } from '../train/trained-model.js';
@@ -69,6 +72,7 @@ class SharedModel implements TrainedModel {
   readonly #encoder: RowEncoder;
   readonly #engine: ModelEngine;
   readonly #rows: RowBatches;
+  readonly #likelihoods: Likelihoods;
   /** Of a row. */
   readonly #outputs: number;
   readonly #evaluations = new Turns();
@@ -100,6 +104,7 @@ class SharedModel implements TrainedModel {
     });
     this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
     this.#rows = new RowBatches(this.#engine);
+    this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine);
     this.#outputs = this.targetScale ? 1 : this.classes.length;
   }
 
@@ -155,6 +160,10 @@ class SharedModel implements TrainedModel {
     });
   }
 
+  score(rows: readonly Scorable[]): Promise<Likelihood[]> {
+    return this.#calls.run(() => this.#likelihoods.score(rows));
+  }
+
   evaluate(store: TokenStore): Promise<Evaluation> {
     return this.#calls.run(() =>
       // One after the other: each goes over its store in order and may need a larger engine than the one before.
@@ -163,7 +172,7 @@ class SharedModel implements TrainedModel {
         const source = evaluationBatches(this.config, store);
         const engine = await this.#engine.fit(source);
         const measure = taskOf(this.config.task).measure(this.classes);
-        return evaluate(engine, source, measure, (work) => this.#engine.take(work, engine));
+        return evaluate(engine, source, measure, (work) => this.#engine.take(work, { engine }));
       }),
     );
   }

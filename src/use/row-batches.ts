@@ -5,7 +5,7 @@ import { SLOT } from '../model/sizes.js';
 import { createHostBatch } from '../compute/batch-feed.js';
 import { putState, takeState, type CarriedState } from '../compute/carried-state.js';
 import type { Engine } from '../compute/engine.js';
-import type { ModelEngine } from './model-engine.js';
+import type { BatchSizes, ModelEngine } from './model-engine.js';
 
 /** Rows that one caller wants computed. */
 export interface Rows {
@@ -18,6 +18,10 @@ export interface Rows {
   placeFor?(row: number): Float32Array;
   /** Where the class of each of its tokens goes. */
   classesFor?(row: number): Int32Array;
+  /** Where rows are compared: the class of a row, or of each of its tokens the one that follows or its class. */
+  targets?(row: number): readonly number[];
+  /** Where −ln p of each of its targets goes. */
+  lossesFor?(row: number): Float64Array;
 }
 
 interface WaitingCall {
@@ -43,15 +47,23 @@ interface TakenRow {
  */
 export class RowBatches {
   readonly #batch: HostBatch;
+  /** Whether a row has a target, or each of its tokens. */
+  readonly #byRow: boolean;
   #waiting: WaitingCall[] = [];
   #isRunning = false;
 
-  constructor(private readonly engine: ModelEngine) {
-    this.#batch = createHostBatch(
-      engine.rowSizes,
-      engine.shape.features,
-      describeNetwork(engine.shape).targetWords,
-    );
+  /**
+   * @param mode `evaluate` compares rows with their targets
+   * @param sizes of the batches
+   */
+  constructor(
+    private readonly engine: ModelEngine,
+    private readonly mode: 'predict' | 'evaluate' = 'predict',
+    private readonly sizes: BatchSizes = engine.rowSizes,
+  ) {
+    const { top, targetWords } = describeNetwork(engine.shape);
+    this.#batch = createHostBatch(sizes, engine.shape.features, targetWords);
+    this.#byRow = top.per === 'row';
   }
 
   /** Resolves when all rows have been computed. */
@@ -74,13 +86,14 @@ export class RowBatches {
   async #computeBatch(): Promise<void> {
     let taken: TakenRow[] | undefined;
     try {
-      await this.engine.take(async (engine) => {
+      const compute = async (engine: Engine): Promise<void> => {
         taken = this.#fill(engine);
         if (taken.length === 0) return;
         engine.load(SLOT.prediction, this.#batch);
-        await engine.predict(SLOT.prediction);
+        await engine[this.mode](SLOT.prediction);
         this.#handOut(engine, taken);
-      });
+      };
+      await this.engine.take(compute, { sizes: this.sizes });
     } catch (error) {
       // Where there is no engine nobody can be helped.
       const concerned = taken?.map(({ call }) => call) ?? [...this.#waiting];
@@ -90,7 +103,7 @@ export class RowBatches {
 
   /** Fills the batch with rows that wait, while there is room. */
   #fill(engine: Engine): TakenRow[] {
-    const { maxRows, maxTokens } = this.engine.rowSizes;
+    const { maxRows, maxTokens } = this.sizes;
     const batch = this.#batch;
     const taken: TakenRow[] = [];
     while (taken.length < maxRows) {
@@ -115,6 +128,7 @@ export class RowBatches {
         batch.features![feature]!.set(numbers, start * (numbers.length / tokens.length));
       });
       batch.rowStart[taken.length + 1] = end;
+      this.#setTargets(rows.targets?.(next), taken.length, start);
       if (rows.state) putState(engine, SLOT.prediction, taken.length, rows.state);
       taken.push({ call, row: next });
       call.encoded = undefined;
@@ -125,18 +139,28 @@ export class RowBatches {
     return taken;
   }
 
+  /** @param start of the row's tokens */
+  #setTargets(targets: readonly number[] | undefined, row: number, start: number): void {
+    if (targets === undefined) return;
+    if (this.#byRow) this.#batch.labels.set(targets, row);
+    else this.#batch.targets.set(targets, start);
+  }
+
   #handOut(engine: Engine, taken: readonly TakenRow[]): void {
     const { rowSource, rowStart, tokenPlaces } = engine.layout(SLOT.prediction);
     const { predicted } = engine.compared(SLOT.prediction);
-    const byRow = engine.plan.top.per === 'row';
+    const { crossEntropies } = engine;
     for (let k = 0; k < taken.length; k++) {
       const source = rowSource[k]!;
       const { call, row } = taken[source]!;
       const last = tokenPlaces[rowStart[k + 1]! - 1]!;
       const place = call.rows.placeFor?.(row);
-      if (place) engine.probabilities(byRow ? k : last, place);
+      if (place) engine.probabilities(this.#byRow ? k : last, place);
       call.rows.classesFor?.(row).forEach((_, token, classes) => {
         classes[token] = predicted[tokenPlaces[rowStart[k]! + token]!]!;
+      });
+      call.rows.lossesFor?.(row).forEach((_, target, losses) => {
+        losses[target] = crossEntropies[this.#byRow ? k : tokenPlaces[rowStart[k]! + target]!]!;
       });
       if (call.rows.state) takeState(engine, SLOT.prediction, source, call.rows.state);
       call.left--;

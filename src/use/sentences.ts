@@ -12,12 +12,13 @@ import { counted } from '../system/counted.js';
 export function copySentences(
   sentences: readonly unknown[],
   columns: readonly (string | number)[],
+  caller = 'tag',
 ): { tokens: string[]; columns: string[][] }[] {
   if (!Array.isArray(sentences)) {
-    throw new UserError(`tag: expected a list of sentences, got ${describeValue(sentences)}`);
+    throw new UserError(`${caller}: expected a list of sentences, got ${describeValue(sentences)}`);
   }
   return Array.from(sentences, (sentence: unknown, index) => {
-    const place = `tag: expected sentence ${index} to be`;
+    const place = `${caller}: expected sentence ${index} to be`;
     if (columns.length === 0) {
       return { tokens: copyTokens(sentence, `${place} a list of tokens`), columns: [] };
     }

@@ -58,6 +58,7 @@ const nothing: Library = {
   openModel: refuse,
   prepareCorpus: refuse,
   prepareHeldOut: refuse,
+  averageCheckpoints: refuse,
   readBatches,
   describeBackends: refuse,
 };
@@ -99,6 +100,7 @@ function stubModel(config: NamedConfig): TrainedModel {
     classify: refuse,
     regress: refuse,
     tag: refuse,
+    score: refuse,
     evaluate: refuse,
     generate: refuse,
     close: () => Promise.resolve(),

@@ -97,3 +97,11 @@ export function sliceTokens(
     }),
   };
 }
+
+/** Tokens and those behind them, with what is known of both. */
+export function joinEncoded(first: EncodedTokens, second: EncodedTokens): EncodedTokens {
+  return {
+    tokens: [...first.tokens, ...second.tokens],
+    features: first.features.map((numbers, i) => [...numbers, ...second.features[i]!]),
+  };
+}

@@ -1,0 +1,158 @@
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Options } from 'yargs';
+import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
+import { UserError } from '../errors.js';
+import type { Context } from './context.js';
+import type { TrainedModel } from './library.js';
+import { toOpenOptions, wholeNumber } from './options.js';
+import { writePredictionFile } from './prediction-file.js';
+import { inTerms, predictTerms, refuseInTerms } from './reading-terms.js';
+import { printLines } from './table.js';
+
+/** What commands have in common that answer the rows of an input one by one. */
+
+export const filesPositional = {
+  files: {
+    type: 'string',
+    array: true,
+    default: [] as string[],
+    describe: 'Files or globs; standard input when there are none',
+  },
+} as const;
+
+export const answerOptions = {
+  'on-bad-row': {
+    choices: ['error', 'skip'] as const,
+    requiresArg: true,
+    describe:
+      'What becomes of a row that cannot be used: it ends the command, or its answer is empty; as in the config by default',
+  },
+  overwrite: {
+    type: 'boolean',
+    default: false,
+    describe:
+      'Lets --out replace any file; without it, only a table or objects of classes by predict',
+  },
+  prefix: {
+    type: 'string',
+    default: '',
+    requiresArg: true,
+    describe: 'Stands before the names of the columns that are added to those of the input',
+  },
+  'batch-size': {
+    type: 'string',
+    coerce: wholeNumber('batch-size', 1),
+    default: 256,
+    requiresArg: true,
+    describe: 'Rows at a time, at most; what has arrived does not wait for more',
+  },
+} satisfies Record<string, Options>;
+
+/** What is read, and what is made of it. */
+export interface AnswerPlan {
+  readonly paths: readonly string[];
+  readonly reading: ExampleOptions;
+  /** Gives the output, piece by piece. */
+  answer(batches: AsyncIterable<RowBatch>): AsyncGenerator<string, void, undefined>;
+  /** What is to be told of all answers, when they have been written. */
+  describe(): string[];
+}
+
+export interface AnswerArguments {
+  readonly run: string;
+  readonly files: readonly string[];
+  readonly out: string | undefined;
+  readonly overwrite: boolean;
+  /** Of how the model is opened. */
+  readonly args: Parameters<typeof toOpenOptions>[0];
+}
+
+/** Opens a model, and writes what it makes of the rows of an input as they come. */
+export async function answerInput(
+  context: Context,
+  { run, files, out, overwrite, args }: AnswerArguments,
+  plan: (model: TrainedModel) => AnswerPlan,
+): Promise<void> {
+  const write = async (output: Writable, isOutput: (file: Stats) => boolean): Promise<boolean> => {
+    const { openModel, readBatches } = await context.loadLibrary();
+    const model = await openModel(run, toOpenOptions(args, context));
+    try {
+      const answers = plan(model);
+      const notify = (message: string): void => printLines(context.stderr, [message]);
+      const batches = sparing(
+        readBatches(answers.paths, answers.reading, notify),
+        out ?? '',
+        isOutput,
+      );
+      const lines = answers.answer(batches);
+      try {
+        const isWhole = await writeAnswers(lines, output, context);
+        printLines(
+          context.stderr,
+          answers.describe().map((sentence) => inTerms(predictTerms, sentence)),
+        );
+        return isWhole;
+      } finally {
+        // A reader that still waits for the next line would keep the process.
+        if (files.length === 0) process.stdin.destroy();
+        await lines.return().catch(() => undefined);
+      }
+    } finally {
+      await model.close();
+    }
+  };
+  await refuseInTerms(predictTerms, async () => {
+    // To itself: nothing can be moved there.
+    await (out === undefined || resolve(out) === '/dev/stdout'
+      ? write(context.stdout, () => false)
+      : writePredictionFile(out, overwrite, ({ stream, isSame }) => write(stream, isSame)));
+  });
+}
+
+/** @returns Whether all answers were written: a signal may come before. */
+async function writeAnswers(
+  lines: AsyncIterable<string>,
+  output: Writable,
+  context: Context,
+): Promise<boolean> {
+  const source = Readable.from(lines);
+  if (output === context.stdout) {
+    await pipeline(source, output, { end: false });
+    return true;
+  }
+  const caught = context.catchSignals(() => true);
+  try {
+    await pipeline(source, output, { signal: caught.signal });
+    return true;
+  } catch (error) {
+    if (caught.status === undefined) throw error;
+    context.status = caught.status;
+    return false;
+  } finally {
+    caught.release();
+  }
+}
+
+/** Passes rows on, unless they come from the file that the predictions would replace. */
+async function* sparing(
+  batches: AsyncIterable<RowBatch>,
+  out: string,
+  isOutput: (file: Stats) => boolean,
+): AsyncGenerator<RowBatch, void, undefined> {
+  let checked: string | undefined;
+  for await (const batch of batches) {
+    const source = (batch.rows[0] ?? batch.bad[0])?.source;
+    if (source !== undefined && source !== checked) {
+      checked = source;
+      const file = await stat(source).catch(() => undefined);
+      if (file !== undefined && isOutput(file)) {
+        throw new UserError(`--out: ${out} is read as input, and would be lost: name another file`);
+      }
+    }
+    yield batch;
+  }
+}

@@ -1,0 +1,120 @@
+import { extname } from 'node:path';
+import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
+import { UserError } from '../errors.js';
+import { taskOf } from '../tasks/registry.js';
+import { type Layout, openAnswerWriter } from './answer-layouts.js';
+import { answerInput, answerOptions, filesPositional } from './answer-output.js';
+import { answerRows } from './answers.js';
+import type { Context } from './context.js';
+import { defineCommand } from './define.js';
+import type { TrainedModel } from './library.js';
+import { modelOptions, readingOptions, runPositional } from './options.js';
+import { planReading, type ReadingArguments } from './reading-plan.js';
+import { addScores, knownOnly, scoreRows, ScoreTotals } from './score-answers.js';
+
+export const scoreCommand = (context: Context) =>
+  defineCommand({
+    command: 'score <run> [files..]',
+    describe:
+      'Tells how likely texts are to a language model, or given classes or tags to a classifier or tagger: natural logarithms',
+    positionals: { ...runPositional, ...filesPositional },
+    mayBeEmpty: ['prefix'],
+    options: {
+      ...modelOptions,
+      ...readingOptions,
+      ...answerOptions,
+      out: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'File to write (.csv or .jsonl); standard output by default',
+      },
+      to: {
+        choices: ['csv', 'jsonl'] as const,
+        requiresArg: true,
+        describe: 'Layout of the output; by default that of --out, else csv',
+      },
+      'by-token': {
+        type: 'boolean',
+        default: false,
+        describe: 'Writes the share of every token, too (jsonl)',
+      },
+    },
+    async run({ run, files, out, overwrite, to, prefix, batchSize, byToken, ...args }) {
+      const layout = to ?? (out === undefined ? 'csv' : layoutOf(out));
+      if (byToken && layout === 'csv') {
+        throw new UserError('--by-token: expected --to jsonl: a table has no place for lists');
+      }
+      await answerInput(context, { run, files, out, overwrite, args }, (model) => {
+        expectScores(model, run, byToken);
+        const { paths, reading } = planScoring(model, files, args);
+        const totals = new ScoreTotals(model);
+        return {
+          ...{ paths, reading },
+          describe: () => totals.describe(),
+          async *answer(batches: AsyncIterable<RowBatch>) {
+            const writer = openAnswerWriter(layout, addScores(model, byToken), prefix);
+            const isLabelled = reading.label !== undefined;
+            const usable = isLabelled
+              ? knownOnly(batches, model, reading.onBadRow === 'error')
+              : batches;
+            let isEmpty = true;
+            for await (const answers of answerRows(usable, batchSize, (rows) =>
+              scoreRows(model, rows),
+            )) {
+              isEmpty = false;
+              totals.add(answers);
+              yield writer.write(answers);
+            }
+            if (isEmpty) yield writer.empty;
+          },
+        };
+      });
+    },
+  });
+
+function expectScores({ config }: TrainedModel, run: string, byToken: boolean): void {
+  const { target, per, model } = taskOf(config.task);
+  if (target !== 'next token' && target !== 'class') {
+    throw new UserError(
+      `${run}: expected a language model, a classifier or a tagger, got ${model}`,
+    );
+  }
+  if (!byToken) return;
+  if (per === 'row') throw new UserError(`--by-token: a class is told of a row, not of its tokens`);
+  if (config.train.loss.kind === 'crf') {
+    throw new UserError(
+      '--by-token: a tagger with train.loss.kind: crf tells how likely all tags of a row are together',
+    );
+  }
+}
+
+/** As predictions are read, but that labels have to be there, or have no meaning. */
+function planScoring(
+  model: TrainedModel,
+  files: readonly string[],
+  args: ReadingArguments,
+): { paths: readonly string[]; reading: ExampleOptions } {
+  const { paths, reading } = planReading(model, files, args);
+  const { target } = taskOf(model.config.task);
+  if (target === 'next token') {
+    if (args.label !== undefined) {
+      throw new UserError(
+        '--label: a language model tells how likely texts are, which have no labels',
+      );
+    }
+    return { paths, reading: { ...reading, label: undefined } };
+  }
+  if (reading.label === undefined) {
+    throw new UserError(
+      '--label: expected the column of what is scored, since --text names another column than the config does',
+    );
+  }
+  return { paths, reading: { ...reading, mayLackLabel: false } };
+}
+
+function layoutOf(out: string): Layout {
+  const extension = extname(out);
+  if (extension === '.csv') return 'csv';
+  if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
+  throw new UserError(`--out: expected a name that ends in .csv or .jsonl, or --to, got ${out}`);
+}

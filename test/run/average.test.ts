@@ -1,0 +1,146 @@
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { readSafetensors } from '../../src/checkpoint/safetensors.js';
+import { averageCheckpoints } from '../../src/run/average.js';
+import { openModel } from '../../src/use/model-file.js';
+import { makeWorkplace } from '../e2e/corpus.js';
+import { compareTrees, readTree } from '../e2e/tree.js';
+import { trainSmall } from '../faults/small-run.js';
+
+const cwd = makeWorkplace();
+const run = (name: string): string => join(cwd, 'runs', name);
+const checkpoint = (name: string, step: number): string =>
+  join(run(name), 'checkpoints', `step-000000${step}`);
+
+beforeAll(async () => {
+  const runs: [string, 'classifier' | 'language-model', string[]][] = [
+    ['a', 'classifier', []],
+    ['other seed', 'classifier', ['train.seed=5']],
+    ['wider', 'classifier', ['model.embedding=9']],
+    ['sgd', 'classifier', ['train.optimizer.kind=sgd']],
+    ['fewer words', 'classifier', ['data.tokenizer={ kind: word, vocabularySize: 9 }']],
+    ['lm', 'language-model', []],
+    ['smoothed', 'classifier', ['train.averaging={ kind: ema, decay: 0.9 }']],
+  ];
+  for (const [name, config, set] of runs) {
+    const { error } = await trainSmall(cwd, config, {
+      ...{ runDir: run(name), set: ['workers=1', 'train.checkpoint.keep=9', ...set] },
+    });
+    expect(error, name).toBeUndefined();
+  }
+});
+
+async function readTensors(file: string): Promise<Map<string, Float32Array>> {
+  const tensors = new Map<string, Float32Array>();
+  await readSafetensors(file, (name, shape) => {
+    tensors.set(name, new Float32Array(shape.reduce((a, b) => a * b, 1)));
+    return tensors.get(name);
+  });
+  return tensors;
+}
+
+let next = 0;
+const vacant = (): string => join(cwd, `averaged-${next++}`);
+
+describe('the average of checkpoints', () => {
+  test.each(['model', 'optimizer'])('has the mean of every tensor of the %s', async (file) => {
+    const of = [checkpoint('a', 20), checkpoint('a', 30), checkpoint('a', 40)];
+    const made = await averageCheckpoints(of, vacant());
+    expect(made.of).toEqual(of);
+    const [mean, ...members] = await Promise.all(
+      [made.checkpoint, ...of].map((each) => readTensors(join(each, `${file}.safetensors`))),
+    );
+    expect([...mean!.keys()]).toEqual([...members[0]!.keys()]);
+    for (const [name, values] of mean!) {
+      const expected = Array.from(values, (_, i) =>
+        Math.fround(members.reduce((sum, each) => sum + each.get(name)![i]!, 0) / 3),
+      );
+      expect(Array.from(values), name).toEqual(expected);
+    }
+  });
+
+  test('is a run that is used as any', async () => {
+    const out = vacant();
+    await averageCheckpoints([run('a')], out, { last: 3 });
+    expect(readdirSync(out).sort()).toEqual([
+      ...['checkpoints', 'config.yaml', 'history.json', 'latest', 'vocabulary.json'],
+    ]);
+    const model = await openModel(out, { workers: 1 });
+    const [probabilities] = await model.classify(['the sea']);
+    await model.close();
+    expect(probabilities!.reduce((sum, each) => sum + each, 0)).toBeCloseTo(1, 5);
+    expect(model.step).toBe(40);
+    expect(model.best).toBeUndefined();
+  });
+
+  test('can be gone on with, from the newest of those that it is the mean of', async () => {
+    const out = vacant();
+    await averageCheckpoints([checkpoint('a', 30), checkpoint('a', 20)], out);
+    const { error, end } = await trainSmall(cwd, 'classifier', {
+      ...{ runDir: out, resume: true, set: ['train.maxSteps=40'] },
+    });
+    expect(error).toBeUndefined();
+    expect(end!.step).toBe(40);
+  });
+
+  test('of a language model carries what the newest carried', async () => {
+    const out = vacant();
+    const made = await averageCheckpoints([run('lm')], out, { last: 2 });
+    const [mean, newest] = await Promise.all(
+      [made.checkpoint, checkpoint('lm', 40)].map((each) =>
+        readTensors(join(each, 'optimizer.safetensors')),
+      ),
+    );
+    const carried = [...newest!.keys()].filter((name) => name.startsWith('carried.'));
+    expect(carried.length).toBeGreaterThan(0);
+    for (const name of carried) expect(mean!.get(name)).toEqual(newest!.get(name));
+  });
+
+  test('of trainings with other seeds is told to be a risk', async () => {
+    const told: string[] = [];
+    const notify = (message: string): void => void told.push(message);
+    await averageCheckpoints([run('a'), run('other seed')], vacant(), { notify });
+    expect(told).toEqual([expect.stringContaining('of trainings with different seeds')]);
+  });
+});
+
+describe('what has no average is refused, and nothing is written', () => {
+  test.each<[string, () => [string[], number?], string]>([
+    ['one', () => [[run('a')]], 'expected at least two checkpoints to average'],
+    ['one of a run', () => [[run('a')], 1], 'expected at least two checkpoints to average'],
+    ['too few', () => [[run('a')], 9], 'expected at least 9 checkpoints, found'],
+    ['twice', () => [[run('a'), run('a')]], 'expected once, named twice'],
+    ['another network', () => [[run('a'), run('wider')]], 'has another network than'],
+    ['another task', () => [[run('a'), run('lm')]], 'task: "classify" → "language-model"'],
+    [
+      'another vocabulary',
+      () => [[run('a'), run('fewer words')]],
+      'has another vocabulary, or other classes, than',
+    ],
+    [
+      'another optimizer',
+      () => [[run('a'), run('sgd')]],
+      'average checkpoints of one network and one optimizer',
+    ],
+    ['smoothed weights', () => [[run('a'), run('smoothed')]], 'one optimizer'],
+    ['none', () => [[run('a'), join(cwd, 'nowhere')]], 'found no checkpoint'],
+  ])('%s', async (_name, given, message) => {
+    const before = readTree(cwd);
+    const [named, last] = given();
+    const out = join(cwd, 'refused');
+    await expect(
+      averageCheckpoints(named, out, { ...(last !== undefined && { last }) }),
+    ).rejects.toThrow(message);
+    expect(compareTrees(before, readTree(cwd))).toEqual([]);
+  });
+
+  test('a directory that holds something', async () => {
+    const out = vacant();
+    mkdirSync(out);
+    writeFileSync(join(out, 'mine.txt'), 'x');
+    await expect(averageCheckpoints([run('a')], out, { last: 2 })).rejects.toThrow(
+      `${out} is there: expected a new directory, or one that is empty`,
+    );
+  });
+});
