@@ -51,17 +51,7 @@ INLINE void run_tile(const int rows, const int vectors, const tile_operands *x, 
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j += PV)
       PREFETCH_NEAR(out + (rows + i) * PANEL + vector_offset(j, x->out_stride));
-  if (x->start == START_RESULT) {
-    UNROLL for (int i = 0; i < rows; i++)
-      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vload(out + i * PANEL + vector_offset(j, x->out_stride));
-  } else if (x->start == START_BIAS) {
-    UNROLL for (int j = 0; j < vectors; j++) {
-      const vf bias = vload(x->bias + j * VL);
-      UNROLL for (int i = 0; i < rows; i++) acc[i][j] = bias;
-    }
-  } else {
-    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
-  }
+  begin_tile(rows, vectors, x->start, out, x->out_stride, x->bias, acc);
   /* Rows of a panel that do not lie one behind the other, side by side; two in turns, since one is still being read. */
   float collected[2][TILE_ROWS][PANEL] __attribute__((aligned(64)));
   for (size_t tap = 0; tap < x->taps; tap++) {
@@ -83,21 +73,10 @@ INLINE void run_tile(const int rows, const int vectors, const tile_operands *x, 
       ahead.from += PANEL * ahead.step;
     }
   }
-  UNROLL for (int i = 0; i < rows; i++)
-    UNROLL for (int j = 0; j < vectors; j++) vstore(out + i * PANEL + vector_offset(j, x->out_stride), acc[i][j]);
+  store_tile(rows, vectors, out, x->out_stride, acc);
 }
 
-#define TILE_CASE(n)                 case n:                              run_tile(n, vectors, x, out);      break;
-
-INLINE void run_rows(const int vectors, int rows, const tile_operands *x, float *out) {
-#ifdef EACH_WIDE_HEIGHT
-  if (vectors == WIDE_VECTORS) {
-    switch (rows) { EACH_WIDE_HEIGHT(TILE_CASE) }
-    return;
-  }
-#endif
-  switch (rows) { EACH_HEIGHT(TILE_CASE) }
-}
+#include "tile_shapes.h"
 
 /* out[rows, n] = start + sum over taps of what they see [rows, k] weight[tap][k, n]. */
 void KERNEL(convolve)(char *base, const double *args) {
@@ -133,20 +112,7 @@ void KERNEL(convolve)(char *base, const double *args) {
         if (step > 0)
           operands.ahead.from = F32(base, x->weight) + after / PV * weight_stride + after % PV * VL +
                                 t * operands.panels * PANEL * step;
-        switch (tiles.vectors) {
-#if TILE_VECTORS > PV
-          case PV:
-            run_rows(PV, rows, &operands, out + row * PANEL);
-            break;
-#endif
-#if WIDE_VECTORS > TILE_VECTORS
-          case WIDE_VECTORS:
-            run_rows(WIDE_VECTORS, rows, &operands, out + row * PANEL);
-            break;
-#endif
-          default:
-            run_rows(TILE_VECTORS, rows, &operands, out + row * PANEL);
-        }
+        run_shape(tiles.vectors, rows, &operands, out + row * PANEL);
         row += (size_t)rows;
       }
     }

@@ -44,22 +44,9 @@ void KERNEL(gate_norm_forward)(char *base, const double *args) {
   const gate_norm_forward_args *a = (const gate_norm_forward_args *)args;
   const gate_norm_args *x = &a->n;
   const normed all = all_blocks(base, x);
-  const size_t out_stride = (size_t)a->out_stride, panels = (size_t)x->panels;
-  const float *gain = F32(base, x->gain), *bias = F32(base, a->bias);
-  for (size_t first = (size_t)a->row0; first < (size_t)a->row1; first += NORM_BLOCK) {
-    int32_t row[NORM_BLOCK];
-    norm_block block;
-    number_rows(row, first);
-    begin_block(&block, &all, row, (size_t)a->row1 - first, (float)a->epsilon, F32(base, x->statistics),
-                (size_t)x->statistics_stride, 1);
-    for (size_t p = 0; p < panels; p++)
-      for (size_t r = 0; r < block.rows; r++)
-        UNROLL for (int v = 0; v < PV; v++) {
-          const size_t at = (first + r) * PANEL + (size_t)v * VL, column = p * PANEL + (size_t)v * VL;
-          const vf normal = normal_of(all.values + p * all.stride + at, block.mean[r], block.scale[r]);
-          vstore(F32(base, a->out) + p * out_stride + at, vfma(normal, vload(gain + column), vload(bias + column)));
-        }
-  }
+  normalise_rows(&all, (size_t)x->panels, F32(base, x->gain), F32(base, a->bias), (float)a->epsilon,
+                 F32(base, x->statistics), (size_t)x->statistics_stride, F32(base, a->out), (size_t)a->out_stride,
+                 (size_t)a->row0, (size_t)a->row1);
 }
 
 typedef struct {

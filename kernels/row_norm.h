@@ -154,6 +154,24 @@ INLINE void number_rows(int32_t row[NORM_BLOCK], size_t first) {
   for (size_t r = 0; r < NORM_BLOCK; r++) row[r] = (int32_t)(first + r);
 }
 
+/* Forwards, of rows [row0, row1): what gain and bias make of normalised values, in as many panels. */
+INLINE void normalise_rows(const normed *x, size_t panels, const float *gain, const float *bias, float epsilon, float *kept,
+                           size_t kept_stride, float *out, size_t out_stride, size_t row0, size_t row1) {
+  for (size_t first = row0; first < row1; first += NORM_BLOCK) {
+    int32_t row[NORM_BLOCK];
+    norm_block block;
+    number_rows(row, first);
+    begin_block(&block, x, row, row1 - first, epsilon, kept, kept_stride, 1);
+    for (size_t p = 0; p < panels; p++)
+      for (size_t r = 0; r < block.rows; r++)
+        UNROLL for (int v = 0; v < PV; v++) {
+          const size_t at = (first + r) * PANEL + (size_t)v * VL, column = p * PANEL + (size_t)v * VL;
+          const vf normal = normal_of(x->values + p * x->stride + at, block.mean[r], block.scale[r]);
+          vstore(out + p * out_stride + at, vfma(normal, vload(gain + column), vload(bias + column)));
+        }
+  }
+}
+
 /* What gradients of gain and bias are sums over. */
 typedef struct {
   const int32_t *order;    /* place of the k-th element of a segment; 0: the k-th place */

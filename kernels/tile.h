@@ -51,6 +51,27 @@ INLINE tile_shape shape_tiles(size_t vectors_left, size_t rows) {
   return (tile_shape){wide ? WIDE_VECTORS : min_size(vectors_left, TILE_VECTORS), (rows + height - 1) / height};
 }
 
+/* What a tile's sums start from: what lies at its place, its biases or zeros. */
+INLINE void begin_tile(const int rows, const int vectors, enum product_start start, const float *c, size_t c_stride,
+                       const float *bias, vf acc[TILE_ROWS][WIDE_VECTORS]) {
+  if (start == START_RESULT) {
+    UNROLL for (int i = 0; i < rows; i++)
+      UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vload(c + i * PANEL + vector_offset(j, c_stride));
+  } else if (start == START_BIAS) {
+    UNROLL for (int j = 0; j < vectors; j++) {
+      const vf each = vload(bias + j * VL);
+      UNROLL for (int i = 0; i < rows; i++) acc[i][j] = each;
+    }
+  } else {
+    UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vzero();
+  }
+}
+
+INLINE void store_tile(const int rows, const int vectors, float *c, size_t c_stride, vf acc[TILE_ROWS][WIDE_VECTORS]) {
+  UNROLL for (int i = 0; i < rows; i++)
+    UNROLL for (int j = 0; j < vectors; j++) vstore(c + i * PANEL + vector_offset(j, c_stride), acc[i][j]);
+}
+
 INLINE void tile(const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
                  size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][WIDE_VECTORS]) {
   for (size_t panel = 0; panel < k_panels; panel++) {
