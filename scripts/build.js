@@ -5,7 +5,6 @@
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -28,7 +27,8 @@ const outside = [
 
 const started = new Date();
 const kernels = kernelDigest();
-const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+// TypeScript 7, which takes a quarter of the time; eslint needs the one before it.
+const tsc = path.join(root, 'node_modules/typescript-native/bin/tsc');
 const { status } = spawnSync(process.execPath, [tsc, '--noEmitOnError', '--outDir', fresh], {
   cwd: root,
   // To stderr, where setup.js lets messages through.

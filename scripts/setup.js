@@ -64,7 +64,7 @@ const isClone = existsSync(path.join(root, 'package-lock.json'));
 // git dependency, but not where it was told to leave them out.
 const isInstalling = process.env['npm_lifecycle_event'] === 'prepare';
 const compiles =
-  isClone && (!isInstalling || existsSync(path.join(root, 'node_modules/typescript')));
+  isClone && (!isInstalling || existsSync(path.join(root, 'node_modules/typescript-native')));
 
 if (isClone && !isInstalling && needsInstall()) {
   // Development packages too, also where NODE_ENV says production: building needs TypeScript. What npm would build

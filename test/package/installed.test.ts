@@ -1,5 +1,4 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { buildSync, type Format } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -113,7 +112,7 @@ describe('a program in TypeScript that checks its libraries, too, compiles', () 
       files,
     };
     write('tsconfig.json', JSON.stringify(config));
-    const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
+    const tsc = packageFile('node_modules/typescript-native/bin/tsc');
     const { status, stdout } = installed.run('node', tsc, '--project', '.');
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
   });
