@@ -7,7 +7,6 @@ import type { Corpus } from '../data/store/corpus.js';
 import { countValues } from '../data/features/features.js';
 import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
-import { countParameters } from '../model/describe.js';
 import { SLOT } from '../model/sizes.js';
 import { followEvaluation } from '../optimizers/evaluations.js';
 import { describeWarmup } from '../optimizers/schedules.js';
@@ -39,6 +38,7 @@ import { breaksScheme } from '../tasks/transitions.js';
 import { digestText, type BestResult, type RunState } from '../checkpoint/run-state.js';
 import { networkShape, networkSizes } from '../compute/sizes.js';
 import { acceptCorpus, expectFeasible, expectMeasured } from './feasible.js';
+import { describeStart } from './start-event.js';
 import { runSteps } from './steps.js';
 import { Updates } from './updates.js';
 import { resumeValidation, Validation } from './validation.js';
@@ -139,7 +139,7 @@ class TrainingRun {
     if (fromStep < totalSteps) await feed.fetch(updates.batchesOf(fromStep).first);
     // Nothing is left that could be refused: from here on the directory is written.
     await this.#begin(setting, vocabulary, resumed, evaluations?.best);
-    this.#announce(setting, totalSteps, fromStep);
+    listener(describeStart(runDir, config.task, setting, { fromStep, totalSteps }));
     const warmup = describeWarmup(config.train.optimizer.schedule.warmupSteps, totalSteps);
     if (warmup !== undefined) this.#notice(warmup);
     this.#writer = new CheckpointWriter(
@@ -292,35 +292,5 @@ class TrainingRun {
       this.#notice(`${error.message}; beginning a new one.`);
       return [];
     }
-  }
-
-  /** Tells the listener that the run begins, or goes on. */
-  #announce(
-    { corpus, engine, choice, updates }: Setting,
-    totalSteps: number,
-    fromStep: number,
-  ): void {
-    const { sizes } = engine.handle;
-    this.options.listener({
-      type: 'start',
-      runDir: this.options.runDir,
-      task: this.config.task,
-      backend: { name: choice.kind, reason: choice.reason, profile: choice.profile },
-      workers: sizes.parts,
-      parameters: countParameters(sizes.shape),
-      heapBytes: engine.heap.bytes.byteLength,
-      fromStep,
-      totalSteps,
-      stepsPerEpoch: updates.perEpoch,
-      trainRows: corpus.train.rows,
-      trainTokens: corpus.train.tokens,
-      validationRows: corpus.validation?.rows ?? 0,
-      vocabulary: corpus.tokenizer.vocabularySize,
-      classes: corpus.classes,
-      classRows: corpus.manifest.statistics.train.labels,
-      classPer: taskOf(this.config.task).per,
-      classNamed: taskOf(this.config.task).named,
-      ...(corpus.targetScale && { targetScale: corpus.targetScale }),
-    });
   }
 }

@@ -1,12 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { HEADER, type BatchLayout } from '../../../src/model/batch/batch-layout.js';
-import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js';
 import { checkBatch, type RawBatch } from '../../../src/model/batch/raw-batch.js';
 import {
   MAX_PLACES,
-  MAX_STEPS,
-  MOST_LETTERS,
   rows,
   dealings,
   lengthsOf,
@@ -20,18 +17,10 @@ import {
   evenBounds,
   layouterOf,
   layOut,
+  promise,
   teamsOf,
   written,
-  type Dealing,
-  type Rows,
 } from './random-batches.js';
-
-/** Checks a promise on random batches, dealt in random ways. */
-function promise(check: (batch: Rows, dealing: Dealing, layout: BatchLayout) => void): void {
-  fc.assert(
-    fc.property(rows, dealings, (batch, dealing) => check(batch, dealing, layOut(batch, dealing))),
-  );
-}
 
 describe('every row and token', () => {
   it('is laid out once, with its own tokens and its label or targets', () => {
@@ -255,125 +244,6 @@ describe('shards', () => {
         };
       };
       expect(visited(layout)).toEqual(visited(alone));
-    });
-  });
-});
-
-describe('teams', () => {
-  it('take every row and place once, in order', () => {
-    promise((batch, dealing, layout) => {
-      let [row, place] = [0, 0];
-      for (const team of teamsOf(layout, dealing.teams)) {
-        expect([team.row0, team.place0]).toEqual([row, place]);
-        row += team.rows;
-        place += team.places;
-      }
-      expect(row).toBe(batch.length);
-    });
-  });
-
-  it('have their share of the tokens to within the longest row', () => {
-    promise((batch, { teams, bounds }, layout) => {
-      const longest = Math.max(...batch.map(({ length }) => length));
-      teamsOf(layout, teams).forEach(({ row0, rows: count }, team) => {
-        const share = batch.flat().length * (bounds[team + 1]! - bounds[team]!);
-        const taken = layout.rowStart[row0 + count]! - layout.rowStart[row0]!;
-        expect(Math.abs(taken - share)).toBeLessThanOrEqual(longest + 1e-6);
-      });
-    });
-  });
-
-  it('rank their rows by falling length and count those that run at each step', () => {
-    promise((batch, dealing, layout) => {
-      const lengths = lengthsOf(layout, batch);
-      teamsOf(layout, dealing.teams).forEach(({ row0, rows: count, steps }, team) => {
-        const ranked = layout.ranked.subarray(row0, row0 + count);
-        expect(sorted(ranked)).toEqual(upTo(count).map((r) => row0 + r));
-        const ranks = [...ranked].map((row) => lengths[row]!);
-        expect(ranks).toEqual([...ranks].sort((a, b) => b - a));
-        expect(steps).toBe(ranks[0] ?? 0);
-        const counts = layout.counts.subarray(team * MAX_STEPS, team * MAX_STEPS + steps);
-        expect([...counts]).toEqual(upTo(steps).map((t) => ranks.filter((n) => n > t).length));
-      });
-    });
-  });
-});
-
-describe('distinct tokens', () => {
-  const streams = (batch: Rows, layout: BatchLayout): [number[], DistinctLayout][] => [
-    [batch.flat(), layout],
-    [[...batchOf(batch).features![0]!], layout.features[0]!],
-  ];
-
-  it('list every place of every token once, and of every value of a feature, in the order of sums', () => {
-    promise((batch, _, layout) => {
-      for (const [all, stream] of streams(batch, layout)) {
-        const distinct = stream.distinctRange[1]!;
-        const ids = stream.distinctIds.subarray(0, distinct);
-        expect(sorted(ids)).toEqual([...new Set(all)].sort((a, b) => a - b));
-        expect([...stream.distinctRange]).toEqual([0, distinct]);
-        expect(stream.distinctStart[0]).toBe(0);
-        const order = [...layout.order.subarray(0, all.length)];
-        expect(stream.distinctStart[distinct]).toBe(order.length);
-        for (let d = 0; d < distinct; d++) {
-          const [start, end] = [stream.distinctStart[d]!, stream.distinctStart[d + 1]!];
-          const places = order.filter((place) => stream.distinctOf[place] === d);
-          expect([...stream.positions.subarray(start, end)]).toEqual(places);
-        }
-      }
-    });
-  });
-
-  it('are found by their ids', () => {
-    promise((batch, _, layout) => {
-      for (const [all, stream] of streams(batch, layout)) {
-        const present = new Set(all);
-        stream.distinctIndex.forEach((index, id) => {
-          if (present.has(id)) expect(stream.distinctIds[index]).toBe(id);
-          else expect(index).toBe(-1);
-        });
-      }
-    });
-  });
-
-  it('stand where the tokens do', () => {
-    promise((batch, _, layout) => {
-      const { rowStart, features } = batchOf(batch);
-      const { distinctIds, distinctOf } = layout.features[0]!;
-      lengthsOf(layout, batch).forEach((length, row) => {
-        const values = upTo(length).map((t) => distinctIds[distinctOf[placeOf(layout, row, t)]!]);
-        const start = rowStart[layout.rowSource[row]!]!;
-        expect(values).toEqual([...features![0]!.subarray(start, start + length)]);
-      });
-    });
-  });
-});
-
-describe('spellings', () => {
-  it('are rows of a batch of their own, once each, letter by letter, and stand where their tokens do', () => {
-    promise((batch, _, layout) => {
-      const { rowStart, features } = batchOf(batch);
-      const spelled = layout.features[1]!;
-      const [letters] = layout.spellings as [BatchLayout];
-      const found = upTo(spelled.distinctRange[1]!).map((spelling) =>
-        [...letters.tokenPlaces.subarray(...letters.rowStart.subarray(spelling, spelling + 2))]
-          // Of the letters' numbers 0 is none.
-          .map((place) => letters.distinctIds[letters.distinctOf[place]!]! + 1)
-          .join(),
-      );
-      expect(letters.header[HEADER.rows]).toBe(found.length);
-      expect(new Set(found).size).toBe(found.length);
-      lengthsOf(layout, batch).forEach((length, row) => {
-        const first = rowStart[layout.rowSource[row]!]!;
-        for (let t = 0; t < length; t++) {
-          const begin = (first + t) * MOST_LETTERS;
-          const given = [...features![1]!.subarray(begin, begin + MOST_LETTERS)];
-          const end = given.indexOf(0);
-          expect(found[spelled.distinctOf[placeOf(layout, row, t)]!]).toBe(
-            (end < 0 ? given : given.slice(0, end)).join(),
-          );
-        }
-      });
     });
   });
 });

@@ -270,3 +270,10 @@ export function written(
     ),
   };
 }
+
+/** Checks a promise on random batches, dealt in random ways. */
+export function promise(check: (batch: Rows, dealing: Dealing, layout: BatchLayout) => void): void {
+  fc.assert(
+    fc.property(rows, dealings, (batch, dealing) => check(batch, dealing, layOut(batch, dealing))),
+  );
+}

@@ -1,15 +1,24 @@
 import {
-  buildStateTable,
   type CodeTable,
-  constantTable,
   DamagedBlock,
   decodeCodes,
   findMark,
   peekBits,
   readCodeTable,
-  readStateTable,
   type StateTable,
 } from './zstd-entropy.js';
+import {
+  chooseOffset,
+  chooseTable,
+  type Codes,
+  literalBase,
+  literalBits,
+  literalCodes,
+  matchBase,
+  matchBits,
+  matchCodes,
+  offsetCodes,
+} from './zstd-sequences.js';
 
 /** The compressed blocks of a Zstandard frame (RFC 8878, section 3.1.1.3). */
 
@@ -19,58 +28,6 @@ export const largestBlock = 2 ** 17;
 const padding = 16;
 /** Behind the window there is room for so much before it is moved to the front. */
 const mostRoom = 2 ** 24;
-
-/** Codes of a kind of number in a sequence. */
-interface Codes {
-  readonly limits: { readonly log: number; readonly symbols: number };
-  readonly usual: StateTable;
-}
-
-const literalCodes: Codes = {
-  limits: { log: 9, symbols: 36 },
-  usual: buildStateTable(
-    [
-      4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 2, 1, 1, 1, 1,
-      1, -1, -1, -1, -1,
-    ],
-    6,
-  ),
-};
-const matchCodes: Codes = {
-  limits: { log: 9, symbols: 53 },
-  usual: buildStateTable(
-    [1, 4, 3, 2, 2, 2, 2, 2, 2, ...new Array<number>(37).fill(1), -1, -1, -1, -1, -1, -1, -1],
-    6,
-  ),
-};
-const offsetCodes: Codes = {
-  limits: { log: 8, symbols: 32 },
-  usual: buildStateTable(
-    [1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1],
-    5,
-  ),
-};
-
-/** Bits behind each code of a length, and the length from which they count. */
-const literalBits = Uint8Array.of(
-  ...new Array<number>(16).fill(0),
-  ...[1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-);
-const matchBits = Uint8Array.of(
-  ...new Array<number>(32).fill(0),
-  ...[1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-);
-const literalBase = countFrom(0, literalBits);
-const matchBase = countFrom(3, matchBits);
-
-function countFrom(first: number, bits: Uint8Array): Uint32Array {
-  let base = first;
-  return Uint32Array.from(bits, (count) => {
-    const from = base;
-    base += 1 << count;
-    return from;
-  });
-}
 
 /** What a frame's blocks have in common: what came before, and tables that may be used again. */
 export class BlockDecoder {
@@ -296,41 +253,4 @@ function decodeFour(
     decodeCodes(codes, block, from, to, into.subarray(i * step, (i + 1) * step));
     from = to;
   }
-}
-
-function chooseTable(
-  mode: number,
-  { limits, usual }: Codes,
-  former: StateTable | undefined,
-  block: Uint8Array,
-  at: number,
-  end: number,
-): { table: StateTable; end: number } {
-  switch (mode) {
-    case 0:
-      return { table: usual, end: at };
-    case 1:
-      if (at >= end || block[at]! >= limits.symbols) throw new DamagedBlock('a table is damaged');
-      return { table: constantTable(block[at]!), end: at + 1 };
-    case 2:
-      return readStateTable(block, at, end, limits);
-    default:
-      if (former === undefined) throw new DamagedBlock('it has no table of sequences');
-      return { table: former, end: at };
-  }
-}
-
-/** How far back a match lies: a number above three, or one of the last three used. */
-function chooseOffset(repeats: Int32Array, value: number, hasNoLiterals: boolean): number {
-  let distance = value - 3;
-  let place = 2;
-  if (value <= 3) {
-    place = value - 1 + (hasNoLiterals ? 1 : 0);
-    distance = place === 3 ? repeats[0]! - 1 : repeats[place]!;
-    if (distance === 0) throw new DamagedBlock('it repeats what was not there');
-  }
-  if (place >= 2) repeats[2] = repeats[1]!;
-  if (place >= 1) repeats[1] = repeats[0]!;
-  repeats[0] = distance;
-  return distance;
 }
