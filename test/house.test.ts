@@ -39,6 +39,7 @@ const rooms = [
 ];
 
 const source = path.join(import.meta.dirname, '../src');
+const threads = path.join(import.meta.dirname, '../workers');
 
 /** The files that each file of src/ imports, by their paths within it, also those imported when needed. */
 const imports = new Map(
@@ -71,7 +72,28 @@ function findCircle(start: string): string[] | undefined {
   return goOn(start, [start]);
 }
 
+/** What a file loads before it begins, itself and packages included: not types, nor what is imported when needed. */
+function loadedBy(file: string, found = new Set<string>()): Set<string> {
+  found.add(file);
+  const text = readFileSync(file, 'utf8');
+  for (const [, name] of text.matchAll(/^(?:import|export) (?!type )[^;]*?\bfrom '([^']+)'/gm)) {
+    if (!name!.startsWith('.')) found.add(name!);
+    else {
+      const next = path.join(path.dirname(file), name!.replace(/\.js$/, '.ts'));
+      if (!found.has(next)) loadedBy(next, found);
+    }
+  }
+  return found;
+}
+
 describe('the house', () => {
+  // Making them would take a thread longer than all else that it loads: what it is given has been checked.
+  it.each(readdirSync(threads))('has no schemas in the threads of workers/%s', (entry) => {
+    const loaded = loadedBy(path.join(threads, entry));
+    expect(loaded.size).toBeGreaterThan(2);
+    expect([...loaded]).not.toContain('zod');
+  });
+
   it('has a room for every file', () => {
     expect([...imports.keys()].filter((file) => roomOf(file) < 0)).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.js';
-import { RAW } from '../optimizers/averaging.js';
+import { RAW } from '../optimizers/kept.js';
 import type { FloatArray } from '../tensor/heap.js';
 import { hiddenName } from './checkpoint-names.js';
 import {

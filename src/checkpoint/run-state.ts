@@ -5,7 +5,7 @@ import * as z from 'zod';
 import { averagingSchema, optimizerSchema } from '../config/optimizer-schema.js';
 import { UserError } from '../errors.js';
 import { adviceSchema } from '../optimizers/evaluations.js';
-import { keptOf } from '../optimizers/registry.js';
+import { keptOf } from '../optimizers/kept.js';
 import { explainDisk, readText, type RunFileSystem } from '../system/disk.js';
 import { MEASURE_NAMES, type MeasureName } from '../measures.js';
 import { checkpointName, isCheckpointName, parseHiddenName } from './checkpoint-names.js';

@@ -1,5 +1,8 @@
 import * as z from 'zod';
-import { type FeatureVocabulary, featureVocabularySchema } from '../data/features/features.js';
+import {
+  type FeatureVocabulary,
+  featureVocabularySchema,
+} from '../data/features/feature-schema.js';
 import { tokenizerFromJson } from '../data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../data/tokenizers/serialized.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';

@@ -26,9 +26,6 @@ export const averagings = {
 
 export type AveragingConfig = z.output<(typeof averagings)[keyof typeof averagings]>;
 
-/** What checkpoints call the weights themselves, where the model's file holds their averages. */
-export const RAW = 'raw';
-
 /** What evaluations so far have to say on when averaging begins. */
 export const triggerSchema = z.strictObject({
   /** Losses of the last n evaluations, the latest one last; null for one that was not finite. */

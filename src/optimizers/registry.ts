@@ -1,4 +1,3 @@
-import { RAW, type AveragingConfig } from './averaging.js';
 import { adagrad } from './adagrad.js';
 import { adam, adamw } from './adam.js';
 import type { Optimizer, OptimizerDescription, OptimizerKind } from './optimizer.js';
@@ -18,7 +17,7 @@ export function createOptimizer({ kind, options }: OptimizerDescription): Optimi
 }
 
 /** The optimizer of a config. */
-interface OptimizerConfig {
+export interface OptimizerConfig {
   kind: string;
   learningRate: number;
   schedule: unknown;
@@ -34,13 +33,4 @@ const COMMON: ReadonlySet<string> = new Set<keyof OptimizerConfig>([
 export function describeOptimizer(config: OptimizerConfig): OptimizerDescription {
   const own = Object.entries(config).filter(([key]) => !COMMON.has(key));
   return { kind: config.kind, options: Object.fromEntries(own) };
-}
-
-/** What a run keeps of each weight beside the model: by PyTorch's names, what its optimizer does. */
-export function keptOf(config: {
-  optimizer: OptimizerConfig;
-  averaging: AveragingConfig | null;
-}): readonly string[] {
-  const { states } = createOptimizer(describeOptimizer(config.optimizer)).kernel;
-  return config.averaging === null ? states : [...states, RAW];
 }

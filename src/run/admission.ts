@@ -4,7 +4,7 @@ import type { NamedConfig } from '../config/load.js';
 import { networkShape } from '../compute/sizes.js';
 import { UserError } from '../errors.js';
 import { describeNetwork } from '../model/describe.js';
-import { keptOf } from '../optimizers/registry.js';
+import { keptOf } from '../optimizers/kept.js';
 import {
   compareConfigs,
   describeChanges,

@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { numbersOf } from '../../src/data/features/features.js';
 import { writeChecksums } from '../../src/data/store/checked-file.js';
 import { recordBytes, writeRecord } from '../../src/data/store/row-record.js';
-import { featureFile, type SplitManifest } from '../../src/data/store/manifest.js';
+import { featureFile } from '../../src/data/store/file-names.js';
+import type { SplitManifest } from '../../src/data/store/manifest.js';
 import {
   type FileTokenStore,
   openTokenStore,

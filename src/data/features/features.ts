@@ -1,41 +1,14 @@
-import * as z from 'zod';
 import type { StackFeature } from '../../model/stack.js';
+import type { Feature, FeatureVocabulary } from './feature-schema.js';
 import type { FeatureConfig } from './options.js';
+
+export type { Feature, FeatureVocabulary };
 
 /**
  * What is known of a word beside its entry in the vocabulary, above all where it has none: its shape, its first and last letters,
  * what stands in further columns, or how it is spelled. Each such feature has values, texts, with a vocabulary of their own; of spellings
  * it is one of their letters.
  */
-
-const shape = z.strictObject({ kind: z.literal('shape') });
-const prefix = z.strictObject({ kind: z.literal('prefix'), length: z.int().positive() });
-const suffix = z.strictObject({ kind: z.literal('suffix'), length: z.int().positive() });
-const column = z.strictObject({
-  kind: z.literal('column'),
-  column: z.union([z.string(), z.int().positive()]),
-});
-
-const letters = z.strictObject({ kind: z.literal('letters'), maxLetters: z.int().positive() });
-
-/** Where a feature's values come from. */
-export type Feature = z.output<
-  typeof shape | typeof prefix | typeof suffix | typeof column | typeof letters
->;
-
-/** In the order of their ids, from 1; 0 is every other one. */
-const values = { values: z.array(z.string()) };
-
-/** Checks features that were read from disk, with the values that have an id. */
-export const featureVocabularySchema = z.discriminatedUnion('kind', [
-  shape.extend(values),
-  prefix.extend(values),
-  suffix.extend(values),
-  column.extend(values),
-  letters.extend(values),
-]);
-
-export type FeatureVocabulary = z.output<typeof featureVocabularySchema>;
 
 /** What a config's features are taken from, without what is made of them. */
 export function featuresOf(configs: readonly FeatureConfig[]): Feature[] {

@@ -1,12 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../../errors.js';
-import {
-  featureFile,
-  type FileManifest,
-  type SplitManifest,
-  type Statistics,
-} from '../store/manifest.js';
+import { featureFile } from '../store/file-names.js';
+import type { FileManifest, SplitManifest, Statistics } from '../store/manifest.js';
 import { numbersOf } from '../features/features.js';
 import type { CorpusPlan } from './plan.js';
 import { recordBytes, writeRecord } from '../store/row-record.js';

@@ -1,23 +1,13 @@
 import * as z from 'zod';
 import { TASKS } from '../../tasks/registry.js';
 import { targetScaleSchema } from '../../tasks/target-scale.js';
-import { featureVocabularySchema } from '../features/features.js';
+import { featureVocabularySchema } from '../features/feature-schema.js';
 import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
 
 /** What `manifest.json` of a token store says; see `sealed-json.ts`. */
 
 /** Raised whenever the layout of a store or the ids it holds for the same text change. */
 export const storeVersion = 3;
-
-export const manifestName = 'manifest.json';
-
-/** In the store, where bad rows are kept: one JSON object a line. */
-export const quarantineName = 'quarantine.jsonl';
-
-/** What a split's file of a feature is called, behind the split's name. */
-export function featureFile(feature: number): `features-${number}` {
-  return `features-${feature}`;
-}
 
 const size = z.int().min(0);
 
@@ -96,7 +86,7 @@ export const manifestSchema = z.strictObject({
   sources: z.array(sourceSchema),
   tokenizer: serializedTokenizerSchema,
   classes: z.array(z.string()),
-  /** Those of them that JSON writes both in quotation marks and as numbers or booleans, where some are. */
+  /** Those of them that JSON writes both in quotation marks and as numbers or booleans; absent in stores from before that was counted. */
   mixedClasses: z.array(z.string()).optional(),
   /** Where rows have numbers. */
   targetScale: targetScaleSchema.optional(),

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { MOST_TAPS } from '../../backend/kernels/windows.js';
 import { bindLayers, type PlannedLayers } from '../bind-layers.js';
 import { spellingOf } from '../batch/slot-plan.js';
@@ -15,7 +16,7 @@ import { planGradients } from '../signal-gradients.js';
 import type { Signal } from '../signal.js';
 import { spellingSizes, type NetworkSizes } from '../sizes.js';
 import type { Share } from '../work/teams.js';
-import { schemaOf, type Zod } from '../../zod.js';
+import type { Zod } from '../../zod.js';
 import { concatenate } from './concatenate.js';
 import { convolution } from './convolution.js';
 import { expand } from './expand.js';
@@ -41,13 +42,19 @@ const USUAL_LETTERS = 5;
 /** A layer of those that read the letters, and the places of what it stands on: −1 is the letters. */
 interface Reader {
   kind: LayerKind;
+  /** As the kind's schema gives them: threads that compute have no schemas. */
   options: object;
   inputs: readonly number[];
 }
 
+/** The layers that read letters, each behind those that it stands on. */
+export function readersOf({ width, read, window }: z.output<ReturnType<typeof options>>): Reader[] {
+  return read === 'lstm' ? recur(width) : convolve(width, window);
+}
+
 /** A convolution along the letters and of every column the largest value of their hyperbolic tangents (Ma & Hovy 2016). */
 function convolve(width: number, window: number): Reader[] {
-  const taps = { width: window, channels: width, activation: 'tanh' };
+  const taps = { width: window, channels: width, padding: 'same', activation: 'tanh' };
   return [
     { kind: expand, options: {}, inputs: [-1] },
     { kind: convolution, options: taps, inputs: [0] },
@@ -63,11 +70,14 @@ function recur(width: number): Reader[] {
       'width',
     );
   }
-  const hiddenSize = width / 2;
+  const cell = {
+    ...{ hiddenSize: width / 2, forgetBias: 1 },
+    ...{ weightDropout: 0, layerNorm: false, initialState: 'zeros' },
+  };
   return [
     { kind: expand, options: {}, inputs: [-1] },
-    { kind: lstm, options: { hiddenSize }, inputs: [0] },
-    { kind: lstm, options: { hiddenSize, direction: 'backwards' }, inputs: [0] },
+    { kind: lstm, options: { ...cell, direction: 'forwards' }, inputs: [0] },
+    { kind: lstm, options: { ...cell, direction: 'backwards' }, inputs: [0] },
     { kind: last, options: {}, inputs: [1] },
     { kind: last, options: {}, inputs: [2] },
     { kind: concatenate, options: {}, inputs: [3, 4] },
@@ -83,18 +93,19 @@ export const letters = defineLayer({
   kind: 'letters',
   options,
   accepts: ['letters'],
-  describe({ width, read, window }, input, { module, index }) {
+  describe(given, input, { module, index }) {
+    const { width } = given;
     const spells = input.spells!;
     const stream = input.stream!;
-    const readers = read === 'lstm' ? recur(width) : convolve(width, window);
+    const readers = readersOf(given);
     // There the letters are the tokens.
     const below: Signal = { per: 'distinct', width: input.width };
     const described: NetworkLayer[] = [];
-    for (const { kind, options: given, inputs } of readers) {
+    for (const { kind, options: own, inputs } of readers) {
       const signals = inputs.map((place) => described[place]?.output ?? below);
       // Both directions of LSTMs are one module of PyTorch's, its only layer.
       const name = { module, index: kind === lstm ? 0 : described.length };
-      described.push(kind.describe(schemaOf(kind.options).parse(given), signals, name));
+      described.push(kind.describe(own, signals, name));
     }
     const inputs = readers.map((each) => each.inputs);
     return {

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { featureFile } from '../../store/manifest.js';
+import { featureFile } from '../../store/file-names.js';
 import { recordBytes, type RowRecord, writeRecord } from '../../store/row-record.js';
 import type { SplitName } from './split.js';
 
