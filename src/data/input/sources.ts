@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { basename, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { UserError } from '../../errors.js';
 import { findFiles, type FoundFile } from './find-files.js';
 
@@ -18,9 +18,13 @@ export function keptInput(sha256: string): string {
 
 const isKeptInput = /(?:^|[/\\])stdin-[0-9a-f]{64}$/;
 
+/** Stands before the name of such a file where somebody names it: then it is a file as any other. */
+const named = '/./';
+
 /** What a source is called in messages, by its path. */
 export function nameSource(path: string): string {
-  return path === standardInput || isKeptInput.test(path) ? 'standard input' : path;
+  const isKept = isKeptInput.test(path) && !path.slice(0, -basename(path).length).endsWith(named);
+  return path === standardInput || isKept ? 'standard input' : path;
 }
 
 export interface Source {
@@ -132,6 +136,7 @@ function describeSource(
   key: string,
 ): Source {
   const format = given ?? guessFormat(path, tagged, key);
+  if (isKeptInput.test(path)) return { path: `${dirname(path)}${named}${basename(path)}`, format };
   const ending = compressed.exec(path)?.[1]?.toLowerCase();
   if (format === 'parquet' && (ending !== undefined || path === standardInput)) {
     const name = path === standardInput ? nameSource(path) : JSON.stringify(path);
@@ -169,7 +174,12 @@ export function splitName(source: Source): string {
 /** Size and times of a source; of standard input, zeros. */
 export async function stampSource(source: Source): Promise<FileStamp> {
   if (source.path === standardInput) return { bytes: 0, modified: '0', changed: '0' };
-  const { size, mtimeNs, ctimeNs } = await stat(resolve(source.path), { bigint: true });
+  return stampOf(source.path);
+}
+
+/** @throws what the file system says of a file that is not there */
+export async function stampOf(path: string): Promise<FileStamp> {
+  const { size, mtimeNs, ctimeNs } = await stat(resolve(path), { bigint: true });
   return { bytes: Number(size), modified: mtimeNs.toString(), changed: ctimeNs.toString() };
 }
 

@@ -1,29 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { errorCode } from '../../system/error-code.js';
 import type { TrainListener } from '../../events.js';
 import { taskOf } from '../../tasks/registry.js';
 import { describeFile } from '../store/corpus.js';
-import {
-  type Manifest,
-  type ManifestSource,
-  quarantineName,
-  storeVersion,
-} from '../store/manifest.js';
+import { quarantineName } from '../store/file-names.js';
+import { type Manifest, type ManifestSource, storeVersion } from '../store/manifest.js';
 import { limitOf } from '../features/features.js';
 import { listMixed, refuseEmptyTexts } from './oddities.js';
-import { type CorpusPlan, describeTokenizer, hash, type PlannedSource } from './plan.js';
+import { chooseCutting } from './choose-cutting.js';
+import { type CorpusPlan, hash, type PlannedSource, totalBytes } from './plan.js';
 import type { PrepareProgress } from './progress.js';
-import { readSealed, writeSealed } from '../store/sealed-json.js';
-import {
-  createLocalCutter,
-  type CuttingOptions,
-  cuttingOptions,
-} from '../tokenizers/local-cutter.js';
-import { serializedTokenizerSchema } from '../tokenizers/serialized.js';
+import { createLocalCutter, type CuttingOptions } from '../tokenizers/local-cutter.js';
 import type { ExtentRecord } from './pieces/records.js';
 import { cutSources, type CutSource } from './cutting.js';
 import { withSoundPieces } from './pieces/damaged-piece.js';
@@ -39,7 +30,6 @@ import {
   type Surveyor,
 } from './source-cache.js';
 import { writeStore } from './store-writing.js';
-import { tokenizerOf } from './given-tokens.js';
 import { countRepeats, learnVocabulary, recallVocabulary } from './vocabulary.js';
 
 /** How large the parts are into which a corpus is divided. */
@@ -84,7 +74,7 @@ export async function buildStore(
   const workers = Math.min(config.workers ?? availableParallelism(), parts);
   const handle = { tally: progress.tally, storeDir: config.data.storeDir };
   const createPool = (size: number): PreparePool => startPool(size, handle, listener);
-  const tokenizer = await chooseCutting(config, plan, place, progress, createPool);
+  const tokenizer = await chooseCutting(config, plan, place.cacheDir, progress, createPool);
   const pool = createPool(workers);
   const cache = new SourceCache();
   try {
@@ -95,42 +85,6 @@ export async function buildStore(
   } catch (error) {
     if (error instanceof UserError || errorCode(error) !== '') await cache.giveUp();
     throw error;
-  } finally {
-    progress.stop();
-    await pool.close();
-  }
-}
-
-/** How texts are cut; what `bpe` has to learn for that is kept, because it takes long. */
-async function chooseCutting(
-  config: Config,
-  plan: CorpusPlan,
-  { cacheDir }: BuildPlace,
-  progress: PrepareProgress,
-  createPool: (size: number) => PreparePool,
-): Promise<CuttingOptions> {
-  if (plan.vocabulary !== undefined) return cuttingOptions(plan.vocabulary.tokenizer);
-  const tokenizer = tokenizerOf(config);
-  if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
-  const sources = plan.sources.map(({ path, from, stamp }) => [resolve(path), from, stamp]);
-  const path = join(
-    cacheDir,
-    `bpe-${hash([pieceVersion, plan.options, sources]).slice(0, 16)}.json`,
-  );
-  const known = await readSealed(path, serializedTokenizerSchema);
-  if (known?.kind === 'bpe') return known;
-  progress.begin('survey', totalBytes(plan.sources));
-  // On a thread of its own, whose memory is free when it has ended.
-  const pool = createPool(1);
-  try {
-    const learned = await pool
-      .run('learnBpe', { task: config.task, plan, tokenizer })
-      .finally(() => Promise.all(plan.sources.map(requireUnchanged)));
-    if (hash(await describeTokenizer(tokenizer)) !== hash(plan.options['tokenizer'])) {
-      throw new UserError(`${tokenizer.file!} changed while it was read: start again.`);
-    }
-    await writeSealed(path, learned);
-    return learned;
   } finally {
     progress.stop();
     await pool.close();
@@ -188,10 +142,6 @@ async function cutCorpus(
   await removeGone(dir, place.scratch);
   const byPath = new Map(cut.map((each) => [each.cached.source.path, each]));
   return plan.sources.map(({ path }) => byPath.get(path)!);
-}
-
-function totalBytes(sources: readonly PlannedSource[]): number {
-  return sources.reduce((sum, { stamp }) => sum + stamp.bytes, 0);
 }
 
 /** The second and the third stage. */
@@ -266,7 +216,7 @@ async function writeCorpus(
     sources,
     tokenizer: tokenizer.toJSON(),
     classes: [...classes],
-    ...listMixed(pieces.map(({ record }) => record)),
+    mixedClasses: listMixed(pieces.map(({ record }) => record)),
     ...(targetScale && { targetScale }),
     ...(features.length > 0 && { features: [...features] }),
     idBytes,

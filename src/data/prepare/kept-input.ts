@@ -1,22 +1,32 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../../errors.js';
 import { explainDiskError } from '../../system/disk-errors.js';
-import { keptInput } from '../input/sources.js';
+import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js';
+import { type FileStamp, keptInput, sameStamp, stampOf } from '../input/sources.js';
+import { missingAsUndefined } from '../store/sealed-json.js';
 import { openWorkplace, type Workplace } from './workplace.js';
 
-/**
- * Copies standard input into a file, because a corpus is read more than once.
- *
- * @returns The file, whose name tells its content: the same input gives the same corpus.
- */
-export async function keepStandardInput(storeDir: string): Promise<string> {
+/** A copy of standard input, whose name tells its content: the same input gives the same corpus. */
+export interface KeptInput {
+  readonly path: string;
+  readonly stamp: FileStamp;
+  /** Whether there was none of this content before. */
+  readonly isNew: boolean;
+  /** Directories that were made for it. */
+  readonly made: readonly string[];
+}
+
+/** Copies standard input into a file, because a corpus is read more than once. */
+export async function keepStandardInput(storeDir: string): Promise<KeptInput> {
   let workplace: Workplace | undefined;
   const content = createHash('sha256');
+  const made: string[] = [];
   try {
+    made.push(...(await makeDirectory(storeDir)));
     workplace = await openWorkplace(storeDir, 'stdin');
     const partial = join(workplace.dir, 'content');
     await pipeline(
@@ -30,12 +40,24 @@ export async function keepStandardInput(storeDir: string): Promise<string> {
       createWriteStream(partial, { flush: true }),
     );
     const path = join(storeDir, keptInput(content.digest('hex')));
+    const isNew = (await stampOf(path).catch(missingAsUndefined)) === undefined;
     await rename(partial, path);
-    return path;
+    return { path, stamp: await stampOf(path), isNew, made };
   } catch (error) {
     const message = explainDiskError(error, storeDir);
     throw message === undefined ? error : new UserError(message, { cause: error });
   } finally {
     await workplace?.close();
+    unmakeDirectories(made);
+  }
+}
+
+/** Removes the copy that was made for sources which were refused, unless another process has come to use it. */
+export async function discardInput(sources: readonly { kept?: KeptInput }[]): Promise<void> {
+  for (const { kept } of sources) {
+    if (!kept?.isNew) continue;
+    const found = await stampOf(kept.path).catch(missingAsUndefined);
+    if (found && sameStamp(found, kept.stamp)) await rm(kept.path, { force: true });
+    unmakeDirectories(kept.made);
   }
 }

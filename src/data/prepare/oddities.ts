@@ -84,14 +84,14 @@ function* describeScheme({ classes, statistics }: Told): Generator<string> {
     : `The names of the tags are those of ${name}; ${times} an entity ${what}, by mistake it seems: a crf predicts none such.`;
 }
 
-/** Labels that JSON writes in two ways, where there are some. */
-export function listMixed(pieces: readonly PieceRecord[]): Pick<Manifest, 'mixedClasses'> {
+/** Labels that JSON writes in two ways. */
+export function listMixed(pieces: readonly PieceRecord[]): string[] {
   const written = new Map<string, number>();
   for (const { labels, labelsWritten } of pieces) {
     labels.forEach((name, i) => written.set(name, (written.get(name) ?? 0) | labelsWritten[i]!));
   }
   const mixed = [...written].filter(([, how]) => how === WRITTEN.asBoth).map(([name]) => name);
-  return mixed.length === 0 ? {} : { mixedClasses: mixed.sort() };
+  return mixed.sort();
 }
 
 /** How many groups of classes are named. */

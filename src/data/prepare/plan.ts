@@ -15,7 +15,7 @@ import {
 import type { ExampleOptions } from '../formats/examples.js';
 import { findFile } from '../input/find-files.js';
 import { checkHeaders } from '../formats/header-check.js';
-import { keepStandardInput } from './kept-input.js';
+import { discardInput, type KeptInput, keepStandardInput } from './kept-input.js';
 import { type Manifest, storeVersion } from '../store/manifest.js';
 import {
   type FileStamp,
@@ -73,6 +73,12 @@ export interface PlannedSource extends Source {
   /** See `splitName`. */
   readonly name: string;
   readonly stamp: FileStamp;
+  /** Of standard input, its copy: whoever refuses the corpus discards it. */
+  readonly kept?: KeptInput;
+}
+
+export function totalBytes(sources: readonly PlannedSource[]): number {
+  return sources.reduce((sum, { stamp }) => sum + stamp.bytes, 0);
 }
 
 /**
@@ -121,12 +127,16 @@ async function plan(
   // Without weights: they change what training reads of a store, not what is in it.
   const patterns = { ...entries, train: pathsOf(entries.train) };
   requireOneInput(Object.values(patterns).flat());
+  // Before standard input is copied.
+  const tokenizer =
+    vocabulary?.tokenizer ??
+    (await describeTokenizer(data.tokenizer, introduce(config, ['data', 'tokenizer', 'file'])));
   const sources = await planSources(config, entries, named, notify);
   const features = featuresOf(config.model.features);
   const columns = columnsOf(features);
-  const tokenizer = vocabulary?.tokenizer ?? data.tokenizer;
+  const cut = vocabulary?.tokenizer ?? data.tokenizer;
   const ofTexts = gives === 'text' && features.length > 0;
-  const marks = ofTexts && tokenizer.kind === 'word' ? marksOf(tokenizer) : [];
+  const marks = ofTexts && cut.kind === 'word' ? marksOf(cut) : [];
   const { text, label, header, delimiter, quote, encoding } = data;
   const reading = {
     text,
@@ -140,14 +150,17 @@ async function plan(
     ...(gives === 'tokens' && { tagged: true }),
     ...(columns.length > 0 && { columns }),
   };
-  await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
+  try {
+    await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
+  } catch (error) {
+    await discardInput(sources);
+    throw error;
+  }
   const options = {
     task,
     fractions,
     reading,
-    tokenizer:
-      vocabulary?.tokenizer ??
-      (await describeTokenizer(data.tokenizer, introduce(config, ['data', 'tokenizer', 'file']))),
+    tokenizer,
     ...(features.length > 0 && { features: vocabulary?.features ?? describeFeatures(config) }),
     ...(rows === 'apart' && { maxLength: data.maxLength, truncate: data.truncate }),
   };
@@ -208,8 +221,8 @@ async function planSources(
   }
   return Promise.all(
     listed.map(async ({ source: each, from, pattern }) => {
-      const path = each.path === standardInput ? await keepStandardInput(data.storeDir) : each.path;
-      const source = { ...each, path };
+      const kept = each.path === standardInput ? await keepStandardInput(data.storeDir) : undefined;
+      const source = { ...each, ...(kept && { path: kept.path, kept }) };
       const entry = entries[from][pattern]!;
       const weight = typeof entry === 'string' ? 1 : entry.weight;
       return { ...source, from, weight, name: splitName(source), stamp: await stampSource(source) };

@@ -7,10 +7,12 @@ import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js
 import type { TrainListener } from '../../events.js';
 import { type Corpus, openCorpus, readManifest } from '../store/corpus.js';
 import { errorCode } from '../../system/error-code.js';
-import { type Manifest, manifestName, quarantineName } from '../store/manifest.js';
+import { manifestName, quarantineName } from '../store/file-names.js';
+import type { Manifest } from '../store/manifest.js';
 import { describeOddities, refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, hash, planCorpus } from './plan.js';
 import { buildStore, type PartSizes } from './build.js';
+import { discardInput } from './kept-input.js';
 import { explainDiskError } from '../../system/disk-errors.js';
 import { requireUnchanged } from './source-cache.js';
 import { hashContent } from './work/survey.js';
@@ -18,6 +20,7 @@ import { lockEnding, openWorkplace, type Workplace } from './workplace.js';
 import { PrepareProgress } from './progress.js';
 import { missingAsUndefined, syncDirectory, writeSealed } from '../store/sealed-json.js';
 import { sameStamp } from '../input/sources.js';
+import { taskOf } from '../../tasks/registry.js';
 import { schemeOf } from '../../tasks/transitions.js';
 import { counted } from '../../system/counted.js';
 
@@ -39,6 +42,20 @@ export async function prepareCorpus(
   sizes?: PartSizes,
 ): Promise<Corpus> {
   const plan = await planCorpus(config, (message) => listener({ type: 'notice', message }));
+  try {
+    return await preparePlanned(config, plan, listener, sizes);
+  } catch (error) {
+    await discardInput(plan.sources);
+    throw error;
+  }
+}
+
+async function preparePlanned(
+  config: Config,
+  plan: CorpusPlan,
+  listener: TrainListener,
+  sizes?: PartSizes,
+): Promise<Corpus> {
   const progress = new PrepareProgress(listener, join(config.data.storeDir, plan.key));
   const found = await findStore(config, plan);
   const { corpus, phase } = found.corpus
@@ -113,7 +130,7 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
     if (each.path !== source.path || each.from !== source.from) return undefined;
     if (each.bytes !== source.stamp.bytes) return undefined;
   }
-  if (lacksScheme(manifest)) return undefined;
+  if (lacksScheme(manifest) || lacksMixed(manifest, plan)) return undefined;
   let touched = false;
   for (const { source, known: each } of known) {
     if (sameStamp(each, source.stamp)) continue;
@@ -134,6 +151,15 @@ function lacksScheme({ classes, splits, statistics }: Manifest): boolean {
   const { rows, tagsFile } = splits.train;
   if (tagsFile === undefined || rows === 0) return false;
   return statistics.train.scheme === undefined && schemeOf(classes) !== undefined;
+}
+
+/** The same of labels that JSON writes in two ways. */
+function lacksMixed(
+  { classes, mixedClasses, options }: Manifest,
+  { sources }: CorpusPlan,
+): boolean {
+  if (taskOf(options.task).per === 'token' || classes.length === 0) return false;
+  return mixedClasses === undefined && sources.some(({ format }) => format === 'jsonl');
 }
 
 function ignoreDiskError(error: unknown): void {

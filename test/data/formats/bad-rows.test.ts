@@ -15,6 +15,15 @@ it('what comes by standard input, also where that is kept in a file, is said to 
   }
 });
 
+it('a file with the name of such a copy that somebody names is called by that', async () => {
+  const name = `stdin-${'0a'.repeat(32)}`;
+  const { path } = await scratch({ [name]: 'a X\n' });
+  const request = { patterns: [path(name)], format: 'conll', key: 'input' } as const;
+  const [listed] = await listSources(request, () => undefined);
+  const { message } = new RowError(listed!.source, 3, 'expected a word.');
+  expect(message).toMatch(new RegExp(`/${name}, line 3: expected a word\\.$`));
+});
+
 describe('bad rows', () => {
   async function readBoth(name: string, content: string | Uint8Array) {
     const { path } = await scratch({ [name]: content });

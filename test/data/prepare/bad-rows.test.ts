@@ -201,18 +201,45 @@ describe('a place that cannot be written', () => {
 });
 
 describe('standard input', () => {
+  /** Prepares it in a process of its own. */
+  function run(storeDir: string, input: string, options: object = {}) {
+    const data = { train: '-', format: 'csv', storeDir, ...options };
+    const child = packageFile('test/data/prepare/child.js');
+    return spawnSync(process.execPath, [child, JSON.stringify({ task: 'classify', data })], {
+      input,
+      encoding: 'utf8',
+    });
+  }
+
+  it.each([
+    [
+      'a tokenizer that is not there',
+      { tokenizer: { kind: 'bpe', file: 'absent.json' } },
+      'absent',
+    ],
+    ['a header that is data', { text: 'text', label: 'absent', header: true }, 'absent'],
+    ['rows that cannot be used', { text: 'label', label: 'text' }, 'standard input, line 3'],
+  ])('that is refused for %s leaves nothing', async (_, options, why) => {
+    const place = await scratch({});
+    const { status, stderr } = run(place.path('a/stores'), 'text,label\na,x\n,y\nc,x\n', options);
+    expect(status).toBe(1);
+    expect(stderr).toContain(why);
+    expect(await readdir(place.path('.'))).toEqual([]);
+  });
+
+  it('that is refused leaves what another store has of the same', async () => {
+    const place = await scratch({});
+    const text = toCsv(makeRows(90));
+    expect(run(place.path('stores'), text)).toMatchObject({ status: 0, stderr: '' });
+    const before = await readdir(place.path('stores'));
+    expect(run(place.path('stores'), text, { label: 'absent' }).status).toBe(1);
+    expect(await readdir(place.path('stores'))).toEqual(before);
+  });
+
   it('is a corpus like any other', async () => {
-    const place = await scratch({ 'a.csv': toCsv(makeRows(90)) });
-    const run = (input: string) => {
-      const data = { train: '-', format: 'csv', storeDir: place.path('stores') };
-      const child = packageFile('test/data/prepare/child.js');
-      return spawnSync(process.execPath, [child, JSON.stringify({ task: 'classify', data })], {
-        input,
-        encoding: 'utf8',
-      });
-    };
-    expect(run(toCsv(makeRows(90)))).toMatchObject({ status: 0, stderr: '' });
-    expect(run(toCsv(makeRows(80)))).toMatchObject({ status: 0, stderr: '' });
+    const place = await scratch({});
+    expect(run(place.path('stores'), toCsv(makeRows(90)))).toMatchObject({ status: 0, stderr: '' });
+    expect(run(place.path('stores'), toCsv(makeRows(80)))).toMatchObject({ status: 0, stderr: '' });
     const names = await readdir(place.path('stores'));
     expect(names.filter((name) => /^stdin-[0-9a-f]{64}$/.test(name))).toHaveLength(2);
     expect(names).toHaveLength(4);

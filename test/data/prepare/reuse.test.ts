@@ -71,6 +71,21 @@ describe('the token store', () => {
     expect((await prepare(place, data, 'tag')).phase).toBe('reused');
   });
 
+  it('is made anew where it is of a time before labels were counted that JSON writes in two ways', async () => {
+    const place = await scratch({
+      'a.jsonl': '{"text":"a","label":1}\n{"text":"b","label":"1"}\n{"text":"c","label":2}\n',
+    });
+    const data = { train: place.path('a.jsonl'), validation: 0 };
+    const { corpus } = await prepare(place, data);
+    const { mixedClasses, ...former } = corpus.manifest;
+    expect(mixedClasses).toEqual(['1']);
+    await writeSealed(join(corpus.storeDir, 'manifest.json'), former);
+    const again = await prepare(place, data);
+    expect(again.phase).toBe('done');
+    expect(again.corpus.manifest).toEqual(corpus.manifest);
+    expect((await prepare(place, data)).phase).toBe('reused');
+  });
+
   it('is made anew when it is damaged, and says so', async () => {
     const place = await scratch({ 'a.csv': mails });
     const data = { train: place.path('a.csv') };

@@ -11,6 +11,9 @@ const unsaid = { text: 'text', label: 'label' };
 /** Begins a document in some corpora; a line of no sentence. */
 const documentStart = '-DOCSTART-';
 
+/** How another format is told: see `Terms` in src/commands/reading-terms.ts. */
+const orJson = '; if it holds JSON Lines, set data.format to jsonl';
+
 /** Characters of a sentence. */
 const longestSentence = 1 << 26;
 
@@ -36,18 +39,39 @@ export async function* readConllRows(
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   const sentence = new Sentence(source, chooseColumns(source, options), options);
   let linesDone = 0;
+  let isFirst = true;
   for await (const batch of splitLines(pieces, source)) {
     const rows: ParsedRow[] = [];
     for (const line of batch.lines) {
       const isStart = line.text.startsWith(documentStart);
       if (isStart || isBlank(line.text)) rows.push(...sentence.finish());
       if (isStart) sentence.pass(line.text);
-      else if (!isBlank(line.text)) sentence.append(line);
+      else if (!isBlank(line.text)) {
+        if (isFirst && source.isGuessed) refuseObject(line, source);
+        isFirst = false;
+        sentence.append(line);
+      }
     }
     linesDone = batch.linesDone;
     yield { rows, linesDone };
   }
   yield { rows: sentence.finish(), linesDone };
+}
+
+/** What nothing tells the format of may be JSON Lines, whose every line would be a sentence of some tokens. */
+function refuseObject({ text }: Line, source: Source): void {
+  if (!text.trimStart().startsWith('{') || !isObject(text)) return;
+  throw new UserError(
+    `${nameSource(source.path)}: the first line is a JSON object: expected the columns of CoNLL files${orJson}.`,
+  );
+}
+
+function isObject(text: string): boolean {
+  try {
+    return typeof JSON.parse(text) === 'object';
+  } catch {
+    return false;
+  }
 }
 
 function chooseColumns(source: Source, { text, label, columns = [] }: RowOptions): Columns {
@@ -58,7 +82,7 @@ function chooseColumns(source: Source, { text, label, columns = [] }: RowOptions
     if (typeof column === 'number') return column;
     if (key === 'data.text' && column === unsaid.text) return 1;
     if (key === 'data.label' && column === unsaid.label) return 0;
-    const orElse = source.isGuessed ? '; if it holds JSON Lines, set data.format to jsonl' : '';
+    const orElse = source.isGuessed ? orJson : '';
     throw new UserError(
       `${nameSource(source.path)}: the columns of CoNLL files have no names: expected the number of one, from 1, as ${key}, got ${JSON.stringify(column)}${orElse}.`,
     );

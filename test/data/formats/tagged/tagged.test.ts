@@ -2,12 +2,18 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type ExampleOptions, readBatches } from '../../../../src/data/formats/examples.js';
-import { useScratch } from '../../scratch.js';
+import { readConllRows } from '../../../../src/data/formats/tagged/conll.js';
+import { collect, useScratch } from '../../scratch.js';
 import { tries } from '../../../effort.js';
 
 const scratch = useScratch();
 
 const options: ExampleOptions = { text: 'text', label: 'label', tagged: true };
+
+// eslint-disable-next-line @typescript-eslint/require-await -- as a file's are read
+async function* pieces(...texts: string[]): AsyncGenerator<string> {
+  yield* texts;
+}
 
 async function read(name: string, content: string | Buffer, more: Partial<ExampleOptions> = {}) {
   const path = (await scratch({ [name]: content })).path(name);
@@ -32,6 +38,17 @@ test('standard input that nobody has said the format of may be objects, and how 
     `${said}; if it holds JSON Lines, set data.format to jsonl.`,
   );
   await expect(refuse('conll')).rejects.toThrow(`${said}.`);
+});
+
+test('standard input that nobody has said the format of and that holds objects is no columns of tokens', async () => {
+  const text = '{"tokens": ["a", "b"], "tags": ["X", "O"]}\n';
+  const source = { path: '-', format: 'conll', isGuessed: true } as const;
+  const refused = collect(readConllRows(pieces('\n', text), source, options));
+  await expect(refused).rejects.toThrow(
+    'standard input: the first line is a JSON object: expected the columns of CoNLL files; if it holds JSON Lines, set data.format to jsonl.',
+  );
+  const columns = readConllRows(pieces('{ X\n} O\n'), source, options);
+  expect((await collect(columns)).flatMap(({ rows }) => rows)).toHaveLength(1);
 });
 
 describe('CoNLL columns', () => {
