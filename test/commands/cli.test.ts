@@ -101,16 +101,17 @@ describe('a command line that cannot be understood is refused in one sentence', 
 
   test('every option and name that is empty is told by what was typed', async () => {
     const { stdout } = await runWith(['--help']);
-    const commands = [...stdout.matchAll(/^ {2}lockstep (\w+)( <run>)?/gm)];
+    const commands = [...stdout.matchAll(/^ {2}lockstep (\w+)(?: <(run|checkpoints)\b)?/gm)];
     expect(commands.length).toBeGreaterThan(7);
     let options = 0;
     for (const [, command, run] of commands) {
       const positional = run === undefined ? [] : ['runs/x'];
+      const needed = command === 'average' ? ['--out', 'runs/y'] : [];
       const config = ['train', 'prepare'].includes(command!) ? ['--config', 'x.yaml'] : [];
       const help = await runWith([command!, '--help']);
       for (const [, name] of help.stdout.matchAll(/^ {2,}--([\w-]+).*\[(?:string|array)\]/gm)) {
         if (['prompt', 'prefix'].includes(name!)) continue;
-        const given = name === 'config' ? [] : config;
+        const given = name === 'config' ? [] : name === 'out' ? config : [...config, ...needed];
         const { status, stderr } = await runWith([
           command!,
           ...positional,
@@ -123,8 +124,8 @@ describe('a command line that cannot be understood is refused in one sentence', 
         options++;
       }
       if (run === undefined) continue;
-      const { stderr } = await runWith([command!, '']);
-      expect(stderr).toBe('<run>: expected a value, got ""\n');
+      const { stderr } = await runWith([command!, '', ...needed]);
+      expect(stderr).toBe(`<${run}>: expected a value, got ""\n`);
     }
     expect(options).toBeGreaterThan(15);
   });
@@ -143,7 +144,9 @@ test('help lists the commands and is no error', async () => {
     'train',
     'evaluate',
     'predict',
+    'score',
     'generate',
+    'average',
     'inspect',
     'prepare',
     'doctor',
