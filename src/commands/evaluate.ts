@@ -6,6 +6,7 @@ import { MEASURE_NAMES, measureKind } from '../measures.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Score } from '../tasks/task.js';
 import { printableName } from '../system/printable.js';
+import type { HeldOutFiles } from '../data/prepare/held-out.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
@@ -33,11 +34,21 @@ export const evaluateCommand = (context: Context) =>
         requiresArg: true,
         describe: 'Files or globs to measure on, laid out like the training data',
       },
+      target: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe:
+          'Of a translator: text files or globs with the translations of those of --data, line by line',
+      },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object' },
     },
-    async run({ run, split, data, json, ...args }) {
+    async run({ run, split, data, target, json, ...args }) {
       if (split !== undefined && data !== undefined) {
         throw new UserError('Expected either --split or --data, got both');
+      }
+      if (target !== undefined && data === undefined) {
+        throw new UserError('--target: expected --data beside it, with what is to be translated');
       }
       const library = await context.loadLibrary();
       const model = await library.openModel(run, toOpenOptions(args, context));
@@ -47,7 +58,12 @@ export const evaluateCommand = (context: Context) =>
           data === undefined
             ? await evaluateSplit(model, split ?? 'validation', library, progress.observe)
             : await refuseInTerms(evaluateTerms, () =>
-                evaluateFiles(model, data, library, progress.observe),
+                evaluateFiles(
+                  model,
+                  target ? { source: data, target } : data,
+                  library,
+                  progress.observe,
+                ),
               );
         const on = data?.join(' ') ?? split ?? 'validation';
         const { checkpoint, step, best, classes } = model;
@@ -95,7 +111,7 @@ async function evaluateSplit(
 
 async function evaluateFiles(
   model: TrainedModel,
-  paths: readonly string[],
+  files: HeldOutFiles,
   { prepareHeldOut }: Library,
   observe: TrainListener,
 ): Promise<Evaluation> {
@@ -105,7 +121,7 @@ async function evaluateFiles(
         ? { ...event, message: inTerms(evaluateTerms, event.message) }
         : event,
     );
-  const heldOut = await prepareHeldOut(model, paths, '--data', hear);
+  const heldOut = await prepareHeldOut(model, files, '--data', hear);
   try {
     if (heldOut.badRows > 0) {
       const message = `${counted(heldOut.badRows, 'row was', 'rows were')} left out, because they cannot be used (data.onBadRow)`;
@@ -124,7 +140,12 @@ function tellTruncated(
   rows: number,
   observe: TrainListener,
 ): void {
-  if (rows === 0 || taskOf(task).gives !== 'tokens') return;
+  const { gives } = taskOf(task);
+  if (rows > 0 && gives === 'pairs') {
+    const message = `${counted(rows, 'pair is', 'pairs are')} longer than data.maxLength or data.maxSourceLength: ${rows === 1 ? 'it is' : 'they are'} measured as far as these go`;
+    observe({ type: 'notice', message });
+  }
+  if (rows === 0 || gives !== 'tokens') return;
   const end = data.truncate === 'pre' ? 'last' : 'first';
   const message =
     `${counted(rows, 'row is', 'rows are')} longer than data.maxLength: only the ${end} ${data.maxLength} tokens ` +

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js';
 import type { Corpus } from '../data/store/corpus.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
-import type { HeldOut, HeldOutModel } from '../data/prepare/held-out.js';
+import type { HeldOut, HeldOutFiles, HeldOutModel } from '../data/prepare/held-out.js';
 import type { EndEvent, TrainListener } from '../events.js';
 import type { Averaged, AverageOptions } from '../run/average.js';
 import type {
@@ -33,7 +33,7 @@ export interface Library {
   prepareCorpus: (config: Config, listener: TrainListener) => Promise<Corpus>;
   prepareHeldOut: (
     model: HeldOutModel,
-    paths: readonly string[],
+    files: HeldOutFiles,
     named: string,
     listener: TrainListener,
   ) => Promise<HeldOut>;

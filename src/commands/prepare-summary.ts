@@ -15,12 +15,14 @@ export function describeStore(manifest: Manifest, storeDir: string): string[] {
     '',
     ...formatTable(describeSplits(manifest)),
     '',
-    describeVocabulary(manifest),
+    ...describeVocabularies(manifest),
     ...describeRows(manifest),
     ...describeClasses(manifest),
     ...describeSets(manifest),
     ...describeNumbers(manifest),
-    ...describeLengths(manifest),
+    ...describeLengths(manifest.statistics.train, 'tokens (train)'),
+    ...describeSources(manifest),
+    ...describeLongest(manifest),
   ];
 }
 
@@ -45,7 +47,24 @@ function describeSplits(manifest: Manifest): string[][] {
   return [['split', 'rows', 'tokens', 'longest', 'truncated', 'empty', 'unknown'], ...rows];
 }
 
-function describeVocabulary({ tokenizer, distinctTokens, statistics }: Manifest): string {
+/** Of pairs that of the sources, too, where it is another one. */
+function describeVocabularies(manifest: Manifest): string[] {
+  const { tokenizer, sourceTokenizer, distinctTokens, distinctSourceTokens = null } = manifest;
+  const { train } = manifest.statistics;
+  const own = describeVocabulary(tokenizer, distinctTokens, train);
+  if (train.source === undefined) return [own];
+  if (sourceTokenizer === undefined) return [`${own}; of both sides`];
+  return [
+    `Targets: ${own}`,
+    `Sources: ${describeVocabulary(sourceTokenizer, distinctSourceTokens, train.source)}`,
+  ];
+}
+
+function describeVocabulary(
+  tokenizer: Manifest['tokenizer'],
+  distinctTokens: number | null,
+  { textTokens, unknownTokens }: { textTokens: number; unknownTokens: number },
+): string {
   const what = tokenizer.kind === 'word' ? 'word' : 'character';
   const size =
     tokenizer.kind === 'word'
@@ -54,7 +73,6 @@ function describeVocabulary({ tokenizer, distinctTokens, statistics }: Manifest)
         ? tokenizer.characters.length
         : undefined;
   if (size === undefined || distinctTokens === null) return `Vocabulary: ${tokenizer.kind}`;
-  const { textTokens, unknownTokens } = statistics.train;
   const covered = formatShare(1 - unknownTokens / Math.max(textTokens, 1));
   return (
     `Vocabulary: ${counted(size, what)}; the training split has ${counted(distinctTokens, 'different one')}, ` +
@@ -62,14 +80,21 @@ function describeVocabulary({ tokenizer, distinctTokens, statistics }: Manifest)
   );
 }
 
-function describeRows({ sources, duplicateRows }: Manifest): string[] {
+function describeRows({ sources, duplicateRows, statistics }: Manifest): string[] {
+  const { source, leftOut } = statistics.train;
   const rows = sources.reduce((sum, source) => sum + source.rows, 0);
   const bad = sources.reduce((sum, source) => sum + source.badRows, 0);
   const lines: string[] = [];
   if (rows > 0) {
     const share = formatShare(duplicateRows / rows);
     lines.push(
-      `Duplicates: ${counted(duplicateRows, 'row')} (${share}) ${duplicateRows === 1 ? 'has' : 'have'} the text of another one`,
+      `Duplicates: ${counted(duplicateRows, 'row')} (${share}) ${duplicateRows === 1 ? 'has' : 'have'} the ${source ? 'source' : 'text'} of another one`,
+    );
+  }
+  if (leftOut) {
+    const { empty, long, uneven } = leftOut;
+    lines.push(
+      `Left out of training: ${formatCount(empty)} with an empty side, ${formatCount(long)} too long, ${formatCount(uneven)} of too different lengths`,
     );
   }
   if (bad > 0) lines.push(`Bad rows: ${formatCount(bad)} ${bad === 1 ? 'was' : 'were'} left out`);
@@ -124,8 +149,18 @@ function describeNumbers(manifest: Manifest): string[] {
 
 const widestBar = 40;
 
-function describeLengths(manifest: Manifest): string[] {
-  const { lengths, longest } = manifest.statistics.train;
+/** Of pairs, all else being of their targets. */
+function describeSources({ splits, statistics: { train } }: Manifest): string[] {
+  if (train.source === undefined) return [];
+  const tokens = formatCount(splits.train.source!.tokens);
+  return [
+    ...describeLengths(train.source, 'source tokens'),
+    '',
+    `Sources: ${tokens} tokens (train), the longest before truncation ${formatCount(train.source.longestRow)}`,
+  ];
+}
+
+function describeLengths({ lengths }: { lengths: readonly number[] }, title: string): string[] {
   if (lengths.length === 0) return [];
   const most = Math.max(...lengths);
   const total = lengths.reduce((sum, rows) => sum + rows, 0);
@@ -135,17 +170,17 @@ function describeLengths(manifest: Manifest): string[] {
     formatShare(count / total),
     '█'.repeat(Math.ceil((widestBar * count) / most)).padEnd(widestBar),
   ]);
+  return ['', ...formatTable([[title, 'rows', '', ''], ...rows]).map((line) => line.trimEnd())];
+}
+
+function describeLongest(manifest: Manifest): string[] {
+  const { longest } = manifest.statistics.train;
+  if (longest.length === 0) return [];
   const places = longest.map(
     ({ source, row, tokens }) =>
       `  ${counted(tokens, 'token')}: row ${formatCount(row)} of ${nameSource(manifest.sources[source]!.path)}`,
   );
-  return [
-    '',
-    ...formatTable([['tokens (train)', 'rows', '', ''], ...rows]).map((line) => line.trimEnd()),
-    '',
-    'Longest rows before truncation:',
-    ...places,
-  ];
+  return ['', 'Longest rows before truncation:', ...places];
 }
 
 /** The lengths that a class of `Statistics.lengths` stands for: 0, 1, 2-3, 4-7, … */

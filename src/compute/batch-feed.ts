@@ -10,7 +10,7 @@ import type { Engine } from './engine.js';
  * @param targetWords of a row's target
  */
 export function createHostBatch(
-  sizes: Pick<NetworkSizes, 'maxRows' | 'maxTokens'>,
+  sizes: Pick<NetworkSizes, 'maxRows' | 'maxTokens' | 'source'>,
   features: readonly FeatureShape[] = [],
   targetWords = 1,
 ): HostBatch {
@@ -20,6 +20,12 @@ export function createHostBatch(
     rowStart: new Int32Array(sizes.maxRows + 1),
     labels: new Int32Array(sizes.maxRows * targetWords),
     targets: new Int32Array(sizes.maxTokens),
+    ...(sizes.source && {
+      source: {
+        tokens: new Int32Array(sizes.source.maxTokens),
+        rowStart: new Int32Array(sizes.maxRows + 1),
+      },
+    }),
     features: features.map(({ letters = 1 }) => new Int32Array(letters * sizes.maxTokens)),
     startsFresh: true,
   };

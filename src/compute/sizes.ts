@@ -32,7 +32,12 @@ export function networkShape(
   classes: readonly string[],
   facts: DataFacts = {},
 ): NetworkShape {
-  const { per, target, carries } = taskOf(config.task);
+  const { per, target, carries, gives } = taskOf(config.task);
+  if (gives === 'pairs') {
+    throw new UserError(
+      `task ${config.task}: this version prepares pairs, but has no network yet that learns them.`,
+    );
+  }
   return describeStack({
     ...config.model,
     features: config.model.features.map((feature, i) =>
@@ -118,30 +123,43 @@ export function shardCount(most: number, tokens: number): number {
 export function networkSizes(
   config: Config,
   shape: NetworkShape,
-  sources: readonly Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps'>[],
+  sources: readonly Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps' | 'source'>[],
   training: boolean,
 ): NetworkSizes {
   const largest = (field: 'maxRows' | 'maxTokens' | 'maxSteps'): number =>
     Math.max(...sources.map((source) => source[field]));
   const parts = workerCount(config);
+  const ofSources = sources.flatMap(({ source }) => source ?? []);
   return {
     shape,
     maxRows: largest('maxRows'),
     maxTokens: largest('maxTokens'),
     maxSteps: largest('maxSteps'),
+    ...(ofSources.length > 0 && {
+      source: {
+        maxTokens: Math.max(...ofSources.map(({ maxTokens }) => maxTokens)),
+        maxSteps: Math.max(...ofSources.map(({ maxSteps }) => maxSteps)),
+      },
+    }),
     parts,
     teams: Math.min(
       config.teams ?? chooseTeams(recurrencesOf(shape), largest('maxRows'), parts),
       parts,
     ),
     // From the config alone: whoever computes with a model sums in the same order.
-    shards: shardCount(config.train.shards, config.train.batchSize * longestRow(config)),
+    shards: shardCount(config.train.shards, tokensOf(config)),
     seed: config.train.seed,
     training,
     optimizer: describeOptimizer(config.train.optimizer),
     averages: training && config.train.averaging !== null,
     accumulates: training && config.train.accumulate > 1,
   };
+}
+
+/** Tokens of a batch of the longest rows. */
+function tokensOf(config: Config): number {
+  const { batchSize, batchTokens } = config.train;
+  return batchTokens ?? batchSize * longestRow(config);
 }
 
 /** Tokens of the longest row that a batch may have. */

@@ -31,30 +31,48 @@ const weightedPathSchema = z.strictObject({
     ),
 });
 
-const weightedPaths = z.union([
+const filePair = {
+  source: paths.describe('Text files or globs with what is to be translated, a line each.'),
+  target: paths.describe('As many files, in the same order, with the translations line by line.'),
+};
+
+const filePairSchema = z.strictObject(filePair).meta({ id: 'filePair' });
+
+const weightedPairSchema = z
+  .strictObject({ ...filePair, weight: weightedPathSchema.shape.weight })
+  .meta({ id: 'weightedFilePair' });
+
+type TrainFiles =
+  string | z.output<typeof weightedPathSchema> | z.output<typeof weightedPairSchema>;
+
+const trainFiles = z.union([
   z
     .string()
     .min(1)
-    .transform((path) => [path]),
-  z.array(z.union([z.string().min(1), weightedPathSchema])).min(1),
+    .transform((path): TrainFiles[] => [path]),
+  weightedPairSchema.transform((pair): TrainFiles[] => [pair]),
+  z.array(z.union([z.string().min(1), weightedPathSchema, weightedPairSchema])).min(1),
+]);
+
+const heldOutFiles = z.union([
+  z.number().min(0).max(0.9),
+  paths,
+  filePairSchema.transform((pair) => [pair]),
+  z.array(filePairSchema).min(1),
 ]);
 
 const column = z.union([z.string().min(1), count]);
 
 export const dataSchema = z.strictObject({
-  train: weightedPaths.describe(
-    'Files or globs, relative to the working directory; `{ path, weight }` shows some more or less often than others.',
+  train: trainFiles.describe(
+    'Files or globs, relative to the working directory; `{ path, weight }` shows some more or less often than others. For `translate` also `{ source, target }`: two text files whose lines belong together.',
   ),
-  validation: z
-    .union([z.number().min(0).max(0.9), paths])
+  validation: heldOutFiles
     .default(0.1)
     .describe(
       "A fraction of the training rows (taken by a fixed hash of each row's place), or files of their own.",
     ),
-  test: z
-    .union([z.number().min(0).max(0.9), paths])
-    .optional()
-    .describe('Held-out files, or a fraction of the training rows.'),
+  test: heldOutFiles.optional().describe('Held-out files, or a fraction of the training rows.'),
   format: z
     .enum(['csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'])
     .optional()
@@ -69,6 +87,12 @@ export const dataSchema = z.strictObject({
     .describe(
       'Column or field that holds the class, for `multi-label` the labels, or for `regress` the number; for `tag` what holds the tags: a number of CoNLL columns, the last by default; a field with a list, `tags` by default.',
     ),
+  source: column
+    .optional()
+    .describe(
+      'For `translate` from tables: column or field that holds what is to be translated; `source` by default.',
+    ),
+  target: column.optional().describe('The same of the translation; `target` by default.'),
   labelSeparator: z
     .string()
     .min(1)
@@ -103,10 +127,36 @@ export const dataSchema = z.strictObject({
     .enum(['line', 'paragraph', 'whole'])
     .default('line')
     .describe('What a row of a text file is; paragraphs end at a blank line.'),
-  tokenizer: tokenizerSchema.prefault({ kind: 'word' }).describe('How text becomes token ids.'),
+  tokenizer: tokenizerSchema
+    .optional()
+    .describe(
+      'How text becomes token ids; `word` by default, for `translate`, whose both sides it is for, `bpe`.',
+    ),
+  sourceTokenizer: tokenizerSchema
+    .optional()
+    .describe('How what is to be translated becomes token ids, where not by `tokenizer`.'),
+  sharedVocabulary: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether both sides of `translate` have one vocabulary, learned from both; false by default.',
+    ),
   maxLength: count
     .default(256)
-    .describe('Longest row in tokens (all but language models); longer ones are truncated.'),
+    .describe(
+      'Longest row in tokens (all but language models); longer ones are truncated. For `translate` the longest translation: longer pairs are left out of training, and truncated elsewhere.',
+    ),
+  maxSourceLength: count
+    .optional()
+    .describe('The same of what is to be translated; as `maxLength` by default.'),
+  maxRatio: z
+    .number()
+    .min(1)
+    .nullable()
+    .optional()
+    .describe(
+      'How many times as many tokens one side of a pair may have as the other (translate); pairs beyond are left out of training. By default any number.',
+    ),
   truncate: z
     .enum(['pre', 'post'])
     .default('post')

@@ -12,6 +12,7 @@ import { checkFeatures } from './feature-problems.js';
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
 import { describeUnknownKey } from './unknown-keys.js';
 import { findNearest } from './nearest.js';
+import { checkPairs } from './pair-problems.js';
 import type { Problem } from './problem.js';
 import { stackFeature } from '../data/features/features.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
@@ -120,6 +121,7 @@ export function checkTogether(config: Config): Problem[] {
     }
   }
   problems.push(...checkLabels(config), ...checkFeatures(config), ...checkLoss(config));
+  problems.push(...checkPairs(config));
   problems.push(...checkBest(config));
   const { optimizer } = train;
   const { schedule, learningRate } = optimizer;
@@ -136,13 +138,17 @@ export function checkTogether(config: Config): Problem[] {
       message: 'expected train.optimizer.momentum above 0 beside it, got 0',
     });
   }
-  if (data.tokenizer.kind === 'word') problems.push(...checkWords(data.tokenizer));
+  for (const key of ['tokenizer', 'sourceTokenizer'] as const) {
+    const tokenizer = data[key];
+    if (tokenizer?.kind === 'word') problems.push(...checkWords(tokenizer, key));
+  }
   return problems;
 }
 
 /** Whether the layers can stand on each other. */
 function* checkStack({ task, model }: Config): Generator<Problem> {
-  const { per, carries, target } = taskOf(task);
+  const { per, carries, target, gives } = taskOf(task);
+  if (gives === 'pairs') return;
   const kinds = model.pooling.map(poolingKind);
   if (per === 'token' && kinds.join() !== 'last') {
     yield {
@@ -239,22 +245,25 @@ const whole = {
   absolute: 'numbers',
 };
 
-function* checkWords(tokenizer: WordConfig): Generator<Problem> {
+function* checkWords(
+  tokenizer: WordConfig,
+  key: 'tokenizer' | 'sourceTokenizer',
+): Generator<Problem> {
   const { unknownToken, lineEnd, outOfVocabulary } = tokenizer;
   if (unknownToken !== undefined) {
     const words = splitWords(unknownToken, tokenizer);
     if (words.length !== 1 || words[0] !== unknownToken) {
       yield {
-        path: ['data', 'tokenizer', 'unknownToken'],
+        path: ['data', key, 'unknownToken'],
         message:
           `expected a word as the tokenizer leaves it, but it makes ${JSON.stringify(words)} of ${JSON.stringify(unknownToken)}: ` +
-          'change data.tokenizer.filters (to "", for example), split or lowerCase',
+          `change data.${key}.filters (to "", for example), split or lowerCase`,
       };
     }
   }
   if (lineEnd !== undefined && lineEnd === (unknownToken ?? outOfVocabulary)) {
     yield {
-      path: ['data', 'tokenizer', 'lineEnd'],
+      path: ['data', key, 'lineEnd'],
       message: `expected another token than the unknown one, got ${JSON.stringify(lineEnd)}`,
     };
   }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { float32 } from '../tensor/float32.js';
 import { MEASURE_NAMES } from '../measures.js';
+import { tokenizerSchema } from '../data/tokenizers/options.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
 import { lossSchema } from './loss-schema.js';
@@ -37,6 +38,12 @@ const earlyStoppingSchema = z.strictObject({
 
 const trainSchema = z.strictObject({
   batchSize: count.default(32).describe('Rows of a batch, over all workers.'),
+  batchTokens: count
+    .nullable()
+    .default(null)
+    .describe(
+      'About how many tokens a batch has on its longer side (translate), in the place of `batchSize`: of long rows fewer come together, of short ones more. null goes by rows.',
+    ),
   accumulate: count
     .max(4096)
     .default(1)
@@ -193,15 +200,37 @@ const usualSeparator = '|';
 
 /** What a config says, with what follows from its task where it says nothing of it. */
 export const configSchema = writtenSchema.transform((config) => {
-  const { losses, target } = taskOf(config.task);
+  const { losses, target, gives, tokenizer } = taskOf(config.task);
   const { kind = losses[0], ...loss } = config.train.loss;
   const { labelSeparator = usualSeparator } = config.data;
+  const data = { ...config.data, tokenizer: config.data.tokenizer ?? usualTokenizers[tokenizer] };
   return {
     ...config,
-    ...(target === 'labels' && { data: { ...config.data, labelSeparator } }),
+    data: {
+      ...data,
+      ...(target === 'labels' && { labelSeparator }),
+      ...(gives === 'pairs' && completePairs(data)),
+    },
     train: { ...config.train, loss: { kind, ...loss } },
   };
 });
+
+const usualTokenizers = {
+  word: tokenizerSchema.parse({ kind: 'word' }),
+  bpe: tokenizerSchema.parse({ kind: 'bpe' }),
+};
+
+/** What a config says of pairs where it says nothing. */
+function completePairs({
+  source = 'source',
+  target = 'target',
+  sharedVocabulary = false,
+  maxLength,
+  maxSourceLength = maxLength,
+  maxRatio = null,
+}: z.output<typeof writtenSchema>['data']) {
+  return { source, target, sharedVocabulary, maxSourceLength, maxRatio };
+}
 
 export type Config = z.output<typeof configSchema>;
 /** What a config file says: every key that has a default may be left out. */

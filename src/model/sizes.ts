@@ -9,6 +9,8 @@ export interface NetworkSizes {
   maxRows: number;
   maxTokens: number;
   maxSteps: number;
+  /** The same of the sources of pairs, where the network reads such: their rows are those of the batch. */
+  source?: { maxTokens: number; maxSteps: number };
   /** Workers that a step is divided among, and the teams that they work in. */
   parts: number;
   teams: number;

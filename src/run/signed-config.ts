@@ -20,7 +20,8 @@ import {
 function unsignedKeys(config: Config): string[] {
   return [
     ...harmlessKeys(config),
-    ...['data.train', 'data.validation', 'data.test', 'data.tokenizer.file'],
+    ...['data.train', 'data.validation', 'data.test'],
+    ...['data.tokenizer.file', 'data.sourceTokenizer.file'],
   ];
 }
 

@@ -6,6 +6,7 @@ export const labelledRows = {
   rows: 'apart',
   carries: false,
   gives: 'text',
+  tokenizer: 'word',
   formats: ['csv', 'tsv', 'jsonl', 'parquet'],
   expects: 'CSV, TSV, JSONL or Parquet',
   per: 'row',

@@ -1,8 +1,10 @@
 import { walkLayers } from '../model/stack-layers.js';
+import { nextToken } from './next-token.js';
 import type { Task, TaskConfig, TaskProblem } from './task.js';
 
 /** The next token of a text: all rows are one stream, whose pieces go on where those before have ended. */
 export const languageModel = {
+  ...nextToken,
   kind: 'language-model',
   learns: 'the next token of a text',
   model: 'a language model',
@@ -12,12 +14,9 @@ export const languageModel = {
   rows: 'joined',
   carries: true,
   gives: 'text',
+  tokenizer: 'word',
   formats: ['csv', 'tsv', 'jsonl', 'text', 'parquet'],
   expects: 'text, CSV, TSV, JSONL or Parquet',
-  per: 'token',
-  target: 'next token',
-  named: { one: 'token', several: 'tokens' },
-  losses: ['softmax'],
   check({ model, data: { format } }: TaskConfig): TaskProblem[] {
     const problems: TaskProblem[] = [];
     if (format === 'conll') {
@@ -36,12 +35,5 @@ export const languageModel = {
           },
     );
     return [...problems, ...backwards];
-  },
-  measures: () => ['accuracy', 'perplexity'],
-  measure() {
-    return {
-      add: () => undefined,
-      result: (crossEntropy) => ({ perplexity: Math.exp(crossEntropy) }),
-    };
   },
 } as const satisfies Task;

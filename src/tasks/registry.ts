@@ -4,6 +4,7 @@ import { multiLabel } from './multi-label.js';
 import { regress } from './regress.js';
 import { tag } from './tag.js';
 import type { Task } from './task.js';
+import { translate } from './translate.js';
 
 /** Every task, by its name in a config. */
 const tasks = {
@@ -12,6 +13,7 @@ const tasks = {
   [languageModel.kind]: languageModel,
   [tag.kind]: tag,
   [regress.kind]: regress,
+  [translate.kind]: translate,
 } as const;
 
 export type TaskKind = keyof typeof tasks;

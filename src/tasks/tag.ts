@@ -12,6 +12,7 @@ export const tag = {
   rows: 'apart',
   carries: false,
   gives: 'tokens',
+  tokenizer: 'word',
   formats: ['conll', 'jsonl'],
   expects: 'CoNLL columns or JSONL',
   per: 'token',

@@ -14,8 +14,8 @@ export interface Task {
   readonly model: string;
   readonly does: string;
   /** The call of a model that answers, and the command that uses it. */
-  readonly call: 'classify' | 'generate' | 'regress' | 'tag';
-  readonly command: 'predict' | 'generate';
+  readonly call: 'classify' | 'generate' | 'regress' | 'tag' | 'translate';
+  readonly command: 'predict' | 'generate' | 'translate';
   /**
    * How rows become batches: `apart`, each whole in one batch and one split; or `joined` to one stream of tokens that is cut
    * into as many as a batch has rows, which go on from batch to batch.
@@ -23,8 +23,13 @@ export interface Task {
   readonly rows: 'apart' | 'joined';
   /** Whether a row starts from the state that the row in its place of the batch before has ended with. */
   readonly carries: boolean;
-  /** What the rows of a source give: a text, which the tokenizer cuts, or their tokens, each with its tag. */
-  readonly gives: 'text' | 'tokens';
+  /**
+   * What the rows of a source give: a text, which the tokenizer cuts; their tokens, each with its tag; or a pair of texts, of which
+   * the one, the target, is learned from the other, the source.
+   */
+  readonly gives: 'text' | 'tokens' | 'pairs';
+  /** The usual tokenizer. */
+  readonly tokenizer: 'word' | 'bpe';
   /** Layouts of files that can be read, and how they are called. */
   readonly formats: readonly string[];
   readonly expects: string;
@@ -57,6 +62,11 @@ export interface TaskConfig {
     readonly format?: string | undefined;
     readonly text: string | number;
     readonly label: string | number;
+    readonly source?: string | number | undefined;
+    readonly target?: string | number | undefined;
+    readonly textUnit: string;
+    readonly sharedVocabulary?: boolean | undefined;
+    readonly sourceTokenizer?: { readonly kind: string } | undefined;
     readonly tokenizer: {
       readonly kind: string;
       readonly filters?: string | undefined;
@@ -65,7 +75,7 @@ export interface TaskConfig {
       readonly outOfVocabulary?: string | null;
     };
   };
-  readonly model: { readonly layers: readonly StackLayer[] };
+  readonly model: { readonly layers: readonly StackLayer[]; readonly features: readonly unknown[] };
 }
 
 /** Which key is wrong, and a sentence about it. */

@@ -1,5 +1,5 @@
 import type { Config } from '../config/schema.js';
-import { BatchRows } from '../data/batches/batch-rows.js';
+import { rowsOfBatches } from '../data/batches/batches.js';
 import { BatchStreams } from '../data/batches/batch-streams.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
@@ -23,7 +23,7 @@ export class BadSteps {
 
   constructor(
     private readonly engine: Engine,
-    private readonly corpus: Pick<Corpus, 'train' | 'trainSources' | 'sources'>,
+    private readonly corpus: Pick<Corpus, 'train' | 'trainSources' | 'sources' | 'tokenizer'>,
     private readonly config: Config,
     private readonly listener: TrainListener,
   ) {}
@@ -93,7 +93,7 @@ export class BadSteps {
       const tokens = rows.map((row) => streams.tokenOf(batch, row) + 1);
       return listRows(tokens.map((token) => `the text from token ${token}`));
     }
-    const stored = await new BatchRows(train, options).of(batch);
+    const stored = await rowsOfBatches(train, options).of(batch);
     const named = rows.slice(0, ROWS_NAMED).map(async (row) => {
       const place = await train.locate(stored[row]!);
       return `row ${place.row} of ${this.corpus.sources[place.source]!}`;

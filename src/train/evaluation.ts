@@ -6,6 +6,8 @@ import type { TokenStore } from '../data/store/token-store.js';
 import type { Config } from '../config/schema.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Measure } from '../tasks/task.js';
+import { boundaryOf } from '../tasks/boundary.js';
+import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { SLOT } from '../model/sizes.js';
 import { BatchFeed } from '../compute/batch-feed.js';
 import type { Engine } from '../compute/engine.js';
@@ -14,22 +16,28 @@ import type { Evaluation } from './trained-model.js';
 /** The batches that training takes from a corpus. */
 export function trainingBatches(
   config: Config,
-  corpus: Pick<Corpus, 'train' | 'trainSources'>,
+  corpus: Pick<Corpus, 'train' | 'trainSources' | 'tokenizer'>,
 ): BatchSource {
   return readAhead(corpus.train, trainingOptions(config, corpus));
 }
 
 export function trainingOptions(
   { task, model, train }: Config,
-  { trainSources }: Pick<Corpus, 'trainSources'>,
+  { trainSources, tokenizer }: Pick<Corpus, 'trainSources' | 'tokenizer'>,
 ): BatchOptions {
-  const { rows: dealt, per } = taskOf(task);
-  const { batchSize, seed, sequenceLength, bucketBatches } = train;
+  const { rows: dealt, per, gives } = taskOf(task);
+  const { batchSize, batchTokens, seed, sequenceLength, bucketBatches } = train;
   const features = model.features.map(numbersOf);
   const shares = trainSources.map(({ rows, tokens, weight }) => ({
     size: dealt === 'apart' ? rows : tokens,
     weight,
   }));
+  if (gives === 'pairs') {
+    return {
+      ...{ rows: 'pairs', boundary: boundaryOf(tokenizer), batchTokens: batchTokens ?? undefined },
+      ...{ batchSize, seed, shuffle: true, bucketBatches, shares },
+    };
+  }
   return dealt === 'apart'
     ? {
         ...{ rows: dealt, tagged: per === 'token', features },
@@ -42,9 +50,22 @@ export function trainingOptions(
  * The batches of one pass over a store for evaluation; a store too short for many streams is read in fewer. They are
  * read here, while the workers compute: a thread for them would take memory for the whole run.
  */
-export function evaluationBatches(config: Config, store: TokenStore): BatchSource {
-  const { batchSize, seed, sequenceLength } = config.train;
-  const { rows, per } = taskOf(config.task);
+export function evaluationBatches(
+  config: Config,
+  store: TokenStore,
+  tokenizer: Pick<Tokenizer, 'vocabularySize'>,
+): BatchSource {
+  const { batchSize, batchTokens, seed, sequenceLength } = config.train;
+  const { rows, per, gives } = taskOf(config.task);
+  if (gives === 'pairs') {
+    // In the order of the store, where the longest may stand together.
+    const longest = Math.max(store.longestRow + 1, store.source!.longestRow);
+    const fit = batchTokens === null ? batchSize : Math.max(1, Math.floor(batchTokens / longest));
+    return createBatches(store, {
+      ...{ rows: 'pairs', boundary: boundaryOf(tokenizer), batchSize: fit },
+      ...{ seed, shuffle: false, bucketBatches: 1 },
+    });
+  }
   const features = config.model.features.map(numbersOf);
   if (rows === 'apart') {
     return createBatches(store, {

@@ -153,7 +153,7 @@ class TrainingRun {
     const validation = new Validation(
       engine,
       {
-        source: corpus.validation && evaluationBatches(config, corpus.validation),
+        source: corpus.validation && evaluationBatches(config, corpus.validation, corpus.tokenizer),
         createMeasure: () => taskOf(config.task).measure(corpus.classes),
         bestBy,
         everySteps,
@@ -210,7 +210,8 @@ class TrainingRun {
     const choice = chooseBackend(config.backend);
     const source = trainingBatches(config, corpus);
     const sources = [source];
-    if (corpus.validation) sources.push(evaluationBatches(config, corpus.validation));
+    if (corpus.validation)
+      sources.push(evaluationBatches(config, corpus.validation, corpus.tokenizer));
     const { labels, scheme } = corpus.manifest.statistics.train;
     // What weights have been learned without stays so, whatever a changed corpus has.
     const tagsAreFree = state?.tagsAreFree ?? breaksScheme(scheme);

@@ -79,6 +79,8 @@ export interface Evaluation extends Measures {
 export interface TrainedModel {
   readonly config: NamedConfig;
   readonly tokenizer: Tokenizer;
+  /** Of a translator that of the sources, where it is another one. */
+  readonly sourceTokenizer?: Tokenizer;
   /** Names of the classes, or labels, in the order of their ids; empty for language models and models of numbers. */
   readonly classes: readonly string[];
   /** Mean and deviation of the numbers that a model of numbers was trained on. */

@@ -61,6 +61,7 @@ export async function openModel(
 
 class SharedModel implements TrainedModel {
   readonly tokenizer: Tokenizer;
+  readonly sourceTokenizer?: Tokenizer;
   readonly classes: readonly string[];
   readonly targetScale?: TargetScale;
   readonly features: readonly FeatureVocabulary[];
@@ -88,6 +89,7 @@ class SharedModel implements TrainedModel {
     this.checkpoint = checkpoint;
     if (best) this.best = best;
     this.tokenizer = vocabulary.tokenizer;
+    if (vocabulary.sourceTokenizer) this.sourceTokenizer = vocabulary.sourceTokenizer;
     this.classes = vocabulary.classes;
     if (vocabulary.targetScale) this.targetScale = vocabulary.targetScale;
     this.features = vocabulary.features ?? [];
@@ -169,7 +171,7 @@ class SharedModel implements TrainedModel {
       // One after the other: each goes over its store in order and may need a larger engine than the one before.
       this.#evaluations.take(async () => {
         this.#checkStore(store);
-        const source = evaluationBatches(this.config, store);
+        const source = evaluationBatches(this.config, store, this.tokenizer);
         const engine = await this.#engine.fit(source);
         const measure = taskOf(this.config.task).measure(this.classes);
         return evaluate(engine, source, measure, (work) => this.#engine.take(work, { engine }));

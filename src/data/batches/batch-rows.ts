@@ -1,3 +1,4 @@
+import { cutEvenly } from './even-cuts.js';
 import { Mixture, type Share } from './mixture.js';
 import { mix, permute } from './order.js';
 import type { TokenStore } from '../store/token-store.js';
@@ -16,6 +17,19 @@ export interface RowBatchOptions {
   readonly features?: readonly number[];
   /** The store's sources, in order, with their weights; all rows once an epoch when absent. */
   readonly shares?: readonly Share[];
+  /**
+   * Where the batches of a window are to cost about the same, rather than have as many rows each: what a row costs at least, whose
+   * longer side, with a token more for a target, has fewer tokens.
+   */
+  readonly leastCost?: number;
+}
+
+/** Rows whose batches are made up together. */
+interface Window {
+  readonly index: number;
+  readonly rows: Float64Array;
+  /** Where each batch begins, and the last one ends. */
+  readonly starts: ArrayLike<number>;
 }
 
 /**
@@ -23,16 +37,16 @@ export interface RowBatchOptions {
  *
  * With buckets, a window of consecutive batches of that permutation is sorted by length and cut into batches anew,
  * and the batches of the window are shuffled, so that rows of a batch are of about the same length while nothing
- * larger than a window is in memory. Any batch costs the same to find, the first or the last.
+ * larger than a window is in memory. Pairs are sorted by their targets, and such of the same length by their sources. Any batch costs the same to find, the first or the last.
  */
 export class BatchRows {
   readonly rowsPerEpoch: number;
   readonly stepsPerEpoch: number;
   readonly #mixture: Mixture;
-  #window: { index: number; rows: Float64Array } | undefined;
+  #window: Window | undefined;
 
   constructor(
-    private readonly store: Pick<TokenStore, 'rows' | 'readLengths'>,
+    private readonly store: Pick<TokenStore, 'rows' | 'readLengths' | 'source'>,
     private readonly options: RowBatchOptions,
   ) {
     const { seed, shares = [{ size: store.rows, weight: 1 }] } = options;
@@ -52,13 +66,13 @@ export class BatchRows {
     const index = epoch * this.stepsPerEpoch + firstBatch;
     if (this.#window?.index !== index) {
       const rows = this.#list(epoch, firstBatch * batchSize, bucketBatches * batchSize);
-      this.#window = { index, rows: await this.#sortByLength(rows) };
+      this.#window = { index, ...(await this.#makeUp(rows)) };
     }
-    const { rows } = this.#window;
-    const batches = Math.ceil(rows.length / batchSize);
+    const { rows, starts } = this.#window;
+    const batches = starts.length - 1;
     const shuffled = permute(batches, mix(mix(seed, 0xb0c4_e7ed), epoch), window);
-    const first = shuffled(batch - firstBatch) * batchSize;
-    return rows.slice(first, first + batchSize);
+    const place = shuffled(batch - firstBatch);
+    return rows.slice(starts[place], starts[place + 1]);
   }
 
   /** Up to `count` rows from a place of an epoch on. */
@@ -69,12 +83,25 @@ export class BatchRows {
     return Float64Array.from({ length }, (_, i) => this.#mixture.draw(order(first + i), epoch));
   }
 
-  /** Equal lengths stay in order. */
-  async #sortByLength(rows: Float64Array): Promise<Float64Array> {
+  /** Sorts rows by length, equal ones in their order, and cuts them into batches. */
+  async #makeUp(rows: Float64Array): Promise<Omit<Window, 'index'>> {
     const lengths = new Int32Array(rows.length);
-    await this.store.readLengths(rows, lengths);
+    // Zeros where rows are no pairs.
+    const sources = new Int32Array(rows.length);
+    await this.store.readLengths(rows, lengths, this.store.source && sources);
     const places = Uint32Array.from(rows.keys());
-    places.sort((a, b) => lengths[a]! - lengths[b]! || a - b);
-    return Float64Array.from(places, (place) => rows[place]!);
+    places.sort((a, b) => lengths[a]! - lengths[b]! || sources[a]! - sources[b]! || a - b);
+    const { batchSize, leastCost } = this.options;
+    const batches = Math.ceil(rows.length / batchSize);
+    const costs =
+      leastCost === undefined
+        ? undefined
+        : Array.from(places, (place) => Math.max(leastCost, lengths[place]! + 1, sources[place]!));
+    return {
+      rows: Float64Array.from(places, (place) => rows[place]!),
+      starts: costs
+        ? cutEvenly(costs, batches)
+        : Array.from({ length: batches + 1 }, (_, i) => Math.min(i * batchSize, rows.length)),
+    };
   }
 }

@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js';
 import type { RawBatch } from '../../model/batch/raw-batch.js';
 import { BatchRows, type RowBatchOptions } from './batch-rows.js';
+import { pairBatches, type PairBatchOptions, planPairs } from './pair-batches.js';
 import { BatchStreams, type StreamBatchOptions } from './batch-streams.js';
 import type { TokenStore } from '../store/token-store.js';
 import { counted } from '../../system/counted.js';
@@ -8,7 +9,7 @@ import { counted } from '../../system/counted.js';
 /**
  * Where `read` lays a batch. The caller owns the arrays (views on memory that threads share) and makes them as large as the
  * source's `maxTokens` and `maxRows` say: `tokens` and `targets` [maxTokens], `rowStart` [maxRows + 1], `labels` [maxRows, words], and of
- * `features` each [maxTokens · numbers of a token].
+ * `features` each [maxTokens · numbers of a token]; of `source` tokens [source.maxTokens] and rowStart [maxRows + 1].
  */
 export interface HostBatch extends RawBatch {
   /** Whether carried hidden state is zero at the start of this batch. */
@@ -22,6 +23,8 @@ export interface BatchSource {
   readonly maxRows: number;
   /** Tokens of the longest row of a batch. */
   readonly maxSteps: number;
+  /** The same of the sources of pairs. */
+  readonly source?: { readonly maxTokens: number; readonly maxSteps: number };
   /** Int32 words of a row's label; one where absent. */
   readonly labelWords?: number;
   /** Lays batch `step` into `into`; steps count from 0 over all epochs. Calls must not overlap. */
@@ -31,6 +34,7 @@ export interface BatchSource {
 /** Which batches to make of a store: plain numbers, the same on every thread. */
 export type BatchOptions =
   | ({ readonly rows: 'apart' } & RowBatchOptions)
+  | ({ readonly rows: 'pairs' } & PairBatchOptions)
   | ({ readonly rows: 'joined' } & StreamBatchOptions);
 
 /**
@@ -39,7 +43,22 @@ export type BatchOptions =
  * @throws UserError when the corpus is too small for them.
  */
 export function createBatches(store: TokenStore, options: BatchOptions): BatchSource {
-  return options.rows === 'apart' ? rowBatches(store, options) : streamBatches(store, options);
+  switch (options.rows) {
+    case 'apart':
+      return rowBatches(store, options);
+    case 'pairs':
+      return pairBatches(store, options);
+    case 'joined':
+      return streamBatches(store, options);
+  }
+}
+
+/** Which rows the batches hold that are made of a store. */
+export function rowsOfBatches(
+  store: TokenStore,
+  options: Exclude<BatchOptions, { rows: 'joined' }>,
+): BatchRows {
+  return options.rows === 'apart' ? new BatchRows(store, options) : planPairs(store, options).rows;
 }
 
 /** Batches of whole rows with their labels. */

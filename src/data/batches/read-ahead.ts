@@ -49,6 +49,7 @@ class ReadAhead implements BatchSource {
   readonly maxRows: number;
   readonly maxSteps: number;
   readonly labelWords: number;
+  readonly source?: NonNullable<BatchSource['source']>;
   #thread: ReaderThread | undefined;
 
   constructor(
@@ -56,6 +57,7 @@ class ReadAhead implements BatchSource {
     private readonly options: BatchOptions,
     source: BatchSource,
   ) {
+    if (source.source) this.source = source.source;
     this.stepsPerEpoch = source.stepsPerEpoch;
     this.maxTokens = source.maxTokens;
     this.maxRows = source.maxRows;
@@ -175,7 +177,7 @@ export async function serveBatches(handle: ReaderHandle, port: MessagePort): Pro
   }
 }
 
-type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'labelWords'>;
+type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'labelWords' | 'source'>;
 
 interface Ring {
   /** See READY. [slots] */
@@ -194,7 +196,12 @@ class SharedBatch implements HostBatch {
     readonly tokens: Int32Array,
     readonly targets: Int32Array,
     readonly features: readonly Int32Array[],
-  ) {}
+    source?: NonNullable<HostBatch['source']>,
+  ) {
+    if (source) this.source = source;
+  }
+
+  readonly source?: NonNullable<HostBatch['source']>;
 
   get rows(): number {
     return this.header[0]!;
@@ -215,12 +222,20 @@ class SharedBatch implements HostBatch {
 
 const HEADER_LENGTH = 2;
 
-/** Lengths of a slot's arrays: header, rowStart, labels, tokens and, where tokens have them, targets and features. */
+/** Lengths of a slot's arrays: header, rowStart, labels, tokens, where tokens have them targets and features, and of pairs rowStart and tokens of their sources. */
 function slotLengths(options: BatchOptions, sizes: BatchSizes): number[] {
-  const { maxRows, maxTokens, labelWords = 1 } = sizes;
-  const targets = options.rows === 'joined' || options.tagged === true ? maxTokens : 0;
+  const { maxRows, maxTokens, labelWords = 1, source } = sizes;
+  const targets = options.rows !== 'apart' || options.tagged === true ? maxTokens : 0;
   const ofFeatures = (options.features ?? []).map((numbers) => numbers * maxTokens);
-  return [HEADER_LENGTH, maxRows + 1, maxRows * labelWords, maxTokens, targets, ...ofFeatures];
+  return [
+    HEADER_LENGTH,
+    maxRows + 1,
+    maxRows * labelWords,
+    maxTokens,
+    targets,
+    ...ofFeatures,
+    ...(source ? [maxRows + 1, source.maxTokens] : []),
+  ];
 }
 
 function slotBytes(options: BatchOptions, sizes: BatchSizes): number {
@@ -247,8 +262,10 @@ function layOutRing(
   const steps = new Float64Array(memory, 0, slots);
   const batches = Array.from({ length: slots }, () => {
     const views = slotLengths(options, sizes).map(take);
+    const ofSource = sizes.source && views.splice(-2);
     const [header, rowStart, labels, tokens, targets, ...features] = views;
-    return new SharedBatch(header!, rowStart!, labels!, tokens!, targets!, features);
+    const source = ofSource && { rowStart: ofSource[0]!, tokens: ofSource[1]! };
+    return new SharedBatch(header!, rowStart!, labels!, tokens!, targets!, features, source);
   });
   return { steps, states: new Int32Array(memory, steps.byteLength, slots), batches };
 }
@@ -262,6 +279,11 @@ function copyBatch(from: HostBatch, into: HostBatch, labelWords: number): void {
   into.labels.set(from.labels.subarray(0, rows * labelWords));
   into.tokens.set(from.tokens.subarray(0, tokens));
   if (from.targets.length > 0) into.targets.set(from.targets.subarray(0, tokens));
+  if (from.source && into.source) {
+    const { rowStart, tokens: sources } = from.source;
+    into.source.rowStart.set(rowStart.subarray(0, rows + 1));
+    into.source.tokens.set(sources.subarray(0, rowStart[rows]));
+  }
   from.features?.forEach((values, feature) => {
     // As many numbers a token as there is room for.
     const numbers = values.length / from.tokens.length;

@@ -2,7 +2,8 @@ import { UserError } from '../../errors.js';
 import { listNames, suggest } from '../input/names.js';
 
 /** The option that names a column. */
-export type ColumnKey = 'data.text' | 'data.label' | 'model.features';
+export type ColumnKey =
+  'data.text' | 'data.label' | 'data.source' | 'data.target' | 'model.features';
 
 /** What usually divides the cells of tables. */
 export const delimiters = [';', '\t', '|', ','];

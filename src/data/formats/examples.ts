@@ -4,9 +4,17 @@ import { decodeWindows1252 } from '../input/encodings.js';
 import { readJsonRows } from './json/jsonl.js';
 import { readConllRows } from './tagged/conll.js';
 import { readTaggedJson } from './tagged/tagged-json.js';
+import { readPairRows } from './pairs/pair-rows.js';
 import { RowError } from './row-error.js';
 import type { readParquetRows } from './parquet/parquet-rows.js';
-import type { FaultyRow, ParsedBatch, ParsedRow, RowFields, RowOptions } from './rows.js';
+import {
+  type FaultyRow,
+  type ParsedBatch,
+  type ParsedRow,
+  refuseBlank,
+  type RowFields,
+  type RowOptions,
+} from './rows.js';
 import { type BytesObserver, explainEncoding, readMarkedText } from '../input/source-text.js';
 import {
   type Format,
@@ -50,6 +58,8 @@ export interface BadRow {
   /** The row's text, its first 4096 characters. */
   readonly raw: string;
   readonly fields?: RowFields;
+  /** Whether it is in the second of two files whose lines belong together. */
+  readonly isOfTarget?: boolean;
 }
 
 export interface RowBatch {
@@ -101,6 +111,8 @@ export async function* readSource(
 ): AsyncGenerator<RowBatch, void, undefined> {
   const collects = options.onBadRow === 'skip' || options.onBadRow === 'quarantine';
   const { path } = source;
+  const isPair = options.labels === 'text';
+  const isOfFiles = source.target !== undefined;
   const decoding = { isMalformed: false };
   let row = 0;
   for await (const parsed of parseSource(source, options, decoding, extent, observe)) {
@@ -108,7 +120,8 @@ export async function* readSource(
     const bad: BadRow[] = [];
     for (const found of parsed.rows) {
       row += 1;
-      const each = decoding.isMalformed ? refuseMarks(found) : found;
+      const text = decoding.isMalformed ? refuseMarks(found, isOfFiles) : found;
+      const each = isPair && !('reason' in text) ? refuseBlank(text, options, isOfFiles) : text;
       if (!('reason' in each)) {
         // Spelt out: copying an object takes several times as long.
         const { text, label, literals, columns, line, fields } = each;
@@ -134,8 +147,9 @@ export async function* readSource(
         }
       } else if (collects) {
         const raw = each.raw.slice(0, longestRaw);
-        const { line, reason, fields } = each;
-        bad.push({ source: path, line, row, reason, raw, ...(fields && { fields }) });
+        const { line, reason, fields, isOfTarget } = each;
+        const place = { source: path, line, row, ...(isOfTarget && { isOfTarget }) };
+        bad.push({ ...place, reason, raw, ...(fields && { fields }) });
       } else {
         throw await explainFault(source, options, each);
       }
@@ -147,17 +161,19 @@ export async function* readSource(
 const longestRaw = 4096;
 
 /** A row of which bytes were no text is none. */
-function refuseMarks(row: ParsedRow): ParsedRow {
+function refuseMarks(row: ParsedRow, isOfFiles: boolean): ParsedRow {
   if ('reason' in row) return { ...row, reason: dropMarks(row.reason), raw: dropMarks(row.raw) };
   const marked = [row.text, row.label ?? '', ...(row.columns ?? [])].find(isMarked);
   if (marked === undefined) return row;
   const reason = `${explainMarks(marked, decodeWindows1252)}.`;
-  const raw = dropMarks(row.text);
+  const isOfTarget = isOfFiles && !isMarked(row.text);
+  const raw = dropMarks(isOfTarget ? (row.label ?? '') : row.text);
   return {
     line: row.line,
     reason,
     raw,
     isMalformed: true,
+    ...(isOfTarget && { isOfTarget }),
     ...(row.fields && { fields: row.fields }),
   };
 }
@@ -166,10 +182,13 @@ function refuseMarks(row: ParsedRow): ParsedRow {
 async function explainFault(
   source: Source,
   options: RowOptions,
-  { line, reason, isMalformed = false }: FaultyRow,
+  { line, reason, isMalformed = false, isOfTarget = false }: FaultyRow,
 ): Promise<UserError> {
   const isReadAgain = isMalformed && source.format !== 'parquet' && source.path !== standardInput;
-  return isReadAgain ? explainEncoding(source, options) : new RowError(source, line, reason);
+  const file = (isOfTarget && source.target) || source;
+  return isReadAgain
+    ? explainEncoding(file, options)
+    : new RowError(file, line, reason, isOfTarget);
 }
 
 function parseSource(
@@ -181,6 +200,9 @@ function parseSource(
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   const readPieces = (): AsyncGenerator<string, void, undefined> =>
     readMarkedText(source, options, decoding, extent, observe);
+  if (source.target !== undefined) {
+    return readPairRows(source, source.target, options, decoding, extent, observe);
+  }
   switch (source.format) {
     case 'csv':
     case 'tsv':

@@ -1,3 +1,4 @@
+import type { ColumnKey } from './columns.js';
 import { explainNoSet } from './label-sets.js';
 import { isBlank } from './lines.js';
 import { readNumber } from './numbers.js';
@@ -11,8 +12,8 @@ export interface RowOptions {
   readonly text: string | number;
   /** Column or field that holds the label; when absent, rows have no label. */
   readonly label?: string | number | undefined;
-  /** What a row's label is; a class by default. */
-  readonly labels?: 'class' | 'number' | undefined;
+  /** What a row's label is; a class by default. With a `text` rows are pairs, no side of which may be empty. */
+  readonly labels?: 'class' | 'number' | 'text' | undefined;
   /** Where rows may have any number of labels, none too: what stands between them. Then a list may hold them as well. */
   readonly labelSeparator?: string | undefined;
   /** Of rows that are tokens: further columns or fields with a value for each token. */
@@ -87,6 +88,18 @@ export interface FaultyRow {
   readonly fields?: RowFields;
   /** Whether the reason are bytes that are no text. */
   readonly isMalformed?: boolean;
+  /** Whether it is in the second of two files whose lines belong together. */
+  readonly isOfTarget?: boolean;
+}
+
+/** The options that name the columns. */
+export function columnKeys({ labels }: Pick<RowOptions, 'labels'>): {
+  text: ColumnKey;
+  label: ColumnKey;
+} {
+  return labels === 'text'
+    ? { text: 'data.source', label: 'data.target' }
+    : { text: 'data.text', label: 'data.label' };
 }
 
 export interface ParsedBatch {
@@ -103,6 +116,8 @@ export function explainNoLabel(
   cell: string,
   { label, labels, labelSeparator }: Pick<RowOptions, 'label' | 'labels' | 'labelSeparator'>,
 ): string | undefined {
+  // Of a pair both sides are looked at together: see `refuseBlank`.
+  if (labels === 'text') return undefined;
   const where = nameColumn(label!);
   if (labelSeparator !== undefined) {
     const odd = explainNoSet(cell, labelSeparator);
@@ -114,6 +129,23 @@ export function explainNoLabel(
   }
   if (!isNumber || readNumber(cell) !== undefined) return undefined;
   return `expected a number that float32 can hold in ${where}, found ${JSON.stringify(cell.slice(0, shown))}.`;
+}
+
+/** A pair as a row, unless one side of it is blank. */
+export function refuseBlank(
+  row: GoodRow,
+  { text: textColumn, label: labelColumn }: Pick<RowOptions, 'text' | 'label'>,
+  isOfFiles: boolean,
+): ParsedRow {
+  const { text, label = '', line, fields } = row;
+  const isOfTarget = !isBlank(text);
+  if (isOfTarget && !isBlank(label)) return row;
+  const column = isOfTarget ? labelColumn! : textColumn;
+  const reason = isOfFiles
+    ? 'expected a text, because the line of the other file has one to go with it, found an empty line.'
+    : `expected a text in ${nameColumn(column)}, found nothing.`;
+  const raw = isOfTarget ? text : label;
+  return { line, reason, raw, ...(isOfFiles && { isOfTarget }), ...(fields && { fields }) };
 }
 
 function nameColumn(column: string | number): string {

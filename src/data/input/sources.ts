@@ -35,9 +35,11 @@ export interface Source {
   readonly isGuessed?: true;
   /** Of the whole file, by its name's ending; absent where there is none. */
   readonly compression?: Compression;
+  /** Of two text files whose lines belong together, this one being what is to be translated: the one with the translations. */
+  readonly target?: Source;
 }
 
-/** What tells whether a file is the one that was read before. */
+/** What tells whether a file is the one that was read before; of two files, both. */
 export interface FileStamp {
   readonly bytes: number;
   /** When its content was changed, in nanoseconds, as a decimal number: can be set at will. */
@@ -81,6 +83,8 @@ export interface ListedSource {
   readonly source: Source;
   /** The same for two names of one file; of standard input, its name. */
   readonly identity: string;
+  /** Of a pair's other file. */
+  readonly targetIdentity?: string;
   /** Index of the pattern that named it first. */
   readonly pattern: number;
 }
@@ -171,16 +175,31 @@ export function splitName(source: Source): string {
   return basename(source.path).replace(compressed, '');
 }
 
-/** Size and times of a source; of standard input, zeros. */
-export async function stampSource(source: Source): Promise<FileStamp> {
-  if (source.path === standardInput) return { bytes: 0, modified: '0', changed: '0' };
-  return stampOf(source.path);
+/** Size and times of a source; of standard input, zeros; of two files, both. */
+export async function stampSource({ path, target }: Source): Promise<FileStamp> {
+  if (path === standardInput) return { bytes: 0, modified: '0', changed: '0' };
+  const own = await stampOf(path);
+  if (target === undefined) return own;
+  const other = await stampOf(target.path);
+  return {
+    bytes: own.bytes + other.bytes,
+    modified: `${own.modified},${other.modified}`,
+    changed: `${own.changed},${other.changed}`,
+  };
 }
 
 /** @throws what the file system says of a file that is not there */
 export async function stampOf(path: string): Promise<FileStamp> {
   const { size, mtimeNs, ctimeNs } = await stat(resolve(path), { bigint: true });
   return { bytes: Number(size), modified: mtimeNs.toString(), changed: ctimeNs.toString() };
+}
+
+/** Which of a source's files is not what it was: the first where that cannot be told. */
+export function changedFile({ path, target }: Source, was: FileStamp, is?: FileStamp): string {
+  const ofFirst = ({ modified, changed }: FileStamp): string =>
+    `${modified.split(',')[0]} ${changed.split(',')[0]}`;
+  const isSecond = target !== undefined && is !== undefined && ofFirst(was) === ofFirst(is);
+  return isSecond ? target.path : path;
 }
 
 export function sameStamp(a: FileStamp, b: FileStamp): boolean {

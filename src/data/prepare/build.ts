@@ -11,10 +11,11 @@ import { quarantineName } from '../store/file-names.js';
 import { type Manifest, type ManifestSource, storeVersion } from '../store/manifest.js';
 import { limitOf } from '../features/features.js';
 import { listMixed, refuseEmptyTexts } from './oddities.js';
-import { chooseCutting } from './choose-cutting.js';
-import { type CorpusPlan, hash, type PlannedSource, totalBytes } from './plan.js';
+import { type CorpusPlan, hash } from './plan.js';
+import { type PlannedSource, totalBytes } from './plan-sources.js';
 import type { PrepareProgress } from './progress.js';
-import { createLocalCutter, type CuttingOptions } from '../tokenizers/local-cutter.js';
+import { createLocalCutter } from '../tokenizers/local-cutter.js';
+import { chooseCuttings } from './choose-cutting.js';
 import type { ExtentRecord } from './pieces/records.js';
 import { cutSources, type CutSource } from './cutting.js';
 import { withSoundPieces } from './pieces/damaged-piece.js';
@@ -30,7 +31,7 @@ import {
   type Surveyor,
 } from './source-cache.js';
 import { writeStore } from './store-writing.js';
-import { countRepeats, learnVocabulary, recallVocabulary } from './vocabulary.js';
+import { countRepeats, type Cutting, learnVocabulary, recallVocabulary } from './vocabulary.js';
 
 /** How large the parts are into which a corpus is divided. */
 export interface PartSizes {
@@ -74,7 +75,7 @@ export async function buildStore(
   const workers = Math.min(config.workers ?? availableParallelism(), parts);
   const handle = { tally: progress.tally, storeDir: config.data.storeDir };
   const createPool = (size: number): PreparePool => startPool(size, handle, listener);
-  const tokenizer = await chooseCutting(config, plan, place.cacheDir, progress, createPool);
+  const tokenizer = await chooseCuttings(config, plan, place.cacheDir, progress, createPool);
   const pool = createPool(workers);
   const cache = new SourceCache();
   try {
@@ -95,7 +96,7 @@ export async function buildStore(
 async function cutCorpus(
   { task, data }: Config,
   plan: CorpusPlan,
-  tokenizer: CuttingOptions,
+  tokenizers: Cutting,
   place: BuildPlace,
   progress: PrepareProgress,
   pool: PreparePool,
@@ -105,7 +106,7 @@ async function cutCorpus(
   const cutting = {
     task,
     reading: plan.reading,
-    tokenizer,
+    ...tokenizers,
     features: plan.features,
     marks: plan.marks,
     pieceLength: sizes.pieceLength,
@@ -117,7 +118,7 @@ async function cutCorpus(
   const sources = Array.from(new Map(plan.sources.map((each) => [each.path, each])).values());
   const bytes = totalBytes(sources);
   const { rows } = taskOf(task);
-  const divisible = (await createLocalCutter(tokenizer)).cutsAtLineFeeds;
+  const divisible = (await createLocalCutter(tokenizers.tokenizer)).cutsAtLineFeeds;
   const surveyor: Surveyor = {
     survey: (source) =>
       pool
@@ -148,7 +149,7 @@ async function cutCorpus(
 async function writeCorpus(
   config: Config,
   plan: CorpusPlan,
-  cutting: CuttingOptions,
+  cutting: Cutting,
   cut: readonly CutSource[],
   { dir, scratch }: BuildPlace,
   progress: PrepareProgress,
@@ -157,31 +158,41 @@ async function writeCorpus(
   const { task, data } = config;
   const perToken = taskOf(task).gives === 'tokens';
   const { pieces, linesBefore } = placePieces(plan, cut);
-  const plainBytes = cutting.kind === 'byte';
-  const job: BuildJob = { task, fractions: plan.fractions, plainBytes, pieces, scratch };
+  const { maxLength, truncate, maxSourceLength, maxRatio } = data;
+  const pairs = cutting.sourceTokenizer && {
+    plainBytes: cutting.sourceTokenizer.kind === 'byte',
+    ...{ maxLength, maxSourceLength: maxSourceLength!, maxRatio: maxRatio! },
+    areHeld: plan.vocabulary === undefined,
+  };
+  const plainBytes = cutting.tokenizer.kind === 'byte';
+  const job: BuildJob = {
+    ...{ task, fractions: plan.fractions, plainBytes, pieces, scratch },
+    ...(pairs && { pairs }),
+  };
   const bytes = pieces.reduce((sum, { record }) => sum + record.bytes, 0);
   const path = join(scratch, 'count.json');
   await writeFile(path, JSON.stringify(job));
 
   progress.begin('vocabulary', bytes);
-  const { tokenizer, classes, targetScale, features, distinctTokens } =
+  const { tokenizer, sourceTokenizer, classes, targetScale, features, ...distinct } =
     plan.vocabulary === undefined
       ? await learnVocabulary(config, job, path, pool, cutting)
-      : recallVocabulary(plan.vocabulary);
+      : recallVocabulary(plan.vocabulary, pairs !== undefined);
   const { duplicates, ...sharedRows } = await countRepeats(job, path, pool);
 
   progress.begin('write', bytes);
   // Tags and features of tokens are written as tokens are.
   const ids = Math.max(
     tokenizer.vocabularySize,
+    sourceTokenizer?.vocabularySize ?? 0,
     perToken ? classes.length : 0,
     ...features.map(limitOf),
   );
   const idBytes = ids <= 2 ** 16 ? 2 : 4;
-  const { maxLength, truncate } = data;
   const encodeJob: EncodeJob = {
     ...job,
     tokenizer: tokenizer.toJSON(),
+    ...(sourceTokenizer && { sourceTokenizer: sourceTokenizer.toJSON() }),
     classes,
     features,
     maxLength,
@@ -215,12 +226,15 @@ async function writeCorpus(
     options: plan.options,
     sources,
     tokenizer: tokenizer.toJSON(),
+    // Named once where it is the same.
+    ...(sourceTokenizer &&
+      sourceTokenizer !== tokenizer && { sourceTokenizer: sourceTokenizer.toJSON() }),
     classes: [...classes],
     mixedClasses: listMixed(pieces.map(({ record }) => record)),
     ...(targetScale && { targetScale }),
     ...(features.length > 0 && { features: [...features] }),
     idBytes,
-    distinctTokens,
+    ...distinct,
     duplicateRows: duplicates,
     sharedRows,
     ...made,
@@ -258,12 +272,13 @@ function countTokens({ pieces }: ExtentRecord): number {
 }
 
 function describeSource(
-  { path, name, from, stamp }: PlannedSource,
+  { path, target, name, from, stamp }: PlannedSource,
   cut: CutSource,
 ): ManifestSource {
   const pieces = cut.extents.flatMap((extent) => extent.pieces);
   return {
     path,
+    ...(target && { target: target.path }),
     name,
     from,
     ...stamp,

@@ -117,7 +117,8 @@ class CorpusWork {
     const done = this.#cut[source]!;
     if (outcome.kind === 'broken') throw new BrokenSource(cached);
     if (outcome.kind === 'bad') {
-      const place = namePlace(cached.source, done.lines + outcome.line);
+      const { line, isOfTarget } = outcome;
+      const place = namePlace(cached.source, done.lines + line, isOfTarget);
       throw new UserError(`${place}: ${outcome.reason}`);
     }
     this.#takeBadRows(cached, outcome.record, done.lines);
@@ -131,7 +132,8 @@ class CorpusWork {
       if (piece.badRows === 0) continue;
       if (this.#badRows === 0) {
         const [first] = readBadRows(dir, piece);
-        this.#firstBad = `${namePlace(source, lines + first!.line)}: ${first!.reason}`;
+        const { line, reason, isOfTarget } = first!;
+        this.#firstBad = `${namePlace(source, lines + line, isOfTarget)}: ${reason}`;
       }
       this.#badRows += piece.badRows;
     }

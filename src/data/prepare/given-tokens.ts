@@ -6,6 +6,6 @@ import type { TokenizerConfig } from '../tokenizers/options.js';
 /** A config's tokenizer; where rows give their tokens, one that takes them as they are. */
 export function tokenizerOf({ task, data }: Pick<Config, 'task' | 'data'>): TokenizerConfig {
   const { tokenizer } = data;
-  if (taskOf(task).gives === 'text' || tokenizer.kind !== 'word') return tokenizer;
+  if (taskOf(task).gives !== 'tokens' || tokenizer.kind !== 'word') return tokenizer;
   return { ...tokenizer, ...givenTokens };
 }

@@ -5,6 +5,7 @@ import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { TrainListener } from '../../events.js';
 import type { FeatureVocabulary } from '../features/features.js';
+import { type FilePair, isFilePair } from '../input/file-pairs.js';
 import { openCorpus } from '../store/corpus.js';
 import { planHeldOut } from './plan.js';
 import { buildStore, type PartSizes } from './build.js';
@@ -29,6 +30,8 @@ export interface HeldOut {
 export interface HeldOutModel {
   readonly config: Config;
   readonly tokenizer: Tokenizer;
+  /** Of pairs that of the sources, where it is another one. */
+  readonly sourceTokenizer?: Tokenizer | undefined;
   readonly classes: readonly string[];
   readonly targetScale?: TargetScale | undefined;
   /** What is known of tokens beside; nothing where absent. */
@@ -36,6 +39,9 @@ export interface HeldOutModel {
 }
 
 const workplaceName = 'lockstep-held-out';
+
+/** Files or globs; of pairs also two text files or more whose lines belong together. */
+export type HeldOutFiles = readonly string[] | FilePair;
 
 /**
  * Prepares files as a validation split of the model's corpus is prepared, and by the same code, so
@@ -47,8 +53,8 @@ const workplaceName = 'lockstep-held-out';
  * @throws UserError that names file and line of what cannot be used.
  */
 export async function prepareHeldOut(
-  { config, tokenizer, classes, targetScale, features = [] }: HeldOutModel,
-  paths: readonly string[],
+  { config, tokenizer, sourceTokenizer, classes, targetScale, features = [] }: HeldOutModel,
+  files: HeldOutFiles,
   named: string,
   listener: TrainListener,
   sizes?: PartSizes,
@@ -63,12 +69,17 @@ export async function prepareHeldOut(
       scratch: join(dir, 'scratch'),
     };
     for (const each of Object.values(place)) await mkdir(each);
-    const data = { ...config.data, train: [...paths], validation: 0, test: 0, storeDir: dir };
+    const train = isFilePair(files) ? [pairOf(files)] : [...files];
+    const data = { ...config.data, train, validation: 0, test: 0, storeDir: dir };
     const measured: Config = { ...config, data };
     const plan = await planHeldOut(
       measured,
       named,
-      { tokenizer: tokenizer.toJSON(), classes, targetScale, features },
+      {
+        tokenizer: tokenizer.toJSON(),
+        ...(sourceTokenizer && { sourceTokenizer: sourceTokenizer.toJSON() }),
+        ...{ classes, targetScale, features },
+      },
       (message) => listener({ type: 'notice', message }),
     );
     const progress = new PrepareProgress(listener, dir);
@@ -88,3 +99,7 @@ export async function prepareHeldOut(
     throw message === undefined ? error : new UserError(message, { cause: error });
   }
 }
+
+const pairOf = ({ source, target }: FilePair) => {
+  return { source: [...source], target: [...target], weight: 1 };
+};

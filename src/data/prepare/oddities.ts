@@ -13,7 +13,14 @@ import { counted, formatCount } from '../../system/counted.js';
 
 type Told = Pick<
   Manifest,
-  'options' | 'tokenizer' | 'classes' | 'mixedClasses' | 'splits' | 'statistics' | 'sharedRows'
+  | 'options'
+  | 'tokenizer'
+  | 'sourceTokenizer'
+  | 'classes'
+  | 'mixedClasses'
+  | 'splits'
+  | 'statistics'
+  | 'sharedRows'
 >;
 
 /** What classes are called: labels and tags are classes, too. */
@@ -28,6 +35,7 @@ export function describeOddities(manifest: Told): string[] {
       ...describeUnknown(manifest),
       ...describeAlikeClasses(manifest.classes, named),
       ...describeScheme(manifest),
+      ...describeLeftOut(manifest),
       ...describeSharedRows(manifest),
     ];
   }
@@ -52,6 +60,8 @@ export function refuseEmptyTexts(
   { maxEmptyShare, text }: Config['data'],
   { splits, statistics }: Pick<Manifest, 'splits' | 'statistics'>,
 ): void {
+  // Pairs with an empty side are left out, which is told.
+  if (statistics.train.source) return;
   const [rows, empty] = [splits.train.rows, statistics.train.emptyRows];
   if (rows === 0 || empty / rows <= maxEmptyShare) return;
   throw new UserError(
@@ -63,13 +73,45 @@ export function refuseEmptyTexts(
 /** A share of the text to train on that the vocabulary lacks, up to which nobody minds. */
 const unknownOfNote = 0.5;
 
-function* describeUnknown({ tokenizer, statistics: { train } }: Told): Generator<string> {
-  const share = train.unknownTokens / Math.max(1, train.textTokens);
-  if (!(share > unknownOfNote)) return;
-  yield (
-    `${percent(share)} of the ${tokenizer.kind === 'word' ? 'words' : 'characters'} to train on are not in the vocabulary: ` +
-    'is data.tokenizer.minCount too large for so little text, or data.tokenizer.vocabularySize too small?'
-  );
+function* describeUnknown({
+  tokenizer,
+  sourceTokenizer,
+  statistics: { train },
+}: Told): Generator<string> {
+  const sides = [{ side: train, own: tokenizer, key: 'tokenizer', of: '' }];
+  if (train.source) {
+    const key = sourceTokenizer ? 'sourceTokenizer' : 'tokenizer';
+    sides[0]!.of = 'of the targets ';
+    sides.push({
+      ...{ side: { ...train, ...train.source }, own: sourceTokenizer ?? tokenizer },
+      ...{ key, of: 'of the sources ' },
+    });
+  }
+  for (const { side, own, key, of } of sides) {
+    const share = side.unknownTokens / Math.max(1, side.textTokens);
+    if (!(share > unknownOfNote)) continue;
+    yield (
+      `${percent(share)} of the ${own.kind === 'word' ? 'words' : 'characters'} ${of}to train on are not in the vocabulary: ` +
+      `is data.${key}.minCount too large for so little text, or data.${key}.vocabularySize too small?`
+    );
+  }
+}
+
+/** Pairs that limits leave out of training. */
+function* describeLeftOut({ splits, statistics: { train } }: Told): Generator<string> {
+  if (train.leftOut === undefined) return;
+  const { empty, long, uneven } = train.leftOut;
+  const count = empty + long + uneven;
+  const why = [
+    ...(empty > 0 ? [`${formatCount(empty)} with a side that has no token`] : []),
+    ...(long > 0
+      ? [`${formatCount(long)} longer than data.maxLength or data.maxSourceLength`]
+      : []),
+    ...(uneven > 0
+      ? [`${formatCount(uneven)} of sides of too different lengths (data.maxRatio)`]
+      : []),
+  ];
+  yield `${formatCount(count)} of ${counted(count + splits.train.rows, 'pair')} to train on ${count === 1 ? 'is' : 'are'} left out: ${why.join(', ')}.`;
 }
 
 /** Tags that have the names of a scheme and follow another one, or none. */
@@ -167,14 +209,15 @@ function* describeSets({ statistics }: Told): Generator<string> {
   yield 'No row to train on has more than one label: if some should, something else than data.labelSeparator stands between them.';
 }
 
-function* describeSharedRows({ splits, sharedRows }: Told): Generator<string> {
+function* describeSharedRows({ splits, sharedRows, statistics }: Told): Generator<string> {
+  const what = statistics.train.source ? 'source' : 'text';
   for (const split of ['validation', 'test'] as const) {
     const shared = sharedRows[split];
     const rows = splits[split]?.rows ?? 0;
     if (shared === 0 || rows === 0) continue;
     yield (
       `${formatCount(shared)} of ${counted(rows, 'row')} of data.${split} (${percent(shared / rows)}) ` +
-      `${shared === 1 ? 'has' : 'have'} the text of a training row: figures measured on ${shared === 1 ? 'it' : 'them'} promise too much.`
+      `${shared === 1 ? 'has' : 'have'} the ${what} of a training row: figures measured on ${shared === 1 ? 'it' : 'them'} promise too much.`
     );
   }
 }

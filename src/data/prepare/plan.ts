@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { introduce } from '../../config/places.js';
 import type { Config } from '../../config/schema.js';
-import { UserError } from '../../errors.js';
 import type { TargetScale } from '../../tasks/target-scale.js';
 import { taskOf } from '../../tasks/registry.js';
 import {
@@ -15,19 +14,16 @@ import {
 import type { ExampleOptions } from '../formats/examples.js';
 import { findFile } from '../input/find-files.js';
 import { checkHeaders } from '../formats/header-check.js';
-import { discardInput, type KeptInput, keepStandardInput } from './kept-input.js';
+import { discardInput } from './kept-input.js';
 import { type Manifest, storeVersion } from '../store/manifest.js';
+import type { Notify } from '../input/sources.js';
 import {
-  type FileStamp,
-  type ListedSource,
-  listSources,
-  nameSource,
-  type Notify,
-  type Source,
-  splitName,
-  stampSource,
-  standardInput,
-} from '../input/sources.js';
+  entriesOf,
+  patternsOf,
+  type PlannedSource,
+  planSources,
+  requireOneInput,
+} from './plan-sources.js';
 import { checkFractions, type Fractions, type SplitName } from './work/split.js';
 import type { SerializedTokenizer } from '../tokenizers/serialized.js';
 import { marksOf } from '../tokenizers/word-forms.js';
@@ -58,28 +54,14 @@ export interface CorpusPlan {
 /** What was learned from another corpus. */
 export interface KnownVocabulary {
   readonly tokenizer: SerializedTokenizer;
+  /** Of pairs that of the source, where it is another one. */
+  readonly sourceTokenizer?: SerializedTokenizer | undefined;
   readonly classes: readonly string[];
   readonly targetScale?: TargetScale | undefined;
   readonly features: readonly FeatureVocabulary[];
 }
 
 const configKeys = { train: 'data.train', validation: 'data.validation', test: 'data.test' };
-
-export interface PlannedSource extends Source {
-  /** The option that names the file. */
-  readonly from: SplitName;
-  /** How often an epoch of training shows the file's rows. */
-  readonly weight: number;
-  /** See `splitName`. */
-  readonly name: string;
-  readonly stamp: FileStamp;
-  /** Of standard input, its copy: whoever refuses the corpus discards it. */
-  readonly kept?: KeptInput;
-}
-
-export function totalBytes(sources: readonly PlannedSource[]): number {
-  return sources.reduce((sum, { stamp }) => sum + stamp.bytes, 0);
-}
 
 /**
  * Looks up the files and decides where the store lies; reads at most the first rows of them, and
@@ -113,43 +95,28 @@ async function plan(
   vocabulary?: KnownVocabulary,
 ): Promise<CorpusPlan> {
   const { data, task } = config;
-  const { rows, target, gives } = taskOf(task);
+  const { rows, gives } = taskOf(task);
   const fractions = {
     validation: typeof data.validation === 'number' ? data.validation : 0,
     test: typeof data.test === 'number' ? data.test : 0,
   };
   checkFractions(fractions);
-  const entries = {
-    train: data.train,
-    validation: typeof data.validation === 'number' ? [] : data.validation,
-    test: typeof data.test === 'number' ? [] : (data.test ?? []),
+  const entries = entriesOf(data);
+  const patterns = {
+    train: entries.train.flatMap(patternsOf),
+    validation: entries.validation.flatMap(patternsOf),
+    test: entries.test.flatMap(patternsOf),
   };
-  // Without weights: they change what training reads of a store, not what is in it.
-  const patterns = { ...entries, train: pathsOf(entries.train) };
   requireOneInput(Object.values(patterns).flat());
   // Before standard input is copied.
-  const tokenizer =
-    vocabulary?.tokenizer ??
-    (await describeTokenizer(data.tokenizer, introduce(config, ['data', 'tokenizer', 'file'])));
+  const tokenizer = vocabulary?.tokenizer ?? (await describeOwn(config, 'tokenizer'));
+  const pairs = gives === 'pairs' && (await describePairs(config, vocabulary));
   const sources = await planSources(config, entries, named, notify);
   const features = featuresOf(config.model.features);
-  const columns = columnsOf(features);
   const cut = vocabulary?.tokenizer ?? data.tokenizer;
   const ofTexts = gives === 'text' && features.length > 0;
   const marks = ofTexts && cut.kind === 'word' ? marksOf(cut) : [];
-  const { text, label, header, delimiter, quote, encoding } = data;
-  const reading = {
-    text,
-    header,
-    delimiter,
-    quote,
-    encoding,
-    ...(target !== 'next token' && { label }),
-    ...(target === 'number' && { labels: 'number' as const }),
-    ...(target === 'labels' && { labelSeparator: data.labelSeparator }),
-    ...(gives === 'tokens' && { tagged: true }),
-    ...(columns.length > 0 && { columns }),
-  };
+  const reading = readingOf(config, features);
   try {
     await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
   } catch (error) {
@@ -161,6 +128,7 @@ async function plan(
     fractions,
     reading,
     tokenizer,
+    ...pairs,
     ...(features.length > 0 && { features: vocabulary?.features ?? describeFeatures(config) }),
     ...(rows === 'apart' && { maxLength: data.maxLength, truncate: data.truncate }),
   };
@@ -183,79 +151,40 @@ async function plan(
   };
 }
 
-function requireOneInput(patterns: readonly string[]): void {
-  if (patterns.filter((pattern) => pattern === standardInput).length <= 1) return;
-  throw new UserError('data: standard input ("-") can be read once only, but is named twice.');
+/** How sources are read. */
+function readingOf({ task, data }: Config, features: readonly Feature[]): ExampleOptions {
+  const { target, gives } = taskOf(task);
+  const { text, label, header, delimiter, quote, encoding } = data;
+  const columns = columnsOf(features);
+  const layout = { header, delimiter, quote, encoding };
+  if (gives === 'pairs') {
+    return { text: data.source!, ...layout, label: data.target, labels: 'text' };
+  }
+  return {
+    text,
+    ...layout,
+    ...(target !== 'next token' && { label }),
+    ...(target === 'number' && { labels: 'number' as const }),
+    ...(target === 'labels' && { labelSeparator: data.labelSeparator }),
+    ...(gives === 'tokens' && { tagged: true }),
+    ...(columns.length > 0 && { columns }),
+  };
 }
 
-async function planSources(
-  config: Config,
-  entries: Record<SplitName, Config['data']['train']>,
-  named: CorpusPlan['named'],
-  notify: Notify,
-): Promise<PlannedSource[]> {
-  const { data, task } = config;
-  const { formats, expects, gives } = taskOf(task);
-  const listed: NamedSource[] = [];
-  for (const from of ['train', 'validation', 'test'] as const) {
-    const patterns = pathsOf(entries[from]);
-    const request = {
-      patterns,
-      format: data.format,
-      tagged: gives === 'tokens',
-      key: named[from],
-      introduce: (pattern: number) => introduce(config, ['data', from, pattern]),
-    };
-    for (const found of await listSources(request, notify)) listed.push({ ...found, from });
-  }
-  refuseShared(listed, entries, named);
-  for (const { source, from } of listed) {
-    if (formats.includes(source.format)) continue;
-    const what = { text: 'is plain text, which has no labels', conll: 'has CoNLL columns' };
-    const found =
-      source.format === 'text' || source.format === 'conll' ? what[source.format] : 'is a table';
-    throw new UserError(
-      `${named[from]}: ${nameSource(source.path)} ${found}: ` +
-        `task ${task} expects ${expects}${source.isGuessed ? '; if it is such, set data.format' : ''}.`,
-    );
-  }
-  return Promise.all(
-    listed.map(async ({ source: each, from, pattern }) => {
-      const kept = each.path === standardInput ? await keepStandardInput(data.storeDir) : undefined;
-      const source = { ...each, ...(kept && { path: kept.path, kept }) };
-      const entry = entries[from][pattern]!;
-      const weight = typeof entry === 'string' ? 1 : entry.weight;
-      return { ...source, from, weight, name: splitName(source), stamp: await stampSource(source) };
-    }),
-  );
+/** What of pairs changes a store. */
+async function describePairs(config: Config, vocabulary?: KnownVocabulary): Promise<object> {
+  const { sharedVocabulary, maxSourceLength, maxRatio } = config.data;
+  const sourceTokenizer = vocabulary
+    ? vocabulary.sourceTokenizer
+    : await describeOwn(config, 'sourceTokenizer');
+  return { sourceTokenizer, sharedVocabulary, maxSourceLength, maxRatio };
 }
 
-type NamedSource = ListedSource & { readonly from: SplitName };
-
-/** What is trained on measures nothing, nor does what chooses the checkpoint to be tested. */
-function refuseShared(
-  listed: readonly NamedSource[],
-  entries: Record<SplitName, Config['data']['train']>,
-  named: CorpusPlan['named'],
-): void {
-  const known = new Map<string, NamedSource>();
-  for (const { source, from, identity, pattern } of listed) {
-    const first = known.get(identity);
-    if (first === undefined) {
-      known.set(identity, { source, from, identity, pattern });
-    } else if (first.from !== from) {
-      const other = pathsOf(entries[first.from])[first.pattern]!;
-      const as = other === source.path ? '' : ` (as ${JSON.stringify(other)})`;
-      throw new UserError(
-        `${named[from]}: ${JSON.stringify(source.path)} is in both ${named[first.from]}${as} and ${named[from]}: ` +
-          'expected every file in one split only.',
-      );
-    }
-  }
-}
-
-function pathsOf(entries: Config['data']['train']): string[] {
-  return entries.map((entry) => (typeof entry === 'string' ? entry : entry.path));
+/** A tokenizer of a config; nothing where it names none. */
+async function describeOwn(config: Config, key: 'tokenizer' | 'sourceTokenizer'): Promise<unknown> {
+  const options = config.data[key];
+  if (options === undefined) return undefined;
+  return describeTokenizer(options, introduce(config, ['data', key, 'file']), `data.${key}.file`);
 }
 
 /** What of them changes a store: not how the layers read them. */
@@ -272,9 +201,10 @@ function describeFeatures({ model }: Config): unknown {
 export async function describeTokenizer(
   options: Config['data']['tokenizer'],
   place = '',
+  key = 'data.tokenizer.file',
 ): Promise<unknown> {
   if (options.kind !== 'bpe' || options.file === undefined) return options;
-  const { path } = await findFile(options.file, `${place}data.tokenizer.file`);
+  const { path } = await findFile(options.file, `${place}${key}`);
   const content = await readFile(path);
   return { kind: options.kind, file: createHash('sha256').update(content).digest('hex') };
 }

@@ -127,7 +127,8 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
   if (manifest?.sources.length !== plan.sources.length) return undefined;
   const known = plan.sources.map((source, i) => ({ source, known: manifest.sources[i]! }));
   for (const { source, known: each } of known) {
-    if (each.path !== source.path || each.from !== source.from) return undefined;
+    if (each.path !== source.path || each.target !== source.target?.path) return undefined;
+    if (each.from !== source.from) return undefined;
     if (each.bytes !== source.stamp.bytes) return undefined;
   }
   if (lacksScheme(manifest) || lacksMixed(manifest, plan)) return undefined;

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import type { Source } from '../input/sources.js';
 import type { BuildJob } from './work/job.js';
 import { readBadRows } from './pieces/piece.js';
 
@@ -11,15 +12,16 @@ export async function writeQuarantine(
   path: string,
   pieces: BuildJob['pieces'],
   linesBefore: readonly number[],
-  sources: readonly { readonly path: string }[],
+  sources: readonly Pick<Source, 'path' | 'target'>[],
 ): Promise<void> {
   if (pieces.every(({ record }) => record.badRows === 0)) return;
   const file = await open(path, 'wx');
   try {
     for (const [i, { dir, record, rowsBefore, source }] of pieces.entries()) {
       if (record.badRows === 0) continue;
-      const rows = readBadRows(dir, record).map((bad) => ({
-        source: sources[source]!.path,
+      const { path: own, target } = sources[source]!;
+      const rows = readBadRows(dir, record).map(({ isOfTarget, ...bad }) => ({
+        source: isOfTarget && target ? target.path : own,
         ...bad,
         line: linesBefore[i]! + bad.line,
         row: bad.row === 0 ? 0 : rowsBefore + bad.row,

@@ -3,9 +3,10 @@ import { join, resolve } from 'node:path';
 import { UserError } from '../../errors.js';
 import { errorCode } from '../../system/error-code.js';
 import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js';
-import { hash, type PlannedSource } from './plan.js';
+import { hash } from './plan.js';
+import type { PlannedSource } from './plan-sources.js';
 import { missingAsUndefined, readSealed, writeSealed } from '../store/sealed-json.js';
-import { sameStamp, stampSource } from '../input/sources.js';
+import { changedFile, sameStamp, stampSource } from '../input/sources.js';
 import { recordName } from './pieces/damaged-piece.js';
 import {
   type ContentRecord,
@@ -15,7 +16,7 @@ import {
   placeRecordSchema,
 } from './pieces/records.js';
 import type { Survey } from './work/survey.js';
-import type { Extent } from '../input/extent.js';
+import { type Extent, sameExtent } from '../input/extent.js';
 
 /**
  * What has been cut of a source, kept from one preparation to the next. It belongs to a content, whatever files have
@@ -48,11 +49,13 @@ export class CachedSource {
    * @param dir Of all sources that are cut the same way.
    */
   static async open(dir: string, source: PlannedSource, surveyor: Surveyor): Promise<CachedSource> {
-    const { format, compression, stamp } = source;
+    const { format, compression, stamp, target } = source;
     const path = resolve(source.path);
-    const place = join(dir, `${hash([path, format, compression]).slice(0, 16)}.json`);
-    const dirOf = (sha256: string): string =>
-      join(dir, hash([sha256, format, compression]).slice(0, 16));
+    // Of a pair both files: the other one's format is known, but not how it is compressed.
+    const kind = [format, compression, ...(target ? ['pair', target.compression] : [])];
+    const others = target ? [resolve(target.path)] : [];
+    const place = join(dir, `${hash([path, ...others, ...kind]).slice(0, 16)}.json`);
+    const dirOf = (sha256: string): string => join(dir, hash([sha256, ...kind]).slice(0, 16));
     const known = await readSealed(place, placeRecordSchema);
     if (known !== undefined && sameStamp(known, stamp)) {
       const content = await readContent(dirOf(known.sha256), known.sha256);
@@ -94,8 +97,8 @@ export class CachedSource {
   async readExtent(index: number): Promise<ExtentRecord | undefined> {
     const path = join(this.dir, recordName(this.nameExtent(index)));
     const record = await readSealed(path, extentRecordSchema);
-    const { start, end } = this.extents[index]!;
-    if (record?.extent.start !== start || record.extent.end !== end) return undefined;
+    const extent = this.extents[index]!;
+    if (record === undefined || !sameExtent(record.extent, extent)) return undefined;
     for (const { file, bytes } of record.pieces) {
       const found = await stat(join(this.dir, file)).catch(missingAsUndefined);
       if (found?.size !== bytes) return undefined;
@@ -119,7 +122,8 @@ export class CachedSource {
 
   /** Begins anew with the whole source as one extent. */
   async joinExtents(): Promise<void> {
-    const extents = [{ start: 0, end: this.extents.at(-1)!.end }];
+    const { end, target } = this.extents.at(-1)!;
+    const extents = [{ start: 0, end, ...(target && { target: { start: 0, end: target.end } }) }];
     this.record = { ...this.record, extents };
     await writeSealed(join(this.dir, contentRecordName), this.record);
     for (const name of await readdir(this.dir)) {
@@ -164,7 +168,8 @@ async function readContent(dir: string, sha256: string): Promise<ContentRecord |
 export async function requireUnchanged(source: PlannedSource): Promise<void> {
   const stamp = await stampSource(source).catch(missingAsUndefined);
   if (stamp !== undefined && sameStamp(stamp, source.stamp)) return;
-  throw new UserError(`${source.path} changed while it was read: start again when it is complete.`);
+  const file = changedFile(source, source.stamp, stamp);
+  throw new UserError(`${file} changed while it was read: start again when it is complete.`);
 }
 
 /**

@@ -5,7 +5,7 @@ import { featureFile } from '../store/file-names.js';
 import type { FileManifest, SplitManifest, Statistics } from '../store/manifest.js';
 import { numbersOf } from '../features/features.js';
 import type { CorpusPlan } from './plan.js';
-import { recordBytes, writeRecord } from '../store/row-record.js';
+import { recordBytes, sourceLabel, writeRecord } from '../store/row-record.js';
 import { taskOf } from '../../tasks/registry.js';
 import { namePlace } from '../formats/row-error.js';
 import type { SplitName } from './work/split.js';
@@ -23,6 +23,8 @@ const splitNames = ['train', 'validation', 'test'] as const;
 interface SplitPlan {
   rows: number;
   tokens: number;
+  /** Of pairs. */
+  sourceTokens: number;
   /** By index of the source. */
   readonly sources: { source: number; rows: number; tokens: number }[];
   readonly statistics: Statistics;
@@ -77,7 +79,9 @@ async function planSplits(
       if (share === undefined) continue;
       const split = splits.get(name) ?? openSplit(job);
       splits.set(name, split);
-      at.set(name, { row: split.rows, token: split.tokens });
+      const { rows, tokens, sourceTokens } = split;
+      at.set(name, { row: rows, token: tokens, ...(job.pairs && { sourceToken: sourceTokens }) });
+      split.sourceTokens += share.sourceTokens ?? 0;
       split.rows += share.rows;
       split.tokens += share.tokens;
       countSource(split, job.pieces[index]!.source, share);
@@ -102,7 +106,13 @@ async function planSplits(
 }
 
 function openSplit({ classes }: EncodeJob): SplitPlan {
-  return { rows: 0, tokens: 0, sources: [], statistics: emptyStatistics(classes.length) };
+  return {
+    rows: 0,
+    tokens: 0,
+    sourceTokens: 0,
+    sources: [],
+    statistics: emptyStatistics(classes.length),
+  };
 }
 
 function countSource({ sources }: SplitPlan, source: number, share: PieceShare): void {
@@ -130,14 +140,15 @@ function requireText(plan: CorpusPlan, splits: ReadonlyMap<SplitName, SplitPlan>
 
 async function allocate(job: EncodeJob, name: string, split: SplitPlan): Promise<void> {
   const { dir, idBytes, task, features } = job;
-  const kinds = ['tokens', ...(taskOf(task).gives === 'tokens' ? ['tags'] : [])];
-  const widths = [
-    ...kinds.map((kind) => [kind, 1] as const),
-    ...features.map((feature, i) => [featureFile(i), numbersOf(feature)] as const),
+  const files = [
+    ['tokens', split.tokens] as const,
+    ...(taskOf(task).gives === 'tokens' ? [['tags', split.tokens] as const] : []),
+    ...(job.pairs ? [['source', split.sourceTokens] as const] : []),
+    ...features.map((each, i) => [featureFile(i), split.tokens * numbersOf(each)] as const),
   ];
-  for (const [kind, width] of widths) {
+  for (const [kind, length] of files) {
     const ids = await open(join(dir, `${name}.${kind}`), 'wx');
-    await ids.truncate(split.tokens * width * idBytes);
+    await ids.truncate(length * idBytes);
     await ids.close();
   }
   const rows = await open(join(dir, `${name}.rows`), 'wx');
@@ -147,7 +158,7 @@ async function allocate(job: EncodeJob, name: string, split: SplitPlan): Promise
     const size = recordBytes(labelWordsOf(job));
     const bytes = Buffer.alloc((records.length + 1) * size);
     records.forEach((record, i) => writeRecord(bytes, i * size, record));
-    const label = new Int32Array(labelWordsOf(job));
+    const label = job.pairs ? sourceLabel(split.sourceTokens) : new Int32Array(labelWordsOf(job));
     const end = { start: split.tokens, label, source: 0, row: 0 };
     writeRecord(bytes, records.length * size, end);
     await rows.write(bytes, 0, bytes.length, (split.rows - records.length) * size);
@@ -198,11 +209,13 @@ function take(
 async function finish(
   job: EncodeJob,
   name: SplitName,
-  { rows, tokens, sources, statistics }: SplitPlan,
+  { rows, tokens, sourceTokens, sources, statistics }: SplitPlan,
   pool: PreparePool,
 ): Promise<SplitManifest> {
   const { dir, task, maxLength, features } = job;
-  const describe = async (kind: 'tokens' | 'tags' | 'rows' | ReturnType<typeof featureFile>) => {
+  const describe = async (
+    kind: 'tokens' | 'tags' | 'source' | 'rows' | ReturnType<typeof featureFile>,
+  ) => {
     const path = join(dir, `${name}.${kind}`);
     // A file of gigabytes takes seconds for either.
     const [file] = await Promise.all([pool.run('checksums', { path }), sync(path)]);
@@ -214,11 +227,17 @@ async function finish(
       : sources.reduce((most, each) => Math.max(most, each.tokens), 0);
   const [tokensFile, rowsFile] = await Promise.all([describe('tokens'), describe('rows')]);
   const tagsFile = taskOf(task).gives === 'tokens' ? await describe('tags') : undefined;
+  const source = job.pairs && {
+    tokens: sourceTokens,
+    longestRow: Math.min(Math.max(statistics.source!.longestRow, 1), job.pairs.maxSourceLength),
+    file: await describe('source'),
+  };
   const featureFiles: FileManifest[] = [];
   for (const i of features.keys()) featureFiles.push(await describe(featureFile(i)));
   return {
     ...{ rows, tokens, longestRow, sources, tokensFile },
     ...(tagsFile && { tagsFile }),
+    ...(source && { source }),
     ...(featureFiles.length > 0 && { featureFiles }),
     ...(taskOf(task).target === 'labels' && { labelWords: labelWordsOf(job) }),
     rowsFile,

@@ -5,6 +5,7 @@ import { type FeatureVocabulary, featuresOf, learnFeature } from '../features/fe
 import { tokenizerOf } from './given-tokens.js';
 import type { KnownVocabulary } from './plan.js';
 import { tokenizerFromJson, trainTokenizer } from '../tokenizers/kinds.js';
+import type { TokenizerConfig } from '../tokenizers/options.js';
 import type { CuttingOptions } from '../tokenizers/local-cutter.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import type { TargetScale } from '../../tasks/target-scale.js';
@@ -12,7 +13,7 @@ import { type ExactSums, joinSums, noNumbers, onlyNumber, scaleOf } from './work
 import type { Repeats } from './work/duplicates.js';
 import type { BuildJob } from './work/job.js';
 import { byPlace, type MergedWord, type MergeInput, rankingOf } from './work/merge.js';
-import { buckets, wordsOf } from './pieces/piece.js';
+import { buckets, SOURCE_STREAM, wordsOf } from './pieces/piece.js';
 import { inOrder, type PreparePool } from './pool.js';
 import { counted } from '../../system/counted.js';
 
@@ -20,6 +21,8 @@ import { counted } from '../../system/counted.js';
 
 export interface Vocabulary {
   readonly tokenizer: Tokenizer;
+  /** Of pairs that of the sources, be it the same. */
+  readonly sourceTokenizer?: Tokenizer | undefined;
   /** Names in the order of their ids, which is by code units; empty for language models. */
   readonly classes: readonly string[];
   /** Where rows have numbers. */
@@ -27,6 +30,14 @@ export interface Vocabulary {
   readonly features: readonly FeatureVocabulary[];
   /** Different words or characters in the training split; null where none were counted. */
   readonly distinctTokens: number | null;
+  readonly distinctSourceTokens?: number | null;
+}
+
+/** How texts were cut; of `bpe` that is the vocabulary. */
+export interface Cutting {
+  readonly tokenizer: CuttingOptions;
+  /** Of pairs their sources. */
+  readonly sourceTokenizer?: CuttingOptions | undefined;
 }
 
 /** Entries of dictionaries, or rows, that one task brings together in memory. */
@@ -36,7 +47,6 @@ const mergedAtOnce = 1 << 20;
  * Counts the training split and makes the vocabulary and the list of classes.
  *
  * @param path Of the job's file.
- * @param cutting How texts were cut; of `bpe` that is the vocabulary.
  * @throws UserError where there is nothing to learn from.
  */
 export async function learnVocabulary(
@@ -44,15 +54,18 @@ export async function learnVocabulary(
   job: BuildJob,
   path: string,
   pool: PreparePool,
-  cutting: CuttingOptions,
+  cutting: Cutting,
 ): Promise<Vocabulary> {
   const classes = new Set<string>();
-  const hasWords = job.pieces.some(({ record }) => record.words > 0);
-  const { target, per } = taskOf(job.task);
+  const hasWordsOf = (stream: number): boolean =>
+    job.pieces.some(({ record }) => wordsOf(record, stream) > 0);
+  const hasWords = hasWordsOf(0);
+  const { target, per, rows: dealt } = taskOf(job.task);
   const hasTargets = target !== 'next token';
   let numbers = noNumbers;
   let rows = 0;
-  if (hasWords || hasTargets) {
+  const hasSourceWords = job.pairs !== undefined && hasWordsOf(SOURCE_STREAM);
+  if (hasWords || hasSourceWords || dealt === 'apart') {
     await inOrder(
       job.pieces.map((_, index) => index).filter((index) => job.pieces[index]!.from === 'train'),
       pool.workers,
@@ -66,31 +79,61 @@ export async function learnVocabulary(
       },
     );
   }
-  if (hasTargets) requireTraining(job, rows);
+  if (dealt === 'apart') requireTraining(job, rows);
   if (target === 'labels') requireLabels(config, classes);
-  if (per === 'token' || target === 'labels') {
+  if (hasTargets && (per === 'token' || target === 'labels')) {
     // Rare ones stand in held-out rows alone: they have a place, though nothing is learned of them.
     for (const { record } of job.pieces) record.labels.forEach((name) => classes.add(name));
   }
   if (target === 'class') requireClasses(job, classes);
   const targetScale = target === 'number' ? requireScale(numbers) : undefined;
-  const merged = hasWords ? await learnWords(config, job, path, pool) : nothing;
-  merged.words.sort(byPlace);
+  const learn = async (
+    options: TokenizerConfig,
+    cut: CuttingOptions,
+    streams: readonly number[],
+  ): Promise<{ tokenizer: Tokenizer; distinct: number | null }> => {
+    const isCounted = streams.some(hasWordsOf);
+    const merged = isCounted ? await learnWords(options, streams, job, path, pool) : nothing;
+    merged.words.sort(byPlace);
+    const tokenizer =
+      cut.kind === 'bpe' ? tokenizerFromJson(cut) : trainTokenizer(options, countsOf(merged));
+    return { tokenizer, distinct: isCounted ? merged.distinct : null };
+  };
+  const isShared = config.data.sharedVocabulary === true;
+  const own = tokenizerOf(config);
+  const learned = await learn(own, cutting.tokenizer, isShared ? [0, SOURCE_STREAM] : [0]);
+  const ofSources =
+    cutting.sourceTokenizer === undefined
+      ? undefined
+      : isShared
+        ? learned
+        : await learn(config.data.sourceTokenizer ?? own, cutting.sourceTokenizer, [SOURCE_STREAM]);
   return {
-    tokenizer:
-      cutting.kind === 'bpe'
-        ? tokenizerFromJson(cutting)
-        : trainTokenizer(tokenizerOf(config), countsOf(merged)),
+    tokenizer: learned.tokenizer,
+    ...(ofSources && { sourceTokenizer: ofSources.tokenizer }),
     classes: Array.from(classes).sort(),
     ...(targetScale && { targetScale }),
     features: await learnFeatures(config, job, path, pool),
-    distinctTokens: hasWords ? merged.distinct : null,
+    distinctTokens: learned.distinct,
+    ...(ofSources && { distinctSourceTokens: ofSources.distinct }),
   };
 }
 
 /** What was learned from another corpus. */
-export function recallVocabulary({ tokenizer, ...outputs }: KnownVocabulary): Vocabulary {
-  return { tokenizer: tokenizerFromJson(tokenizer), ...outputs, distinctTokens: null };
+export function recallVocabulary(
+  { tokenizer: json, sourceTokenizer, ...outputs }: KnownVocabulary,
+  isOfPairs: boolean,
+): Vocabulary {
+  const tokenizer = tokenizerFromJson(json);
+  return {
+    tokenizer,
+    ...(isOfPairs && {
+      sourceTokenizer: sourceTokenizer ? tokenizerFromJson(sourceTokenizer) : tokenizer,
+      distinctSourceTokens: null,
+    }),
+    ...outputs,
+    distinctTokens: null,
+  };
 }
 
 interface Merged {
@@ -102,11 +145,16 @@ interface Merged {
 const nothing: Merged = { words: [], distinct: 0 };
 
 /** @param left Rows of the training split. */
-function requireTraining({ pieces }: BuildJob, left: number): void {
+function requireTraining({ pieces, pairs }: BuildJob, left: number): void {
   const rows = pieces
     .filter(({ from }) => from === 'train')
     .reduce((sum, { record }) => sum + record.rows, 0);
   if (rows === 0) throw new UserError('data.train has no rows: the corpus is empty.');
+  if (left === 0 && pairs) {
+    throw new UserError(
+      `data.train has ${counted(rows, 'pair')}, and none is left to train on: expected pairs that data.maxLength, data.maxSourceLength and data.maxRatio allow, and that data.validation and data.test do not take.`,
+    );
+  }
   if (left === 0) {
     throw new UserError(
       `data.train has ${counted(rows, 'row')}, and data.validation and data.test take all of ${rows === 1 ? 'it' : 'them'}: expected more rows or smaller fractions.`,
@@ -149,7 +197,8 @@ function requireScale(numbers: ExactSums): TargetScale {
 }
 
 function learnWords(
-  { data: { tokenizer } }: Config,
+  tokenizer: TokenizerConfig,
+  streams: readonly number[],
   job: BuildJob,
   path: string,
   pool: PreparePool,
@@ -157,7 +206,7 @@ function learnWords(
   const minCount = 'minCount' in tokenizer ? tokenizer.minCount : 1;
   // Characters with equal counts are not taken in the order of their places, but there are few.
   const limit = tokenizer.kind === 'word' ? tokenizer.vocabularySize : Infinity;
-  return mergeWords({ stream: 0, minCount, limit }, job, path, pool);
+  return mergeWords({ streams, among: 'places', minCount, limit }, job, path, pool);
 }
 
 async function learnFeatures(
@@ -173,7 +222,14 @@ async function learnFeatures(
     const counts =
       feature.kind === 'letters'
         ? await countLetters(stream, job, path, pool)
-        : countsOf(await mergeWords({ stream, minCount, limit }, job, path, pool));
+        : countsOf(
+            await mergeWords(
+              { streams: [stream], among: 'code units', minCount, limit },
+              job,
+              path,
+              pool,
+            ),
+          );
     learned.push(learnFeature(feature, features[i]!, counts));
   }
   return learned;
@@ -192,9 +248,9 @@ async function countLetters(
 ): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
   await inOrder(
-    rangesOf(job, stream),
+    rangesOf(job, [stream]),
     pool.workers,
-    (buckets) => pool.run('countLetters', { job: path, stream, buckets }),
+    (buckets) => pool.run('countLetters', { job: path, streams: [stream], buckets }),
     (found) => {
       for (const [letter, count] of found) counts.set(letter, count + (counts.get(letter) ?? 0));
     },
@@ -209,12 +265,12 @@ async function mergeWords(
   path: string,
   pool: PreparePool,
 ): Promise<Merged> {
-  const { stream, limit } = asked;
-  const ranking = rankingOf(stream);
+  const { streams, among, limit } = asked;
+  const ranking = rankingOf(among);
   let words: MergedWord[] = [];
   let distinct = 0;
   await inOrder(
-    rangesOf(job, stream),
+    rangesOf(job, streams),
     pool.workers,
     (range) => pool.run('merge', { job: path, buckets: range, ...asked }),
     (merged) => {
@@ -249,8 +305,10 @@ export async function countRepeats(
 }
 
 /** Ranges of the words, stream 0, or of the values of a feature. */
-function rangesOf({ pieces }: BuildJob, stream: number): (readonly [number, number])[] {
-  return divideBuckets(pieces.reduce((sum, { record }) => sum + wordsOf(record, stream), 0));
+function rangesOf({ pieces }: BuildJob, streams: readonly number[]): (readonly [number, number])[] {
+  const wordsIn = ({ record }: BuildJob['pieces'][number]): number =>
+    streams.reduce((sum, stream) => sum + wordsOf(record, stream), 0);
+  return divideBuckets(pieces.reduce((sum, piece) => sum + wordsIn(piece), 0));
 }
 
 /** Ranges of buckets that hold about `mergedAtOnce` of `entries` each. */

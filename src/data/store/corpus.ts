@@ -15,6 +15,8 @@ import type { Tokenizer } from '../tokenizers/tokenizer.js';
 /** A prepared corpus: its vocabulary and its splits, opened for reading. */
 export interface Corpus {
   readonly tokenizer: Tokenizer;
+  /** Of pairs that of the sources, where it is another one. */
+  readonly sourceTokenizer?: Tokenizer | undefined;
   /** Names in the order of their ids; empty for language models. */
   readonly classes: string[];
   /** What numbers are standardised by, where rows have numbers. */
@@ -58,6 +60,9 @@ export async function openCorpus(
   await requireQuarantine(dir, finalDir, manifest);
   const vocabulary = {
     tokenizer: tokenizerFromJson(manifest.tokenizer),
+    ...(manifest.sourceTokenizer && {
+      sourceTokenizer: tokenizerFromJson(manifest.sourceTokenizer),
+    }),
     classes: manifest.classes,
     ...(manifest.targetScale && { targetScale: manifest.targetScale }),
     features: manifest.features ?? [],

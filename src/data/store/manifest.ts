@@ -26,6 +26,8 @@ const splitSchema = z.strictObject({
   tagsFile: fileSchema.optional(),
   /** The same of each feature that tokens have. */
   featureFiles: z.array(fileSchema).optional(),
+  /** Where rows are pairs: ids of the sources one after the other, as wide as those of the targets, which the tokens are. */
+  source: z.strictObject({ tokens: size, longestRow: size, file: fileSchema }).optional(),
   /** Of a row's label, where it is a set of labels: 32 of them a word. */
   labelWords: size.optional(),
   /** A record for each row and one that closes the last. */
@@ -52,12 +54,25 @@ const statisticsSchema = z.strictObject({
   sets: z.strictObject({ empty: size, most: size }).optional(),
   /** The least and the greatest number, where rows have numbers. */
   range: z.tuple([z.number(), z.number()]).optional(),
+  /** Of the sources of pairs, all else being of the targets: as above, and tokens of the longest. */
+  source: z
+    .strictObject({
+      textTokens: size,
+      unknownTokens: size,
+      longestRow: size,
+      lengths: z.array(size),
+    })
+    .optional(),
+  /** Pairs that limits have left out of training, where they have: with an empty side, a long one, sides of too different lengths. */
+  leftOut: z.strictObject({ empty: size, long: size, uneven: size }).optional(),
   /** The longest rows before truncation, with their places. */
   longest: z.array(z.strictObject({ source: size, row: size, tokens: size })),
 });
 
 const sourceSchema = z.strictObject({
   path: z.string(),
+  /** Of two files whose lines belong together: the one with the targets. */
+  target: z.string().optional(),
   name: z.string(),
   /** The option that named it. */
   from: z.enum(['train', 'validation', 'test']),
@@ -85,6 +100,8 @@ export const manifestSchema = z.strictObject({
   options: z.looseObject({ task: z.enum(TASKS) }),
   sources: z.array(sourceSchema),
   tokenizer: serializedTokenizerSchema,
+  /** Of pairs that of the sources, where it is another one. */
+  sourceTokenizer: serializedTokenizerSchema.optional(),
   classes: z.array(z.string()),
   /** Those of them that JSON writes both in quotation marks and as numbers or booleans; absent in stores from before that was counted. */
   mixedClasses: z.array(z.string()).optional(),
@@ -95,7 +112,8 @@ export const manifestSchema = z.strictObject({
   idBytes: z.union([z.literal(2), z.literal(4)]),
   /** Different words or characters in the training split; null for a tokenizer that counts none. */
   distinctTokens: size.nullable(),
-  /** Rows with the same text as an earlier one, over all splits. */
+  distinctSourceTokens: size.nullable().optional(),
+  /** Rows with the same text, of pairs the same source, as an earlier one, over all splits. */
   duplicateRows: size,
   /** Rows of files of their own whose text a row of `data.train` has. */
   sharedRows: z.strictObject({ validation: size, test: size }),

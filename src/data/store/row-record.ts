@@ -1,6 +1,6 @@
 /**
  * One record of a split's `.rows` file, little-endian: where the row's tokens begin (uint64, in
- * tokens), its label (int32: a class, -1 without; or the bits of a float32; or, of a set of labels, as many words as it takes), its
+ * tokens), its label (int32: a class, -1 without; or the bits of a float32; or, of a set of labels, as many words as it takes; of a pair two that say where its source's tokens begin), its
  * source (uint32, index into the manifest's sources) and its row number there (uint64, from 1). A last record holds only where the
  * tokens end.
  */
@@ -22,6 +22,19 @@ export interface RowPlace {
 export interface RowRecord extends RowPlace {
   /** Its word, or the words of a set. */
   readonly label: number | Int32Array;
+}
+
+/** Words of the label of a pair, which say where the tokens of its source begin. */
+export const SOURCE_WORDS = 2;
+
+/** The label of a pair. */
+export function sourceLabel(start: number): Int32Array {
+  return Int32Array.of((start % 2 ** 32) | 0, Math.floor(start / 2 ** 32));
+}
+
+/** Where the tokens of a pair's source begin. */
+export function readSourceStart(from: Buffer, at: number): number {
+  return readUint64(from, at + labelAt);
 }
 
 /** Row numbers and token positions stay below 2^53, so that they are exact as numbers. */

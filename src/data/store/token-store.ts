@@ -5,7 +5,14 @@ import { CheckedFile, closeChecked, openChecked, type OpenFile } from './checked
 import type { FeatureVocabulary } from '../features/features.js';
 import { featureFile } from './file-names.js';
 import type { FileManifest, SplitManifest } from './manifest.js';
-import { readLabel, readRecord, recordBytes, type RowPlace } from './row-record.js';
+import {
+  readLabel,
+  readRecord,
+  readSourceStart,
+  recordBytes,
+  type RowPlace,
+  SOURCE_WORDS,
+} from './row-record.js';
 import type { TargetScale } from '../../tasks/target-scale.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 
@@ -15,13 +22,16 @@ export interface TokenStore {
   readonly tokens: number;
   /** Tokens of the longest row. */
   readonly longestRow: number;
+  /** Where rows are pairs, whose targets the tokens are: tokens of their sources, and of the longest of these. */
+  readonly source?: { readonly tokens: number; readonly longestRow: number } | undefined;
   /** Int32 words of a row's label; one where absent. */
   readonly labelWords?: number;
   /** What its token ids and labels mean, where that is known. */
   readonly vocabulary?: StoreVocabulary | undefined;
   /**
    * Reads rows in the given order: their tokens one after the other, where each begins and, at
-   * `rowStart[rows.length]`, where the last ends, their labels (-1 without; of numbers the bits of float32; of sets their words, row after row) and, where tokens have tags, these.
+   * `rowStart[rows.length]`, where the last ends, their labels (-1 without; of numbers the bits of float32; of sets their words, row after row; of pairs nothing) and, where tokens have tags, these; of pairs
+   * the same of their sources.
    *
    * @throws RangeError when a row does not exist or does not fit.
    */
@@ -29,9 +39,10 @@ export interface TokenStore {
   /**
    * Reads how many tokens each of the given rows has.
    *
+   * @param sources Where those of the sources of pairs go.
    * @throws RangeError when a row does not exist.
    */
-  readLengths(rows: ArrayLike<number>, into: Int32Array): Promise<void>;
+  readLengths(rows: ArrayLike<number>, into: Int32Array, sources?: Int32Array): Promise<void>;
   /**
    * Reads `count` tokens from position `start` of all rows laid one after the other.
    *
@@ -52,6 +63,8 @@ export interface TokenStore {
 
 export interface StoreVocabulary {
   readonly tokenizer: Tokenizer;
+  /** Of pairs that of the sources, where it is another one. */
+  readonly sourceTokenizer?: Tokenizer | undefined;
   readonly classes: readonly string[];
   /** Of numbers. */
   readonly targetScale?: TargetScale | undefined;
@@ -67,6 +80,8 @@ export interface RowArrays {
   readonly targets?: Int32Array;
   /** Of each feature that tokens have as many numbers a token as are kept, for as many tokens as `tokens` has. */
   readonly features?: readonly Int32Array[];
+  /** Of pairs: tokens of their sources, and where each begins, as above. */
+  readonly source?: { readonly tokens: Int32Array; readonly rowStart: Int32Array } | undefined;
 }
 
 /** What another thread needs to read the same store. */
@@ -76,6 +91,8 @@ export interface StoreFiles {
   readonly tokensFile: OpenFile;
   /** Where tokens have tags. */
   readonly tagsFile?: OpenFile;
+  /** Of the sources of pairs. */
+  readonly sourceFile?: OpenFile;
   /** By feature of tokens. */
   readonly featureFiles: readonly OpenFile[];
   readonly rowsFile: OpenFile;
@@ -108,10 +125,12 @@ export function openTokenStore(
     const tokensFile = open('tokens', manifest.tokensFile);
     const rowsFile = open('rows', manifest.rowsFile);
     const tagsFile = manifest.tagsFile && open('tags', manifest.tagsFile);
+    const sourceFile = manifest.source && open('source', manifest.source.file);
     const featureFiles = (manifest.featureFiles ?? []).map((each, i) => open(featureFile(i), each));
     const files = {
       ...{ manifest, idBytes, tokensFile, rowsFile, featureFiles },
       ...(tagsFile && { tagsFile }),
+      ...(sourceFile && { sourceFile }),
     };
     return new FileTokenStore(files, vocabulary);
   } catch (error) {
@@ -133,11 +152,15 @@ export class FileTokenStore implements TokenStore {
   #closed: Promise<void> | undefined;
   readonly #readers = new Set<{ close(): Promise<void> }>();
   readonly labelWords: number;
+  readonly source: TokenStore['source'];
+  /** Words between where a row's tokens begin and where it comes from. */
+  readonly #recordWords: number;
   // A row's own record and the next one, whose start is the row's end.
   readonly #records: Buffer;
   readonly #tokensFile: CheckedFile;
   readonly #rowsFile: CheckedFile;
   readonly #tagsFile: CheckedFile | undefined;
+  readonly #sourceFile: CheckedFile | undefined;
   /** With how many numbers each token has there. */
   readonly #featureFiles: { file: CheckedFile; width: number }[];
 
@@ -148,6 +171,8 @@ export class FileTokenStore implements TokenStore {
     this.#tokensFile = new CheckedFile(files.tokensFile);
     this.#rowsFile = new CheckedFile(files.rowsFile);
     this.#tagsFile = files.tagsFile && new CheckedFile(files.tagsFile);
+    this.#sourceFile = files.sourceFile && new CheckedFile(files.sourceFile);
+    this.source = files.manifest.source;
     const bytes = files.manifest.tokens * files.idBytes;
     this.#featureFiles = files.featureFiles.map((file, i) => ({
       file: new CheckedFile(file),
@@ -157,7 +182,8 @@ export class FileTokenStore implements TokenStore {
     this.tokens = files.manifest.tokens;
     this.longestRow = files.manifest.longestRow;
     this.labelWords = files.manifest.labelWords ?? 1;
-    this.#records = Buffer.alloc(2 * recordBytes(this.labelWords));
+    this.#recordWords = this.source ? SOURCE_WORDS : this.labelWords;
+    this.#records = Buffer.alloc(2 * recordBytes(this.#recordWords));
   }
 
   readRows(rows: ArrayLike<number>, into: RowArrays): Promise<void> {
@@ -166,11 +192,17 @@ export class FileTokenStore implements TokenStore {
       if (into.rowStart.length <= rows.length || into.labels.length < rows.length * words) {
         throw new RangeError(`${rows.length} rows do not fit into the given arrays`);
       }
-      let at = 0;
+      if (into.source && into.source.rowStart.length <= rows.length) {
+        throw new RangeError(`the sources of ${rows.length} rows do not fit into the given arrays`);
+      }
+      let [at, sourceAt] = [0, 0];
       for (let i = 0; i < rows.length; i++) {
         const { start, end } = this.#readRecord(rows[i]!);
         into.rowStart[i] = at;
-        readLabel(this.#records, 0, words, into.labels, i * words);
+        if (into.source) {
+          into.source.rowStart[i] = sourceAt;
+          sourceAt += this.#readSource(into.source.tokens, sourceAt);
+        } else readLabel(this.#records, 0, words, into.labels, i * words);
         this.#readIds(this.#tokensFile, start, end - start, into.tokens, at);
         if (this.#tagsFile && into.targets) {
           this.#readIds(this.#tagsFile, start, end - start, into.targets, at);
@@ -179,13 +211,15 @@ export class FileTokenStore implements TokenStore {
         at += end - start;
       }
       into.rowStart[rows.length] = at;
+      if (into.source) into.source.rowStart[rows.length] = sourceAt;
     });
   }
 
-  readLengths(rows: ArrayLike<number>, into: Int32Array): Promise<void> {
+  readLengths(rows: ArrayLike<number>, into: Int32Array, sources?: Int32Array): Promise<void> {
     return this.#read(() => {
       for (let i = 0; i < rows.length; i++) {
         const { start, end } = this.#readRecord(rows[i]!);
+        if (sources) sources[i] = this.#sourceEnd() - readSourceStart(this.#records, 0);
         into[i] = end - start;
       }
     });
@@ -235,16 +269,30 @@ export class FileTokenStore implements TokenStore {
     closeChecked(this.files.tokensFile);
     closeChecked(this.files.rowsFile);
     if (this.files.tagsFile) closeChecked(this.files.tagsFile);
+    if (this.files.sourceFile) closeChecked(this.files.sourceFile);
     this.files.featureFiles.forEach(closeChecked);
   }
 
   /** Its label stays where the record was read. */
   #readRecord(row: number): RowPlace & { end: number } {
     if (!(row >= 0 && row < this.rows)) throw new RangeError(`there is no row ${row}`);
-    const words = this.labelWords;
+    const words = this.#recordWords;
     this.#rowsFile.read(this.#records, row * recordBytes(words));
     const record = readRecord(this.#records, 0, words);
     return { ...record, end: readRecord(this.#records, recordBytes(words), words).start };
+  }
+
+  /** Of the row whose record was read last: where the tokens of its source end. */
+  #sourceEnd(): number {
+    return readSourceStart(this.#records, recordBytes(this.#recordWords));
+  }
+
+  /** Reads the source of the row whose record was read last; gives how many tokens it has. */
+  #readSource(into: Int32Array, at: number): number {
+    const start = readSourceStart(this.#records, 0);
+    const count = this.#sourceEnd() - start;
+    this.#readIds(this.#sourceFile!, start, count, into, at, 1, this.source!.tokens);
+    return count;
   }
 
   #readFeatures(
@@ -260,7 +308,10 @@ export class FileTokenStore implements TokenStore {
     }
   }
 
-  /** @param width numbers of a token */
+  /**
+   * @param width numbers of a token
+   * @param tokens of all rows
+   */
   #readIds(
     file: CheckedFile,
     start: number,
@@ -268,8 +319,9 @@ export class FileTokenStore implements TokenStore {
     into: Int32Array,
     at: number,
     width = 1,
+    tokens = this.tokens,
   ): void {
-    if (start < 0 || start + count > this.tokens || (at + count) * width > into.length) {
+    if (start < 0 || start + count > tokens || (at + count) * width > into.length) {
       throw new RangeError(
         `tokens ${start} to ${start + count} are not in the store or do not fit`,
       );

@@ -87,11 +87,13 @@ const bpeTokenizerSchema = z.strictObject({
     ),
 });
 
-export const tokenizerSchema = z.discriminatedUnion('kind', [
-  wordTokenizerSchema,
-  charTokenizerSchema,
-  byteTokenizerSchema,
-  bpeTokenizerSchema,
-]);
+export const tokenizerSchema = z
+  .discriminatedUnion('kind', [
+    wordTokenizerSchema,
+    charTokenizerSchema,
+    byteTokenizerSchema,
+    bpeTokenizerSchema,
+  ])
+  .meta({ id: 'tokenizer' });
 
 export type TokenizerConfig = z.output<typeof tokenizerSchema>;

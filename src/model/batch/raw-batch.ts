@@ -14,6 +14,8 @@ export interface RawBatch {
   targets: Int32Array;
   /** Of every token, one array a feature: the id of its value, or as many numbers as it may have letters (see Speller). */
   features?: readonly Int32Array[];
+  /** Where rows are pairs, whose targets the tokens are: the sources, rows in the same order. */
+  source?: { readonly tokens: Int32Array; readonly rowStart: Int32Array };
 }
 
 /** What a network knows of ids. */

@@ -5,7 +5,13 @@ import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
 import { adviseQuote, chooseQuoting, type CsvRow, type Quoting } from './csv-scan.js';
 import { isBlank } from '../lines.js';
 import { RowError } from '../row-error.js';
-import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import {
+  columnKeys,
+  explainNoLabel,
+  type ParsedBatch,
+  type ParsedRow,
+  type RowOptions,
+} from '../rows.js';
 import { type BytesObserver, readMarkedText } from '../../input/source-text.js';
 import { nameSource, type Source } from '../../input/sources.js';
 import type { Decoding } from '../../input/utf8.js';
@@ -107,7 +113,8 @@ function placeColumns(
       `${nameSource(source.path)} is read without a header: expected the number of a column as ${key}, got ${JSON.stringify(column)}.`,
     );
   };
-  const text = place(options.text, 'data.text');
+  const keys = columnKeys(options);
+  const text = place(options.text, keys.text);
   const label = options.label !== undefined && placeLabel(options.label);
   return {
     width: names.length,
@@ -117,10 +124,10 @@ function placeColumns(
   };
 
   function placeLabel(given: string | number): number | undefined {
-    if (options.mayLackLabel !== true) return place(given, 'data.label');
+    if (options.mayLackLabel !== true) return place(given, keys.label);
     const column = hasHeader(options) ? given : toNumber(given);
     const isThere = typeof column === 'number' ? column <= names.length : names.includes(column);
-    const found = isThere ? place(column, 'data.label') : undefined;
+    const found = isThere ? place(column, keys.label) : undefined;
     return found === text ? undefined : found;
   }
 }

@@ -2,7 +2,13 @@ import type { ColumnKey } from '../columns.js';
 import { findSource, isTwice, itemSources } from './json-source.js';
 import { joinLabels } from '../label-sets.js';
 import { isBlank, type Line, splitLines } from '../lines.js';
-import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import {
+  columnKeys,
+  explainNoLabel,
+  type ParsedBatch,
+  type ParsedRow,
+  type RowOptions,
+} from '../rows.js';
 import type { Source } from '../../input/sources.js';
 import { listNames, suggest } from '../../input/names.js';
 
@@ -94,13 +100,17 @@ function readRow(
   const twice = [textField, labelField].find((name) => name !== undefined && isTwice(raw, name));
   if (twice !== undefined) return `the object has two fields ${JSON.stringify(twice)}.`;
   const text = readField(object, textField);
-  if (text === undefined) return explainNoField(object, textField, 'data.text');
+  const keys = columnKeys(asked);
+  if (text === undefined) return explainNoField(object, textField, keys.text);
   if (typeof text !== 'string') {
     return `expected a string in the field ${JSON.stringify(textField)}, found ${describe(text)}.`;
   }
   if (labelField === undefined) return { text };
   const label = readField(object, labelField);
-  if (label === undefined) return explainNoField(object, labelField, 'data.label');
+  if (label === undefined) return explainNoField(object, labelField, keys.label);
+  if (labels === 'text' && typeof label !== 'string') {
+    return `expected a string in the field ${JSON.stringify(labelField)}, found ${describe(label)}.`;
+  }
   if (separator !== undefined && (label === null || Array.isArray(label))) {
     const items = writeNumbers((label ?? []) as readonly unknown[], raw, labelField);
     const joined = joinLabels(items, separator);

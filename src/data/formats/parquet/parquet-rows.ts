@@ -6,7 +6,13 @@ import { ParquetFile } from './parquet.js';
 import { formatObject, listKept } from './parquet-kept.js';
 import type { ParquetColumn } from './parquet-schema.js';
 import { chooseText, isText, type ToText } from './parquet-text.js';
-import { explainNoLabel, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import {
+  columnKeys,
+  explainNoLabel,
+  type ParsedBatch,
+  type ParsedRow,
+  type RowOptions,
+} from '../rows.js';
 import type { BytesObserver } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
 import type { Decoding } from '../../input/utf8.js';
@@ -30,10 +36,12 @@ export async function* readParquetRows(
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   const file = await ParquetFile.open(source.path);
   try {
-    const text = findColumn(file, options.text, 'data.text');
+    const text = findColumn(file, options.text, columnKeys(options).text);
     const toText = requireText(text, file.path, 'strings', isText, decoding);
     const label = findLabel(file, options);
-    const toLabel = label && requireText(label, file.path, labelTypes, () => true, decoding);
+    const [types, isWanted] =
+      options.labels === 'text' ? (['strings', isText] as const) : ([labelTypes, isAny] as const);
+    const toLabel = label && requireText(label, file.path, types, isWanted, decoding);
     const others = options.keep === true ? listKept(file, decoding) : [];
     const { start, end } = extent ?? { start: 0, end: file.groups };
     let done = 0;
@@ -82,15 +90,14 @@ function findColumn(file: ParquetFile, column: string | number, key: ColumnKey):
   );
 }
 
-function findLabel(
-  file: ParquetFile,
-  { label, mayLackLabel = false }: RowOptions,
-): ParquetColumn | undefined {
+function findLabel(file: ParquetFile, options: RowOptions): ParquetColumn | undefined {
+  const { label, mayLackLabel = false } = options;
   if (label === undefined) return undefined;
   const isThere = file.plainColumns.some(({ path }) => path.join('.') === label);
-  return mayLackLabel && !isThere ? undefined : findColumn(file, label, 'data.label');
+  return mayLackLabel && !isThere ? undefined : findColumn(file, label, columnKeys(options).label);
 }
 
+const isAny = (): boolean => true;
 const labelTypes = 'strings, numbers, booleans or times';
 
 /** @throws UserError for a column whose values are not what is wanted. */

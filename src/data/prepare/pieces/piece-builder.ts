@@ -22,12 +22,13 @@ import {
 import { FeatureWriter } from './piece-features.js';
 import type { PieceRecord } from './records.js';
 
-/** Gathers the tokens of a piece in memory. */
+/** Gathers the tokens of a piece in memory; of pairs those of the targets, and as a stream of their own those of the sources. */
 export class PieceBuilder {
   /** Of the rows' or the stream's text, in UTF-16 code units. */
   textLength = 0;
   readonly #cutter: LocalCutter;
   readonly #tokens = new VarintWriter();
+  readonly #sources: { readonly cutter: LocalCutter; readonly tokens: VarintWriter } | undefined;
   readonly #rows = new VarintWriter();
   /** Takes what is known of tokens, in their order. */
   readonly features: FeatureWriter;
@@ -42,9 +43,13 @@ export class PieceBuilder {
   #tokenCount = 0;
   #last: PlacedRow = { row: 0, line: 0 };
 
-  /** @param features How many features of tokens it is given. */
-  constructor(cutter: LocalCutter, features = 0) {
+  /**
+   * @param features How many features of tokens it is given.
+   * @param sources Cuts the sources of pairs.
+   */
+  constructor(cutter: LocalCutter, features = 0, sources?: LocalCutter) {
     this.#cutter = cutter;
+    this.#sources = sources && { cutter: sources, tokens: new VarintWriter() };
     this.features = new FeatureWriter(features);
   }
 
@@ -60,6 +65,13 @@ export class PieceBuilder {
     return counts;
   }
 
+  /** Appends the sources of pairs, whose targets are the texts; gives how many tokens each has. */
+  addSources(texts: readonly string[]): number[] {
+    const { cutter, tokens } = this.#sources!;
+    for (const text of texts) this.textLength += text.length;
+    return cutter.cut(texts, tokens);
+  }
+
   /** Appends bytes that are tokens as they are. */
   addBytes(bytes: Uint8Array): void {
     this.#tokens.pushBytes(bytes);
@@ -70,7 +82,8 @@ export class PieceBuilder {
   /**
    * Says which row the next of the texts that were appended is.
    *
-   * @param label The name of its class, those of its labels, or an unsigned word of 32 bits that stands for itself.
+   * @param label The name of its class, those of its labels, or an unsigned word of 32 bits that stands for itself: of a pair how many
+   *   tokens its source has.
    * @param literals Of JSON: names that are numbers or booleans there.
    */
   addRow(
@@ -130,9 +143,9 @@ export class PieceBuilder {
     this.#rowCount += 1;
   }
 
-  addBad({ line, row, reason, raw }: BadRow): void {
+  addBad({ line, row, reason, raw, isOfTarget }: BadRow): void {
     // Without the file's name: others may have the same content.
-    const bad: PieceBadRow = { line, row, reason, raw };
+    const bad: PieceBadRow = { line, row, reason, raw, ...(isOfTarget && { isOfTarget }) };
     const json = JSON.stringify(bad);
     this.#bad.push(json);
     this.textLength += json.length;
@@ -158,12 +171,18 @@ export class PieceBuilder {
       rows: this.#rows.bytes,
       bad: Buffer.from(this.#bad.map((each) => `${each}\n`).join('')),
     };
-    const features = this.features.streams.map(({ values, numbers }) =>
-      streamContent(values, numbers.bytes),
-    );
+    const others = this.features.streams.map(({ values, numbers }) => ({
+      words: values.size,
+      content: streamContent(values, numbers.bytes),
+    }));
+    if (this.#sources) {
+      const { cutter, tokens } = this.#sources;
+      const content = streamContent(cutter.dictionary, tokens.bytes);
+      others.push({ words: cutter.dictionary?.size ?? 0, content });
+    }
     const content = [
       ...sections.map((section) => named[section]),
-      ...features.flatMap((each) => streamSections.map((section) => each[section])),
+      ...others.flatMap((each) => streamSections.map((section) => each.content[section])),
     ];
     const written = await writeSections(join(dir, file), scratch, content);
     const record: PieceRecord = {
@@ -172,7 +191,7 @@ export class PieceBuilder {
       badRows: this.#bad.length,
       tokens: this.#tokenCount,
       words: dictionary?.size ?? 0,
-      values: this.features.streams.map(({ values }) => values.size),
+      values: others.map(({ words }) => words),
       labels: [...this.#labels.keys()],
       labelsWritten: [...this.#labelsWritten],
       sections: written.places,
@@ -186,6 +205,8 @@ export class PieceBuilder {
   #clear(): void {
     this.#cutter.clear();
     this.#tokens.clear();
+    this.#sources?.cutter.clear();
+    this.#sources?.tokens.clear();
     this.#rows.clear();
     this.features.clear();
     this.#bad.length = 0;

@@ -39,7 +39,7 @@ export const sections = [
   'rowHashes',
   /** Numbers of these rows in the extent. Uint32 [hashes] */
   'hashRows',
-  /** Of rows that are kept: how far number and line of each are, its label (that of a class, or the bits of a float32) and its tokens; its labels, their number first, and its tokens; or its tokens and their labels. */
+  /** Of rows that are kept: how far number and line of each are, its label (that of a class, the bits of a float32, or of a pair how many tokens its source has) and its tokens; its labels, their number first, and its tokens; or its tokens and their labels. */
   'rows',
   /** Numbers of the tokens: bytes as they are, or LEB128. */
   'tokens',
@@ -62,6 +62,9 @@ type StreamSection = (typeof streamSections)[number];
 
 /** By its name, or that of a feature, the first of which has the number 1. */
 export type Section = NamedSection | readonly [section: StreamSection, feature: number];
+
+/** The stream that the sources of pairs are; their targets are stream 0. */
+export const SOURCE_STREAM = 1;
 
 /** The section of the words, stream 0, or of the values of a feature. */
 export function sectionOf(section: StreamSection, stream: number): Section {

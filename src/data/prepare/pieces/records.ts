@@ -16,7 +16,7 @@ export const pieceRecordSchema = z.strictObject({
   tokens: size,
   /** Entries of the dictionary. */
   words: size,
-  /** How many values of each feature of tokens it has. */
+  /** How many values of each feature of tokens it has; of pairs entries of the dictionary of their sources. */
   values: z.array(size),
   /** Names of the classes, in the order of their first appearance. */
   labels: z.array(z.string()),
@@ -31,7 +31,8 @@ export const pieceRecordSchema = z.strictObject({
 
 export type PieceRecord = z.output<typeof pieceRecordSchema>;
 
-const extent = z.strictObject({ start: size, end: size });
+const stretch = z.strictObject({ start: size, end: size });
+const extent = stretch.extend({ target: stretch.exactOptional() });
 
 /** What was cut of an extent. */
 export const extentRecordSchema = z.strictObject({

@@ -2,7 +2,15 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { taskOf } from '../../../tasks/registry.js';
 import { assignRows, assignTokens, type PlacedPiece } from './assignment.js';
-import { PieceFile, readTokens, sectionOf, type TokenReader, wordsOf } from '../pieces/piece.js';
+import {
+  PieceFile,
+  readTokens,
+  sectionOf,
+  SOURCE_STREAM,
+  type TokenReader,
+  wordsOf,
+} from '../pieces/piece.js';
+import { leftOut } from './pair-filter.js';
 import { ExactAdder, type ExactSums } from './exact-sums.js';
 import type { BuildJob } from './job.js';
 import { count, type Tally } from './tally.js';
@@ -59,6 +67,15 @@ function countRows(
 ): void {
   const { gives, target } = taskOf(job.task);
   const splitOf = assignRows(placed, job.fractions);
+  if (gives === 'pairs') {
+    piece.eachRow('one label', ({ row }, [sources], tokens) => {
+      const isTrained = splitOf(placed.rowsBefore + row) === 'train';
+      if (isTrained && leftOut(job.pairs!, sources!, tokens) === undefined) {
+        counter.countPair(sources!, tokens);
+      } else counter.skipPair(sources!, tokens);
+    });
+    return;
+  }
   if (gives === 'tokens') {
     piece.eachTaggedRow(({ row }, tags) => {
       if (splitOf(placed.rowsBefore + row) !== 'train') {
@@ -88,10 +105,26 @@ class TokenCounts {
   rows = 0;
   readonly #streams: readonly WordCounts[];
 
-  constructor(piece: PieceFile, { plainBytes }: BuildJob) {
+  constructor(piece: PieceFile, { plainBytes, pairs }: BuildJob) {
     this.#streams = [0, ...piece.record.values.map((_, i) => i + 1)].map(
-      (stream) => new WordCounts(piece, stream, plainBytes),
+      (stream) =>
+        new WordCounts(
+          piece,
+          stream,
+          stream === SOURCE_STREAM && pairs ? pairs.plainBytes : plainBytes,
+        ),
     );
+  }
+
+  countPair(sources: number, targets: number): void {
+    this.rows += 1;
+    this.#streams[0]!.count(targets);
+    this.#streams[SOURCE_STREAM]!.count(sources);
+  }
+
+  skipPair(sources: number, targets: number): void {
+    this.#streams[0]!.skip(targets);
+    this.#streams[SOURCE_STREAM]!.skip(sources);
   }
 
   countRow(tokens: number): void {

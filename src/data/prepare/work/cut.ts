@@ -1,6 +1,11 @@
 import { taskOf, type TaskKind } from '../../../tasks/registry.js';
 import { type Feature, FeatureReader, keptBy, valuesOf } from '../../features/features.js';
-import { type Example, type ExampleOptions, readSource } from '../../formats/examples.js';
+import {
+  type Example,
+  type ExampleOptions,
+  readSource,
+  type RowBatch,
+} from '../../formats/examples.js';
 import { bitsOfFloat } from '../../../tensor/float-bits.js';
 import { splitLabels } from '../../formats/label-sets.js';
 import { readNumber } from '../../formats/numbers.js';
@@ -30,6 +35,8 @@ export interface CorpusCutting {
   readonly task: TaskKind;
   readonly reading: ExampleOptions;
   readonly tokenizer: CuttingOptions;
+  /** Of pairs, whose targets the other one cuts. */
+  readonly sourceTokenizer?: CuttingOptions | undefined;
   /** What is kept of tokens beside. */
   readonly features: readonly Feature[];
   /** Of texts: see `marksOf`. */
@@ -54,17 +61,27 @@ export type CutOutcome =
   | { readonly kind: 'cut'; readonly record: ExtentRecord }
   /** The source has to be read as one extent; see BrokenExtent. */
   | { readonly kind: 'broken' }
-  /** A row that ends everything; its line counts from the start of the extent. */
-  | { readonly kind: 'bad'; readonly line: number; readonly reason: string };
+  /** A row that ends everything; its line counts from the start of the extent. See RowError. */
+  | {
+      readonly kind: 'bad';
+      readonly line: number;
+      readonly reason: string;
+      readonly isOfTarget: boolean;
+    };
 
 export async function cutExtent(input: CutInput, tally: Tally): Promise<CutOutcome> {
-  const cutter = await createLocalCutter(input.cutting.tokenizer);
-  const work = new ExtentCutting(input, tally, cutter);
+  const { tokenizer, sourceTokenizer } = input.cutting;
+  const cutter = await createLocalCutter(tokenizer);
+  const sources = sourceTokenizer && (await createLocalCutter(sourceTokenizer));
+  const work = new ExtentCutting(input, tally, cutter, sources);
   try {
     return await work.run();
   } catch (error) {
     if (error instanceof BrokenExtent) return { kind: 'broken' };
-    if (error instanceof RowError) return { kind: 'bad', line: error.line, reason: error.reason };
+    if (error instanceof RowError) {
+      const { line, reason, isOfTarget } = error;
+      return { kind: 'bad', line, reason, isOfTarget };
+    }
     throw error;
   }
 }
@@ -90,8 +107,9 @@ class ExtentCutting {
     private readonly input: CutInput,
     private readonly tally: Tally,
     private readonly cutter: LocalCutter,
+    sources?: LocalCutter,
   ) {
-    this.#piece = new PieceBuilder(cutter, input.cutting.features.length);
+    this.#piece = new PieceBuilder(cutter, input.cutting.features.length, sources);
     this.#features = new FeatureReader(input.cutting.features);
     this.#words = wordsOf(input.cutting);
     this.#observe = (bytes) => count(tally, 'bytes', bytes.length);
@@ -127,6 +145,11 @@ class ExtentCutting {
     const onBadRow = refusesBadRows ? 'error' : 'quarantine';
     const options = { ...cutting.reading, onBadRow } as const;
     for await (const batch of readSource(source, options, extent, this.#observe)) {
+      if (gives === 'pairs') {
+        this.#addPairs(batch.rows);
+        await this.#finishBatch(batch);
+        continue;
+      }
       const texts = batch.rows.map(({ text }) => text + end);
       const counts = this.#piece.addTexts(texts);
       let tokens = 0;
@@ -148,12 +171,30 @@ class ExtentCutting {
         this.#piece.addHash(this.#hasher.hash(row.text), row.row);
         tokens += counts[i]!;
       });
-      for (const bad of batch.bad) this.#piece.addBad(bad);
-      this.#rows = Math.max(this.#rows, lastRow(batch.rows), lastRow(batch.bad));
-      this.#lines = batch.linesDone;
       this.#countWork(batch.rows.length, tokens);
-      await this.#rollWhenFull();
+      await this.#finishBatch(batch);
     }
+  }
+
+  /** What is the same of all rows, whatever they give. */
+  async #finishBatch({ rows, bad, linesDone }: RowBatch): Promise<void> {
+    for (const each of bad) this.#piece.addBad(each);
+    this.#rows = Math.max(this.#rows, lastRow(rows), lastRow(bad));
+    this.#lines = linesDone;
+    await this.#rollWhenFull();
+  }
+
+  /** Pairs are known by their sources: a held-out one that has been trained on promises too much, whatever its target. */
+  #addPairs(rows: readonly Example[]): void {
+    const counts = this.#piece.addTexts(rows.map(({ label }) => label!));
+    const sources = this.#piece.addSources(rows.map(({ text }) => text));
+    let tokens = 0;
+    rows.forEach((row, i) => {
+      this.#piece.addRow(row, sources[i]!, counts[i]!);
+      this.#piece.addHash(this.#hasher.hash(row.text), row.row);
+      tokens += sources[i]! + counts[i]!;
+    });
+    this.#countWork(rows.length, tokens);
   }
 
   /** Of the words of a text, which are so many. */

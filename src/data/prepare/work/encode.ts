@@ -10,8 +10,9 @@ import { assignRows, assignTokens } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import { type EncodeJob, labelWordsOf } from './job.js';
 import { PieceFile } from '../pieces/piece.js';
-import { SplitOutput } from './split-output.js';
-import { addLongest, countNumber, countSets, emptyStatistics, lengthClass } from './statistics.js';
+import { encodePairs, measurePairs } from './encode-pairs.js';
+import { SplitOutput, type SplitPlace } from './split-output.js';
+import { addLongest, countLength, countNumber, countSets, emptyStatistics } from './statistics.js';
 import { count, type Tally } from './tally.js';
 
 /** The third stage: a piece's tokens become ids in the store's files. */
@@ -22,6 +23,8 @@ export type BySplit<T> = Partial<Record<SplitName, T>>;
 export interface PieceShare {
   rows: number;
   tokens: number;
+  /** Where rows are pairs: those of their sources, beside those of their targets. */
+  sourceTokens?: number;
 }
 
 /** Tells how much room a piece needs in each split. For language models rows are not counted. */
@@ -29,6 +32,7 @@ export async function measurePiece(job: EncodeJob, index: number): Promise<BySpl
   const placed = job.pieces[index]!;
   const piece = new PieceFile(placed.dir, placed.record);
   try {
+    if (job.pairs) return await measurePairs(job, index, piece);
     const tokenizer = await recallTokenizer(job.tokenizer);
     const reader = dropsUnknown(tokenizer) ? new IdReader(piece, tokenizer) : undefined;
     const shares: BySplit<PieceShare> = {};
@@ -66,7 +70,7 @@ export async function measurePiece(job: EncodeJob, index: number): Promise<BySpl
 export interface EncodeInput {
   readonly index: number;
   /** Where the piece's share of each split begins, in rows and tokens. */
-  readonly places: Map<SplitName, { readonly row: number; readonly token: number }>;
+  readonly places: Map<SplitName, SplitPlace>;
 }
 
 export type EncodeOutcome =
@@ -92,6 +96,11 @@ export async function encodePiece(
         split,
         new SplitOutput(into, split, idBytes, place, hasTags, features.map(numbersOf), words),
       );
+    }
+    if (job.pairs) {
+      const statistics = await encodePairs(job, index, piece, outputs);
+      count(tally, 'bytes', record.bytes);
+      return { kind: 'encoded', statistics };
     }
     const work = new PieceEncoding(job, index, piece, outputs, tokenizer);
     const { rows, gives } = taskOf(job.task);
@@ -232,9 +241,7 @@ class PieceEncoding {
     statistics.unknownTokens += this.#reader.unknown;
     if (kept > this.job.maxLength) statistics.truncatedRows += 1;
     if (kept === 0) statistics.emptyRows += 1;
-    const { lengths } = statistics;
-    for (let i = lengths.length; i <= lengthClass(kept); i++) lengths.push(0);
-    lengths[lengthClass(kept)]! += 1;
+    countLength(statistics.lengths, kept);
     addLongest(statistics, { ...place, tokens: kept });
     return statistics;
   }

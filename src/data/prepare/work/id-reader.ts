@@ -32,14 +32,16 @@ export class IdReader {
   #kept = new Uint32Array(1 << 14);
   #values = new Uint32Array(1 << 14);
 
+  /** @param stream 0 of the words, or that of the sources of pairs. */
   constructor(
     piece: PieceFile,
     tokenizer: Tokenizer,
     vocabularies: readonly FeatureVocabulary[] = [],
+    stream = 0,
   ) {
     const plainBytes = tokenizer.kind === 'byte';
-    this.#reader = readTokens(piece, plainBytes);
-    this.#idOf = plainBytes ? byteIds : mapTokens(piece, tokenizer);
+    this.#reader = readTokens(piece, plainBytes, stream);
+    this.#idOf = plainBytes ? byteIds : mapTokens(piece, tokenizer, stream);
     this.#unknownId = tokenizer.emptyToken;
     this.#widths = vocabularies.map(numbersOf);
     this.features = this.#widths.map((width) => new Uint32Array(width << 14));
@@ -109,10 +111,14 @@ export class IdReader {
 
 const byteIds = Uint32Array.from({ length: 256 }, (_, byte) => byte + 1);
 
-function mapTokens(piece: PieceFile, tokenizer: Tokenizer): Uint32Array | undefined {
+function mapTokens(
+  piece: PieceFile,
+  tokenizer: Tokenizer,
+  stream: number,
+): Uint32Array | undefined {
   if (!(tokenizer instanceof WordTokenizer || tokenizer instanceof CharTokenizer)) return undefined;
-  const ids = new Uint32Array(wordsOf(piece.record, 0));
-  eachWord(piece, 0, (number, letters) => (ids[number] = tokenizer.idOf(letters)));
+  const ids = new Uint32Array(wordsOf(piece.record, stream));
+  eachWord(piece, stream, (number, letters) => (ids[number] = tokenizer.idOf(letters)));
   return ids;
 }
 
@@ -132,10 +138,14 @@ export function dropsUnknown(tokenizer: Tokenizer): boolean {
   return tokenizer.kind === 'word' && tokenizer.emptyToken === 0;
 }
 
-let last: { json: SerializedTokenizer; tokenizer: Tokenizer } | undefined;
+/** As long as their jobs are. */
+const made = new WeakMap<SerializedTokenizer, Tokenizer>();
 
-/** Makes a tokenizer, or remembers the one that was made of the same object last. */
+/** Makes a tokenizer, or remembers the one that was made of the same object. */
 export async function recallTokenizer(json: SerializedTokenizer): Promise<Tokenizer> {
-  if (last?.json !== json) last = { json, tokenizer: await loadTokenizer(json) };
-  return last.tokenizer;
+  const known = made.get(json);
+  if (known !== undefined) return known;
+  const tokenizer = await loadTokenizer(json);
+  made.set(json, tokenizer);
+  return tokenizer;
 }

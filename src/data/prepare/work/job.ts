@@ -4,8 +4,10 @@ import { wordsOf } from '../../../tensor/label-sets.js';
 import type { Fractions } from './split.js';
 import type { FeatureVocabulary } from '../../features/features.js';
 import type { SerializedTokenizer } from '../../tokenizers/serialized.js';
+import type { PairLimits } from './pair-filter.js';
 import type { PlacedPiece } from './assignment.js';
 import type { PieceRecord } from '../pieces/records.js';
+import { SOURCE_WORDS } from '../../store/row-record.js';
 
 /** What workers that build a store share: written once, read once by each of them. */
 export interface BuildJob {
@@ -13,14 +15,24 @@ export interface BuildJob {
   readonly fractions: Fractions;
   /** See `LocalCutter`. */
   readonly plainBytes: boolean;
+  /** Where rows are pairs. */
+  readonly pairs?: PairJob;
   readonly pieces: readonly (PlacedPiece & { readonly record: PieceRecord })[];
   /** For files that are gone when the store is complete. */
   readonly scratch: string;
 }
 
+/** What is known of pairs beside. */
+export interface PairJob extends PairLimits {
+  /** Of the sources. */
+  readonly plainBytes: boolean;
+}
+
 /** What is known when the vocabulary has been made. */
 export interface EncodeJob extends BuildJob {
   readonly tokenizer: SerializedTokenizer;
+  /** Of pairs that of the sources, be it the same. */
+  readonly sourceTokenizer?: SerializedTokenizer;
   readonly classes: readonly string[];
   readonly features: readonly FeatureVocabulary[];
   readonly maxLength: number;
@@ -30,8 +42,9 @@ export interface EncodeJob extends BuildJob {
   readonly dir: string;
 }
 
-/** Words of a row's label in the store: a set of labels has a bit for each class. */
-export function labelWordsOf({ task, classes }: EncodeJob): number {
+/** Words of a row's label in the store: a set of labels has a bit for each class; of a pair two say where its source begins. */
+export function labelWordsOf({ task, classes, pairs }: EncodeJob): number {
+  if (pairs) return SOURCE_WORDS;
   return taskOf(task).target === 'labels' ? wordsOf(classes.length) : 1;
 }
 

@@ -1,7 +1,8 @@
 import type { Config } from '../../../config/schema.js';
 import { taskOf, type TaskKind } from '../../../tasks/registry.js';
 import { readSource } from '../../formats/examples.js';
-import type { CorpusPlan, PlannedSource } from '../plan.js';
+import type { CorpusPlan } from '../plan.js';
+import type { PlannedSource } from '../plan-sources.js';
 import { dealRows, type Fractions } from './split.js';
 import type { BytesObserver } from '../../input/source-text.js';
 import { readStreamText } from '../../input/stream-text.js';
@@ -13,28 +14,34 @@ export interface BpeInput {
   readonly task: TaskKind;
   readonly plan: CorpusPlan;
   readonly tokenizer: Extract<Config['data']['tokenizer'], { kind: 'bpe' }>;
+  /** Where rows are pairs. */
+  readonly texts?: PairTexts;
 }
+
+/** Which texts of pairs. */
+export type PairTexts = 'sources' | 'targets' | 'both';
 
 /**
  * Learns the merges of a `bpe` tokenizer from the training split, or reads its file. They come before
  * all else, because texts are cut by them.
  */
 export async function learnBpe(
-  { task, plan, tokenizer }: BpeInput,
+  { task, plan, tokenizer, texts }: BpeInput,
   tally: Tally,
 ): Promise<SerializedBpe> {
   const observe: BytesObserver = (bytes) => count(tally, 'bytes', bytes.length);
-  return trainBpe(readTrainingTexts(task, plan, observe), tokenizer);
+  return trainBpe(readTrainingTexts(task, plan, observe, texts), tokenizer);
 }
 
 async function* readTrainingTexts(
   task: TaskKind,
   plan: CorpusPlan,
   observe: BytesObserver,
+  texts?: PairTexts,
 ): AsyncGenerator<string, void, undefined> {
   for (const source of plan.sources) {
     if (source.from !== 'train') continue;
-    if (taskOf(task).rows === 'apart') yield* readRowTexts(source, plan, observe);
+    if (taskOf(task).rows === 'apart') yield* readRowTexts(source, plan, observe, texts);
     else yield* readStart(source, plan, observe);
   }
 }
@@ -43,12 +50,17 @@ async function* readRowTexts(
   source: PlannedSource,
   { reading, fractions }: CorpusPlan,
   observe: BytesObserver,
+  texts?: PairTexts,
 ): AsyncGenerator<string, void, undefined> {
   const splitOf = dealRows(source.name, fractions);
   // Bad rows are dealt with when the source is cut.
   const options = { ...reading, onBadRow: 'skip' } as const;
   for await (const { rows } of readSource(source, options, undefined, observe)) {
-    for (const { text, row } of rows) if (splitOf(row) === 'train') yield text;
+    for (const { text, label, row } of rows) {
+      if (splitOf(row) !== 'train') continue;
+      if (texts !== 'targets') yield text;
+      if (texts === 'targets' || texts === 'both') yield label!;
+    }
   }
 }
 

@@ -9,23 +9,27 @@ import { PieceFile, sectionOf, wordsOf } from '../pieces/piece.js';
 
 /** Which words. */
 export interface MergedRange {
-  /** 0 of words, or the number of a feature. */
-  readonly stream: number;
+  /** 0 of words, or the number of a feature; several where the two sides of pairs have one vocabulary. */
+  readonly streams: readonly number[];
   /** From the first, not including the second. */
   readonly buckets: readonly [number, number];
 }
 
 export interface MergeInput extends MergedRange {
+  readonly among: Among;
   readonly minCount: number;
   /** How many of the most frequent words are asked for. */
   readonly limit: number;
 }
 
+/** Which of equally frequent ones comes first: the word that stands first, or the value whose code units come first. */
+export type Among = 'places' | 'code units';
+
 /** A word of the training split. */
 export interface MergedWord {
   readonly word: string;
   readonly count: number;
-  /** Where it stands first: the piece and the token in it. */
+  /** Where it stands first: the piece, or of several streams its stretch of one, and the token in it. */
   readonly piece: number;
   readonly token: number;
 }
@@ -37,12 +41,15 @@ export interface MergeResult {
   readonly distinct: number;
 }
 
-export function mergeWords(job: BuildJob, { minCount, limit, ...range }: MergeInput): MergeResult {
+export function mergeWords(
+  job: BuildJob,
+  { minCount, limit, among, ...range }: MergeInput,
+): MergeResult {
   const { words, entries } = mergeParts(job, range);
-  const among = range.stream === 0 ? entries : words;
+  const equals = among === 'places' ? entries : words;
   const ranked = Uint32Array.from({ length: words.size }, (_, i) => i)
     .filter((i) => entries.counts[i]! >= minCount)
-    .sort((a, b) => entries.counts[b]! - entries.counts[a]! || among.compare(a, b))
+    .sort((a, b) => entries.counts[b]! - entries.counts[a]! || equals.compare(a, b))
     .subarray(0, limit);
   // Millions of words may be merged: only those that are asked for become objects.
   return {
@@ -65,23 +72,26 @@ export function countLetters(job: BuildJob, range: MergedRange): Map<string, num
 
 function mergeParts(
   job: BuildJob,
-  { stream, buckets }: MergedRange,
+  { streams, buckets }: MergedRange,
 ): { words: WordTable; entries: Entries } {
   const words = new WordTable();
   const entries = new Entries();
   for (const [index, { from, record }] of job.pieces.entries()) {
-    if (from !== 'train' || wordsOf(record, stream) === 0) continue;
-    addPart(job, stream, index, buckets, words, entries);
+    if (from !== 'train') continue;
+    streams.forEach((stream, i) => {
+      if (wordsOf(record, stream) === 0) return;
+      addPart(job, stream, index, buckets, words, entries, index * streams.length + i);
+    });
   }
   return { words, entries };
 }
 
 type Comparison = (a: MergedWord, b: MergedWord) => number;
 
-/** The most frequent first; among equals the word that stood first, or the value whose code units come first. */
-export function rankingOf(stream: number): Comparison {
-  const among: Comparison = stream === 0 ? byPlace : byCodeUnits;
-  return (a, b) => b.count - a.count || among(a, b);
+/** The most frequent first. */
+export function rankingOf(among: Among): Comparison {
+  const equals: Comparison = among === 'places' ? byPlace : byCodeUnits;
+  return (a, b) => b.count - a.count || equals(a, b);
 }
 
 const byCodeUnits: Comparison = (a, b) => (a.word < b.word ? -1 : 1);
@@ -126,6 +136,7 @@ class Entries {
   }
 }
 
+/** @param place Of the part among all, which words that stand first are told by. */
 function addPart(
   job: BuildJob,
   stream: number,
@@ -133,6 +144,7 @@ function addPart(
   [from, to]: readonly [number, number],
   words: WordTable,
   entries: Entries,
+  place: number,
 ): void {
   const { dir, record } = job.pieces[index]!;
   const piece = new PieceFile(dir, record);
@@ -158,7 +170,7 @@ function addPart(
       if (count > 0) {
         const known = words.size;
         const word = words.add(letters, start, end);
-        if (word === known) entries.set(word, { count, piece: index, token: firsts[i]! });
+        if (word === known) entries.set(word, { count, piece: place, token: firsts[i]! });
         else entries.counts[word]! += count;
       }
       start = end;

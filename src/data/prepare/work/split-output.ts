@@ -1,7 +1,13 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { featureFile } from '../../store/file-names.js';
-import { recordBytes, type RowRecord, writeRecord } from '../../store/row-record.js';
+import {
+  recordBytes,
+  type RowPlace,
+  type RowRecord,
+  sourceLabel,
+  writeRecord,
+} from '../../store/row-record.js';
 import type { SplitName } from './split.js';
 
 const tokensBuffered = 1 << 16;
@@ -13,6 +19,14 @@ export interface TokenIds {
   readonly features: readonly Uint32Array[];
 }
 
+/** Where a piece's share of a split begins. */
+export interface SplitPlace {
+  readonly row: number;
+  readonly token: number;
+  /** Of pairs: the first token of their sources. */
+  readonly sourceToken?: number;
+}
+
 /** Writes a piece's part of a split into the store's files, which are long enough already. */
 export class SplitOutput {
   /** Where the next row goes. */
@@ -20,6 +34,8 @@ export class SplitOutput {
   #rowCount = 0;
   readonly #tokens: IdFile;
   readonly #tags: IdFile | undefined;
+  /** Of the sources of pairs. */
+  readonly #sources: IdFile | undefined;
   /** By feature, with how many numbers each token has of it. */
   readonly #features: { file: IdFile; width: number }[];
   readonly #recordBytes: number;
@@ -35,13 +51,16 @@ export class SplitOutput {
     dir: string,
     split: SplitName,
     idBytes: 2 | 4,
-    place: { readonly row: number; readonly token: number },
+    place: SplitPlace,
     hasTags = false,
     features: readonly number[] = [],
     labelWords = 1,
   ) {
     this.#row = place.row;
     this.#tokens = new IdFile(join(dir, `${split}.tokens`), idBytes, place.token);
+    if (place.sourceToken !== undefined) {
+      this.#sources = new IdFile(join(dir, `${split}.source`), idBytes, place.sourceToken);
+    }
     this.#tags = hasTags ? new IdFile(join(dir, `${split}.tags`), idBytes, place.token) : undefined;
     this.#features = features.map((width, i) => {
       const path = join(dir, `${split}.${featureFile(i)}`);
@@ -62,6 +81,11 @@ export class SplitOutput {
     });
   }
 
+  /** Appends some of the tokens of a pair's source. */
+  addSourceTokens(ids: Uint32Array, start: number, end: number): void {
+    this.#sources!.add(ids, start, end);
+  }
+
   /** As many as tokens, in the same order. */
   addTags(ids: Uint32Array, start: number, end: number): void {
     this.#tags!.add(ids, start, end);
@@ -75,9 +99,15 @@ export class SplitOutput {
     this.#rowCount += 1;
   }
 
+  /** Says that a pair begins with the next token of either side. */
+  beginPair(place: Omit<RowPlace, 'start'>): void {
+    this.beginRow({ label: sourceLabel(this.#sources!.next), ...place });
+  }
+
   close(): void {
     this.#tokens.close();
     this.#tags?.close();
+    this.#sources?.close();
     for (const { file } of this.#features) file.close();
     this.#flushRows();
     closeSync(this.#rowsFile);

@@ -23,13 +23,25 @@ export function lengthClass(tokens: number): number {
   return 32 - Math.clz32(tokens);
 }
 
+/** Counts a row by its length. */
+export function countLength(lengths: number[], tokens: number): void {
+  const place = lengthClass(tokens);
+  for (let i = lengths.length; i <= place; i++) lengths.push(0);
+  lengths[place]! += 1;
+}
+
+/** Of the sources of pairs. */
+export function emptySide(): NonNullable<Statistics['source']> {
+  return { textTokens: 0, unknownTokens: 0, longestRow: 0, lengths: [] };
+}
+
 /** Adds to `into` what `other` counted behind it. */
 export function addStatistics(into: Statistics, other: Statistics): void {
   into.textTokens += other.textTokens;
   into.unknownTokens += other.unknownTokens;
   into.truncatedRows += other.truncatedRows;
   into.emptyRows += other.emptyRows;
-  other.lengths.forEach((rows, i) => (into.lengths[i] = (into.lengths[i] ?? 0) + rows));
+  addLengths(into.lengths, other.lengths);
   other.labels.forEach((rows, i) => (into.labels[i]! += rows));
   if (other.scheme) {
     const { entities, broken } = other.scheme;
@@ -40,6 +52,21 @@ export function addStatistics(into: Statistics, other: Statistics): void {
   for (const row of other.longest) addLongest(into, row);
   for (const number of other.range ?? []) countNumber(into, number);
   if (other.sets) countSets(into, other.sets);
+  if (other.source) {
+    const side = (into.source ??= emptySide());
+    side.textTokens += other.source.textTokens;
+    side.unknownTokens += other.source.unknownTokens;
+    side.longestRow = Math.max(side.longestRow, other.source.longestRow);
+    addLengths(side.lengths, other.source.lengths);
+  }
+  if (other.leftOut) {
+    const counts = (into.leftOut ??= { empty: 0, long: 0, uneven: 0 });
+    for (const why of ['empty', 'long', 'uneven'] as const) counts[why] += other.leftOut[why];
+  }
+}
+
+function addLengths(into: number[], others: readonly number[]): void {
+  others.forEach((rows, i) => (into[i] = (into[i] ?? 0) + rows));
 }
 
 /** Counts a row with a set of labels, or several. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type ExtentOptions, listExtents } from '../../formats/extents.js';
-import { readBytes } from '../../input/source-text.js';
+import { surveyPair } from '../../formats/pairs/pair-extents.js';
+import { type BytesObserver, readBytes } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
 import { count, type Tally } from './tally.js';
 import type { Extent } from '../../input/extent.js';
@@ -23,12 +24,20 @@ export async function surveySource(
   { source, extentBytes, options }: SurveyInput,
   tally: Tally,
 ): Promise<Survey> {
+  const { target } = source;
+  if (target !== undefined) {
+    const observe: BytesObserver = (bytes) => count(tally, 'bytes', bytes.length);
+    return surveyPair(source, target, extentBytes ?? Infinity, options, observe);
+  }
   const extents = await listExtents(source, extentBytes ?? Infinity, options);
   return { extents: [...extents], sha256: await hashContent(source, tally) };
 }
 
-/** SHA-256 of a file, in hexadecimal. */
+/** SHA-256 of a source's content, in hexadecimal. */
 export async function hashContent(source: Source, tally?: Tally): Promise<string> {
+  if (source.target !== undefined) {
+    return (await surveyPair(source, source.target, Infinity, {})).sha256;
+  }
   const content = createHash('sha256');
   for await (const bytes of readBytes(source)) {
     content.update(bytes);

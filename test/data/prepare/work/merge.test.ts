@@ -60,14 +60,16 @@ describe('words of all pieces', () => {
         for (const word of all) counts.set(word, 1 + (counts.get(word) ?? 0));
         for (const stream of [0, 1]) {
           const before = spy.mock.calls.length;
-          const asked = { stream, buckets: [0, buckets] as const, minCount, limit };
+          const among = stream === 0 ? ('places' as const) : ('code units' as const);
+          const range = { streams: [stream], buckets: [0, buckets] as const };
+          const asked = { ...range, among, minCount, limit };
           const merged = mergeWords(job, asked);
           expect(spy.mock.calls.length - before).toBeLessThanOrEqual(limit);
-          const among = (a: string, b: string) =>
+          const order = (a: string, b: string) =>
             stream === 0 ? all.indexOf(a) - all.indexOf(b) : a < b ? -1 : 1;
           const ranked = [...counts]
             .filter(([, times]) => times >= minCount)
-            .sort(([a, most], [b, least]) => least - most || among(a, b));
+            .sort(([a, most], [b, least]) => least - most || order(a, b));
           expect(merged.distinct).toBe(counts.size);
           expect(merged.words.map((each) => [each.word, each.count])).toEqual(
             ranked.slice(0, limit),
@@ -80,7 +82,7 @@ describe('words of all pieces', () => {
 
   it('have letters, counted over all of them', async () => {
     const job = await count((await scratch()).dir, [['abba', 'a😀'], ['abba'], ['c']]);
-    const letters = countLetters(job, { stream: 1, buckets: [0, buckets] });
+    const letters = countLetters(job, { streams: [1], buckets: [0, buckets] });
     expect(letters).toEqual(new Map(Object.entries({ a: 5, b: 4, '😀': 1, c: 1 })));
   });
 });

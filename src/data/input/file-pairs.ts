@@ -1,0 +1,72 @@
+import { UserError } from '../../errors.js';
+import { counted } from '../../system/counted.js';
+import {
+  type ListedSource,
+  listSources,
+  type Notify,
+  type SourceRequest,
+  standardInput,
+} from './sources.js';
+
+/** Text files whose lines belong together, two by two. */
+
+/** As a config names them: files or globs. */
+export interface FilePair {
+  readonly source: readonly string[];
+  readonly target: readonly string[];
+}
+
+/** Whether files are named by their sides. */
+export function isFilePair(files: unknown): files is FilePair {
+  return typeof files === 'object' && files !== null && 'source' in files;
+}
+
+type PairRequest = Pick<SourceRequest, 'key'> & {
+  readonly pair: FilePair;
+  /** Names the option of either side. */
+  readonly keyOf: (side: 'source' | 'target') => string;
+  /** Where the config names a file of either side. */
+  readonly introduce: (side: 'source' | 'target', pattern: number) => string;
+};
+
+/**
+ * Lists pairs of files: the first file of one side belongs to the first of the other, and so on, the files of a glob by code units.
+ *
+ * @returns Sources with their targets, in order.
+ * @throws UserError as `listSources`, and where one side has more files than the other.
+ */
+export async function listFilePairs(
+  { pair, key, keyOf, introduce }: PairRequest,
+  notify: Notify,
+): Promise<ListedSource[]> {
+  const [sources, targets] = [await list('source'), await list('target')];
+  if (sources.length !== targets.length) {
+    throw new UserError(
+      `${introduce('target', 0)}${key}: expected as many files on both sides, got ${counted(sources.length, 'file')} as source and ${targets.length} as target.`,
+    );
+  }
+  return sources.map(({ source, identity }, i) => {
+    const target = targets[i]!;
+    return {
+      source: { ...source, target: target.source },
+      identity,
+      targetIdentity: target.identity,
+      pattern: 0,
+    };
+  });
+
+  function list(side: 'source' | 'target'): Promise<ListedSource[]> {
+    if (pair[side].includes(standardInput)) {
+      throw new UserError(
+        `${introduce(side, 0)}${keyOf(side)}: expected files, because pairs are read from two of them at once; got standard input.`,
+      );
+    }
+    const request = {
+      patterns: pair[side],
+      format: 'text' as const,
+      key: keyOf(side),
+      introduce: (pattern: number) => introduce(side, pattern),
+    };
+    return listSources(request, notify);
+  }
+}

@@ -1,0 +1,118 @@
+import type { Statistics } from '../../store/manifest.js';
+import type { Tokenizer } from '../../tokenizers/tokenizer.js';
+import { type PieceFile, SOURCE_STREAM } from '../pieces/piece.js';
+import { assignRows } from './assignment.js';
+import type { BySplit, PieceShare } from './encode.js';
+import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
+import type { EncodeJob } from './job.js';
+import { leftOut } from './pair-filter.js';
+import type { SplitName } from './split.js';
+import type { SplitOutput } from './split-output.js';
+import { addLongest, countLength, emptySide, emptyStatistics } from './statistics.js';
+
+/** The third stage of pairs. What limits leave out of training is truncated in the other splits: what is measured stays whole. */
+
+/** How a row of so many tokens is stored: at least one, at most so many. */
+const storedLength = (kept: number, most: number): number => Math.min(Math.max(kept, 1), most);
+
+/** See `measurePiece`. */
+export async function measurePairs(
+  job: EncodeJob,
+  index: number,
+  piece: PieceFile,
+): Promise<BySplit<PieceShare>> {
+  const placed = job.pieces[index]!;
+  const splitOf = assignRows(placed, job.fractions);
+  const { maxLength, maxSourceLength } = job.pairs!;
+  const { targets, sources } = await openSides(job, piece);
+  const countOf = ({ reader, tokenizer }: Side, tokens: number): number =>
+    dropsUnknown(tokenizer) ? reader.read(tokens) : tokens;
+  const shares: BySplit<PieceShare> = {};
+  piece.eachRow('one label', ({ row }, [sourceTokens], tokens) => {
+    const kept = countOf(targets, tokens);
+    const keptSource = countOf(sources, sourceTokens!);
+    const split = splitOf(placed.rowsBefore + row);
+    // Also where all are left out: the split is there, and its statistics tell why it is so small.
+    const share = (shares[split] ??= { rows: 0, tokens: 0, sourceTokens: 0 });
+    if (split === 'train' && leftOut(job.pairs!, sourceTokens!, tokens) !== undefined) return;
+    share.rows += 1;
+    share.tokens += storedLength(kept, maxLength);
+    share.sourceTokens! += storedLength(keptSource, maxSourceLength);
+  });
+  return shares;
+}
+
+/** Writes a piece's pairs; gives what is told of them. */
+export async function encodePairs(
+  job: EncodeJob,
+  index: number,
+  piece: PieceFile,
+  outputs: ReadonlyMap<SplitName, SplitOutput>,
+): Promise<BySplit<Statistics>> {
+  const placed = job.pieces[index]!;
+  const splitOf = assignRows(placed, job.fractions);
+  const { maxLength, maxSourceLength } = job.pairs!;
+  const { targets, sources } = await openSides(job, piece);
+  const told: BySplit<Statistics> = {};
+  piece.eachRow('one label', ({ row: number }, [sourceTokens], tokens) => {
+    const kept = targets.reader.read(tokens);
+    const keptSource = sources.reader.read(sourceTokens!);
+    const row = placed.rowsBefore + number;
+    const split = splitOf(row);
+    const statistics = (told[split] ??= emptyStatistics(0));
+    const ofSources = (statistics.source ??= emptySide());
+    const why = split === 'train' ? leftOut(job.pairs!, sourceTokens!, tokens) : undefined;
+    if (why !== undefined) {
+      const counts = (statistics.leftOut ??= { empty: 0, long: 0, uneven: 0 });
+      counts[why] += 1;
+      return;
+    }
+    const output = outputs.get(split)!;
+    const place = { source: placed.source, row };
+    output.beginPair(place);
+    writeSide(targets, kept, maxLength, (from, to) => output.addTokens(targets.reader, from, to));
+    writeSide(sources, keptSource, maxSourceLength, (from, to) =>
+      output.addSourceTokens(sources.reader.ids, from, to),
+    );
+    statistics.textTokens += tokens;
+    statistics.unknownTokens += targets.reader.unknown;
+    ofSources.textTokens += sourceTokens!;
+    ofSources.unknownTokens += sources.reader.unknown;
+    if (kept > maxLength || keptSource > maxSourceLength) statistics.truncatedRows += 1;
+    if (kept === 0 || keptSource === 0) statistics.emptyRows += 1;
+    countLength(statistics.lengths, kept);
+    countLength(ofSources.lengths, keptSource);
+    ofSources.longestRow = Math.max(ofSources.longestRow, keptSource);
+    addLongest(statistics, { ...place, tokens: kept });
+  });
+  return told;
+
+  function writeSide(
+    { reader, tokenizer }: Side,
+    length: number,
+    most: number,
+    write: (start: number, end: number) => void,
+  ): void {
+    if (length === 0) reader.putEmpty(tokenizer.emptyToken);
+    const start = job.truncate === 'pre' && length > most ? length - most : 0;
+    write(start, start + storedLength(length, most));
+  }
+}
+
+interface Side {
+  readonly tokenizer: Tokenizer;
+  readonly reader: IdReader;
+}
+
+async function openSides(
+  job: EncodeJob,
+  piece: PieceFile,
+): Promise<{ targets: Side; sources: Side }> {
+  const open = (tokenizer: Tokenizer, stream: number): Side => {
+    return { tokenizer, reader: new IdReader(piece, tokenizer, [], stream) };
+  };
+  return {
+    targets: open(await recallTokenizer(job.tokenizer), 0),
+    sources: open(await recallTokenizer(job.sourceTokenizer!), SOURCE_STREAM),
+  };
+}

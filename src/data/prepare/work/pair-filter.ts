@@ -1,0 +1,28 @@
+/** Which pairs are left out of training, by their numbers of tokens before any vocabulary. */
+
+export interface PairLimits {
+  /** Tokens of the longest target and of the longest source. */
+  readonly maxLength: number;
+  readonly maxSourceLength: number;
+  /** How many times as many tokens one side may have as the other; null for any number. */
+  readonly maxRatio: number | null;
+  /** Whether they leave anything out: nothing of what is only measured. */
+  readonly areHeld: boolean;
+}
+
+/** A side without a token, one that is too long, or sides of too different lengths. */
+export type LeftOut = 'empty' | 'long' | 'uneven';
+
+/** Why a pair is left out; undefined where it is not. */
+export function leftOut(
+  { maxLength, maxSourceLength, maxRatio, areHeld }: PairLimits,
+  sources: number,
+  targets: number,
+): LeftOut | undefined {
+  if (!areHeld) return undefined;
+  if (sources === 0 || targets === 0) return 'empty';
+  if (targets > maxLength || sources > maxSourceLength) return 'long';
+  const isEven =
+    maxRatio === null || Math.max(sources, targets) <= maxRatio * Math.min(sources, targets);
+  return isEven ? undefined : 'uneven';
+}

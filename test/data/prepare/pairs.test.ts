@@ -1,0 +1,301 @@
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Corpus } from '../../../src/data/store/corpus.js';
+import type { TokenStore } from '../../../src/data/store/token-store.js';
+import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
+import { UserError } from '../../../src/errors.js';
+import { type Scratch, useScratch } from '../scratch.js';
+import { configure, configureIn, expectSameBytes, makeRows, usePreparation } from './corpora.js';
+
+const scratch = useScratch();
+const prepare = usePreparation();
+
+/** Pairs of made-up sentences; some sources come twice. */
+function makePairs(count: number, seed = 1): [source: string, target: string][] {
+  const line = (text: string): string => text.replaceAll(/\s+/g, ' ').trim() || 'nothing';
+  const sources = makeRows(count, seed).map(({ text }) => line(text));
+  return makeRows(count, seed + 100).map(({ text }, i) => [sources[i]!, `${line(text)} é${i % 7}`]);
+}
+
+const linesOf = (texts: readonly string[]): string => texts.map((text) => `${text}\n`).join('');
+const pairFiles = (name: string, pairs: readonly (readonly [string, string])[]) => ({
+  [`${name}.de`]: linesOf(pairs.map(([source]) => source)),
+  [`${name}.en`]: linesOf(pairs.map(([, target]) => target)),
+});
+const pairOf = ({ path }: Scratch, name: string) => ({
+  source: path(`${name}.de`),
+  target: path(`${name}.en`),
+});
+const word = { kind: 'word', minCount: 1, filters: '', lowerCase: false, vocabularySize: 5000 };
+
+/** The texts of a split's pairs, as their tokens say them. */
+async function readPairs(
+  { tokenizer, sourceTokenizer = tokenizer }: Corpus,
+  store: TokenStore,
+): Promise<[string, string][]> {
+  const source = {
+    tokens: new Int32Array(store.source!.tokens),
+    rowStart: new Int32Array(store.rows + 1),
+  };
+  const into = {
+    tokens: new Int32Array(store.tokens),
+    rowStart: new Int32Array(store.rows + 1),
+    labels: new Int32Array(store.rows),
+    source,
+  };
+  const rows = Array.from({ length: store.rows }, (_, row) => row);
+  await store.readRows(rows, into);
+  const textOf = (side: { tokens: Int32Array; rowStart: Int32Array }, row: number): Int32Array =>
+    side.tokens.slice(side.rowStart[row], side.rowStart[row + 1]);
+  return rows.map((row) => [
+    sourceTokenizer.decode(textOf(source, row)),
+    tokenizer.decode(textOf(into, row)),
+  ]);
+}
+
+const first = makePairs(150);
+const second = makePairs(40, 2);
+
+async function refusalOf(
+  files: Record<string, string | Uint8Array>,
+  data: (place: Scratch) => Record<string, unknown>,
+): Promise<{ message: string; place: Scratch }> {
+  const place = await scratch(files);
+  const config = configureIn(place, 'translate', {
+    validation: 0,
+    tokenizer: word,
+    ...data(place),
+  });
+  const error = await prepare(config).then(
+    () => undefined,
+    (caught: unknown) => caught,
+  );
+  expect(error).toBeInstanceOf(UserError);
+  return { message: (error as UserError).message.replaceAll(`${place.dir}/`, ''), place };
+}
+
+describe('a store of pairs', () => {
+  test('holds both sides of every line of every two files, in order', async () => {
+    const place = await scratch({ ...pairFiles('a', first), ...pairFiles('b', second) });
+    const train = { source: place.path('*.de'), target: place.path('*.en') };
+    const data = { train, validation: 0, tokenizer: word };
+    const { corpus } = await prepare(configureIn(place, 'translate', data));
+    expect(await readPairs(corpus, corpus.train)).toEqual([...first, ...second]);
+    expect(corpus.manifest.sources.map(({ path, target }) => [path, target])).toEqual([
+      [place.path('a.de'), place.path('a.en')],
+      [place.path('b.de'), place.path('b.en')],
+    ]);
+  });
+
+  test('has the same bytes for 1 and 4 workers, and however two files are divided into parts', async () => {
+    const place = await scratch(pairFiles('a', first));
+    const train = pairOf(place, 'a');
+    await expectSameBytes(prepare, place, (storeDir, workers) =>
+      configure('translate', { train, test: 0.2, tokenizer: word, storeDir }, workers),
+    );
+  });
+
+  test('gives either side a vocabulary of its own, another kind of tokenizer, or both one', async () => {
+    const place = await scratch(
+      pairFiles('a', [
+        ['ein Hund', 'a dog'],
+        ['ein Tag', 'a day'],
+      ]),
+    );
+    const vocabularies = async (data: object) => {
+      const given = { train: pairOf(place, 'a'), validation: 0, ...data };
+      const { corpus } = await prepare(configureIn(place, 'translate', given));
+      const { tokenizer, sourceTokenizer } = corpus.manifest;
+      expect(await readPairs(corpus, corpus.train)).toEqual([
+        ['ein Hund', 'a dog'],
+        ['ein Tag', 'a day'],
+      ]);
+      return [sourceTokenizer, tokenizer].map((json) =>
+        json?.kind === 'word' ? json.words : json?.kind,
+      );
+    };
+    expect(await vocabularies({ tokenizer: word })).toEqual([
+      ['<unk>', 'ein', 'Hund', 'Tag'],
+      ['<unk>', 'a', 'dog', 'day'],
+    ]);
+    // The more frequent first; of equals those of the targets, and as they stand there.
+    expect(await vocabularies({ tokenizer: word, sharedVocabulary: true })).toEqual([
+      undefined,
+      ['<unk>', 'a', 'ein', 'dog', 'day', 'Hund', 'Tag'],
+    ]);
+    const others = { tokenizer: { kind: 'bpe', vocabularySize: 260 } };
+    expect(await vocabularies({ ...others, sourceTokenizer: { kind: 'byte' } })).toEqual([
+      'byte',
+      'bpe',
+    ]);
+    expect(await vocabularies({ ...others, sharedVocabulary: true })).toEqual([undefined, 'bpe']);
+    expect(await vocabularies(others)).toEqual(['bpe', 'bpe']);
+    expect(await vocabularies({ tokenizer: { kind: 'char' }, sourceTokenizer: word })).toEqual([
+      ['<unk>', 'ein', 'Hund', 'Tag'],
+      'char',
+    ]);
+  });
+
+  test('leaves long and uneven pairs out of training, tells how many, and truncates them elsewhere', async () => {
+    const pairs: [string, string][] = [
+      ['a b', 'c d'],
+      ['a b c d', 'c d'],
+      ['a', 'b c d e'],
+      ['a b', 'c'],
+      ['a', 'b c d'],
+    ];
+    const place = await scratch({
+      ...pairFiles('a', pairs),
+      ...pairFiles('b', [['b b a', 'd c d d d']]),
+    });
+    const data = {
+      ...{ train: pairOf(place, 'a'), validation: pairOf(place, 'b'), tokenizer: word },
+      ...{ maxLength: 3, maxSourceLength: 2, maxRatio: 2 },
+    };
+    const { corpus, events } = await prepare(configureIn(place, 'translate', data));
+    expect(await readPairs(corpus, corpus.train)).toEqual([pairs[0], pairs[3]]);
+    expect(await readPairs(corpus, corpus.validation!)).toEqual([['b b', 'd c d']]);
+    expect(corpus.manifest.statistics.train.leftOut).toEqual({ empty: 0, long: 2, uneven: 1 });
+    expect(corpus.manifest.statistics.validation!.truncatedRows).toBe(1);
+    const told = events.map((event) => (event.type === 'notice' ? event.message : ''));
+    expect(told).toContain(
+      '3 of 5 pairs to train on are left out: 2 longer than data.maxLength or data.maxSourceLength, 1 of sides of too different lengths (data.maxRatio).',
+    );
+    // What is not trained on gives no words.
+    const words = JSON.stringify(corpus.manifest.tokenizer);
+    expect(words).toContain('"d"');
+    expect(words).not.toContain('"e"');
+  });
+
+  test('counts a held-out pair whose source is trained on, whatever its target', async () => {
+    const place = await scratch({
+      ...pairFiles('a', [
+        ['a b', 'c'],
+        ['b', 'd'],
+        ['e', 'f'],
+      ]),
+      ...pairFiles('b', [
+        ['b', 'x'],
+        ['q', 'c'],
+      ]),
+    });
+    const data = { train: pairOf(place, 'a'), validation: pairOf(place, 'b'), tokenizer: word };
+    const { corpus } = await prepare(configureIn(place, 'translate', data));
+    expect(corpus.manifest.sharedRows).toEqual({ validation: 1, test: 0 });
+    expect(corpus.manifest.duplicateRows).toBe(1);
+  });
+
+  test('is found again by the content of both files, and made anew when the second one changes', async () => {
+    const place = await scratch(pairFiles('a', first));
+    const config = configureIn(place, 'translate', {
+      ...{ train: pairOf(place, 'a'), validation: 0, tokenizer: word },
+    });
+    const phaseOf = async (): Promise<unknown> => {
+      const { events } = await prepare(config);
+      return events.flatMap((event) => (event.type === 'prepare' ? [event.phase] : [])).at(-1);
+    };
+    expect(await phaseOf()).toBe('done');
+    expect(await phaseOf()).toBe('reused');
+    await utimes(place.path('a.en'), 1, 1);
+    expect(await phaseOf()).toBe('reused');
+    const content = await readFile(place.path('a.en'), 'utf8');
+    const { size } = await stat(place.path('a.en'));
+    await writeFile(place.path('a.en'), `W${content.slice(1)}`);
+    expect((await stat(place.path('a.en'))).size).toBe(size);
+    expect(await phaseOf()).toBe('done');
+  });
+
+  test('refuses bytes of the sources that have been changed on the disk', async () => {
+    const place = await scratch(pairFiles('a', first));
+    const data = { train: pairOf(place, 'a'), validation: 0, tokenizer: word };
+    const { corpus } = await prepare(configureIn(place, 'translate', data));
+    const file = join(corpus.storeDir, 'train.source');
+    const bytes = await readFile(file);
+    bytes[bytes.length >> 1]! ^= 4;
+    await writeFile(file, bytes);
+    await expect(readPairs(corpus, corpus.train)).rejects.toThrow(/train\.source is damaged/);
+  });
+
+  test('is what a held-out pair of files gives, for a vocabulary that is known', async () => {
+    const place = await scratch({ ...pairFiles('a', first), ...pairFiles('b', second) });
+    const data = { train: pairOf(place, 'a'), validation: pairOf(place, 'b'), tokenizer: word };
+    const config = configureIn(place, 'translate', { ...data, maxLength: 5, maxRatio: 1 });
+    const { corpus } = await prepare(config);
+    const files = { source: [place.path('b.de')], target: [place.path('b.en')] };
+    const heldOut = await prepareHeldOut({ ...corpus, config }, files, '--data', () => undefined);
+    try {
+      const expected = await readPairs(corpus, corpus.validation!);
+      expect(expected).toHaveLength(second.length);
+      expect(await readPairs(corpus, heldOut.store)).toEqual(expected);
+    } finally {
+      await heldOut.close();
+    }
+  });
+});
+
+describe('pairs that cannot be used', () => {
+  const files = { 'a.de': 'eins\nzwei\ndrei\n', 'a.en': 'one\ntwo\nthree\n' };
+
+  test('are refused with the place in their own file, and files of other numbers of lines before any is cut', async () => {
+    const train = (place: Scratch) => ({ train: pairOf(place, 'a') });
+    const more = linesOf(first.map(([, target]) => target));
+    const blank = { ...pairFiles('a', first), 'a.en': more.replace(/(?<=\n).*\n$/, '\n') };
+    expect((await refusalOf(blank, train)).message).toBe(
+      `a.en, line ${first.length}: expected a text, because the line of the other file has one to go with it, found an empty line.`,
+    );
+    expect((await refusalOf({ ...files, 'a.en': 'one\ntwo' }, train)).message).toBe(
+      'a.de has 3 lines and a.en has 2: line 3 of a.de belongs to none; expected as many lines in both.',
+    );
+  });
+
+  test('are left out with their true places, where bad rows are', async () => {
+    const place = await scratch({
+      ...pairFiles('a', first),
+      'b.de': 'eins\n\ndrei\nvier\n',
+      'b.en': Buffer.from('one\ntwo\n\xff\nfour\n', 'latin1'),
+    });
+    const train = { source: place.path('*.de'), target: place.path('*.en') };
+    const data = { train, validation: 0, tokenizer: word, onBadRow: 'quarantine' };
+    const { corpus } = await prepare(configureIn(place, 'translate', data));
+    expect((await readPairs(corpus, corpus.train)).slice(first.length)).toEqual([
+      ['eins', 'one'],
+      ['vier', 'four'],
+    ]);
+    const kept = await readFile(join(corpus.storeDir, 'quarantine.jsonl'), 'utf8');
+    const places = kept
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { source: string; line: number; row: number });
+    expect(places.map(({ source, line, row }) => [source, line, row])).toEqual([
+      [place.path('b.de'), 2, 2],
+      [place.path('b.en'), 3, 3],
+    ]);
+  });
+
+  test('are refused where files come in other numbers, for two splits, or as one text', async () => {
+    const two = { ...files, 'b.de': 'vier\n' };
+    const globs = ({ path }: Scratch) => ({
+      train: { source: path('*.de'), target: path('*.en') },
+    });
+    expect((await refusalOf(two, globs)).message).toBe(
+      'data.train: expected as many files on both sides, got 2 files as source and 1 as target.',
+    );
+    const shared = (place: Scratch) => ({
+      train: pairOf(place, 'a'),
+      test: { source: place.path('b.de'), target: place.path('a.en') },
+    });
+    expect((await refusalOf(two, shared)).message).toBe(
+      'data.test: "a.en" is in both data.train and data.test: expected every file in one split only.',
+    );
+    const alone = ({ path }: Scratch) => ({ train: path('a.txt') });
+    expect((await refusalOf({ 'a.txt': 'eins\n' }, alone)).message).toMatch(
+      /^data\.train: a\.txt is plain text, which has no translations: task translate expects .*\{ source, target \}\.$/,
+    );
+    const none = (place: Scratch) => ({ train: pairOf(place, 'a'), maxLength: 1 });
+    const long = { 'a.de': 'ein Satz\n', 'a.en': 'one sentence\n' };
+    expect((await refusalOf(long, none)).message).toMatch(
+      /^data\.train has 1 pair, and none is left to train on/,
+    );
+  });
+});
