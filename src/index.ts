@@ -45,6 +45,7 @@ export type { Corpus, TrainSource } from './data/store/corpus.js';
 export type { BadRow, Example, ExampleOptions, RowBatch } from './data/formats/examples.js';
 export type { FeatureVocabulary } from './data/features/features.js';
 export type { Encoding } from './data/input/encodings.js';
+export type { FilePair } from './data/input/file-pairs.js';
 export type { HeldOut, HeldOutFiles, HeldOutModel } from './data/prepare/held-out.js';
 export type { Manifest } from './data/store/manifest.js';
 export type {

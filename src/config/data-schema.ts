@@ -54,11 +54,16 @@ const trainFiles = z.union([
   z.array(z.union([z.string().min(1), weightedPathSchema, weightedPairSchema])).min(1),
 ]);
 
+type HeldOutFiles = string | z.output<typeof filePairSchema>;
+
 const heldOutFiles = z.union([
   z.number().min(0).max(0.9),
-  paths,
-  filePairSchema.transform((pair) => [pair]),
-  z.array(filePairSchema).min(1),
+  z
+    .string()
+    .min(1)
+    .transform((path): HeldOutFiles[] => [path]),
+  filePairSchema.transform((pair): HeldOutFiles[] => [pair]),
+  z.array(z.union([z.string().min(1), filePairSchema])).min(1),
 ]);
 
 const column = z.union([z.string().min(1), count]);

@@ -93,7 +93,7 @@ export function describeSchema(node: SchemaNode): string {
     case 'null':
       return 'null';
     case 'array':
-      return `a list of ${node.minItems === undefined ? '' : 'one or more '}${joinWords(listAlternatives(node.items ?? {}).map(describeItems))}`;
+      return `a list of ${node.minItems === undefined ? '' : 'one or more '}${joinWords(Array.from(new Set(listAlternatives(node.items ?? {}).map(describeItems))))}`;
     default: {
       const free = freeKeys(node);
       if (free !== undefined) return `names with ${describeSchema(free)} each`;

@@ -26,24 +26,31 @@ function findElsewhere(group: KeyPath, key: string): KeyPath | undefined {
     const end = path.findIndex((part, depth) => part !== group[depth]);
     return end < 0 ? path.length : end;
   };
-  const found = listKeys(configJsonSchema()).filter(
-    (path) =>
-      path.at(-1) === key &&
-      formatPath(path) !== formatPath([...group, key]) &&
-      (group.length < 2 || shared(path) > 0),
-  );
+  const named = listKeys(configJsonSchema()).filter(({ path }) => path.at(-1) === key);
+  const isHere = (path: KeyPath): boolean => formatPath(path) === formatPath([...group, key]);
+  // A key of another variant of the same group, be that there twice.
+  const own = new Set(named.flatMap(({ path, among }) => (isHere(path) ? [among] : [])));
+  const found = named
+    .filter(({ path, among }) => !own.has(among) && (group.length < 2 || shared(path) > 0))
+    .map(({ path }) => path);
   return found.sort((a, b) => shared(b) - shared(a))[0];
 }
 
+interface ListedKey {
+  readonly path: readonly string[];
+  /** The keys that it stands among. */
+  readonly among: object;
+}
+
 /** Every key of the schema, outer ones before inner ones. */
-function listKeys(node: SchemaNode, path: string[] = [], seen = new Set<object>()): string[][] {
+function listKeys(node: SchemaNode, path: string[] = [], seen = new Set<object>()): ListedKey[] {
   // What may lie within itself is listed once.
   if (seen.has(node)) return [];
   const within = new Set([...seen, node]);
   const variants = [node, ...(node.oneOf ?? [])];
   return variants.flatMap(({ properties = {} }) =>
     Object.entries(properties).flatMap(([key, child]) => [
-      [...path, key],
+      { path: [...path, key], among: properties },
       ...listKeys(child, [...path, key], within),
     ]),
   );

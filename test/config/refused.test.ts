@@ -32,7 +32,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'a missing key in a group',
       'task: classify\ndata:\n  text: body\n',
-      'configs/x.yaml:2:1: data.train: missing; expected non-empty text or a list of one or more texts',
+      'configs/x.yaml:2:1: data.train: missing; expected non-empty text, a group of keys (source, target, weight) or a list of one or more texts',
     ],
     [
       'a merge of one direction',
@@ -87,7 +87,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an unknown word',
       'task: clasify\ndata: { train: a }\n',
-      'configs/x.yaml:1:1: task: expected "classify", "multi-label", "language-model", "tag" or "regress", got "clasify"',
+      'configs/x.yaml:1:1: task: expected "classify", "multi-label", "language-model", "tag", "regress" or "translate", got "clasify"',
     ],
     [
       'a wrong list entry',
@@ -97,7 +97,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'none of the alternatives',
       `${minimal}  validation: 2\n`,
-      'configs/x.yaml:4:3: data.validation: expected a number from 0 to 0.9, non-empty text or a list of one or more texts, got 2',
+      'configs/x.yaml:4:3: data.validation: expected a number from 0 to 0.9, non-empty text, a group of keys (source, target) or a list of one or more texts or groups of keys, got 2',
     ],
     [
       'a key of a list entry that may be text or a group',
@@ -107,7 +107,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'a list entry that is neither text nor a group',
       'task: classify\ndata:\n  train: [a.csv, 3]\n',
-      'configs/x.yaml:3:18: data.train.1: expected non-empty text or a group of keys (path, weight), got 3',
+      'configs/x.yaml:3:18: data.train.1: expected non-empty text, a group of keys (path, weight) or a group of keys (source, target, weight), got 3',
     ],
     [
       'an empty group',

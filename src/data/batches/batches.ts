@@ -1,35 +1,12 @@
 import { UserError } from '../../errors.js';
-import type { RawBatch } from '../../model/batch/raw-batch.js';
 import { BatchRows, type RowBatchOptions } from './batch-rows.js';
+import type { BatchSource } from './batch-source.js';
 import { pairBatches, type PairBatchOptions, planPairs } from './pair-batches.js';
 import { BatchStreams, type StreamBatchOptions } from './batch-streams.js';
 import type { TokenStore } from '../store/token-store.js';
 import { counted } from '../../system/counted.js';
 
-/**
- * Where `read` lays a batch. The caller owns the arrays (views on memory that threads share) and makes them as large as the
- * source's `maxTokens` and `maxRows` say: `tokens` and `targets` [maxTokens], `rowStart` [maxRows + 1], `labels` [maxRows, words], and of
- * `features` each [maxTokens · numbers of a token]; of `source` tokens [source.maxTokens] and rowStart [maxRows + 1].
- */
-export interface HostBatch extends RawBatch {
-  /** Whether carried hidden state is zero at the start of this batch. */
-  startsFresh: boolean;
-}
-
-/** Batches by number, so that a resumed run costs no more than a new one. */
-export interface BatchSource {
-  readonly stepsPerEpoch: number;
-  readonly maxTokens: number;
-  readonly maxRows: number;
-  /** Tokens of the longest row of a batch. */
-  readonly maxSteps: number;
-  /** The same of the sources of pairs. */
-  readonly source?: { readonly maxTokens: number; readonly maxSteps: number };
-  /** Int32 words of a row's label; one where absent. */
-  readonly labelWords?: number;
-  /** Lays batch `step` into `into`; steps count from 0 over all epochs. Calls must not overlap. */
-  read(step: number, into: HostBatch): Promise<void>;
-}
+export type { BatchSource, HostBatch } from './batch-source.js';
 
 /** Which batches to make of a store: plain numbers, the same on every thread. */
 export type BatchOptions =

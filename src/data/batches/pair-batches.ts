@@ -1,7 +1,7 @@
 import { UserError } from '../../errors.js';
 import type { TokenStore } from '../store/token-store.js';
 import { BatchRows, type RowBatchOptions } from './batch-rows.js';
-import type { BatchSource, HostBatch } from './batches.js';
+import type { BatchSource, HostBatch } from './batch-source.js';
 
 export interface PairBatchOptions extends RowBatchOptions {
   /** The token that begins what is read of a target, and ends what is learned of it. */

@@ -2,11 +2,10 @@ import type { Statistics } from '../../store/manifest.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { type PieceFile, SOURCE_STREAM } from '../pieces/piece.js';
 import { assignRows } from './assignment.js';
-import type { BySplit, PieceShare } from './encode.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
 import { leftOut } from './pair-filter.js';
-import type { SplitName } from './split.js';
+import type { BySplit, PieceShare, SplitName } from './split.js';
 import type { SplitOutput } from './split-output.js';
 import { addLongest, countLength, emptySide, emptyStatistics } from './statistics.js';
 

@@ -1,5 +1,5 @@
 import type { Statistics } from '../../store/manifest.js';
-import type { SplitName } from './split.js';
+import type { BySplit, PieceShare, SplitName } from './split.js';
 import type { Tokenizer } from '../../tokenizers/tokenizer.js';
 import { taskOf } from '../../../tasks/registry.js';
 import { createSchemeCounter } from '../../../tasks/transitions.js';
@@ -16,16 +16,6 @@ import { addLongest, countLength, countNumber, countSets, emptyStatistics } from
 import { count, type Tally } from './tally.js';
 
 /** The third stage: a piece's tokens become ids in the store's files. */
-
-export type BySplit<T> = Partial<Record<SplitName, T>>;
-
-/** What a piece gives to a split. */
-export interface PieceShare {
-  rows: number;
-  tokens: number;
-  /** Where rows are pairs: those of their sources, beside those of their targets. */
-  sourceTokens?: number;
-}
 
 /** Tells how much room a piece needs in each split. For language models rows are not counted. */
 export async function measurePiece(job: EncodeJob, index: number): Promise<BySplit<PieceShare>> {

@@ -5,6 +5,16 @@ import { mix } from '../../batches/order.js';
 
 export type SplitName = 'train' | 'validation' | 'test';
 
+export type BySplit<T> = Partial<Record<SplitName, T>>;
+
+/** What a piece gives to a split. */
+export interface PieceShare {
+  rows: number;
+  tokens: number;
+  /** Where rows are pairs: those of their sources, beside those of their targets. */
+  sourceTokens?: number;
+}
+
 export interface Fractions {
   /** Shares of the training rows that are held out, from 0 to 1; together below 1. */
   readonly validation: number;
