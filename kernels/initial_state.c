@@ -1,12 +1,14 @@
 /*
- * What rows of a recurrent layer start from where that is learned: vectors that all rows have in common, the gradients of which are sums
- * over rows. A row that goes on from the batch before starts from the state that it carries; it says so in a panel behind that state,
+ * What rows of a recurrent layer start from where these are not zeros: learned vectors that all rows have in common, the gradients of
+ * which are sums over rows, or what another layer gives each. A row that goes on from the batch before starts from the state that it carries; it says so in a panel behind that state,
  * which is not zero for such a row.
  */
 #include "shards.h"
 
 typedef struct {
-  double learned;            /* float [16 panels], zero behind the last column of each state */
+  double begin;              /* learned: float [16 panels], zero behind the last column of each state; given: [panels][rows][16] */
+  double panel_step, row_step; /* floats from one panel of it to the next, and from one row to the next: 0 where all have the same */
+  double giver;              /* int32 [rows]: whose state each row is given; 0: its own */
   double state_in;           /* [panels + 1][rows][16]: what is carried, and whether something is; 0: nothing is by any row */
   double out;                /* [panels][rows][16] */
   double state_out;          /* like state_in: where the last panel says that from here on a state is carried; or 0 */
@@ -18,11 +20,14 @@ typedef struct {
 void KERNEL(begin_rows)(char *base, const double *args) {
   const begin_rows_args *x = (const begin_rows_args *)args;
   const size_t panels = (size_t)x->panels, stride = (size_t)x->stride;
-  const float *learned = F32(base, x->learned), *in = x->state_in == 0 ? 0 : F32(base, x->state_in);
+  const size_t panel_step = (size_t)x->panel_step, row_step = (size_t)x->row_step;
+  const int32_t *giver = I32(base, x->giver);
+  const float *begin = F32(base, x->begin), *in = x->state_in == 0 ? 0 : F32(base, x->state_in);
   for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
     const int goes_on = in != 0 && in[panels * stride + row * PANEL] != 0.0f;
+    const float *own = begin + (x->giver == 0 ? row : (size_t)giver[row]) * row_step;
     for (size_t panel = 0; panel < panels; panel++) {
-      const float *from = goes_on ? in + panel * stride + row * PANEL : learned + panel * PANEL;
+      const float *from = goes_on ? in + panel * stride + row * PANEL : own + panel * panel_step;
       float *to = F32(base, x->out) + panel * stride + row * PANEL;
       for (size_t i = 0; i < PANEL; i++) to[i] = from[i];
     }
@@ -64,5 +69,32 @@ void KERNEL(begin_gradient)(char *base, const double *args) {
       squares += (double)sum[i] * (double)sum[i];
     }
     F64(base, x->squares)[unit] = squares;
+  }
+}
+
+typedef struct {
+  double d_initial, stride; /* [panels][rows][16] */
+  double begun, row_start;  /* as above */
+  double out, out_stride;   /* [panels][rows][16] */
+  double panels, adds;      /* whether it is added to what is there */
+  double row0, row1;
+} given_gradient_args;
+
+/* The gradient of what rows [row0, row1) were given: none of rows that had a state, or have no tokens. */
+void KERNEL(given_gradient)(char *base, const double *args) {
+  const given_gradient_args *x = (const given_gradient_args *)args;
+  const int32_t *row_start = I32(base, x->row_start);
+  const float *begun = x->begun == 0 ? 0 : F32(base, x->begun);
+  const int adds = x->adds != 0;
+  for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
+    const int counts = row_start[row] < row_start[row + 1] && (begun == 0 || begun[row * PANEL] == 0.0f);
+    for (size_t panel = 0; panel < (size_t)x->panels; panel++) {
+      const float *d = F32(base, x->d_initial) + panel * (size_t)x->stride + row * PANEL;
+      float *out = F32(base, x->out) + panel * (size_t)x->out_stride + row * PANEL;
+      for (size_t i = 0; i < PANEL; i++) {
+        const float own = counts ? d[i] : 0.0f;
+        out[i] = adds ? out[i] + own : own;
+      }
+    }
   }
 }

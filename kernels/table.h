@@ -27,6 +27,7 @@
   X(gate_norm_gradient)    \
   X(begin_rows)            \
   X(begin_gradient)        \
+  X(given_gradient)        \
   X(gather_rows)           \
   X(spread_rows)           \
   X(token_sum)             \
@@ -38,6 +39,12 @@
   X(unpool)                \
   X(attend)                \
   X(attend_backward)       \
+  X(dot_scores)            \
+  X(dot_backward)          \
+  X(additive_scores)       \
+  X(additive_backward)     \
+  X(cross_attend)          \
+  X(cross_attend_backward) \
   X(neighbours)            \
   X(carry_inputs)          \
   X(convolve)              \

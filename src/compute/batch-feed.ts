@@ -20,13 +20,13 @@ export function createHostBatch(
     rowStart: new Int32Array(sizes.maxRows + 1),
     labels: new Int32Array(sizes.maxRows * targetWords),
     targets: new Int32Array(sizes.maxTokens),
+    features: features.map(({ letters = 1 }) => new Int32Array(letters * sizes.maxTokens)),
     ...(sizes.source && {
       source: {
         tokens: new Int32Array(sizes.source.maxTokens),
         rowStart: new Int32Array(sizes.maxRows + 1),
       },
     }),
-    features: features.map(({ letters = 1 }) => new Int32Array(letters * sizes.maxTokens)),
     startsFresh: true,
   };
 }

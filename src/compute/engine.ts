@@ -1,12 +1,12 @@
 import { HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
-import { BatchLayouter } from '../model/batch/batch-layouter.js';
+import { BatchLayouter, type LayoutOptions } from '../model/batch/batch-layouter.js';
 import type { RawBatch } from '../model/batch/raw-batch.js';
-import { viewSlot } from '../model/batch/slot-plan.js';
+import { everyDistinct, viewSlot } from '../model/batch/slot-plan.js';
 import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';
 import { CLOCKS } from '../model/clock.js';
 import type { Initial } from '../model/parameters.js';
 import type { NetworkPlan } from '../model/plan.js';
-import { maxPlaces } from '../model/sizes.js';
+import { maxPlaces, sourceSizes } from '../model/sizes.js';
 import { firstPart } from '../model/work/teams.js';
 import type { ComparedBatch } from '../tasks/task.js';
 import { PANEL, type BufferSpec, type FloatArray, type Heap } from '../tensor/heap.js';
@@ -54,27 +54,9 @@ export class Engine {
     const { sizes } = handle;
     this.#slots = plan.slots.map((slot) => viewSlot(heap, slot));
     for (const slot of this.#slots) {
-      for (const { distinctIndex } of [slot, ...slot.features]) distinctIndex.fill(-1);
+      for (const { distinctIndex } of everyDistinct(slot)) distinctIndex.fill(-1);
     }
-    this.#layouter = new BatchLayouter(
-      {
-        shards: sizes.shards,
-        teams: sizes.teams,
-        parts: sizes.parts,
-        maxSteps: sizes.maxSteps,
-        initialRow: maxPlaces(sizes),
-        keepRows: sizes.shape.carries,
-        reverses: plan.reverses,
-        target: plan.top.per === 'row' ? 'row' : 'token',
-        vocabulary: sizes.shape.vocabulary,
-        features: sizes.shape.features ?? [],
-        outputs: plan.top.width,
-        compares: plan.loss.compares,
-        targetWords: plan.targetWords,
-      },
-      sizes.maxRows,
-      sizes.maxTokens,
-    );
+    this.#layouter = new BatchLayouter(layoutOptions(plan), sizes.maxRows, sizes.maxTokens);
     for (const { buffer, values } of plan.loss.constants ?? []) heap.flat(buffer).set(values);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#settings = new SettingsOnHeap(heap, plan);
@@ -217,6 +199,20 @@ export class Engine {
     this.#copyRow(this.plan.loss.outputs, k, out);
   }
 
+  /**
+   * Copies how much a token attended to each token of its source in the batch that was computed last.
+   *
+   * @param place of the token
+   * @param out as long as its source
+   */
+  attention(place: number, head: number, out: Float32Array): Float32Array {
+    const attention = this.plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
+    if (!attention) throw new Error('the network attends to no source');
+    const { weights, heads } = attention;
+    this.#copyRow(weights, place, out, (head * weights.shape[0]!) / heads);
+    return out;
+  }
+
   /** What `evaluate` has predicted in the place of the targets of the slot's batch. */
   compared(slot: number): ComparedBatch {
     const { header, targets, rowStart, tokenPlaces } = this.#slots[slot]!;
@@ -249,14 +245,36 @@ export class Engine {
     return sums;
   }
 
-  #copyRow(spec: BufferSpec, row: number, out: Float32Array): void {
+  #copyRow(spec: BufferSpec, row: number, out: Float32Array, panel0 = 0): void {
     const values = this.heap.flat(spec);
     const panelStride = spec.stride[0]!;
     for (let column = 0; column < out.length; column++) {
-      const panel = Math.floor(column / PANEL);
+      const panel = panel0 + Math.floor(column / PANEL);
       out[column] = values[panel * panelStride + row * PANEL + (column % PANEL)]!;
     }
   }
+}
+
+function layoutOptions({ sizes, reverses, top, loss, targetWords }: NetworkPlan): LayoutOptions {
+  const { shards, teams, parts, maxSteps, source, shape } = sizes;
+  return {
+    ...{ shards, teams, parts, maxSteps, targetWords },
+    initialRow: maxPlaces(sizes),
+    keepRows: shape.carries,
+    reverses: reverses.own,
+    target: top.per === 'row' ? 'row' : 'token',
+    vocabulary: shape.vocabulary,
+    features: shape.features ?? [],
+    ...(source && {
+      source: {
+        ...{ ...source, vocabulary: shape.source!.vocabulary },
+        initialRow: maxPlaces(sourceSizes(sizes)),
+        reverses: reverses.source,
+      },
+    }),
+    outputs: top.width,
+    compares: loss.compares,
+  };
 }
 
 function fillInitial(values: FloatArray, initial: Initial, seed: number, stream: number): void {

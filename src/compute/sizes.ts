@@ -23,6 +23,8 @@ export interface DataFacts {
   targetScale?: TargetScale | undefined;
   /** Of each feature of words how many values there are, that of unknown ones included; as many as there may be where absent. */
   featureValues?: readonly number[] | undefined;
+  /** Tokens of the source, where there is one; as many as of the target where absent. */
+  sourceVocabulary?: number | undefined;
 }
 
 /** The network that a config describes, for a vocabulary and classes. */
@@ -33,21 +35,24 @@ export function networkShape(
   facts: DataFacts = {},
 ): NetworkShape {
   const { per, target, carries, gives } = taskOf(config.task);
-  if (gives === 'pairs') {
-    throw new UserError(
-      `task ${config.task}: this version prepares pairs, but has no network yet that learns them.`,
-    );
-  }
+  const { encoder, attention, bridge, ...model } = config.model;
+  // Beside the target's tokens there is what begins and ends it.
+  const tokens = gives === 'pairs' ? vocabulary + 1 : vocabulary;
   return describeStack({
-    ...config.model,
+    ...model,
+    ...(encoder && {
+      encoder: { ...encoder, vocabulary: facts.sourceVocabulary ?? vocabulary },
+      ...(attention && { attention }),
+      ...(bridge && { bridge }),
+    }),
     features: config.model.features.map((feature, i) =>
       stackFeature(feature, facts.featureValues?.[i] ?? feature.vocabularySize),
     ),
-    vocabulary,
+    vocabulary: tokens,
     predicts: per,
     outputs: {
       ...{ class: classes.length, labels: classes.length },
-      ...{ 'next token': vocabulary, number: 1 },
+      ...{ 'next token': tokens, number: 1 },
     }[target],
     loss: describeLoss(config.train.loss, classes, facts),
     carries,

@@ -109,10 +109,60 @@ const embeddingSchema = z
     return embeddingOptions.parse(options) as Record<string, unknown>;
   });
 
+const embeddingKey = embeddingSchema
+  .prefault(64)
+  .describe('Width of the embedding vectors, or a group of keys.');
+const dropoutSchema = float32(z.number().min(0).lt(1)).default(0);
+
+const encoderSchema = z.strictObject({
+  embedding: embeddingKey,
+  layers: z
+    .array(layerSchema)
+    .min(1)
+    .prefault([{ hiddenSize: 128, direction: 'both' }])
+    .describe('Layers that read the source, the one that reads its embedding first.'),
+  dropout: dropoutSchema.describe(
+    'Share of the outputs of the layers below the top one that is dropped in training.',
+  ),
+});
+
+const attentionSchema = z.strictObject({
+  kind: z
+    .enum(['none', 'dot', 'general', 'additive'])
+    .default('general')
+    .describe(
+      'How a token of the target is compared with one of the source: by the product of what the layers and the encoder leave of them (`dot`), with a weight between (`general`, Luong et al. 2015), by v · tanh(W q + U k) (`additive`, Bahdanau et al. 2015), or not.',
+    ),
+  heads: z
+    .int()
+    .positive()
+    .default(1)
+    .describe('Parts of the vectors that attend apart from each other.'),
+  width: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'Width of what is made of a token and the source it attends to, and of the vectors that `additive` compares; that of the top layer by default.',
+    ),
+});
+
+const bridgeSchema = z.enum(['dense', 'zeros']);
+
+/** What a translator's config says of its encoder, and of what is read of that, where it says nothing. */
+export function completeEncoder<M extends Pick<Model, 'encoder' | 'attention' | 'bridge'>>({
+  encoder = encoderSchema.parse({}),
+  attention = attentionSchema.parse({}),
+  bridge = 'dense',
+  ...model
+}: M) {
+  return { ...model, encoder, attention, bridge };
+}
+
+type Model = z.output<typeof modelSchema>;
+
 export const modelSchema = z.strictObject({
-  embedding: embeddingSchema
-    .prefault(64)
-    .describe('Width of the embedding vectors, or a group of keys.'),
+  embedding: embeddingKey,
   features: z
     .array(featureSchema)
     .prefault([])
@@ -131,9 +181,18 @@ export const modelSchema = z.strictObject({
     .describe(
       'What is read of the top layer where rows have targets: of every row what a recurrent layer ends with (`last`, of other layers what stands at the last token), or what else is made of its tokens, by its name or as a group of keys; of a list, all of it side by side.',
     ),
-  dropout: float32(z.number().min(0).lt(1))
-    .default(0)
+  dropout: dropoutSchema.describe(
+    'Share of the outputs of the layers, of a classifier also of what is pooled, that is dropped in training.',
+  ),
+  encoder: encoderSchema
+    .optional()
+    .describe('What reads the source of a translation; `layers` predict the target.'),
+  attention: attentionSchema
+    .optional()
+    .describe('How a translation attends to its source, behind `layers`.'),
+  bridge: bridgeSchema
+    .optional()
     .describe(
-      'Share of the outputs of the layers, of a classifier also of what is pooled, that is dropped in training.',
+      'What recurrent layers of a translator begin with: what is made of the states that the encoder ends with (`dense`, the usual one), or `zeros`.',
     ),
 });

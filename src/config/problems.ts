@@ -148,7 +148,6 @@ export function checkTogether(config: Config): Problem[] {
 /** Whether the layers can stand on each other. */
 function* checkStack({ task, model }: Config): Generator<Problem> {
   const { per, carries, target, gives } = taskOf(task);
-  if (gives === 'pairs') return;
   const kinds = model.pooling.map(poolingKind);
   if (per === 'token' && kinds.join() !== 'last') {
     yield {
@@ -156,10 +155,25 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
       message: `expected nothing for the task ${task}, which reads every token of the top layer, got ${JSON.stringify(kinds)}`,
     };
   }
+  for (const key of ['encoder', 'attention', 'bridge'] as const) {
+    if (model[key] === undefined || gives === 'pairs') continue;
+    yield {
+      path: ['model', key],
+      message: `expected nothing for ${taskOf(task).model}, which reads no source`,
+    };
+  }
   try {
     const features = model.features.map((feature) => stackFeature(feature, 1));
     const outputs = { class: 2, labels: 2, number: 1, 'next token': 3 }[target];
-    describeStack({ ...model, features, vocabulary: 3, predicts: per, carries, outputs });
+    const { encoder, attention, bridge, ...own } = model;
+    describeStack({
+      ...{ ...own, features, vocabulary: 3, predicts: per, carries, outputs },
+      ...(encoder && {
+        encoder: { ...encoder, vocabulary: 3 },
+        ...(attention && { attention }),
+        ...(bridge && { bridge }),
+      }),
+    });
   } catch (error) {
     if (!(error instanceof StackProblem)) throw error;
     yield { path: ['model', ...error.path], message: error.message };

@@ -5,7 +5,7 @@ import { tokenizerSchema } from '../data/tokenizers/options.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
 import { lossSchema } from './loss-schema.js';
-import { modelSchema } from './model-schema.js';
+import { completeEncoder, modelSchema } from './model-schema.js';
 import { averagingSchema, optimizerSchema } from './optimizer-schema.js';
 
 /**
@@ -206,6 +206,7 @@ export const configSchema = writtenSchema.transform((config) => {
   const data = { ...config.data, tokenizer: config.data.tokenizer ?? usualTokenizers[tokenizer] };
   return {
     ...config,
+    model: gives === 'pairs' ? completeEncoder(config.model) : config.model,
     data: {
       ...data,
       ...(target === 'labels' && { labelSeparator }),

@@ -32,7 +32,7 @@ export function bindLayers(
     const [gradient, finalGradient] = [view(whole), view(final)];
     const own = { ...(gradient && { gradient }), ...(finalGradient && { finalGradient }) };
     const bound = layer.bind(
-      binding,
+      layer.of === 'source' ? binding.source! : binding,
       inputs[place]!.map((each, number): BoundSignal => {
         const signal = signals[each];
         const start = gradients?.starts[place]![number] ?? 'zero';

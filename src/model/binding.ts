@@ -29,6 +29,8 @@ export interface Binding {
   slot: number;
   slotPlan: SlotPlan;
   view: SlotView;
+  /** The same of the source's tokens, where the network reads them. */
+  source?: Binding;
   /** Whether gradients are formed and elements dropped; evaluation reads the same weights and buffers without. */
   training: boolean;
   scratch: Tensor;

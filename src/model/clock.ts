@@ -7,6 +7,7 @@ export const CLOCKS = [
   'recurrence',
   'convolution',
   'pooling',
+  'attention',
   'dropout',
   'norm',
   'joins',

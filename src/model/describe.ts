@@ -1,9 +1,10 @@
-import { UnfitInput, type NetworkLayer } from './layer.js';
+import { UnfitInput, type LayerKind, type NetworkLayer } from './layer.js';
 import { layerKind } from './layers/registry.js';
 import { lossKind } from './losses/registry.js';
 import { elementsOf, type GradientKind, type Parameter } from './parameters.js';
 import {
   readStream,
+  SOURCE,
   streamsOf,
   TOKENS,
   type LayerDescription,
@@ -37,7 +38,7 @@ export function describeNetwork(shape: NetworkShape): DescribedNetwork {
   const inputs = layers.map((_, place) => inputsOf(layers, place));
   layers.forEach((description, place) => {
     const layer = describeLayer(description, signalsOf(described, inputs[place]!, shape));
-    if (carries && layer.reverses) {
+    if (carries && layer.reverses && layer.of !== 'source') {
       throw new UnfitInput('a row that goes on has no end to be read from');
     }
     described.push(layer);
@@ -49,6 +50,7 @@ export function describeNetwork(shape: NetworkShape): DescribedNetwork {
   });
   const top = described.at(-1);
   if (!top) throw new UnfitInput('expected a layer');
+  if (top.output.of === 'source') throw new UnfitInput('tokens of the source have no targets');
   const unread = described.findIndex((layer, place) => layer !== top && !read.has(place));
   // Its gradient would be nobody's to write.
   if (unread >= 0) throw new UnfitInput(`no layer stands on ${layers[unread]!.kind} ${unread}`);
@@ -79,10 +81,14 @@ export function inputsOf(layers: readonly LayerDescription[], place: number): re
 export function signalsOf(
   described: readonly NetworkLayer[],
   places: readonly number[],
-  shape: Pick<NetworkShape, 'vocabulary' | 'features'>,
+  shape: Pick<NetworkShape, 'vocabulary' | 'features' | 'source'>,
 ): Signal[] {
   const streams = streamsOf(shape);
   return places.map((place) => {
+    if (place === SOURCE && shape.source) {
+      const { vocabulary: width } = shape.source;
+      return { per: 'distinct', width, isTokens: true, of: 'source' };
+    }
     // Tokens are vectors with a single one among as many zeros as there are words.
     if (place <= TOKENS && TOKENS - place <= (shape.features?.length ?? 0)) {
       const stream = place === TOKENS ? 0 : readStream(streams, TOKENS - 1 - place);
@@ -104,7 +110,23 @@ export function describeLayer(
   { kind, options, name }: LayerDescription,
   inputs: readonly Signal[],
 ): NetworkLayer {
-  return layerKind(kind).describe(options, inputs, name);
+  const found = layerKind(kind);
+  const layer = found.describe(options, inputs, name);
+  if (streamOf(found, inputs) === undefined) return layer;
+  const { output } = layer;
+  return {
+    ...layer,
+    of: 'source',
+    output: output.per === 'row' ? output : { ...output, of: 'source' },
+  };
+}
+
+/** Which tokens a layer goes over: those of its inputs, of which what has a row for each row of the batch may be beside either. */
+function streamOf({ kind, crosses }: LayerKind, inputs: readonly Signal[]): Signal['of'] {
+  if (crosses) return undefined;
+  const streams = new Set(inputs.flatMap(({ per, of }) => (per === 'row' ? [] : [of])));
+  if (streams.size > 1) throw new UnfitInput(`${kind} stands on tokens and the source's`);
+  return [...streams][0];
 }
 
 /** Number of learned values. */
@@ -116,10 +138,20 @@ export function countParameters(shape: NetworkShape): number {
 /**
  * Floating-point operations of one training step in the usual count (a multiply-add is two; forward one
  * share, backward two; look-ups and pointwise work are free), whatever short cuts the kernels take.
+ *
+ * @param sourceTokens as many as there are tokens where nothing else is said
  */
-export function flopsPerStep(shape: NetworkShape, tokens: number, rows: number): number {
+export function flopsPerStep(
+  shape: NetworkShape,
+  tokens: number,
+  rows: number,
+  sourceTokens = tokens,
+): number {
   const { layers } = describeNetwork(shape);
-  return 6 * layers.reduce((sum, layer) => sum + layer.multiplyAdds(tokens, rows), 0);
+  const multiplyAdds = layers.map((layer) =>
+    layer.multiplyAdds(layer.of === 'source' ? sourceTokens : tokens, rows),
+  );
+  return 6 * multiplyAdds.reduce((sum, each) => sum + each, 0);
 }
 
 /** What the choice of teams depends on. */

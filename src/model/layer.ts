@@ -23,10 +23,10 @@ import type { Recurrence, Share } from './work/teams.js';
  */
 
 /**
- * What a kind of layer can take as its input: a signal's values, by what has a row of it, those of distinct letters, or the tokens
- * (or letters) themselves.
+ * What a kind of layer can take as its input: a signal's values, by what has a row of it, those of distinct letters, the tokens
+ * (or letters) themselves, or what rows begin with.
  */
-export type Accepted = Signal['per'] | 'letters' | 'tokens';
+export type Accepted = Signal['per'] | 'letters' | 'tokens' | 'states';
 
 /** A kind of layer, for the registry. */
 export interface LayerKind extends Face {
@@ -36,6 +36,8 @@ export interface LayerKind extends Face {
   accepts: readonly Accepted[];
   /** Whether it stands on one signal, or joins several. */
   joins: boolean;
+  /** Whether it stands on both streams: it goes over the batch's own, and reads the source beside. */
+  crosses?: boolean;
   /**
    * @param options as its schema has given them
    * @param inputs what it stands on, in the order in which it is bound to them
@@ -110,6 +112,23 @@ export function defineLayer<O>(definition: Definition<O, Layer, Signal>): LayerK
   };
 }
 
+/** A kind of layer that stands on one signal, and on others beside, of which it says itself what they have to be. */
+export function defineAmong<O>(
+  definition: Definition<O, NetworkLayer, readonly [Signal, ...Signal[]]> &
+    Pick<LayerKind, 'crosses'>,
+): LayerKind {
+  return {
+    ...definition,
+    joins: false,
+    describe(given, inputs, name) {
+      const [input, ...others] = inputs;
+      if (!input) throw new UnfitInput(`${definition.kind} stands on a layer`);
+      expectAccepted(definition, input);
+      return definition.describe(given as O, [input, ...others], name);
+    },
+  };
+}
+
 /** A kind of layer that joins signals, two or more. */
 export function defineJoin<O>(
   definition: Definition<O, NetworkLayer, readonly Signal[]>,
@@ -134,7 +153,8 @@ function expectAccepted(
   { kind, accepts }: Pick<LayerKind, 'kind' | 'accepts'>,
   input: Signal,
 ): void {
-  const found = input.isTokens ? 'tokens' : input.spells ? 'letters' : input.per;
+  const of = input.spells ? 'letters' : input.states ? 'states' : input.per;
+  const found = input.isTokens ? 'tokens' : of;
   if (!accepts.includes(found)) {
     throw new UnfitInput(`${kind} cannot stand on ${found}: expected ${accepts.join(' or ')}`);
   }
@@ -146,6 +166,8 @@ function expectAccepted(
  */
 export interface Layer<Inputs = BoundSignal> {
   output: Signal;
+  /** Which tokens it goes over, and its output is of where it has a row for each: the source's, or the batch's own; of its inputs. */
+  of?: Signal['of'];
   /** What it reads of its inputs. */
   reads: 'whole' | 'final';
   parameters: Parameter[];
@@ -188,6 +210,8 @@ export interface PlannedLayer<Inputs = BoundSignal> {
    * to slot.
    */
   values?: BufferSpec;
+  /** What was attended to: [heads · panels of the source's longest row, places, 16], of each token a column for each token of its source. */
+  attention?: { weights: BufferSpec; heads: number };
   /** By slot: [panels of all that is carried, rows, 16] before the slot's batch; the other slot's holds them after it. */
   states?: readonly BufferSpec[];
   /**

@@ -11,7 +11,7 @@ import type { ChainLoss, LossMode, RowLoss } from './loss.js';
 import type { Phase } from './phases.js';
 import type { NetworkPlan } from './plan.js';
 import type { Signal } from './signal.js';
-import { SLOT } from './sizes.js';
+import { SLOT, sourceSizes } from './sizes.js';
 import {
   claimsOf,
   MOST_PIECES,
@@ -29,9 +29,10 @@ const FEW_PIECES = 4;
 const CHUNK_ROWS = 176;
 
 /** A layer's passes, and what a row of its output belongs to. */
-interface Pass {
+interface Pass extends Pick<Signal, 'per' | 'of'> {
   layer: RowPasses | SequencePasses;
-  per: Signal['per'];
+  /** Of the tokens that it goes over. */
+  view: SlotView;
 }
 
 /** One network on one thread: the same planned heap, bound to one slot's batch. */
@@ -74,7 +75,7 @@ export class Network {
     });
     // Evaluation reads the same weights and buffers, without dropout and without anything that changes them.
     const training = sizes.training && slot < SLOT.evaluation;
-    this.#binding = {
+    const binding: Binding = {
       ...{ backend, heap, sizes, slot, slotPlan, training },
       optimizer: plan.optimizer,
       parameters: plan.parameters,
@@ -87,6 +88,11 @@ export class Network {
       }),
       clock: new Clock(heap.doubles(plan.clocks)),
     };
+    this.#binding = binding;
+    if (slotPlan.source) {
+      const own = { sizes: sourceSizes(sizes), slotPlan: slotPlan.source };
+      binding.source = { ...binding, ...own, view: this.#view.source! };
+    }
     this.#sums = new BatchSums(heap, plan, slot);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
     const { layers, top } = bindLayers(this.#binding, plan, () => ({
@@ -95,11 +101,14 @@ export class Network {
       start: 'zero',
     }));
     this.#layers = layers;
-    const passes = layers.flatMap(({ passes: own }, place): Pass[] =>
-      own ? [{ layer: own, per: plan.layers[place]!.output.per }] : [],
-    );
-    const isBelow = ({ layer, per }: Pass): boolean =>
-      layer.by === 'sequence' || per !== plan.top.per;
+    const passes = layers.flatMap(({ passes: own }, place): Pass[] => {
+      if (!own) return [];
+      const { of, output } = plan.layers[place]!;
+      const view = of === 'source' ? this.#view.source! : this.#view;
+      return [{ layer: own, per: output.per, ...(of && { of }), view }];
+    });
+    const isBelow = ({ layer, per, of }: Pass): boolean =>
+      layer.by === 'sequence' || per !== plan.top.per || of !== plan.top.of;
     const above = passes.findLastIndex(isBelow) + 1;
     this.#sequences = passes.slice(0, above);
     this.#top = passes.slice(above).flatMap(({ layer }) => (layer.by === 'rows' ? [layer] : []));
@@ -182,13 +191,11 @@ export class Network {
 
   *#pass(mode: LossMode, part: number): Share {
     // Layers of rows below one that mixes them go over a part's rows as a whole.
-    const places = this.#view.places(part);
-    const rows = this.#view.rowsOf(part);
-    for (const { layer, per } of this.#sequences) {
-      if (layer.by === 'rows') layer.forward(...(per === 'row' ? rows : places));
+    for (const { layer, per, view } of this.#sequences) {
+      if (layer.by === 'rows') layer.forward(...rangeOf(view, per, part));
       else yield* layer.forward(part);
     }
-    const [begin, end] = this.plan.top.per === 'row' ? rows : places;
+    const [begin, end] = rangeOf(this.#view, this.plan.top.per, part);
     for (let row = begin; row < end; row += CHUNK_ROWS) {
       const last = Math.min(end, row + CHUNK_ROWS);
       for (const layer of this.#top) layer.forward(row, last);
@@ -198,8 +205,8 @@ export class Network {
     if (mode !== 'train') return;
     for (let l = this.#top.length - 1; l >= 0; l--) this.#top[l]!.backward!(begin, end);
     for (let l = this.#sequences.length - 1; l >= 0; l--) {
-      const { layer, per } = this.#sequences[l]!;
-      if (layer.by === 'rows') layer.backward!(...(per === 'row' ? rows : places));
+      const { layer, per, view } = this.#sequences[l]!;
+      if (layer.by === 'rows') layer.backward!(...rangeOf(view, per, part));
       else yield* layer.backward!(part);
     }
   }
@@ -231,4 +238,9 @@ export class Network {
     settings.set(UPDATE_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
   }
+}
+
+/** A part's rows or places. */
+function rangeOf(view: SlotView, per: Signal['per'], part: number): [begin: number, end: number] {
+  return per === 'row' ? view.rowsOf(part) : view.places(part);
 }

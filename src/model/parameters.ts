@@ -1,5 +1,6 @@
 import { PLAIN_ROWS, unitsOf, type RowMap } from '../backend/kernels/rows.js';
 import { panelsOf, type BufferSpec } from '../tensor/heap.js';
+import type { Signal } from './signal.js';
 
 /**
  * One learned array, named and laid out as PyTorch's modules do, so that any safetensors reader can load it there.
@@ -23,6 +24,11 @@ export type Initial =
   /** One value for each of as many blocks of rows. */
   | { kind: 'blocks'; values: readonly number[] };
 
+/** Distinct tokens, stream 0, or distinct values of a feature: of the batch's own tokens, or of the source's. */
+interface DistinctRows extends Pick<Signal, 'of'> {
+  stream: number;
+}
+
 /**
  * Where a parameter's gradient comes from: sums of its own; those that are formed together with the weights of the same rows
  * (biases), whose squares count them; those of another parameter, which has the same gradient; a row for each distinct token, or distinct
@@ -32,8 +38,7 @@ export type GradientKind =
   | { kind: 'own' }
   | { kind: 'with weights' }
   | { kind: 'same'; as: string }
-  | { kind: 'by distinct token'; stream: number }
-  | { kind: 'own and by distinct token'; stream: number };
+  | ({ kind: 'by distinct token' | 'own and by distinct token' } & DistinctRows);
 
 /** A parameter's buffers; the optional ones exist in training. */
 export interface ParameterPlan extends Parameter {

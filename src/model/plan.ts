@@ -3,7 +3,7 @@ import { GRADIENT_SCRATCH } from '../backend/kernels/weight-gradient.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { createOptimizer } from '../optimizers/registry.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
-import { planSlot, type SlotPlan } from './batch/slot-plan.js';
+import { planSlot, type Reverses, type SlotPlan } from './batch/slot-plan.js';
 import { describeNetwork } from './describe.js';
 import type { Carried, PlannedNetworkLayer } from './layer.js';
 import type { PlannedLoss } from './loss.js';
@@ -12,7 +12,7 @@ import { asMatrix, countSquares, type Parameter, type ParameterPlan } from './pa
 import { planGradients, type NetworkGradients } from './signal-gradients.js';
 import { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
-import { maxDistinct, SLOTS, threadPlaces, type NetworkSizes } from './sizes.js';
+import { maxDistinct, sizesOf, SLOTS, threadPlaces, type NetworkSizes } from './sizes.js';
 import { CLAIMED_PHASES, MOST_PIECES } from './work/shares.js';
 
 export interface NetworkPlan {
@@ -22,8 +22,7 @@ export interface NetworkPlan {
   top: Signal;
   /** Int32 words of a target. */
   targetWords: number;
-  /** Whether a layer asks for the tokens of rows in reverse. */
-  reverses: boolean;
+  reverses: Reverses;
   parameters: ParameterPlan[];
   /** Each behind those that it stands on. */
   layers: PlannedNetworkLayer[];
@@ -75,11 +74,18 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const { states } = optimizer.kernel;
   const planned = planParameters(heap, parameters, sizes, states);
   const shared = new SharedBuffers();
-  const plannedLayers = layers.map((layer) => ({ ...layer, ...layer.plan(heap, sizes, shared) }));
+  const plannedLayers = layers.map((layer) => ({
+    ...layer,
+    ...layer.plan(heap, sizesOf(sizes, layer.of), shared),
+  }));
   shared.allocate(heap);
   const { values } = plannedLayers.at(-1)!;
   if (!values) throw new Error('the top layer has no outputs of its own');
-  const reverses = layers.some((layer) => layer.reverses === true || layer.looksBehind === true);
+  const reversesOf = (of: Signal['of']): boolean =>
+    layers.some(
+      (layer) => layer.of === of && (layer.reverses === true || layer.looksBehind === true),
+    );
+  const reverses = { own: reversesOf(undefined), source: reversesOf('source') };
   const threads = threadPlaces(sizes.parts);
   const widest = Math.max(...parameters.map(({ shape }) => asMatrix(shape)[1] ?? 1));
   const kernels = KERNELS_OF_LAYER * (layers.length + 1) + KERNELS_OF_PARAMETER * parameters.length;
@@ -128,7 +134,10 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
 
 /** Most meetings of a team in a phase. */
 export function mostMeetings({ layers, loss, sizes }: NetworkPlan): number {
-  const ofLayers = layers.reduce((sum, layer) => sum + layer.meetings(sizes.maxSteps), 0);
+  const ofLayers = layers.reduce(
+    (sum, layer) => sum + layer.meetings(sizesOf(sizes, layer.of).maxSteps),
+    0,
+  );
   return 2 * ofLayers + (loss.meetings ?? 0);
 }
 
@@ -141,7 +150,9 @@ export interface CarriedState extends Carried {
 }
 
 function listCarried(layers: readonly PlannedNetworkLayer[]): CarriedState[] {
-  return layers.flatMap(({ carried, states = [] }) => {
+  return layers.flatMap(({ of, carried, states = [] }) => {
+    // The source's rows do not go on.
+    if (of === 'source') return [];
     let panel0 = 0;
     return carried.map((state) => {
       const begin = panel0;
@@ -201,7 +212,9 @@ function planParameter(
         `${name} squares`,
         countSquares(
           parameter,
-          'stream' in gradientKind ? maxDistinct(sizes, gradientKind.stream) : 0,
+          'stream' in gradientKind
+            ? maxDistinct(sizesOf(sizes, gradientKind.of), gradientKind.stream)
+            : 0,
         ),
       ),
     }),

@@ -16,6 +16,8 @@ export interface LayerDescription {
 
 /** The place of the tokens among a layer's inputs; those of their features stand before it: −2, −3, … */
 export const TOKENS = -1;
+/** That of the source's tokens, below those of all features. */
+export const SOURCE = -(2 ** 30);
 
 /** What a network's outputs are compared with, and how: plain data, too. */
 export interface LossDescription {
@@ -38,6 +40,8 @@ export interface NetworkShape {
   vocabulary: number;
   /** What is known of tokens beside. */
   features?: readonly FeatureShape[];
+  /** A second text of every row, which layers may read: of a translation what is translated. */
+  source?: { vocabulary: number };
   /**
    * A graph, each layer behind those that it stands on: from the bottom, whose input is the tokens, to the top, whose output is
    * the loss's input. An output may be the input of several layers.

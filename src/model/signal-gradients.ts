@@ -1,7 +1,7 @@
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import type { BoundSignal, PlannedNetworkLayer } from './layer.js';
 import type { Signal } from './signal.js';
-import { mostRows, type NetworkSizes } from './sizes.js';
+import { mostRows, sizesOf, type NetworkSizes } from './sizes.js';
 
 /** Where the gradients of a layer's output lie: of its rows, and of what stands at each row's last token. */
 export interface SignalGradients {
@@ -17,7 +17,7 @@ export interface NetworkGradients {
 }
 
 /** A buffer to be: as wide as the widest gradient that lies there in its time. */
-interface Room {
+interface Room extends Pick<Signal, 'of'> {
   per: 'row' | 'token';
   panels: number;
 }
@@ -42,9 +42,11 @@ export function planGradients(
   const rooms: Room[] = [];
   const free: Room[] = [];
   const taken: { whole?: Room; final?: Room }[] = layers.map(() => ({}));
-  const take = (per: Room['per'], { width }: Signal): Room => {
-    const at = free.findLastIndex((room) => room.per === per);
-    const room = at < 0 ? { per, panels: 0 } : free.splice(at, 1)[0]!;
+  const take = (per: Room['per'], signal: Signal): Room => {
+    // Of the source there are as many rows, and other tokens.
+    const [of, { width }] = [per === 'row' ? undefined : signal.of, signal];
+    const at = free.findLastIndex((room) => room.per === per && room.of === of);
+    const room = at < 0 ? { per, panels: 0, ...(of && { of }) } : free.splice(at, 1)[0]!;
     if (at < 0) rooms.push(room);
     room.panels = Math.max(room.panels, panelsOf(width));
     return room;
@@ -70,7 +72,7 @@ export function planGradients(
   }
   const buffers = new Map(
     rooms.map((room, number) => {
-      const rows = mostRows(sizes, room);
+      const rows = mostRows(sizesOf(sizes, room.of), room);
       return [room, heap.panels(`${name} ${number}`, rows, room.panels * PANEL)];
     }),
   );

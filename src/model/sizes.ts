@@ -9,7 +9,7 @@ export interface NetworkSizes {
   maxRows: number;
   maxTokens: number;
   maxSteps: number;
-  /** The same of the sources of pairs, where the network reads such: their rows are those of the batch. */
+  /** The same of the source, which has as many rows. */
   source?: { maxTokens: number; maxSteps: number };
   /** Workers that a step is divided among, and the teams that they work in. */
   parts: number;
@@ -51,6 +51,21 @@ export function spellingSizes(sizes: NetworkSizes, stream: number): NetworkSizes
     maxSteps: spells!.most,
     teams: sizes.parts,
   };
+}
+
+/** Sizes of the batch that the source is, of the same rows, which parts share as they do those of the batch. */
+export function sourceSizes({ source, ...sizes }: NetworkSizes): NetworkSizes {
+  const { source: tokens, layers, loss } = sizes.shape;
+  if (!source || !tokens) throw new Error('the network reads no source');
+  return {
+    ...{ ...sizes, ...source },
+    shape: { vocabulary: tokens.vocabulary, layers, loss, carries: false },
+  };
+}
+
+/** Sizes of what a signal belongs to. */
+export function sizesOf(sizes: NetworkSizes, of: Signal['of']): NetworkSizes {
+  return of === 'source' ? sourceSizes(sizes) : sizes;
 }
 
 /** Places for tokens: a block of an even number of them is followed by an empty one (see batch/batch-layout.ts). */

@@ -34,3 +34,20 @@ export function isBlock(layer: StackLayer): layer is ResidualBlock {
 export function poolingKind(pooling: string | StackLayer): string {
   return typeof pooling === 'string' ? pooling : pooling.kind;
 }
+
+/** Layers over the tokens of the source. */
+export interface StackEncoder {
+  readonly vocabulary: number;
+  readonly embedding: Readonly<Record<string, unknown>>;
+  /** Bottom first. */
+  readonly layers: readonly StackLayer[];
+  /** Share of the outputs of all layers but the top one that is dropped in training. */
+  readonly dropout: number;
+}
+
+export interface StackAttention {
+  readonly kind: 'none' | 'dot' | 'general' | 'additive';
+  readonly heads: number;
+  /** Of what is made of the sums and the decoder's outputs, and of the vectors that `additive` compares; the decoder's where absent. */
+  readonly width?: number | undefined;
+}

@@ -1,4 +1,8 @@
-import { beginGradient, beginRows } from '../../src/backend/kernels/initial-state.js';
+import {
+  beginGradient,
+  beginRows,
+  givenGradient,
+} from '../../src/backend/kernels/initial-state.js';
 import { describe } from 'vitest';
 import { PANEL, panelsOf } from '../../src/tensor/heap.js';
 import { describeContract, type KernelCase } from './contract.js';
@@ -9,11 +13,16 @@ const ROWS = LENGTHS.length;
 /** Whether a row goes on from the batch before. */
 const goesOn = (row: number): boolean => row % 3 === 1;
 
-function rowsCase(columns: number, carries: boolean): KernelCase {
+/** What rows begin with: what all have learned, what each is given, or what others of them are. */
+type Beginning = 'learned' | 'given' | 'given others';
+
+function rowsCase(columns: number, carries: boolean, from: Beginning): KernelCase {
   return {
-    name: `rows begin, ${columns} columns${carries ? ', some go on' : ''}`,
+    name: `rows begin with ${from}, ${columns} columns${carries ? ', some go on' : ''}`,
     prepare(bench) {
       const panels = panelsOf(columns);
+      const given = bench.panels('given', ROWS, columns, uniform(1, 4));
+      const givers = LENGTHS.map((_, row) => (row * 4 + 1) % ROWS);
       const learned = bench.tensor('learned', [panels * PANEL], (column) =>
         column < columns ? uniform(1, 1)(0, column) : 0,
       );
@@ -25,10 +34,34 @@ function rowsCase(columns: number, carries: boolean): KernelCase {
       const stateOut = bench.panels('state out', ROWS, (panels + 1) * PANEL);
       const out = bench.panels('out', ROWS, columns);
       const begin = bench.backend.bind(beginRows, {
-        ...{ learned, out },
+        ...(from === 'learned' ? { learned } : { given }),
+        ...(from === 'given others' && { giver: bench.indices('giver', givers) }),
+        out,
         ...(carries && { stateIn, stateOut }),
       });
       return () => begin(1, ROWS - 1);
+    },
+  };
+}
+
+function givenCase(columns: number, carries: boolean, adds: boolean): KernelCase {
+  return {
+    name: `gradient of given states, ${columns} columns${carries ? ', some rows go on' : ''}${adds ? ', added' : ''}`,
+    prepare(bench) {
+      const rowStart = [0];
+      for (const length of LENGTHS) rowStart.push(rowStart.at(-1)! + length);
+      const begun = bench.panels('begun', ROWS, PANEL, (row, column) =>
+        column === 0 && goesOn(row) ? 1 : 0,
+      );
+      const out = bench.panels('out', ROWS, columns, adds ? uniform(1, 5) : undefined);
+      bench.allow('out', 2 * EPSILON);
+      const hand = bench.backend.bind(givenGradient, {
+        dInitial: bench.panels('d initial', ROWS, columns, uniform(1, 3)),
+        ...(carries && { begun }),
+        rowStart: bench.indices('row start', rowStart),
+        ...{ out, adds },
+      });
+      return () => hand(1, ROWS);
     },
   };
 }
@@ -61,10 +94,14 @@ function gradientCase(columns: number, carries: boolean): KernelCase {
 
 describe('what rows start from', () => {
   describeContract(
-    'learned states',
+    'learned and given states',
     [5, 16, 40].flatMap((columns) =>
       [false, true].flatMap((carries) => [
-        rowsCase(columns, carries),
+        rowsCase(columns, carries, 'learned'),
+        rowsCase(columns, carries, 'given'),
+        rowsCase(columns, carries, 'given others'),
+        givenCase(columns, carries, false),
+        givenCase(columns, carries, true),
         gradientCase(columns, carries),
       ]),
     ),

@@ -249,5 +249,5 @@ it('the JSON Schema says what there is once', () => {
   const file = new URL('../../configs/schema.json', import.meta.url);
   const text = readFileSync(file, 'utf8');
   expect(text.match(/"warmupSteps"/g)!.length).toBeLessThan(10);
-  expect(text.match(/"#\/\$defs\/layer"/g)!.length).toBe(2);
+  expect(text.match(/"#\/\$defs\/layer"/g)!.length).toBe(3);
 });

@@ -112,7 +112,7 @@ describe('a config that cannot be right is refused with file, line, column, key 
     [
       'an empty group',
       `${minimal}model:\n`,
-      'configs/x.yaml:4:1: model: expected a group of keys (embedding, features, layers, pooling, dropout), got null',
+      'configs/x.yaml:4:1: model: expected a group of keys (embedding, features, layers, pooling, dropout, encoder, attention, bridge), got null',
     ],
     [
       'a name that leads out of the runs folder',

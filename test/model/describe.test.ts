@@ -39,7 +39,11 @@ describe('a network whose layers cannot stand on each other is refused', () => {
       [embedding, lstm(0), layer('add', {}, 1)],
       'add joins two or more signals of a kind, got token',
     ],
-    ['two inputs of one', [embedding, lstm(0), lstm(0, 1)], 'lstm stands on one layer, not on 2'],
+    [
+      'two inputs of one',
+      [embedding, lstm(0), lstm(0, 1)],
+      'lstm stands on one layer, and on one that leaves what its rows begin with',
+    ],
     [
       'a tied embedding without its head',
       [layer('embedding', { width: 4, tied: true }, -1), lstm(0)],

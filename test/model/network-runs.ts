@@ -7,6 +7,7 @@ import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import { asMatrix } from '../../src/model/parameters.js';
 import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
 import { averageShare } from '../../src/optimizers/averaging.js';
+import { largestOf } from '../parity/fixture.js';
 import { diceOf, type Averaging, type Case, type Division } from './random-networks.js';
 
 /** So large an ε that an update follows small gradients smoothly: rounding must not turn a whole step. */
@@ -32,15 +33,12 @@ export async function start(
   createRunner: (handle: EngineHandle) => StageRunner = createLocalRunner,
 ): Promise<Running> {
   const { parts, teams } = division;
-  const lengths = batches.flatMap(({ rowStart }) =>
-    Array.from(rowStart.subarray(1), (end, row) => end - rowStart[row]!),
-  );
   const sizes: NetworkSizes = {
     ...{ shape, optimizer, parts, teams, seed, shards: 4, training: true },
     averages: averaging !== undefined,
     maxRows: Math.max(...batches.map(({ rows }) => rows)),
-    maxTokens: Math.max(...batches.map(({ tokens }) => tokens.length)),
-    maxSteps: Math.max(...lengths),
+    ...largestOf(batches),
+    ...(shape.source && { source: largestOf(batches.map(({ source }) => source!)) }),
   };
   const handle = allocateEngine(backend, sizes);
   const engine = new Engine(handle, createRunner(handle));

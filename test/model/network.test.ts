@@ -88,7 +88,7 @@ async function trainWith(
 function spoil({ heap, handle }: Engine): void {
   const { buffers } = planEngine(handle.backend, handle.sizes).buffers;
   const spoilt = buffers.filter(({ name }) =>
-    /^(lstm \d (gates|hidden|cell)|dropped \d|head output|losses|d signal \d)$/.test(name),
+    /^(lstm \d (gates|hidden|cell)|dropout \d dropped|head output|losses|d signal \d)$/.test(name),
   );
   expect(new Set(spoilt.map(({ name }) => name.replace(/ \d/, ''))).size).toBe(7);
   for (const spec of spoilt) heap.flat(spec).fill(NaN);

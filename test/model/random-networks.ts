@@ -41,8 +41,11 @@ export interface Division extends Teams {
 const MOST_FEATURES = 2;
 const STEPS = 3;
 
-/** Kinds that stand where `build` puts them alone: a tied head on top, over the weight of an embedding below it. */
-const PLACED = ['tied-head'];
+/**
+ * Kinds that stand where `build` puts them alone: a tied head on top, over the weight of an embedding below it, and a bridge below a
+ * recurrent layer.
+ */
+const PLACED = ['tied-head', 'bridge'];
 
 /** Chains as often as branches. */
 const pickOne = fc.option(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
@@ -68,6 +71,7 @@ interface Drawn extends Pick<Wishes, 'spelled' | 'ends' | 'readsLasts'> {
   vocabulary: number;
   /** What is known of tokens beside. */
   features: FeatureShape[];
+  source: { vocabulary: number } | null;
   wishes: Wish[];
   outputs: number;
   /** Whether the head has the weight of an embedding; then there are as many outputs as words. */
@@ -95,6 +99,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
     ),
     { maxLength: MOST_FEATURES },
   ),
+  source: fc.option(fc.record({ vocabulary: fc.integer({ min: 2, max: 30 }) }), { freq: 1 }),
   wishes: fc.array(fc.oneof(...wishes.values()), {
     minLength: 2,
     maxLength: 3 * MOST_LAYERS,
@@ -156,11 +161,11 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
     .map(({ wishes: wished, spelled, smoothing, weights, isChain, isTied, ofRows, ...others }) => {
       const { ends, readsLasts, ...rest } = others;
-      const { vocabulary, features, carries } = rest;
+      const { vocabulary, features, source, carries } = rest;
       const outputs = isTied ? vocabulary : rest.outputs;
       const network = build(
         { wished, ends, readsLasts, spelled },
-        { vocabulary, features },
+        { vocabulary, features, ...(source && { source }) },
         carries,
         (per) =>
           per === 'row' && ofRows && ofRows !== 'binary'
@@ -178,9 +183,10 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
     })
     .filter(({ network }) => network !== undefined)
     .map(({ network, loss, carries, lengths, divisions, averaging, ...rest }) => {
-      const { seed, vocabulary, features, outputs } = rest;
+      const { seed, vocabulary, features, source, outputs } = rest;
       const { descriptions, layers } = network!;
-      const shape = { vocabulary, features, layers: descriptions, loss, carries };
+      const known = { vocabulary, features, ...(source && { source }) };
+      const shape = { ...known, layers: descriptions, loss, carries };
       const dice = diceOf(seed);
       const perToken = layers.reduce((sum, layer) => sum + layer.multiplyAdds(1, 1), 0);
       const fitting = lengths.map((rows) => {
@@ -209,12 +215,18 @@ export function casesOf(mostWork: number): fc.Arbitrary<Case> {
         };
         const drawLabel = { squared: number, absolute: number, binary: set }[loss.kind] ?? label;
         const labels = rows.flatMap(drawLabel);
-        const known = features.map(({ values, letters }) =>
+        const streams = features.map(({ values, letters }) =>
           letters === undefined
             ? each(values)
             : rows.map((length) => spell(dice, length, values, letters)),
         );
-        return rawBatch(each(vocabulary), labels, targets, known);
+        const sources =
+          source &&
+          rows.map((length) =>
+            // Sources that are longer than their rows, and shorter ones.
+            Array.from({ length: 1 + dice(length + 4) }, () => dice(source.vocabulary)),
+          );
+        return rawBatch(each(vocabulary), labels, targets, streams, sources ?? undefined);
       });
       return { shape, batches, divisions, ...(averaging && { averaging }), seed };
     });
@@ -296,5 +308,6 @@ export function sketch({ shape, batches, averaging }: Case): string {
   const rows = batches.map(({ rowStart }) =>
     Array.from(rowStart.slice(1), (end, row) => end - rowStart[row]!).join(' '),
   );
-  return `${shape.vocabulary} words, ${JSON.stringify(shape.features ?? [])} ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}${averaging ? `, ${averaging.config.kind}` : ''}; rows ${rows.join(' | ')}`;
+  const source = shape.source ? `, source of ${shape.source.vocabulary}` : '';
+  return `${shape.vocabulary} words${source}, ${JSON.stringify(shape.features ?? [])} ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}${averaging ? `, ${averaging.config.kind}` : ''}; rows ${rows.join(' | ')}`;
 }

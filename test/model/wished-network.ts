@@ -1,7 +1,7 @@
 import { describeLayer, signalsOf } from '../../src/model/describe.js';
 import { UnfitInput, type NetworkLayer } from '../../src/model/layer.js';
-import { layerKind } from '../../src/model/layers/registry.js';
-import { TOKENS, type LayerDescription, type NetworkShape } from '../../src/model/shape.js';
+import { CELLS, layerKind } from '../../src/model/layers/registry.js';
+import { SOURCE, TOKENS, type LayerDescription, type NetworkShape } from '../../src/model/shape.js';
 import type { Signal } from '../../src/model/signal.js';
 import { schemaOf } from '../../src/zod.js';
 
@@ -22,6 +22,8 @@ export interface Wish {
   /** Which of the layers that it may stand on, from 0 to 1; on the last one where it is null. */
   picks: (number | null)[];
 }
+
+type Tokens = Pick<NetworkShape, 'vocabulary' | 'features' | 'source'>;
 
 /** Layers with what they stand on. */
 export interface Built {
@@ -44,7 +46,7 @@ export interface Wishes {
 /** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
 export function build(
   { wished, ends, readsLasts, spelled }: Wishes,
-  tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
+  tokens: Tokens,
   carries: boolean,
   headOf: (per: Signal['per']) => { outputs: number; isTied: boolean },
 ): Built | undefined {
@@ -64,7 +66,7 @@ export function build(
       return false;
     }
     // What reads rows from their ends cannot stand where they go on from batch to batch.
-    if (carries && layer.reverses) return false;
+    if (carries && layer.reverses && layer.of !== 'source') return false;
     layers.push(layer);
     descriptions.push({ kind, name, options, inputs });
     return true;
@@ -72,20 +74,58 @@ export function build(
   const last = (): number => layers.length - 1;
   const pick = (from: readonly number[], share: number | null): number =>
     share === null ? from.at(-1)! : from[Math.floor(share * from.length)]!;
-  const streams = [TOKENS, ...(tokens.features ?? []).map((_, i) => TOKENS - 1 - i)];
+  const streams = [
+    TOKENS,
+    ...(tokens.features ?? []).map((_, i) => TOKENS - 1 - i),
+    ...(tokens.source ? [SOURCE] : []),
+  ];
+  const placesOf = (per: Signal['per'], of?: Signal['of']): number[] =>
+    layers.flatMap(({ output }, place) =>
+      output.per === per && output.of === of && !output.states ? [place] : [],
+    );
   const places = (): number[] => [...streams, ...layers.keys()];
   const join = ({ kind, options, picks: [first = null, ...others] }: Wish): void => {
     const place = pick(places(), first);
     const found = layers[place]?.output;
-    const alike = [...layers.keys()].filter(
-      (each) => each !== place && layers[each]!.output.per === found?.per,
-    );
+    const alike = found ? placesOf(found.per, found.of).filter((each) => each !== place) : [];
     if (alike.length === 0) return;
     const chosen = new Set(others.map((share) => pick(alike, share)));
     if (add(kind, options, [place, ...chosen])) return;
     // What takes signals of one width alone takes one that has been brought to it.
     add('dense', { width: found!.width }, [[...chosen][0]!]);
     add(kind, options, [place, last()]);
+  };
+  /** Attention to the source, of vectors that heads can divide where there are several. */
+  const cross = ({ kind, options, picks: [first = null, second = null, third] }: Wish): void => {
+    const [own, source] = [placesOf('token'), placesOf('token', 'source')];
+    if (own.length === 0 || source.length === 0) return;
+    const [query, key] = [pick(own, first), pick(source, second)];
+    const [wanted, score] = [options as { heads?: number }, options];
+    if ((wanted.heads ?? 1) === 1 && add(kind, score, [query, key])) return;
+    const heads = Math.min(wanted.heads ?? 1, 2);
+    const width = heads === 1 ? layers[key]!.output.width : 16 * heads;
+    add('dense', { width }, [query]);
+    const queries = last();
+    if (third == null) {
+      add('dense', { width }, [key]);
+      add(kind, { ...wanted, heads }, [queries, last()]);
+      return;
+    }
+    // Keys that are not the values: made of what may be these, too.
+    add('dense', { width, bias: false }, [key]);
+    const keys = last();
+    if (add(kind, { ...wanted, heads }, [queries, keys, key])) return;
+    add('dense', { width: 2 * width }, [key]);
+    add(kind, { ...wanted, heads }, [queries, keys, last()]);
+  };
+  /** A recurrent layer whose rows begin with what is made of what is known of them, where something is. */
+  const begin = ({ kind, options, picks: [first = null, second = null] }: Wish): boolean => {
+    const rows = placesOf('row');
+    const place = pick(places(), first);
+    if (second === null || rows.length === 0) return add(kind, options, [place]);
+    const { hiddenSize } = options as { hiddenSize: number };
+    add('bridge', { hiddenSize, states: kind === 'lstm' ? 2 : 1 }, [pick(rows, second)]);
+    return add(kind, options, [place, last()]) || add(kind, options, [place]);
   };
   const recurrent = (): number => layers.flatMap(({ recurrences = [] }) => recurrences).length;
   for (const [i, { letters }] of (tokens.features ?? []).entries()) {
@@ -100,15 +140,20 @@ export function build(
   for (const wish of wished) {
     if (layers.length === MOST_LAYERS || recurrent() === MOST_RECURRENT) break;
     const { kind, options, picks: shares } = wish;
-    if (!layerKind(kind).joins) add(kind, options, [pick(places(), shares[0]!)]);
+    if (layerKind(kind).crosses) cross(wish);
+    else if (CELLS.some((cell) => cell === kind)) begin(wish);
+    else if (!layerKind(kind).joins) add(kind, options, [pick(places(), shares[0]!)]);
     else if (joins++ < MOST_JOINS) join(wish);
   }
+  // Of the source's tokens none has a target.
+  if (layers[last()]?.output.of === 'source') {
+    const { kind, options } = ends[0]!;
+    if (!add(kind, options, [last()])) return undefined;
+  }
   const top = layers[last()]?.output;
-  const unread = (per: string | undefined): number[] => {
+  const unread = (per: Signal['per'] | undefined, of?: Signal['of']): number[] => {
     const read = new Set(descriptions.flatMap(({ inputs }) => inputs));
-    return [...layers.keys()].filter(
-      (place) => !read.has(place) && layers[place]!.output.per === per,
-    );
+    return per ? placesOf(per, of).filter((place) => !read.has(place)) : [];
   };
   if (top?.per === 'row') {
     // A gradient then comes to the last token in two ways.
@@ -118,7 +163,7 @@ export function build(
         ({ inputs }, above) => inputs.includes(place) && layers[above]!.reads === 'whole',
       );
     if (readsLasts) for (const place of finals.filter(isRead)) add('last', {}, [place]);
-    unread('token').forEach((place, i) => {
+    [...unread('token'), ...unread('token', 'source')].forEach((place, i) => {
       const { kind, options } = ends[i % ends.length]!;
       add(kind, options, [place]);
     });
@@ -137,7 +182,7 @@ export function build(
 /** Has an embedding that the last layer needs share its weight. */
 function tie(
   { descriptions, layers }: Built,
-  tokens: Pick<NetworkShape, 'vocabulary' | 'features'>,
+  tokens: Tokens,
 ): { name: string; width: number } | undefined {
   const place = placesNeeded(descriptions).find(
     (each) =>

@@ -173,6 +173,32 @@ describe('every gradient agrees with finite differences in float64', () => {
   );
 
   it.each([
+    ['none', 1, 'dense'],
+    ['dot', 1, 'dense'],
+    ['general', 2, 'dense'],
+    ['additive', 1, 'dense'],
+    ['additive', 2, 'zeros'],
+  ] as const)('of encoder and decoder, attention %s, %i heads, bridge %s', (...given) => {
+    const [kind, heads, bridge] = given;
+    const hiddenSize = heads === 1 ? 8 : 16;
+    const layer = { kind: 'lstm', hiddenSize, direction: 'both' };
+    const layers = ['lstm', 'gru'].map((cell) => ({ kind: cell, hiddenSize: 2 * hiddenSize }));
+    const encoder = { vocabulary: 9, embedding: { width: 3 }, layers: [layer], dropout: 0 };
+    const shape = describeStack({
+      ...{ ...stack('lstm', [], 0.2), encoder, layers, bridge, carries: false },
+      ...{ attention: { kind, heads }, predicts: 'token', outputs: VOCABULARY },
+    });
+    const pairs = rawBatch(
+      tokensOf([3, 1, 17, 2], 6),
+      [],
+      tokensOf([3, 1, 17, 2], 7),
+      [],
+      tokensOf([2, 18, 4, 1], 8).map((row) => row.map((id) => id % 9)),
+    );
+    return compareGradients(shape, [pairs]);
+  });
+
+  it.each([
     ['rnn', 'backwards', 'concatenate', 17],
     ['rnn', 'both', 'concatenate', 7],
     ['rnn', 'both', 'concatenate', 16],

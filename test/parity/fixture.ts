@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, it } from 'vitest';
 import { describeBackends, type BackendKind } from '../../src/backend/select.js';
-import type { RawBatch } from '../../src/model/batch/raw-batch.js';
+import type { RawBatch, RawTokens } from '../../src/model/batch/raw-batch.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { asMatrix } from '../../src/model/parameters.js';
 import { describeStack } from '../../src/model/stack.js';
@@ -89,16 +89,34 @@ export function rawBatch(
   labels?: number[],
   targets?: number[][],
   features: number[][][] = [],
+  source?: number[][],
 ): RawBatch {
-  const rowStart = new Int32Array(tokens.length + 1);
-  tokens.forEach((row, r) => (rowStart[r + 1] = rowStart[r]! + row.length));
   return {
     rows: tokens.length,
-    tokens: Int32Array.from(tokens.flat()),
-    rowStart,
+    ...rawTokens(tokens),
+    ...(source && { source: rawTokens(source) }),
     labels: Int32Array.from(labels ?? []),
     targets: Int32Array.from(targets?.flat() ?? []),
     features: features.map((values) => Int32Array.from(values.flat())),
+  };
+}
+
+function rawTokens(rows: number[][]): RawTokens {
+  const rowStart = new Int32Array(rows.length + 1);
+  rows.forEach((row, r) => (rowStart[r + 1] = rowStart[r]! + row.length));
+  return { tokens: Int32Array.from(rows.flat()), rowStart };
+}
+
+/** The largest of some batches, or of their sources. */
+export function largestOf(
+  batches: readonly RawTokens[],
+): Pick<NetworkSizes, 'maxTokens' | 'maxSteps'> {
+  const lengths = batches.flatMap(({ rowStart }) =>
+    Array.from(rowStart.subarray(1), (end, row) => end - rowStart[row]!),
+  );
+  return {
+    maxTokens: Math.max(...batches.map(({ rowStart }) => rowStart.at(-1)!)),
+    maxSteps: Math.max(...lengths),
   };
 }
 
@@ -122,14 +140,12 @@ export function createEngine(
 ): Engine {
   const { backend, parts = 1, teams = parts, shards = 4, seed = 1 } = options;
   const { optimizer = checkOptimizer('adam'), averages = false } = options;
-  const lengths = batches.flatMap((batch) =>
-    Array.from({ length: batch.rows }, (_, r) => batch.rowStart[r + 1]! - batch.rowStart[r]!),
-  );
+  const sources = batches.flatMap(({ source }) => source ?? []);
   const sizes: NetworkSizes = {
     shape,
     maxRows: Math.max(...batches.map((batch) => batch.rows)),
-    maxTokens: Math.max(...batches.map((batch) => batch.rowStart[batch.rows]!)),
-    maxSteps: Math.max(...lengths),
+    ...largestOf(batches),
+    ...(shape.source && { source: largestOf(sources) }),
     parts,
     teams,
     shards,
@@ -167,8 +183,9 @@ export function gradientOf(engine: Engine, name: string, slot: number): Float64A
   // An embedding's, where the vectors were.
   const embedding = plan.layers.find(({ parameters }) => parameters.some((p) => p.name === name))!;
   const byDistinct = heap.tensor(embedding.values!);
-  const layout = engine.layout(slot);
-  const { stream = 0 } = embedding.output;
+  const { stream = 0, of } = embedding.output;
+  const own = engine.layout(slot);
+  const layout = of === 'source' ? own.source! : own;
   const { distinctIndex } = stream === 0 ? layout : layout.features[stream - 1]!;
   for (let row = 0; row < rows; row++) {
     const place = distinctIndex[row]!;

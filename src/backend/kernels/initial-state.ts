@@ -1,10 +1,13 @@
 import { PANEL, type DoubleTensor, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows, type Units } from './kernel.js';
-import { at, element, maybe } from './operands.js';
+import { at, columnsOf, element, maybe, setElement } from './operands.js';
 
 export interface BeginRowsOperands {
-  /** [16 · panels] of all states, zeros behind the last column of each */
-  learned: Tensor;
+  /** [16 · panels] of all states, zeros behind the last column of each: the same for every row */
+  learned?: Tensor;
+  /** [panels, rows, 16]: a state of its own for every row; and whose it is, where that is not the row of the same number */
+  given?: Tensor;
+  giver?: IndexTensor;
   /** [panels, rows, 16] */
   out: Tensor;
   /** [panels + 1, rows, 16]: what rows carry, and in the first column of the last panel whether they do; absent where none does */
@@ -13,21 +16,24 @@ export interface BeginRowsOperands {
   stateOut?: Tensor;
 }
 
-/** The states that rows [row0, row1) start from: those that they carry, or learned ones. */
+/** The states that rows [row0, row1) start from: those that they carry, or else learned or given ones. */
 export const beginRows: Kernel<BeginRowsOperands, Rows> = {
   name: 'begin_rows',
-  arguments: ({ learned, out, stateIn, stateOut }) => [
-    ...[at(learned), maybe(stateIn), at(out), maybe(stateOut), out.shape[0]!, out.stride[0]!],
+  arguments: ({ learned, given, giver, out, stateIn, stateOut }) => [
+    ...(given ? [at(given), given.stride[0]!, PANEL] : [at(learned!), PANEL, 0]),
+    ...[maybe(giver), maybe(stateIn), at(out), maybe(stateOut), out.shape[0]!, out.stride[0]!],
   ],
   call: plainNumbers,
   reference:
-    ({ learned, out, stateIn, stateOut }) =>
+    ({ learned, given, giver, out, stateIn, stateOut }) =>
     (row0, row1) => {
       const panels = out.shape[0]!;
       for (let row = row0; row < row1; row++) {
         const goesOn = stateIn !== undefined && stateIn.get(panels, row, 0) !== 0;
+        const from = giver ? giver.get(row) : row;
         for (let column = 0; column < panels * PANEL; column++) {
-          const value = goesOn ? element(stateIn, row, column) : learned.get(column);
+          const begun = given ? element(given, from, column) : learned!.get(column);
+          const value = goesOn ? element(stateIn, row, column) : begun;
           out.set(Math.floor(column / PANEL), row, column % PANEL, value);
         }
         for (let i = 0; stateOut && i < PANEL; i++) stateOut.set(panels, row, i, i === 0 ? 1 : 0);
@@ -76,6 +82,40 @@ export const beginGradient: Kernel<BeginGradientOperands, Units> = {
           square += sum * sum;
         }
         squares.set(unit, square);
+      }
+    },
+};
+
+export interface GivenGradientOperands {
+  /** [panels, rows, 16] */
+  dInitial: Tensor;
+  /** As above. */
+  begun?: Tensor;
+  rowStart: IndexTensor;
+  /** [panels, rows, 16] */
+  out: Tensor;
+  /** Whether it is added to what is there. */
+  adds: boolean;
+}
+
+/** The gradient of what rows [row0, row1) were given: none of rows that had a state, or have no tokens. */
+export const givenGradient: Kernel<GivenGradientOperands, Rows> = {
+  name: 'given_gradient',
+  arguments: ({ dInitial, begun, rowStart, out, adds }) => [
+    ...[at(dInitial), dInitial.stride[0]!, maybe(begun), at(rowStart)],
+    ...[at(out), out.stride[0]!, dInitial.shape[0]!, adds ? 1 : 0],
+  ],
+  call: plainNumbers,
+  reference:
+    ({ dInitial, begun, rowStart, out, adds }) =>
+    (row0, row1) => {
+      for (let row = row0; row < row1; row++) {
+        const counts =
+          rowStart.get(row) < rowStart.get(row + 1) && !(begun && begun.get(0, row, 0) !== 0);
+        for (let column = 0; column < columnsOf(dInitial); column++) {
+          const former = adds ? element(out, row, column) : 0;
+          setElement(out, row, column, former + (counts ? element(dInitial, row, column) : 0));
+        }
       }
     },
 };

@@ -7,13 +7,21 @@ import { adagrad } from './adagrad.js';
 import { copyColumns } from './columns.js';
 import { convolve, joinTaps, partTaps } from './convolution.js';
 import { dropRows, dropWeights } from './drop-weights.js';
+import {
+  additiveBackward,
+  additiveScores,
+  crossAttend,
+  crossAttendBackward,
+  dotBackward,
+  dotScores,
+} from './cross-attention.js';
 import { crf, crfEnds, crfPack, crfTransitions } from './crf.js';
 import { dropout } from './dropout.js';
 import { gateNormBackward, gateNormForward, gateNormGradient } from './gate-norm.js';
 import { gatherRows, rowSquares, spreadRows, tokenSum } from './embedding.js';
 import { gruOriginalBackward, gruOriginalForward } from './gru-original.js';
 import { gruBackward, gruForward, gruNorm } from './gru.js';
-import { beginGradient, beginRows } from './initial-state.js';
+import { beginGradient, beginRows, givenGradient } from './initial-state.js';
 import { layerNormBackward, layerNormForward, layerNormGradient } from './layer-norm.js';
 import { softmax } from './loss.js';
 import { lstmBackward, lstmForward, lstmNorm } from './lstm.js';
@@ -62,6 +70,7 @@ export const KERNELS: readonly { readonly name: string }[] = [
   gateNormGradient,
   beginRows,
   beginGradient,
+  givenGradient,
   gatherRows,
   spreadRows,
   tokenSum,
@@ -73,6 +82,12 @@ export const KERNELS: readonly { readonly name: string }[] = [
   unpool,
   attend,
   attendBackward,
+  dotScores,
+  dotBackward,
+  additiveScores,
+  additiveBackward,
+  crossAttend,
+  crossAttendBackward,
   neighbours,
   carryInputs,
   convolve,

@@ -52,6 +52,8 @@ export interface BatchLayout extends DistinctLayout {
   features: readonly DistinctLayout[];
   /** Of each feature that spells tokens: its distinct spellings as a batch of their own. */
   spellings: readonly BatchLayout[];
+  /** A second text of the same rows, of which teams and shards have the same: a batch of its own without targets. */
+  source?: BatchLayout;
   /** [rows, words] class, number or set of labels of each row, or [places] next token of each token. */
   targets: Int32Array;
 }

@@ -2,22 +2,21 @@ import { HEADER, TEAM, TEAM_FIELDS, type BatchLayout } from './batch-layout.js';
 import { listDistinct, numberDistinct } from './distinct-layout.js';
 import { checkBatch, type KnownIds, type RawBatch } from './raw-batch.js';
 import { copyTargets, placeFeature } from './place-values.js';
+import { RowDealer, type DealingOptions } from './row-dealer.js';
 import { countRuns, sortByLength } from './row-lists.js';
 import { Speller } from './spelling.js';
 
-export interface LayoutOptions extends KnownIds {
-  shards: number;
-  teams: number;
+export interface LayoutOptions extends KnownIds, DealingOptions, StreamOptions {
   parts: number;
+  source?: StreamOptions & { vocabulary: number; maxTokens: number };
+}
+
+/** Of the tokens of a batch, or those of its source. */
+interface StreamOptions {
   /** Longest row that fits: the second dimension of `counts`. */
   maxSteps: number;
   /** Where initial states begin: behind all places. */
   initialRow: number;
-  /**
-   * Whether rows keep their places (language models, whose rows carry state from batch to batch) or are dealt
-   * to the shards so that their token counts balance.
-   */
-  keepRows: boolean;
   /** Whether a layer reads rows backwards. */
   reverses: boolean;
 }
@@ -27,20 +26,23 @@ const LARGE_BLOCK = 16;
 
 /** Lays a batch out. Runs for every batch: three passes over the tokens, and no allocation that grows with them. */
 export class BatchLayouter {
-  readonly #sorted: Int32Array;
+  readonly #dealer: RowDealer;
   readonly #rank: Int32Array;
   /** [longest row + 1]: see `sortByLength`. */
   readonly #ends: Int32Array;
   /** By feature: of those that spell tokens; and what lays their spellings out, some rows for each part. */
   readonly #spelling: ({ speller: Speller; layouter: BatchLayouter } | undefined)[];
   readonly #rowOfSpelling: Int32Array;
+  /** What lays the source out, and the batch that it is. */
+  readonly #source?: { layouter: BatchLayouter; batch: RawBatch };
 
   constructor(
     private readonly options: LayoutOptions,
     maxRows: number,
     maxTokens: number,
   ) {
-    this.#sorted = new Int32Array(maxRows);
+    const { maxSteps, source } = options;
+    this.#dealer = new RowDealer(options, maxRows, maxSteps, source?.maxSteps);
     this.#rank = new Int32Array(maxRows);
     this.#ends = new Int32Array(options.maxSteps + 1);
     this.#spelling = (options.features ?? []).map(({ values, letters }) =>
@@ -52,6 +54,13 @@ export class BatchLayouter {
           },
     );
     this.#rowOfSpelling = new Int32Array(this.#spelling.some((each) => each) ? maxTokens : 0);
+    if (source) {
+      const none = new Int32Array(0);
+      this.#source = {
+        layouter: layouterOfSource(options, source, maxRows),
+        batch: { rows: 0, tokens: none, rowStart: none, labels: none, targets: none },
+      };
+    }
   }
 
   /**
@@ -66,62 +75,47 @@ export class BatchLayouter {
     partBounds: Readonly<Float64Array> = bounds,
   ): void {
     checkBatch(batch, this.options);
-    this.#dealRows(batch, out);
-    let row = 0;
-    let place = 0;
-    for (let team = 0; team < this.options.teams; team++) {
-      const end = this.#endOfTeam(batch.rows, out, row, bounds[team + 1]!);
-      const end0 = this.#placeRows(out, row, end, place);
-      this.#rankTeam(out, team, row, end);
-      const field = team * TEAM_FIELDS;
-      out.teams[field + TEAM.place0] = place;
-      out.teams[field + TEAM.places] = end0 - place;
-      row = end;
-      place = end0;
-    }
-    this.#orderTokens(batch, out);
+    this.#dealer.deal(batch, bounds, out);
+    this.#layOutDealt(batch, out);
     this.#numberFeatures(batch, out, partBounds);
-    const tokens = out.rowStart[batch.rows]!;
-    out.header[HEADER.rows] = batch.rows;
-    out.header[HEADER.tokens] = tokens;
-    out.header[HEADER.targets] = this.options.target === 'token' ? tokens : batch.rows;
+    if (!this.#source) return;
+    const { layouter, batch: source } = this.#source;
+    Object.assign(source, { rows: batch.rows }, batch.source);
+    layouter.#follow(source, out, out.source!);
   }
 
-  /** Order of the rows and bounds of the shards. */
-  #dealRows(batch: RawBatch, out: BatchLayout): void {
-    const { shards, keepRows } = this.options;
-    const { rowSource, rowStart, shardRows, shardTokens } = out;
-    if (keepRows) {
-      for (let r = 0; r < batch.rows; r++) rowSource[r] = r;
-      for (let s = 0; s <= shards; s++) shardRows[s] = Math.floor((s * batch.rows) / shards);
-    } else {
-      // Longest first, dealt to and fro: 0 1 … S−1 S−1 … 1 0 0 1 …
-      const sorted = this.#sorted;
-      sortByLength(batch.rowStart, 0, batch.rows, sorted, this.#ends);
-      let next = 0;
-      for (let s = 0; s < shards; s++) {
-        shardRows[s] = next;
-        for (let round = 0; round * shards < batch.rows; round++) {
-          const place = round * shards + (round % 2 === 0 ? s : shards - 1 - s);
-          if (place < batch.rows) rowSource[next++] = sorted[place]!;
-        }
-      }
-      shardRows[shards] = next;
-    }
+  /** Lays out the source of a batch, whose rows have been dealt. */
+  #follow(source: RawBatch, batch: BatchLayout, out: BatchLayout): void {
+    out.rowSource.set(batch.rowSource);
+    out.shardRows.set(batch.shardRows);
+    out.teams.set(batch.teams);
+    this.#layOutDealt(source, out);
+  }
+
+  /** Everything that follows from which row is whose. */
+  #layOutDealt(batch: RawBatch, out: BatchLayout): void {
+    const { rowStart, rowSource, shardTokens, shardRows, teams } = out;
     rowStart[0] = 0;
     for (let r = 0; r < batch.rows; r++) {
       rowStart[r + 1] = rowStart[r]! + length(batch, rowSource[r]!);
     }
-    for (let s = 0; s <= shards; s++) shardTokens[s] = rowStart[shardRows[s]!]!;
-  }
-
-  /** The row behind the team's last: teams end where the running count of tokens comes closest to their share. */
-  #endOfTeam(rows: number, { rowStart }: BatchLayout, row: number, bound: number): number {
-    if (bound >= 1) return rows;
-    const goal = rowStart[rows]! * bound;
-    let end = row;
-    while (end < rows && rowStart[end + 1]! - goal <= goal - rowStart[end]!) end++;
-    return end;
+    for (let s = 0; s <= this.options.shards; s++) shardTokens[s] = rowStart[shardRows[s]!]!;
+    let place = 0;
+    for (let team = 0; team < this.options.teams; team++) {
+      const field = team * TEAM_FIELDS;
+      const row0 = teams[field + TEAM.row0]!;
+      const row1 = row0 + teams[field + TEAM.rows]!;
+      const end = this.#placeRows(out, row0, row1, place);
+      this.#rankTeam(out, team, row0, row1);
+      teams[field + TEAM.place0] = place;
+      teams[field + TEAM.places] = end - place;
+      place = end;
+    }
+    this.#orderTokens(batch, out);
+    const tokens = rowStart[batch.rows]!;
+    out.header[HEADER.rows] = batch.rows;
+    out.header[HEADER.tokens] = tokens;
+    out.header[HEADER.targets] = this.options.target === 'token' ? tokens : batch.rows;
   }
 
   /** Gives places, from `place` on, to the tokens of rows [row0, row1), block by block; returns the place behind. */
@@ -254,10 +248,7 @@ export class BatchLayouter {
       while (tokensOf(out, rank[active - 1]!) <= t) active--;
       counts[team * this.options.maxSteps + t] = active;
     }
-    const field = team * TEAM_FIELDS;
-    teams[field + TEAM.row0] = row0;
-    teams[field + TEAM.rows] = row1 - row0;
-    teams[field + TEAM.steps] = steps;
+    teams[team * TEAM_FIELDS + TEAM.steps] = steps;
   }
 }
 
@@ -275,6 +266,22 @@ function layouterOfSpellings(
     },
     maxTokens,
     letters * maxTokens,
+  );
+}
+
+/** It has no targets: those of a row are no words. */
+function layouterOfSource(
+  { shards, teams, parts, keepRows }: LayoutOptions,
+  { maxTokens, ...source }: NonNullable<LayoutOptions['source']>,
+  maxRows: number,
+): BatchLayouter {
+  return new BatchLayouter(
+    {
+      ...{ ...source, shards, teams, parts, keepRows },
+      ...{ target: 'row', targetWords: 0, outputs: 1, compares: 'ids' },
+    },
+    maxRows,
+    maxTokens,
   );
 }
 

@@ -3,7 +3,7 @@ import type { FloatArray, Heap } from '../../tensor/heap.js';
 import { HEADER } from './batch-layout.js';
 import { countSquares, type Parameter } from '../parameters.js';
 import type { NetworkPlan } from '../plan.js';
-import { distinctOf } from './slot-plan.js';
+import { batchOf, distinctOf } from './slot-plan.js';
 
 /** Sums over one batch. */
 export interface BatchResult {
@@ -68,7 +68,9 @@ export class BatchSums {
       if (!squares) return [];
       const distinct =
         'stream' in gradientKind
-          ? heap.flatIndices(distinctOf(slotPlan, gradientKind.stream).distinctRange)
+          ? heap.flatIndices(
+              distinctOf(batchOf(slotPlan, gradientKind.of), gradientKind.stream).distinctRange,
+            )
           : undefined;
       return [{ values: heap.flatDoubles(squares), parameter, ...(distinct && { distinct }) }];
     });

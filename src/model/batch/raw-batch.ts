@@ -3,19 +3,22 @@ import { WORD_BITS } from '../../tensor/label-sets.js';
 import type { FeatureShape } from '../shape.js';
 
 /** A batch as it was read: the tokens of each row behind one another. */
-export interface RawBatch {
+export interface RawBatch extends RawTokens {
   rows: number;
-  /** Ids. The tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
-  tokens: Int32Array;
-  rowStart: Int32Array;
   /** Class of every row, where rows have targets, its number as the bits of a float32, or, row after row, the words of its set. */
   labels: Int32Array;
   /** Of every token, where tokens have targets: the next one, or a class. */
   targets: Int32Array;
   /** Of every token, one array a feature: the id of its value, or as many numbers as it may have letters (see Speller). */
   features?: readonly Int32Array[];
-  /** Where rows are pairs, whose targets the tokens are: the sources, rows in the same order. */
-  source?: { readonly tokens: Int32Array; readonly rowStart: Int32Array };
+  /** A second text of the same rows, in the same order. */
+  source?: RawTokens;
+}
+
+/** Ids: the tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
+export interface RawTokens {
+  tokens: Int32Array;
+  rowStart: Int32Array;
 }
 
 /** What a network knows of ids. */
@@ -25,6 +28,7 @@ export interface KnownIds {
   /** Ids of tokens, and of targets or classes, are below these. */
   vocabulary: number;
   features?: readonly FeatureShape[];
+  source?: { vocabulary: number };
   outputs: number;
   /** Whether targets are ids, the bits of numbers, or sets of labels, a bit each. */
   compares: 'ids' | 'numbers' | 'sets';
@@ -34,9 +38,10 @@ export interface KnownIds {
 
 /** @throws UserError for ids that the network does not know: kernels would read beside their tables */
 export function checkBatch(
-  { rows, tokens, rowStart, labels, targets, features = [] }: RawBatch,
-  { target, vocabulary, outputs, compares, targetWords = 1, features: values = [] }: KnownIds,
+  { rows, tokens, rowStart, labels, targets, features = [], source }: RawBatch,
+  { target, vocabulary, outputs, compares, targetWords = 1, ...known }: KnownIds,
 ): void {
+  const { features: values = [] } = known;
   if (rows < 1) throw new RangeError('a batch has no rows');
   requireBelow(vocabulary, 'token ids', tokens, rowStart[0]!, rowStart[rows]!);
   values.forEach(({ values: limit, letters }, i) => {
@@ -44,11 +49,25 @@ export function checkBatch(
     if (letters === undefined) requireBelow(limit, 'ids of features', given, begin, end);
     else requireBelow(limit + 1, 'ids of letters', given, letters * begin, letters * end);
   });
+  if (known.source) checkSource(rows, source, known.source.vocabulary);
   if (compares === 'numbers') requireFinite(labels, rows);
   else if (compares === 'sets') requireSets(labels, rows, targetWords, outputs);
   else if (target === 'token') {
     requireBelow(outputs, 'token ids', targets, rowStart[0]!, rowStart[rows]!);
   } else requireBelow(outputs, 'class ids', labels, 0, rows);
+}
+
+function checkSource(rows: number, source: RawTokens | undefined, vocabulary: number): void {
+  if (!source) throw new RangeError('a batch has no source');
+  const { tokens, rowStart } = source;
+  requireBelow(vocabulary, 'token ids of the source', tokens, rowStart[0]!, rowStart[rows]!);
+  for (let row = 0; row < rows; row++) {
+    if (rowStart[row + 1]! > rowStart[row]!) continue;
+    // Nothing could be attended to, and no state be its last.
+    throw new UserError(
+      'the token store is damaged: expected a source of every row, found an empty one; delete it and prepare the corpus again',
+    );
+  }
 }
 
 function requireBelow(

@@ -1,17 +1,39 @@
 import { PANEL, type BufferSpec, type Heap, type HeapPlan } from '../../tensor/heap.js';
 import { streamsOf, type NetworkShape } from '../shape.js';
 import type { Signal } from '../signal.js';
-import { maxDistinct, maxPlaces, mostRows, spellingSizes, type NetworkSizes } from '../sizes.js';
+import {
+  maxDistinct,
+  maxPlaces,
+  mostRows,
+  sourceSizes,
+  spellingSizes,
+  type NetworkSizes,
+} from '../sizes.js';
 import { TEAM_FIELDS, type BatchLayout } from './batch-layout.js';
 import type { DistinctLayout } from './distinct-layout.js';
 
 /** Buffers of one laid-out batch. */
-export type SlotPlan = Record<Exclude<keyof BatchLayout, 'features' | 'spellings'>, BufferSpec> & {
+export type SlotPlan = Record<
+  Exclude<keyof BatchLayout, 'features' | 'spellings' | 'source'>,
+  BufferSpec
+> & {
   readonly features: readonly DistinctPlan[];
   readonly spellings: readonly SlotPlan[];
+  readonly source?: SlotPlan;
 };
 
+/** Whether a layer asks for the tokens of rows in reverse: of the batch's own, and of the source's. */
+export interface Reverses {
+  own: boolean;
+  source: boolean;
+}
+
 type DistinctPlan = Record<keyof DistinctLayout, BufferSpec>;
+
+/** The batch that a signal's tokens are of. */
+export function batchOf(slotPlan: SlotPlan, of: Signal['of']): SlotPlan {
+  return of === 'source' ? slotPlan.source! : slotPlan;
+}
 
 /** What there is of distinct tokens, stream 0, or of the distinct values of one of their features, or of the letters of one. */
 export function distinctOf(slotPlan: SlotPlan, stream: number): DistinctPlan {
@@ -28,7 +50,6 @@ export function spellingOf(
 
 /**
  * @param target what the batch's targets belong to, and how many words each has
- * @param reverses whether a layer reads rows backwards
  * @param name of the slot, for its buffers
  */
 export function planSlot(
@@ -36,7 +57,7 @@ export function planSlot(
   name: string,
   sizes: NetworkSizes,
   target: { per: Signal['per']; words: number },
-  reverses: boolean,
+  { own: reverses, source: reversesSource }: Reverses,
 ): SlotPlan {
   const { maxRows, maxTokens, maxSteps, teams, shards, shape } = sizes;
   const places = maxPlaces(sizes);
@@ -61,7 +82,12 @@ export function planSlot(
   const unasked = { per: 'row', words: 1 } as const;
   const spellings = streams.flatMap(({ spells }, stream) =>
     spells
-      ? [planSlot(heap, `${name} letters ${stream}`, spellingSizes(sizes, stream), unasked, true)]
+      ? [
+          planSlot(heap, `${name} letters ${stream}`, spellingSizes(sizes, stream), unasked, {
+            own: true,
+            source: false,
+          }),
+        ]
       : [],
   );
   return {
@@ -88,6 +114,15 @@ export function planSlot(
       ...spellings.map(distinctPart),
     ],
     spellings,
+    ...(sizes.source && {
+      source: planSlot(
+        heap,
+        `${name} source`,
+        sourceSizes(sizes),
+        { per: 'row', words: 0 },
+        { own: reversesSource, source: false },
+      ),
+    }),
     targets: indices('targets', mostRows(sizes, target) * target.words),
   };
 }
@@ -104,12 +139,21 @@ function distinctPart(slotPlan: SlotPlan): DistinctPlan {
   return { distinctOf: of, distinctIds, distinctStart, distinctRange, positions, distinctIndex };
 }
 
+/** All that there is of distinct tokens in a batch: of its own and of its source, and of what is known of them. */
+export function everyDistinct({ source, ...layout }: BatchLayout): DistinctLayout[] {
+  return [layout, ...layout.features, ...(source ? everyDistinct(source) : [])];
+}
+
 /** Views of all buffers of a slot. */
-export function viewSlot(heap: Heap, { features, spellings, ...slot }: SlotPlan): BatchLayout {
+export function viewSlot(
+  heap: Heap,
+  { features, spellings, source, ...slot }: SlotPlan,
+): BatchLayout {
   return {
     ...viewIndices(heap, slot),
     features: features.map((feature) => viewIndices(heap, feature)),
     spellings: spellings.map((each) => viewSlot(heap, each)),
+    ...(source && { source: viewSlot(heap, source) }),
   };
 }
 

@@ -15,6 +15,8 @@ export class SlotView {
   readonly #distinctRanges: readonly Int32Array[];
   /** Of the batches of spellings, of whose rows each part has some to itself. */
   readonly spellings: readonly SlotView[];
+  /** Of the batch of the source, of whose rows each part has those that it has of the batch. */
+  readonly source?: SlotView;
 
   /** @param of the slot's batch: see NetworkPlan */
   constructor(
@@ -31,6 +33,7 @@ export class SlotView {
       heap.flatIndices(distinctRange),
     );
     this.#divisor = heap.flatDoubles(of.divisor);
+    if (slotPlan.source) this.source = new SlotView(heap, sizes, slotPlan.source, of);
     const alone = { parts: sizes.parts, teams: sizes.parts };
     this.spellings = slotPlan.spellings.map((each) => new SlotView(heap, alone, each, of));
   }

@@ -78,10 +78,10 @@ export interface PackedHiddenWeight {
   inner?: PackedWeight;
 }
 
-/** Where the initial state is learned. */
+/** Where the initial state is learned, or given by another layer. */
 export interface InitialBuffers {
-  /** [16 · panels] of all states, zeros behind the last column of each */
-  packed: BufferSpec;
+  /** [16 · panels] of all states, zeros behind the last column of each: where it is learned */
+  packed?: BufferSpec;
   /** [panels, rows, 16]: what each row starts from, and its gradient in training */
   rows: BufferSpec;
   gradient?: BufferSpec;
@@ -102,7 +102,7 @@ export interface RecurrentBuffers {
   inner?: BufferSpec;
   initial?: InitialBuffers;
   norm?: NormBuffers;
-  /** By slot: what is carried; where the initial state is learned, a last panel says of which rows. */
+  /** By slot: what is carried; where rows do not begin with zeros, a last panel says of which rows. */
   states: BufferSpec[];
   work: {
     hidden: () => BufferSpec;

@@ -14,17 +14,21 @@ const options = (z: Zod) =>
   z.strictObject({
     width: z.int().positive().describe("Width of the layer's output."),
     activation: activationOption(z),
+    bias: z.boolean().default(true).describe('Whether a learned value is added to each output.'),
   });
 
-/** f(W x + b) for every row of the input. */
+/** f(W x + b) for every row of the input, or f(W x). */
 export const dense = defineLayer({
   kind: 'dense',
   options,
   accepts: ['row', 'token'],
   place: 'layers',
   dropped: true,
-  describe({ width, activation }, input, { module }) {
+  describe({ width, activation, bias: hasBias }, input, { module }) {
     const W = matrix(`${module}.weight`, [width, input.width], uniform(input.width));
+    if (!hasBias) {
+      return denseOf({ weight: W.name, own: [W] }, input, { module, width, activation });
+    }
     const b = bias(`${module}.bias`, width, ZERO);
     return denseOf({ weight: W.name, bias: b, own: [W, b] }, input, { module, width, activation });
   },
@@ -37,7 +41,7 @@ export const dense = defineLayer({
  * @param parameters.own those that are this layer's
  */
 export function denseOf(
-  { weight, bias, own }: { weight: string; bias: Parameter; own: Parameter[] },
+  { weight, bias, own }: { weight: string; bias?: Parameter; own: Parameter[] },
   { per, width: inputs }: Signal,
   { module, width, activation }: { module: string; width: number; activation: Activation },
 ): Layer {
@@ -52,7 +56,7 @@ export function denseOf(
     plan(heap, sizes) {
       const columns = panelsOf(width) * PANEL;
       const packed = planPacked(heap, weight, columns, inputs);
-      const packedBias = heap.tensor(`packed ${bias.name}`, [columns]);
+      const packedBias = bias && heap.tensor(`packed ${bias.name}`, [columns]);
       const values = heap.panels(`${module} output`, mostRows(sizes, { per }), width);
       return {
         values,
@@ -63,7 +67,7 @@ export function denseOf(
             a: value,
             b: binding.heap.tensor(packed.forward),
             c: out,
-            start: { bias: binding.heap.tensor(packedBias) },
+            start: packedBias ? { bias: binding.heap.tensor(packedBias) } : 'zero',
           });
           const bent = bindActivation(binding, activation, out, dOutput);
           const backward =
@@ -96,7 +100,7 @@ export function denseOf(
                   unitsOf(width, PLAIN_ROWS),
                   () => countRows(binding, per) * inputs,
                   bindWeightGradient(binding, {
-                    ...{ weight: weight, biases: [bias.name] },
+                    ...{ weight, biases: bias ? [bias.name] : [] },
                     ...{ dOutput: dOutput!, input: value, per },
                   }),
                 ),
@@ -104,7 +108,7 @@ export function denseOf(
             }),
             packs: [
               packWeight(binding, weight, packed),
-              packBias(binding, [bias.name], binding.heap.tensor(packedBias)),
+              ...(bias ? [packBias(binding, [bias.name], binding.heap.tensor(packedBias!))] : []),
             ],
           };
         },

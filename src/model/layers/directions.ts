@@ -1,7 +1,7 @@
 import { copyColumns } from '../../backend/kernels/columns.js';
 import type { BufferSpec, Tensor } from '../../tensor/heap.js';
 import type { Binding, RowKernel } from '../binding.js';
-import type { BoundLayer, Layer, SequencePasses } from '../layer.js';
+import type { BoundLayer, NetworkLayer, SequencePasses } from '../layer.js';
 import { maxPlaces } from '../sizes.js';
 import type { Share } from '../work/teams.js';
 
@@ -13,10 +13,10 @@ export type Merge = 'concatenate' | 'sum';
  * knows what comes before and behind it. The final states are those of each direction's own last token.
  */
 export function joinDirections(
-  forwards: Layer,
-  backwards: Layer,
+  forwards: NetworkLayer,
+  backwards: NetworkLayer,
   { merge, name }: { merge: Merge; name: string },
-): Layer {
+): NetworkLayer {
   const { width } = forwards.output;
   const joined = merge === 'sum' ? width : 2 * width;
   const both = [forwards, backwards];
@@ -51,7 +51,8 @@ export function joinDirections(
       );
       return {
         values,
-        bind(binding, input, { gradient, finalGradient }): BoundLayer {
+        bind(binding, [below], { gradient, finalGradient }): BoundLayer {
+          const input = below!;
           const { heap: bound } = binding;
           const part = (from: Tensor | undefined, i: number, into: 'whole' | 'final') => {
             const spec = gradients[i]?.[into];
@@ -63,7 +64,7 @@ export function joinDirections(
           const finals = [0, 1].map((i) => part(finalGradient, i, 'final'));
           const layers = planned.map((layer, i) => {
             const [dWhole, dFinal] = [whole[i]!.to, finals[i]!.to];
-            return layer.bind(binding, i === 0 ? input : { ...input, start: 'result' }, {
+            return layer.bind(binding, [i === 0 ? input : { ...input, start: 'result' }], {
               ...(dWhole && { gradient: dWhole }),
               ...(dFinal && { finalGradient: dFinal }),
             });

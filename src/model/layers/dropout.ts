@@ -38,7 +38,7 @@ export const dropout = defineLayer({
     multiplyAdds: () => 0,
     plan(heap, sizes) {
       if (!sizes.training) return { bind: (_, { value }) => ({ output: { value }, packs: [] }) };
-      const values = heap.panels(`dropped ${index}`, mostRows(sizes, input), input.width);
+      const values = heap.panels(`${module} ${index} dropped`, mostRows(sizes, input), input.width);
       return {
         values,
         bind(binding, { value, gradient: dInput, start }, { gradient }) {

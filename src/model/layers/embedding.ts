@@ -40,12 +40,17 @@ export const embedding = defineLayer({
   accepts: ['tokens'],
   training: ['dropout'],
   describe({ width, dropout, tied }, input, { module }) {
-    const { stream = 0 } = input;
+    const { stream = 0, of } = input;
     const weight = matrix(
       `${module}.weight`,
       [input.width, width],
       { kind: 'uniform', bound: 0.1 },
-      { gradientKind: { kind: tied ? 'own and by distinct token' : 'by distinct token', stream } },
+      {
+        gradientKind: {
+          ...{ kind: tied ? 'own and by distinct token' : 'by distinct token', stream },
+          ...(of && { of }),
+        },
+      },
     );
     return {
       output: {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Zod } from '../../zod.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
-import { defineLayer, UnfitInput, type Layer, type LayerKind } from '../layer.js';
+import { defineAmong, UnfitInput, type LayerKind, type NetworkLayer } from '../layer.js';
 import { planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import type { LayerName } from '../shape.js';
@@ -93,6 +93,11 @@ interface RecurrentOptions {
   initialState: 'zeros' | 'learned';
 }
 
+/** What rows begin with may be another layer's, too. */
+interface Described extends RecurrentOptions {
+  begins: RecurrentOptions['initialState'] | 'given';
+}
+
 /**
  * The kind of layer that runs a cell over the tokens of every row.
  *
@@ -106,7 +111,7 @@ export function recurrentLayer<S extends z.ZodRawShape>(definition: {
   training?: readonly string[];
   cell(options: z.output<z.ZodObject<S>>): CellKind;
 }): LayerKind {
-  return defineLayer<RecurrentOptions>({
+  return defineAmong<RecurrentOptions>({
     kind: definition.kind,
     options: (zod) => recurrentOptions(zod, definition.options(zod)),
     accepts: ['token', 'distinct'],
@@ -114,7 +119,7 @@ export function recurrentLayer<S extends z.ZodRawShape>(definition: {
     training: ['weightDropout', ...(definition.training ?? [])],
     dropped: true,
     numbered: true,
-    describe(given, input, name) {
+    describe(given, [input, ...others], name) {
       if (input.stream !== undefined) {
         throw new UnfitInput(
           `${definition.kind} reads distinct words, not distinct values of a feature`,
@@ -122,28 +127,63 @@ export function recurrentLayer<S extends z.ZodRawShape>(definition: {
       }
       const { direction, merge } = given;
       const cell = definition.cell(given as unknown as z.output<z.ZodObject<S>>);
+      if (others.length > 0) expectStates(definition.kind, cell, given, others);
       if (given.layerNorm && !cell.normed) {
         throw new UnfitInput(
           `expected layerNorm: false, since this ${definition.kind} multiplies the recurrent weights with what its gates make of the hidden state`,
         );
       }
-      if (direction !== 'both') return describe(cell, given, direction, input, name);
-      return joinDirections(
-        describe(cell, given, 'forwards', input, name),
-        describe(cell, given, 'backwards', input, name),
-        { merge: merge ?? USUAL_MERGE, name: `${name.module} ${name.index}` },
-      );
+      const begins = others.length > 0 ? 'given' : given.initialState;
+      const described = (one: Direction): NetworkLayer =>
+        describe(cell, { ...given, begins }, one, input, name);
+      if (direction !== 'both') return described(direction);
+      return joinDirections(described('forwards'), described('backwards'), {
+        merge: merge ?? USUAL_MERGE,
+        name: `${name.module} ${name.index}`,
+      });
     },
   });
 }
 
+/** @throws UnfitInput for what a layer cannot begin with */
+function expectStates(
+  kind: string,
+  { carries }: CellKind,
+  { hiddenSize, direction, initialState }: RecurrentOptions,
+  [given, ...others]: readonly Signal[],
+): void {
+  const { states } = given!;
+  if (!states || others.length > 0) {
+    throw new UnfitInput(
+      `${kind} stands on one layer, and on one that leaves what its rows begin with`,
+    );
+  }
+  if (states.count !== carries.length || states.width !== hiddenSize) {
+    throw new UnfitInput(
+      `${kind} begins with ${carries.length} states of ${hiddenSize} values, not with ${states.count} of ${states.width}`,
+    );
+  }
+  if (direction === 'both') {
+    throw new UnfitInput(
+      'expected one direction, where rows begin with what another layer leaves',
+      'direction',
+    );
+  }
+  if (initialState !== 'zeros') {
+    throw new UnfitInput(
+      'expected zeros, where rows begin with what another layer leaves',
+      'initialState',
+    );
+  }
+}
+
 function describe(
   cell: CellKind,
-  { hiddenSize: hidden, weightDropout, layerNorm, initialState }: RecurrentOptions,
+  { hiddenSize: hidden, weightDropout, layerNorm, begins }: Described,
   direction: Direction,
   input: Signal,
   { module, index }: LayerName,
-): Layer {
+): NetworkLayer {
   const suffix = direction === 'backwards' ? `${index}_reverse` : index;
   const name = (what: string): string => `${module}.${what}_l${suffix}`;
   const { inputRows, hiddenRows } = cell;
@@ -162,7 +202,7 @@ function describe(
       }),
     }),
     ...(layerNorm && { norm: describeNorm(cell, hidden, name) }),
-    ...(initialState === 'learned' && {
+    ...(begins === 'learned' && {
       initial: cell.carries.map((state) =>
         bias(name(`initial_${state}`), hidden, ZERO, { gradientKind: { kind: 'own' } }),
       ),
@@ -182,19 +222,19 @@ function describe(
     carried: [
       ...cell.carries.map((state) => ({ name: `${state}_l${suffix}`, width: hidden })),
       // Whether there is something: zeros may be a state like others.
-      ...(parameters.initial ? [{ name: `begun_l${suffix}`, width: 1 }] : []),
+      ...(begins !== 'zeros' ? [{ name: `begun_l${suffix}`, width: 1 }] : []),
     ],
     reverses: direction === 'backwards',
     recurrences: [{ units: panelsOf(hidden), gates: hiddenRows.blocks, meetings: parts }],
     gradientInPlace: true,
-    // After the input product, and after every step, or part of one, and what precedes the first one.
-    meetings: (steps) => parts * steps + 2,
+    // After the input product, and after every step, or part of one, and what precedes the first one; and around given states.
+    meetings: (steps) => parts * steps + (begins === 'given' ? 3 : 2),
     multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
     plan(heap, sizes, shared) {
       const buffers = planBuffers(
         cell,
         hidden,
-        parameters.initial !== undefined,
+        begins,
         input,
         heap,
         sizes,
@@ -214,11 +254,11 @@ function describe(
       return {
         values: buffers.hidden,
         states: buffers.states,
-        bind: (binding, below, gradient) =>
+        bind: (binding, [below, given], gradient) =>
           new RecurrentLayer(
             { cell, parameters, buffers, direction, weightDropout, inputPer: input.per },
             binding,
-            below,
+            { below: below!, ...(given && { given }) },
             gradient,
           ),
       };
@@ -229,7 +269,7 @@ function describe(
 function planBuffers(
   cell: CellKind,
   hidden: number,
-  learnsInitial: boolean,
+  begins: Described['begins'],
   input: Signal,
   heap: HeapPlan,
   sizes: NetworkSizes,
@@ -260,12 +300,14 @@ function planBuffers(
       heap.panels(
         `${name} state ${slot}`,
         maxRows,
-        carries.length * units + (learnsInitial ? 1 : 0),
+        carries.length * units + (begins === 'zeros' ? 0 : 1),
       ),
     ),
-    ...(learnsInitial && {
+    ...(begins !== 'zeros' && {
       initial: {
-        packed: heap.tensor(`packed ${name} initial`, [carries.length * units]),
+        ...(begins === 'learned' && {
+          packed: heap.tensor(`packed ${name} initial`, [carries.length * units]),
+        }),
         rows: heap.panels(`${name} initial`, maxRows, carries.length * units),
         ...(training && {
           gradient: heap.panels(`${name} d initial`, maxRows, carries.length * units),

@@ -14,7 +14,7 @@ import { firstPart, teamOf, type Share } from '../work/teams.js';
 import { partsOf, type PlannedRecurrence } from './cell.js';
 import { bindNorm } from './cell-norm.js';
 import { bindHiddenPack } from './hidden-weight.js';
-import { bindInitialState } from './initial-state.js';
+import { bindGivenState, bindInitialState, type BoundInitialState } from './initial-state.js';
 import { bindRecurrentGradients } from './recurrent-gradients.js';
 
 /** A recurrent layer on one thread: the same for every cell. */
@@ -39,14 +39,17 @@ export class RecurrentLayer implements BoundLayer {
         /** From the sums to the products with x_t, where these were normalised. */
         normalize: RowKernel | undefined;
         dInput: RowKernel | undefined;
-        learnsInitial: boolean;
+        /** Whether somebody asks for the gradient of what rows begin with. */
+        begins: boolean;
       }
     | undefined;
+  /** What rows begin with, where another layer leaves it. */
+  readonly #given: BoundInitialState | undefined;
 
   constructor(
     planned: PlannedRecurrence,
     private readonly binding: Binding,
-    input: BoundSignal,
+    { below: input, given }: { below: BoundSignal; given?: BoundSignal },
     { gradient: dHidden, finalGradient: dLast }: BoundGradient,
   ) {
     const { cell, parameters, buffers, direction, inputPer } = planned;
@@ -63,12 +66,11 @@ export class RecurrentLayer implements BoundLayer {
     const stateOut = heap.tensor(buffers.states[slot ^ 1]!);
     const [, rows] = stateOut.shape;
     const stateIn = sizes.shape.carries ? heap.tensor(buffers.states[slot]!) : undefined;
-    const initial =
-      parameters.initial &&
-      bindInitialState(binding, parameters.initial, buffers.initial!, {
-        ...(stateIn && { stateIn }),
-        stateOut,
-      });
+    const states = { ...(stateIn && { stateIn }), stateOut };
+    this.#given = given && bindGivenState(binding, given, buffers.initial!, states);
+    const learned =
+      parameters.initial && bindInitialState(binding, parameters.initial, buffers.initial!, states);
+    const initial = learned ?? this.#given;
     this.output = { value: hidden, final: stateOut.hi(this.#units, rows!, PANEL) };
 
     // What is left of it in training, all of it elsewhere.
@@ -126,7 +128,7 @@ export class RecurrentLayer implements BoundLayer {
       backward: (part) => this.#runBackward(part),
     };
     this.prepare = (part) => {
-      initial?.begin(part);
+      learned?.begin(part);
       if (!byDistinct) return;
       const [begin, end] = view.share(view.distinct(), part);
       this.#project(begin, end);
@@ -175,7 +177,7 @@ export class RecurrentLayer implements BoundLayer {
       }),
       dInput,
       normalize: norm?.backward,
-      learnsInitial: initial !== undefined,
+      begins: initial !== undefined,
     };
     if (byDistinct && dInput) {
       this.distinctGradient = (row0, row1) => {
@@ -205,10 +207,13 @@ export class RecurrentLayer implements BoundLayer {
   *#runForward(part: number): Share {
     const { clock, view } = this.binding;
     const share = this.#shareOf(part);
+    this.#given?.begin(part);
     if (this.#inputPer !== 'distinct') {
       this.#project(...view.places(part));
       clock.lap('input product');
     }
+    // Each member has begun other rows, of which every one reads its units.
+    if (this.#given) yield* meet(this.binding, part);
     // Each member multiplied other places than those of its units: what follows the first meeting reads them.
     if (share.isTeam) {
       for (let t = -1; t < this.#parts * share.steps; t++) {
@@ -224,9 +229,9 @@ export class RecurrentLayer implements BoundLayer {
 
   *#runBackward(part: number): Share {
     const { clock, view } = this.binding;
-    const { backward, normalize, dInput, learnsInitial } = this.#training!;
+    const { backward, normalize, dInput, begins } = this.#training!;
     // What comes before the first step.
-    const first = learnsInitial ? -1 : 0;
+    const first = begins ? -1 : 0;
     const share = this.#shareOf(part);
     if (share.isTeam) {
       yield* meet(this.binding, part);
@@ -238,6 +243,10 @@ export class RecurrentLayer implements BoundLayer {
     } else {
       backward(share, first, this.#parts * share.steps);
       clock.lap('recurrence');
+    }
+    if (this.#given) {
+      yield* meet(this.binding, part);
+      this.#given.handBack!(part);
     }
     if (normalize) {
       normalize(...view.places(part));

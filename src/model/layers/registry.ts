@@ -1,8 +1,10 @@
 import type { LayerKind } from '../layer.js';
 import { add } from './add.js';
 import { attention } from './attention.js';
+import { bridge } from './bridge.js';
 import { concatenate } from './concatenate.js';
 import { convolution } from './convolution.js';
+import { crossAttention } from './cross-attention.js';
 import { dense } from './dense.js';
 import { dropout } from './dropout.js';
 import { embedding } from './embedding.js';
@@ -25,6 +27,7 @@ export const LAYERS: readonly LayerKind[] = [
   ...Object.values(cells),
   ...[embedding, letters, expand, convolution, dense, tiedHead, dropout, layerNorm],
   ...[last, first, max, mean, attention],
+  ...[bridge, crossAttention],
   ...[add, concatenate],
 ];
 

@@ -11,6 +11,7 @@ import type { ChainLoss } from '../loss.js';
 import { asMatrix } from '../parameters.js';
 import type { NetworkPlan } from '../plan.js';
 import { streamsOf } from '../shape.js';
+import type { Signal } from '../signal.js';
 import type { ClaimedPhase, WorkGroup } from './shares.js';
 
 /** The phases behind the passes that go over weights, or over what there is once for each distinct token. */
@@ -36,28 +37,39 @@ export function weightWork(
     );
   return {
     gradients: [...gradientsOf(false), chain?.weightGradients ?? []].toReversed().flat(),
-    'distinct-gradients': distinctOf(false),
+    'distinct-gradients': [
+      ...distinctOf(false),
+      ...(binding.source ? [distinctGradients(binding.source, plan, layers, 0, 'source')] : []),
+    ],
     'letter-gradients': [...gradientsOf(true).flat(), ...distinctOf(true)],
     accumulate: plan.accumulationSettings ? accumulations(binding, plan, layers) : [],
     update: updates(binding, plan, layers, chain),
   };
 }
 
-/** Of the words of a batch, stream 0, or of the values of a feature, or of letters. */
+/**
+ * Of the words of a batch, stream 0, or of the values of a feature, or of letters.
+ *
+ * @param binding of the tokens that they are of
+ */
 function distinctGradients(
   { view }: Binding,
   plan: NetworkPlan,
   layers: readonly BoundLayer[],
   stream: number,
+  of?: Signal['of'],
 ): WorkGroup {
-  const streamOf = (place: number): number => plan.layers[place]?.output.stream ?? 0;
+  const isOf = (place: number): boolean => {
+    const { output } = plan.layers[place] ?? {};
+    return (output?.stream ?? 0) === stream && output?.of === of;
+  };
   const form = layers
     .flatMap(({ distinctGradient }, place) =>
-      distinctGradient && streamOf(plan.inputs[place]![0]!) === stream ? distinctGradient : [],
+      distinctGradient && isOf(plan.inputs[place]![0]!) ? distinctGradient : [],
     )
     .toReversed();
   const finish = layers.flatMap(({ finishDistinct }, place) =>
-    finishDistinct && streamOf(place) === stream ? finishDistinct : [],
+    finishDistinct && isOf(place) ? finishDistinct : [],
   );
   return {
     get units() {

@@ -10,13 +10,18 @@ import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js
 import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
 
 export const VOCABULARY = 9;
+const MAX_ROWS = 24;
 /** Of one feature of tokens; the other is how they are spelled. */
 const FEATURE_VALUES = 5;
 export const LETTERS = 4;
 export const MOST_LETTERS = 3;
+/** Of sources, whose rows are shorter or longer than those that they belong to. */
+export const SOURCE_VOCABULARY = 6;
+export const MAX_SOURCE_STEPS = 23;
+const MAX_SOURCE_TOKENS = MAX_ROWS * MAX_SOURCE_STEPS;
+export const MAX_SOURCE_PLACES = MAX_SOURCE_TOKENS + MAX_ROWS;
 /** Above every label and target of `batchOf`. */
 export const OUTPUTS = 2000;
-const MAX_ROWS = 24;
 export const MAX_STEPS = 19;
 export const MAX_TOKENS = MAX_ROWS * MAX_STEPS;
 /** Every row may be followed by an empty place. */
@@ -29,6 +34,8 @@ export interface Dealing {
   target: 'row' | 'token';
   /** Words of a row's target; one where absent. */
   targetWords?: number;
+  /** Whether there is a source. */
+  reads?: 'source';
   /** Where each team's share begins and ends. [teams + 1] */
   bounds: Float64Array;
 }
@@ -68,6 +75,15 @@ function tokenIds(minLength: number, maxLength: number): fc.Arbitrary<number[]> 
   return fc.array(fc.integer({ min: 0, max: VOCABULARY - 1 }), { minLength, maxLength });
 }
 
+/** The sources of a batch's rows: short ones of long rows as well as long ones. */
+export const sourcesOf = (batch: Rows): Rows =>
+  batch.map((row, r) =>
+    Array.from(
+      { length: 1 + ((row.length * 7 + 5 * r) % MAX_SOURCE_STEPS) },
+      (_, t) => (row[t % row.length]! + t * r) % SOURCE_VOCABULARY,
+    ),
+  );
+
 /** A batch whose labels and targets tell where they come from. */
 export function batchOf(batch: Rows, targetWords = 1): RawBatch {
   const rowStart = new Int32Array(batch.length + 1);
@@ -76,6 +92,12 @@ export function batchOf(batch: Rows, targetWords = 1): RawBatch {
     rows: batch.length,
     tokens: Int32Array.from(batch.flat()),
     rowStart,
+    source: {
+      tokens: Int32Array.from(sourcesOf(batch).flat()),
+      rowStart: Int32Array.from([0, ...sourcesOf(batch)], (_, r) =>
+        sum(sourcesOf(batch.slice(0, r)).map(({ length }) => length)),
+      ),
+    },
     labels: Int32Array.from({ length: batch.length * targetWords }, (_, word) => 100 + word),
     targets: Int32Array.from(batch.flat(), (_, i) => 1000 + i),
     // That differs from the token, and is the same of several.
@@ -111,6 +133,12 @@ export function emptyLayout(dealing: Dealing): BatchLayout {
       letters,
     ],
     spellings: [letters],
+    ...(dealing.reads && {
+      source: emptySlot({
+        ...{ ...dealing, target: 'row', targetWords: 0, vocabulary: SOURCE_VOCABULARY },
+        ...{ maxRows: MAX_ROWS, maxTokens: MAX_SOURCE_TOKENS, maxSteps: MAX_SOURCE_STEPS },
+      }),
+    }),
   };
 }
 
@@ -168,6 +196,12 @@ export function layouterOf(dealing: Dealing): BatchLayouter {
       features: [{ values: FEATURE_VALUES }, { values: LETTERS, letters: MOST_LETTERS }],
       outputs: OUTPUTS,
       compares: 'ids',
+      ...(dealing.reads && {
+        source: {
+          ...{ vocabulary: SOURCE_VOCABULARY, maxTokens: MAX_SOURCE_TOKENS },
+          ...{ maxSteps: MAX_SOURCE_STEPS, initialRow: MAX_SOURCE_PLACES, reverses: true },
+        },
+      }),
     },
     MAX_ROWS,
     MAX_TOKENS,
@@ -196,11 +230,12 @@ export const tokensInOrder = (
   shards: number,
 ): { row: number; t: number }[] => {
   const lengths = lengthsOf(layout, batch);
+  const steps = Math.max(...lengths);
   return upTo(shards).flatMap((s) => {
     const ranked = upTo(batch.length)
       .slice(layout.shardRows[s], layout.shardRows[s + 1])
       .sort((a, b) => lengths[b]! - lengths[a]! || a - b);
-    return upTo(MAX_STEPS).flatMap((t) =>
+    return upTo(steps).flatMap((t) =>
       ranked.filter((row) => lengths[row]! > t).map((row) => ({ row, t })),
     );
   });
@@ -241,6 +276,7 @@ export function written(
   layout: BatchLayout,
   { teams, target, targetWords = 1 }: Pick<Dealing, 'teams' | 'target' | 'targetWords'>,
 ): object {
+  const { source } = layout;
   const rowCount = layout.header[HEADER.rows]!;
   const order = layout.order.slice(0, layout.header[HEADER.tokens]);
   const maxSteps = layout.counts.length / teams;
@@ -250,6 +286,7 @@ export function written(
     // The last one is part of the batch of spellings.
     features: layout.features.slice(0, 2).map((stream) => distinctOf(stream, order)),
     spellings: layout.spellings.map((each) => written(each, { teams, target: 'row' })),
+    ...(source && { source: written(source, { teams, target: 'row', targetWords: 0 }) }),
     counts: teamsOf(layout, teams).map(({ steps }, team) =>
       layout.counts.slice(team * maxSteps, team * maxSteps + steps),
     ),
