@@ -5,6 +5,7 @@ import type { LayerSummary } from '../model/summary.js';
 import { formatBytes, formatCount } from '../observe/figures.js';
 import { describeBest } from '../observe/sentences.js';
 import { UserError } from '../errors.js';
+import type { TokenizerConfig } from '../data/tokenizers/options.js';
 import { describeChanges } from '../run/config-changes.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
 import type { RunStart } from '../run/history.js';
@@ -89,6 +90,8 @@ async function inspect(
   const rowsOf = (name: string): number | undefined =>
     tensors.find((tensor) => tensor.name === name)?.shape[0];
   const [vocabulary, outputs] = [rowsOf('embedding.weight'), rowsOf('head.bias')];
+  const boundary = taskOf(config.task).gives === 'pairs' ? 1 : 0;
+  const sources = rowsOf('encoder.embedding.weight');
   const values = config.model.features.map((_, i) => rowsOf(`embedding_${i + 1}.weight`) ?? 1);
   return {
     checkpoint,
@@ -99,7 +102,10 @@ async function inspect(
     parameters: tensors.map(({ name, shape, dtype, begin, end }) => {
       return { name, dtype, shape, bytes: end - begin };
     }),
-    layers: vocabulary && outputs ? summarizeConfig(config, vocabulary, outputs, values) : [],
+    layers:
+      vocabulary && outputs
+        ? summarizeConfig(config, vocabulary - boundary, outputs, values, sources)
+        : [],
   };
 }
 
@@ -168,15 +174,19 @@ async function isFile(path: string): Promise<boolean> {
 /** The network of a config file: as wide as its vocabulary may become, with two classes where they are not known yet. */
 async function summarizeFile(file: string): Promise<{ layers: LayerSummary[]; note: string }> {
   const config = await loadConfig(file);
-  const { tokenizer } = config.data;
+  const { tokenizer, sourceTokenizer = tokenizer } = config.data;
   const { target } = taskOf(config.task);
-  // Bytes, and an id for padding.
-  const vocabulary = tokenizer.kind === 'byte' ? 257 : tokenizer.vocabularySize;
+  const vocabulary = mostOf(tokenizer);
   const sizes = `Before the data is prepared: a vocabulary of ${formatCount(vocabulary)}, the most it may have`;
   return {
-    layers: summarizeConfig(config, vocabulary, 2),
+    layers: summarizeConfig(config, vocabulary, 2, undefined, mostOf(sourceTokenizer)),
     note: `${sizes}${{ class: ', and two classes', labels: ', and two labels', number: '', 'next token': '' }[target]}`,
   };
+}
+
+/** Ids of a tokenizer: of bytes all of them, and one for padding. */
+function mostOf(tokenizer: TokenizerConfig): number {
+  return tokenizer.kind === 'byte' ? 257 : tokenizer.vocabularySize;
 }
 
 function describeHistory(history: readonly RunStart[]): string[] {

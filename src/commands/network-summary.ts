@@ -12,17 +12,20 @@ const PER = { row: 'row', token: 'token', distinct: 'distinct token' } as const;
  * The network of a config.
  *
  * @param outputs classes of a classifier
+ * @param vocabulary of the tokenizer
  * @param values of each feature of words; as many as there may be where absent
+ * @param sourceVocabulary of the sources of pairs; that of the targets where absent
  */
 export function summarizeConfig(
   config: Config,
   vocabulary: number,
   outputs: number,
   values?: readonly number[],
+  sourceVocabulary?: number,
 ): LayerSummary[] {
   const classes = Array.from({ length: outputs }, (_, id) => String(id));
   return summarizeNetwork(
-    networkShape(config, vocabulary, classes, { featureValues: values }),
+    networkShape(config, vocabulary, classes, { featureValues: values, sourceVocabulary }),
     longestRow(config),
   );
 }

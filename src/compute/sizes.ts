@@ -167,7 +167,9 @@ function tokensOf(config: Config): number {
   return batchTokens ?? batchSize * longestRow(config);
 }
 
-/** Tokens of the longest row that a batch may have. */
+/** Tokens of the longest row that a batch may have; of pairs of a target and the boundary before it. */
 export function longestRow({ task, data, train }: Config): number {
-  return taskOf(task).rows === 'apart' ? data.maxLength : train.sequenceLength;
+  const { rows, gives } = taskOf(task);
+  if (gives === 'pairs') return data.maxLength + 1;
+  return rows === 'apart' ? data.maxLength : train.sequenceLength;
 }

@@ -31,9 +31,14 @@ export function expectFeasible(config: Config, notice: (message: string) => void
   // The smallest vocabulary and batch that there could be.
   const featureValues = config.model.features.map(() => 1);
   const shape = networkShape(config, 3, ['', ''], { featureValues });
-  const sizes = networkSizes(config, shape, [{ maxRows: 1, maxTokens: 1, maxSteps: 1 }], true);
+  const sizes = networkSizes(config, shape, [smallestBatch(config)], true);
   const { kind } = chooseBackend(config.backend);
   expectMemory(kind, plannedBytes(kind, sizes) + sizes.parts * THREAD_BYTES);
+}
+
+function smallestBatch({ task }: Config): Parameters<typeof networkSizes>[2][number] {
+  const text = { maxTokens: 1, maxSteps: 1 };
+  return { maxRows: 1, ...text, ...(taskOf(task).gives === 'pairs' && { source: text }) };
 }
 
 /** @throws UserError where a corpus leaves nothing to evaluate, or nothing of what the best is to be chosen by */

@@ -222,6 +222,7 @@ class TrainingRun {
       tagsAreFree,
       targetScale: corpus.targetScale,
       featureValues: corpus.features.map(countValues),
+      sourceVocabulary: (corpus.sourceTokenizer ?? corpus.tokenizer).vocabularySize,
     });
     const handle = allocateEngine(choice.kind, networkSizes(config, shape, sources, true));
     const { listener, workerFile } = this.options;

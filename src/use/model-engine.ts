@@ -11,7 +11,7 @@ import { createWorkerPool, TaskFailure, type WorkerPool } from '../compute/pool.
 import { longestRow, networkSizes, workerCount } from '../compute/sizes.js';
 import { Turns } from './turns.js';
 
-export type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps'>;
+export type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps' | 'source'>;
 
 /** Rows that are computed together, and tokens of them beyond which memory would be worth more than company. */
 const ROWS_AT_ONCE = 64;
@@ -37,10 +37,18 @@ export class ModelEngine {
     private readonly workerFile?: string,
   ) {
     const longest = longestRow(config);
+    const tokensFor = (longest: number, tokens: number): number =>
+      Math.max(longest, ROWS_AT_ONCE, Math.min(tokens, TOKENS_AT_ONCE));
+    const { maxSourceLength } = config.data;
+    const source = shape.source && {
+      maxTokens: tokensFor(maxSourceLength!, ROWS_AT_ONCE * maxSourceLength!),
+      maxSteps: maxSourceLength!,
+    };
     const sizesFor = (tokens: number): BatchSizes => ({
       maxRows: ROWS_AT_ONCE,
-      maxTokens: Math.max(longest, ROWS_AT_ONCE, Math.min(tokens, TOKENS_AT_ONCE)),
+      maxTokens: tokensFor(longest, tokens),
       maxSteps: longest,
+      ...(source && { source }),
     });
     this.manyRows = sizesFor(ROWS_AT_ONCE * longest);
     this.rowSizes = shape.carries ? sizesFor(longest) : this.manyRows;
@@ -83,8 +91,7 @@ export class ModelEngine {
     if (this.#current) {
       const { engine } = this.#current;
       const has = engine.handle.sizes;
-      const holds = (field: keyof BatchSizes): boolean => has[field] >= (store?.[field] ?? 0);
-      if (holds('maxRows') && holds('maxTokens') && holds('maxSteps')) return engine;
+      if (!store || holdsAll(has, store)) return engine;
       await this.#discard();
     }
     // A text is generated row by row, whatever company it may find.
@@ -120,3 +127,13 @@ export class ModelEngine {
     await current?.pool.close();
   }
 }
+
+/** Whether batches of some sizes fit into those that an engine was planned for. */
+function holdsAll(has: BatchSizes, wanted: BatchSizes): boolean {
+  const holds = (own: TextSizes | undefined, other: TextSizes | undefined): boolean =>
+    other === undefined ||
+    (own !== undefined && own.maxTokens >= other.maxTokens && own.maxSteps >= other.maxSteps);
+  return has.maxRows >= wanted.maxRows && holds(has, wanted) && holds(has.source, wanted.source);
+}
+
+type TextSizes = Pick<BatchSizes, 'maxTokens' | 'maxSteps'>;

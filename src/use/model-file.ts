@@ -103,6 +103,7 @@ class SharedModel implements TrainedModel {
       tagsAreFree: state.tagsAreFree,
       targetScale: this.targetScale,
       featureValues: this.features.map(countValues),
+      sourceVocabulary: (this.sourceTokenizer ?? this.tokenizer).vocabularySize,
     });
     this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
     this.#rows = new RowBatches(this.#engine);

@@ -1,10 +1,14 @@
 import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { createHostBatch } from '../../../src/compute/batch-feed.js';
+import { type BatchSource, createBatches } from '../../../src/data/batches/batches.js';
+import { readAhead } from '../../../src/data/batches/read-ahead.js';
 import type { Corpus } from '../../../src/data/store/corpus.js';
 import type { TokenStore } from '../../../src/data/store/token-store.js';
 import { prepareHeldOut } from '../../../src/data/prepare/held-out.js';
 import { UserError } from '../../../src/errors.js';
+import { boundaryOf } from '../../../src/tasks/boundary.js';
 import { type Scratch, useScratch } from '../scratch.js';
 import { configure, configureIn, expectSameBytes, makeRows, usePreparation } from './corpora.js';
 
@@ -204,6 +208,40 @@ describe('a store of pairs', () => {
     await writeFile(place.path('a.en'), `W${content.slice(1)}`);
     expect((await stat(place.path('a.en'))).size).toBe(size);
     expect(await phaseOf()).toBe('done');
+  });
+
+  test('gives batches of both sides, read ahead as read at once', async () => {
+    const place = await scratch(pairFiles('a', first));
+    const data = { train: pairOf(place, 'a'), validation: 0, tokenizer: word };
+    const { corpus } = await prepare(configureIn(place, 'translate', data));
+    const options = {
+      ...{ rows: 'pairs' as const, boundary: boundaryOf(corpus.tokenizer), batchSize: 9, seed: 2 },
+      ...{ shuffle: true, bucketBatches: 3, batchTokens: 60 },
+    };
+    const [direct, ahead] = [
+      createBatches(corpus.train, options),
+      readAhead(corpus.train, options),
+    ];
+    expect(ahead.source).toEqual(direct.source);
+    const read = async (source: BatchSource, step: number) => {
+      const batch = createHostBatch(source);
+      await source.read(step, batch);
+      const { rows, rowStart, tokens, targets } = batch;
+      const { rowStart: starts, tokens: ids } = batch.source!;
+      return [
+        ...[rowStart.slice(0, rows + 1), tokens.slice(0, rowStart[rows])],
+        ...[
+          targets.slice(0, rowStart[rows]),
+          starts.slice(0, rows + 1),
+          ids.slice(0, starts[rows]),
+        ],
+      ];
+    };
+    for (const step of [0, 1, 2, 3, 40, 41, 7]) {
+      const batch = await read(ahead, step);
+      expect(batch).toEqual(await read(direct, step));
+      expect(batch.every(({ length }) => length > 1)).toBe(true);
+    }
   });
 
   test('refuses bytes of the sources that have been changed on the disk', async () => {

@@ -1,0 +1,69 @@
+import { describe, expect, test } from 'vitest';
+import { formatConfig, parseConfig } from '../../src/config/load.js';
+import { refusalOf, testRefusals } from './refusal.js';
+
+const files = 'data: { train: { source: a.de, target: a.en } }';
+
+describe('a config of pairs', () => {
+  test('names files by their sides, and says what follows where it says nothing', () => {
+    const { data, train } = parseConfig(`task: translate\n${files}\n`, 'x.yaml');
+    expect(data).toMatchObject({
+      train: [{ source: ['a.de'], target: ['a.en'], weight: 1 }],
+      ...{ source: 'source', target: 'target', sharedVocabulary: false, maxRatio: null },
+      ...{ maxLength: 256, maxSourceLength: 256, tokenizer: { kind: 'bpe' } },
+    });
+    expect(data.sourceTokenizer).toBeUndefined();
+    expect(train.batchTokens).toBeNull();
+  });
+
+  test('is the same read back from the file of a run', () => {
+    const text = `task: translate
+data:
+  train: [{ source: [a.de, b.de], target: '*.en', weight: 2 }, c.csv]
+  validation: { source: v.de, target: v.en }
+  test: [t.csv, { source: t.de, target: t.en }]
+  sourceTokenizer: { kind: char }
+train: { batchTokens: 4096 }
+`;
+    const config = parseConfig(text, 'x.yaml');
+    expect(parseConfig(formatConfig(config), 'x.yaml')).toEqual(config);
+  });
+
+  test('takes the files of either side from the command line', () => {
+    const overrides = ['data.train.source=b.de', 'data.train.target=b.en'];
+    const { data } = parseConfig(`task: translate\n${files}\n`, 'x.yaml', overrides);
+    expect(data.train).toEqual([{ source: ['b.de'], target: ['b.en'], weight: 1 }]);
+  });
+
+  testRefusals([
+    [
+      'pairs of files for another task',
+      `task: classify\n${files}\n`,
+      'configs/x.yaml:2:9: data.train: expected files for a classifier, whose rows are no pairs, got { source, target }; the task of pairs is translate',
+    ],
+    [
+      'a key of pairs for another task',
+      'task: classify\ndata: { train: a.csv, maxRatio: 3 }\n',
+      'configs/x.yaml:2:23: data.maxRatio: expected nothing for a classifier, whose rows are no pairs, got 3; the task of pairs is translate',
+    ],
+    [
+      'one column for both sides',
+      'task: translate\ndata: { train: a.csv, source: x, target: x }\n',
+      'configs/x.yaml:2:34: data.target: expected another column than that of data.source, got "x"',
+    ],
+    [
+      'one vocabulary of two tokenizers',
+      'task: translate\ndata: { train: a.csv, sharedVocabulary: true, sourceTokenizer: { kind: char } }\n',
+      'configs/x.yaml:2:47: data.sourceTokenizer: expected nothing beside data.sharedVocabulary: true, with which data.tokenizer is for both sides',
+    ],
+    [
+      'a side that is missing',
+      'task: translate\ndata: { train: { source: a.de } }\n',
+      'configs/x.yaml:2:9: data.train.target: missing; expected non-empty text or a list of one or more texts',
+    ],
+  ]);
+
+  test('is told what it may have meant', () => {
+    expect(refusalOf(`task: translat\n${files}\n`)).toContain('did you mean "translate"?');
+  });
+});
