@@ -31,7 +31,7 @@ model:
 train:
   batchTokens: 300
   bucketBatches: 4
-  epochs: 4
+  epochs: 3
   shards: 4
   optimizer: { learningRate: 0.02 }
   checkpoint: { everySteps: 7 }
@@ -40,7 +40,10 @@ train:
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
 beforeAll(() => {
-  for (const [name, pairs] of Object.entries({ train: makePairs(300, 1), valid: makePairs(40, 4) })) {
+  for (const [name, pairs] of Object.entries({
+    train: makePairs(300, 1),
+    valid: makePairs(40, 4),
+  })) {
     [...'de,en'.split(',')].forEach((language, side) => {
       const lines = pairs.map((pair) => `${pair[side]!}\n`);
       writeFileSync(join(cwd, `${name}.${language}`), lines.join(''));
@@ -59,7 +62,9 @@ const tensors = (run: string) => readTensors(join(cwd, 'runs', run), latest(run)
 
 test('pairs are learned to the same bits on any number of workers, in one go, resumed in mid-epoch, or killed', async () => {
   const { stderr, stdout } = await succeed(cwd, argsOf('1', '--workers', '1'));
-  expect(stderr).toMatch(/Evaluation after step \d+: validation loss \d\.\d+, accuracy [\d.]+ %, perplexity/);
+  expect(stderr).toMatch(
+    /Evaluation after step \d+: validation loss \d\.\d+, accuracy [\d.]+ %, perplexity/,
+  );
   expect(stdout).toMatch(/Best validation loss [\d.]+/);
   for (const workers of ['2', '3', '5', '7']) {
     await succeed(cwd, argsOf(workers, '--workers', workers));

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-const { makeDates } = (await import('../../scripts/dates.js')) as {
+const script = new URL('../../scripts/dates.js', import.meta.url).href;
+const { makeDates } = (await import(script)) as {
   makeDates: (splits: Record<string, number>) => Record<string, string>;
 };
 
