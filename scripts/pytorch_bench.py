@@ -27,7 +27,10 @@ CASES = {
     "rnn-medium": dict(vocabulary=10000, embedding=650, hidden=650, layers=2, batch=20, time=35, classes=0, cell="RNN"),
     "bilstm-wide": dict(vocabulary=20000, embedding=128, hidden=256, layers=1, batch=64, time=64, classes=4, both=True),
     "convolution": dict(vocabulary=10000, embedding=304, widths=[3, 4, 5], hidden=112, batch=50, time=40, classes=6),
+    # Rows of 7 to 19 tokens, sources of others; an encoder that reads both ways, general attention (Luong et al. 2015).
+    "translation": dict(vocabulary=8000, embedding=256, encoder=256, hidden=512, batch=64, time=13, classes=0),
 }
+SPREAD = 6
 WARM_UP_STEPS = 3
 MEASURED_SECONDS = 3
 FEWEST_STEPS, MOST_STEPS = 7, 200
@@ -73,6 +76,52 @@ def build(case, outputs):
     return (Convolutions if "widths" in case else Recurrent)()
 
 
+def lengths_of(case, factor):
+    """Of the rows of a translator's batch, as Lockstep's case has them."""
+    return [case["time"] + row * factor % (2 * SPREAD + 1) - SPREAD for row in range(case["batch"])]
+
+
+def build_translator(case, rows):
+    """What takes nothing to the mean loss of the rows of one process: padded, with packed sequences where that saves work."""
+    import torch
+    from torch import nn
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    sources, targets = [torch.tensor(lengths_of(case, factor))[rows] for factor in (7, 5)]
+    ids = [torch.randint(0, case["vocabulary"], (int(lengths.max()), len(lengths))) for lengths in (sources, targets, targets)]
+    is_padding = torch.arange(int(sources.max())).unsqueeze(0) >= sources.unsqueeze(1)
+    wanted = ids[2].masked_fill(torch.arange(int(targets.max())).unsqueeze(1) >= targets.unsqueeze(0), -100)
+
+    class Translator(nn.Module):
+        def __init__(self):
+            super().__init__()
+            width, encoder, hidden = case["embedding"], case["encoder"], case["hidden"]
+            self.read = nn.Embedding(case["vocabulary"], width)
+            self.encoder = nn.LSTM(width, encoder, bidirectional=True)
+            self.hidden, self.cell = nn.Linear(2 * encoder, hidden), nn.Linear(2 * encoder, hidden)
+            self.written = nn.Embedding(case["vocabulary"], width)
+            self.decoder = nn.LSTM(width, hidden)
+            self.query = nn.Linear(hidden, 2 * encoder, bias=False)
+            self.output = nn.Linear(2 * encoder + hidden, hidden)
+            self.head = nn.Linear(hidden, case["vocabulary"])
+
+        def forward(self):
+            packed = pack_padded_sequence(self.read(ids[0]), sources, enforce_sorted=False)
+            memory, (ends, _) = self.encoder(packed)
+            memory = pad_packed_sequence(memory, batch_first=True)[0]
+            ends = torch.cat([ends[0], ends[1]], 1)
+            begin = [torch.tanh(each(ends)).unsqueeze(0) for each in (self.hidden, self.cell)]
+            outputs = self.decoder(self.written(ids[1]), tuple(begin))[0].transpose(0, 1)
+            scores = self.query(outputs) @ memory.transpose(1, 2)
+            weights = torch.softmax(scores.masked_fill(is_padding.unsqueeze(1), -torch.inf), -1)
+            made = torch.tanh(self.output(torch.cat([weights @ memory, outputs], 2)))
+            # Words of padding need no logits.
+            is_token = wanted.t() >= 0
+            return nn.functional.cross_entropy(self.head(made[is_token]), wanted.t()[is_token])
+
+    return Translator()
+
+
 def time_steps(name, processes, rank, meeting_place):
     """Median seconds of a step. `meeting_place` is a file where the processes find one another."""
     import torch
@@ -82,7 +131,8 @@ def time_steps(name, processes, rank, meeting_place):
     case = CASES[name]
     outputs = case["classes"] or case["vocabulary"]
     rows = case["batch"] // processes
-    model = build(case, outputs)
+    translates = "encoder" in case
+    model = build_translator(case, slice(rank * rows, (rank + 1) * rows)) if translates else build(case, outputs)
     parameters = list(model.parameters())
     ids = torch.randint(0, case["vocabulary"], (case["time"], rows))
     targets = torch.randint(0, outputs, (rows,) if case["classes"] else (case["time"], rows))
@@ -95,6 +145,8 @@ def time_steps(name, processes, rank, meeting_place):
             self.model = model
 
         def forward(self):
+            if translates:
+                return model()
             logits = model(ids)
             return nn.functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
 
@@ -153,7 +205,8 @@ def main(names):
         ways = {"oneThread": (1, 1), "allThreads": (cores, 1), "processes": (1, min(cores, case["batch"]))}
         seconds = {way: measure(name, *how) for way, how in ways.items()}
         # Processes have equal shares, so that a batch which they do not divide is a little smaller.
-        rates = [case["time"] * (case["batch"] // ways[way][1] * ways[way][1]) / s
+        tokens = lambda rows: sum(lengths_of(case, 5)[:rows]) if "encoder" in case else case["time"] * rows
+        rates = [tokens(case["batch"] // ways[way][1] * ways[way][1]) / s
                  for way, s in seconds.items() if s]
         if not rates:
             sys.exit(f"{name}: PyTorch failed in every way")

@@ -3,8 +3,8 @@ import type { BatchSource, HostBatch } from '../data/batches/batches.js';
 import { recurrencesOf } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
-import { describeStack } from '../model/stack.js';
-import type { StackLayer } from '../model/stack-layers.js';
+import { describeStack, type Stack } from '../model/stack.js';
+import type { StackEncoder, StackLayer } from '../model/stack-layers.js';
 import { chooseTeams } from '../model/work/teams.js';
 import { philox } from '../tensor/random.js';
 import { shardCount } from '../compute/sizes.js';
@@ -17,7 +17,10 @@ export interface BenchCase {
   layers: readonly StackLayer[];
   /** Of classifiers; the last token by default. */
   pooling?: readonly string[];
+  /** Of translators, whose rows and sources are of many lengths. */
+  source?: Pick<Stack, 'attention'> & { encoder: StackEncoder };
   batch: number;
+  /** Tokens of a row, of a translator on the average. */
   time: number;
   /** 0: a language model, with a target at every token. */
   classes: number;
@@ -61,14 +64,57 @@ export const BENCH_CASES: readonly BenchCase[] = [
     layers: [{ kind: 'convolution', width: [3, 4, 5], channels: 112, activation: 'relu' }],
     pooling: ['max'],
   },
+  {
+    ...{ name: 'translation', vocabulary: 8000, embedding: 256, batch: 64, time: 13, classes: 0 },
+    source: {
+      encoder: {
+        ...{ vocabulary: 8000, embedding: { width: 256 }, dropout: 0 },
+        layers: recurrent('lstm', 256, 1, { direction: 'both' }),
+      },
+      attention: { kind: 'general', heads: 1 },
+    },
+    layers: recurrent('lstm', 512, 1),
+  },
 ];
+
+/** How far lengths of a translator's rows are from their mean; by as many they are shorter as longer. */
+const SPREAD = 6;
+
+/** Where the rows of a case begin in its tokens, and those of its sources, of which others are short. [batch + 1] */
+export function rowStarts({ batch, time, source }: BenchCase): {
+  own: Int32Array;
+  source?: Int32Array;
+} {
+  const starts = (factor: number): Int32Array => {
+    const begins = new Int32Array(batch + 1);
+    for (let row = 0; row < batch; row++) {
+      const apart = source ? ((row * factor) % (2 * SPREAD + 1)) - SPREAD : 0;
+      begins[row + 1] = begins[row]! + Math.max(1, time + apart);
+    }
+    return begins;
+  };
+  return { own: starts(5), ...(source && { source: starts(7) }) };
+}
+
+/** Tokens of a batch of a case, and of its sources. */
+export function tokensOf(benchCase: BenchCase): { own: number; source: number } {
+  const { own, source } = rowStarts(benchCase);
+  return { own: own.at(-1)!, source: source?.at(-1) ?? 0 };
+}
+
+const longest = (starts: Int32Array): number =>
+  starts.reduce((most, begin, row) => Math.max(most, begin - (starts[row - 1] ?? 0)), 0);
+
+/** The most that a source of batches is to hold of rows that begin there. */
+const most = (starts: Int32Array) => ({ maxTokens: starts.at(-1)!, maxSteps: longest(starts) });
 
 /** The network of a case. */
 export function shapeOf(benchCase: BenchCase, dropout: number): NetworkShape {
-  const { vocabulary, embedding, layers, pooling, classes } = benchCase;
+  const { vocabulary, embedding, layers, pooling, classes, source } = benchCase;
   return describeStack({
     ...{ vocabulary, embedding: { width: embedding }, layers, dropout },
     ...(pooling && { pooling }),
+    ...(source && { ...source, carries: false }),
     predicts: classes > 0 ? 'row' : 'token',
     outputs: classes > 0 ? classes : vocabulary,
   });
@@ -79,17 +125,18 @@ export function sizesOf(
   benchCase: BenchCase,
   options: { workers: number; teams?: number; shards: number; dropout: number },
 ): NetworkSizes {
-  const { batch, time } = benchCase;
+  const { batch } = benchCase;
   const shape = shapeOf(benchCase, options.dropout);
+  const { own, source } = rowStarts(benchCase);
   const { workers, teams } = options;
   return {
     shape,
     maxRows: batch,
-    maxTokens: batch * time,
-    maxSteps: time,
+    ...most(own),
+    ...(source && { source: most(source) }),
     parts: workers,
     teams: Math.min(teams ?? chooseTeams(recurrencesOf(shape), batch, workers), workers),
-    shards: shardCount(options.shards, batch * time),
+    shards: shardCount(options.shards, own.at(-1)!),
     seed: 1,
     training: true,
     optimizer: checkOptimizer('adam'),
@@ -104,24 +151,30 @@ export const BENCH_OPTIMIZER = {
 export const BENCH_CLIP_NORM = 5;
 
 /** The same random batch over and over. */
-export function randomBatches({ batch, time, vocabulary, classes }: BenchCase): BatchSource {
+export function randomBatches(benchCase: BenchCase): BatchSource {
+  const { batch, vocabulary, classes, source } = benchCase;
+  const starts = rowStarts(benchCase);
+  const { own, source: others } = tokensOf(benchCase);
   const draw = (length: number, below: number, stream: number): Int32Array =>
     Int32Array.from({ length }, (_, i) => philox([i, 0, stream, 0], [1, 0])[0] % below);
-  const tokens = draw(batch * time, vocabulary, 0);
-  const targets = draw(batch * time, vocabulary, 1);
+  const tokens = draw(own, vocabulary, 0);
+  const targets = draw(own, vocabulary, 1);
+  const sources = draw(others, source?.encoder.vocabulary ?? 1, 3);
   const labels = draw(batch, Math.max(1, classes), 2);
   return {
     stepsPerEpoch: Infinity,
     maxRows: batch,
-    maxTokens: batch * time,
-    maxSteps: time,
+    ...most(starts.own),
+    ...(starts.source && { source: most(starts.source) }),
     read(_step, into: HostBatch) {
       into.rows = batch;
       into.startsFresh = true;
       into.tokens.set(tokens);
       into.targets.set(targets);
       into.labels.set(labels);
-      for (let row = 0; row <= batch; row++) into.rowStart[row] = row * time;
+      into.rowStart.set(starts.own);
+      into.source?.tokens.set(sources);
+      if (starts.source) into.source?.rowStart.set(starts.source);
       return Promise.resolve();
     },
   };

@@ -7,6 +7,7 @@ import {
   BENCH_OPTIMIZER,
   randomBatches,
   sizesOf,
+  tokensOf,
   type BenchCase,
 } from './bench-cases.js';
 import { Engine } from '../compute/engine.js';
@@ -55,7 +56,7 @@ export async function runBenchCase(
 ): Promise<BenchResult> {
   const { workers, seconds } = options;
   const backend = chooseBackend(options.backend).kind;
-  const { batch, time } = benchCase;
+  const { batch } = benchCase;
   const sizes = sizesOf(benchCase, { ...options, dropout: 0 });
   const peakBefore = await measurePeaks(backend, workers);
   const handle = allocateEngine(backend, sizes);
@@ -83,8 +84,8 @@ export async function runBenchCase(
   const peakGflops = Math.max(peakBefore, await measurePeaks(backend, workers));
   const measured = events.slice(WARM_UP_STEPS).sort((a, b) => a.duration - b.duration);
   const median = measured[measured.length >> 1]!;
-  const tokens = batch * time;
-  const flops = flopsPerStep(sizes.shape, tokens, batch);
+  const { own: tokens, source } = tokensOf(benchCase);
+  const flops = flopsPerStep(sizes.shape, tokens, batch, source);
   const gflops = flops / median.duration / 1e9;
   const phases = Object.fromEntries(
     Object.entries(median.phases).map(([name, value]) => [name, 1000 * value]),
