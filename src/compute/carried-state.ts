@@ -26,6 +26,25 @@ export function takeState(engine: Engine, slot: number, row: number, state: Carr
   }
 }
 
+/**
+ * Has the rows of the batch in `slot` start from what rows of it have ended with.
+ *
+ * @param parents [rows]: which one each row goes on from; several may go on from one
+ */
+export function goOnFrom({ heap, plan }: Engine, slot: number, parents: readonly number[]): void {
+  for (const { of, states } of plan.layers) {
+    if (!states || of === 'source') continue;
+    const [from, to] = [heap.flat(states[slot ^ 1]!), heap.flat(states[slot]!)];
+    const [stride] = states[slot]!.stride;
+    for (let panel = 0; panel < from.length; panel += stride!) {
+      parents.forEach((parent, row) => {
+        const [source, target] = [panel + parent * PANEL, panel + row * PANEL];
+        for (let i = 0; i < PANEL; i++) to[target + i] = from[source + i]!;
+      });
+    }
+  }
+}
+
 function* panelsOfRow({ heap, plan }: Engine, slot: number, row: number): Generator<FloatArray> {
   for (const { states, panel0, width } of plan.carried) {
     const [stride] = states[slot]!.stride;

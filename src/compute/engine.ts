@@ -190,6 +190,11 @@ export class Engine {
     await this.runStage('predict', slot);
   }
 
+  /** The same for tokens behind those before, of rows whose source has been read. */
+  async predictNext(slot: number): Promise<void> {
+    await this.runStage('predict-next', slot);
+  }
+
   /**
    * Copies the probabilities that `predict` left for one row (classify) or token (language model), or a row's number (regress).
    *
@@ -248,9 +253,11 @@ export class Engine {
   #copyRow(spec: BufferSpec, row: number, out: Float32Array, panel0 = 0): void {
     const values = this.heap.flat(spec);
     const panelStride = spec.stride[0]!;
-    for (let column = 0; column < out.length; column++) {
-      const panel = panel0 + Math.floor(column / PANEL);
-      out[column] = values[panel * panelStride + row * PANEL + (column % PANEL)]!;
+    let start = panel0 * panelStride + row * PANEL;
+    for (let column = 0; column < out.length; column += PANEL) {
+      const end = Math.min(PANEL, out.length - column);
+      for (let i = 0; i < end; i++) out[column + i] = values[start + i]!;
+      start += panelStride;
     }
   }
 }

@@ -17,6 +17,7 @@ const STAGES = {
   'train-accumulated': ['prepare', 'spell', ...GRADIENTS, 'accumulate', 'update'],
   evaluate: ['prepare', 'spell', 'evaluate'],
   predict: ['prepare', 'spell', 'predict'],
+  'predict-next': ['prepare-next', 'predict-next'],
 } as const satisfies Record<string, readonly Phase[]>;
 
 export type Stage = keyof typeof STAGES;
@@ -31,6 +32,7 @@ const WITHOUT_LETTERS: Record<Stage, readonly Phase[]> = {
   'train-accumulated': without('train-accumulated'),
   evaluate: without('evaluate'),
   predict: without('predict'),
+  'predict-next': without('predict-next'),
 };
 
 /** The phases of a stage, for a network: whoever reads no letters does not wait for what has to do with them. */

@@ -42,6 +42,9 @@ export class Network {
   readonly #layers: readonly BoundLayer[];
   /** Layers below one that mixes rows, and those above all such, which go over the same rows as the loss. */
   readonly #sequences: readonly Pass[];
+  /** Those that are computed anew where the source has been read. */
+  readonly #ownLayers: readonly BoundLayer[];
+  readonly #ownSequences: readonly Pass[];
   readonly #top: readonly RowPasses[];
   /** Of single rows of the top signal, or of the rows of the batch. */
   readonly #loss: RowLoss | undefined;
@@ -111,6 +114,9 @@ export class Network {
       layer.by === 'sequence' || per !== plan.top.per || of !== plan.top.of;
     const above = passes.findLastIndex(isBelow) + 1;
     this.#sequences = passes.slice(0, above);
+    this.#ownLayers = layers.filter((_, place) => plan.layers[place]!.of !== 'source');
+    // What rows begin with is made of the source.
+    this.#ownSequences = this.#sequences.filter(({ per, of }) => of !== 'source' && per !== 'row');
     this.#top = passes.slice(above).flatMap(({ layer }) => (layer.by === 'rows' ? [layer] : []));
     const loss = plan.loss.bind(this.#binding, top);
     this.#loss = typeof loss === 'function' ? loss : undefined;
@@ -151,13 +157,19 @@ export class Network {
       case 'prepare':
         for (const layer of this.#layers) layer.prepare?.(part);
         break;
+      case 'prepare-next':
+        for (const layer of this.#ownLayers) layer.prepare?.(part);
+        break;
       case 'spell':
         for (const layer of this.#layers) layer.spell?.(part);
         break;
       case 'train':
       case 'evaluate':
       case 'predict':
-        yield* this.#pass(phase, part);
+        yield* this.#pass(phase, part, this.#sequences);
+        break;
+      case 'predict-next':
+        yield* this.#pass('predict', part, this.#ownSequences);
         break;
       case 'gradients':
         this.#runGradients(part);
@@ -189,9 +201,9 @@ export class Network {
     for (const layer of this.#layers) layer.spellBack?.(part, again);
   }
 
-  *#pass(mode: LossMode, part: number): Share {
+  *#pass(mode: LossMode, part: number, sequences: readonly Pass[]): Share {
     // Layers of rows below one that mixes them go over a part's rows as a whole.
-    for (const { layer, per, view } of this.#sequences) {
+    for (const { layer, per, view } of sequences) {
       if (layer.by === 'rows') layer.forward(...rangeOf(view, per, part));
       else yield* layer.forward(part);
     }
@@ -204,8 +216,8 @@ export class Network {
     if (this.#chain) yield* this.#runChain(this.#chain, mode, part);
     if (mode !== 'train') return;
     for (let l = this.#top.length - 1; l >= 0; l--) this.#top[l]!.backward!(begin, end);
-    for (let l = this.#sequences.length - 1; l >= 0; l--) {
-      const { layer, per, view } = this.#sequences[l]!;
+    for (let l = sequences.length - 1; l >= 0; l--) {
+      const { layer, per, view } = sequences[l]!;
       if (layer.by === 'rows') layer.backward!(...rangeOf(view, per, part));
       else yield* layer.backward!(part);
     }

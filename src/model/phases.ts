@@ -9,6 +9,8 @@ import type { ClaimedPhase } from './work/shares.js';
  *   spell                 where tokens are spelled: what is made of the letters of each distinct spelling
  *   train | evaluate | predict
  *                         forward and loss, for `train` also backward, on the rows of the part's team
+ *   prepare-next | predict-next
+ *                         the same for tokens whose source has been read: of the layers that do not read it
  *   gradients             weight gradients: every part some stretches of the weights, over all rows
  *   distinct-gradients    gradients of what there is once for each distinct token
  *   spell-back            where tokens are spelled: from the gradients of spellings to those of their letters
@@ -18,11 +20,12 @@ import type { ClaimedPhase } from './work/shares.js';
  *
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
-export type Phase = 'prepare' | 'spell' | LossMode | ClaimedPhase;
+export type Phase =
+  ('prepare' | 'spell' | LossMode | ClaimedPhase) | ('prepare-next' | 'predict-next');
 
 /** Whether the members of a team meet within a phase. */
 export function isTeamPhase(phase: Phase): boolean {
-  return phase === 'train' || phase === 'evaluate' || phase === 'predict';
+  return ['train', 'evaluate', 'predict', 'predict-next'].includes(phase);
 }
 
 /** Whether only networks that read letters have something to do in a phase. */

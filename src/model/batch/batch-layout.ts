@@ -54,6 +54,8 @@ export interface BatchLayout extends DistinctLayout {
   spellings: readonly BatchLayout[];
   /** A second text of the same rows, of which teams and shards have the same: a batch of its own without targets. */
   source?: BatchLayout;
+  /** [rows]: which row of the source each row has; empty where rows do not go on, so that each has that of its own number. */
+  sourceRow: Int32Array;
   /** [rows, words] class, number or set of labels of each row, or [places] next token of each token. */
   targets: Int32Array;
 }

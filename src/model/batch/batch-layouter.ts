@@ -78,7 +78,11 @@ export class BatchLayouter {
     this.#dealer.deal(batch, bounds, out);
     this.#layOutDealt(batch, out);
     this.#numberFeatures(batch, out, partBounds);
-    if (!this.#source) return;
+    for (let r = 0; r < Math.min(batch.rows, out.sourceRow.length); r++) {
+      // Rows that go on keep their order.
+      out.sourceRow[r] = batch.sourceRow ? batch.sourceRow[r]! : r;
+    }
+    if (!this.#source || batch.sourceRow) return;
     const { layouter, batch: source } = this.#source;
     Object.assign(source, { rows: batch.rows }, batch.source);
     layouter.#follow(source, out, out.source!);

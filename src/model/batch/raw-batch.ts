@@ -13,6 +13,8 @@ export interface RawBatch extends RawTokens {
   features?: readonly Int32Array[];
   /** A second text of the same rows, in the same order. */
   source?: RawTokens;
+  /** In the place of a source: which row of the one that was laid out last each row has. */
+  sourceRow?: Int32Array;
 }
 
 /** Ids: the tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */
@@ -38,7 +40,7 @@ export interface KnownIds {
 
 /** @throws UserError for ids that the network does not know: kernels would read beside their tables */
 export function checkBatch(
-  { rows, tokens, rowStart, labels, targets, features = [], source }: RawBatch,
+  { rows, tokens, rowStart, labels, targets, features = [], source, sourceRow }: RawBatch,
   { target, vocabulary, outputs, compares, targetWords = 1, ...known }: KnownIds,
 ): void {
   const { features: values = [] } = known;
@@ -49,7 +51,7 @@ export function checkBatch(
     if (letters === undefined) requireBelow(limit, 'ids of features', given, begin, end);
     else requireBelow(limit + 1, 'ids of letters', given, letters * begin, letters * end);
   });
-  if (known.source) checkSource(rows, source, known.source.vocabulary);
+  if (known.source && !sourceRow) checkSource(rows, source, known.source.vocabulary);
   if (compares === 'numbers') requireFinite(labels, rows);
   else if (compares === 'sets') requireSets(labels, rows, targetWords, outputs);
   else if (target === 'token') {

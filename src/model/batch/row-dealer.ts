@@ -66,10 +66,10 @@ export class RowDealer {
   }
 
   #startsOf({ rows, rowStart, source }: RawBatch): Int32Array {
-    if (this.sourceSteps === undefined) return rowStart;
+    if (this.sourceSteps === undefined || !source) return rowStart;
     const joined = this.#joined;
     for (let r = 0; r <= rows; r++) {
-      joined[r] = rowStart[r]! + source!.rowStart[r]!;
+      joined[r] = rowStart[r]! + source.rowStart[r]!;
     }
     return joined;
   }

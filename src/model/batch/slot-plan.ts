@@ -123,6 +123,7 @@ export function planSlot(
         { own: reversesSource, source: false },
       ),
     }),
+    sourceRow: indices('source row', sizes.source && shape.carries ? maxRows : 0),
     targets: indices('targets', mostRows(sizes, target) * target.words),
   };
 }

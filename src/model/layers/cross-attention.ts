@@ -158,7 +158,10 @@ function bindAttention(
   const { backend, heap, view, clock, source } = binding;
   const { heads, v, packed } = planned;
   const [queries, keys, values = keys] = bound as [BoundSignal, BoundSignal, BoundSignal?];
-  const pairs: Pairs = { ...rowPlaces(binding), source: rowPlaces(source!), heads };
+  const pairs: Pairs = {
+    ...{ ...rowPlaces(binding), source: rowPlaces(source!), heads },
+    ...(binding.sizes.shape.carries && { sourceRow: heap.indices(binding.slotPlan.sourceRow) }),
+  };
   const [weights, out] = [heap.tensor(planned.scores), heap.tensor(planned.out)];
   const operands = { ...pairs, queries: queries.value, keys: keys.value };
   // Its first row is v, whatever stands below it.

@@ -16,39 +16,37 @@ export interface SamplingOptions extends TextRules, Ranking {
 
 /** Draws each token by its probability. What is drawn depends on the seed and the sentence, not on what else is drawn. */
 export class Sampling implements Search {
-  live: readonly (Path | undefined)[];
-  parents: readonly number[];
-  /** Which of the texts that are drawn each of those under way is. */
-  #samples: readonly number[];
+  live: readonly (Path | undefined)[] = [undefined];
+  parents: readonly number[] = [0];
+  /** For each of the texts that are drawn which of those under way it is so far: before the first token all are one. */
+  #samples: readonly { sample: number; place: number }[];
   readonly #finished: Found[] = [];
   #length = 0;
 
   constructor(private readonly options: SamplingOptions) {
-    this.#samples = Array.from({ length: options.wanted }, (_, sample) => sample);
-    this.live = this.#samples.map(() => undefined);
-    this.parents = this.#samples.map(() => 0);
+    this.#samples = Array.from({ length: options.wanted }, (_, sample) => ({ sample, place: 0 }));
   }
 
   advance(next: NextTokens): void {
-    const { end, maxLength, stream } = this.options;
+    const { end, maxLength, stream, wanted } = this.options;
     const isLast = this.#length === maxLength;
     const going: { sample: number; parent: number; path: Path }[] = [];
-    this.live.forEach((path, parent) => {
-      const sample = this.#samples[parent]!;
-      const probabilities = next.probabilities(parent);
+    for (const { sample, place } of this.#samples) {
+      const path = this.live[place];
+      const probabilities = next.probabilities(place);
       const forbidden = forbiddenAfter(path, this.options);
-      const index = this.#length * this.options.wanted + sample;
+      const index = this.#length * wanted + sample;
       const token = isLast ? end : draw(probabilities, forbidden, this.options, index, stream);
-      const longer = extend(path, token, probabilities[token]!, next.attention?.(parent));
-      if (token !== end) going.push({ sample, parent, path: longer });
+      const longer = extend(path, token, probabilities[token]!, next.attention?.(place));
+      if (token !== end) going.push({ sample, parent: place, path: longer });
       else {
         const isCut = isLast && likeliest(probabilities, 1, forbidden)[0] !== end;
         this.#finished.push({ path: longer, score: scoreOf(longer, this.options), isCut });
       }
-    });
+    }
     this.live = going.map(({ path }) => path);
     this.parents = going.map(({ parent }) => parent);
-    this.#samples = going.map(({ sample }) => sample);
+    this.#samples = going.map(({ sample }, place) => ({ sample, place }));
     this.#length += 1;
   }
 

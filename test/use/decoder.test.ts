@@ -1,0 +1,137 @@
+import { expect, it } from 'vitest';
+import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
+import type { NetworkShape } from '../../src/model/shape.js';
+import { describeStack, type Stack } from '../../src/model/stack.js';
+import { Engine } from '../../src/compute/engine.js';
+import { allocateEngine } from '../../src/compute/engine-memory.js';
+import { createLocalRunner } from '../../src/compute/runner.js';
+import { checkOptimizer } from '../../src/optimizers/check.js';
+import { Decoder } from '../../src/use/decoder.js';
+import { onEachBackend, rawBatch } from '../parity/fixture.js';
+
+const vocabulary = 21;
+const sources = [[3, 1, 4, 1, 5], [9], [2, 6, 5, 3, 5, 8, 9, 7, 9], [3, 2, 3]];
+/** What is read of each text, and which text of the step before each goes on from. */
+const steps = [
+  { tokens: [20, 20, 20, 20], parents: [0, 1, 2, 3], sentences: [0, 1, 2, 3] },
+  { tokens: [5, 6, 5, 9, 1, 7], parents: [0, 0, 2, 1, 3, 3], sentences: [0, 0, 2, 1, 3, 3] },
+  { tokens: [1, 2, 3, 4, 5, 5], parents: [1, 1, 2, 3, 5, 4], sentences: [0, 0, 2, 1, 3, 3] },
+  { tokens: [8, 8], parents: [2, 0], sentences: [2, 0] },
+];
+
+const stacks: Record<string, Partial<Stack>> = {
+  'general attention over two directions': {},
+  'additive attention, two heads, units': {
+    attention: { kind: 'additive', heads: 2, width: 32 },
+    encoder: {
+      ...{ vocabulary: 11, embedding: { width: 7 }, dropout: 0 },
+      layers: [{ kind: 'lstm', hiddenSize: 16, direction: 'both' }],
+    },
+    layers: [{ kind: 'gru', hiddenSize: 32 }],
+  },
+  'no attention, two layers': {
+    attention: { kind: 'none', heads: 1 },
+    layers: [
+      { kind: 'lstm', hiddenSize: 20 },
+      { kind: 'lstm', hiddenSize: 9 },
+    ],
+  },
+  'zeros to begin with': { bridge: 'zeros' },
+};
+
+function shapeOf(stack: Partial<Stack>, carries: boolean): NetworkShape {
+  return describeStack({
+    ...{ vocabulary, outputs: vocabulary, dropout: 0, predicts: 'token', carries },
+    embedding: { width: 10 },
+    encoder: {
+      ...{ vocabulary: 11, embedding: { width: 7 }, dropout: 0 },
+      layers: [{ kind: 'lstm', hiddenSize: 12, direction: 'both' }],
+    },
+    attention: { kind: 'general', heads: 1 },
+    layers: [{ kind: 'lstm', hiddenSize: 20 }],
+    ...stack,
+  });
+}
+
+const divisions = [
+  { parts: 1, teams: 1 },
+  { parts: 3, teams: 3 },
+  { parts: 3, teams: 1 },
+];
+
+interface Read {
+  probabilities: number[];
+  attention: number[] | undefined;
+}
+
+/** What is told of every row in every step. */
+async function goThrough(decoder: Decoder): Promise<Read[][]> {
+  const found: Read[][] = [];
+  for (const { tokens, parents, sentences } of steps) {
+    const rows = tokens.map((token, row) => {
+      return { token, parent: parents[row]!, sentence: sentences[row]! };
+    });
+    const next = await decoder.step(rows);
+    found.push(
+      rows.map((_, row) => ({
+        probabilities: [...next.probabilities(row)],
+        attention: next.attention && [...next.attention(row)],
+      })),
+    );
+  }
+  return found;
+}
+
+onEachBackend('goes on with texts', (backend) => {
+  const createEngine = async (
+    shape: NetworkShape,
+    { parts, teams }: { parts: number; teams: number },
+    most: Pick<NetworkSizes, 'maxRows' | 'maxTokens' | 'maxSteps'>,
+  ): Promise<Engine> => {
+    const handle = allocateEngine(backend, {
+      ...{ shape, parts, teams, shards: 4, seed: 3, training: false, ...most },
+      optimizer: checkOptimizer('sgd'),
+      source: { maxTokens: 64, maxSteps: 9 },
+    });
+    const engine = new Engine(handle, createLocalRunner(handle));
+    await engine.initialize(3);
+    return engine;
+  };
+
+  it.each(Object.entries(stacks))(
+    'as if each had been read from its beginning, on any number of workers: %s',
+    async (_name, stack) => {
+      const found: Read[][][] = [];
+      // One after the other: a thread has the kernels at one heap at a time.
+      for (const division of divisions) {
+        const sizes = { maxRows: 8, maxTokens: 8, maxSteps: 1 };
+        const engine = await createEngine(shapeOf(stack, true), division, sizes);
+        found.push(await goThrough(new Decoder(engine, sources)));
+      }
+      expect(found[1]).toEqual(found[0]);
+      expect(found[2]).toEqual(found[0]);
+      const whole = await createEngine(shapeOf(stack, false), divisions[0]!, {
+        ...{ maxRows: 8, maxTokens: 64, maxSteps: 8 },
+      });
+      let texts: number[][] = sources.map(() => []);
+      for (const [step, { tokens, parents, sentences }] of steps.entries()) {
+        texts = tokens.map((token, row) => [...texts[parents[row]!]!, token]);
+        const read = sentences.map((sentence) => sources[sentence]!);
+        whole.load(SLOT.prediction, rawBatch(texts, [], texts, [], read));
+        await whole.predict(SLOT.prediction);
+        const { rowSource, rowStart, tokenPlaces } = whole.layout(SLOT.prediction);
+        tokens.forEach((_, row) => {
+          const place = tokenPlaces[rowStart[rowSource.indexOf(row) + 1]! - 1]!;
+          const probabilities = new Float32Array(vocabulary);
+          whole.probabilities(place, probabilities);
+          const own = found[0]![step]![row]!;
+          expect(own.probabilities).toEqual([...probabilities]);
+          if (stack.attention?.kind === 'none' || stack.attention?.heads === 2) return;
+          const attention = new Float32Array(read[row]!.length);
+          whole.attention(place, 0, attention);
+          expect(own.attention).toEqual([...attention]);
+        });
+      }
+    },
+  );
+});
