@@ -43,8 +43,11 @@ export const SLOTS = 4;
 export function spellingSizes(sizes: NetworkSizes, stream: number): NetworkSizes {
   const { values: vocabulary, spells } = streamsOf(sizes.shape)[stream]!;
   const { layers, loss } = sizes.shape;
+  const own = { ...sizes };
+  // Letters are of the batch's own tokens.
+  delete own.source;
   return {
-    ...sizes,
+    ...own,
     shape: { vocabulary, layers, loss, carries: false },
     maxRows: sizes.maxTokens,
     maxTokens: spells!.most * sizes.maxTokens,

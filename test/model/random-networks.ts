@@ -49,7 +49,7 @@ const PLACED = ['tied-head', 'bridge'];
 
 /** Chains as often as branches. */
 const pickOne = fc.option(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
-  freq: 1,
+  freq: 2,
 });
 const picks = fc.array(pickOne, { minLength: 2, maxLength: 3 });
 
@@ -67,7 +67,7 @@ const poolings = LAYERS.flatMap(({ kind, place }) =>
   place === 'pooling' ? [wishes.get(kind)!] : [],
 );
 
-interface Drawn extends Pick<Wishes, 'spelled' | 'ends' | 'readsLasts'> {
+interface Drawn extends Pick<Wishes, 'spelled' | 'ends' | 'readsLasts' | 'reads'> {
   vocabulary: number;
   /** What is known of tokens beside. */
   features: FeatureShape[];
@@ -99,7 +99,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
     ),
     { maxLength: MOST_FEATURES },
   ),
-  source: fc.option(fc.record({ vocabulary: fc.integer({ min: 2, max: 30 }) }), { freq: 1 }),
+  source: fc.option(fc.record({ vocabulary: fc.integer({ min: 2, max: 30 }) }), { freq: 2 }),
   wishes: fc.array(fc.oneof(...wishes.values()), {
     minLength: 2,
     maxLength: 3 * MOST_LAYERS,
@@ -111,6 +111,10 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
       ...{ minLength: MOST_FEATURES, maxLength: MOST_FEATURES },
     },
   ),
+  reads: fc.record({
+    vectors: wishes.get('embedding')!,
+    attends: wishes.get('cross-attention')!,
+  }),
   ends: fc.array(fc.oneof(...poolings), { minLength: 1, maxLength: 3 }),
   readsLasts: fc.boolean(),
   outputs: fc.integer({ min: 2, max: WIDEST }),
@@ -160,11 +164,11 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
     .map(({ wishes: wished, spelled, smoothing, weights, isChain, isTied, ofRows, ...others }) => {
-      const { ends, readsLasts, ...rest } = others;
+      const { ends, readsLasts, reads, ...rest } = others;
       const { vocabulary, features, source, carries } = rest;
       const outputs = isTied ? vocabulary : rest.outputs;
       const network = build(
-        { wished, ends, readsLasts, spelled },
+        { wished, ends, readsLasts, spelled, reads },
         { vocabulary, features, ...(source && { source }) },
         carries,
         (per) =>

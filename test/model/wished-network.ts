@@ -37,6 +37,8 @@ export interface Wishes {
   wished: readonly Wish[];
   /** What is made of the letters of each feature that spells tokens. */
   spelled: readonly { vectors: Wish; read: Wish }[];
+  /** What the source's tokens are looked up by, and how it is attended to in the end. */
+  reads: { vectors: Wish; attends: Wish };
   /** What is read, in turn, of tokens that no layer reads, where the top is by row. */
   ends: readonly Wish[];
   /** Whether of layers whose tokens are read the last state is read, too, where the top is by row. */
@@ -45,7 +47,7 @@ export interface Wishes {
 
 /** The wishes that can be had, with a head on top; nothing where none leads from tokens to a head. */
 export function build(
-  { wished, ends, readsLasts, spelled }: Wishes,
+  { wished, ends, readsLasts, spelled, reads }: Wishes,
   tokens: Tokens,
   carries: boolean,
   headOf: (per: Signal['per']) => { outputs: number; isTied: boolean },
@@ -120,12 +122,18 @@ export function build(
   };
   /** A recurrent layer whose rows begin with what is made of what is known of them, where something is. */
   const begin = ({ kind, options, picks: [first = null, second = null] }: Wish): boolean => {
-    const rows = placesOf('row');
     const place = pick(places(), first);
+    if (second !== null && placesOf('row').length === 0 && placesOf('token', 'source').length > 0) {
+      add('last', {}, [pick(placesOf('token', 'source'), second)]);
+    }
+    const rows = placesOf('row');
     if (second === null || rows.length === 0) return add(kind, options, [place]);
     const { hiddenSize } = options as { hiddenSize: number };
     add('bridge', { hiddenSize, states: kind === 'lstm' ? 2 : 1 }, [pick(rows, second)]);
-    return add(kind, options, [place, last()]) || add(kind, options, [place]);
+    const begun = { ...(options as object), direction: 'forwards', initialState: 'zeros' };
+    // There is nothing to put together.
+    Reflect.deleteProperty(begun, 'merge');
+    return add(kind, begun, [place, last()]) || add(kind, options, [place]);
   };
   const recurrent = (): number => layers.flatMap(({ recurrences = [] }) => recurrences).length;
   for (const [i, { letters }] of (tokens.features ?? []).entries()) {
@@ -136,6 +144,11 @@ export function build(
     add(read.kind, read.options, [last()]);
     add('expand', {}, [last()]);
   }
+  const look = (place: number): void => {
+    add(reads.vectors.kind, reads.vectors.options, [place]);
+    add('expand', {}, [last()]);
+  };
+  if (tokens.source) look(SOURCE);
   let joins = 0;
   for (const wish of wished) {
     if (layers.length === MOST_LAYERS || recurrent() === MOST_RECURRENT) break;
@@ -144,6 +157,10 @@ export function build(
     else if (CELLS.some((cell) => cell === kind)) begin(wish);
     else if (!layerKind(kind).joins) add(kind, options, [pick(places(), shares[0]!)]);
     else if (joins++ < MOST_JOINS) join(wish);
+  }
+  if (tokens.source) {
+    if (placesOf('token').length === 0) look(TOKENS);
+    cross(reads.attends);
   }
   // Of the source's tokens none has a target.
   if (layers[last()]?.output.of === 'source') {
