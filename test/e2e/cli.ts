@@ -1,5 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -125,7 +133,7 @@ export async function until(process: Started, holds: () => boolean): Promise<voi
     if (process.child.exitCode !== null || process.child.signalCode !== null) {
       throw new Error(`lockstep ended too early:\n${process.stderr()}`);
     }
-    await sleep(2);
+    await sleep(5);
   }
 }
 
@@ -155,10 +163,22 @@ export function loggedSteps(runDir: string): number[] {
 /** The last step that a run's log tells of, without reading the rest, for those who ask often. */
 export function newestStep(runDir: string): number {
   const file = join(runDir, 'metrics.jsonl');
-  const log = existsSync(file) ? readFileSync(file, 'latin1') : '';
+  const log = existsSync(file) ? readEnd(file) : '';
   const key = '"type":"step","step":';
   const at = log.lastIndexOf(key);
   return at === -1 ? 0 : Number.parseInt(log.slice(at + key.length), 10);
+}
+
+/** The last lines of a file: some thousand characters. */
+function readEnd(file: string): string {
+  const log = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(log);
+    const end = Buffer.alloc(Math.min(size, 8192));
+    return end.toString('latin1', 0, readSync(log, end, 0, end.length, size - end.length));
+  } finally {
+    closeSync(log);
+  }
 }
 
 export function listCheckpoints(runDir: string): string[] {
