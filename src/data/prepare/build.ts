@@ -43,6 +43,9 @@ export interface PartSizes {
 
 const usualSizes: PartSizes = { extentBytes: 32 << 20, pieceLength: 16 << 20 };
 
+/** Starts those who do the work: threads, but in tests. */
+export type StartPool = typeof createPreparePool;
+
 /** Where a store is built. */
 export interface BuildPlace {
   /** Where what has been cut is kept for the next time. */
@@ -66,7 +69,7 @@ export async function buildStore(
   progress: PrepareProgress,
   listener: TrainListener,
   sizes: PartSizes = usualSizes,
-  startPool = createPreparePool,
+  startPool: StartPool = createPreparePool,
 ): Promise<Manifest> {
   const parts = plan.sources.reduce(
     (sum, { stamp }) => sum + Math.max(1, Math.ceil(stamp.bytes / sizes.extentBytes)),

@@ -11,7 +11,7 @@ import { manifestName, quarantineName } from '../store/file-names.js';
 import type { Manifest } from '../store/manifest.js';
 import { describeOddities, refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, hash, planCorpus } from './plan.js';
-import { buildStore, type PartSizes } from './build.js';
+import { buildStore, type PartSizes, type StartPool } from './build.js';
 import { discardInput } from './kept-input.js';
 import { explainDiskError } from '../../system/disk-errors.js';
 import { requireUnchanged } from './source-cache.js';
@@ -34,16 +34,18 @@ const cacheName = 'pieces';
  * @param listener Hears `prepare` events, workers that die, and a notice when a split is empty, rows
  *   were left out or a store is damaged.
  * @param sizes Of the parts into which the corpus is divided; the usual ones when absent.
+ * @param startPool Who does the work: threads when absent.
  * @throws UserError that names file and line of what cannot be used.
  */
 export async function prepareCorpus(
   config: Config,
   listener: TrainListener,
   sizes?: PartSizes,
+  startPool?: StartPool,
 ): Promise<Corpus> {
   const plan = await planCorpus(config, (message) => listener({ type: 'notice', message }));
   try {
-    return await preparePlanned(config, plan, listener, sizes);
+    return await preparePlanned(config, plan, listener, sizes, startPool);
   } catch (error) {
     await discardInput(plan.sources);
     throw error;
@@ -55,12 +57,13 @@ async function preparePlanned(
   plan: CorpusPlan,
   listener: TrainListener,
   sizes?: PartSizes,
+  startPool?: StartPool,
 ): Promise<Corpus> {
   const progress = new PrepareProgress(listener, join(config.data.storeDir, plan.key));
   const found = await findStore(config, plan);
   const { corpus, phase } = found.corpus
     ? { corpus: found.corpus, phase: 'reused' as const }
-    : await makeOrAwait(config, plan, found.damage, progress, listener, sizes);
+    : await makeOrAwait(config, plan, found.damage, progress, listener, sizes, startPool);
   try {
     refuseEmptyTexts(config.data, corpus.manifest);
     const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
@@ -184,6 +187,7 @@ async function makeOrAwait(
   progress: PrepareProgress,
   listener: TrainListener,
   sizes?: PartSizes,
+  startPool?: StartPool,
 ): Promise<Made> {
   const { storeDir } = config.data;
   const notice = (message: string): void => listener({ type: 'notice', message });
@@ -197,7 +201,7 @@ async function makeOrAwait(
     if (found.corpus) return { corpus: found.corpus, phase: 'reused' };
     if (found.damage !== undefined) notice(`${found.damage} The token store is made anew.`);
     workplace = await openWorkplace(storeDir, plan.key);
-    const corpus = await makeStore(config, plan, workplace, progress, listener, sizes);
+    const corpus = await makeStore(config, plan, workplace, progress, listener, sizes, startPool);
     return { corpus, phase: 'done' };
   } catch (error) {
     const message = explainDiskError(error, storeDir);
@@ -240,6 +244,7 @@ async function makeStore(
   progress: PrepareProgress,
   listener: TrainListener,
   sizes?: PartSizes,
+  startPool?: StartPool,
 ): Promise<Corpus> {
   const { storeDir } = config.data;
   const place = {
@@ -249,7 +254,7 @@ async function makeStore(
   };
   await mkdir(place.dir);
   await mkdir(place.scratch);
-  const manifest = await buildStore(config, plan, place, progress, listener, sizes);
+  const manifest = await buildStore(config, plan, place, progress, listener, sizes, startPool);
   await writeSealed(join(place.dir, manifestName), manifest);
   const dir = join(storeDir, plan.key);
   // Opened before others can replace it in turn.

@@ -10,6 +10,7 @@ import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
 import type { PartSizes } from '../../../src/data/prepare/build.js';
 import type { TrainEvent } from '../../../src/events.js';
 import type { Scratch } from '../scratch.js';
+import { startLocalPool } from './local-pool.js';
 
 /** Small corpora in many parts. */
 
@@ -106,7 +107,7 @@ export interface Preparation {
   readonly events: TrainEvent[];
 }
 
-/** Prepares corpora that are closed after the test. */
+/** Prepares corpora that are closed after the test: with one worker on this thread, with several on threads of their own. */
 export function usePreparation() {
   const opened: Corpus[] = [];
   afterEach(async () => {
@@ -114,7 +115,9 @@ export function usePreparation() {
   });
   return async (config: Config, sizes = smallParts): Promise<Preparation> => {
     const events: TrainEvent[] = [];
-    const corpus = await prepareCorpus(config, (event) => events.push(event), sizes);
+    const listen = (event: TrainEvent): unknown => events.push(event);
+    const startPool = config.workers === 1 ? startLocalPool : undefined;
+    const corpus = await prepareCorpus(config, listen, sizes, startPool);
     opened.push(corpus);
     return { corpus, events };
   };

@@ -6,6 +6,7 @@ import type { TokenStore } from '../../../src/data/store/token-store.js';
 import type { TrainEvent } from '../../../src/events.js';
 import type { Scratch } from '../scratch.js';
 import { readRows } from '../stores.js';
+import { startLocalPool } from './local-pool.js';
 
 /** Corpora in parts as large as they usually are, with every word in the vocabulary. */
 
@@ -18,7 +19,7 @@ export function configureWhole({ path }: Scratch, task: string, data: Data): Con
   });
 }
 
-/** Prepares corpora that are closed after the test; tells the phase that was the last. */
+/** Prepares corpora on this thread that are closed after the test; tells the phase that was the last. */
 export function useWholePreparation() {
   const opened: Corpus[] = [];
   afterEach(async () => {
@@ -27,7 +28,8 @@ export function useWholePreparation() {
   return async (place: Scratch, data: Data, task = 'classify') => {
     const events: TrainEvent[] = [];
     const config = configureWhole(place, task, data);
-    const corpus = await prepareCorpus(config, (event) => events.push(event));
+    const listen = (event: TrainEvent): unknown => events.push(event);
+    const corpus = await prepareCorpus(config, listen, undefined, startLocalPool);
     opened.push(corpus);
     return { corpus, events, phase: events.findLast((event) => event.type === 'prepare')?.phase };
   };
