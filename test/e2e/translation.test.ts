@@ -31,7 +31,7 @@ model:
 train:
   batchTokens: 300
   bucketBatches: 4
-  epochs: 3
+  epochs: 2
   shards: 4
   optimizer: { learningRate: 0.02 }
   checkpoint: { everySteps: 7 }
@@ -66,7 +66,7 @@ test('pairs are learned to the same bits on any number of workers, in one go, re
     /Evaluation after step \d+: validation loss \d\.\d+, accuracy [\d.]+ %, perplexity/,
   );
   expect(stdout).toMatch(/Best validation loss [\d.]+/);
-  for (const workers of ['2', '3', '5', '7']) {
+  for (const workers of ['3', '7']) {
     await succeed(cwd, argsOf(workers, '--workers', workers));
   }
   await succeed(cwd, argsOf('cut', '--workers', '2', '--set', 'train.maxSteps=17'));
@@ -85,7 +85,7 @@ test('pairs are learned to the same bits on any number of workers, in one go, re
   await killed.ended;
   await succeed(cwd, argsOf('killed', '--workers', '2', '--resume'));
   const alone = tensors('1');
-  for (const run of ['2', '3', '5', '7', 'cut', 'killed']) {
+  for (const run of ['3', '7', 'cut', 'killed']) {
     expect([run, latest(run)]).toEqual([run, latest('1')]);
     expect(tensors(run).model.equals(alone.model)).toBe(true);
     expect(tensors(run).optimizer.equals(alone.optimizer)).toBe(true);
