@@ -1,6 +1,6 @@
 import { describeNetwork } from './describe.js';
 import { elementsOf } from './parameters.js';
-import type { LayerDescription, NetworkShape } from './shape.js';
+import { SOURCE, type LayerDescription, type NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
 
 /** One layer as people read of it. */
@@ -28,12 +28,18 @@ export function summarizeNetwork(shape: NetworkShape, tokensOfRow: number): Laye
       name: names[place]!,
       ...(below.length === 1 && below[0] === place - 1
         ? {}
-        : { inputs: below.map((each) => names[each] ?? (output.spells ? 'letters' : 'tokens')) }),
+        : { inputs: below.map((each) => names[each] ?? tokensAt(each, output)) }),
       output,
       parameters: parameters.reduce((sum, parameter) => sum + elementsOf(parameter.shape), 0),
       work: total > 0 ? work[place]! / total : 0,
     };
   });
+}
+
+/** What stands at a place below all layers. */
+function tokensAt(place: number, { spells }: Signal): string {
+  if (place === SOURCE) return 'source';
+  return spells ? 'letters' : 'tokens';
 }
 
 /** The kind and the number; of the head, and of what the config says in one word, that word. */

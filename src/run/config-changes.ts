@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatPath, type KeyPath } from '../config/expectation.js';
 import type { Config } from '../config/schema.js';
 import { layerKind } from '../model/layers/registry.js';
-import { isBlock, walkLayers } from '../model/stack-layers.js';
+import { isBlock, walkLayers, type StackLayer } from '../model/stack-layers.js';
 import { advisedKeys } from '../optimizers/evaluations.js';
 import { scheduleKind } from '../optimizers/schedules.js';
 
@@ -93,13 +93,15 @@ function areGroups(value: unknown): value is Record<string, unknown>[] {
 export function trainingKeys({ model }: Pick<Config, 'model'>): string[] {
   const ofLayer = (kind: string, path: KeyPath): string[] =>
     (layerKind(kind).training ?? []).map((option) => formatPath(['model', ...path, option]));
-  return [
-    'model.dropout',
-    ...ofLayer('embedding', ['embedding']),
-    ...[...walkLayers(model.layers)].flatMap(({ layer, path }) =>
-      isBlock(layer) ? [] : ofLayer(layer.kind, path),
+  const ofStack = (layers: readonly StackLayer[], path: KeyPath): string[] => [
+    formatPath(['model', ...path, 'dropout']),
+    ...ofLayer('embedding', [...path, 'embedding']),
+    ...[...walkLayers(layers, [...path, 'layers'])].flatMap(({ layer, path: own }) =>
+      isBlock(layer) ? [] : ofLayer(layer.kind, own),
     ),
   ];
+  const { encoder } = model;
+  return [...ofStack(model.layers, []), ...(encoder ? ofStack(encoder.layers, ['encoder']) : [])];
 }
 
 /** Whether a key is one of `prefixes` or lies below one. */
