@@ -32,12 +32,12 @@ export const predictTerms: Terms = [
 /** `evaluate` has none: what is measured is read as the training data was. */
 export const evaluateTerms: Terms = [
   [
-    /\bset data\.(text|label) to the one that is meant/g,
+    /\bset data\.(text|label|source|target) to the one that is meant/g,
     'the model expects the name that its training data had',
   ],
   [/\bset model\.features to the one that is meant/g, NEEDS_COLUMN],
   [
-    /\bexpected the number of one, from 1, as (?:data\.(?:text|label)|a column of model\.features), got (?=")/g,
+    /\bexpected the number of one, from 1, as (?:data\.(?:text|label|source|target)|a column of model\.features), got (?=")/g,
     NEEDS_NAME,
   ],
   // Standard input has no name.

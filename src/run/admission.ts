@@ -165,7 +165,8 @@ export const MEANT_BY = {
 /** Weights mean nothing for other words: then --override would only lead to the next refusal. */
 function adviseOverride(weighty: readonly ConfigChange[], { task }: NamedConfig): string {
   const changes = (prefix: string): boolean => weighty.some(({ key }) => isBelow(key, [prefix]));
-  if (changes('data.tokenizer')) return '';
+  const words = ['data.tokenizer', 'data.sourceTokenizer', 'data.sharedVocabulary'];
+  if (words.some(changes)) return '';
   const condition = changes('data') ? `, if ${MEANT_BY[taskOf(task).target].same} the same` : '';
   return `, or add --override to go on with the changed one${condition}`;
 }

@@ -118,7 +118,7 @@ async function cutCorpus(
   const dir = join(place.cacheDir, key);
   await cache.make(dir);
   // A file may be named for two splits; it is cut once.
-  const sources = Array.from(new Map(plan.sources.map((each) => [each.path, each])).values());
+  const sources = Array.from(new Map(plan.sources.map((each) => [pathsOf(each), each])).values());
   const bytes = totalBytes(sources);
   const { rows } = taskOf(task);
   const divisible = (await createLocalCutter(tokenizers.tokenizer)).cutsAtLineFeeds;
@@ -144,8 +144,13 @@ async function cutCorpus(
   progress.begin('tokenize', bytes);
   const cut = await cutSources(cached, cutting, data, place.scratch, pool, progress.tally);
   await removeGone(dir, place.scratch);
-  const byPath = new Map(cut.map((each) => [each.cached.source.path, each]));
-  return plan.sources.map(({ path }) => byPath.get(path)!);
+  const byPaths = new Map(cut.map((each) => [pathsOf(each.cached.source), each]));
+  return plan.sources.map((source) => byPaths.get(pathsOf(source))!);
+}
+
+/** Of a source's file, or of both: the same text may have several translations. */
+function pathsOf({ path, target }: PlannedSource): string {
+  return target === undefined ? path : `${path}\0${target.path}`;
 }
 
 /** The second and the third stage. */

@@ -72,7 +72,9 @@ async function chooseCutting(
   createPool: (size: number) => PreparePool,
 ): Promise<CuttingOptions> {
   if (tokenizer.kind !== 'bpe') return cuttingOptions(tokenizer);
-  const sources = plan.sources.map(({ path, from, stamp }) => [resolve(path), from, stamp]);
+  const sources = plan.sources.map(({ path, target, from, stamp }) => {
+    return [resolve(path), ...(target ? [resolve(target.path)] : []), from, stamp];
+  });
   const path = join(
     cacheDir,
     `bpe-${hash([pieceVersion, plan.options, sources, ...(texts ? [texts] : [])]).slice(0, 16)}.json`,

@@ -92,6 +92,26 @@ describe('a store of pairs', () => {
     ]);
   });
 
+  test('holds every translation of a text that has several, and all of them in one split', async () => {
+    const others = first.map(([source, target]): [string, string] => [source, `again ${target}`]);
+    const place = await scratch({ ...pairFiles('a', first), ...pairFiles('b', others) });
+    const train = [
+      pairOf(place, 'a'),
+      { source: place.path('a.de'), target: place.path('b.en'), weight: 2 },
+    ];
+    const data = { train, validation: 0, tokenizer: word };
+    const { corpus } = await prepare(configureIn(place, 'translate', data));
+    expect(await readPairs(corpus, corpus.train)).toEqual([...first, ...others]);
+    const dealt = configureIn(place, 'translate', { ...data, validation: 0.3 });
+    const { corpus: parts } = await prepare(dealt);
+    const held = await readPairs(parts, parts.validation!);
+    expect(held.length % 2).toBe(0);
+    const half = held.length / 2;
+    expect(held.slice(half).map(([source]) => source)).toEqual(
+      held.slice(0, half).map(([source]) => source),
+    );
+  });
+
   test('has the same bytes for 1 and 4 workers, and however two files are divided into parts', async () => {
     const place = await scratch(pairFiles('a', first));
     const train = pairOf(place, 'a');
