@@ -12,6 +12,7 @@ import { prepareCommand } from './commands/prepare.js';
 import { scoreCommand } from './commands/score.js';
 import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
+import { translateCommand } from './commands/translate.js';
 import { findNearest } from './config/nearest.js';
 import { UserError } from './errors.js';
 import { packageVersion } from './package-root.js';
@@ -44,6 +45,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     train: trainCommand(context),
     evaluate: evaluateCommand(context),
     predict: predictCommand(context),
+    translate: translateCommand(context),
     score: scoreCommand(context),
     generate: generateCommand(context),
     average: averageCommand(context),
@@ -62,6 +64,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .command(commands.train)
     .command(commands.evaluate)
     .command(commands.predict)
+    .command(commands.translate)
     .command(commands.score)
     .command(commands.generate)
     .command(commands.average)

@@ -11,6 +11,9 @@ import type {
   Scorable,
   Sentence,
   TrainedModel,
+  Translated,
+  TranslateOptions,
+  Translation,
 } from '../train/trained-model.js';
 
 /**
@@ -50,4 +53,14 @@ export interface Library {
   describeBackends: () => readonly { name: string; available: boolean; reason: string }[];
 }
 
-export type { Evaluation, Likelihood, OpenOptions, Scorable, Sentence, TrainedModel };
+export type {
+  Evaluation,
+  Likelihood,
+  OpenOptions,
+  Scorable,
+  Sentence,
+  TrainedModel,
+  Translated,
+  TranslateOptions,
+  Translation,
+};

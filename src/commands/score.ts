@@ -73,8 +73,8 @@ export const scoreCommand = (context: Context) =>
   });
 
 function expectScores({ config }: TrainedModel, run: string, byToken: boolean): void {
-  const { target, per, model } = taskOf(config.task);
-  if (target !== 'next token' && target !== 'class') {
+  const { target, per, model, gives } = taskOf(config.task);
+  if (gives === 'pairs' || (target !== 'next token' && target !== 'class')) {
     throw new UserError(
       `${run}: expected a language model, a classifier or a tagger, got ${model}`,
     );

@@ -61,6 +61,53 @@ export interface Likelihood {
   unknown: number;
 }
 
+/** How translations are searched for. */
+export interface TranslateOptions {
+  /** Texts that are followed at a time: 1 takes the likeliest token each time; 5 where absent. */
+  beam?: number;
+  /** How many translations of each text are given, the best first; at most as many as the beam is wide; 1 where absent. */
+  best?: number;
+  /** What ln p is divided by where translations are compared: their length (`average`, where absent), or ((5 + length) / 6)^α for a number, so that 0 leaves it as it is. */
+  lengthNormalisation?: 'average' | number;
+  /** How much it costs to leave words of the source unattended (β of Wu et al. 2016); 0 where absent. */
+  coveragePenalty?: number;
+  /** Tokens in a row of which a translation has no two alike; 0, where absent, allows any. */
+  noRepeat?: number;
+  /** Tokens of a translation, at most; `data.maxLength` where absent. */
+  maxLength?: number;
+  /** What becomes of words that the vocabulary has not: that which was attended to stands in their place (where there is attention, by default), they stay as they are, or are not written. */
+  unknown?: 'replace' | 'keep' | 'avoid';
+  /** Draws tokens by their probability in the place of a beam. */
+  sampling?: { temperature: number; topK: number; seed: number };
+  /** Whether translations come with what was attended to. */
+  attention?: boolean;
+}
+
+export interface Translation {
+  text: string;
+  /** Natural logarithm of its probability. */
+  logProbability: number;
+  /** What it was ranked by. */
+  score: number;
+  tokens: string[];
+  /** Whether it ends because it may be no longer. */
+  isCut: boolean;
+  /** Of each token the place among the source's tokens that was attended to most; where there is attention. */
+  alignment?: number[];
+  /** [tokens and the end, source's tokens]: how much each attended to each; where that is asked for. */
+  attention?: number[][];
+}
+
+/** What was made of a text. */
+export interface Translated {
+  /** The best first; none of a text without tokens. */
+  translations: Translation[];
+  /** As the model reads them, words that it does not know as they are written. */
+  sourceTokens: string[];
+  /** Tokens of the source that were not read, since it is longer than any row may be (`data.maxSourceLength`). */
+  unread: number;
+}
+
 export interface Evaluation extends Measures {
   /**
    * Mean cross-entropy in nats per target, with the label smoothing and weights of training; of several labels a row the mean over them, too; of numbers the mean error as training has
@@ -99,6 +146,8 @@ export interface TrainedModel {
   regress(texts: readonly string[]): Promise<number[]>;
   /** The tag of every token of each sentence; one that is longer than `data.maxLength` is read in parts. */
   tag(sentences: readonly Sentence[]): Promise<string[][]>;
+  /** Translations of each text. What a text is translated to depends on itself alone, not on what is translated beside it. */
+  translate(texts: readonly string[], options?: TranslateOptions): Promise<Translated[]>;
   /** How likely each text, class or list of tags is; not for models of numbers or of several labels. */
   score(rows: readonly Scorable[]): Promise<Likelihood[]>;
   /** Loss and what else tells how good predictions are, over a token store that was prepared with this model's vocabulary. */

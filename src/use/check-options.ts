@@ -3,7 +3,7 @@ import { findNearest } from '../config/nearest.js';
 import { UserError } from '../errors.js';
 import type { AverageOptions } from '../run/average.js';
 import type { TrainOptions } from '../train/train-options.js';
-import type { GenerateOptions, OpenOptions } from '../train/trained-model.js';
+import type { GenerateOptions, OpenOptions, TranslateOptions } from '../train/trained-model.js';
 
 /** Callers in JavaScript have no compiler to tell them what they got wrong. */
 
@@ -68,6 +68,32 @@ const openOptions: Options<OpenOptions> = {
   notify: listener,
 };
 
+const translateOptions: Options<TranslateOptions> = {
+  beam: wholeNumber(1, 1024),
+  best: wholeNumber(1, 1024),
+  lengthNormalisation: {
+    expected: '"average" or a number of at least 0',
+    fits: (value) => value === 'average' || (Number.isFinite(value) && Number(value) >= 0),
+  },
+  coveragePenalty: {
+    expected: 'a number of at least 0',
+    fits: (value) => Number.isFinite(value) && Number(value) >= 0,
+  },
+  noRepeat: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  maxLength: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  unknown: oneOf('replace', 'keep', 'avoid'),
+  sampling: {
+    expected: 'an object with temperature, topK and seed',
+    fits: (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      (['temperature', 'topK', 'seed'] as const).every((key) =>
+        generateOptions[key].fits((value as Record<string, unknown>)[key]),
+      ),
+  },
+  attention: flag,
+};
+
 const averageOptions: Options<AverageOptions> = {
   last: wholeNumber(1, Number.MAX_SAFE_INTEGER),
   notify: listener,
@@ -118,6 +144,16 @@ export function checkAverageArguments(
     );
   }
   checkOptions('averageCheckpoints', options, averageOptions, 'options');
+}
+
+/** @throws UserError naming the option of `translate` that is unknown or of another kind */
+export function checkTranslateOptions(options: TranslateOptions): void {
+  checkOptions('translate', options, translateOptions, 'options');
+  const { beam = 5, best = 1, sampling } = options;
+  if (sampling || best <= beam) return;
+  throw new UserError(
+    `translate: best: expected at most as many as the beam is wide (${beam}), got ${best}`,
+  );
 }
 
 /** @throws UserError naming the option of `generate` that is missing, unknown or of another kind */

@@ -42,11 +42,11 @@ export class Likelihoods {
 
   /** @throws UserError for a model that tells no likelihoods, and for what it tells none of */
   async score(given: readonly unknown[]): Promise<Likelihood[]> {
-    const { model, target, per } = taskOf(this.model.config.task);
+    const { model, target, per, gives } = taskOf(this.model.config.task);
     if (!Array.isArray(given)) {
       throw new UserError(`score: expected a list, got ${describeValue(given)}`);
     }
-    if (target === 'next token') {
+    if (target === 'next token' && gives === 'text') {
       const texts = Array.from(given, (row, i) => expectText(row, `row ${i}`));
       return Promise.all(texts.map((text) => this.#scoreText(text)));
     }

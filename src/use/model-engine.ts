@@ -29,12 +29,16 @@ export class ModelEngine {
   readonly #turns = new Turns();
   #current: { engine: Engine; pool: WorkerPool } | undefined;
 
-  /** @param workerFile entry of the threads; tests bring one whose workers die */
+  /**
+   * @param workerFile entry of the threads; tests bring one whose workers die
+   * @param rowSizes of batches that every engine holds, where rows are not callers' own
+   */
   constructor(
     private readonly config: Config,
     readonly shape: NetworkShape,
     private readonly checkpoint: string,
     private readonly workerFile?: string,
+    rowSizes?: BatchSizes,
   ) {
     const longest = longestRow(config);
     const tokensFor = (longest: number, tokens: number): number =>
@@ -51,7 +55,7 @@ export class ModelEngine {
       ...(source && { source }),
     });
     this.manyRows = sizesFor(ROWS_AT_ONCE * longest);
-    this.rowSizes = shape.carries ? sizesFor(longest) : this.manyRows;
+    this.rowSizes = rowSizes ?? (shape.carries ? sizesFor(longest) : this.manyRows);
   }
 
   /**

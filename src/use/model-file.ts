@@ -28,10 +28,13 @@ import type {
   Scorable,
   Sentence,
   TrainedModel,
+  Translated,
+  TranslateOptions,
 } from '../train/trained-model.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Task } from '../tasks/task.js';
 import type { TargetScale } from '../tasks/target-scale.js';
+import { Translations } from './translations.js';
 import { Turns } from './turns.js';
 import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -74,6 +77,7 @@ class SharedModel implements TrainedModel {
   readonly #engine: ModelEngine;
   readonly #rows: RowBatches;
   readonly #likelihoods: Likelihoods;
+  readonly #translations: Translations;
   /** Of a row. */
   readonly #outputs: number;
   readonly #evaluations = new Turns();
@@ -108,6 +112,7 @@ class SharedModel implements TrainedModel {
     this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
     this.#rows = new RowBatches(this.#engine);
     this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine);
+    this.#translations = new Translations(this, shape, workerFile);
     this.#outputs = this.targetScale ? 1 : this.classes.length;
   }
 
@@ -161,6 +166,10 @@ class SharedModel implements TrainedModel {
       });
       return results;
     });
+  }
+
+  translate(texts: readonly string[], options?: TranslateOptions): Promise<Translated[]> {
+    return this.#calls.run(() => this.#translations.translate(texts, options));
   }
 
   score(rows: readonly Scorable[]): Promise<Likelihood[]> {
@@ -245,7 +254,10 @@ class SharedModel implements TrainedModel {
   }
 
   close(): Promise<void> {
-    return (this.#closed ??= this.#calls.close().then(() => this.#engine.close()));
+    return (this.#closed ??= this.#calls.close().then(async () => {
+      await this.#engine.close();
+      await this.#translations.close();
+    }));
   }
 }
 

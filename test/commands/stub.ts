@@ -101,6 +101,7 @@ function stubModel(config: NamedConfig): TrainedModel {
     regress: refuse,
     tag: refuse,
     score: refuse,
+    translate: refuse,
     evaluate: refuse,
     generate: refuse,
     close: () => Promise.resolve(),

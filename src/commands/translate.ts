@@ -1,0 +1,219 @@
+import { extname } from 'node:path';
+import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
+import { UserError } from '../errors.js';
+import { openAnswerWriter } from './answer-layouts.js';
+import { answerInput, answerOptions, filesPositional } from './answer-output.js';
+import { answerRows } from './answers.js';
+import type { Context } from './context.js';
+import { defineCommand } from './define.js';
+import { expectUse } from './expect-use.js';
+import type { TrainedModel, TranslateOptions } from './library.js';
+import { modelOptions, numberFrom, readingOptions, runPositional, wholeNumber } from './options.js';
+import { planReading, type ReadingArguments } from './reading-plan.js';
+import {
+  addTranslations,
+  expectPlace,
+  PlainTranslations,
+  TranslationNotes,
+} from './translation-answers.js';
+
+const { format, encoding, delimiter, quote, text } = readingOptions;
+
+const searchOptions = {
+  beam: {
+    type: 'string',
+    coerce: wholeNumber('beam', 1, 1024),
+    default: 5,
+    requiresArg: true,
+    describe: 'Texts that are followed at a time; 1 takes the likeliest token each time',
+  },
+  best: {
+    type: 'string',
+    coerce: wholeNumber('best', 1, 1024),
+    default: 1,
+    requiresArg: true,
+    describe: 'Translations of each row, the best first (jsonl)',
+  },
+  'length-normalisation': {
+    type: 'string',
+    coerce: lengthOption,
+    default: 'average',
+    requiresArg: true,
+    describe:
+      'How long translations are made up for: average, or the α of ((5 + length) / 6)^α; 0 not at all',
+  },
+  'coverage-penalty': {
+    type: 'string',
+    coerce: numberFrom('coverage-penalty', 0),
+    default: 0,
+    requiresArg: true,
+    describe: 'How much it costs to leave words of the source unattended',
+  },
+  'no-repeat': {
+    type: 'string',
+    coerce: wholeNumber('no-repeat', 0),
+    default: 0,
+    requiresArg: true,
+    describe: 'Tokens in a row of which a translation has no two alike; 0 allows any',
+  },
+  'max-length': {
+    type: 'string',
+    coerce: wholeNumber('max-length', 0),
+    requiresArg: true,
+    describe: 'Tokens of a translation, at most; data.maxLength of the config by default',
+  },
+  unknown: {
+    choices: ['replace', 'keep', 'avoid'] as const,
+    requiresArg: true,
+    describe:
+      'What becomes of unknown words: the word that was attended to stands in their place (the default), they stay, or are not written',
+  },
+  sample: {
+    type: 'boolean',
+    default: false,
+    describe: 'Draws tokens by their probability in the place of a beam',
+  },
+  temperature: {
+    type: 'string',
+    coerce: numberFrom('temperature', 0),
+    default: 1,
+    requiresArg: true,
+    describe: 'Of --sample: below 1 keeps to the likely, above 1 dares more',
+  },
+  'top-k': {
+    type: 'string',
+    coerce: wholeNumber('top-k', 0),
+    default: 0,
+    requiresArg: true,
+    describe: 'Of --sample: draws among that many likeliest tokens; 0 among all',
+  },
+  seed: {
+    type: 'string',
+    coerce: wholeNumber('seed', 0, 2 ** 32 - 1),
+    default: 1,
+    requiresArg: true,
+    describe: 'Of --sample: the same seed draws the same',
+  },
+} as const;
+
+export const translateCommand = (context: Context) =>
+  defineCommand({
+    command: 'translate <run> [files..]',
+    describe: 'Translates lines of standard input, or rows of files, in their order',
+    positionals: { ...runPositional, ...filesPositional },
+    mayBeEmpty: ['prefix'],
+    options: {
+      ...modelOptions,
+      ...{ format, encoding, delimiter, quote, text },
+      ...answerOptions,
+      ...searchOptions,
+      alignment: {
+        type: 'boolean',
+        default: false,
+        describe: 'Adds which token of the source each token comes from (csv, jsonl)',
+      },
+      attention: {
+        type: 'boolean',
+        default: false,
+        describe: 'Adds how much each token attended to each of the source (jsonl)',
+      },
+      out: {
+        type: 'string',
+        requiresArg: true,
+        describe: 'File to write (.txt, .csv or .jsonl); standard output by default',
+      },
+      to: {
+        choices: ['text', 'csv', 'jsonl'] as const,
+        requiresArg: true,
+        describe: 'Layout of the output; by default that of --out, else text, a translation a line',
+      },
+    },
+    async run({ run, files, out, overwrite, to, prefix, batchSize, ...args }) {
+      const layout = to ?? (out === undefined ? 'text' : layoutOf(out));
+      const { best, alignment, attention } = args;
+      const beside = { best, alignment, attention };
+      expectPlace(layout, beside);
+      const options = toTranslateOptions(args);
+      await answerInput(context, { run, files, out, overwrite, args }, (model) => {
+        expectUse(model, run, 'translate', 'a translator');
+        const notes = new TranslationNotes(model);
+        return {
+          ...planSources(model, files, args),
+          describe: () => notes.describe(),
+          async *answer(batches: AsyncIterable<RowBatch>) {
+            const writer =
+              layout === 'text'
+                ? new PlainTranslations()
+                : openAnswerWriter(layout, addTranslations(beside), prefix);
+            let isEmpty = true;
+            const translated = answerRows(batches, batchSize, (rows) =>
+              model.translate(
+                rows.map(({ text }) => text),
+                options,
+              ),
+            );
+            for await (const answers of translated) {
+              isEmpty = false;
+              notes.add(answers);
+              yield writer.write(answers);
+            }
+            if (isEmpty) yield writer.empty;
+          },
+        };
+      });
+    },
+  });
+
+/** The source's column, or lines of whatever is no table. */
+function planSources(
+  model: TrainedModel,
+  files: readonly string[],
+  args: Omit<ReadingArguments, 'label'>,
+): { paths: readonly string[]; reading: ExampleOptions } {
+  const { source = 'source' } = model.config.data;
+  const { paths, reading } = planReading(model, files, { ...args, text: args.text ?? source });
+  const arePlain = files.every((file) => !/\.(csv|tsv|jsonl|ndjson|parquet)(\.\w+)?$/.test(file));
+  const format = reading.format ?? (arePlain ? 'text' : undefined);
+  return { paths, reading: { ...reading, label: undefined, format } };
+}
+
+function toTranslateOptions(args: {
+  beam: number;
+  best: number;
+  lengthNormalisation: 'average' | number;
+  coveragePenalty: number;
+  noRepeat: number;
+  maxLength: number | undefined;
+  unknown: TranslateOptions['unknown'];
+  sample: boolean;
+  temperature: number;
+  topK: number;
+  seed: number;
+  attention: boolean;
+}): TranslateOptions {
+  const { sample, temperature, topK, seed, maxLength, unknown } = args;
+  const { beam, best, lengthNormalisation, coveragePenalty, noRepeat, attention } = args;
+  if (!sample && best > beam) {
+    throw new UserError(`--best: expected at most --beam, which is ${beam}, got ${best}`);
+  }
+  return {
+    ...{ beam, best, lengthNormalisation, coveragePenalty, noRepeat, attention },
+    ...(maxLength !== undefined && { maxLength }),
+    ...(unknown !== undefined && { unknown }),
+    ...(sample && { sampling: { temperature, topK, seed } }),
+  };
+}
+
+function lengthOption(given: unknown): 'average' | number {
+  return given === 'average' ? given : numberFrom('length-normalisation', 0)(given);
+}
+
+function layoutOf(out: string): 'text' | 'csv' | 'jsonl' {
+  const extension = extname(out);
+  if (extension === '.txt') return 'text';
+  if (extension === '.csv') return 'csv';
+  if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
+  throw new UserError(
+    `--out: expected a name that ends in .txt, .csv or .jsonl, or --to, got ${out}`,
+  );
+}
