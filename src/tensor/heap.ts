@@ -111,6 +111,9 @@ export class Heap {
   readonly #floats: FloatArray;
   readonly #int32: Int32Array;
   readonly #float64: Float64Array;
+  /** Layers, slots and kernels ask for the same ones again. */
+  readonly #tensors = new Map<BufferSpec, Tensor>();
+  readonly #indices = new Map<BufferSpec, IndexTensor>();
 
   constructor(
     readonly bytes: Uint8Array,
@@ -126,11 +129,19 @@ export class Heap {
   }
 
   tensor(spec: BufferSpec): Tensor {
-    return view(this.#floats, spec);
+    const known = this.#tensors.get(spec);
+    if (known) return known;
+    const made = view(this.#floats, spec);
+    this.#tensors.set(spec, made);
+    return made;
   }
 
   indices(spec: BufferSpec): IndexTensor {
-    return view(this.#int32, spec);
+    const known = this.#indices.get(spec);
+    if (known) return known;
+    const made = view(this.#int32, spec);
+    this.#indices.set(spec, made);
+    return made;
   }
 
   doubles(spec: BufferSpec): DoubleTensor {
