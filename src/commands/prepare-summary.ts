@@ -47,20 +47,27 @@ function describeSplits(manifest: Manifest): string[][] {
   return [['split', 'rows', 'tokens', 'longest', 'truncated', 'empty', 'unknown'], ...rows];
 }
 
-/** Of pairs that of the sources, too, where it is another one. */
+/** Of pairs those of both sides, or the one that is for both. */
 function describeVocabularies(manifest: Manifest): string[] {
   const { tokenizer, sourceTokenizer, distinctTokens, distinctSourceTokens = null } = manifest;
   const { train } = manifest.statistics;
-  const own = describeVocabulary(tokenizer, distinctTokens, train);
-  if (train.source === undefined) return [own];
-  if (sourceTokenizer === undefined) return [`${own}; of both sides`];
-  return [
-    `Targets: ${own}`,
-    `Sources: ${describeVocabulary(sourceTokenizer, distinctSourceTokens, train.source)}`,
-  ];
+  const { source } = train;
+  if (source === undefined) return [describeVocabulary('', tokenizer, distinctTokens, train)];
+  if (sourceTokenizer !== undefined) {
+    return [
+      describeVocabulary(' of the targets', tokenizer, distinctTokens, train),
+      describeVocabulary(' of the sources', sourceTokenizer, distinctSourceTokens, source),
+    ];
+  }
+  const both = {
+    textTokens: train.textTokens + source.textTokens,
+    unknownTokens: train.unknownTokens + source.unknownTokens,
+  };
+  return [describeVocabulary(' of both sides', tokenizer, distinctTokens, both)];
 }
 
 function describeVocabulary(
+  whose: string,
   tokenizer: Manifest['tokenizer'],
   distinctTokens: number | null,
   { textTokens, unknownTokens }: { textTokens: number; unknownTokens: number },
@@ -72,10 +79,11 @@ function describeVocabulary(
       : tokenizer.kind === 'char'
         ? tokenizer.characters.length
         : undefined;
-  if (size === undefined || distinctTokens === null) return `Vocabulary: ${tokenizer.kind}`;
+  const title = `Vocabulary${whose}`;
+  if (size === undefined || distinctTokens === null) return `${title}: ${tokenizer.kind}`;
   const covered = formatShare(1 - unknownTokens / Math.max(textTokens, 1));
   return (
-    `Vocabulary: ${counted(size, what)}; the training split has ${counted(distinctTokens, 'different one')}, ` +
+    `${title}: ${counted(size, what)}; the training split has ${counted(distinctTokens, 'different one')}, ` +
     `and ${covered} of its text is in the vocabulary`
   );
 }

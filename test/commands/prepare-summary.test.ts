@@ -132,3 +132,31 @@ it('the summary of numbers tells their mean, deviation and ranges', () => {
     'Numbers: mean 12,346, standard deviation 0.01235 (train); train -2 to 1,000,000, validation 0.5 to 7',
   );
 });
+
+it('the summary of a store of pairs tells of both sides, and what was left out of training', () => {
+  const source = { textTokens: 500, unknownTokens: 50, longestRow: 9, lengths: [0, 3, 37] };
+  const leftOut = { empty: 1, long: 20, uneven: 3 };
+  const train = { ...told, labels: [], source, leftOut };
+  const pairs: Manifest = {
+    ...manifest,
+    options: { task: 'translate' },
+    classes: [],
+    distinctSourceTokens: 900,
+    splits: { train: { ...split(40, 1234), source: { tokens: 498, longestRow: 9, file } } },
+    statistics: { train },
+  };
+  const linesOf = (more: Partial<Manifest>): string[] => describeStore({ ...pairs, ...more }, 'x');
+  const words = { ...manifest.tokenizer, words: ['c'] } as Manifest['tokenizer'];
+  expect(linesOf({ sourceTokenizer: words })).toEqual(
+    expect.arrayContaining([
+      'Vocabulary of the targets: 2 words; the training split has 1,500 different ones, and 95.0 % of its text is in the vocabulary',
+      'Vocabulary of the sources: 1 word; the training split has 900 different ones, and 90.0 % of its text is in the vocabulary',
+      'Duplicates: 5 rows (10.0 %) have the source of another one',
+      'Left out of training: 1 with an empty side, 20 too long, 3 of too different lengths',
+      'Sources: 498 tokens (train), the longest before truncation 9',
+    ]),
+  );
+  expect(linesOf({})).toContain(
+    'Vocabulary of both sides: 2 words; the training split has 1,500 different ones, and 94.0 % of its text is in the vocabulary',
+  );
+});
