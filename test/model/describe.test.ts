@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { describeNetwork } from '../../src/model/describe.js';
 import { UnfitInput } from '../../src/model/layer.js';
+import { readersOf } from '../../src/model/layers/letters.js';
 import type { LayerDescription } from '../../src/model/shape.js';
+import { schemaOf } from '../../src/zod.js';
 
 const layer = (kind: string, options: object, ...inputs: number[]): LayerDescription => ({
   ...{ kind, options, inputs },
@@ -63,4 +65,12 @@ it('puts signals side by side in the order of the inputs', () => {
     layer('concatenate', {}, 2, 1),
   );
   expect(top).toEqual({ per: 'token', width: 11 });
+});
+
+describe('what reads letters', () => {
+  it.each(['convolution', 'lstm'] as const)('has all its options, without a schema: %s', (read) => {
+    for (const { kind, options } of readersOf({ width: 6, read, window: 3 })) {
+      expect(schemaOf(kind.options).parse(options), kind.kind).toEqual(options);
+    }
+  });
 });
