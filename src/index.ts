@@ -13,10 +13,11 @@ import * as examples from './data/formats/examples.js';
 import type { Example, ExampleOptions, RowBatch } from './data/formats/examples.js';
 import * as heldOut from './data/prepare/held-out.js';
 import type { HeldOut, HeldOutFiles, HeldOutModel } from './data/prepare/held-out.js';
-import { isFilePair } from './data/input/file-pairs.js';
+import { type FilePair, isFilePair } from './data/input/file-pairs.js';
 import { checkPaths } from './data/input/check-paths.js';
 import type { Notify } from './data/input/sources.js';
 import * as data from './data/prepare/prepare.js';
+import { readPairs } from './data/prepare/read-pairs.js';
 import type { EndEvent, TrainListener } from './events.js';
 import { Hearing } from './hearing.js';
 import { hearInLibraryTerms, refuseInLibraryTerms } from './library-terms.js';
@@ -38,6 +39,8 @@ import {
   checkTrainOptions,
 } from './use/check-options.js';
 import * as models from './use/model-file.js';
+import * as translationScores from './use/translation-scores.js';
+import type { TranslationScores } from './use/translation-scores.js';
 
 export type { NamedConfig } from './config/load.js';
 export type { Config, ConfigInput } from './config/schema.js';
@@ -65,6 +68,7 @@ export type { Tokenizer } from './data/tokenizers/tokenizer.js';
 export { UserError } from './errors.js';
 export type * from './events.js';
 export type { Averaged, AverageOptions } from './run/average.js';
+export type { TranslationScores } from './use/translation-scores.js';
 export type { TrainOptions } from './train/train-options.js';
 export type * from './train/trained-model.js';
 
@@ -225,6 +229,24 @@ export async function prepareHeldOut(
     () => heldOut.prepareHeldOut(model, files, named, hearing.hear),
     (prepared) => prepared.close(),
   );
+}
+
+/**
+ * Translates what the pairs of files have as source, and compares it with their targets: BLEU and chrF as sacreBLEU counts them, and
+ * the share of translations that are those that are given.
+ *
+ * @param files tables with both sides, or two text files or more whose lines belong together
+ * @throws UserError that names file and line of what cannot be used
+ */
+export async function scoreTranslations(
+  model: TrainedModel,
+  files: FilePair | readonly (string | FilePair)[],
+  named = 'paths',
+): Promise<TranslationScores> {
+  checkHeldOutModel('scoreTranslations', model);
+  checkText('scoreTranslations', 'named', named);
+  const all = isFilePair(files) ? [files] : files;
+  return translationScores.scoreTranslations(model, readPairs(model.config, all, named));
 }
 
 /**

@@ -10,6 +10,7 @@ import type { HeldOutFiles } from '../data/prepare/held-out.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
+import type { TranslationScores } from '../use/translation-scores.js';
 import type { TrainListener } from '../events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
 import { evaluateTerms, inTerms, refuseInTerms } from './reading-terms.js';
@@ -65,6 +66,13 @@ export const evaluateCommand = (context: Context) =>
                   progress.observe,
                 ),
               );
+        const files =
+          data === undefined
+            ? model.config.data[split ?? 'validation']
+            : target
+              ? { source: data, target }
+              : data;
+        const translated = await scoreIfTranslator(model, files, library, progress.observe);
         const on = data?.join(' ') ?? split ?? 'validation';
         const { checkpoint, step, best, classes } = model;
         const report = {
@@ -73,9 +81,15 @@ export const evaluateCommand = (context: Context) =>
           ...(best && { bestBy: best.by ?? 'loss' }),
           data: on,
           ...result,
+          ...translated,
           ...((result.confusion ?? result.entities ?? result.labels) && { classes }),
         };
-        printLines(context.stdout, json ? [JSON.stringify(report)] : describe(result, model, on));
+        printLines(
+          context.stdout,
+          json
+            ? [JSON.stringify(report)]
+            : [...describe(result, model, on), ...describeTranslations(translated)],
+        );
       } finally {
         progress.close();
         await model.close();
@@ -132,6 +146,33 @@ async function evaluateFiles(
   } finally {
     await heldOut.close();
   }
+}
+
+/** Of a translator how near its translations come to those that are given; of others nothing. */
+async function scoreIfTranslator(
+  model: TrainedModel,
+  files: TrainedModel['config']['data']['validation'] | HeldOutFiles | undefined,
+  { scoreTranslations }: Library,
+  observe: TrainListener,
+): Promise<TranslationScores | undefined> {
+  if (taskOf(model.config.task).gives !== 'pairs' || files === undefined) return undefined;
+  if (typeof files === 'number') {
+    const message =
+      'No BLEU, chrF or exact match: they need texts as they are written, and this split is a share of the training files; name files with --data';
+    observe({ type: 'notice', message });
+    return undefined;
+  }
+  return refuseInTerms(evaluateTerms, () => scoreTranslations(model, files, '--data'));
+}
+
+function describeTranslations(scores: TranslationScores | undefined): string[] {
+  if (scores === undefined) return [];
+  const { bleu, bleuSignature, chrf, chrfSignature, exact, cut } = scores;
+  return [
+    `BLEU ${bleu.toFixed(2)} (${bleuSignature})`,
+    `chrF ${chrf.toFixed(2)} (${chrfSignature})`,
+    `exact match ${formatShare(exact)}${cut > 0 ? `; ${counted(cut, 'translation')} cut off at data.maxLength` : ''}`,
+  ];
 }
 
 /** Tags of a long sentence are predicted in parts, and measured in the part that training would have seen. */

@@ -1,8 +1,10 @@
 import type { Config } from '../config/schema.js';
 import type { Corpus } from '../data/store/corpus.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
+import type { FilePair } from '../data/input/file-pairs.js';
 import type { HeldOut, HeldOutFiles, HeldOutModel } from '../data/prepare/held-out.js';
 import type { EndEvent, TrainListener } from '../events.js';
+import type { TranslationScores } from '../use/translation-scores.js';
 import type { Averaged, AverageOptions } from '../run/average.js';
 import type {
   Evaluation,
@@ -45,6 +47,11 @@ export interface Library {
     options: ExampleOptions,
     notify?: (message: string) => void,
   ) => AsyncIterable<RowBatch>;
+  scoreTranslations: (
+    model: TrainedModel,
+    files: FilePair | readonly (string | FilePair)[],
+    named: string,
+  ) => Promise<TranslationScores>;
   averageCheckpoints: (
     checkpoints: readonly string[],
     out: string,

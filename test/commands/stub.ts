@@ -59,6 +59,7 @@ const nothing: Library = {
   prepareCorpus: refuse,
   prepareHeldOut: refuse,
   averageCheckpoints: refuse,
+  scoreTranslations: refuse,
   readBatches,
   describeBackends: refuse,
 };

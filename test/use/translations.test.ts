@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
 import { readBatches } from '../../src/data/formats/examples.js';
+import { prepareHeldOut, scoreTranslations } from '../../src/index.js';
+import { Bleu } from '../../src/scoring/bleu.js';
 import { train } from '../../src/train/run.js';
 import type { Translated, TranslateOptions, TrainedModel } from '../../src/train/trained-model.js';
 import { openModel } from '../../src/use/model-file.js';
@@ -182,4 +184,35 @@ describe('the command', () => {
     expect(status).toBe(1);
     expect(stderr).toContain(message);
   });
+});
+
+test('evaluate tells BLEU, chrF and exact match of what translate writes', async () => {
+  const files = [join(cwd, 'a.de'), '--target', join(cwd, 'a.en')];
+  const { status, stdout, stderr } = await runWith(
+    ['evaluate', run, '--data', ...files, '--json'],
+    {
+      openModel: (path: string) => openModel(path, { workers: 1 }),
+      ...{ prepareHeldOut, scoreTranslations },
+    },
+  );
+  expect(status, stderr).toBe(0);
+  const report = JSON.parse(stdout) as Record<string, unknown>;
+  const bleu = new Bleu({ lowercase: true });
+  let exact = 0;
+  await withModel(2, async (model) => {
+    const found = await model.translate(
+      sources.map((digits) => digits.map((digit) => words[digit]).join(' ')),
+    );
+    found.forEach(({ translations: [best] }, i) => {
+      const target = sources[i]!.toReversed().join(' ');
+      bleu.add(best!.text, [target]);
+      if (best!.text === target) exact += 1;
+    });
+  });
+  expect(report).toMatchObject({
+    ...{ bleu: bleu.result().score, bleuSignature: bleu.result().signature },
+    ...{ exact: exact / sources.length, pairs: sources.length },
+  });
+  expect(report['chrfSignature']).toContain('case:lc|eff:yes|nc:6|nw:0|space:no|version:2.6.0');
+  expect(report['perplexity']).toBeGreaterThan(1);
 });

@@ -1,0 +1,61 @@
+import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
+import type { Pair } from '../data/prepare/read-pairs.js';
+import { Bleu } from '../scoring/bleu.js';
+import { Chrf } from '../scoring/chrf.js';
+import type { TrainedModel } from '../train/trained-model.js';
+
+/** How near translations come to those that are given. */
+export interface TranslationScores {
+  /** As sacreBLEU counts them, from 0 to 100, with what it signs them by. */
+  bleu: number;
+  bleuSignature: string;
+  chrf: number;
+  chrfSignature: string;
+  /** Share of the translations that are those that are given, letter by letter. */
+  exact: number;
+  pairs: number;
+  /** Translations that were cut, since they may be no longer. */
+  cut: number;
+}
+
+const PAIRS_AT_ONCE = 1024;
+
+/**
+ * Translates what pairs have as source, as `translate` does where nothing else is said, and compares it with their targets. A model whose
+ * tokens are all lower-cased is compared so, too, and the signature says it.
+ */
+export async function scoreTranslations(
+  model: Pick<TrainedModel, 'translate' | 'tokenizer'>,
+  batches: AsyncIterable<readonly Pair[]>,
+): Promise<TranslationScores> {
+  const lowercase = lowersCase(model.tokenizer);
+  const [bleu, chrf] = [new Bleu({ lowercase }), new Chrf({ lowercase })];
+  let [pairs, exact, cut] = [0, 0, 0];
+  for await (const batch of batches) {
+    for (let first = 0; first < batch.length; first += PAIRS_AT_ONCE) {
+      const some = batch.slice(first, first + PAIRS_AT_ONCE);
+      const found = await model.translate(some.map(({ source }) => source));
+      some.forEach(({ target }, i) => {
+        const [best] = found[i]!.translations;
+        const text = best?.text ?? '';
+        bleu.add(text, [target]);
+        chrf.add(text, [target]);
+        const expected = lowercase ? target.toLowerCase() : target;
+        if (text === expected) exact += 1;
+        if (best?.isCut === true) cut += 1;
+        pairs += 1;
+      });
+    }
+  }
+  const [bleuResult, chrfResult] = [bleu.result(), chrf.result()];
+  return {
+    ...{ bleu: bleuResult.score, bleuSignature: bleuResult.signature },
+    ...{ chrf: chrfResult.score, chrfSignature: chrfResult.signature },
+    ...{ exact: pairs === 0 ? 0 : exact / pairs, pairs, cut },
+  };
+}
+
+function lowersCase(tokenizer: Tokenizer): boolean {
+  const json = tokenizer.toJSON();
+  return 'lowerCase' in json && json.lowerCase;
+}
