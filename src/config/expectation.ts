@@ -139,6 +139,10 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'a group of keys';
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'symbol') return 'a symbol';
+  // Of so many digits the last ones are no longer those that were written.
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    return `about ${value.toPrecision(3)}`;
+  }
   const text =
     typeof value === 'string' ? JSON.stringify(value) : `${value as number | boolean | bigint}`;
   return text.length <= 60 ? text : `${text.slice(0, 57)}…`;

@@ -78,7 +78,7 @@ function reportProblems(
   problems: readonly Problem[],
   find: (path: KeyPath) => { order: number; place: string },
 ): string[] {
-  return problems
+  const lines = problems
     .map(({ path, message }) => {
       const { order, place } = find(path);
       const key = path.length === 0 ? '' : `${formatPath(path)}: `;
@@ -86,6 +86,8 @@ function reportProblems(
     })
     .sort((a, b) => (a.order === b.order ? 0 : a.order - b.order))
     .map(({ line }) => line);
+  // A value may break several rules, of which one sentence tells.
+  return Array.from(new Set(lines));
 }
 
 /** Where a key was set: in the file, or behind all of it by an override. */
@@ -105,7 +107,7 @@ function findPlace(
 }
 
 function startsWith(path: KeyPath, prefix: KeyPath): boolean {
-  return prefix.every((part, depth) => path[depth] === part);
+  return prefix.every((part, depth) => String(path[depth]) === String(part));
 }
 
 function nameAfter(fileName: string): string {

@@ -8,6 +8,7 @@ import {
   schemaAt,
 } from './expectation.js';
 import { configJsonSchema } from './json-schema.js';
+import { isSameKey, nameKeys } from './yaml.js';
 
 /** One `--set key=value` of the command line. */
 export interface Override {
@@ -28,11 +29,16 @@ export function parseOverride(text: string): Override {
   }
   const given = text.slice(equals + 1);
   const source = meansItself(given) ? JSON.stringify(given) : given;
-  const document = parseDocument(source, { prettyErrors: false, logLevel: 'error' });
+  const document = parseDocument(source, {
+    prettyErrors: false,
+    logLevel: 'error',
+    uniqueKeys: isSameKey,
+  });
   const [error] = [...document.errors, ...document.warnings];
   if (error !== undefined) {
     throw new UserError(`--set ${text}: the value is not valid YAML: ${error.message}`);
   }
+  nameKeys(document);
   const path = text.slice(0, equals).split('.').map(parsePart);
   try {
     return { text, path, value: document.toJS() as unknown };
@@ -46,14 +52,15 @@ export function parseOverride(text: string): Override {
 
 /**
  * Whether a value is text though YAML would see the start of something else in it, which nobody writes
- * into a command line: a glob (`*.csv`, `{a,b}.csv`), standard input (`-`), a delimiter (`|`, a tab).
+ * into a command line: a glob (`*.csv`, `{a,b}.csv`), standard input (`-`), a delimiter (`|`, a tab), a name with a blank
+ * and a `#` in it, behind which YAML sees a comment.
  */
 function meansItself(given: string): boolean {
-  return /^(?:-$|\t|[*&!|>@`%#,]|\[.*[^\]\s]\s*$|\{.*[^}\s]\s*$)/s.test(given);
+  return /^(?:-$|\t|[*&!|>@`%#,]|[^[{"'].*\s#|\[.*[^\]\s]\s*$|\{.*[^}\s]\s*$)/s.test(given);
 }
 
 function parsePart(part: string): string | number {
-  return /^\d+$/.test(part) ? Number(part) : part;
+  return /^(?:0|[1-9]\d*)$/.test(part) ? Number(part) : part;
 }
 
 /**
@@ -66,7 +73,11 @@ export function applyOverride(config: unknown, override: Override): unknown {
     const part = override.path[depth];
     if (part === undefined) return override.value;
     const where = formatPath(override.path.slice(0, depth));
-    if (typeof part === 'number' && (container == null || Array.isArray(container))) {
+    const schema = schemaAt(configJsonSchema(), override.path.slice(0, depth), config) ?? {};
+    const alternatives = listAlternatives(schema);
+    const takesNames = alternatives.some(({ additionalProperties }) => additionalProperties);
+    const isIndex = Array.isArray(container) || (container == null && !takesNames);
+    if (typeof part === 'number' && isIndex) {
       const list = [...((container ?? []) as unknown[])];
       if (part > list.length) {
         throw new UserError(
@@ -82,13 +93,12 @@ export function applyOverride(config: unknown, override: Override): unknown {
       // A computed key makes an own property even of "__proto__", which the schema then refuses.
       return { ...group, [part]: place(inner, depth + 1) };
     }
-    const schema = schemaAt(configJsonSchema(), override.path.slice(0, depth), config) ?? {};
-    const mayBeGroup = listAlternatives(schema).some(({ properties }) => properties?.[part]);
+    const mayBeGroup = takesNames || alternatives.some(({ properties }) => properties?.[part]);
     const advice = mayBeGroup
       ? `: give the whole group, as ${where}={…, ${nested(override, depth)}}`
       : '';
     throw new UserError(
-      `--set ${override.text}: expected ${where} to be a ${typeof part === 'number' ? 'list' : 'group of keys'}, got ${describeValue(container)}${advice}`,
+      `--set ${override.text}: expected ${where} to be a ${typeof part === 'number' && !takesNames ? 'list' : 'group of keys'}, got ${describeValue(container)}${advice}`,
     );
   };
   return place(config, 0);

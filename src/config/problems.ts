@@ -15,6 +15,7 @@ import { findNearest } from './nearest.js';
 import { checkPairs } from './pair-problems.js';
 import type { Problem } from './problem.js';
 import { stackFeature } from '../data/features/features.js';
+import { type BpeConfig, usualBpe } from '../data/tokenizers/options.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import type { Config } from './schema.js';
@@ -97,7 +98,8 @@ function explainQuotes(
   path: KeyPath,
   { type }: SchemaNode,
 ): string {
-  const isNumber = typeof actual === 'string' && /^\s*[-+.\d][-+.\deE]*\s*$/.test(actual);
+  const isNumber =
+    typeof actual === 'string' && /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$/.test(actual);
   if (isNumber && (type === 'integer' || type === 'number'))
     return ', which quotation marks make text';
   const isList = typeof path.at(-1) === 'number' && issue.code !== 'custom';
@@ -141,6 +143,7 @@ export function checkTogether(config: Config): Problem[] {
   for (const key of ['tokenizer', 'sourceTokenizer'] as const) {
     const tokenizer = data[key];
     if (tokenizer?.kind === 'word') problems.push(...checkWords(tokenizer, key));
+    if (tokenizer?.kind === 'bpe') problems.push(...checkFile(tokenizer, key));
   }
   return problems;
 }
@@ -258,6 +261,22 @@ const whole = {
   squared: 'numbers',
   absolute: 'numbers',
 };
+
+/** A tokenizer that is taken from a file is what that says. */
+function* checkFile(
+  tokenizer: BpeConfig,
+  key: 'tokenizer' | 'sourceTokenizer',
+): Generator<Problem> {
+  if (tokenizer.file === undefined) return;
+  for (const [name, usual] of Object.entries(usualBpe)) {
+    const value = tokenizer[name as keyof BpeConfig];
+    if (value === usual) continue;
+    yield {
+      path: ['data', key, name],
+      message: `expected nothing beside file, a tokenizer that is taken as it is, got ${describeValue(value)}`,
+    };
+  }
+}
 
 function* checkWords(
   tokenizer: WordConfig,

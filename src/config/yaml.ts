@@ -3,6 +3,7 @@ import {
   isAlias,
   isCollection,
   isMap,
+  isScalar,
   isSeq,
   LineCounter,
   type Node,
@@ -23,6 +24,32 @@ export interface ConfigDocument {
   readonly locate: Locate;
 }
 
+/**
+ * What a key is called where the schema of YAML sees something else in it: the class `01` is not the class `1`, nor `True`
+ * the class `true`. Undefined for keys that are text already, or no single word.
+ */
+function nameOfKey(key: unknown): string | undefined {
+  if (!isScalar(key) || key.type !== 'PLAIN' || key.tag !== undefined) return undefined;
+  const isText = typeof key.value === 'string' || typeof key.value === 'symbol';
+  return isText || !key.source ? undefined : key.source;
+}
+
+/** For the parser: keys that are written alike are one. */
+export function isSameKey(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  return isScalar(a) && isScalar(b) && (nameOfKey(a) ?? a.value) === (nameOfKey(b) ?? b.value);
+}
+
+/** Has every key of a document mean its own text. */
+export function nameKeys(document: Document.Parsed): void {
+  visit(document, {
+    Pair(_index, { key }) {
+      const name = nameOfKey(key);
+      if (name !== undefined && isScalar(key)) key.value = name;
+    },
+  });
+}
+
 /** Groups and lists inside one another, beyond any config; a parser's stack is no deeper than that. */
 const deepest = 100;
 
@@ -41,6 +68,7 @@ export function parseConfigText(
     lineCounter: lines,
     prettyErrors: false,
     merge: true,
+    uniqueKeys: isSameKey,
     logLevel: 'error',
   });
   const locate: Locate = (offset) => {
@@ -66,6 +94,7 @@ export function parseConfigText(
     );
   }
   checkNodes(document, locate);
+  nameKeys(document);
   const value = readValue(document, fileName);
   if (!isMap(document.contents)) {
     throw new UserError(

@@ -110,6 +110,8 @@ describe('what is no config is refused in one sentence', () => {
     '@a',
     '%a',
     '#1.csv',
+    'a.csv #2.csv',
+    'a\t#.csv',
     '&a',
     '`a`',
     '*',

@@ -65,6 +65,51 @@ describe('--set', () => {
   });
 });
 
+describe('names of classes are what is written', () => {
+  const classes = {
+    '0': 5,
+    '01': 2,
+    '1': 3,
+    True: 6,
+    true: 7,
+    '1.0': 4,
+    '0x1': 8,
+    null: 9,
+    '': 10,
+  };
+  const written = '{0: 5, 01: 2, 1: 3, True: 6, true: 7, 1.0: 4, 0x1: 8, null: 9, "": 10}';
+
+  test.each(['classWeights', 'positiveWeights'] as const)('as keys of %s', (key) => {
+    const task = key === 'classWeights' ? 'classify' : 'multi-label';
+    const start = minimal.replace('classify', task);
+    const inFile = parseConfig(`${start}train: { loss: { ${key}: ${written} } }\n`, 'x.yaml');
+    expect(inFile.train.loss[key]).toEqual(classes);
+    // As the run's own config has them.
+    expect(parseConfig(formatConfig(inFile), 'x.yaml').train.loss[key]).toEqual(classes);
+    const given = parseConfig(start, 'x.yaml', [`train.loss.${key}=${written}`]);
+    expect(given.train.loss[key]).toEqual(classes);
+    const one = ['1', '01', '0', 'True', 'true'].map((name) => `train.loss.${key}.${name}=3`);
+    expect(parseConfig(start, 'x.yaml', one).train.loss[key]).toEqual({
+      ...{ '1': 3, '01': 3, '0': 3, True: 3, true: 3 },
+    });
+  });
+
+  test('and one that is written twice is told', () => {
+    const twice = (weights: string) =>
+      refusalOf(`${minimal}train: { loss: { classWeights: ${weights} } }\n`);
+    for (const weights of ['{1: 2, 1: 3}', '{01: 2, "01": 3}', '{True: 1, "True": 2}']) {
+      expect(twice(weights)).toContain('Map keys must be unique');
+    }
+  });
+
+  test('beside a value that stands for all of them they are given together', () => {
+    const text = `${minimal}train: { loss: { classWeights: balanced } }\n`;
+    expect(refusalOf(text, ['train.loss.classWeights.1=3'])).toBe(
+      '--set train.loss.classWeights.1=3: expected train.loss.classWeights to be a group of keys, got "balanced": give the whole group, as train.loss.classWeights={…, 1: 3}',
+    );
+  });
+});
+
 test('--set of a key below a value that stands for a group is refused with the whole group', () => {
   const text = `${minimal}model: { embedding: 8 }\n`;
   expect(refusalOf(text, ['model.embedding.tied=true'])).toBe(

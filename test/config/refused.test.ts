@@ -55,6 +55,16 @@ describe('a config that cannot be right is refused with file, line, column, key 
       'configs/x.yaml:4:47: model.layers.0.peepholes: unknown key; expected one of cell, hiddenSize, direction, merge, ',
     ],
     [
+      'a tokenizer of a file that is to be another',
+      `${minimal}  tokenizer: { kind: bpe, file: tok.json, lowerCase: true }\n`,
+      'configs/x.yaml:4:43: data.tokenizer.lowerCase: expected nothing beside file, a tokenizer that is taken as it is, got true',
+    ],
+    [
+      'a tokenizer of a file that is to be of another size',
+      `${minimal}  tokenizer: { kind: bpe, file: tok.json, vocabularySize: 500 }\n`,
+      'data.tokenizer.vocabularySize: expected nothing beside file, a tokenizer that is taken as it is, got 500',
+    ],
+    [
       'a rate that falls upwards',
       `${minimal}train: { optimizer: { learningRate: 0.01, schedule: { kind: plateau, minimum: 0.02 } } }\n`,
       'configs/x.yaml:4:70: train.optimizer.schedule.minimum: expected at most train.optimizer.learningRate, 0.01, from which the rate falls, got 0.02',
@@ -185,4 +195,20 @@ describe('a config that cannot be right is refused with file, line, column, key 
   test('a folder', async () => {
     await expect(loadConfig(tmpdir(), [])).rejects.toThrow(UserError);
   });
+});
+
+test('a number with more digits than a number keeps is not called another one, and is told once', () => {
+  expect(refusalOf(`${minimal}train: { seed: 9007199254740993 }\n`)).toBe(
+    'configs/x.yaml:4:10: train.seed: expected a whole number from 0 to 4294967295, got about 9.01e+15',
+  );
+});
+
+test('quotation marks are named where there are some, or would be', () => {
+  const said = 'train.epochs: expected a whole number above 0, got';
+  expect(refusalOf(minimal, ['train.epochs=1e3.5'])).toBe(
+    `--set train.epochs=1e3.5: ${said} "1e3.5"`,
+  );
+  expect(refusalOf(minimal, ['train.epochs="1e3"'])).toBe(
+    `--set train.epochs="1e3": ${said} "1e3", which quotation marks make text`,
+  );
 });

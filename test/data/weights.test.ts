@@ -66,8 +66,8 @@ describe('the weights of sources', () => {
     const weighted = configure(place, 'classify', [
       { path: path('a.csv'), weight: 2 },
       { path: path('b*.csv'), weight: 0.5 },
-      // A file belongs to the first entry that names it.
-      path('b2.csv'),
+      // Of a file that is named again the weight is the same.
+      { path: path('b2.csv'), weight: 0.5 },
     ]);
     const corpus = await prepare(plain);
     const other = await prepare({
@@ -99,6 +99,28 @@ describe('the weights of sources', () => {
     for (const word of ['d', 'e', 'f', 'g']) {
       expect((first[word] ?? 0) + (second[word] ?? 0)).toBe(1);
     }
+  });
+
+  it('are one for a file, however often and in which order it is named', async () => {
+    const place = await scratch({ ...files, 'x.en': 'a\n', 'x.de': 'b\n' });
+    const { path, dir } = place;
+    const refuse = async (task: string, train: unknown[]): Promise<string> => {
+      const error: unknown = await prepare(configure(place, task, train)).catch(
+        (each: unknown) => each,
+      );
+      return (error as Error).message.replaceAll(`${dir}/`, '');
+    };
+    const heavy = { path: path('a.csv'), weight: 4 };
+    expect(await refuse('classify', [path('*.csv'), heavy])).toBe(
+      'data.train: "a.csv" is named twice, with weight 1 by "*.csv" and with weight 4 by "a.csv": expected one weight for a file.',
+    );
+    expect(await refuse('classify', [heavy, path('*.csv')])).toBe(
+      'data.train: "a.csv" is named twice, with weight 4 by "a.csv" and with weight 1 by "*.csv": expected one weight for a file.',
+    );
+    const pair = { source: path('x.en'), target: path('x.de') };
+    expect(await refuse('translate', [pair, { ...pair, weight: 3 }])).toContain(
+      'is named twice, with weight 1',
+    );
   });
 
   it('show the text of language models more often', async () => {

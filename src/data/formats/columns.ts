@@ -40,6 +40,21 @@ export function findColumn(
   return index;
 }
 
+/**
+ * Refuses a label that is the text: whatever names them, a model would be shown what it is to tell.
+ *
+ * @param place What the label is named by.
+ */
+export function refuseSameColumn(
+  name: string,
+  keys: { readonly text: ColumnKey; readonly label: ColumnKey },
+  place: string | number,
+): never {
+  throw new UserError(
+    `${name}: expected another column than that of ${keys.text} as ${keys.label}, got ${JSON.stringify(place)}, which is the same one.`,
+  );
+}
+
 /** What to do about a header of one cell that another delimiter would divide. */
 export function adviseDelimiter(header: readonly string[]): string | undefined {
   const counts = delimiters.map((delimiter) => ({

@@ -52,6 +52,7 @@ export async function listFilePairs(
       identity,
       targetIdentity: target.identity,
       pattern: 0,
+      again: [],
     };
   });
 

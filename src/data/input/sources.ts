@@ -87,6 +87,8 @@ export interface ListedSource {
   readonly targetIdentity?: string;
   /** Index of the pattern that named it first. */
   readonly pattern: number;
+  /** Of further patterns that name it. */
+  readonly again: readonly number[];
 }
 
 /**
@@ -101,19 +103,21 @@ export async function listSources(
   { patterns, format, tagged = false, key, introduce = () => '' }: SourceRequest,
   notify: Notify,
 ): Promise<ListedSource[]> {
-  const listed = new Map<string, ListedSource>();
-  const again: [name: string, first: string][] = [];
+  const listed = new Map<string, ListedSource & { readonly again: number[] }>();
+  const repeated: [name: string, first: string][] = [];
   for (const [pattern, name] of patterns.entries()) {
     for (const { path, identity } of await expand(name, `${introduce(pattern)}${key}`)) {
       const known = listed.get(identity);
-      if (known !== undefined) again.push([path, known.source.path]);
-      else {
+      if (known !== undefined) {
+        repeated.push([path, known.source.path]);
+        known.again.push(pattern);
+      } else {
         const source = describeSource(path, format, tagged, key);
-        listed.set(identity, { source, identity, pattern });
+        listed.set(identity, { source, identity, pattern, again: [] });
       }
     }
   }
-  if (again.length > 0) notify(`${key} ${describeRepeated(again)}`);
+  if (repeated.length > 0) notify(`${key} ${describeRepeated(repeated)}`);
   return Array.from(listed.values());
 }
 

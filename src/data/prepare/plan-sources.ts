@@ -81,8 +81,7 @@ export async function planSources(
     listed.map(async ({ source: each, from, pattern }) => {
       const kept = each.path === standardInput ? await keepStandardInput(data.storeDir) : undefined;
       const source = { ...each, ...(kept && { path: kept.path, kept }) };
-      const entry = entries[from][pattern]!;
-      const weight = typeof entry !== 'string' && 'weight' in entry ? entry.weight : 1;
+      const weight = weightOf(entries[from][pattern]!);
       return { ...source, from, weight, name: splitName(source), stamp: await stampSource(source) };
     }),
   );
@@ -106,8 +105,12 @@ async function listEntries(
     introduce: (pattern: number) => introduce(config, ['data', from, alone[pattern]!]),
   };
   const found = await listSources(request, notify);
-  const listed = found.map((each) => ({ ...each, pattern: alone[each.pattern]! }));
-  const pairs = new Set<string>();
+  const listed = found.map((each) => ({
+    ...each,
+    pattern: alone[each.pattern]!,
+    again: each.again.map((pattern) => alone[pattern]!),
+  }));
+  const pairs = new Map<string, number[]>();
   for (const [pattern, entry] of entries.entries()) {
     if (!isFilePair(entry)) continue;
     const place = (side: string, file: number): string =>
@@ -118,13 +121,42 @@ async function listEntries(
     const request = { pair: entry, key, keyOf, introduce: place };
     for (const each of await listFilePairs(request, notify)) {
       const identity = `${each.identity} ${each.targetIdentity}`;
-      if (pairs.has(identity)) {
+      const again = pairs.get(identity);
+      if (again !== undefined) {
         notify(`${key} names ${JSON.stringify(each.source.path)} more than once: it is read once.`);
-      } else listed.push({ ...each, pattern });
-      pairs.add(identity);
+        again.push(pattern);
+        continue;
+      }
+      const others: number[] = [];
+      pairs.set(identity, others);
+      listed.push({ ...each, pattern, again: others });
     }
   }
+  for (const each of listed) requireOneWeight(each, entries, key);
   return listed.sort((a, b) => a.pattern - b.pattern);
+}
+
+function weightOf(entry: Entry): number {
+  return typeof entry !== 'string' && 'weight' in entry ? entry.weight : 1;
+}
+
+/** A file is read once, so that of two weights one would count for nothing. */
+function requireOneWeight(
+  { source, pattern, again }: ListedSource,
+  entries: readonly Entry[],
+  key: string,
+): void {
+  const weight = weightOf(entries[pattern]!);
+  const other = again.map((each) => entries[each]!).find((entry) => weightOf(entry) !== weight);
+  if (other === undefined) return;
+  const by = (entry: Entry): string =>
+    patternsOf(entry)
+      .map((each) => JSON.stringify(each))
+      .join();
+  throw new UserError(
+    `${key}: ${JSON.stringify(source.path)} is named twice, with weight ${weight} by ${by(entries[pattern]!)} ` +
+      `and with weight ${weightOf(other)} by ${by(other)}: expected one weight for a file.`,
+  );
 }
 
 function requireFormat(

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { TokenizerConfig } from './options.js';
+import type { BpeConfig } from './options.js';
 import { UserError } from '../../errors.js';
 import { AddedTokenFinder } from './bpe-added-tokens.js';
 import { parseTokenizerJson, type ParsedTokenizer } from './bpe-json.js';
@@ -9,8 +9,6 @@ import { trainMerges } from './bpe-trainer.js';
 import type { SerializedBpe } from './serialized.js';
 import type { TokenCounts, Tokenizer } from './tokenizer.js';
 import { WordTable } from './word-table.js';
-
-type BpeConfig = Extract<TokenizerConfig, { kind: 'bpe' }>;
 
 /** Words whose ids are remembered, at most. */
 const cachedWords = 1 << 17;

@@ -97,3 +97,8 @@ export const tokenizerSchema = z
   .meta({ id: 'tokenizer' });
 
 export type TokenizerConfig = z.output<typeof tokenizerSchema>;
+
+export type BpeConfig = z.output<typeof bpeTokenizerSchema>;
+
+/** What a config says of a tokenizer of this kind when it says nothing. */
+export const usualBpe: Readonly<BpeConfig> = bpeTokenizerSchema.parse({ kind: 'bpe' });

@@ -193,6 +193,17 @@ describe('labels of JSONL', () => {
 });
 
 describe('CSV laid out otherwise', () => {
+  it.each<[text: string | number, label: string | number, header?: boolean]>([
+    ['text', 1],
+    [1, 'text'],
+    [1, '1', false],
+  ])('has not the text %j as the label %j', async (text, label, header = true) => {
+    const files = { 'a.csv': 'text,label\na,x\n' };
+    expect(await refuse(files, { text, label, header })).toBe(
+      `a.csv: expected another column than that of data.text as data.label, got ${JSON.stringify(label)}, which is the same one.`,
+    );
+  });
+
   it('may have another delimiter and columns by number', async () => {
     const files = { 'a.csv': 'label;text\nx;a, b\n' };
     const rows = await read(files, { text: 2, label: 1, delimiter: ';' });

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '../../../errors.js';
-import { adviseDelimiter, type ColumnKey, findColumn } from '../columns.js';
+import { adviseDelimiter, type ColumnKey, findColumn, refuseSameColumn } from '../columns.js';
 import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
 import { adviseQuote, chooseQuoting, type CsvRow, type Quoting } from './csv-scan.js';
 import { isBlank } from '../lines.js';
@@ -124,7 +124,11 @@ function placeColumns(
   };
 
   function placeLabel(given: string | number): number | undefined {
-    if (options.mayLackLabel !== true) return place(given, keys.label);
+    if (options.mayLackLabel !== true) {
+      const found = place(given, keys.label);
+      if (found === text) refuseSameColumn(nameSource(source.path), keys, given);
+      return found;
+    }
     const column = hasHeader(options) ? given : toNumber(given);
     const isThere = typeof column === 'number' ? column <= names.length : names.includes(column);
     const found = isThere ? place(column, keys.label) : undefined;

@@ -1,9 +1,10 @@
 import { isBlank, type Line, splitLines } from '../lines.js';
 import { RowError } from '../row-error.js';
-import type { ParsedBatch, ParsedRow, RowOptions } from '../rows.js';
+import { columnKeys, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import { nameSource, type Source } from '../../input/sources.js';
 import { UserError } from '../../../errors.js';
 import { joinTokens } from './tokens.js';
+import { refuseSameColumn } from '../columns.js';
 
 /** What a config says of columns when it says nothing: see data-schema.ts. */
 const unsaid = { text: 'text', label: 'label' };
@@ -74,7 +75,8 @@ function isObject(text: string): boolean {
   }
 }
 
-function chooseColumns(source: Source, { text, label, columns = [] }: RowOptions): Columns {
+function chooseColumns(source: Source, options: RowOptions): Columns {
+  const { text, label, columns = [], mayLackLabel = false } = options;
   const number = (
     column: string | number,
     key: 'data.text' | 'data.label' | 'a column of model.features',
@@ -87,9 +89,15 @@ function chooseColumns(source: Source, { text, label, columns = [] }: RowOptions
       `${nameSource(source.path)}: the columns of CoNLL files have no names: expected the number of one, from 1, as ${key}, got ${JSON.stringify(column)}${orElse}.`,
     );
   };
+  const word = number(text, 'data.text');
+  const tag = label === undefined ? undefined : number(label, 'data.label');
+  const isSame = tag === word;
+  if (isSame && !mayLackLabel) {
+    refuseSameColumn(nameSource(source.path), columnKeys(options), label!);
+  }
   return {
-    word: number(text, 'data.text'),
-    tag: label === undefined ? undefined : number(label, 'data.label'),
+    word,
+    tag: isSame ? undefined : tag,
     others: columns.map((column) => number(column, 'a column of model.features')),
   };
 }

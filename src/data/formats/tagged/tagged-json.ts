@@ -1,9 +1,9 @@
 import { describe, explainNoField, explainNoObject, parseJson, readField } from '../json/jsonl.js';
-import type { ColumnKey } from '../columns.js';
+import { type ColumnKey, refuseSameColumn } from '../columns.js';
 import { isTwice } from '../json/json-source.js';
 import { isBlank, type Line, splitLines } from '../lines.js';
-import type { ParsedBatch, ParsedRow, RowOptions } from '../rows.js';
-import type { Source } from '../../input/sources.js';
+import { columnKeys, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
+import { nameSource, type Source } from '../../input/sources.js';
 import { joinTokens, tokenEnd } from './tokens.js';
 import { counted } from '../../../system/counted.js';
 
@@ -22,22 +22,31 @@ export async function* readTaggedJson(
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   for await (const { lines, linesDone } of splitLines(pieces, source)) {
     const rows: ParsedRow[] = [];
-    for (const line of lines) if (!isBlank(line.text)) rows.push(parseRow(line, options));
+    for (const line of lines) if (!isBlank(line.text)) rows.push(parseRow(line, source, options));
     yield { rows, linesDone };
   }
 }
 
-function parseRow({ text: raw, line }: Line, options: RowOptions): ParsedRow {
+function parseRow({ text: raw, line }: Line, source: Source, options: RowOptions): ParsedRow {
   const value = parseJson(raw);
   const noObject = explainNoObject(value, raw);
   const keeps = options.keep === true && noObject === undefined;
   const json = raw.trim();
+  if (noObject === undefined) checkApart(value as object, source, options);
   const found = noObject ?? readTokens(value as object, raw, options);
   if (typeof found === 'string') {
     return { line, reason: found, raw, ...(keeps && { fields: { json } }) };
   }
   const beside = keeps && fieldsBeside(value as object, options);
   return { line, ...found, ...(beside && { fields: { json, beside } }) };
+}
+
+/** @throws UserError where tokens and tags are one list, which each of them may have its usual name for. */
+function checkApart(value: object, source: Source, options: RowOptions): void {
+  const { text, label, mayLackLabel = false } = options;
+  if (label === undefined || mayLackLabel) return;
+  if (nameOf(value, String(text), 'text') !== nameOf(value, String(label), 'label')) return;
+  refuseSameColumn(nameSource(source.path), columnKeys(options), label);
 }
 
 /** @returns A reason when the object has not what is asked for. */
@@ -62,6 +71,7 @@ function readTokens(
   const row = { text: joinTokens(tokens), ...(beside.length > 0 && { columns: beside }) };
   if (label === undefined) return row;
   const field = nameOf(value, String(label), 'label');
+  if (mayLackLabel && field === nameOf(value, String(text), 'text')) return row;
   if (mayLackLabel && readField(value, field) === undefined) return row;
   const tags = readList(value, raw, field, 'data.label', 'tags');
   if (typeof tags === 'string') return tags;

@@ -159,6 +159,21 @@ describe('JSON Lines of tokens', () => {
   });
 });
 
+test.each<[name: string, more: Partial<ExampleOptions>, said: string]>([
+  ['e.conll', { label: 1 }, '1'],
+  ['e.conll', { text: 2, label: 2 }, '2'],
+  ['e.jsonl', { label: 'tokens' }, '"tokens"'],
+  ['e.jsonl', { text: 'tags' }, '"label"'],
+])('tokens are not their own tags: %s with %j', async (name, more, said) => {
+  const text = name.endsWith('.jsonl') ? '{"tokens":["a"],"tags":["O"]}\n' : 'a O\n';
+  await expect(read(name, text, more)).rejects.toThrow(
+    `${name}: expected another column than that of data.text as data.label, got ${said}, which is the same one.`,
+  );
+  // Whoever asks for no tags in particular goes without.
+  const { rows } = await read(name, text, { ...more, mayLackLabel: true });
+  expect(rows[0]![1]).toBeUndefined();
+});
+
 test('both layouts give the same rows', async () => {
   const word = fc.stringMatching(/^[a-zA-Z0-9é猫]{1,6}$/);
   const sentence = fc.array(fc.tuple(word, fc.constantFrom('O', 'B-X', 'I-X')), { minLength: 1 });
