@@ -4,6 +4,7 @@
  */
 // First, since a bundle fails in other people's modules otherwise, before this one can say what is wrong.
 import './package-root.js';
+import { resolve } from 'node:path';
 import * as backends from './backend/select.js';
 import * as configs from './config/load.js';
 import type { NamedConfig } from './config/load.js';
@@ -20,7 +21,7 @@ import * as data from './data/prepare/prepare.js';
 import { readPairs } from './data/prepare/read-pairs.js';
 import type { EndEvent, TrainListener } from './events.js';
 import { Hearing } from './hearing.js';
-import { hearInLibraryTerms, refuseInLibraryTerms } from './library-terms.js';
+import { hearInLibraryTerms, refuseInLibraryTerms, refuseInPlace } from './library-terms.js';
 import * as averages from './run/average.js';
 import type { Averaged, AverageOptions } from './run/average.js';
 import * as runs from './train/run.js';
@@ -176,10 +177,15 @@ async function* read(
 export async function train(config: ConfigInput, options: TrainOptions): Promise<EndEvent> {
   checkTrainOptions(options);
   const { resume = false, listener = ignore, ...given } = options;
+  // A program may move to another directory while it trains.
+  const runDir = resolve(given.runDir);
   const hearing = new Hearing(hearInLibraryTerms(listener));
   return refuseInLibraryTerms(() =>
     hearing.during(() =>
-      runs.train(configs.resolveConfig(config), { ...given, resume, listener: hearing.hear }),
+      runs.train(configs.resolveConfig(config), {
+        ...{ ...given, runDir, resume },
+        listener: hearing.hear,
+      }),
     ),
   );
 }
@@ -197,9 +203,11 @@ export async function prepareCorpus(
 ): Promise<Corpus> {
   checkListener('prepareCorpus', listener);
   const hearing = new Hearing(listener);
-  return hearing.during(
-    () => data.prepareCorpus(configs.resolveConfig(config), hearing.hear),
-    (corpus) => corpus.close(),
+  return refuseInPlace(() =>
+    hearing.during(
+      () => data.prepareCorpus(configs.resolveConfig(config), hearing.hear),
+      (corpus) => corpus.close(),
+    ),
   );
 }
 
@@ -225,9 +233,11 @@ export async function prepareHeldOut(
   checkText('prepareHeldOut', 'named', named);
   checkListener('prepareHeldOut', listener);
   const hearing = new Hearing(listener);
-  return hearing.during(
-    () => heldOut.prepareHeldOut(model, files, named, hearing.hear),
-    (prepared) => prepared.close(),
+  return refuseInPlace(() =>
+    hearing.during(
+      () => heldOut.prepareHeldOut(model, files, named, hearing.hear),
+      (prepared) => prepared.close(),
+    ),
   );
 }
 

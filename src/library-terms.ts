@@ -18,10 +18,32 @@ function inLibraryTerms(message: string): string {
 /** Runs what may be refused, and tells of it in the library's terms. */
 export async function refuseInLibraryTerms<T>(run: () => Promise<T>): Promise<T> {
   try {
-    return await run();
+    return await refuseInPlace(run);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(error.sentences.map(inLibraryTerms), { cause: error });
+  }
+}
+
+/** Runs what may be refused. Where the program has moved to another directory meanwhile, relative names lead elsewhere. */
+export async function refuseInPlace<T>(run: () => Promise<T>): Promise<T> {
+  const directory = workingDirectory();
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof UserError) || workingDirectory() === directory) throw error;
+    const moved = `The working directory is no longer ${String(directory)}, as when this was called: give absolute names, or stay there until it is done.`;
+    throw new UserError([...error.sentences, moved], { cause: error });
+  }
+}
+
+/** Undefined where it has been removed. */
+function workingDirectory(): string | undefined {
+  try {
+    return process.cwd();
+  } catch {
+    // Where it is gone, no relative name leads anywhere.
+    return undefined;
   }
 }
 

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
 import { type EncodedTokens, RowEncoder, sliceTokens } from '../data/batches/encode-row.js';
@@ -109,7 +110,8 @@ class SharedModel implements TrainedModel {
       featureValues: this.features.map(countValues),
       sourceVocabulary: (this.sourceTokenizer ?? this.tokenizer).vocabularySize,
     });
-    this.#engine = new ModelEngine(config, shape, checkpoint, workerFile);
+    // Weights are read when they are first needed: from there, wherever the program has moved.
+    this.#engine = new ModelEngine(config, shape, path.resolve(checkpoint), workerFile);
     this.#rows = new RowBatches(this.#engine);
     this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine);
     this.#translations = new Translations(this, shape, workerFile);
