@@ -299,10 +299,13 @@ describe('sentences', () => {
   });
 
   test('keep the lines of further columns when they become objects', async () => {
-    const file = write('a.conll', 'Ann NNP N\nran VBD O\n\nx\u00a0y O\n');
-    expect((await predict(file, '--to', 'jsonl')).stdout).toBe(
-      '{"tokens":["Ann","ran"],"tags":["N","O"],"lines":["Ann NNP N","ran VBD O"],"predicted":["N","O"]}\n' +
-        '{"tokens":["x\u00a0y"],"tags":["O"],"predicted":["O"]}\n',
+    const further = write('a.conll', 'Ann NNP N\nran VBD O\n');
+    expect((await predict(further, '--to', 'jsonl')).stdout).toBe(
+      '{"tokens":["Ann","ran"],"tags":["N","O"],"lines":["Ann NNP N","ran VBD O"],"predicted":["N","O"]}\n',
+    );
+    const none = write('b.conll', 'x\u00a0y O\n');
+    expect((await predict(none, '--to', 'jsonl')).stdout).toBe(
+      '{"tokens":["x\u00a0y"],"tags":["O"],"predicted":["O"]}\n',
     );
   });
 

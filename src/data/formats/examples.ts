@@ -200,6 +200,8 @@ function parseSource(
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   const readPieces = (): AsyncGenerator<string, void, undefined> =>
     readMarkedText(source, options, decoding, extent, observe);
+  const readBefore = (part: Extent | undefined): AsyncIterable<string> | undefined =>
+    part && readMarkedText(source, options, { isMalformed: false }, { start: 0, end: part.start });
   if (source.target !== undefined) {
     return readPairRows(source, source.target, options, decoding, extent, observe);
   }
@@ -216,7 +218,7 @@ function parseSource(
         throw explainNoLabels(source);
       return readTextRows(readPieces(), source, options);
     case 'conll':
-      return readConllRows(readPieces(), source, options);
+      return readConllRows(readPieces(), source, options, readBefore(extent));
     case 'parquet':
       return readParquet(source, options, decoding, extent, observe);
   }

@@ -58,7 +58,8 @@ export function measureOpenEnd(bytes: Uint8Array): number {
   return 0;
 }
 
-const loneSurrogate = /\p{Surrogate}/u;
+/** Half of a character that stands without the other. */
+export const loneSurrogate = /\p{Surrogate}/u;
 
 /** Whether a text has marks of bytes that were no text. */
 export function isMarked(text: string): boolean {

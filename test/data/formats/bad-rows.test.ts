@@ -79,7 +79,7 @@ describe('bad rows', () => {
   });
 
   it('are rows that are no CSV, or repeat the header, among others', async () => {
-    const text = 'text,label\na,x\nonly\n"q"uote,x\nb,y\ntext,label\n"open,x\nc,z\n';
+    const text = 'text,label\na,x\nonly\n"q"uote,x\nb,y\ntext,label\n"o\np"en,x\nc,z\n';
     const { path } = await scratch({ 'a.csv': text });
     const source = { path: path('a.csv'), format: 'csv' } as const;
     const batches = await collect(readSource(source, collected));
@@ -87,14 +87,14 @@ describe('bad rows', () => {
     expect(rows).toEqual([
       [2, 'a'],
       [5, 'b'],
-      [8, 'c'],
+      [9, 'c'],
     ]);
     const bad = batches.flatMap((batch) => batch.bad.map(({ line, raw }) => [line, raw]));
     expect(bad).toEqual([
       [3, 'only'],
       [4, '"q"uote,x'],
       [6, 'text,label'],
-      [7, '"open,x'],
+      [7, '"o\np"en,x'],
     ]);
   });
 
@@ -103,6 +103,46 @@ describe('bad rows', () => {
     const { rows, bad } = await readBoth('a.csv', text);
     expect(rows).toHaveLength(2);
     expect(bad.map(([line]) => line)).toEqual([3, 5, 6]);
+  });
+
+  it('of a CSV give no cell or line of them as a row that may belong to another', async () => {
+    const cell = '"dear\nsir,y\nand,x\nbye"';
+    for (const [bad, lines] of [
+      [`${cell}z,x`, 4],
+      // A stray quotation mark, behind which a cell begins that is well formed.
+      [`"stray,x\nfine,y\n${cell},x`, 6],
+    ] as const) {
+      const found = await readBoth('a.csv', `text,label\n${bad}\nok,x\nfine,y\n`);
+      expect(found.rows.map(([text, line]) => [text, line])).toEqual([
+        ['ok', lines + 2],
+        ['fine', lines + 3],
+      ]);
+      expect(found.bad[0]).toEqual([2, 1, bad.split('\n').slice(0, lines).join('\n')]);
+      expect(found.reasons[0]).toContain(
+        `, and ${lines - 1} lines behind it may belong to the cell: `,
+      );
+    }
+    const cutOff = await readBoth('a.csv', 'text,label\nok,x\n"dear\nsir,y\nand,x\n');
+    expect(cutOff.rows.map(([text]) => text)).toEqual(['ok']);
+    expect(cutOff.bad).toEqual([[3, 2, '"dear\nsir,y\nand,x']]);
+  });
+
+  it('of a CSV keep all that they hold', async () => {
+    const { path } = await scratch({
+      'a.csv': 'id,text\n1,free\n2\n3,win,x\n4,"wi"n\n5,"wi\nn"n,x\n6,now\n',
+    });
+    const source = { path: path('a.csv'), format: 'csv' } as const;
+    const kept = { text: 'text', onBadRow: 'skip', keep: true } as const;
+    const batches = await collect(readSource(source, kept));
+    const cells = batches.flatMap(({ bad }) => bad.map(({ fields }) => fields));
+    expect(cells).toEqual(
+      [
+        ['2', ''],
+        ['3', 'win,x'],
+        ['4', '"wi"n'],
+        ['5', '"wi\nn"n,x'],
+      ].map((each) => ({ columns: ['id', 'text'], cells: each })),
+    );
   });
 
   it('are errors with their place unless they are asked for', async () => {

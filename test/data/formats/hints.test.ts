@@ -81,6 +81,26 @@ describe('a table whose quotation marks are part of the text', () => {
   });
 });
 
+it('halves of characters that JSON writes as escapes are refused, whole ones are not', async () => {
+  const found = (field: string) =>
+    `expected whole characters in the field "${field}", found half of one: \\ud800.`;
+  const one = { text: 'text', label: 'label' };
+  const several = { ...one, labelSeparator: '|' };
+  const tagged = { ...one, tagged: true, columns: ['pos'] };
+  for (const [options, field, json] of [
+    [one, 'text', '{"text":"a\\ud800","label":"x"}'],
+    [one, 'label', '{"text":"a","label":"\\uD800 x"}'],
+    [several, 'label', '{"text":"a","label":["x","\\ud800"]}'],
+    [tagged, 'tokens', '{"tokens":["\\ud800"],"tags":["O"],"pos":["X"]}'],
+    [tagged, 'tags', '{"tokens":["a"],"tags":["\\ud800"],"pos":["X"]}'],
+    [tagged, 'pos', '{"tokens":["a"],"tags":["O"],"pos":["\\ud800"]}'],
+  ] as const) {
+    const valid = json.replace(/\\ud800/i, '\\ud83d\\ude00 \\\\ud800');
+    expect(await refusalOf('a.jsonl', `${json}\n`, options)).toContain(found(field));
+    expect(await refusalOf('a.jsonl', `${valid}\n`, options)).toBe('no refusal');
+  }
+});
+
 it('members that stand twice are found however their names are written', async () => {
   for (const other of ['"\\u0074ext"', '"t\\u0065xt"', '"tex\\u0074" ']) {
     expect(isTwice(`{"text":"a",${other}:"b"}`, 'text')).toBe(true);

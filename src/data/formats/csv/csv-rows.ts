@@ -43,15 +43,12 @@ export async function* readCsvRows(
   let columns = extent && (await readColumns(source, options, extent.start));
   const goesOn = extent !== undefined && extent.end < (await stat(source.path)).size;
   const pieces = readMarkedText(source, options, decoding, extent, observe);
-  for await (const batch of parseCsv(pieces, {
-    ...chooseLayout(source, options),
-    source,
-    goesOn,
-  })) {
+  const { delimiter, quoting } = chooseLayout(source, options);
+  for await (const batch of parseCsv(pieces, { delimiter, quoting, source, goesOn })) {
     const isStart = columns === undefined && batch.rows.length > 0;
     if (isStart) columns = placeColumns(batch.rows[0]!, source, options);
     const from = isStart && hasHeader(options) ? 1 : 0;
-    const rows = columns === undefined ? [] : readBatch(batch, from, columns, options);
+    const rows = columns === undefined ? [] : readBatch(batch, from, columns, options, delimiter);
     yield { rows, linesDone: batch.nextLine - 1 };
   }
 }
@@ -156,6 +153,7 @@ function readBatch(
   from: number,
   { width, text, label, names }: Columns,
   options: RowOptions,
+  delimiter: string,
 ): ParsedRow[] {
   const rows: ParsedRow[] = [];
   const keep = options.keep === true;
@@ -167,7 +165,7 @@ function readBatch(
     const reason = fault ?? findFault(cells);
     if (reason !== undefined) {
       rowText ??= openRowTexts(batch);
-      const fields = keep && { columns: names, cells: fitCells(cells, width) };
+      const fields = keep && { columns: names, cells: fitCells(cells, width, delimiter) };
       rows.push({ line, reason, raw: rowText(i), ...(fields && { fields }) });
     } else if (keep) {
       const isGiven = label !== undefined && (isSet || !isBlank(cells[label]!));
@@ -203,7 +201,10 @@ function readBatch(
   }
 }
 
-/** Of a row that has too few or too many. */
-function fitCells(cells: readonly string[], width: number): string[] {
-  return Array.from({ length: width }, (_, i) => cells[i] ?? '');
+/** Of a row that has too few or too many: the last column holds what is beyond it, too. */
+function fitCells(cells: readonly string[], width: number, delimiter: string): string[] {
+  const last = width - 1;
+  return Array.from({ length: width }, (_, i) =>
+    i === last ? cells.slice(last).join(delimiter) : (cells[i] ?? ''),
+  );
 }

@@ -4,7 +4,7 @@ import type { Format } from '../../input/sources.js';
 
 /**
  * Rows of CSV and TSV, cut from a text as far as it holds them whole. What is no CSV is a row with
- * a fault, and reading goes on with the next line.
+ * a fault, and reading goes on behind the lines that may belong to its cells.
  */
 
 /**
@@ -24,7 +24,7 @@ export interface CsvRow {
   readonly cells: string[];
   /** From 1, on which the row begins; quoted cells may hold line breaks. */
   readonly line: number;
-  /** Why it is no row: a sentence that begins small. Then there are no cells. */
+  /** Why it is no row: a sentence that begins small. Then its cells are there as far as they can be told. */
   readonly fault?: string;
 }
 
@@ -33,8 +33,6 @@ export interface ScanOptions {
   readonly quoting: Quoting;
   /** Whether nothing follows the text, so that its last row ends with it. */
   readonly isEnd?: boolean;
-  /** Whether the first row is taken for a quotation mark left open where the text ends in it. */
-  readonly isTooLong?: boolean;
 }
 
 export interface CsvScan {
@@ -58,39 +56,73 @@ export function scanRows(text: string, firstLine: number, options: ScanOptions):
   let start = 0;
   let nextQuote = quoting === 'none' ? Infinity : find(text, '"', 0);
   let nextReturn = find(text, '\r', 0);
-  // Up to here the lines may belong to a cell whose quotation marks are malformed.
-  let suspectEnd = 0;
   while (start < text.length) {
     const feed = find(text, '\n', start);
     const isPlain = nextQuote > feed && nextReturn >= feed - 1 && feed !== Infinity;
-    const isForced = options.isTooLong === true && !isEnd && start === 0;
     const row = isPlain
       ? scanPlainRow(text, start, feed, delimiter)
-      : scanRow(text, start, delimiter, quoting, isEnd || isForced);
-    if (row === undefined || (isForced && !('at' in row))) break;
-    const end = 'at' in row ? findLineEnd(text, start, isEnd) : row.end;
-    if (end === undefined) break;
+      : scanRow(text, start, delimiter, quoting, isEnd);
+    if (row === undefined) break;
     if ('at' in row) {
-      rows.push({ cells: [], line, fault: row.fault });
-      suspectEnd = Math.max(suspectEnd, row.at);
-      line += 1;
+      const end = findFaultEnd(text, start, row.at, { ...options, isEnd });
+      if (end === undefined) break;
+      const raw = dropLineEnd(text.slice(start, end));
+      const lines = countBreaks(raw);
+      rows.push({ cells: tellCells(row, raw, start, delimiter), line, fault: explain(row, lines) });
+      line += 1 + lines;
+      start = end;
     } else {
-      if (start < suspectEnd && row.hasStrayQuote === true) {
-        rows.push({
-          cells: [],
-          line,
-          fault: 'a quotation mark in a cell, behind a row that is no CSV.',
-        });
-      } else if (row.cells.length > 0) {
-        rows.push({ cells: row.cells, line });
-      }
+      if (row.cells.length > 0) rows.push({ cells: row.cells, line });
       line += 1 + row.breaks;
+      start = row.end;
     }
-    start = end;
     if (nextQuote < start) nextQuote = find(text, '"', start);
     if (nextReturn < start) nextReturn = find(text, '\r', start);
   }
   return { rows, end: start, nextLine: line };
+}
+
+/**
+ * Behind the lines that may belong to a row that is no CSV; undefined where the text does not tell. The cell may be meant as
+ * it stands, and go on to where the fault shows. Or its quotation mark is a stray one: then the lines behind it are rows, of which
+ * another may have begun there. Neither can be told, and what would be a row by one reading alone is none.
+ */
+function findFaultEnd(
+  text: string,
+  start: number,
+  at: number,
+  { delimiter, quoting, isEnd = false }: ScanOptions,
+): number | undefined {
+  const end = findLineEnd(text, at, isEnd);
+  let next = findLineEnd(text, start, isEnd);
+  while (end !== undefined && next !== undefined && next < end) {
+    const row = scanRow(text, next, delimiter, quoting, isEnd);
+    if (row === undefined) return undefined;
+    if (!('at' in row) && row.end >= end) return row.end;
+    next = 'at' in row ? findLineEnd(text, next, isEnd) : row.end;
+  }
+  return end;
+}
+
+/** @param lines behind its first one */
+function explain({ fault, advice }: Fault, lines: number): string {
+  const others = lines === 1 ? 'the line behind it' : `${lines} lines behind it`;
+  return `${fault}${lines === 0 ? '' : `, and ${others} may belong to the cell`}: ${advice}.`;
+}
+
+/** The cells of a row that is no CSV; what cannot be divided is the last one, as it stands. */
+function tellCells(
+  { cells, from }: FaultyRow,
+  raw: string,
+  start: number,
+  delimiter: string,
+): string[] {
+  const row = /[\r\n]/.test(raw) ? undefined : scanRow(raw, 0, delimiter, 'line', true);
+  return row === undefined ? [...cells, raw.slice(from - start)] : row.cells;
+}
+
+function dropLineEnd(text: string): string {
+  return text.replace(/(?:\r\n|\n|\r)$/, '');
 }
 
 function find(text: string, character: string, from: number): number {
@@ -104,14 +136,19 @@ interface ScannedRow {
   readonly end: number;
   /** Line breaks within its cells. */
   readonly breaks: number;
-  /** Whether a quotation mark stands within a cell that is not quoted. */
-  readonly hasStrayQuote?: boolean;
 }
 
 interface Fault {
   readonly fault: string;
+  readonly advice: string;
   /** Where it shows. */
   readonly at: number;
+}
+
+interface FaultyRow extends Fault {
+  /** Those before the one with the fault, which begins at `from`. */
+  readonly cells: string[];
+  readonly from: number;
 }
 
 /** A row without quotation marks, up to its line feed. */
@@ -130,18 +167,17 @@ function scanRow(
   delimiter: string,
   quoting: Quoting,
   isEnd: boolean,
-): ScannedRow | Fault | undefined {
+): ScannedRow | FaultyRow | undefined {
   const delimiterCode = delimiter.charCodeAt(0);
   const cells: string[] = [];
   let breaks = 0;
-  let hasStrayQuote = false;
   let isBlank = true;
   for (let at = start; ; at++) {
     const first = skipSpace(text, at, delimiter);
     if (first >= text.length && !isEnd) return undefined;
     const quoted = readQuoted(text, quoting === 'full' ? first : at, delimiter, quoting, isEnd);
     if (quoted === 'unfinished') return undefined;
-    if (quoted !== undefined && 'fault' in quoted) return quoted;
+    if (quoted !== undefined && 'fault' in quoted) return { ...quoted, cells, from: at };
     if (quoted !== undefined) {
       cells.push(quoted.cell);
       breaks += countBreaks(quoted.cell);
@@ -152,7 +188,6 @@ function scanRow(
       for (at = first; at < text.length; at++) {
         const code = text.charCodeAt(at);
         if (code === delimiterCode || code === lineFeed || code === carriageReturn) break;
-        if (code === quote) hasStrayQuote = true;
       }
       if (at > first) isBlank = false;
       cells.push(text.slice(from, at));
@@ -169,7 +204,6 @@ function scanRow(
       cells: isBlank ? [] : cells,
       end: Math.min(end, text.length),
       breaks,
-      hasStrayQuote,
     };
   }
 }
@@ -191,7 +225,7 @@ function readQuoted(
     if (!isEnd) return 'unfinished';
     return quoting === 'line'
       ? undefined
-      : { fault: `a quotation mark is never closed: ${adviseQuote}.`, at: text.length };
+      : { fault: 'a quotation mark is never closed', advice: adviseQuote, at: text.length };
   }
   const end = quoting === 'line' ? close + 1 : skipSpace(text, close + 1, delimiter);
   // The mark may be the first of two.
@@ -206,7 +240,7 @@ function readQuoted(
       divides === undefined
         ? adviseQuote
         : `if ${JSON.stringify(divides)} divides the cells, set data.delimiter to ${JSON.stringify(divides)}`;
-    return { fault: `${expected}: ${advice}.`, at: end };
+    return { fault: expected, advice, at: end };
   }
   return { cell: inside.includes('"') ? inside.replaceAll('""', '"') : inside, end };
 }

@@ -1,4 +1,4 @@
-import { type CsvRow, findLine, type Quoting, scanRows } from './csv-scan.js';
+import { adviseQuote, type CsvRow, findLine, type Quoting, scanRows } from './csv-scan.js';
 import { RowError } from '../row-error.js';
 import type { Source } from '../../input/sources.js';
 import { BrokenExtent } from '../../input/extent.js';
@@ -23,7 +23,7 @@ export interface CsvOptions {
   readonly source: Pick<Source, 'path' | 'format'>;
   /** Whether the text goes on behind the pieces, so that they must end where a row ends. */
   readonly goesOn?: boolean;
-  /** Characters that a row may have: a longer one is taken for a quotation mark left open. */
+  /** Characters that a row may have. */
   readonly longestRow?: number;
 }
 
@@ -32,7 +32,7 @@ const defaultLongestRow = 1 << 24;
 /**
  * Parses text that arrives in pieces into batches of rows.
  *
- * @throws RowError for a line without end; BrokenExtent when `goesOn` and the text ends in a row.
+ * @throws RowError for a row that is too long; BrokenExtent when `goesOn` and the text ends in a row.
  */
 export async function* parseCsv(
   pieces: AsyncIterable<string>,
@@ -47,8 +47,8 @@ export async function* parseCsv(
   let pending = '';
   let line = 1;
   let unseen = 0;
-  const take = (isEnd: boolean, isTooLong = false): CsvBatch | undefined => {
-    const scan = scanRows(pending, line, { delimiter, quoting, isEnd, isTooLong });
+  const take = (isEnd: boolean): CsvBatch | undefined => {
+    const scan = scanRows(pending, line, { delimiter, quoting, isEnd });
     if (scan.end === 0) return undefined;
     const batch = {
       rows: scan.rows,
@@ -69,18 +69,24 @@ export async function* parseCsv(
     unseen = 0;
     const batch = take(false);
     if (batch !== undefined) yield batch;
-    if (pending.length <= longestRow) continue;
-    const rest = take(false, true);
-    if (rest === undefined) throw tooLong(source, line, longestRow);
-    yield rest;
+    if (pending.length > longestRow) throw refuseLong(source, line, pending, longestRow);
   }
   const last = take(!goesOn);
   if (last !== undefined) yield last;
   if (goesOn && pending !== '') throw new BrokenExtent(`${source.path} has rows across extents`);
 }
 
-function tooLong(source: CsvOptions['source'], line: number, longest: number): RowError {
-  return new RowError(source, line, `this line is longer than ${longest} characters.`);
+/** Of a cell without end nobody knows whether it is one: the lines in it are not to be taken for rows. */
+function refuseLong(
+  source: CsvOptions['source'],
+  line: number,
+  row: string,
+  longest: number,
+): RowError {
+  const reason = /[\r\n]/.test(row)
+    ? `this row is longer than ${longest} characters: expected shorter cells, or a quotation mark is never closed; ${adviseQuote}.`
+    : `this line is longer than ${longest} characters.`;
+  return new RowError(source, line, reason);
 }
 
 /**

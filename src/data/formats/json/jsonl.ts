@@ -11,6 +11,7 @@ import {
 } from '../rows.js';
 import type { Source } from '../../input/sources.js';
 import { listNames, suggest } from '../../input/names.js';
+import { isMarked, loneSurrogate } from '../../input/utf8.js';
 
 /**
  * Reads JSON Lines: one object a line; blank lines are skipped.
@@ -100,6 +101,8 @@ function readRow(
   const twice = [textField, labelField].find((name) => name !== undefined && isTwice(raw, name));
   if (twice !== undefined) return `the object has two fields ${JSON.stringify(twice)}.`;
   const text = readField(object, textField);
+  const half = explainHalf(raw, textField, text);
+  if (half !== undefined) return half;
   const keys = columnKeys(asked);
   if (text === undefined) return explainNoField(object, textField, keys.text);
   if (typeof text !== 'string') {
@@ -108,6 +111,8 @@ function readRow(
   if (labelField === undefined) return { text };
   const label = readField(object, labelField);
   if (label === undefined) return explainNoField(object, labelField, keys.label);
+  const halfLabel = explainHalf(raw, labelField, label);
+  if (halfLabel !== undefined) return halfLabel;
   if (labels === 'text' && typeof label !== 'string') {
     return `expected a string in the field ${JSON.stringify(labelField)}, found ${describe(label)}.`;
   }
@@ -132,6 +137,26 @@ function readRow(
   const isClass = labels !== 'number' && typeof label !== 'string';
   const found = isClass ? { text, label: name, literals: [name] } : { text, label: name };
   return explainNoLabel(name, asked) ?? found;
+}
+
+/** An escape that may be half of a character. */
+const surrogate = /\\u[dD][89a-fA-F]/;
+
+/**
+ * Why a field's value, or an item of it, is no text: an escape can write half of a character, which no encoding can. Undefined
+ * where it is whole.
+ *
+ * @param raw the object as it is written
+ */
+export function explainHalf(raw: string, field: string, value: unknown): string | undefined {
+  // Marks of bytes that are no text are looked for by whoever knows the encoding.
+  if (!raw.includes('\\u') || !surrogate.test(raw) || isMarked(raw)) return undefined;
+  const items: readonly unknown[] = Array.isArray(value) ? value : [value];
+  const odd = items.find((item) => typeof item === 'string' && isMarked(item)) as
+    string | undefined;
+  if (odd === undefined) return undefined;
+  const half = odd.charCodeAt(odd.search(loneSurrogate)).toString(16);
+  return `expected whole characters in the field ${JSON.stringify(field)}, found half of one: \\u${half}.`;
 }
 
 /** Items with numbers as they are written. */

@@ -55,24 +55,36 @@ export class ParquetFile {
    * Looks up a column by its name, or its path through structs, joined by dots.
    *
    * @param key The option that names it.
-   * @throws UserError when there is none, or one that has not one value for each row.
+   * @throws UserError when there is none, more than one, or one that has not one value for each row.
    */
   findColumn(name: string, key: ColumnKey): ParquetColumn {
-    const leaf =
-      this.#columns.find(({ path }) => path.length === 1 && path[0] === name) ??
-      this.#columns.find(({ path }) => path.join('.') === name);
-    const names = this.#columns.map(({ path }) => path.join('.'));
+    const named = this.#columns.filter(({ path }) => path.join('.') === name);
+    const whole = named.filter(({ path }) => path.length === 1);
+    const found = whole.length > 0 ? whole : named;
+    const [leaf, other] = found;
+    if (other !== undefined) {
+      throw new UserError(
+        `${this.path} has ${found.length} columns ${JSON.stringify(name)}: expected different names.`,
+      );
+    }
     if (leaf === undefined) {
+      const isOuter = this.schema.some(
+        ({ path, children }) => path[0] === name && children.some(isRepeated),
+      );
+      if (isOuter) throw this.#refuseList(name);
+      const names = this.plainColumns.map(({ path }) => path.join('.'));
       throw new UserError(
         `${this.path} has no column ${JSON.stringify(name)}${suggest(names, name)}; its columns are ${listNames(names)}: set ${key} to the one that is meant.`,
       );
     }
-    if (leaf.maxRepetition > 0) {
-      throw new UserError(
-        `${this.path}: the column ${JSON.stringify(name)} is a list: expected one value in each row.`,
-      );
-    }
+    if (leaf.maxRepetition > 0) throw this.#refuseList(name);
     return leaf;
+  }
+
+  #refuseList(name: string): UserError {
+    return new UserError(
+      `${this.path}: the column ${JSON.stringify(name)} is a list: expected one value in each row; JSON Lines may have a list of labels.`,
+    );
   }
 
   /** The columns that have one value for each row. */
@@ -174,6 +186,10 @@ export class ParquetFile {
     const length = requireCount(found.total_compressed_size, most, 'its size');
     return { start, end: start + length, codec: found.codec };
   }
+}
+
+function isRepeated({ element, children }: ParquetNode): boolean {
+  return element.repetition_type === 'REPEATED' || children.some(isRepeated);
 }
 
 async function readMetadata(file: FileHandle): Promise<FileMetaData> {

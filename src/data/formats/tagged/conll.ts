@@ -3,6 +3,7 @@ import { RowError } from '../row-error.js';
 import { columnKeys, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import { nameSource, type Source } from '../../input/sources.js';
 import { UserError } from '../../../errors.js';
+import { counted } from '../../../system/counted.js';
 import { joinTokens } from './tokens.js';
 import { refuseSameColumn } from '../columns.js';
 
@@ -31,20 +32,24 @@ interface Columns {
  * Reads the sentences of CoNLL columns: a token a line, columns divided by blanks or tabs, a blank line behind each sentence.
  *
  * @param pieces The text of the source.
+ * @param before The text of the file before these, if they do not begin it.
  * @throws UserError for columns that are named rather than numbered.
  */
 export async function* readConllRows(
   pieces: AsyncIterable<string>,
   source: Source,
   options: RowOptions,
+  before?: AsyncIterable<string>,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
-  const sentence = new Sentence(source, chooseColumns(source, options), options);
+  const columns = chooseColumns(source, options);
+  const width = columns.tag === 0 && before ? await readWidth(before, source) : undefined;
+  const sentence = new Sentence(source, columns, options, width);
   let linesDone = 0;
   let isFirst = true;
   for await (const batch of splitLines(pieces, source)) {
     const rows: ParsedRow[] = [];
     for (const line of batch.lines) {
-      const isStart = line.text.startsWith(documentStart);
+      const isStart = isDocumentStart(line);
       if (isStart || isBlank(line.text)) rows.push(...sentence.finish());
       if (isStart) sentence.pass(line.text);
       else if (!isBlank(line.text)) {
@@ -57,6 +62,22 @@ export async function* readConllRows(
     yield { rows, linesDone };
   }
   yield { rows: sentence.finish(), linesDone };
+}
+
+function isDocumentStart({ text }: Line): boolean {
+  return text.startsWith(documentStart);
+}
+
+/** Columns of the first line with a token; undefined where there is none. */
+async function readWidth(
+  pieces: AsyncIterable<string>,
+  source: Source,
+): Promise<number | undefined> {
+  for await (const { lines } of splitLines(pieces, source)) {
+    const first = lines.find((line) => !isBlank(line.text) && !isDocumentStart(line));
+    if (first !== undefined) return splitCells(first.text).length;
+  }
+  return undefined;
 }
 
 /** What nothing tells the format of may be JSON Lines, whose every line would be a sentence of some tokens. */
@@ -116,6 +137,8 @@ class Sentence {
     private readonly source: Source,
     private readonly columns: Columns,
     private readonly options: RowOptions,
+    /** Columns of the file's first line, where they are known. */
+    private width: number | undefined,
   ) {}
 
   /** A line before the sentence that is none of it. */
@@ -141,8 +164,19 @@ class Sentence {
     this.#length = 0;
     const texts = lines.map(({ text }) => text);
     const fields = this.options.keep === true && { fields: { before, lines: texts } };
+    const refuse = (at: number, reason: string): ParsedRow[] => [
+      { line: lines[at]!.line, reason, raw: texts.join('\n'), ...fields },
+    ];
     const cells = texts.map(splitCells);
     const width = cells[0]!.length;
+    this.width ??= width;
+    const broken = texts.findIndex((text) => text.trim().includes('\r'));
+    if (broken >= 0) {
+      return refuse(
+        broken,
+        'expected a line feed where a line ends, found a carriage return alone.',
+      );
+    }
     const { word, tag } = this.#placed(width);
     const { others } = this.columns;
     const fewest = Math.max(word, tag, ...others);
@@ -152,8 +186,14 @@ class Sentence {
         width < fewest
           ? `at least ${fewest} columns, ${this.#explain(fewest, word)}`
           : `${width} columns as in the first line of the sentence`;
-      const reason = `expected ${expected}, found ${cells[odd]!.length}.`;
-      return [{ line: lines[odd]!.line, reason, raw: texts.join('\n'), ...fields }];
+      return refuse(odd, `expected ${expected}, found ${cells[odd]!.length}.`);
+    }
+    // The last column of some lines is another one than that of others.
+    if (this.columns.tag === 0 && width !== this.width) {
+      return refuse(
+        0,
+        `expected ${counted(this.width, 'column')} as in the first line of the file, since the last one is taken for the tag, found ${width}; set data.label to the tag's number if that is the same in all lines.`,
+      );
     }
     const column = (number: number): string => joinTokens(cells.map((each) => each[number - 1]!));
     return [

@@ -1,4 +1,11 @@
-import { describe, explainNoField, explainNoObject, parseJson, readField } from '../json/jsonl.js';
+import {
+  describe,
+  explainHalf,
+  explainNoField,
+  explainNoObject,
+  parseJson,
+  readField,
+} from '../json/jsonl.js';
 import { type ColumnKey, refuseSameColumn } from '../columns.js';
 import { isTwice } from '../json/json-source.js';
 import { isBlank, type Line, splitLines } from '../lines.js';
@@ -101,6 +108,8 @@ function readList(
   if (odd >= 0) {
     return `expected a list of texts in ${where}, found ${describe(items[odd])} at place ${odd + 1}.`;
   }
+  const half = explainHalf(raw, field, items);
+  if (half !== undefined) return half;
   const texts = items as readonly string[];
   const empty = texts.findIndex((item) => isBlank(item) || item.includes(tokenEnd));
   if (empty < 0) return [...texts];

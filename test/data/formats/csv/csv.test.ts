@@ -50,7 +50,7 @@ describe('rows that are scanned', () => {
     ]);
   });
 
-  it('end where a quotation mark is malformed, and the next line is read', () => {
+  it('go on behind all lines that may belong to a cell whose quotation marks are malformed', () => {
     const text = 'a,b\n"x"y,z\nc,d\n"open,e\nf,g\n"h\ni",j\nk,l\n';
     const { rows } = scanRows(text, 1, { delimiter: ',', quoting: 'full', isEnd: true });
     expect(rows.map(({ line, cells, fault }) => [line, fault ?? cells])).toEqual([
@@ -62,20 +62,16 @@ describe('rows that are scanned', () => {
       [3, ['c', 'd']],
       [
         4,
-        'expected "," or the end of the line after a closing quotation mark: if quotation marks are part of the text here, set data.quote to auto.',
+        'expected "," or the end of the line after a closing quotation mark, and 3 lines behind it may belong to the cell: if quotation marks are part of the text here, set data.quote to auto.',
       ],
-      [5, ['f', 'g']],
-      [6, ['h\ni', 'j']],
       [8, ['k', 'l']],
     ]);
     expect(scan('a\n"open\nb\n')).toEqual([
       ['a'],
-      'a quotation mark is never closed: if quotation marks are part of the text here, set data.quote to auto.',
-      ['b'],
+      'a quotation mark is never closed, and the line behind it may belong to the cell: if quotation marks are part of the text here, set data.quote to auto.',
     ]);
     expect(scan('"one\ntwo" x,y\nz\n')).toEqual([
-      'expected "," or the end of the line after a closing quotation mark: if quotation marks are part of the text here, set data.quote to auto.',
-      'a quotation mark in a cell, behind a row that is no CSV.',
+      'expected "," or the end of the line after a closing quotation mark, and the line behind it may belong to the cell: if quotation marks are part of the text here, set data.quote to auto.',
       ['z'],
     ]);
   });

@@ -91,9 +91,13 @@ describe('Parquet files', () => {
     expect(await refusal({ text: 'text', label: 'Label' })).toMatch(
       /has no column "Label".*: set data\.label to the one that is meant\.$/,
     );
-    expect(await refusal({ text: 'list.list.element' })).toMatch(
-      /the column "list\.list\.element" is a list: expected one value in each row\.$/,
-    );
+    for (const list of ['list.list.element', 'list']) {
+      expect(await refusal({ text: list })).toBe(
+        `zstd-plain.parquet: the column "${list}" is a list: expected one value in each row; JSON Lines may have a list of labels.`,
+      );
+    }
+    // What cannot be read is proposed to nobody.
+    expect(await refusal({ text: 'lost' })).not.toContain('list');
     expect(await refusal({ text: 'int' })).toBe(
       'zstd-plain.parquet: expected strings in the column "int", which is of type INT32.',
     );
@@ -103,6 +107,15 @@ describe('Parquet files', () => {
     expect(await refusal({ text: 'text' })).toBe(
       'zstd-plain.parquet, row 1: expected a string in the column "text", found nothing.',
     );
+  });
+
+  it('are refused when two columns have the name that is asked for', async () => {
+    const columns = ['text', 'text', 'label'].map((name) => ({ name, data: [`${name} 1`] }));
+    const { path } = await scratch({ 'a.parquet': write(columns) });
+    expect(await refuse(path('a.parquet'), { text: 'text', label: 'label' })).toBe(
+      'a.parquet has 2 columns "text": expected different names.',
+    );
+    expect((await read(path('a.parquet'), { text: 'label' })).rows).toHaveLength(1);
   });
 
   it('are refused, with row group and column, when their data is damaged', async () => {

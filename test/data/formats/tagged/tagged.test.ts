@@ -1,7 +1,11 @@
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ExampleOptions, readBatches } from '../../../../src/data/formats/examples.js';
+import {
+  type ExampleOptions,
+  readBatches,
+  readSource,
+} from '../../../../src/data/formats/examples.js';
 import { readConllRows } from '../../../../src/data/formats/tagged/conll.js';
 import { collect, useScratch } from '../../scratch.js';
 import { tries } from '../../../effort.js';
@@ -79,6 +83,31 @@ describe('CoNLL columns', () => {
     expect(bad[2]![1]).toBe(
       'expected at least 2 columns, since the tag stands behind the token, found 1.',
     );
+  });
+
+  test('of which the last is another one than in the first line of the file are refused, also in an extent', async () => {
+    const text = 'john N B-PER\nruns V O\n\nrome N\n\nrome N B-LOC\n';
+    const reason =
+      "expected 3 columns as in the first line of the file, since the last one is taken for the tag, found 2; set data.label to the tag's number if that is the same in all lines.";
+    const { rows, bad } = await read('a.conll', text, { onBadRow: 'skip' });
+    expect(rows.map(([tokens]) => tokens)).toEqual([['john', 'runs'], ['rome']]);
+    expect(bad).toEqual([[4, reason]]);
+    const { path } = await scratch({ 'a.conll': text });
+    const source = { path: path('a.conll'), format: 'conll' } as const;
+    const start = text.indexOf('rome N\n\n');
+    const later = readSource(source, options, { start, end: text.length });
+    await expect(collect(later)).rejects.toThrow(`a.conll, line 1: ${reason}`);
+    expect((await read('a.conll', text, { label: 2 })).rows).toHaveLength(3);
+  });
+
+  test('of lines that a carriage return alone ends, or stands in, are refused', async () => {
+    const reason = 'expected a line feed where a line ends, found a carriage return alone.';
+    const { rows, bad } = await read('a.conll', 'a X\nb X\rc Y\n\nd X\r\ne Y\r\r\n', {
+      onBadRow: 'skip',
+    });
+    expect(rows).toEqual([[['d', 'e'], ['X', 'Y'], 4]]);
+    expect(bad).toEqual([[2, reason]]);
+    await expect(read('a.conll', 'a X\rb Y\r\rc X\r')).rejects.toThrow(`line 1: ${reason}`);
   });
 
   test('beside these are read, too: the tag is then the last behind all of them, and may be missing', async () => {
