@@ -5,6 +5,7 @@ import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
 import { HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
 import { countSquares } from '../model/parameters.js';
+import type { Signal } from '../model/signal.js';
 import type { Engine, StepResult } from '../compute/engine.js';
 import { trainingOptions } from './evaluation.js';
 import type { TrainListener } from '../events.js';
@@ -74,7 +75,7 @@ export class BadSteps {
       const { gradientKind, squares } = parameter;
       if (squares === undefined) return false;
       // Behind the batch's own tokens stand those of batches before.
-      const distinct = 'stream' in gradientKind ? countDistinct(layout, gradientKind.stream) : 0;
+      const distinct = 'stream' in gradientKind ? countDistinct(layout, gradientKind) : 0;
       const used = heap.flatDoubles(squares).subarray(0, countSquares(parameter, distinct));
       return !used.every(Number.isFinite);
     });
@@ -117,8 +118,12 @@ export class BadSteps {
   }
 }
 
-/** Distinct tokens of a batch, stream 0, or distinct values of a feature. */
-function countDistinct(layout: BatchLayout, stream: number): number {
+/** Distinct tokens of a batch or of its source, stream 0, or distinct values of a feature. */
+function countDistinct(
+  batch: BatchLayout,
+  { stream, of }: { readonly stream: number; readonly of?: Signal['of'] },
+): number {
+  const layout = of === 'source' ? batch.source! : batch;
   const { distinctRange } = stream === 0 ? layout : layout.features[stream - 1]!;
   return distinctRange[1]!;
 }

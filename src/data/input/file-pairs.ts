@@ -4,6 +4,7 @@ import {
   type ListedSource,
   listSources,
   type Notify,
+  type Source,
   type SourceRequest,
   standardInput,
 } from './sources.js';
@@ -30,8 +31,10 @@ type PairRequest = Pick<SourceRequest, 'key'> & {
 };
 
 /**
- * Lists pairs of files: the first file of one side belongs to the first of the other, and so on, the files of a glob by code units.
+ * Lists pairs of files, each once: the first file of one side belongs to the first of the other, and so on, the files of a glob by code
+ * units. A file may belong to several of the other side.
  *
+ * @param notify Hears of pairs that are named more than once, and of files that are both sides of one.
  * @returns Sources with their targets, in order.
  * @throws UserError as `listSources`, and where one side has more files than the other.
  */
@@ -45,16 +48,28 @@ export async function listFilePairs(
       `${introduce('target', 0)}${key}: expected as many files on both sides, got ${counted(sources.length, 'file')} as source and ${targets.length} as target.`,
     );
   }
-  return sources.map(({ source, identity }, i) => {
+  const listed = new Map<string, ListedSource>();
+  for (const [i, { source, identity }] of sources.entries()) {
     const target = targets[i]!;
-    return {
+    const both = `${identity} ${target.identity}`;
+    if (listed.has(both)) {
+      notify(describeRepeatedPair(source, target.source, key));
+      continue;
+    }
+    if (identity === target.identity) {
+      notify(
+        `${key} names ${JSON.stringify(source.path)} as source and as target: every line is its own translation.`,
+      );
+    }
+    listed.set(both, {
       source: { ...source, target: target.source },
       identity,
       targetIdentity: target.identity,
       pattern: 0,
       again: [],
-    };
-  });
+    });
+  }
+  return Array.from(listed.values());
 
   function list(side: 'source' | 'target'): Promise<ListedSource[]> {
     if (pair[side].includes(standardInput)) {
@@ -66,8 +81,14 @@ export async function listFilePairs(
       patterns: pair[side],
       format: 'text' as const,
       key: keyOf(side),
+      repeats: true,
       introduce: (pattern: number) => introduce(side, pattern),
     };
     return listSources(request, notify);
   }
+}
+
+/** What is told where both files of a pair are named again. */
+export function describeRepeatedPair(source: Source, target: Source, key: string): string {
+  return `${key} names ${JSON.stringify(source.path)} with ${JSON.stringify(target.path)} more than once: the pair is read once.`;
 }

@@ -75,6 +75,8 @@ export interface SourceRequest {
   readonly tagged?: boolean | undefined;
   /** Names the option in messages (`data.train`). */
   readonly key: string;
+  /** Whether a file counts as often as it is named, as where it belongs to another each time. */
+  readonly repeats?: boolean;
   /** Begins messages about a pattern: where the option names it (`config.yaml:3:10: `). */
   readonly introduce?: (pattern: number) => string;
 }
@@ -92,7 +94,7 @@ export interface ListedSource {
 }
 
 /**
- * Lists the files that paths and globs name, each once: patterns in the given order, the files of
+ * Lists the files that paths and globs name, each once unless `repeats`: patterns in the given order, the files of
  * a glob by code units, so that every machine sees the same order.
  *
  * @param notify Hears of files that are named more than once, also by links.
@@ -100,25 +102,28 @@ export interface ListedSource {
  *   extension that tells nothing.
  */
 export async function listSources(
-  { patterns, format, tagged = false, key, introduce = () => '' }: SourceRequest,
+  { patterns, format, tagged = false, key, repeats = false, introduce = () => '' }: SourceRequest,
   notify: Notify,
 ): Promise<ListedSource[]> {
-  const listed = new Map<string, ListedSource & { readonly again: number[] }>();
+  const known = new Map<string, ListedSource & { readonly again: number[] }>();
+  const listed: ListedSource[] = [];
   const repeated: [name: string, first: string][] = [];
   for (const [pattern, name] of patterns.entries()) {
     for (const { path, identity } of await expand(name, `${introduce(pattern)}${key}`)) {
-      const known = listed.get(identity);
-      if (known !== undefined) {
-        repeated.push([path, known.source.path]);
-        known.again.push(pattern);
-      } else {
-        const source = describeSource(path, format, tagged, key);
-        listed.set(identity, { source, identity, pattern, again: [] });
+      const first = known.get(identity);
+      if (first !== undefined && !repeats) {
+        repeated.push([path, first.source.path]);
+        first.again.push(pattern);
+        continue;
       }
+      const source = describeSource(path, format, tagged, key);
+      const found = { source, identity, pattern, again: [] };
+      known.set(identity, found);
+      listed.push(found);
     }
   }
   if (repeated.length > 0) notify(`${key} ${describeRepeated(repeated)}`);
-  return Array.from(listed.values());
+  return listed;
 }
 
 function describeRepeated(again: readonly [name: string, first: string][]): string {

@@ -2,7 +2,12 @@ import { introduce } from '../../config/places.js';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { taskOf } from '../../tasks/registry.js';
-import { type FilePair, isFilePair, listFilePairs } from '../input/file-pairs.js';
+import {
+  describeRepeatedPair,
+  type FilePair,
+  isFilePair,
+  listFilePairs,
+} from '../input/file-pairs.js';
 import {
   type FileStamp,
   type ListedSource,
@@ -123,7 +128,7 @@ async function listEntries(
       const identity = `${each.identity} ${each.targetIdentity}`;
       const again = pairs.get(identity);
       if (again !== undefined) {
-        notify(`${key} names ${JSON.stringify(each.source.path)} more than once: it is read once.`);
+        notify(describeRepeatedPair(each.source, each.source.target!, key));
         again.push(pattern);
         continue;
       }

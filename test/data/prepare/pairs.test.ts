@@ -112,6 +112,41 @@ describe('a store of pairs', () => {
     );
   });
 
+  test.each([
+    ['a source', 'aba', 'xxz', ['ax', 'bx', 'az']],
+    ['the same source for several targets', 'aa', 'xz', ['ax', 'az']],
+    ['a whole pair', 'aab', 'xxz', ['ax', 'bz']],
+  ])('names %s again in a list without moving those behind it', async (_, de, en, expected) => {
+    const place = await scratch(
+      Object.fromEntries(
+        Array.from('abxz', (name) => [name, linesOf(Array.from('123', (i) => `${name}${i}`))]),
+      ),
+    );
+    const named = (names: string): string[] => Array.from(names, (name) => place.path(name));
+    const train = { source: named(de), target: named(en) };
+    const { corpus, events } = await prepare(
+      configureIn(place, 'translate', { train, validation: 0, tokenizer: word }),
+    );
+    const pairs = await readPairs(corpus, corpus.train);
+    expect(pairs).toEqual(
+      expected.flatMap((pair) => Array.from('123', (i) => [`${pair[0]}${i}`, `${pair[1]}${i}`])),
+    );
+    const told = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+    expect(told.join().includes('more than once')).toBe(expected.length < de.length);
+  });
+
+  test('tells of a file that is both sides', async () => {
+    const place = await scratch({ 'a.de': 'eins\nzwei\n' });
+    const train = { source: place.path('a.de'), target: place.path('./a.de') };
+    const { events } = await prepare(
+      configureIn(place, 'translate', { train, validation: 0, tokenizer: word }),
+    );
+    const told = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+    expect(told).toContain(
+      `data.train names ${JSON.stringify(place.path('a.de'))} as source and as target: every line is its own translation.`,
+    );
+  });
+
   test('has the same bytes for 1 and 4 workers, and however two files are divided into parts', async () => {
     const place = await scratch(pairFiles('a', first));
     const train = pairOf(place, 'a');
