@@ -49,9 +49,9 @@ const searchOptions = {
     requiresArg: true,
     describe: 'How much it costs to leave words of the source unattended',
   },
-  'no-repeat': {
+  'block-ngram-repeat': {
     type: 'string',
-    coerce: wholeNumber('no-repeat', 0),
+    coerce: wholeNumber('block-ngram-repeat', 0),
     default: 0,
     requiresArg: true,
     describe: 'Tokens in a row of which a translation has no two alike; 0 allows any',
@@ -76,23 +76,20 @@ const searchOptions = {
   temperature: {
     type: 'string',
     coerce: numberFrom('temperature', 0),
-    default: 1,
     requiresArg: true,
-    describe: 'Of --sample: below 1 keeps to the likely, above 1 dares more',
+    describe: 'Of --sample: below 1 keeps to the likely, above 1 dares more; 1 by default',
   },
   'top-k': {
     type: 'string',
     coerce: wholeNumber('top-k', 0),
-    default: 0,
     requiresArg: true,
-    describe: 'Of --sample: draws among that many likeliest tokens; 0 among all',
+    describe: 'Of --sample: draws among that many likeliest tokens; 0, the default, among all',
   },
   seed: {
     type: 'string',
     coerce: wholeNumber('seed', 0, 2 ** 32 - 1),
-    default: 1,
     requiresArg: true,
-    describe: 'Of --sample: the same seed draws the same',
+    describe: 'Of --sample: the same seed draws the same; 1 by default',
   },
 } as const;
 
@@ -136,6 +133,7 @@ export const translateCommand = (context: Context) =>
       const options = toTranslateOptions(args);
       await answerInput(context, { run, files, out, overwrite, args }, (model) => {
         expectUse(model, run, 'translate', 'a translator');
+        expectAttention(model, run, args);
         const notes = new TranslationNotes(model);
         return {
           ...planSources(model, files, args),
@@ -164,6 +162,30 @@ export const translateCommand = (context: Context) =>
     },
   });
 
+/** @throws UserError for what asks where a model looks that looks nowhere */
+function expectAttention(
+  { config }: TrainedModel,
+  run: string,
+  asked: {
+    alignment: boolean;
+    attention: boolean;
+    coveragePenalty: number;
+    unknown: string | undefined;
+  },
+): void {
+  if (config.model.attention?.kind !== 'none') return;
+  const told = Object.entries({
+    ...{ '--alignment': asked.alignment, '--attention': asked.attention },
+    '--coverage-penalty': asked.coveragePenalty > 0,
+    '--unknown replace': asked.unknown === 'replace',
+  });
+  const [name] = told.find(([, isAsked]) => isAsked) ?? [];
+  if (name === undefined) return;
+  throw new UserError(
+    `${name}: ${run} attends to no word of the source (model.attention.kind none): leave it out`,
+  );
+}
+
 /** The source's column, or lines of whatever is no table. */
 function planSources(
   model: TrainedModel,
@@ -182,17 +204,22 @@ function toTranslateOptions(args: {
   best: number;
   lengthNormalisation: 'average' | number;
   coveragePenalty: number;
-  noRepeat: number;
+  blockNgramRepeat: number;
   maxLength: number | undefined;
   unknown: TranslateOptions['unknown'];
   sample: boolean;
-  temperature: number;
-  topK: number;
-  seed: number;
+  temperature: number | undefined;
+  topK: number | undefined;
+  seed: number | undefined;
   attention: boolean;
 }): TranslateOptions {
-  const { sample, temperature, topK, seed, maxLength, unknown } = args;
-  const { beam, best, lengthNormalisation, coveragePenalty, noRepeat, attention } = args;
+  const { sample, maxLength, unknown, attention } = args;
+  const { beam, best, lengthNormalisation, coveragePenalty, blockNgramRepeat: noRepeat } = args;
+  const drawing = { temperature: args.temperature, 'top-k': args.topK, seed: args.seed };
+  const alone = Object.entries(drawing).find(([, value]) => value !== undefined && !sample);
+  if (alone)
+    throw new UserError(`--${alone[0]}: expected --sample beside it: a beam draws nothing`);
+  const { temperature = 1, topK = 0, seed = 1 } = args;
   if (!sample && best > beam) {
     throw new UserError(`--best: expected at most --beam, which is ${beam}, got ${best}`);
   }

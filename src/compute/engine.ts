@@ -204,6 +204,11 @@ export class Engine {
     this.#copyRow(this.plan.loss.outputs, k, out);
   }
 
+  /** Heads of the attention that is told: of several layers that attend to a source that of the last; 0 where none does. */
+  get attentionHeads(): number {
+    return this.#attends?.heads ?? 0;
+  }
+
   /**
    * Copies how much a token attended to each token of its source in the batch that was computed last.
    *
@@ -211,11 +216,15 @@ export class Engine {
    * @param out as long as its source
    */
   attention(place: number, head: number, out: Float32Array): Float32Array {
-    const attention = this.plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
+    const attention = this.#attends;
     if (!attention) throw new Error('the network attends to no source');
     const { weights, heads } = attention;
     this.#copyRow(weights, place, out, (head * weights.shape[0]!) / heads);
     return out;
+  }
+
+  get #attends(): { weights: BufferSpec; heads: number } | undefined {
+    return this.plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
   }
 
   /** What `evaluate` has predicted in the place of the targets of the slot's batch. */

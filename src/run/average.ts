@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import type { NamedConfig } from '../config/load.js';
@@ -88,9 +89,17 @@ export async function averageCheckpoints(
 }
 
 async function expectVacant(out: string): Promise<void> {
-  const what = await nodeFs.stat(out).catch(() => undefined);
+  // Not what a link leads to: nothing can be moved into the place of a link.
+  const what = await nodeFs.lstat(out.replace(/(?<=.)[/\\]+$/, '')).catch(() => undefined);
   if (what === undefined) return;
-  if (what.isDirectory() && (await nodeFs.readdir(out)).length === 0) return;
+  if (what.isSymbolicLink()) {
+    throw new UserError(`${out} is a link: expected a new directory, or one that is empty`);
+  }
+  if (what.isDirectory() && (await nodeFs.readdir(out)).length === 0) {
+    // What is moved into its place is another directory: whoever stands in this one would stand nowhere.
+    if (path.resolve(out) !== process.cwd()) return;
+    throw new UserError(`${out} is the directory that this is started in: expected another`);
+  }
   throw new UserError(`${out} is there: expected a new directory, or one that is empty`);
 }
 
@@ -215,10 +224,12 @@ async function writeRun(
   newest: Member,
   tensors: { model: Tensor[]; optimizer: Tensor[] },
 ): Promise<void> {
-  // A path that ends in a slash has no other beside it.
-  const partial = `${path.resolve(out)}.partial`;
+  // A path that ends in a slash has no other beside it. Another average may be on its way to the same place.
+  const place = path.resolve(out);
+  const partial = `${place}.${randomBytes(4).toString('hex')}.partial`;
   await explainDisk(`${out}: cannot be written`, async () => {
-    await nodeFs.rm(partial, { recursive: true, force: true });
+    await makeDirectory(path.dirname(place));
+    await nodeFs.mkdir(partial);
     const run = new RunDirectory(partial);
     try {
       await makeDirectory(run.checkpoints);
@@ -226,7 +237,9 @@ async function writeRun(
       const progress = progressOf(newest.state, digestText(vocabulary));
       await writeCheckpoint(run.checkpoints, name, tensors, progress);
       await run.begin({ config: newest.config, vocabulary, history: [], latest: name });
-      await nodeFs.rename(partial, out);
+      // Something may have come into being meanwhile.
+      await expectVacant(out);
+      await nodeFs.rename(partial, place);
     } catch (error) {
       await nodeFs.rm(partial, { recursive: true, force: true });
       throw error;

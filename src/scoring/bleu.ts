@@ -118,9 +118,16 @@ export class Bleu {
       case: lowercase ? 'lc' : 'mixed',
       eff: effectiveOrder ? 'yes' : 'no',
       tok: tokenizer,
-      smooth: hasValue ? `${smoothing}[${this.#smoothingValue!.toFixed(2)}]` : smoothing,
+      smooth: hasValue ? `${smoothing}[${toHundredths(this.#smoothingValue!)}]` : smoothing,
     });
   }
+}
+
+/** As Python writes it: what lies in the middle, as eighths do, goes to the even hundredth. */
+function toHundredths(value: number): string {
+  const below = Math.floor(value * 100);
+  const isBetween = (value * 8) % 2 === 1;
+  return (isBetween ? (below + (below % 2)) / 100 : value).toFixed(2);
 }
 
 /** Of the references the length that is nearest, of two as near the shorter one. */

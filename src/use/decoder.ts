@@ -57,16 +57,16 @@ export class Decoder implements Stepper {
     }
     const { rowStart, tokenPlaces } = engine.layout(slot);
     const placeOf = (row: number): number => tokenPlaces[rowStart[row]!]!;
-    const [attended] = engine.plan.layers.flatMap(({ attention }) => attention ?? []);
+    const heads = engine.attentionHeads;
     return {
       probabilities: (row) => {
         engine.probabilities(placeOf(row), this.#probabilities);
         return this.#probabilities;
       },
-      ...(attended && {
+      ...(heads > 0 && {
         attention: (row: number) => {
           const { length } = this.sources[rows[row]!.sentence]!;
-          return meanOfHeads(attended.heads, (head) =>
+          return meanOfHeads(heads, (head) =>
             engine.attention(placeOf(row), head, new Float32Array(length)),
           );
         },

@@ -15,6 +15,7 @@ import { stepsOf } from './decoding/path.js';
 import { Sampling } from './decoding/sampling.js';
 import type { Found, Search } from './decoding/search.js';
 import { ModelEngine, type BatchSizes } from './model-engine.js';
+import { isUnknown, WrittenTokens } from './written-tokens.js';
 
 /** What translations are made with. */
 export interface TranslatingModel {
@@ -43,6 +44,7 @@ export class Translations {
   readonly #longestSource: number;
   /** Begins what the decoder reads, and ends what it writes: behind all tokens of the tokenizer. */
   readonly #boundary: number;
+  readonly #written: WrittenTokens;
 
   constructor(
     private readonly model: TranslatingModel,
@@ -52,6 +54,7 @@ export class Translations {
     const { maxLength, maxSourceLength = maxLength } = model.config.data;
     this.#longestSource = maxSourceLength;
     this.#boundary = model.tokenizer.vocabularySize;
+    this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
     this.#sizes = (rows) => ({
       ...{ maxRows: rows, maxTokens: rows, maxSteps: 1 },
       source: { maxTokens: SENTENCES_AT_ONCE * maxSourceLength, maxSteps: maxSourceLength },
@@ -67,6 +70,7 @@ export class Translations {
     options: TranslateOptions = {},
   ): Promise<Translated[]> {
     checkTranslateOptions(options);
+    this.#expectAttention(options);
     if (!Array.isArray(given)) {
       throw new UserError(`translate: expected a list of texts, got ${describeValue(given)}`);
     }
@@ -103,6 +107,21 @@ export class Translations {
     }));
   }
 
+  /** @throws UserError for options that ask where the model looks, if it looks nowhere */
+  #expectAttention({ attention, coveragePenalty = 0, unknown }: TranslateOptions): void {
+    if (this.model.config.model.attention?.kind !== 'none') return;
+    const asked = {
+      attention,
+      coveragePenalty: coveragePenalty > 0,
+      unknown: unknown === 'replace',
+    };
+    const [name] = Object.entries(asked).find(([, isAsked]) => isAsked) ?? [];
+    if (name === undefined) return;
+    throw new UserError(
+      `translate: ${name}: ${this.model.checkpoint} attends to no word of the source (model.attention.kind none)`,
+    );
+  }
+
   #read(text: unknown, index: number): Sentence {
     if (typeof text !== 'string') {
       throw new UserError(
@@ -114,7 +133,7 @@ export class Translations {
     const unread = Math.max(0, all.length - this.#longestSource);
     const start = config.data.truncate === 'post' ? 0 : unread;
     const cut = <T>(list: readonly T[]): T[] => list.slice(start, start + this.#longestSource);
-    return { text, tokens: cut(all), words: cut(wordsOf(sourceTokenizer, text, all)), unread };
+    return { text, tokens: cut(all), words: cut(this.#written.of(text, all)), unread };
   }
 
   #search({ text }: Sentence, options: TranslateOptions): Search {
@@ -140,7 +159,8 @@ export class Translations {
     const { tokenizer } = this.model;
     const steps = stepsOf(path);
     const ids = steps.slice(0, -1).map(({ token }) => token);
-    const alignment = alignmentOf(path).slice(0, -1);
+    // With the end, which an empty translation has, too.
+    const alignment = alignmentOf(path);
     const isAligned = alignment.every((place) => place !== undefined);
     const replaces = isAligned && (options.unknown ?? 'replace') === 'replace';
     const replacements = ids.map((id, i) =>
@@ -150,7 +170,7 @@ export class Translations {
       text: join(tokenizer, ids, replacements),
       ...{ logProbability: path.logProbability, score, isCut },
       tokens: ids.map((id, i) => replacements[i] ?? tokenizer.decode([id])),
-      ...(isAligned && { alignment }),
+      ...(isAligned && { alignment: alignment.slice(0, -1) }),
       ...(options.attention === true &&
         isAligned && { attention: steps.map(({ attention }) => Array.from(attention!)) }),
     };
@@ -159,21 +179,6 @@ export class Translations {
   close(): Promise<void> {
     return this.#engine.close();
   }
-}
-
-/** Of tokenizers that have a token for what they do not know. */
-function isUnknown({ kind, emptyToken }: Tokenizer, id: number): boolean {
-  return (kind === 'word' || kind === 'char') && id === emptyToken && id !== 0;
-}
-
-/** The text of each token, of one that the vocabulary has not as it is written. */
-function wordsOf(tokenizer: Tokenizer, text: string, ids: readonly number[]): string[] {
-  const isAny = ids.some((id) => isUnknown(tokenizer, id));
-  const unknown = (isAny ? tokenizer.unknownIn(text) : []).values();
-  return ids.map((id) => {
-    const own = isUnknown(tokenizer, id) ? unknown.next().value : undefined;
-    return own ?? tokenizer.decode([id]);
-  });
 }
 
 /** Text of tokens, with others in the place of some: what is between them is put there by the tokenizer. */

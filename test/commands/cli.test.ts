@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import yargs, { type Options } from 'yargs';
 import { UserError } from '../../src/errors.js';
 import { runWith, stubClassifier } from './stub.js';
 
@@ -228,3 +229,40 @@ test('doctor says which backend computes, and why the others do not', async () =
   expect(stdout).toContain('Training would use the wasm backend: runs everywhere.\n');
   expect(stdout).toContain(`Node ${process.versions.node}`);
 });
+
+describe('every option that has a value takes it from the argument behind it', async () => {
+  const commands = await Promise.all(
+    ['average', 'bench', 'doctor', 'evaluate', 'generate', 'inspect', 'predict', 'prepare']
+      .concat(['schema', 'score', 'train', 'translate'])
+      .map(async (name) => [name, await optionsOf(name)] as const),
+  );
+
+  test.each(commands)('of %s', async (_name, options) => {
+    for (const [name, option] of Object.entries(options)) {
+      if (option.type === 'boolean') continue;
+      const value = String(option.choices?.[0] ?? '2');
+      const parsed = await yargs([`--${name}`, value])
+        .parserConfiguration({ 'dot-notation': false, 'parse-numbers': false })
+        .exitProcess(false)
+        .options({ [name]: { ...option, coerce: (given: unknown) => given, demandOption: false } })
+        .parse();
+      expect(parsed[name], name).toEqual(option.array === true ? [value] : value);
+      expect(parsed._, name).toEqual([]);
+    }
+  });
+});
+
+/** What a command tells yargs of its options. */
+async function optionsOf(name: string): Promise<Record<string, Options>> {
+  const module = (await import(`../../src/commands/${name}.ts`)) as Record<string, unknown>;
+  const define = module[`${name}Command`] as (context: unknown) => {
+    builder: (yargs: unknown) => unknown;
+  };
+  let found: Record<string, Options> = {};
+  const hears = {
+    positional: () => hears,
+    options: (options: Record<string, Options>) => (found = options),
+  };
+  define({}).builder(hears);
+  return found;
+}

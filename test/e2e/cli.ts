@@ -160,21 +160,25 @@ export function loggedSteps(runDir: string): number[] {
   return readLog(runDir).flatMap(({ type, step }) => (type === 'step' ? [step!] : []));
 }
 
-/** The last step that a run's log tells of, without reading the rest, for those who ask often. */
+/** The last step that a run's log tells of, without reading the rest where its end tells it, for those who ask often. */
 export function newestStep(runDir: string): number {
   const file = join(runDir, 'metrics.jsonl');
-  const log = existsSync(file) ? readEnd(file) : '';
   const key = '"type":"step","step":';
+  let log = existsSync(file) ? readEnd(file) : '';
+  // Evaluations, or what else is told at length, may be all that is there.
+  if (log.length === END && !log.includes(key)) log = readFileSync(file, 'latin1');
   const at = log.lastIndexOf(key);
   return at === -1 ? 0 : Number.parseInt(log.slice(at + key.length), 10);
 }
 
-/** The last lines of a file: some thousand characters. */
+/** Bytes of the end of a log. */
+const END = 8192;
+
 function readEnd(file: string): string {
   const log = openSync(file, 'r');
   try {
     const { size } = fstatSync(log);
-    const end = Buffer.alloc(Math.min(size, 8192));
+    const end = Buffer.alloc(Math.min(size, END));
     return end.toString('latin1', 0, readSync(log, end, 0, end.length, size - end.length));
   } finally {
     closeSync(log);

@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 import { averageCheckpoints } from '../../src/run/average.js';
 import { openModel } from '../../src/use/model-file.js';
@@ -97,6 +97,34 @@ describe('the average of checkpoints', () => {
     for (const name of carried) expect(mean!.get(name)).toEqual(newest!.get(name));
   });
 
+  test('leaves alone what lies beside it', async () => {
+    const out = vacant();
+    mkdirSync(`${out}.partial`);
+    writeFileSync(join(`${out}.partial`, 'mine.txt'), 'x');
+    await averageCheckpoints([run('a')], out, { last: 2 });
+    expect(readFileSync(join(`${out}.partial`, 'mine.txt'), 'utf8')).toBe('x');
+  });
+
+  test('made by several at a time in one place is that of one of them, and whole', async () => {
+    const out = vacant();
+    const counts = [2, 3, 4];
+    const ends = await Promise.allSettled(
+      counts.map((last) => averageCheckpoints([run('a')], out, { last })),
+    );
+    const made = counts.filter((_, i) => ends[i]!.status === 'fulfilled');
+    expect(made.length).toBe(1);
+    for (const end of ends) {
+      if (end.status === 'rejected') expect(String(end.reason)).toMatch(/^UserError: .*averaged/);
+    }
+    const alone = vacant();
+    await averageCheckpoints([run('a')], alone, { last: made[0]! });
+    const [expected, found] = [alone, out].map((each) =>
+      readTensors(join(each, 'checkpoints/step-00000040/model.safetensors')),
+    );
+    expect(await found).toEqual(await expected);
+    expect(readdirSync(cwd).filter((name) => name.startsWith(`${basename(out)}.`))).toEqual([]);
+  });
+
   test('of trainings with other seeds is told to be a risk', async () => {
     const told: string[] = [];
     const notify = (message: string): void => void told.push(message);
@@ -141,6 +169,25 @@ describe('what has no average is refused, and nothing is written', () => {
     writeFileSync(join(out, 'mine.txt'), 'x');
     await expect(averageCheckpoints([run('a')], out, { last: 2 })).rejects.toThrow(
       `${out} is there: expected a new directory, or one that is empty`,
+    );
+  });
+
+  test.each(['', '/'])('a link, also one to an empty directory%s', async (end) => {
+    const [out, link] = [vacant(), vacant()];
+    mkdirSync(out);
+    symlinkSync(out, link);
+    await expect(averageCheckpoints([run('a')], `${link}${end}`, { last: 2 })).rejects.toThrow(
+      `${link}${end} is a link: expected a new directory, or one that is empty`,
+    );
+  });
+
+  test('the directory that all is started in', async () => {
+    const out = vacant();
+    mkdirSync(out);
+    vi.spyOn(process, 'cwd').mockReturnValue(out);
+    const refused = averageCheckpoints([run('a')], out, { last: 2 });
+    await expect(refused.finally(() => vi.restoreAllMocks())).rejects.toThrow(
+      'is the directory that this is started in: expected another',
     );
   });
 });

@@ -107,6 +107,18 @@ describe('agrees with sacreBLEU', () => {
   );
 });
 
+/** By Python's `'%.2f' % value`. */
+it.each([
+  [0.125, '0.12'],
+  [0.375, '0.38'],
+  [2.625, '2.62'],
+  [0.13, '0.13'],
+  [1.005, '1.00'],
+])('signs a smoothing of %d as sacreBLEU does', (smoothingValue, written) => {
+  const { signature } = new Bleu({ smoothing: 'floor', smoothingValue }).result();
+  expect(signature).toContain(`|smooth:floor[${written}]|`);
+});
+
 describe.each([Bleu, Chrf])('%o', (Scorer) => {
   it('refuses a sentence that has nothing to be compared with', () => {
     const scorer = new Scorer();

@@ -14,6 +14,8 @@ import { runWith } from '../commands/stub.js';
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
 const run = join(cwd, 'run');
+/** Of a model that attends to nothing. */
+const blind = join(cwd, 'blind');
 
 /** Numbers in words, and the digits of them, the other way round. */
 const words = ['null', 'eins', 'zwei', 'drei', 'vier', 'fuenf'];
@@ -46,9 +48,20 @@ model:
 train: { batchSize: 16, epochs: 4, optimizer: { learningRate: 0.02 } }
 `;
   writeFileSync(join(cwd, 'a.yaml'), config);
-  await train(await loadConfig(join(cwd, 'a.yaml')), {
-    ...{ runDir: run, resume: false, listener: () => undefined },
-  });
+  writeFileSync(
+    join(cwd, 'blind.yaml'),
+    config
+      .replace('model:\n', 'model:\n  attention: { kind: none }\n')
+      .replace('epochs: 4', 'maxSteps: 1'),
+  );
+  for (const [name, runDir] of [
+    ['a.yaml', run],
+    ['blind.yaml', blind],
+  ] as const) {
+    await train(await loadConfig(join(cwd, name)), {
+      ...{ runDir, resume: false, listener: () => undefined },
+    });
+  }
 }, 60_000);
 
 async function withModel<T>(workers: number, use: (model: TrainedModel) => Promise<T>): Promise<T> {
@@ -137,6 +150,45 @@ describe('a translation', () => {
   });
 });
 
+describe('a model without attention', () => {
+  const translate = async (how: TranslateOptions): Promise<Translated[]> => {
+    const model = await openModel(blind, { workers: 1 });
+    return model.translate(['eins zwei', 'drei'], how).finally(() => model.close());
+  };
+
+  test('translates, and tells of no alignment, of an empty translation neither', async () => {
+    for (const maxLength of [0, 3]) {
+      for (const { translations } of await translate({ maxLength })) {
+        expect(translations[0]).not.toHaveProperty('alignment');
+      }
+    }
+  });
+
+  test.each<[string, TranslateOptions]>([
+    ['attention', { attention: true }],
+    ['coveragePenalty', { coveragePenalty: 0.2 }],
+    ['unknown', { unknown: 'replace' }],
+  ])('refuses what asks where it looks: %s', async (name, how) => {
+    await expect(translate(how)).rejects.toThrow(
+      new RegExp(`^translate: ${name}: .* attends to no word of the source`),
+    );
+  });
+
+  test.each([
+    ['--alignment', ['--to', 'csv']],
+    ['--attention', ['--to', 'jsonl']],
+    ['--coverage-penalty', ['0.2']],
+    ['--unknown', ['replace']],
+  ])('so does the command: %s %j', async (name, others) => {
+    const library = { openModel: (path: string) => openModel(path, { workers: 1 }), readBatches };
+    const file = join(cwd, 'a.de');
+    const { stderr } = await runWith(['translate', blind, file, name, ...others], library);
+    expect(stderr).toMatch(
+      new RegExp(`^${name}.*: ${blind} attends to no word of the source`, 'm'),
+    );
+  });
+});
+
 describe('the command', () => {
   const translate = async (content: string, ...args: string[]) => {
     const file = join(cwd, 'in.de');
@@ -178,6 +230,9 @@ describe('the command', () => {
     [['--best', '2'], '--best: expected --to jsonl for several translations of a row'],
     [['--to', 'jsonl', '--best', '9'], '--best: expected at most --beam, which is 5, got 9'],
     [['--alignment'], '--alignment: expected --to csv or jsonl beside it'],
+    [['--seed', '3'], '--seed: expected --sample beside it'],
+    [['--temperature', '1'], '--temperature: expected --sample beside it'],
+    [['--top-k', '0'], '--top-k: expected --sample beside it'],
     [['--length-normalisation', 'x'], '--length-normalisation: expected a number'],
   ])('refuses %j', async (args, message) => {
     const { status, stderr } = await translate('eins\n', ...args);

@@ -10,11 +10,11 @@ export interface SamplingOptions extends TextRules, Ranking {
   readonly temperature: number;
   readonly topK: number;
   readonly seed: number;
-  /** Tells sentences apart: those with the same number draw the same. */
+  /** Tells sentences apart: those with the same number draw the same. The texts drawn of one take the numbers from it on. */
   readonly stream: number;
 }
 
-/** Draws each token by its probability. What is drawn depends on the seed and the sentence, not on what else is drawn. */
+/** Draws each token by its probability. What is drawn depends on the seed and the sentence, not on what else is drawn, nor on how much. */
 export class Sampling implements Search {
   live: readonly (Path | undefined)[] = [undefined];
   parents: readonly number[] = [0];
@@ -28,15 +28,15 @@ export class Sampling implements Search {
   }
 
   advance(next: NextTokens): void {
-    const { end, maxLength, stream, wanted } = this.options;
+    const { end, maxLength, stream } = this.options;
     const isLast = this.#length === maxLength;
     const going: { sample: number; parent: number; path: Path }[] = [];
     for (const { sample, place } of this.#samples) {
       const path = this.live[place];
       const probabilities = next.probabilities(place);
       const forbidden = forbiddenAfter(path, this.options);
-      const index = this.#length * wanted + sample;
-      const token = isLast ? end : draw(probabilities, forbidden, this.options, index, stream);
+      const own = (stream + sample) >>> 0;
+      const token = isLast ? end : draw(probabilities, forbidden, this.options, this.#length, own);
       const longer = extend(path, token, probabilities[token]!, next.attention?.(place));
       if (token !== end) going.push({ sample, parent: place, path: longer });
       else {

@@ -42,6 +42,11 @@ describe('sampling', () => {
     expect(sample({ wanted: 20, stream: 1 })).not.toEqual(texts);
   });
 
+  it('draws of few texts what it draws of more', () => {
+    const more = sample({ wanted: 20 });
+    for (const text of sample({ wanted: 6 })) expect(more).toContainEqual(text);
+  });
+
   it('takes the likeliest token where nothing else is left to chance', () => {
     const [found] = finish(beam(model, {}), model).results();
     const greedy = tokensOf(found!.path);
