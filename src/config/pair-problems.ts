@@ -11,11 +11,14 @@ const ofPairs: readonly KeyPath[] = [
   ['train', 'batchTokens'],
 ];
 
-/** What a config says of pairs though its rows are none. */
+/** What a config says of pairs though its rows are none, or of a translator without any effect. */
 export function* checkPairs(config: Config): Generator<Problem> {
   const { task, data } = config;
   const { gives, model } = taskOf(task);
-  if (gives === 'pairs') return;
+  if (gives === 'pairs') {
+    yield* checkIdle(config);
+    return;
+  }
   const why = `for ${model}, whose rows are no pairs`;
   const instead = `the task of pairs is ${TASKS.filter((each) => taskOf(each).gives === 'pairs').join(' or ')}`;
   for (const path of ofPairs) {
@@ -37,5 +40,19 @@ export function* checkPairs(config: Config): Generator<Problem> {
       path: ['data', split],
       message: `expected files ${why}, got { source, target }; ${instead}`,
     };
+  }
+}
+
+/** Options of a translator that nothing would read. */
+function* checkIdle({ model: { attention } }: Config): Generator<Problem> {
+  if (attention?.kind !== 'none') return;
+  const beside = 'expected nothing beside kind: none';
+  if (attention.heads !== 1) {
+    const path = ['model', 'attention', 'heads'];
+    yield { path, message: `${beside}, got ${attention.heads}` };
+  }
+  if (attention.width !== undefined) {
+    const path = ['model', 'attention', 'width'];
+    yield { path, message: `${beside}, got ${attention.width}` };
   }
 }

@@ -53,6 +53,12 @@ export class Graph {
 
   /** @returns the place of what it leaves of each token */
   addEncoder({ embedding, layers, dropout }: StackEncoder): number {
+    if (embedding['tied'] === true) {
+      throw new StackProblem(
+        ['encoder', 'embedding', 'tied'],
+        "expected false: the head predicts words of the target, so that it could share the weight of the target's embedding alone, by model.embedding.tied",
+      );
+    }
     this.#prefix = 'encoder.';
     let top = this.add('embedding', 0, embedding, [SOURCE], ['encoder', 'embedding']);
     for (const [index, layer] of layers.entries()) {
@@ -143,7 +149,11 @@ export class Graph {
     return [this.add('bridge', number, given, [this.#ends], path, name)];
   }
 
-  /** What gives a logit for each output. */
+  /**
+   * What gives a logit for each output.
+   *
+   * @param attends whether it stands on what attention leaves
+   */
   addHead(
     {
       embedding,
@@ -151,6 +161,7 @@ export class Graph {
       outputs,
     }: { embedding: Readonly<Record<string, unknown>>; vocabulary: number; outputs: number },
     top: number,
+    attends: boolean,
   ): void {
     const name = { module: 'head', index: 0 };
     if (embedding['tied'] !== true) {
@@ -166,9 +177,12 @@ export class Graph {
     }
     const [own, above] = [Number(embedding['width']), this.#layers[top]!.output.width];
     if (own !== above) {
+      const why = 'as many values of a token as model.embedding has, whose weight the head shares';
       throw new StackProblem(
         path,
-        `expected model.layers to leave as many values of a token as model.embedding has, whose weight the head shares: they leave ${above}, and it has ${own}; a dense layer on top can bring them to that`,
+        attends
+          ? `expected attention to leave ${why}: it leaves ${above}, and the embedding has ${own}; model.attention.width: ${own} brings them together`
+          : `expected model.layers to leave ${why}: they leave ${above}, and it has ${own}; a dense layer on top can bring them to that`,
       );
     }
     const tied = { name: 'embedding.weight', width: own };

@@ -1,6 +1,12 @@
 import { TOKENS, type LossDescription, type NetworkShape } from './shape.js';
 import { Graph, isDropped, StackProblem } from './stack-graph.js';
-import type { StackAttention, StackEncoder, StackLayer } from './stack-layers.js';
+import { CELLS } from './layers/registry.js';
+import {
+  walkLayers,
+  type StackAttention,
+  type StackEncoder,
+  type StackLayer,
+} from './stack-layers.js';
 
 export { StackProblem };
 
@@ -75,6 +81,15 @@ export function describeStack(stack: Stack): NetworkShape {
       'expected dense beside attention none: nothing else would read what the encoder leaves',
     );
   }
+  const begins = Array.from(walkLayers(layers), ({ layer: { kind } }) => kind).some((kind) =>
+    CELLS.some((cell) => cell === kind),
+  );
+  if (encoder && !attends && !begins) {
+    throw new StackProblem(
+      ['attention', 'kind'],
+      'expected attention, or a recurrent layer among model.layers that begins with what the encoder ends with: nothing else would read what it leaves',
+    );
+  }
   const memory = encoder && graph.addEncoder(encoder);
   if (memory !== undefined && bridge === 'dense') graph.bridgeFrom(memory);
   let top = graph.add('embedding', 0, stack.embedding, [TOKENS], ['embedding']);
@@ -114,7 +129,7 @@ export function describeStack(stack: Stack): NetworkShape {
     top = pooled.length > 1 ? graph.add('concatenate', 0, {}, pooled, path, name) : pooled[0]!;
     top = drop(top, graph.number);
   }
-  graph.addHead(stack, top);
+  graph.addHead(stack, top, attends);
   return {
     ...sizes,
     layers: graph.descriptions,

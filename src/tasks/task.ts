@@ -59,6 +59,9 @@ export type LossName = 'softmax' | 'crf' | 'binary' | 'squared' | 'absolute';
 /** The part of a config that tasks look at. */
 export interface TaskConfig {
   readonly data: {
+    readonly train?: unknown;
+    readonly validation?: unknown;
+    readonly test?: unknown;
     readonly format?: string | undefined;
     readonly text: string | number;
     readonly label: string | number;

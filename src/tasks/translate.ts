@@ -26,7 +26,14 @@ export const translate = {
       problems.push({ path: key.split('.'), message });
     };
     const { format, source, target, textUnit, sharedVocabulary, sourceTokenizer } = data;
-    if (format !== undefined && !translate.formats.some((each) => each === format)) {
+    if (hasFilePairs(data)) {
+      if (format !== undefined && format !== 'text') {
+        add(
+          'data.format',
+          `expected "text" or nothing beside { source, target }, whose files are read line by line, got "${format}"`,
+        );
+      }
+    } else if (format !== undefined && !translate.formats.some((each) => each === format)) {
       add('data.format', `expected ${translate.expects}, got "${format}"`);
     }
     if (String(source) === String(target)) {
@@ -50,3 +57,12 @@ export const translate = {
     return problems;
   },
 } as const satisfies Task;
+
+/** Whether some split has text files whose lines belong together. */
+function hasFilePairs({ train, validation, test }: TaskConfig['data']): boolean {
+  return [train, validation, test].some(
+    (entries) =>
+      Array.isArray(entries) &&
+      entries.some((entry: unknown) => typeof entry === 'object' && 'source' in (entry as object)),
+  );
+}

@@ -86,6 +86,31 @@ describe("a translator's config", () => {
       'model.bridge: expected dense beside attention none',
     ],
     [
+      'nothing that begins with what the encoder ends with',
+      translator('layers: [{ kind: dense, width: 8 }], attention: { kind: none }'),
+      'configs/x.yaml:3:59: model.attention.kind: expected attention, or a recurrent layer among model.layers that begins with what the encoder ends with',
+    ],
+    [
+      'an embedding of the source that is tied',
+      translator('encoder: { embedding: { width: 8, tied: true } }'),
+      'configs/x.yaml:3:43: model.encoder.embedding.tied: expected false: the head predicts words of the target',
+    ],
+    [
+      'a tied head on attention of another width',
+      translator('embedding: { width: 64, tied: true }'),
+      'configs/x.yaml:3:33: model.embedding.tied: expected attention to leave as many values of a token as model.embedding has, whose weight the head shares: it leaves 128, and the embedding has 64; model.attention.width: 64 brings them together',
+    ],
+    [
+      'heads of no attention',
+      translator('attention: { kind: none, heads: 2 }'),
+      'configs/x.yaml:3:34: model.attention.heads: expected nothing beside kind: none, got 2',
+    ],
+    [
+      'a width of no attention',
+      translator('attention: { kind: none, width: 32 }'),
+      'configs/x.yaml:3:34: model.attention.width: expected nothing beside kind: none, got 32',
+    ],
+    [
       'an encoder of a classifier',
       'task: classify\ndata: { train: a.csv }\nmodel: { encoder: { dropout: 0.1 } }\n',
       'model.encoder: expected nothing for a classifier, which reads no source',

@@ -35,6 +35,11 @@ train: { batchTokens: 4096 }
     expect(data.train).toEqual([{ source: ['b.de'], target: ['b.en'], weight: 1 }]);
   });
 
+  test('may say of text files that they are', () => {
+    const text = 'task: translate\ndata: { train: { source: a, target: b }, format: text }\n';
+    expect(parseConfig(text, 'x.yaml').data.format).toBe('text');
+  });
+
   testRefusals([
     [
       'pairs of files for another task',
@@ -50,6 +55,16 @@ train: { batchTokens: 4096 }
       'one column for both sides',
       'task: translate\ndata: { train: a.csv, source: x, target: x }\n',
       'configs/x.yaml:2:34: data.target: expected another column than that of data.source, got "x"',
+    ],
+    [
+      'a layout of tables for text files',
+      'task: translate\ndata: { train: { source: a.de, target: a.en }, format: tsv }\n',
+      'configs/x.yaml:2:48: data.format: expected "text" or nothing beside { source, target }, whose files are read line by line, got "tsv"',
+    ],
+    [
+      'plain text that is no pair',
+      'task: translate\ndata: { train: a.de, format: text }\n',
+      'configs/x.yaml:2:22: data.format: expected CSV, TSV, JSONL or Parquet with both sides, or a pair of text files, { source, target }, got "text"',
     ],
     [
       'one vocabulary of two tokenizers',

@@ -139,11 +139,14 @@ export function refuseBlank(
 ): ParsedRow {
   const { text, label = '', line, fields } = row;
   const isOfTarget = !isBlank(text);
+  const isBoth = !isOfTarget && isBlank(label);
   if (isOfTarget && !isBlank(label)) return row;
   const column = isOfTarget ? labelColumn! : textColumn;
-  const reason = isOfFiles
-    ? 'expected a text, because the line of the other file has one to go with it, found an empty line.'
-    : `expected a text in ${nameColumn(column)}, found nothing.`;
+  const reason = isBoth
+    ? `expected a text and its translation, found ${isOfFiles ? 'an empty line in both files' : 'neither'}; data.onBadRow: skip leaves such rows out.`
+    : isOfFiles
+      ? 'expected a text, because the line of the other file has one to go with it, found an empty line.'
+      : `expected a text in ${nameColumn(column)}, found nothing.`;
   const raw = isOfTarget ? text : label;
   return { line, reason, raw, ...(isOfFiles && { isOfTarget }), ...(fields && { fields }) };
 }

@@ -84,7 +84,8 @@ export class BatchLayouter {
     }
     if (!this.#source || batch.sourceRow) return;
     const { layouter, batch: source } = this.#source;
-    Object.assign(source, { rows: batch.rows }, batch.source);
+    source.rows = batch.rows;
+    if (batch.source) ({ tokens: source.tokens, rowStart: source.rowStart } = batch.source);
     layouter.#follow(source, out, out.source!);
   }
 

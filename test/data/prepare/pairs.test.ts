@@ -265,6 +265,21 @@ describe('a store of pairs', () => {
     expect(await phaseOf()).toBe('done');
   });
 
+  test('is found again after a touch, whatever bytes the encoding that is told has', async () => {
+    const place = await scratch({
+      // The letter's bytes are a line feed and a one.
+      'a.de': Buffer.from('\u010Aas\nzwei\n', 'utf16le'),
+      'a.en': Buffer.from('time\ntwo\n', 'utf16le'),
+    });
+    const config = configureIn(place, 'translate', {
+      ...{ train: pairOf(place, 'a'), validation: 0, tokenizer: word, encoding: 'utf-16le' },
+    });
+    await prepare(config);
+    await utimes(place.path('a.en'), 1, 1);
+    const { events } = await prepare(config);
+    expect(events).toContainEqual(expect.objectContaining({ phase: 'reused' }));
+  });
+
   test('gives batches of both sides, read ahead as read at once', async () => {
     const place = await scratch(pairFiles('a', first));
     const data = { train: pairOf(place, 'a'), validation: 0, tokenizer: word };

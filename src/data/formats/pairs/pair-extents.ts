@@ -33,7 +33,7 @@ export async function surveyPair(
   const other = await scanLines(target, options, observe, (line, end) => {
     if (line === cuts[ends.length]?.line) ends.push(end);
   });
-  const sha256 = createHash('sha256').update(own.sha256).update(other.sha256).digest('hex');
+  const sha256 = joinDigests(own.sha256, other.sha256);
   if (own.lines === undefined || other.lines === undefined) {
     return { extents: [join(0, own.bytes, 0, other.bytes)], sha256 };
   }
@@ -48,6 +48,11 @@ export async function surveyPair(
     return join(start, end, targetStart, targetEnd);
   });
   return { extents, sha256 };
+}
+
+/** SHA-256 of two files' digests. */
+export function joinDigests(own: string, other: string): string {
+  return createHash('sha256').update(own).update(other).digest('hex');
 }
 
 function join(start: number, end: number, targetStart: number, targetEnd: number): Extent {

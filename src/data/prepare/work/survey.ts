@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type ExtentOptions, listExtents } from '../../formats/extents.js';
-import { surveyPair } from '../../formats/pairs/pair-extents.js';
+import { joinDigests, surveyPair } from '../../formats/pairs/pair-extents.js';
 import { type BytesObserver, readBytes } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
 import { count, type Tally } from './tally.js';
@@ -33,10 +33,11 @@ export async function surveySource(
   return { extents: [...extents], sha256: await hashContent(source, tally) };
 }
 
-/** SHA-256 of a source's content, in hexadecimal. */
+/** SHA-256 of a source's content, in hexadecimal; of two files, of both digests. */
 export async function hashContent(source: Source, tally?: Tally): Promise<string> {
-  if (source.target !== undefined) {
-    return (await surveyPair(source, source.target, Infinity, {})).sha256;
+  const { target, ...own } = source;
+  if (target !== undefined) {
+    return joinDigests(await hashContent(own, tally), await hashContent(target, tally));
   }
   const content = createHash('sha256');
   for await (const bytes of readBytes(source)) {

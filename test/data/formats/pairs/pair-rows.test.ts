@@ -73,7 +73,12 @@ describe('rows that are pairs', () => {
   test.each([
     ['an empty target', 'a\nb\nc\n', 'x\n\nz\n', `t.en, line 2: ${empty}`],
     ['an empty source', 'a\nb\n \t\n', 'x\ny\nz', `t.de, line 3: ${empty}`],
-    ['both empty', 'a\n\n', 'x\n\n', `t.de, line 2: ${empty}`],
+    [
+      'both empty',
+      'a\n\n',
+      'x\n\n',
+      't.de, line 2: expected a text and its translation, found an empty line in both files; data.onBadRow: skip leaves such rows out.',
+    ],
     [
       'fewer targets',
       'a\nb\nc\n',
