@@ -1,4 +1,4 @@
-import type { BadRow, Example } from '../data/formats/examples.js';
+import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
 import { readMembers, textOfValue } from '../data/formats/json/json-members.js';
 import type { RowFields } from '../data/formats/rows.js';
 import { nameSource } from '../data/input/sources.js';
@@ -14,6 +14,8 @@ export type Layout = 'csv' | 'jsonl';
 /** Gives the lines of some answers, each with its line feed. */
 export interface AnswerWriter<P> {
   write(answers: readonly Answer<P>[]): string;
+  /** Is told what else a table of the input has than rows. */
+  know(batch: RowBatch): void;
   /** What stands in a file without rows. */
   readonly empty: string;
 }
@@ -55,7 +57,7 @@ export function openAnswerWriter<P>(
     : new JsonAnswers(added, named.members, name('error'));
 }
 
-function refuseTaken(name: string, row: Example | BadRow): never {
+function refuseTaken(name: string, row: Pick<Example, 'source'>): never {
   throw new UserError(
     `${nameSource(row.source)} has a column ${JSON.stringify(name)} already: give the columns that are added another name with --prefix`,
   );
@@ -64,6 +66,8 @@ function refuseTaken(name: string, row: Example | BadRow): never {
 class CsvAnswers<P> implements AnswerWriter<P> {
   /** Of the output, but for those that are added. */
   #columns: readonly string[] | undefined;
+  /** Of the first table. */
+  #first: readonly string[] | undefined;
   /** Of the rows that came last, and where each of the output's columns stands in them. */
   #last: { columns: readonly string[]; places: readonly number[] } | undefined;
 
@@ -73,8 +77,14 @@ class CsvAnswers<P> implements AnswerWriter<P> {
     private readonly names: readonly string[],
   ) {}
 
+  know({ source, columns }: RowBatch): void {
+    if (columns === undefined || this.#first !== undefined) return;
+    this.#refuseTaken({ source }, columns);
+    this.#first = columns;
+  }
+
   get empty(): string {
-    return this.#header(['text']);
+    return this.#header(this.#first ?? ['text']);
   }
 
   write(answers: readonly Answer<P>[]): string {
@@ -99,7 +109,7 @@ class CsvAnswers<P> implements AnswerWriter<P> {
     return formatLine([...columns, ...this.names]);
   }
 
-  #refuseTaken(row: Example | BadRow, columns: readonly string[]): void {
+  #refuseTaken(row: Pick<Example, 'source'>, columns: readonly string[]): void {
     const name = this.names.find((each) => columns.some((column) => column.trim() === each));
     if (name !== undefined) refuseTaken(name, row);
   }
@@ -157,6 +167,11 @@ function formatLine(cells: readonly string[]): string {
 
 class JsonAnswers<P> implements AnswerWriter<P> {
   readonly empty = '';
+
+  know(): void {
+    // An object says itself what it has.
+  }
+
   /** Columns that need no further look. */
   #checked: readonly string[] | undefined;
 

@@ -145,8 +145,8 @@ async function* sparing(
 ): AsyncGenerator<RowBatch, void, undefined> {
   let checked: string | undefined;
   for await (const batch of batches) {
-    const source = (batch.rows[0] ?? batch.bad[0])?.source;
-    if (source !== undefined && source !== checked) {
+    const { source } = batch;
+    if (source !== checked) {
       checked = source;
       const file = await stat(source).catch(() => undefined);
       if (file !== undefined && isOutput(file)) {

@@ -9,7 +9,7 @@ import {
   openAnswerWriter,
 } from './answer-layouts.js';
 import { answerInput, answerOptions, filesPositional } from './answer-output.js';
-import { answerRows, type Prediction, predictRows } from './answers.js';
+import { answerRows, type Prediction, predictRows, told } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { expectUse } from './expect-use.js';
@@ -85,7 +85,9 @@ async function* answer(
   writer: AnswerWriter<Prediction>,
 ): AsyncGenerator<string, void, undefined> {
   let isEmpty = true;
-  for await (const answers of answerRows(batches, batchSize, (rows) => predictRows(model, rows))) {
+  for await (const answers of answerRows(told(writer, batches), batchSize, (rows) =>
+    predictRows(model, rows),
+  )) {
     isEmpty = false;
     known.add(answers);
     yield writer.write(answers);

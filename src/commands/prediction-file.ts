@@ -137,15 +137,25 @@ async function statIfAny(path: string): Promise<Stats | undefined> {
   return stat(path).catch(missingAsUndefined);
 }
 
-const longestHeader = 1 << 16;
+/** Of a file that predict wrote the first line tells, long as it may be. */
+const longestHeader = 1 << 24;
+const pieceBytes = 1 << 16;
 
 /** Whether a file holds nothing, or what only `predict` writes, or is not there: tags and numbers look like anybody's. */
 async function isReplaceable(path: string): Promise<boolean> {
   const file = await open(path).catch(missingAsUndefined);
   if (file === undefined) return true;
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(longestHeader), 0, longestHeader, 0);
-    const start = buffer.toString('utf8', 0, bytesRead);
+    const pieces: Buffer[] = [];
+    for (let bytes = 0; bytes < longestHeader;) {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(pieceBytes), 0, pieceBytes, bytes);
+      if (bytesRead === 0) break;
+      const piece = buffer.subarray(0, bytesRead);
+      pieces.push(piece);
+      bytes += bytesRead;
+      if (piece.includes('\n')) break;
+    }
+    const start = Buffer.concat(pieces).toString();
     return start === '' || isAnswers(start);
   } finally {
     await file.close();

@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import { taskOf } from '../tasks/registry.js';
 import { type Layout, openAnswerWriter } from './answer-layouts.js';
 import { answerInput, answerOptions, filesPositional } from './answer-output.js';
-import { answerRows } from './answers.js';
+import { answerRows, told } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { TrainedModel } from './library.js';
@@ -58,7 +58,7 @@ export const scoreCommand = (context: Context) =>
               ? knownOnly(batches, model, reading.onBadRow === 'error')
               : batches;
             let isEmpty = true;
-            for await (const answers of answerRows(usable, batchSize, (rows) =>
+            for await (const answers of answerRows(told(writer, usable), batchSize, (rows) =>
               scoreRows(model, rows),
             )) {
               isEmpty = false;

@@ -3,7 +3,7 @@ import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
 import { openAnswerWriter } from './answer-layouts.js';
 import { answerInput, answerOptions, filesPositional } from './answer-output.js';
-import { answerRows } from './answers.js';
+import { answerRows, told } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { expectUse } from './expect-use.js';
@@ -144,7 +144,7 @@ export const translateCommand = (context: Context) =>
                 ? new PlainTranslations()
                 : openAnswerWriter(layout, addTranslations(beside), prefix);
             let isEmpty = true;
-            const translated = answerRows(batches, batchSize, (rows) =>
+            const translated = answerRows(told(writer, batches), batchSize, (rows) =>
               model.translate(
                 rows.map(({ text }) => text),
                 options,

@@ -9,6 +9,10 @@ import type { Translated, Translation, TrainedModel } from './library.js';
 
 /** A translation a line: nothing in one would begin another. */
 export class PlainTranslations implements AnswerWriter<Translated> {
+  know(): void {
+    // Lines of text have no columns.
+  }
+
   readonly empty = '';
 
   write(answers: readonly Answer<Translated>[]): string {

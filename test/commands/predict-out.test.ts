@@ -84,6 +84,34 @@ describe('--out', () => {
     expect(readFileSync(out, 'utf8')).toBe('body\nx\n');
   });
 
+  test('is no file that is read, also where that has no rows', async () => {
+    const out = join(folder, 'out.csv');
+    writeFileSync(out, 'id,body\n');
+    const rows = write('in.csv', 'id,body\n1,x\n');
+    for (const files of [[out], [rows, out]]) {
+      const args = ['predict', 'runs/x', ...files, '--out', out, '--overwrite'];
+      expect((await runWith(args, classifier())).stderr).toBe(
+        `--out: ${out} is read as input, and would be lost: name another file\n`,
+      );
+    }
+    expect(readFileSync(out, 'utf8')).toBe('id,body\n');
+  });
+
+  test('has the columns of an input that has no rows', async () => {
+    const header = write('empty.csv', 'id,body,note\n');
+    const { stdout } = await runWith(['predict', 'runs/x', header], classifier());
+    expect(stdout).toBe(`id,body,note,${added}\n`);
+  });
+
+  test('is known as written by predict however long its first line is', async () => {
+    const long = write('long.csv', `body\n${'x'.repeat(200_000)}\n`);
+    const out = join(folder, 'long.jsonl');
+    const args = ['predict', 'runs/x', long, '--out', out];
+    for (let i = 0; i < 2; i++) {
+      expect(await runWith(args, classifier())).toMatchObject({ status: 0, stderr: '' });
+    }
+  });
+
   test('that cannot be written ends before anything is read', async () => {
     const library = { openModel: () => Promise.reject(new Error('not to be called')) };
     const read = (out: string) =>
@@ -149,6 +177,7 @@ describe('--out', () => {
             await setTimeout(5);
             const each = { text: 'x', source: '-', line: row, row };
             yield {
+              source: '-',
               rows: [{ ...each, fields: { columns: ['text'], cells: ['x'] } }],
               bad: [],
               linesDone: row,

@@ -177,7 +177,7 @@ describe('every row has one answer', () => {
           asked.push([...seen]);
           const fields = { columns: ['text'], cells: [text] };
           const row = { text, source: '-', line: i + 1, row: i + 1, fields };
-          yield { rows: [row], bad: [], linesDone: i + 1 };
+          yield { source: '-', rows: [row], bad: [], linesDone: i + 1 };
         }
       },
     };
@@ -263,7 +263,8 @@ test('reads no further than the output is taken, and ends quietly when nobody ta
         await setImmediate();
         const text = 'x'.repeat(1000);
         const fields = { columns: ['text'], cells: [text] };
-        yield { rows: [{ text, source: 's', line: row, row, fields }], bad: [], linesDone: row };
+        const rows = [{ text, source: 's', line: row, row, fields }];
+        yield { source: 's', rows, bad: [], linesDone: row };
       }
     },
   };

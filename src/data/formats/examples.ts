@@ -63,6 +63,10 @@ export interface BadRow {
 }
 
 export interface RowBatch {
+  /** The file, as of an example: also where the batch has no rows. */
+  readonly source: string;
+  /** Of a table whose rows were asked for with all that they hold: its columns. */
+  readonly columns?: readonly string[];
   readonly rows: readonly Example[];
   readonly bad: readonly BadRow[];
   /** Lines read up to the end of the batch, from the start of the file or extent. */
@@ -154,7 +158,8 @@ export async function* readSource(
         throw await explainFault(source, options, each);
       }
     }
-    yield { rows, bad, linesDone: parsed.linesDone };
+    const { columns, linesDone } = parsed;
+    yield { source: path, ...(columns && { columns }), rows, bad, linesDone };
   }
 }
 

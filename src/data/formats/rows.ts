@@ -104,6 +104,8 @@ export function columnKeys({ labels }: Pick<RowOptions, 'labels'>): {
 
 export interface ParsedBatch {
   readonly rows: readonly ParsedRow[];
+  /** See `RowBatch`. */
+  readonly columns?: readonly string[];
   /** Lines read up to the end of the batch, from the start of the extent. */
   readonly linesDone: number;
 }

@@ -49,7 +49,8 @@ export async function* readCsvRows(
     if (isStart) columns = placeColumns(batch.rows[0]!, source, options);
     const from = isStart && hasHeader(options) ? 1 : 0;
     const rows = columns === undefined ? [] : readBatch(batch, from, columns, options, delimiter);
-    yield { rows, linesDone: batch.nextLine - 1 };
+    const kept = options.keep === true && columns && { columns: columns.names };
+    yield { rows, ...kept, linesDone: batch.nextLine - 1 };
   }
 }
 

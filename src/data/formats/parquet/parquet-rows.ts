@@ -45,6 +45,9 @@ export async function* readParquetRows(
     const others = options.keep === true ? listKept(file, decoding) : [];
     const { start, end } = extent ?? { start: 0, end: file.groups };
     let done = 0;
+    if (options.keep === true) {
+      yield { rows: [], columns: others.map(({ name }) => name), linesDone: 0 };
+    }
     for (let group = start; group < end; group++) {
       const texts = new ColumnReader(file.readColumn(group, text, toText, observe));
       const labels =
