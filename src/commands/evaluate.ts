@@ -13,7 +13,7 @@ import type { Evaluation, Library, TrainedModel } from './library.js';
 import type { TranslationScores } from '../use/translation-scores.js';
 import type { TrainListener } from '../events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
-import { evaluateTerms, inTerms, refuseInTerms } from './reading-terms.js';
+import { evaluateTerms, inTerms, refuseInTerms, translatorTerms } from './reading-terms.js';
 import { formatTable, printLines } from './table.js';
 import { counted } from '../system/counted.js';
 
@@ -53,12 +53,13 @@ export const evaluateCommand = (context: Context) =>
       }
       const library = await context.loadLibrary();
       const model = await library.openModel(run, toOpenOptions(args, context));
+      const isOfTexts = taskOf(model.config.task).gives === 'pairs' && target === undefined;
       const progress = showProgress(context.stderr);
       try {
         const result =
           data === undefined
             ? await evaluateSplit(model, split ?? 'validation', library, progress.observe)
-            : await refuseInTerms(evaluateTerms, () =>
+            : await refuseInTerms(isOfTexts ? translatorTerms : evaluateTerms, () =>
                 evaluateFiles(
                   model,
                   target ? { source: data, target } : data,

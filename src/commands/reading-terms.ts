@@ -19,6 +19,7 @@ export const predictTerms: Terms = [
     'give the number of one, from 1, with --$1 in the place of ',
   ],
   [/\bexpected the number of one, from 1, as a column of model\.features, got (?=")/g, NEEDS_NAME],
+  [/\bset data\.label to (?=the tag\b)/g, 'set --label to '],
   [/\bset data\.format(?: to)?\b/g, 'give --format'],
   [/\bset data\.delimiter to that(?=\.$)/g, 'give that as --delimiter'],
   [/\bset data\.(encoding|delimiter|quote) to (?=\S+\.$)/g, 'give --$1 '],
@@ -42,6 +43,7 @@ export const evaluateTerms: Terms = [
   ],
   // Standard input has no name.
   [/\b(if it [^,;:.]+), set data\.format(?: to \w+)?/g, '$1, give it as a file whose name says so'],
+  [/\bset data\.label to the tag\b(?:'s number[^.]*)?/g, 'give all lines as many columns'],
   [/\bset data\.format\b/g, 'name it as what it is'],
   [/\bset data\.(delimiter|quote|header) to \S+(?=\.$)/g, 'write it as the training data was'],
   [/\bset data\.encoding to \S+(?=\.$)/g, 'convert it to the encoding of the training data'],
@@ -49,7 +51,15 @@ export const evaluateTerms: Terms = [
     /\bSet data\.encoding to that of the file, or data\.onBadRow to leave such rows out/g,
     'Convert it to the encoding of the training data',
   ],
+  [/; data\.onBadRow: skip leaves such rows out/g, ''],
   [/\bset data\.textUnit to a smaller unit/g, 'divide it'],
+];
+
+/** The same of a translator whose files are named by --data alone. */
+export const translatorTerms: Terms = [
+  [/, or set data\.format(?=\.$)/g, '; of plain text --target names the translations'],
+  [/\ba pair of text files, \{ source, target \}/g, 'plain text with its translations as --target'],
+  ...evaluateTerms,
 ];
 
 export function inTerms(terms: Terms, message: string): string {

@@ -142,6 +142,12 @@ class TrainingRun {
     listener(describeStart(runDir, config.task, setting, { fromStep, totalSteps }));
     const warmup = describeWarmup(config.train.optimizer.schedule.warmupSteps, totalSteps);
     if (warmup !== undefined) this.#notice(warmup);
+    const { encoder } = config.model;
+    if (encoder && encoder.dropout > 0 && encoder.layers.length === 1) {
+      this.#notice(
+        'model.encoder.dropout drops nothing: the encoder has one layer, and dropped is what those below the top one leave.',
+      );
+    }
     this.#writer = new CheckpointWriter(
       this.#directory,
       new Snapshot(engine),

@@ -1,7 +1,15 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { evaluateTerms, inTerms, predictTerms } from '../../src/commands/reading-terms.js';
+import {
+  evaluateTerms,
+  inTerms,
+  predictTerms,
+  refuseInTerms,
+  translatorTerms,
+} from '../../src/commands/reading-terms.js';
+import { listSources } from '../../src/data/input/sources.js';
 import { readingOptions } from '../../src/commands/options.js';
 
 /** Every piece of advice about a key of a config that reading files gives, as it stands in the code. */
@@ -57,3 +65,10 @@ test.each(['data.text', 'data.label', 'a column of model.features'])(
     }
   },
 );
+
+test('a translator is told of --target where a file is no table', async () => {
+  const file = fileURLToPath(new URL('../seed.ts', import.meta.url));
+  const request = { patterns: [file], format: undefined, key: '--data' };
+  const refused = refuseInTerms(translatorTerms, () => listSources(request, () => undefined));
+  await expect(refused).rejects.toThrow(/; of plain text --target names the translations\.$/);
+});

@@ -37,7 +37,8 @@ interface Window {
  *
  * With buckets, a window of consecutive batches of that permutation is sorted by length and cut into batches anew,
  * and the batches of the window are shuffled, so that rows of a batch are of about the same length while nothing
- * larger than a window is in memory. Pairs are sorted by their targets, and such of the same length by their sources. Any batch costs the same to find, the first or the last.
+ * larger than a window is in memory. Pairs are sorted by their targets, and such of the same length by their sources.
+ * Any batch costs the same to find, the first or the last.
  */
 export class BatchRows {
   readonly rowsPerEpoch: number;

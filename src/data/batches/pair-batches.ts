@@ -93,7 +93,10 @@ function sizesOf(
   const leastCost = Math.max(1, Math.ceil(mean / MOST_ROWS));
   const isMixed = shares.some(({ weight }) => weight !== 1);
   const isMany = usual * bucketBatches >= MANY_ROWS && !isMixed;
-  const maxTokens = isMany ? 2 * batchTokens + longest : (usual + 1) * longest;
+  const planned = isMany ? 2 * batchTokens + longest : (usual + 1) * longest;
+  // An epoch has every row once, if none has another weight.
+  const all = isMixed ? Infinity : Math.max(tokens + rows, source!.tokens);
+  const maxTokens = Math.min(planned, Math.max(all, longest));
   const maxRows = Math.min(usual * bucketBatches, Math.ceil(maxTokens / leastCost));
   return { batchSize: usual, maxRows, maxTokens, leastCost };
 }

@@ -34,8 +34,10 @@ export async function checkHeaders(
     const rows = await readStart(source, reading);
     const header = rows[0];
     if (header === undefined) continue;
-    const { label } = reading;
-    const name = typeof label === 'number' ? header[label - 1] : undefined;
+    const { label, labels } = reading;
+    // What a column of translations is called may well be one of them.
+    const isTold = typeof label === 'number' && labels !== 'text';
+    const name = isTold ? header[label - 1] : undefined;
     // A header that comes again, in a file put together of several, is one all the same.
     if (name !== undefined && reading.labels === 'number' && readNumber(name) !== undefined) {
       throw new UserError(

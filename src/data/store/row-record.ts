@@ -1,8 +1,8 @@
 /**
- * One record of a split's `.rows` file, little-endian: where the row's tokens begin (uint64, in
- * tokens), its label (int32: a class, -1 without; or the bits of a float32; or, of a set of labels, as many words as it takes; of a pair two that say where its source's tokens begin), its
- * source (uint32, index into the manifest's sources) and its row number there (uint64, from 1). A last record holds only where the
- * tokens end.
+ * One record of a split's `.rows` file, little-endian: where the row's tokens begin (uint64, in tokens), its label
+ * (int32: a class, -1 without; or the bits of a float32; or, of a set of labels, as many words as it takes; of a pair two
+ * that say where its source's tokens begin), its source (uint32, index into the manifest's sources) and its row number
+ * there (uint64, from 1). A last record holds only where the tokens end.
  */
 
 /** @param labelWords Of a row's label. */

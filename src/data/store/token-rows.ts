@@ -16,8 +16,8 @@ export interface TokenStore {
   readonly vocabulary?: StoreVocabulary | undefined;
   /**
    * Reads rows in the given order: their tokens one after the other, where each begins and, at
-   * `rowStart[rows.length]`, where the last ends, their labels (-1 without; of numbers the bits of float32; of sets their words, row after row; of pairs nothing) and, where tokens have tags, these; of pairs
-   * the same of their sources.
+   * `rowStart[rows.length]`, where the last ends, their labels (-1 without; of numbers the bits of float32; of sets
+   * their words, row after row; of pairs nothing) and, where tokens have tags, these; of pairs the same of their sources.
    *
    * @throws RangeError when a row does not exist or does not fit.
    */

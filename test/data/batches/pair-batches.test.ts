@@ -140,6 +140,13 @@ describe('batches of pairs', () => {
     expect(spreads.reduce((total, each) => total + each, 0) / spreads.length).toBeLessThan(4);
   });
 
+  it('plan no memory for more than a small store has', () => {
+    const lengths = Array.from({ length: 40 }, (_, i): [number, number] => [i === 0 ? 200 : 5, 6]);
+    const given = options({ bucketBatches: 4, batchTokens: 300 });
+    const { source } = createBatches(pairsOf(lengths), given);
+    expect(source).toEqual({ maxTokens: 200 + 39 * 5, maxSteps: 200 });
+  });
+
   it('are the same wherever reading begins', async () => {
     const store = pairsOf(Array.from({ length: 50 }, (_, i) => [1 + (i % 9), 1 + ((i * 5) % 7)]));
     const given = options({ bucketBatches: 4, batchTokens: 30 });

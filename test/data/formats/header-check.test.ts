@@ -9,11 +9,12 @@ import { useScratch } from '../scratch.js';
 const scratch = useScratch();
 
 describe('the first row of a file whose columns are given by number', () => {
-  async function plan(text: string, options: object = {}, name = 'a.csv') {
+  async function plan(text: string, options: object = {}, name = 'a.csv', task = 'classify') {
     const content = name.endsWith('.gz') ? gzipSync(text) : text;
     const { dir, path } = await scratch({ [name]: content });
-    const data = { train: path(name), text: 1, label: 2, storeDir: path('stores'), ...options };
-    const config = parseConfig(JSON.stringify({ task: 'classify', data }), 'c.yaml');
+    const columns = task === 'translate' ? { source: 1, target: 2 } : { text: 1, label: 2 };
+    const data = { train: path(name), ...columns, storeDir: path('stores'), ...options };
+    const config = parseConfig(JSON.stringify({ task, data }), 'c.yaml');
     const said: string[] = [];
     const outcome = await planCorpus(config, (message) => said.push(message)).then(
       () => said,
@@ -43,6 +44,12 @@ describe('the first row of a file whose columns are given by number', () => {
     ]);
     expect(await plan('first row,only\na,b\nc,d\n')).toEqual([
       sentence('column 1 "first row" and 2 "only"'),
+    ]);
+  });
+
+  it('may have a name that is a translation below', async () => {
+    expect(await plan('Deutsch,English\nenglisch,English\n', {}, 'a.csv', 'translate')).toEqual([
+      expect.stringContaining('calls column 1 "Deutsch" and 2 "English"'),
     ]);
   });
 
