@@ -90,9 +90,14 @@ function* describeUnknown({
   for (const { side, own, key, of } of sides) {
     const share = side.unknownTokens / Math.max(1, side.textTokens);
     if (!(share > unknownOfNote)) continue;
+    // Each text as one word is what is left where nothing of it is a separator.
+    const isOther = own.kind === 'word' && own.split !== ' ';
+    const doubt = isOther
+      ? `, or is ${JSON.stringify(own.split)} (data.${key}.split) not what stands between words`
+      : '';
     yield (
       `${percent(share)} of the ${own.kind === 'word' ? 'words' : 'characters'} ${of}to train on are not in the vocabulary: ` +
-      `is data.${key}.minCount too large for so little text, or data.${key}.vocabularySize too small?`
+      `is data.${key}.minCount too large for so little text, or data.${key}.vocabularySize too small${doubt}?`
     );
   }
 }

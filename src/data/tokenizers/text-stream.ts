@@ -16,7 +16,12 @@ export function streamText(tokenizer: Tokenizer, prompt = ''): (token: number) =
     const text = tokenizer.decode(tokens);
     return text.endsWith(INCOMPLETE) ? text.slice(0, -1) : text;
   };
-  let separator = prompt === '' || /\s$/.test(prompt) ? '' : tokenizer.separator;
+  // White space parts words where that is what stands between them; where it is another character, only line ends do.
+  const isBlank = tokenizer.separator.trim() === '';
+  const isParted = isBlank
+    ? /\s$/.test(prompt)
+    : prompt.endsWith(tokenizer.separator) || prompt.endsWith('\n');
+  let separator = prompt === '' || isParted ? '' : tokenizer.separator;
   let context: number[] = [];
   return (token) => {
     const before = read(context);
@@ -25,7 +30,8 @@ export function streamText(tokenizer: Tokenizer, prompt = ''): (token: number) =
     context = context.slice(-CONTEXT);
     const added = after.slice(before.length);
     if (added === '' || separator === '') return added;
-    const text = /^\s/.test(added) ? added : `${separator}${added}`;
+    const isApart = isBlank ? /^\s/.test(added) : added === '\n';
+    const text = isApart ? added : `${separator}${added}`;
     separator = '';
     return text;
   };

@@ -79,16 +79,23 @@ describe('a corpus is said to be odd', () => {
   });
 
   it('where the vocabulary lacks most of the text', () => {
-    const told = (unknownTokens: number) => {
+    const told = (unknownTokens: number, split = ' ') => {
       const train = { labels: [], textTokens: 1000, unknownTokens };
       const splits = { train: { rows: 1 } };
-      const manifest = { options: { task: 'language-model' }, tokenizer: { kind: 'word' }, splits };
+      const manifest = {
+        options: { task: 'language-model' },
+        tokenizer: { kind: 'word', split },
+        splits,
+      };
       const more = { classes: [], statistics: { train }, sharedRows: { validation: 0, test: 0 } };
       return describeOddities({ ...manifest, ...more } as never);
     };
     expect(told(500)).toEqual([]);
     expect(told(501)).toEqual([
       '50.1 % of the words to train on are not in the vocabulary: is data.tokenizer.minCount too large for so little text, or data.tokenizer.vocabularySize too small?',
+    ]);
+    expect(told(1000, ',')).toEqual([
+      '100.0 % of the words to train on are not in the vocabulary: is data.tokenizer.minCount too large for so little text, or data.tokenizer.vocabularySize too small, or is "," (data.tokenizer.split) not what stands between words?',
     ]);
   });
 

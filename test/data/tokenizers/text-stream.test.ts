@@ -43,6 +43,20 @@ describe('text that comes token by token', () => {
     expect(`${prompt}${tokens.map(next).join('')}`).toBe(whole);
   });
 
+  it.each([
+    ['the sea', 'the sea; was;calm'],
+    ['the sea ', 'the sea ; was;calm'],
+    ['the sea;', 'the sea; was;calm'],
+  ])(
+    'goes on from %j with what words are split at, though they begin with white space',
+    (prompt, whole) => {
+      const json = { ...words, split: ';', words: ['<unk>', ' was', 'calm'] };
+      const tokenizer = tokenizerFromJson(json);
+      const next = streamText(tokenizer, prompt);
+      expect(`${prompt}${[2, 3].map(next).join('')}`).toBe(whole);
+    },
+  );
+
   it('has what the words are split at between them', () => {
     const tokenizer = tokenizerFromJson({ ...words, split: ', ' });
     expect(tokenizer.decode(tokenizer.encode('the, sea'))).toBe('the, sea');
