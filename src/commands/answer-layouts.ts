@@ -90,7 +90,7 @@ class CsvAnswers<P> implements AnswerWriter<P> {
   write(answers: readonly Answer<P>[]): string {
     let lines = '';
     for (const { row, prediction } of answers) {
-      const table = toTable(row.fields);
+      const table = toTable(row);
       if (this.#columns === undefined) {
         // Of a row that is no object nothing is known.
         if (table === undefined) throw new UserError(`${explainUnknown(row)}: expected --to jsonl`);
@@ -145,12 +145,19 @@ interface Table {
   readonly cells: readonly string[];
 }
 
-function toTable(fields: RowFields | undefined): Table | undefined {
+function toTable(row: Example | BadRow): Table | undefined {
+  const { fields }: { fields?: RowFields } = row;
   if (fields === undefined || 'cells' in fields) return fields;
   if ('lines' in fields) return { columns: ['text'], cells: [fields.lines.join('\n')] };
-  // Of members with one name the last counts, as in JavaScript.
-  const members = new Map(readMembers(fields.json));
-  return { columns: [...members.keys()], cells: Array.from(members.values(), textOfValue) };
+  const members = readMembers(fields.json);
+  const columns = members.map(([name]) => name);
+  if (new Set(columns).size < columns.length) {
+    const twice = columns.find((name, i) => columns.indexOf(name) < i);
+    throw new UserError(
+      `${namePlace(row)}: the object has two fields ${JSON.stringify(twice)}, which a table cannot keep: expected --to jsonl`,
+    );
+  }
+  return { columns, cells: members.map(([, value]) => textOfValue(value)) };
 }
 
 function explainUnknown(row: Example | BadRow): string {

@@ -73,6 +73,17 @@ describe('predictions keep all that their input holds', () => {
     );
   });
 
+  test('and of members that an object has twice none in a table', async () => {
+    const file = write('a.jsonl', '{"body":"x","d":1,"d":2}\n');
+    const refused = await runWith(['predict', 'runs/x', file, '--to', 'csv'], classifier());
+    expect(refused.status).toBe(1);
+    expect(refused.stderr).toContain(
+      'a.jsonl, line 1: the object has two fields "d", which a table cannot keep: expected --to jsonl',
+    );
+    const kept = await runWith(['predict', 'runs/x', file, '--to', 'jsonl'], classifier());
+    expect(kept.stdout).toBe(`{"body":"x","d":1,"d":2,${json.ham}}\n`);
+  });
+
   test('and never two columns of one name', async () => {
     const file = write('a.csv', 'body,predicted\nx,old\n');
     const refused = await runWith(['predict', 'runs/x', file], classifier());

@@ -28,9 +28,12 @@ export function findColumn(
         `${name} begins with a line for spreadsheets (sep=), which is no header: remove it, and set data.delimiter to ${delimiter}.`,
       );
     }
-    const advice = adviseDelimiter(header) ?? `set ${key} to the one that is meant`;
+    const near = suggest(header, column);
+    // What names the columns of other files need not be changed for the sake of one.
+    const orNone = near === '' ? 'if that is data, give the file a header, else ' : '';
+    const advice = adviseDelimiter(header) ?? `${orNone}set ${key} to the one that is meant`;
     throw new UserError(
-      `${name} has no column ${JSON.stringify(column)}${suggest(header, column)}; ` +
+      `${name} has no column ${JSON.stringify(column)}${near}; ` +
         `its header names ${listNames(header)}: ${advice}.`,
     );
   }

@@ -18,17 +18,22 @@ const kinds: readonly (readonly [start: string, what: string, hint: string])[] =
 const searchedBytes = 2 ** 13;
 
 /**
- * Passes on the bytes of a file when they begin as text does.
+ * Passes on the bytes of a file when they begin as text does. They are judged alike in whatever pieces they come; those that
+ * look like none are kept back until enough are there to tell.
  *
+ * @param isUnpacked Whether the file was compressed, so that they are what was in it.
  * @throws UserError that says what the file is.
  */
 export async function* requireText(
   pieces: AsyncIterable<Uint8Array>,
   path: string,
   encoding: Encoding | undefined,
+  isUnpacked = false,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let start = Buffer.alloc(0);
+  let passed = 0;
   let isKnown = false;
+  const judge = (): UserError | undefined => explainNoText(start, path, encoding, isUnpacked);
   for await (const piece of pieces) {
     if (isKnown) {
       yield piece;
@@ -37,45 +42,61 @@ export async function* requireText(
     // A pipe may give single bytes.
     start = Buffer.concat([start, piece]);
     if (start.length < longestStart) continue;
-    isKnown = true;
-    requireTextStart(start, path, encoding);
-    yield start;
+    const refusal = judge();
+    isKnown = start.length >= searchedBytes;
+    if (isKnown && refusal !== undefined) throw refusal;
+    if (refusal !== undefined) continue;
+    yield start.subarray(passed);
+    passed = start.length;
   }
-  if (isKnown || start.length === 0) return;
-  requireTextStart(start, path, encoding);
-  yield start;
+  if (isKnown || start.length === passed) return;
+  const refusal = judge();
+  if (refusal !== undefined) throw refusal;
+  yield start.subarray(passed);
 }
 
 const longestStart = 6;
 
-function requireTextStart(start: Buffer, path: string, encoding: Encoding | undefined): void {
+/** Why the start of a file is that of no text; undefined where it is, as far as it goes. */
+function explainNoText(
+  start: Buffer,
+  path: string,
+  encoding: Encoding | undefined,
+  isUnpacked: boolean,
+): UserError | undefined {
   const hex = start.toString('hex', 0, longestStart);
   const kind = kinds.find(([magic]) => hex.startsWith(magic));
   // "BZh" and "PAR1" may also begin a text.
   if (kind !== undefined && looksBinary(start)) {
-    throw new UserError(`${path} is ${kind[1]}, expected text: ${kind[2]}.`);
+    return new UserError(
+      isUnpacked
+        ? `${path}, when it is unpacked, is ${kind[1]}, expected text: unpack it once before.`
+        : `${path} is ${kind[1]}, expected text: ${kind[2]}.`,
+    );
   }
   if (/^(fffe0000|0000feff)/.test(hex)) {
-    throw new UserError(`${path} is UTF-32, expected another encoding: convert it to UTF-8.`);
+    return new UserError(`${path} is UTF-32, expected another encoding: convert it to UTF-8.`);
   }
   const marked = detectEncoding(start);
   if (marked !== undefined && encoding !== undefined && marked !== encoding) {
-    throw new UserError(
+    return new UserError(
       `${path} begins with the byte order mark of ${marked}, but is to be read as ${encoding}: set data.encoding to ${marked}.`,
     );
   }
-  if ((encoding ?? marked)?.startsWith('utf-16') === true) return;
+  if ((encoding ?? marked)?.startsWith('utf-16') === true) return undefined;
   const searched = start.subarray(0, searchedBytes);
   const guess = guessUtf16(searched);
   if (guess !== undefined) {
-    throw new UserError(
+    return new UserError(
       `${path} seems to be UTF-16 without a byte order mark: set data.encoding to ${guess}.`,
     );
   }
-  if (countControls(searched) > searched.length / 20) {
-    throw new UserError(`${path} is binary data, expected text.`);
-  }
+  const isBinary = countControls(searched) > Math.max(fewestControls, searched.length / 20);
+  return isBinary ? new UserError(`${path} is binary data, expected text.`) : undefined;
 }
+
+/** A short text may have some stray ones. */
+const fewestControls = 2;
 
 function looksBinary(start: Buffer): boolean {
   return start.subarray(0, searchedBytes).some((byte) => byte < 9 || byte >= 0x80);
@@ -88,6 +109,9 @@ function countControls(bytes: Buffer): number {
   return count;
 }
 
+/** A letter and a line feed have two. */
+const fewestZeros = 2;
+
 /** Of most characters in most languages one of the two bytes is 0. */
 function guessUtf16(bytes: Buffer): Encoding | undefined {
   const { length } = bytes;
@@ -97,6 +121,7 @@ function guessUtf16(bytes: Buffer): Encoding | undefined {
     if (at % 2 === 0) even += 1;
     else odd += 1;
   }
+  if (odd + even < fewestZeros) return undefined;
   if (odd > length / 8 && even <= odd / 8) return 'utf-16le';
   return even > length / 8 && odd <= even / 8 ? 'utf-16be' : undefined;
 }

@@ -69,7 +69,10 @@ class Search {
     const found = await this.#look(this.#checkName(path), false);
     if (found !== undefined) return this.#take(path, found);
     const [near, hint] = [await nearestPath(path), explainTilde(path)];
-    const meant = near === undefined ? '' : ` (did you mean ${JSON.stringify(near)}?)`;
+    const isAlike = near?.normalize() === path.normalize() && near !== path;
+    const form = near?.normalize() === near ? 'composed' : 'decomposed';
+    const how = isAlike ? ` Its name looks alike, but its accents are ${form} characters.` : '';
+    const meant = near === undefined ? '' : ` (did you mean ${JSON.stringify(near)}?${how})`;
     throw new UserError(`${this.key}: there is no file ${JSON.stringify(path)}${meant}${hint}.`);
   }
 

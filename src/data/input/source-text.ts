@@ -56,7 +56,10 @@ export function readMarkedText(
 ): AsyncGenerator<string, void, undefined> {
   const atStart = extent === undefined || extent.start === 0;
   const bytes = readContent(source, extent, observe);
-  const content = atStart ? requireText(bytes, nameSource(source.path), encoding) : bytes;
+  const isUnpacked = source.compression !== undefined;
+  const content = atStart
+    ? requireText(bytes, nameSource(source.path), encoding, isUnpacked)
+    : bytes;
   return decodeText(content, encoding, atStart, decoding);
 }
 

@@ -14,6 +14,7 @@ import {
 import type { ExampleOptions } from '../formats/examples.js';
 import { findFile } from '../input/find-files.js';
 import { checkHeaders } from '../formats/header-check.js';
+import { checkEncodings } from '../input/encoding-check.js';
 import { discardInput } from './kept-input.js';
 import { type Manifest, storeVersion } from '../store/manifest.js';
 import type { Notify } from '../input/sources.js';
@@ -119,6 +120,7 @@ async function plan(
   const reading = readingOf(config, features);
   try {
     await checkHeaders(sources, reading, (index) => named[sources[index]!.from], notify);
+    await checkEncodings(sources, data.encoding, notify);
   } catch (error) {
     await discardInput(sources);
     throw error;

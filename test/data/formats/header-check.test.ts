@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../../src/config/load.js';
 import { findColumn } from '../../../src/data/formats/columns.js';
+import { checkEncodings } from '../../../src/data/input/encoding-check.js';
 import { planCorpus } from '../../../src/data/prepare/plan.js';
 import { useScratch } from '../scratch.js';
 
@@ -60,11 +61,30 @@ describe('the first row of a file whose columns are given by number', () => {
   });
 });
 
+describe('a file that is read as latin1', () => {
+  const said = async (content: string | Uint8Array) => {
+    const { path } = await scratch({ 'a.csv': content });
+    const heard: string[] = [];
+    const source = { path: path('a.csv'), format: 'csv' } as const;
+    await checkEncodings([source], 'latin1', (message) => heard.push(message));
+    return heard.map((message) => message.replace(path('a.csv'), 'a.csv'));
+  };
+
+  it('is told to be UTF-8 where it is, also where its start ends within a character', async () => {
+    const notice =
+      'a.csv is read as latin1, but its bytes are UTF-8: if that is meant, leave data.encoding out.';
+    expect(await said('text,label\nnaïve,x\n')).toEqual([notice]);
+    expect(await said(`x${'é'.repeat(2 ** 19 + 2 ** 17)}`)).toEqual([notice]);
+    expect(await said(Buffer.from('text,label\nnaïve,x\n', 'latin1'))).toEqual([]);
+    expect(await said('text,label\nnative,x\n')).toEqual([]);
+  });
+});
+
 describe('a column that is missing', () => {
   it('is told with the key that names it, or with the delimiter that divides the header', () => {
     const find = (header: string[]) => () => findColumn(header, 'label', 'a.csv', 'data.label');
     expect(find(['id', 'text'])).toThrow(
-      'a.csv has no column "label"; its header names "id", "text": set data.label to the one that is meant.',
+      'a.csv has no column "label"; its header names "id", "text": if that is data, give the file a header, else set data.label to the one that is meant.',
     );
     for (const delimiter of [';', '\t', '|']) {
       expect(find([['text', 'label'].join(delimiter)])).toThrow(

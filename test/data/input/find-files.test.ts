@@ -123,6 +123,10 @@ describe('the files that a path means', () => {
     expect(await refuse('dta/mails/tran.csv')).toMatch(
       /there is no file ".*" \(did you mean "data\/mails\/train\.csv"\?\)\.$/,
     );
+    const accented = await place('caf\u00e9.csv');
+    expect(await accented.refuse('cafe\u0301.csv')).toMatch(
+      /\(did you mean "caf\u00e9\.csv"\? Its name looks alike, but its accents are composed characters\.\)\.$/,
+    );
     expect(await refuse('data\\mails\\train.csv')).toMatch(/no file matches/);
     await expect(findFiles('~/x.csv', 'input')).rejects.toThrow(/"~" stands for a home directory/);
   });

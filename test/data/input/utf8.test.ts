@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeText, type Encoding } from '../../../src/data/input/encodings.js';
+import { requireText } from '../../../src/data/input/content-kind.js';
 import { readText } from '../../../src/data/input/source-text.js';
 import { type BadLine, readStreamText } from '../../../src/data/input/stream-text.js';
 import { dropMarks, isMarked } from '../../../src/data/input/utf8.js';
@@ -123,6 +124,34 @@ describe('a file whose name says that it is text', () => {
     await expect(collect(readText(source, {}))).rejects.toThrow(message);
   });
 
+  it('is judged alike in whatever pieces it comes, and by no few bytes', async () => {
+    const judge = async (bytes: Buffer, length: number): Promise<string> => {
+      const cut = Array.from({ length: Math.ceil(bytes.length / length) }, (_, i) =>
+        bytes.subarray(i * length, (i + 1) * length),
+      );
+      return collect(requireText(from(cut), 'a.txt', undefined)).then(
+        (pieces) => (Buffer.concat(pieces).equals(bytes) ? 'text' : 'other text'),
+        (error: unknown) => (error as Error).message,
+      );
+    };
+    const binary = 'a.txt is binary data, expected text.';
+    for (const [bytes, verdict] of [
+      [Buffer.from('fr\0ee\nwin\n'), 'text'],
+      [Buffer.from(`\0\u0001\u0002\u0003${'some words\n'.repeat(20)}`), 'text'],
+      [Buffer.concat([Buffer.from('some words\n'), random]), binary],
+    ] as const) {
+      for (const length of [1, 6, 7, 100, 1000]) expect(await judge(bytes, length)).toBe(verdict);
+    }
+  });
+
+  it('is refused when it is compressed twice, and not told to have the name that it has', async () => {
+    const { path } = await scratch({ 'a.txt.gz': gzipSync(gzipSync(text)) });
+    const source = { path: path('a.txt.gz'), format: 'text', compression: 'gzip' } as const;
+    await expect(collect(readText(source, {}))).rejects.toThrow(
+      'a.txt.gz, when it is unpacked, is gzip data, expected text: unpack it once before.',
+    );
+  });
+
   it('is refused when it is UTF-32', async () => {
     const bytes = Buffer.from(new Uint32Array([0xfeff, 0x61, 0x62, 0x0a]).buffer);
     const { path } = await scratch({ 'a.txt': bytes });
@@ -162,3 +191,7 @@ describe('a file whose name says that it is text', () => {
     }
   });
 });
+
+async function* from<T>(items: Iterable<T>): AsyncGenerator<T> {
+  for (const item of items) yield await Promise.resolve(item);
+}

@@ -192,7 +192,7 @@ class Sentence {
     if (this.columns.tag === 0 && width !== this.width) {
       return refuse(
         0,
-        `expected ${counted(this.width, 'column')} as in the first line of the file, since the last one is taken for the tag, found ${width}; set data.label to the tag's number if that is the same in all lines.`,
+        `expected ${counted(this.width, 'column')} as in the first line of the file, since the last one is taken for the tag, found ${width}.`,
       );
     }
     const column = (number: number): string => joinTokens(cells.map((each) => each[number - 1]!));

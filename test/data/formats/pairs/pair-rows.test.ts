@@ -124,7 +124,7 @@ describe('rows that are pairs', () => {
     [
       'csv',
       'x,en\neins,one\n',
-      't.csv has no column "de"; its header names "x", "en": set data.source to the one that is meant.',
+      't.csv has no column "de"; its header names "x", "en": if that is data, give the file a header, else set data.source to the one that is meant.',
     ],
   ])('of a table are refused in one sentence: %s', async (format, content, message) => {
     const place = await scratch({ [`t.${format}`]: content });
