@@ -60,6 +60,8 @@ const stateSchema = z.strictObject({
   classWeights: z.array(z.number().positive()).optional(),
   /** Whether tags follow each other otherwise than the scheme of their names has it; absent where they do not. */
   tagsAreFree: z.literal(true).optional(),
+  /** What ends the lines that a language model has learned from; absent where it is a line feed alone. */
+  lineEnd: z.literal('\r\n').optional(),
   validation: evaluationsSchema.extend({
     /** What counts where the run goes on after all: all this but an evaluation that took place because the run ended. */
     beforeEnd: evaluationsSchema.optional(),

@@ -108,6 +108,7 @@ export class ScoreTotals {
   #tokens = 0;
   #unknown = 0;
   #parts = 0;
+  #empty = 0;
   readonly #bad = new BadRows('a score');
 
   constructor(private readonly model: Pick<TrainedModel, 'config' | 'tokenizer'>) {}
@@ -121,6 +122,7 @@ export class ScoreTotals {
       this.#logProbability += logProbability;
       this.#rows += 1;
       this.#tokens += count;
+      if (prediction.count === 0) this.#empty += 1;
       this.#unknown += unknown;
       if (gives === 'tokens' && count > this.model.config.data.maxLength) this.#parts += 1;
     }
@@ -139,6 +141,11 @@ export class ScoreTotals {
           ? `Log-probability ${sum} of ${rows}, ${formatNumber(this.#logProbability / this.#rows)} a row`
           : `Log-probability ${sum} of ${counted(this.#tokens, named.one)} in ${rows}` +
               (this.#tokens > 0 ? `: perplexity ${formatNumber(perplexity)}` : ''),
+      );
+    }
+    if (this.#empty > 0) {
+      sentences.push(
+        `${counted(this.#empty, 'row')} without any token: of log-probability 0, which is the likeliest there is and says nothing`,
       );
     }
     if (this.#unknown > 0) {

@@ -251,11 +251,13 @@ async function writeRun(
 function progressOf(state: RunState, vocabulary: string): Progress {
   const { advice } = state.validation;
   const validation = { step: 0, withoutImprovement: 0, ...(advice && { advice }) };
-  const { step, position, seed, profile, corpus, config, classWeights, tagsAreFree } = state;
+  const { step, position, seed, profile, corpus, config } = state;
+  const { classWeights, tagsAreFree, lineEnd } = state;
   return {
     ...{ step, position, seed, profile, corpus, vocabulary, validation },
     ...(config && { config }),
     ...(classWeights && { classWeights }),
     ...(tagsAreFree && { tagsAreFree }),
+    ...(lineEnd && { lineEnd }),
   };
 }

@@ -27,6 +27,7 @@ import { Engine } from '../compute/engine.js';
 import { allocateEngine } from '../compute/engine-memory.js';
 import { classWeightsOf } from './class-weights.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
+import { lineEndOf } from './line-end.js';
 import type { EndEvent, TrainListener } from '../events.js';
 import type { RunStart } from '../run/history.js';
 import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
@@ -176,6 +177,7 @@ class TrainingRun {
       vocabularyDigest,
       ...(classWeights && { classWeights }),
       tagsAreFree,
+      lineEnd: await lineEndOf(config.task, corpus),
       engine,
       source,
       feed,

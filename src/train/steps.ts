@@ -26,6 +26,8 @@ export interface PreparedRun {
   classWeights?: readonly number[];
   /** Whether tags follow each other otherwise than their names tell. */
   tagsAreFree: boolean;
+  /** Of the text that a language model learns from, where it is not a line feed alone. */
+  lineEnd: '\r\n' | undefined;
   engine: Engine;
   source: BatchSource;
   /** Batches of training. */
@@ -116,6 +118,7 @@ function describeProgress(
     vocabularyDigest,
     classWeights,
     tagsAreFree,
+    lineEnd,
     profile,
     source,
     updates,
@@ -139,6 +142,7 @@ function describeProgress(
     config: signConfig(config),
     ...(classWeights && { classWeights: [...classWeights] }),
     ...(tagsAreFree && { tagsAreFree }),
+    ...(lineEnd && { lineEnd }),
     validation: validation.state,
   };
 }

@@ -23,9 +23,6 @@ export interface LikelihoodModel {
   readonly features: readonly FeatureVocabulary[];
 }
 
-/** Behind each row of what language models learn from, and so before each. */
-const LINE_END = '\n';
-
 /** How likely texts, classes and tags are to a model. */
 export class Likelihoods {
   readonly #rows: RowBatches;
@@ -35,6 +32,8 @@ export class Likelihoods {
     private readonly model: LikelihoodModel,
     private readonly encoder: RowEncoder,
     engine: ModelEngine,
+    /** Behind each line of what a language model has learned from, and so before each. */
+    private readonly lineEnd: string,
   ) {
     this.#rows = new RowBatches(engine, 'evaluate', engine.manyRows);
     this.#ids = new Map(model.classes.map((name, id) => [name, id]));
@@ -61,9 +60,9 @@ export class Likelihoods {
   /** The text and the end of its line, read from the beginning of a line on. */
   async #scoreText(text: string): Promise<Likelihood> {
     const { tokenizer } = this.model;
-    const line = this.encoder.encode(LINE_END);
+    const line = this.encoder.encode(this.lineEnd);
     const before = line.tokens.length > 0 ? line : this.encoder.encodeToken(tokenizer.emptyToken);
-    const own = this.encoder.encode(text + LINE_END);
+    const own = this.encoder.encode(text + this.lineEnd);
     const all = joinEncoded(before, own);
     const losses = new Float64Array(all.tokens.length - 1);
     const state: CarriedState = [];

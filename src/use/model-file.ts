@@ -113,7 +113,7 @@ class SharedModel implements TrainedModel {
     // Weights are read when they are first needed: from there, wherever the program has moved.
     this.#engine = new ModelEngine(config, shape, path.resolve(checkpoint), workerFile);
     this.#rows = new RowBatches(this.#engine);
-    this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine);
+    this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine, state.lineEnd ?? '\n');
     this.#translations = new Translations(this, shape, workerFile);
     this.#outputs = this.targetScale ? 1 : this.classes.length;
   }

@@ -92,6 +92,7 @@ describe('texts of a language model', () => {
     );
     expect(stderr).toBe(
       'Log-probability -6.5 of 5 tokens in 3 rows: perplexity 3.669\n' +
+        '1 row without any token: of log-probability 0, which is the likeliest there is and says nothing\n' +
         '1 word that the model does not know: read as unknown, as likely as any such\n',
     );
     expect(status).toBe(0);

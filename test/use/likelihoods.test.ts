@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { networkShape } from '../../src/compute/sizes.js';
@@ -110,6 +110,23 @@ describe('a language model', () => {
       const period = 'the ruby was very red and '.length;
       const again = whole!.tokens!.slice(period, 2 * period);
       expect(again).not.toEqual(whole!.tokens!.slice(0, period));
+    });
+  });
+
+  test.each(['char', 'byte'])('ends a text as lines ended in training: %s', async (kind) => {
+    const text = readFileSync(join(cwd, 'colours.txt'), 'utf8');
+    writeFileSync(join(cwd, 'crlf.txt'), text.replaceAll('\n', '\r\n'));
+    const runDir = join(cwd, `crlf ${kind}`);
+    const set = [`data.train=${join(cwd, 'crlf.txt')}`, `data.tokenizer={ kind: ${kind} }`];
+    expect((await trainSmall(cwd, 'language-model', { runDir, set })).error).toBeUndefined();
+    await withModel(runDir, async (model) => {
+      const [found] = await model.score(['the sea']);
+      expect(found!.tokens!.map(({ text: each }) => each).join('')).toBe('the sea\r\n');
+      const tokens = new RowEncoder(model.tokenizer).encode('\r\nthe sea\r\n').tokens;
+      const expected = (await predictTokens(model, tokens)).slice(1);
+      found!.tokens!.forEach(({ logProbability }, i) => {
+        expect(logProbability).toBeCloseTo(expected[i]!, 5);
+      });
     });
   });
 
