@@ -4,7 +4,15 @@
  * to three times as long to start. What a library's user loads stays as it was compiled.
  */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -30,13 +38,15 @@ const ofOneFile = ['workers/compute.js', 'workers/metrics.js', 'workers/read.js'
 
 const started = new Date();
 const kernels = kernelDigest();
-// TypeScript 7, which takes a quarter of the time; eslint needs the one before it.
-const tsc = path.join(root, 'node_modules/typescript-native/bin/tsc');
-const { status } = spawnSync(process.execPath, [tsc, '--noEmitOnError', '--outDir', fresh], {
-  cwd: root,
-  // To stderr, where setup.js lets messages through.
-  stdio: ['ignore', 2, 2],
-});
+const { status } = spawnSync(
+  process.execPath,
+  [findCompiler(), '--noEmitOnError', '--outDir', fresh],
+  {
+    cwd: root,
+    // To stderr, where setup.js lets messages through.
+    stdio: ['ignore', 2, 2],
+  },
+);
 if (status === 0) {
   const builtFrom = `export const builtFrom = ${JSON.stringify(kernels)};\n`;
   writeFileSync(path.join(fresh, 'src/backend/built-from.js'), builtFrom);
@@ -48,6 +58,16 @@ if (status === 0) {
 } else {
   rmSync(fresh, { recursive: true, force: true });
   process.exitCode = 1;
+}
+
+/**
+ * TypeScript 7, which takes a quarter of the time, where its program for this machine is there: it is an optional package, which whoever
+ * installs may leave out. Else the one before it, which eslint needs.
+ */
+function findCompiler() {
+  const platform = `typescript-${process.platform}-${process.arch}`;
+  const isNative = existsSync(path.join(root, 'node_modules/@typescript', platform));
+  return path.join(root, 'node_modules', isNative ? 'typescript-native' : 'typescript', 'bin/tsc');
 }
 
 /** What is loaded only where it is asked for stays apart. */
