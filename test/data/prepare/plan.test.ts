@@ -31,7 +31,10 @@ describe('files of several splits', () => {
         sentence,
       );
       const weighted = await plan((path) => ({
-        train: [path('a.csv'), { path: path('[av].csv'), weight: 2 }],
+        train: [
+          { path: path('a.csv'), weight: 2 },
+          { path: path('[av].csv'), weight: 2 },
+        ],
         [split]: path('v.csv'),
       }));
       expect(weighted).toBe(sentence);
