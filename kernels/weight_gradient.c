@@ -10,8 +10,19 @@
  * Of a convolution X is what its taps see, tap after tap, which is read where it lies (windows.h); where a tap sees nothing the
  * token adds nothing.
  */
-#include "gradient_rows.h"
+#include "rows.h"
+#include "windows.h"
 
+#if VL == 16 || defined(__aarch64__)
+#define GRADIENT_ROWS 8
+#define GRADIENT_VECTORS 3
+#elif VL == 8
+#define GRADIENT_ROWS 4
+#define GRADIENT_VECTORS 3
+#else
+#define GRADIENT_ROWS 4
+#define GRADIENT_VECTORS 2
+#endif
 /* Units, each a panel of dY, handled together: they share a chunk of X while it is in the first-level cache. */
 #define BLOCK_UNITS 2
 /* Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache. */
@@ -20,6 +31,43 @@
 #define ROWS_AHEAD 16
 /* Levels of the tree and one for its result: at most 1024 segments. One more holds a segment's sum so far. */
 #define MAX_LEVELS 12
+
+typedef struct {
+  double d_output, d_output_stride; /* [panels][tokens][16] */
+  double input, input_stride;       /* [ceil(columns / 16)][tokens][16] */
+  double order_output, order_input; /* int32 [k]: row of the k-th token in each; 0: the k-th row */
+  double runs;                      /* int32 [k]: how many tokens from the k-th on lie one behind the other in both */
+  double segments, segment_count;   /* int32 [segment_count + 1]: first k of each segment; a power of two of them */
+  row_map rows;                     /* which panels of dY the rows of dW belong to */
+  double columns;                   /* of dW, padded to a multiple of 16 */
+  double out;                       /* [rows][columns], row-major, rows on cache lines */
+  double bias_out;                  /* [rows] sum of dY, or 0 */
+  double bias_copies;               /* how many bias vectors have this gradient (for the norm) */
+  double squares;                   /* double [units]: sum of squares of each unit's rows */
+  double scratch;                   /* float [12][32][48], double [32][16] */
+  windows windows;                  /* of `input`, by the places of order_input; no sources: X is `input` itself */
+  double unit0, unit1;
+} gradient_args;
+
+/* A group of columns of X: its first vector within the input, and the tap that sees it. */
+typedef struct {
+  size_t vector, tap;
+} column_group;
+
+/* One tile's operands: a panel of dY from its first row on, vectors of X, and what to fetch for later. */
+typedef struct {
+  const float *output, *input[GRADIENT_VECTORS], *ahead;
+  const int32_t *order_output, *order_input, *order_ahead, *runs;
+  /* Of windows: */
+  char *base;
+  const windows *windows;
+  const int32_t *sources, *reach;
+  int32_t places;
+  int vector;
+} tile_operands;
+
+/* How the rows of a tile's operands are found: by their number, by an order of each, or by what a tap sees. */
+enum lookup { PLAIN, ORDERED, SEEN };
 
 #define TILE_FLOATS (GRADIENT_ROWS * GRADIENT_VECTORS * VL)
 /* Whether a tile's rows are whole cache lines: parts of lines are not to be written past the caches. */
@@ -50,16 +98,37 @@ INLINE float *sum_segment(const int vectors, const enum lookup lookup, const til
     UNROLL for (int i = 0; i < GRADIENT_ROWS; i++)
       UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vload(so_far + (i * GRADIENT_VECTORS + j) * VL);
   }
-  row_run run;
-  for (int32_t k = p->k0; k < p->k1; k = run.end) {
-    if (!find_run(vectors, lookup, x, k, p->k1, &run)) continue;
-    const float *output = run.output, *ahead = run.ahead;
+  for (int32_t k = p->k0, end; k < p->k1; k = end) {
+    const float *output = x->output, *ahead = x->ahead, *input[GRADIENT_VECTORS];
+    size_t left = (size_t)k, right = left, later = left;
+    end = p->k1;
+    if (lookup != PLAIN) {
+      if (x->order_output) left = (size_t)x->order_output[k];
+      if (x->order_input) right = (size_t)x->order_input[k];
+      if (x->order_ahead) later = (size_t)x->order_ahead[k];
+      if (end - k > x->runs[k]) end = k + x->runs[k];
+    }
+    output += left * PANEL;
+    ahead += later * PANEL;
+    int32_t source = 0;
+    if (lookup == SEEN) {
+      if (end - k > x->reach[right]) end = k + x->reach[right];
+      source = x->sources[right];
+      if (source < 0) continue;
+      right = (size_t)source;
+    }
+    if (lookup == SEEN && source >= x->places) {
+      const sight seen = see(x->base, x->windows, source);
+      UNROLL for (int j = 0; j < vectors; j++) input[j] = seen.columns + vector_offset(x->vector + j, seen.step);
+    } else {
+      UNROLL for (int j = 0; j < vectors; j++) input[j] = x->input[j] + right * PANEL;
+    }
     /* No index is looked up in here: address arithmetic would compete with the multiply-adds for their ports. */
-    for (size_t at = 0; at < (size_t)(run.end - k) * PANEL; at += PANEL) {
+    for (size_t at = 0; at < (size_t)(end - k) * PANEL; at += PANEL) {
       PREFETCH(ahead + at);
       PREFETCH_NEAR(output + at + ROWS_AHEAD * PANEL);
       vf column[GRADIENT_VECTORS];
-      UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(run.input[j] + at);
+      UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(input[j] + at);
       UNROLL for (int i = 0; i < GRADIENT_ROWS; i++) {
         const vf scale = vset(output[at + (size_t)i]);
         UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vfma(scale, column[j], acc[i][j]);
@@ -152,6 +221,12 @@ INLINE void finish_tile(const int vectors, char *base, const gradient_args *x, u
   }
 }
 
+INLINE size_t taps_of(const gradient_args *x) { return x->windows.sources == 0 ? 1 : (size_t)x->windows.taps; }
+
+INLINE const float *input_vector(char *base, const gradient_args *x, size_t vector) {
+  return F32(base, x->input) + vector / PV * (size_t)x->input_stride + vector % PV * VL;
+}
+
 /*
  * How many vectors the next group of columns has: a tile of a single one would wait for its own sums, so that the last four are
  * two pairs.
@@ -186,9 +261,13 @@ INLINE const float *data_ahead(char *base, const gradient_args *x, const unit_bl
 INLINE void gradient_block(const int width, char *base, const gradient_args *x, const unit_block *block,
                            column_group group, size_t vectors, double lanes[][PANEL]) {
   const int32_t *segments = I32(base, x->segments);
+  const int32_t *order_a = x->order_output == 0 ? 0 : I32(base, x->order_output);
+  const int32_t *order_b = x->order_input == 0 ? 0 : I32(base, x->order_input);
   const size_t count = (size_t)x->segment_count;
   const size_t tiles = block->units * (PANEL / GRADIENT_ROWS);
-  const segment_function sum = segment_functions[width - 1][lookup_of(x)];
+  const int sees = x->windows.sources != 0;
+  const enum lookup lookup = sees ? SEEN : order_a != 0 || order_b != 0 ? ORDERED : PLAIN;
+  const segment_function sum = segment_functions[width - 1][lookup];
   const size_t out_vector = group.tap * vectors + group.vector;
   column_group next = {group.vector + (size_t)width, group.tap};
   if (next.vector >= vectors) next = (column_group){0, group.tap + 1};
@@ -205,7 +284,21 @@ INLINE void gradient_block(const int width, char *base, const gradient_args *x, 
     chunk_end = whole ? segments[last] : k + (left + pieces - 1) / pieces;
     for (size_t t = 0; t < tiles; t++) {
       const size_t unit = t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
-      tile_operands operands = tile_of(width, base, x, group, block->output[unit] + sub);
+      tile_operands operands = {
+          .output = block->output[unit] + sub,
+          .order_output = order_a,
+          .order_input = order_b,
+          .runs = x->runs == 0 ? 0 : I32(base, x->runs),
+      };
+      for (int j = 0; j < width; j++) operands.input[j] = input_vector(base, x, group.vector + (size_t)j);
+      if (sees) {
+        operands.base = base;
+        operands.windows = &x->windows;
+        operands.vector = (int)group.vector;
+        operands.places = (int32_t)x->windows.places;
+        operands.sources = list_of(base, &x->windows, x->windows.sources, group.tap);
+        operands.reach = list_of(base, &x->windows, x->windows.reach, group.tap);
+      }
       operands.ahead = data_ahead(base, x, block, t, next, is_last, vectors, &operands.order_ahead);
       float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;
       const float *result = pending;
