@@ -188,8 +188,9 @@ class Sentence {
           : `${width} columns as in the first line of the sentence`;
       return refuse(odd, `expected ${expected}, found ${cells[odd]!.length}.`);
     }
-    // The last column of some lines is another one than that of others.
-    if (this.columns.tag === 0 && width !== this.width) {
+    // The last column of some lines is another one than that of others. Whoever asks for predictions is answered without it.
+    const isTagKnown = this.columns.tag !== 0 || width === this.width;
+    if (!isTagKnown && this.options.mayLackLabel !== true) {
       return refuse(
         0,
         `expected ${counted(this.width, 'column')} as in the first line of the file, since the last one is taken for the tag, found ${width}.`,
@@ -200,7 +201,7 @@ class Sentence {
       {
         line: lines[0]!.line,
         text: column(word),
-        ...(tag > 0 && { label: column(tag) }),
+        ...(tag > 0 && isTagKnown && { label: column(tag) }),
         ...(others.length > 0 && { columns: others.map(column) }),
         ...fields,
       },

@@ -98,6 +98,10 @@ describe('CoNLL columns', () => {
     const later = readSource(source, options, { start, end: text.length });
     await expect(collect(later)).rejects.toThrow(`a.conll, line 1: ${reason}`);
     expect((await read('a.conll', text, { label: 2 })).rows).toHaveLength(3);
+    // Predictions need no tags.
+    const answered = await read('a.conll', text, { mayLackLabel: true });
+    expect(answered.rows.map(([tokens]) => tokens)).toEqual([['john', 'runs'], ['rome'], ['rome']]);
+    expect(answered.bad).toEqual([]);
   });
 
   test('of lines that a carriage return alone ends, or stands in, are refused', async () => {
