@@ -25,7 +25,9 @@ it.skipIf(process.platform === 'win32')(
     expect(status).toBe(0);
     const logged = loggedSteps(join(cwd, 'full'));
     expect(logged.length).toBeLessThan(400);
-    expect(logged).toEqual(stepsTo(logged.length));
+    // Behind a line that is lost a shorter one may have room.
+    expect(logged.slice(0, 50)).toEqual(stepsTo(50));
+    expect(logged).toEqual([...new Set(logged)].sort((a, b) => a - b));
     await succeed(cwd, args('roomy'));
     expect(loggedSteps(join(cwd, 'roomy'))).toHaveLength(400);
     expect(readTensors(join(cwd, 'full'))).toEqual(readTensors(join(cwd, 'roomy')));
