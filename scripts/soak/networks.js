@@ -9,7 +9,7 @@ const test = 'test/model/random-networks.test.ts';
 /** Tries so many networks, each in every division; the process ends with the status of the tests. */
 export async function tryNetworks(count, seed) {
   console.log(`${count} networks, seed ${seed}`);
-  const vitest = fileURLToPath(import.meta.resolve('vitest/vitest.mjs'));
+  const vitest = fileURLToPath(new URL('vitest.mjs', import.meta.resolve('vitest/package.json')));
   const options = ['--testTimeout=0', '--disableConsoleIntercept', '--reporter=verbose'];
   const child = spawn(process.execPath, [vitest, 'run', test, ...options], {
     cwd: root,
