@@ -11,6 +11,8 @@ const LOOK_MS = 1000;
  */
 export class RunHold {
   readonly #identity: BigIntStats | undefined;
+  /** When it was made, once that can be told: the number of a directory that was removed may be given to the next. */
+  #born: bigint | undefined;
   readonly #timer: NodeJS.Timeout;
   #loss: string | undefined;
 
@@ -60,7 +62,12 @@ export class RunHold {
     const now = identityOf(this.directory);
     if (now === undefined) return 'the directory was removed or moved away';
     const { dev, ino } = this.#identity!;
-    if (now.dev !== dev || now.ino !== ino) return 'another directory has taken its place';
+    const isAnother = this.#born !== undefined && this.#born !== now.birthtimeNs;
+    if (now.dev !== dev || now.ino !== ino || isAnother) {
+      return 'another directory has taken its place';
+    }
+    // Where disks do not know it, the time of the last change stands for it: that would be another each time.
+    if (now.birthtimeNs < now.ctimeNs) this.#born = now.birthtimeNs;
     return this.lock.describeLoss();
   }
 }

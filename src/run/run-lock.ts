@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { UserError } from '../errors.js';
 import { type FileLock, type LockTiming, takeLock } from '../system/file-lock.js';
-import { makeDirectory, unmakeDirectories } from '../system/make-directory.js';
+import { makeDirectory, unmakeDirectories, type MadeDirectory } from '../system/make-directory.js';
 import { explainDisk } from '../system/disk.js';
 
 /** Keeps a second process out of a run's directory. */
@@ -26,7 +26,7 @@ export async function lockRun(
         'wait until it has ended, or name another directory with --run-dir',
     );
   };
-  const made: string[] = [];
+  const made: MadeDirectory[] = [];
   const take = async (): Promise<FileLock> => {
     made.push(...(await makeDirectory(directory)));
     return takeLock(file, { notice, onHeld, timing });
@@ -48,9 +48,9 @@ export async function lockRun(
   }
   const release = (): void => {
     process.off('exit', release);
-    const isOurs = lock.describeLoss() === undefined;
     lock.release();
-    if (isOurs) unmakeDirectories(made);
+    // Where somebody else has taken the lock it lies in there.
+    unmakeDirectories(made);
   };
   // Also when a signal ends the process at once: nobody is to wonder whether we still live.
   process.on('exit', release);

@@ -1,7 +1,17 @@
-import { rmdirSync } from 'node:fs';
+import { lstatSync, rmdirSync, type BigIntStats } from 'node:fs';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../errors.js';
+
+/** A directory that was made here: by its identity it is told from another that has come to stand in its place. */
+export interface MadeDirectory {
+  /** Absolute: where this process stands may change. */
+  readonly path: string;
+  /** Undefined where it had gone again at once. */
+  readonly identity: Identity | undefined;
+}
+
+type Identity = Pick<BigIntStats, 'dev' | 'ino' | 'birthtimeNs'>;
 
 /**
  * Makes a directory, and those above it that are missing. Node's own recursive mkdir tries for ever where a directory
@@ -13,8 +23,8 @@ import { UserError } from '../errors.js';
 export async function makeDirectory(
   directory: string,
   fs: Pick<typeof nodeFs, 'mkdir'> = nodeFs,
-): Promise<string[]> {
-  const above: string[] = [];
+): Promise<MadeDirectory[]> {
+  const above: MadeDirectory[] = [];
   try {
     await fs.mkdir(directory);
   } catch (error) {
@@ -33,12 +43,16 @@ export async function makeDirectory(
       return above;
     }
   }
-  return [...above, directory];
+  const made = path.resolve(directory);
+  return [...above, { path: made, identity: identityOf(made) }];
 }
 
-/** Removes directories that `makeDirectory` made, as far as nothing lies in them; the deepest goes first. */
-export function unmakeDirectories(made: readonly string[]): void {
-  for (const directory of made.toReversed()) {
+/** Removes directories that `makeDirectory` made, as far as they are still there and nothing lies in them; the deepest goes first. */
+export function unmakeDirectories(made: readonly MadeDirectory[]): void {
+  for (const { path: directory, identity } of made.toReversed()) {
+    const now = identityOf(directory);
+    // Moved away, or replaced by somebody's own: neither is ours to remove.
+    if (identity === undefined || now === undefined || !isSame(now, identity)) return;
     try {
       rmdirSync(directory);
     } catch {
@@ -46,6 +60,15 @@ export function unmakeDirectories(made: readonly string[]): void {
       return;
     }
   }
+}
+
+function identityOf(directory: string): Identity | undefined {
+  return lstatSync(directory, { bigint: true, throwIfNoEntry: false });
+}
+
+/** The number of one that was removed may be given to the next one made: then the time of its making tells. */
+function isSame(one: Identity, other: Identity): boolean {
+  return one.dev === other.dev && one.ino === other.ino && one.birthtimeNs === other.birthtimeNs;
 }
 
 async function isDirectory(place: string): Promise<boolean> {

@@ -75,6 +75,24 @@ describe('a run ends, with a sentence and nothing more written, when its directo
     expect(readdirSync(runDir)).toEqual(['mine']);
   });
 
+  it('is replaced by an empty one, which stays', async () => {
+    const { runDir, error } = await trainAndDisturb('replaced-empty', (dir) => {
+      renameSync(dir, `${dir}-former`);
+      mkdirSync(dir);
+    });
+    expectSentence(error, /another directory has taken its place while the run went on/);
+    expect(readdirSync(runDir)).toEqual([]);
+  });
+
+  it('is removed, and made anew by somebody who is given the number that it had', async () => {
+    const { runDir, error } = await trainAndDisturb('made-anew', (dir) => {
+      rmSync(dir, { recursive: true });
+      mkdirSync(dir);
+    });
+    expectSentence(error, /another directory has taken its place while the run went on/);
+    expect(readdirSync(runDir)).toEqual([]);
+  });
+
   it('is locked by another process', async () => {
     let theirs = '';
     const { runDir, error } = await trainAndDisturb('taken', (dir) => {

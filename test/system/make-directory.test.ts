@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { makeDirectory, unmakeDirectories } from '../../src/system/make-directory.js';
 import { useScratch } from '../data/scratch.js';
@@ -7,12 +7,27 @@ const makeScratch = useScratch();
 
 it('makes what is missing, tells what it made, and takes back what stayed empty', async () => {
   const { dir, path } = await makeScratch();
-  expect(await makeDirectory(path('a/b'))).toEqual([path('a'), path('a/b')]);
+  const all = await makeDirectory(path('a/b'));
+  expect(all.map((each) => each.path)).toEqual([path('a'), path('a/b')]);
   expect(await makeDirectory(path('a/b'))).toEqual([]);
   const made = await makeDirectory(path('a/c/d'));
   unmakeDirectories(made);
   expect(readdirSync(path('a'))).toEqual(['b']);
   expect(readdirSync(dir)).toEqual(['a']);
+});
+
+it('takes back no directory that somebody has put in the place of one it made', async () => {
+  const { dir, path } = await makeScratch();
+  const moved = await makeDirectory(path('moved'));
+  renameSync(path('moved'), path('elsewhere'));
+  mkdirSync(path('moved'));
+  unmakeDirectories(moved);
+  // The number of a directory that is removed is given to the next one on most disks.
+  const removed = await makeDirectory(path('removed'));
+  rmdirSync(path('removed'));
+  mkdirSync(path('removed'));
+  unmakeDirectories(removed);
+  expect(readdirSync(dir).sort()).toEqual(['elsewhere', 'moved', 'removed']);
 });
 
 it('refuses a file in the way with its name', async () => {

@@ -5,7 +5,11 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../../errors.js';
 import { explainDiskError } from '../../system/disk-errors.js';
-import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js';
+import {
+  makeDirectory,
+  unmakeDirectories,
+  type MadeDirectory,
+} from '../../system/make-directory.js';
 import { type FileStamp, keptInput, sameStamp, stampOf } from '../input/sources.js';
 import { missingAsUndefined } from '../store/sealed-json.js';
 import { openWorkplace, type Workplace } from './workplace.js';
@@ -17,14 +21,14 @@ export interface KeptInput {
   /** Whether there was none of this content before. */
   readonly isNew: boolean;
   /** Directories that were made for it. */
-  readonly made: readonly string[];
+  readonly made: readonly MadeDirectory[];
 }
 
 /** Copies standard input into a file, because a corpus is read more than once. */
 export async function keepStandardInput(storeDir: string): Promise<KeptInput> {
   let workplace: Workplace | undefined;
   const content = createHash('sha256');
-  const made: string[] = [];
+  const made: MadeDirectory[] = [];
   try {
     made.push(...(await makeDirectory(storeDir)));
     workplace = await openWorkplace(storeDir, 'stdin');

@@ -3,7 +3,11 @@ import { join, resolve } from 'node:path';
 import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import { type FileLock, takeLock } from '../../system/file-lock.js';
-import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js';
+import {
+  makeDirectory,
+  unmakeDirectories,
+  type MadeDirectory,
+} from '../../system/make-directory.js';
 import type { TrainListener } from '../../events.js';
 import { type Corpus, openCorpus, readManifest } from '../store/corpus.js';
 import { errorCode } from '../../system/error-code.js';
@@ -193,7 +197,7 @@ async function makeOrAwait(
   const notice = (message: string): void => listener({ type: 'notice', message });
   let workplace: Workplace | undefined;
   let lock: FileLock | undefined;
-  const made: string[] = [];
+  const made: MadeDirectory[] = [];
   try {
     made.push(...(await makeDirectory(storeDir)));
     lock = await lockMaking(storeDir, plan, notice);

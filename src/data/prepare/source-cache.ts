@@ -2,7 +2,11 @@ import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../errors.js';
 import { errorCode } from '../../system/error-code.js';
-import { makeDirectory, unmakeDirectories } from '../../system/make-directory.js';
+import {
+  makeDirectory,
+  unmakeDirectories,
+  type MadeDirectory,
+} from '../../system/make-directory.js';
 import { hash } from './plan.js';
 import type { PlannedSource } from './plan-sources.js';
 import { missingAsUndefined, readSealed, writeSealed } from '../store/sealed-json.js';
@@ -135,7 +139,7 @@ export class CachedSource {
 /** What a preparation opens of it, until it is known what becomes of that. */
 export class SourceCache {
   readonly #opened: CachedSource[] = [];
-  readonly #made: string[] = [];
+  readonly #made: MadeDirectory[] = [];
 
   async make(dir: string): Promise<void> {
     this.#made.push(...(await makeDirectory(dir)));

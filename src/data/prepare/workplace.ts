@@ -16,8 +16,14 @@ export interface Workplace {
   close(): Promise<void>;
 }
 
-/** In the name of every workplace, behind what it is for. */
+/** In the name of every workplace, behind what it is for and before six characters that chance has chosen. */
 const mark = '.partial-';
+
+/**
+ * What workplaces in a store directory are for: standard input, or a store by its key. Locks are called so, too. A store
+ * directory may be a project's own, with other files of such endings in it (yarn.lock): they are not ours to clear away.
+ */
+const ofStores = '(?:stdin|[0-9a-f]{16}-[0-9a-f]{8})';
 
 /** Says whose a workplace is. */
 const holderName = 'holder';
@@ -31,12 +37,12 @@ const longestSilenceMs = 600_000;
 /**
  * Makes a workplace in a store directory, and clears away those of the dead.
  *
- * @param ours What the names begin with of all that may be cleared away.
+ * @param ours A pattern of the purposes whose workplaces may be cleared away.
  */
 export async function openWorkplace(
   storeDir: string,
   purpose: string,
-  ours = '',
+  ours = ofStores,
 ): Promise<Workplace> {
   const made = await makeDirectory(storeDir);
   const dir = await mkdtemp(join(storeDir, `${purpose}${mark}`)).catch((error: unknown) => {
@@ -70,10 +76,15 @@ export async function openWorkplace(
 
 /** @param now By the clock of the disk. */
 async function removeLeftovers(storeDir: string, ours: string, now: number): Promise<void> {
+  const workplace = new RegExp(`^${ours}\\${mark}[^.]{6}$`);
+  // A lock in this place, one by which it is taken over, and either while it is being written.
+  const lock = new RegExp(
+    `^${ours}-[0-9a-f]{8}\\${lockEnding}(?:\\.takeover)?(?:\\.[0-9a-f-]{36})?$`,
+  );
   for (const name of await readdir(storeDir)) {
     const path = join(storeDir, name);
-    const isWorkplace = name.includes(mark);
-    if (!name.startsWith(ours) || !(isWorkplace || name.includes(lockEnding))) continue;
+    const isWorkplace = workplace.test(name);
+    if (!isWorkplace && !lock.test(name)) continue;
     const holder = isWorkplace ? join(path, holderName) : path;
     try {
       const isDead = isAbandoned(holder) ?? (await isSilent([holder, path], now));

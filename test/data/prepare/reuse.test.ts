@@ -113,14 +113,33 @@ describe('the token store', () => {
       await writeFile(path, JSON.stringify({ ...(JSON.parse(holder) as object), ...change }));
       return path;
     };
-    await leave('dead.partial-1', { started: '1' });
-    await leave('elsewhere.partial-1', { machine: 'another' });
-    await utimes(await leave('silent.partial-1', { machine: 'another' }), 1, 1);
+    const store = '0123456789abcdef-01234567';
+    await leave(`${store}.partial-dead00`, { started: '1' });
+    await leave(`${store}.partial-others`, { machine: 'another' });
+    await utimes(await leave('stdin.partial-silent', { machine: 'another' }), 1, 1);
+    const locks = [`${store}-89abcdef.lock`, `${store}-89abcdef.lock.takeover`];
+    for (const name of locks) {
+      const dead = { ...(JSON.parse(holder) as object), started: '1' };
+      await writeFile(place.path(`stores/${name}`), JSON.stringify(dead));
+    }
     await prepare(place, data);
     expect((await readdir(place.path('stores'))).sort()).toEqual(
-      [basename(key), 'elsewhere.partial-1', 'pieces', basename(running.dir)].sort(),
+      [basename(key), `${store}.partial-others`, 'pieces', basename(running.dir)].sort(),
     );
     await running.close();
+  });
+
+  it('leaves alone what is not ours in a directory that holds stores', async () => {
+    const place = await scratch({ 'a.csv': mails });
+    const own = ['yarn.lock', 'film.partial-1', 'notes.locked', 'x.partial-abcdef'];
+    await mkdir(place.path('stores'));
+    for (const name of own) {
+      await writeFile(place.path(`stores/${name}`), 'mine');
+      await utimes(place.path(`stores/${name}`), 1, 1);
+    }
+    const { storeDir } = (await prepare(place, { train: place.path('a.csv') })).corpus;
+    const there = await readdir(place.path('stores'));
+    expect(there.sort()).toEqual([...own, 'pieces', basename(storeDir)].sort());
   });
 
   it('refuses reads outside of it', async () => {
