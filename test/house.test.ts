@@ -13,6 +13,7 @@ const rooms = [
   'use',
   'bench',
   'train',
+  'decoding',
   'run',
   'checkpoint',
   'compute',

@@ -5,6 +5,7 @@ import type { FilePair } from '../data/input/file-pairs.js';
 import type { HeldOut, HeldOutFiles, HeldOutModel } from '../data/prepare/held-out.js';
 import type { EndEvent, TrainListener } from '../events.js';
 import type { TranslationScores } from '../use/translation-scores.js';
+import type { Translated, TranslateOptions, Translation } from '../decoding/translation.js';
 import type { Averaged, AverageOptions } from '../run/average.js';
 import type {
   Evaluation,
@@ -13,9 +14,6 @@ import type {
   Scorable,
   Sentence,
   TrainedModel,
-  Translated,
-  TranslateOptions,
-  Translation,
 } from '../train/trained-model.js';
 
 /**

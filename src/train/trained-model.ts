@@ -1,6 +1,8 @@
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { BestEvaluation } from '../events.js';
+import type { DrawOptions } from '../decoding/draw.js';
+import type { TranslateOptions, Translated } from '../decoding/translation.js';
 import type { FeatureVocabulary } from '../data/features/features.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import type { Measures } from '../tasks/task.js';
@@ -18,15 +20,10 @@ export interface OpenOptions {
   notify?: (message: string) => void;
 }
 
-export interface GenerateOptions {
+export interface GenerateOptions extends DrawOptions {
   prompt: string;
   /** Tokens to draw. */
   length: number;
-  /** Divides the logits: below 1 bolder towards the likely, 0 always the most likely. */
-  temperature: number;
-  /** Draws among this many most likely tokens; 0 for all. */
-  topK: number;
-  seed: number;
 }
 
 /** Tokens, with what stands in the columns that a model reads beside them: of each, in the order of `model.features`, a text a token. */
@@ -59,53 +56,6 @@ export interface Likelihood {
   tokens?: { text: string; logProbability: number }[];
   /** Words or characters of the text that the vocabulary has not: what is told of them is told of any such, or they are left out. */
   unknown: number;
-}
-
-/** How translations are searched for. */
-export interface TranslateOptions {
-  /** Texts that are followed at a time: 1 takes the likeliest token each time; 5 where absent. */
-  beam?: number;
-  /** How many translations of each text are given, the best first; at most as many as the beam is wide; 1 where absent. */
-  best?: number;
-  /** What ln p is divided by where translations are compared: their length (`average`, where absent), or ((5 + length) / 6)^α for a number, so that 0 leaves it as it is. */
-  lengthNormalisation?: 'average' | number;
-  /** How much it costs to leave words of the source unattended (β of Wu et al. 2016); 0 where absent. */
-  coveragePenalty?: number;
-  /** Tokens in a row of which a translation has no two alike; 0, where absent, allows any. */
-  noRepeat?: number;
-  /** Tokens of a translation, at most; `data.maxLength` where absent. */
-  maxLength?: number;
-  /** What becomes of words that the vocabulary has not: that which was attended to stands in their place (where there is attention, by default), they stay as they are, or are not written. */
-  unknown?: 'replace' | 'keep' | 'avoid';
-  /** Draws tokens by their probability in the place of a beam. */
-  sampling?: { temperature: number; topK: number; seed: number };
-  /** Whether translations come with what was attended to. */
-  attention?: boolean;
-}
-
-export interface Translation {
-  text: string;
-  /** Natural logarithm of its probability. */
-  logProbability: number;
-  /** What it was ranked by. */
-  score: number;
-  tokens: string[];
-  /** Whether it ends because it may be no longer. */
-  isCut: boolean;
-  /** Of each token the place among the source's tokens that was attended to most; where there is attention. */
-  alignment?: number[];
-  /** [tokens and the end, source's tokens]: how much each attended to each; where that is asked for. */
-  attention?: number[][];
-}
-
-/** What was made of a text. */
-export interface Translated {
-  /** The best first; none of a text without tokens. */
-  translations: Translation[];
-  /** As the model reads them, words that it does not know as they are written. */
-  sourceTokens: string[];
-  /** Tokens of the source that were not read, since it is longer than any row may be (`data.maxSourceLength`). */
-  unread: number;
 }
 
 export interface Evaluation extends Measures {

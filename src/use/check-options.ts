@@ -3,7 +3,8 @@ import { findNearest } from '../config/nearest.js';
 import { UserError } from '../errors.js';
 import type { AverageOptions } from '../run/average.js';
 import type { TrainOptions } from '../train/train-options.js';
-import type { GenerateOptions, OpenOptions, TranslateOptions } from '../train/trained-model.js';
+import type { TranslateOptions } from '../decoding/translation.js';
+import type { GenerateOptions, OpenOptions } from '../train/trained-model.js';
 
 /** Callers in JavaScript have no compiler to tell them what they got wrong. */
 

@@ -1,6 +1,6 @@
 import { chooseBackend } from '../backend/select.js';
 import type { Config } from '../config/schema.js';
-import type { BatchSource } from '../data/batches/batches.js';
+import type { BatchSizes } from '../data/batches/batch-source.js';
 import { recurrencesOf } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
 import { chooseTeams } from '../model/work/teams.js';
@@ -10,8 +10,6 @@ import { allocateEngine } from '../compute/engine-memory.js';
 import { createWorkerPool, TaskFailure, type WorkerPool } from '../compute/pool.js';
 import { longestRow, networkSizes, workerCount } from '../compute/sizes.js';
 import { Turns } from './turns.js';
-
-export type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps' | 'source'>;
 
 /** Rows that are computed together, and tokens of them beyond which memory would be worth more than company. */
 const ROWS_AT_ONCE = 64;

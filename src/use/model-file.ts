@@ -9,8 +9,11 @@ import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
 import type { BestEvaluation } from '../events.js';
 import { Calls } from './calls.js';
-import { checkGenerateOptions } from './check-options.js';
-import { draw, undrawn } from './generation.js';
+import { checkGenerateOptions, checkTranslateOptions } from './check-options.js';
+import { undrawn } from './generation.js';
+import { draw } from '../decoding/draw.js';
+import type { TranslateOptions, Translated } from '../decoding/translation.js';
+import { decodingSizes, Translator } from '../decoding/translator.js';
 import type { CarriedState } from '../compute/carried-state.js';
 import { evaluate, evaluationBatches } from '../train/evaluation.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
@@ -29,13 +32,11 @@ import type {
   Scorable,
   Sentence,
   TrainedModel,
-  Translated,
-  TranslateOptions,
 } from '../train/trained-model.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Task } from '../tasks/task.js';
 import type { TargetScale } from '../tasks/target-scale.js';
-import { Translations } from './translations.js';
+import { expectAttention } from './translate-checks.js';
 import { Turns } from './turns.js';
 import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -78,7 +79,9 @@ class SharedModel implements TrainedModel {
   readonly #engine: ModelEngine;
   readonly #rows: RowBatches;
   readonly #likelihoods: Likelihoods;
-  readonly #translations: Translations;
+  /** Whose rows carry what they have read. */
+  readonly #decodingEngine: ModelEngine;
+  readonly #translator: Translator;
   /** Of a row. */
   readonly #outputs: number;
   readonly #evaluations = new Turns();
@@ -111,10 +114,14 @@ class SharedModel implements TrainedModel {
       sourceVocabulary: (this.sourceTokenizer ?? this.tokenizer).vocabularySize,
     });
     // Weights are read when they are first needed: from there, wherever the program has moved.
-    this.#engine = new ModelEngine(config, shape, path.resolve(checkpoint), workerFile);
+    const weights = path.resolve(checkpoint);
+    this.#engine = new ModelEngine(config, shape, weights, workerFile);
     this.#rows = new RowBatches(this.#engine);
     this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine, state.lineEnd ?? '\n');
-    this.#translations = new Translations(this, shape, workerFile);
+    const decoding = { ...shape, carries: true };
+    const sizes = decodingSizes(config);
+    this.#decodingEngine = new ModelEngine(config, decoding, weights, workerFile, sizes);
+    this.#translator = new Translator(this, this.#decodingEngine);
     this.#outputs = this.targetScale ? 1 : this.classes.length;
   }
 
@@ -171,7 +178,12 @@ class SharedModel implements TrainedModel {
   }
 
   translate(texts: readonly string[], options?: TranslateOptions): Promise<Translated[]> {
-    return this.#calls.run(() => this.#translations.translate(texts, options));
+    return this.#calls.run(() => {
+      checkTranslateOptions(options ?? {});
+      this.#expectUse('translate');
+      expectAttention(this, options ?? {});
+      return this.#translator.translate(copyTexts('translate', texts), { ...options });
+    });
   }
 
   score(rows: readonly Scorable[]): Promise<Likelihood[]> {
@@ -258,7 +270,7 @@ class SharedModel implements TrainedModel {
   close(): Promise<void> {
     return (this.#closed ??= this.#calls.close().then(async () => {
       await this.#engine.close();
-      await this.#translations.close();
+      await this.#decodingEngine.close();
     }));
   }
 }

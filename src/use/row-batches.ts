@@ -1,11 +1,11 @@
-import type { HostBatch } from '../data/batches/batches.js';
+import type { BatchSizes, HostBatch } from '../data/batches/batch-source.js';
 import type { EncodedTokens } from '../data/batches/encode-row.js';
 import { describeNetwork } from '../model/describe.js';
 import { SLOT } from '../model/sizes.js';
 import { createHostBatch } from '../compute/batch-feed.js';
 import { putState, takeState, type CarriedState } from '../compute/carried-state.js';
 import type { Engine } from '../compute/engine.js';
-import type { BatchSizes, ModelEngine } from './model-engine.js';
+import type { ModelEngine } from './model-engine.js';
 
 /** Rows that one caller wants computed. */
 export interface Rows {

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
 import { describeUnknown } from '../../src/commands/generate.js';
-import { draw, undrawn } from '../../src/use/generation.js';
+import { draw } from '../../src/decoding/draw.js';
+import { undrawn } from '../../src/use/generation.js';
 import { fitTokenizer } from '../data/tokenizers/fit.js';
 
 function fit(options: object) {

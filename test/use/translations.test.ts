@@ -7,7 +7,8 @@ import { readBatches } from '../../src/data/formats/examples.js';
 import { prepareHeldOut, scoreTranslations } from '../../src/index.js';
 import { Bleu } from '../../src/scoring/bleu.js';
 import { train } from '../../src/train/run.js';
-import type { Translated, TranslateOptions, TrainedModel } from '../../src/train/trained-model.js';
+import type { Translated, TranslateOptions } from '../../src/decoding/translation.js';
+import type { TrainedModel } from '../../src/train/trained-model.js';
 import { openModel } from '../../src/use/model-file.js';
 import { runWith } from '../commands/stub.js';
 

@@ -10,6 +10,9 @@ export interface HostBatch extends RawBatch {
   startsFresh: boolean;
 }
 
+/** What the largest batch of a source takes. */
+export type BatchSizes = Pick<BatchSource, 'maxRows' | 'maxTokens' | 'maxSteps' | 'source'>;
+
 /** Batches by number, so that a resumed run costs no more than a new one. */
 export interface BatchSource {
   readonly stepsPerEpoch: number;

@@ -3,8 +3,8 @@ import { createHostBatch } from '../compute/batch-feed.js';
 import { goOnFrom } from '../compute/carried-state.js';
 import type { Engine } from '../compute/engine.js';
 import { SLOT } from '../model/sizes.js';
-import type { Stepper, StepRow } from './decoding/decode.js';
-import type { NextTokens } from './decoding/search.js';
+import type { Stepper, StepRow } from './decode.js';
+import type { NextTokens } from './search.js';
 
 /**
  * An engine that goes on with texts, a token of each a step. The sources are read in the first step, whose rows are the sentences; in

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tokensOf } from '../../../src/use/decoding/path.js';
-import type { Ranking } from '../../../src/use/decoding/ranking.js';
-import { tries } from '../../effort.js';
+import { tokensOf } from '../../src/decoding/path.js';
+import type { Ranking } from '../../src/decoding/ranking.js';
+import { tries } from '../effort.js';
 import { advance, beam, finish, TinyModel } from './tiny-model.js';
 
 const models = fc

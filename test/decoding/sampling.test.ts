@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { tokensOf } from '../../../src/use/decoding/path.js';
-import { Sampling, type SamplingOptions } from '../../../src/use/decoding/sampling.js';
+import { tokensOf } from '../../src/decoding/path.js';
+import { Sampling, type SamplingOptions } from '../../src/decoding/sampling.js';
 import { beam, finish, TinyModel } from './tiny-model.js';
 
 const model = new TinyModel(7, 3, 2);

@@ -1,33 +1,51 @@
-import type { NamedConfig } from '../config/load.js';
-import { describeValue } from '../config/expectation.js';
+import type { Config } from '../config/schema.js';
+import type { Engine } from '../compute/engine.js';
+import type { BatchSizes } from '../data/batches/batch-source.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
-import { UserError } from '../errors.js';
-import type { NetworkShape } from '../model/shape.js';
-import { taskOf } from '../tasks/registry.js';
 import { streamOf } from '../tensor/random.js';
-import type { TranslateOptions, Translated, Translation } from '../train/trained-model.js';
-import { checkTranslateOptions } from './check-options.js';
+import { alignmentOf } from './alignment.js';
+import { BeamSearch } from './beam.js';
+import { decode } from './decode.js';
 import { Decoder } from './decoder.js';
-import { alignmentOf } from './decoding/alignment.js';
-import { BeamSearch } from './decoding/beam.js';
-import { decode } from './decoding/decode.js';
-import { stepsOf } from './decoding/path.js';
-import { Sampling } from './decoding/sampling.js';
-import type { Found, Search } from './decoding/search.js';
-import { ModelEngine, type BatchSizes } from './model-engine.js';
+import { stepsOf } from './path.js';
+import { Sampling } from './sampling.js';
+import type { Found, Search } from './search.js';
+import type { TranslateOptions, Translated, Translation } from './translation.js';
 import { isUnknown, WrittenTokens } from './written-tokens.js';
 
 /** What translations are made with. */
 export interface TranslatingModel {
-  readonly config: NamedConfig;
-  readonly checkpoint: string;
+  readonly config: Config;
   readonly tokenizer: Tokenizer;
-  readonly sourceTokenizer?: Tokenizer;
+  readonly sourceTokenizer?: Tokenizer | undefined;
+}
+
+/** Lends its engine, whose rows carry what they have read, to one task at a time. */
+export interface DecodingEngine {
+  /** @param sizes that it has to hold */
+  take<T>(
+    task: (engine: Engine) => Promise<T>,
+    options: { readonly sizes: BatchSizes },
+  ): Promise<T>;
 }
 
 /** Texts under way that are computed together, and sentences of which they are. */
 const TEXTS_AT_ONCE = 320;
 const SENTENCES_AT_ONCE = 64;
+
+/**
+ * Batches of texts under way, a token of each.
+ *
+ * @param width texts of a sentence that are followed at a time
+ */
+export function decodingSizes({ data }: Config, width = 1, rows = TEXTS_AT_ONCE): BatchSizes {
+  const { maxLength, maxSourceLength = maxLength } = data;
+  const maxRows = Math.max(rows, width);
+  return {
+    ...{ maxRows, maxTokens: maxRows, maxSteps: 1 },
+    source: { maxTokens: SENTENCES_AT_ONCE * maxSourceLength, maxSteps: maxSourceLength },
+  };
+}
 
 interface Sentence {
   readonly text: string;
@@ -37,10 +55,8 @@ interface Sentence {
   readonly unread: number;
 }
 
-/** A translator's texts: many at a time, each translated as it would be alone. */
-export class Translations {
-  readonly #engine: ModelEngine;
-  readonly #sizes: (rows: number) => BatchSizes;
+/** Texts that are translated many at a time, each as it would be alone. */
+export class Translator {
   readonly #longestSource: number;
   /** Begins what the decoder reads, and ends what it writes: behind all tokens of the tokenizer. */
   readonly #boundary: number;
@@ -48,37 +64,16 @@ export class Translations {
 
   constructor(
     private readonly model: TranslatingModel,
-    shape: NetworkShape,
-    workerFile?: string,
+    private readonly engine: DecodingEngine,
   ) {
     const { maxLength, maxSourceLength = maxLength } = model.config.data;
     this.#longestSource = maxSourceLength;
     this.#boundary = model.tokenizer.vocabularySize;
     this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
-    this.#sizes = (rows) => ({
-      ...{ maxRows: rows, maxTokens: rows, maxSteps: 1 },
-      source: { maxTokens: SENTENCES_AT_ONCE * maxSourceLength, maxSteps: maxSourceLength },
-    });
-    // Texts go on from step to step, and from whichever they continue.
-    const decoding = { ...shape, carries: true };
-    const sizes = this.#sizes(TEXTS_AT_ONCE);
-    this.#engine = new ModelEngine(model.config, decoding, model.checkpoint, workerFile, sizes);
   }
 
-  async translate(
-    given: readonly unknown[],
-    options: TranslateOptions = {},
-  ): Promise<Translated[]> {
-    checkTranslateOptions(options);
-    this.#expectAttention(options);
-    if (!Array.isArray(given)) {
-      throw new UserError(`translate: expected a list of texts, got ${describeValue(given)}`);
-    }
-    const { gives, model } = taskOf(this.model.config.task);
-    if (gives !== 'pairs') {
-      throw new UserError(`${this.model.checkpoint} is ${model}: it does not translate`);
-    }
-    const sentences = Array.from(given, (text: unknown, i) => this.#read(text, i));
+  async translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {
+    const sentences = texts.map((text) => this.#read(text));
     const found = sentences.map((): Found[] => []);
     const { beam = 5, best = 1, sampling } = options;
     const width = sampling ? best : Math.max(beam, best);
@@ -86,18 +81,18 @@ export class Translations {
     const order = Array.from(sentences.keys())
       .filter((i) => sentences[i]!.tokens.length > 0)
       .sort((a, b) => sentences[a]!.tokens.length - sentences[b]!.tokens.length || a - b);
-    const rows = Math.max(TEXTS_AT_ONCE, width);
-    const atOnce = Math.min(SENTENCES_AT_ONCE, Math.floor(rows / width));
+    const sizes = decodingSizes(this.model.config, width);
+    const atOnce = Math.min(SENTENCES_AT_ONCE, Math.floor(sizes.maxRows / width));
     for (let first = 0; first < order.length; first += atOnce) {
       const batch = order.slice(first, first + atOnce);
-      await this.#engine.take(
+      await this.engine.take(
         async (engine) => {
           const searches = batch.map((i) => this.#search(sentences[i]!, options));
           const sources = batch.map((i) => sentences[i]!.tokens);
           await decode(searches, new Decoder(engine, sources), this.#boundary);
           batch.forEach((i, place) => (found[i] = searches[place]!.results()));
         },
-        { sizes: this.#sizes(rows) },
+        { sizes },
       );
     }
     return sentences.map((sentence, i) => ({
@@ -107,27 +102,7 @@ export class Translations {
     }));
   }
 
-  /** @throws UserError for options that ask where the model looks, if it looks nowhere */
-  #expectAttention({ attention, coveragePenalty = 0, unknown }: TranslateOptions): void {
-    if (this.model.config.model.attention?.kind !== 'none') return;
-    const asked = {
-      attention,
-      coveragePenalty: coveragePenalty > 0,
-      unknown: unknown === 'replace',
-    };
-    const [name] = Object.entries(asked).find(([, isAsked]) => isAsked) ?? [];
-    if (name === undefined) return;
-    throw new UserError(
-      `translate: ${name}: ${this.model.checkpoint} attends to no word of the source (model.attention.kind none)`,
-    );
-  }
-
-  #read(text: unknown, index: number): Sentence {
-    if (typeof text !== 'string') {
-      throw new UserError(
-        `translate: expected text ${index} to be a string, got ${describeValue(text)}`,
-      );
-    }
+  #read(text: string): Sentence {
     const { tokenizer, sourceTokenizer = tokenizer, config } = this.model;
     const all = sourceTokenizer.encode(text);
     const unread = Math.max(0, all.length - this.#longestSource);
@@ -174,10 +149,6 @@ export class Translations {
       ...(options.attention === true &&
         isAligned && { attention: steps.map(({ attention }) => Array.from(attention!)) }),
     };
-  }
-
-  close(): Promise<void> {
-    return this.#engine.close();
   }
 }
 

@@ -1,7 +1,7 @@
-import { PURPOSE, uniform, streamOf } from '../../../src/tensor/random.js';
-import { BeamSearch, type BeamOptions } from '../../../src/use/decoding/beam.js';
-import { tokensOf, type Path } from '../../../src/use/decoding/path.js';
-import type { Search } from '../../../src/use/decoding/search.js';
+import { PURPOSE, uniform, streamOf } from '../../src/tensor/random.js';
+import { BeamSearch, type BeamOptions } from '../../src/decoding/beam.js';
+import { tokensOf, type Path } from '../../src/decoding/path.js';
+import type { Search } from '../../src/decoding/search.js';
 
 /** A model of a few tokens, the last of which ends a text: what follows depends on all that was written, and on nothing else. */
 export class TinyModel {

@@ -1,4 +1,4 @@
-import { draw } from '../generation.js';
+import { draw } from './draw.js';
 import { extend, type Path } from './path.js';
 import { scoreOf, type Ranking } from './ranking.js';
 import { forbiddenAfter, likeliest } from './rules.js';

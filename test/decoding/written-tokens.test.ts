@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { tokenizerFromJson } from '../../src/data/tokenizers/kinds.js';
-import { WrittenTokens } from '../../src/use/written-tokens.js';
+import { WrittenTokens } from '../../src/decoding/written-tokens.js';
 
 const word = {
   ...{ kind: 'word', filters: '.,', lowerCase: true, zeroDigits: true, split: ' ' },

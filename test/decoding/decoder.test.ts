@@ -6,7 +6,7 @@ import { Engine } from '../../src/compute/engine.js';
 import { allocateEngine } from '../../src/compute/engine-memory.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';
-import { Decoder } from '../../src/use/decoder.js';
+import { Decoder } from '../../src/decoding/decoder.js';
 import { onEachBackend, rawBatch } from '../parity/fixture.js';
 
 const vocabulary = 21;

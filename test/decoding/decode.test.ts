@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { decode, type Stepper, type StepRow } from '../../../src/use/decoding/decode.js';
-import { tries } from '../../effort.js';
+import { decode, type Stepper, type StepRow } from '../../src/decoding/decode.js';
+import { tries } from '../effort.js';
 import { beam, finish, TinyModel } from './tiny-model.js';
 
 /** Reads what it is told to read, and knows of each row only what its parent has read. */
