@@ -28,9 +28,11 @@ import { restoreConfig } from './signed-config.js';
 export interface Resumption {
   /** Undefined when the run has no checkpoint yet. */
   found: FoundCheckpoint | undefined;
-  changes: ConfigChange[];
-  /** Changed keys that make other weights, taken because the user said so. */
-  overridden: string[];
+  /** What it was trained with so far. */
+  former: NamedConfig;
+  /** Changes that make other weights, allowed because the user said so. */
+  weighty: ConfigChange[];
+  harmless: ConfigChange[];
 }
 
 export interface FoundCheckpoint {
@@ -131,18 +133,9 @@ export async function admitResume(
           : 'it has no checkpoint yet, so that leaving out --resume starts it afresh'),
     );
   }
-  if (weighty.length > 0) {
-    notice(
-      `Overriding the run's config, so that its weights follow from no one config: ${describeChanges(weighty)}.`,
-    );
-  }
   if (harmless.length > 0) notice(`Changed since the last start: ${describeChanges(harmless)}.`);
   await expectWritable(directory);
-  return {
-    found,
-    changes: [...weighty, ...harmless],
-    overridden: weighty.map(({ key }) => key),
-  };
+  return { found, former, weighty, harmless };
 }
 
 /** Shapes of a config's weights, for some vocabulary and classes. */
@@ -162,12 +155,10 @@ export const MEANT_BY = {
   'next token': { same: 'the vocabulary stays', other: 'vocabulary' },
 } as const satisfies Record<Task['target'], { same: string; other: string }>;
 
-/** Weights mean nothing for other words: then --override would only lead to the next refusal. */
+/** Weights mean nothing for other words: where they could be others, --override may lead to the next refusal. */
 function adviseOverride(weighty: readonly ConfigChange[], { task }: NamedConfig): string {
-  const changes = (prefix: string): boolean => weighty.some(({ key }) => isBelow(key, [prefix]));
-  const words = ['data.tokenizer', 'data.sourceTokenizer', 'data.sharedVocabulary'];
-  if (words.some(changes)) return '';
-  const condition = changes('data') ? `, if ${MEANT_BY[taskOf(task).target].same} the same` : '';
+  const isOfData = weighty.some(({ key }) => isBelow(key, ['data']));
+  const condition = isOfData ? `, if ${MEANT_BY[taskOf(task).target].same} the same` : '';
   return `, or add --override to go on with the changed one${condition}`;
 }
 

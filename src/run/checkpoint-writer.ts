@@ -12,7 +12,11 @@ import type { RunHold } from './run-hold.js';
 import { verifyCheckpoint, type Progress } from '../checkpoint/run-state.js';
 
 /** What tells whether a checkpoint would say anything new. */
-type Written = Pick<Progress, 'step' | 'validation'>;
+type Written = Pick<Progress, 'step' | 'validation' | 'config' | 'lineEnd'>;
+
+export function tellingOf({ step, validation, config, lineEnd }: Progress): Written {
+  return { step, validation, config, lineEnd };
+}
 
 /** For writers whose directory nobody takes away. */
 const nobodyElse = { expectHeld: () => undefined, expectStillHeld: () => undefined };
@@ -70,8 +74,8 @@ export class CheckpointWriter {
   async writeLast(slot: number, progress: Progress): Promise<void> {
     await this.#writing;
     this.expectUsable();
-    const { step, validation } = progress;
-    const isWritten = isDeepStrictEqual(this.written, { step, validation });
+    const { step } = progress;
+    const isWritten = isDeepStrictEqual(this.written, tellingOf(progress));
     if (!isWritten || !(await this.#isThere(checkpointName(step)))) {
       this.snapshot.take(slot);
       const reason = await this.#store(progress);
@@ -107,7 +111,7 @@ export class CheckpointWriter {
       }
       // Moved away meanwhile, it lies where the run no longer is.
       this.hold.expectStillHeld();
-      this.written = { step, validation };
+      this.written = tellingOf(progress);
       this.listener({
         type: 'checkpoint',
         step,

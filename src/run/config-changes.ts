@@ -39,15 +39,20 @@ export function harmlessKeys({ train }: Pick<Config, 'train'>): string[] {
   return advisedKeys(train).length > 0 ? HARMLESS : [...HARMLESS, EVALUATIONS];
 }
 
+/** Keys of a config that a run may always be resumed with other values of. */
+export function freeKeys(now: Config): string[] {
+  // The learning rate may fall towards the end of the last epoch.
+  const { endsWithRun } = scheduleKind(now.train.optimizer.schedule.kind);
+  const harmless = harmlessKeys(now);
+  return endsWithRun ? harmless : [...harmless, 'train.epochs'];
+}
+
 /** Changed keys: those that a run may always be resumed with, and those that make other weights of it. */
 export function compareConfigs(
   before: Config,
   now: Config,
 ): { harmless: ConfigChange[]; weighty: ConfigChange[] } {
-  // The learning rate may fall towards the end of the last epoch.
-  const { endsWithRun } = scheduleKind(now.train.optimizer.schedule.kind);
-  const harmless = harmlessKeys(now);
-  const free = endsWithRun ? harmless : [...harmless, 'train.epochs'];
+  const free = freeKeys(now);
   const changes = [...compareGroups([], before, now)];
   return {
     harmless: changes.filter(({ key }) => isBelow(key, free)),

@@ -8,19 +8,12 @@ import { countValues } from '../data/features/features.js';
 import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
 import { SLOT } from '../model/sizes.js';
-import { followEvaluation } from '../optimizers/evaluations.js';
 import { describeWarmup } from '../optimizers/schedules.js';
 import { packageVersion } from '../package-root.js';
-import {
-  admitNew,
-  admitResume,
-  expectRun,
-  type FoundCheckpoint,
-  type Resumption,
-} from '../run/admission.js';
+import { admitNew, admitResume, expectRun, type FoundCheckpoint } from '../run/admission.js';
 import { loadModel, loadOptimizer, Snapshot } from '../checkpoint/checkpoint.js';
 import { checkpointName } from '../checkpoint/checkpoint-names.js';
-import { CheckpointWriter } from '../run/checkpoint-writer.js';
+import { CheckpointWriter, tellingOf } from '../run/checkpoint-writer.js';
 import type { RunFileSystem } from '../system/disk.js';
 import { BatchFeed } from '../compute/batch-feed.js';
 import { Engine } from '../compute/engine.js';
@@ -32,9 +25,9 @@ import type { EndEvent, TrainListener } from '../events.js';
 import type { RunStart } from '../run/history.js';
 import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
 import { RunDirectory } from '../run/run-directory.js';
+import { takeConfig, type TakenConfig } from '../run/taken-config.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
-import { taskOf } from '../tasks/registry.js';
 import { breaksScheme } from '../tasks/transitions.js';
 import { digestText, type BestResult, type RunState } from '../checkpoint/run-state.js';
 import { networkShape, networkSizes } from '../compute/sizes.js';
@@ -42,7 +35,7 @@ import { acceptCorpus, expectFeasible, expectMeasured } from './feasible.js';
 import { describeStart } from './start-event.js';
 import { runSteps } from './steps.js';
 import { Updates } from './updates.js';
-import { resumeValidation, Validation } from './validation.js';
+import { resumeValidation, Validation, validationOptions } from './validation.js';
 import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 
 export interface TrainOptions {
@@ -115,10 +108,8 @@ class TrainingRun {
     const vocabulary = formatVocabulary(corpus);
     const vocabularyDigest = digestText(vocabulary);
     const fingerprints = { corpus: corpus.fingerprint, vocabulary: vocabularyDigest };
-    if (resumed?.found && acceptCorpus(config, resumed.found, fingerprints, override)) {
-      resumed.overridden.push('corpus');
-      this.#notice('Overriding: the corpus has changed since the last checkpoint.');
-    }
+    const isOtherCorpus =
+      resumed?.found !== undefined && acceptCorpus(config, resumed.found, fingerprints, override);
 
     const state = resumed?.found?.state;
     const setting = this.#createEngine(corpus, state);
@@ -130,7 +121,7 @@ class TrainingRun {
       config.train.maxSteps ?? Infinity,
     );
     const everyEpoch = (steps: number): number => (steps === 0 ? updates.perEpoch : steps);
-    const { checkpoint, bestBy, earlyStopping, evaluateEverySteps } = config.train;
+    const { checkpoint, evaluateEverySteps } = config.train;
     const everySteps = everyEpoch(evaluateEverySteps);
     const evaluations =
       state && resumeValidation(state.validation, state.step, { everySteps, totalSteps });
@@ -138,8 +129,19 @@ class TrainingRun {
     const feed = new BatchFeed(engine, source, SLOT.training);
     // A store whose first batch cannot be read is met now.
     if (fromStep < totalSteps) await feed.fetch(updates.batchesOf(fromStep).first);
+    const options = validationOptions(config, corpus, { everySteps, totalSteps, listener });
+    const validation = new Validation(engine, options, evaluations);
+    const hasSteps = fromStep < totalSteps && !validation.isHopeless;
+    const goesOn = hasSteps || validation.isDue(fromStep);
+    const taken: TakenConfig = resumed
+      ? takeConfig(config, resumed, goesOn, this.#notice)
+      : { config, changes: [], overridden: [] };
+    if (isOtherCorpus && goesOn) {
+      taken.overridden.push('corpus');
+      this.#notice('Overriding: the corpus has changed since the last checkpoint.');
+    }
     // Nothing is left that could be refused: from here on the directory is written.
-    await this.#begin(setting, vocabulary, resumed, evaluations?.best);
+    await this.#begin(setting, vocabulary, taken, resumed?.found, evaluations?.best);
     listener(describeStart(runDir, config.task, setting, { fromStep, totalSteps }));
     const warmup = describeWarmup(config.train.optimizer.schedule.warmupSteps, totalSteps);
     if (warmup !== undefined) this.#notice(warmup);
@@ -154,25 +156,11 @@ class TrainingRun {
       new Snapshot(engine),
       checkpoint,
       listener,
-      state && { step: state.step, validation: state.validation },
+      state && tellingOf(state),
       this.#hold,
     );
-    const validation = new Validation(
-      engine,
-      {
-        source: corpus.validation && evaluationBatches(config, corpus.validation, corpus.tokenizer),
-        createMeasure: () => taskOf(config.task).measure(corpus.classes),
-        bestBy,
-        everySteps,
-        patience: earlyStopping?.patience ?? null,
-        totalSteps,
-        advise: (former, loss, step) => followEvaluation(config.train, former, loss, step),
-        listener,
-      },
-      evaluations,
-    );
     const outcome = await runSteps({
-      config,
+      config: taken.config,
       corpus,
       vocabularyDigest,
       ...(classWeights && { classWeights }),
@@ -268,10 +256,10 @@ class TrainingRun {
   async #begin(
     { engine, choice }: Setting,
     vocabulary: string,
-    resumed: Resumption | undefined,
+    { config, changes, overridden }: TakenConfig,
+    found: FoundCheckpoint | undefined,
     best: BestResult | undefined,
   ): Promise<void> {
-    const found = resumed?.found;
     const bestName = best && checkpointName(best.step);
     const start: RunStart = {
       time: new Date().toISOString(),
@@ -280,14 +268,14 @@ class TrainingRun {
       profile: choice.profile,
       workers: engine.handle.sizes.parts,
       fromStep: found?.state.step ?? 0,
-      changes: resumed?.changes ?? [],
-      overridden: resumed?.overridden ?? [],
+      changes,
+      overridden,
     };
     this.#hold!.expectStillHeld();
     await this.#directory.begin({
-      config: this.config,
+      config,
       vocabulary,
-      history: [...(resumed ? await this.#formerStarts() : []), start],
+      history: [...(this.options.resume ? await this.#formerStarts() : []), start],
       ...(found && { latest: found.name }),
       ...(bestName !== undefined && found?.stored.includes(bestName) && { best: bestName }),
     });

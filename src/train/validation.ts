@@ -1,6 +1,8 @@
+import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
+import type { Corpus } from '../data/store/corpus.js';
 import type { Engine } from '../compute/engine.js';
-import { evaluate } from './evaluation.js';
+import { evaluate, evaluationBatches } from './evaluation.js';
 import {
   finiteMeasures,
   isBetter,
@@ -10,7 +12,8 @@ import {
 } from '../measures.js';
 import type { Measure } from '../tasks/task.js';
 import type { TrainListener } from '../events.js';
-import type { Advice } from '../optimizers/evaluations.js';
+import { followEvaluation, type Advice } from '../optimizers/evaluations.js';
+import { taskOf } from '../tasks/registry.js';
 import type { BestResult, ValidationState } from '../checkpoint/run-state.js';
 
 export interface ValidationOptions {
@@ -27,6 +30,23 @@ export interface ValidationOptions {
   /** What evaluations have to say on the updates to come, after one more of them; where nothing follows them, nothing. */
   advise?: (former: Advice, loss: number, step: number) => Advice;
   listener: TrainListener;
+}
+
+/** How a config has a corpus's validation split evaluated. */
+export function validationOptions(
+  config: Config,
+  { validation, tokenizer, classes }: Pick<Corpus, 'validation' | 'tokenizer' | 'classes'>,
+  rest: Pick<ValidationOptions, 'everySteps' | 'totalSteps' | 'listener'>,
+): ValidationOptions {
+  const { bestBy, earlyStopping } = config.train;
+  return {
+    source: validation && evaluationBatches(config, validation, tokenizer),
+    createMeasure: () => taskOf(config.task).measure(classes),
+    bestBy,
+    patience: earlyStopping?.patience ?? null,
+    advise: (former, loss, step) => followEvaluation(config.train, former, loss, step),
+    ...rest,
+  };
 }
 
 /**

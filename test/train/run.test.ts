@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { verifyCheckpoint } from '../../src/checkpoint/run-state.js';
+import { openModel } from '../../src/use/model-file.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { noticesOf, readResult, trainSmall } from '../faults/small-run.js';
 
@@ -49,6 +50,47 @@ it('a resume refuses other changes by their names, overwrites nothing, and takes
   expect(overridden.end?.step).toBe(50);
   const [, start] = await new RunDirectory(runDir).readHistory();
   expect(start!.overridden).toEqual(['train.optimizer.learningRate', 'train.seed']);
+});
+
+it('an override that no step follows is not taken: config.yaml is still what the run was trained with', async () => {
+  const runDir = dirOf('overridden-in-vain');
+  await trainSmall(cwd, 'classifier', { runDir });
+  const before = await new RunDirectory(runDir).readConfig();
+  const set = ['data.tokenizer={kind: word, minCount: 3}', 'train.checkpoint.keep=7'];
+  const refused = await trainSmall(cwd, 'classifier', { runDir, set, resume: true });
+  expect((refused.error as Error).message).toContain(
+    '(data.tokenizer.minCount: 2 → 3): use that config or another --run-dir, ' +
+      'or add --override to go on with the changed one, if vocabulary and classes stay the same',
+  );
+  const options = { runDir, resume: true, override: true };
+  const run = await trainSmall(cwd, 'classifier', { ...options, set });
+  expect(run.end).toMatchObject({ reason: 'finished', step: 40 });
+  expect(noticesOf(run)).toContain(
+    'Not taken, since no step follows: data.tokenizer.minCount: 2 → 3.',
+  );
+  const checkpoint = { ...before.train.checkpoint, keep: 7 };
+  const after = { ...before, train: { ...before.train, checkpoint } };
+  expect(await new RunDirectory(runDir).readConfig()).toEqual(after);
+  const [, start] = await new RunDirectory(runDir).readHistory();
+  expect(start).toMatchObject({
+    changes: [{ key: 'train.checkpoint.keep', from: 3, to: 7 }],
+    overridden: [],
+  });
+  const told: string[] = [];
+  await (await openModel(runDir, { notify: (message) => told.push(message) })).close();
+  expect(told).toEqual([]);
+});
+
+it('a run that is stopped before the first step with a changed config goes on with it without another word', async () => {
+  const runDir = dirOf('overridden-and-stopped');
+  const regular = 'train.evaluateEverySteps=20';
+  await trainSmall(cwd, 'classifier', { runDir, set: [regular] });
+  const set = [regular, 'train.optimizer.learningRate=0.5', 'train.maxSteps=50'];
+  const options = { runDir, set, resume: true };
+  const signal = { aborted: true };
+  const stopped = await trainSmall(cwd, 'classifier', { ...options, override: true, signal });
+  expect(stopped.end).toMatchObject({ reason: 'stopped', step: 40 });
+  expect((await trainSmall(cwd, 'classifier', options)).end).toMatchObject({ step: 50 });
 });
 
 it('a resume refuses a changed corpus before it overwrites anything', async () => {
