@@ -74,7 +74,7 @@ export function evaluationBatches(
     });
   }
   const streams = Math.max(1, Math.min(batchSize, Math.floor((store.tokens - 1) / sequenceLength)));
-  return createBatches(store, { rows, features, batchSize: streams, sequenceLength });
+  return createBatches(store, { rows, features, batchSize: streams, sequenceLength, whole: true });
 }
 
 /**

@@ -127,9 +127,21 @@ describe('a language model', () => {
   it('is measured by its perplexity, like the log of its training says', async () => {
     const { stdout } = await succeed(cwd, ['evaluate', run, '--json']);
     const { loss, perplexity } = JSON.parse(stdout) as { loss: number; perplexity: number };
+    const others = await succeed(cwd, ['evaluate', run, '--json', '--workers', '3']);
+    expect(others.stdout).toBe(stdout);
     expect(perplexity).toBeCloseTo(Math.exp(loss), 10);
     const logged = readLog(run).filter(({ type }) => type === 'evaluation');
     expect(logged).toContainEqual(expect.objectContaining({ loss, perplexity }));
+  });
+
+  it('has every character of a text but the first as a target of its measure', async () => {
+    // Three and two more than what 4 streams have alike.
+    for (const length of [320, 323]) {
+      const text = readFileSync(join(cwd, 'colours.txt'), 'utf8').slice(0, length - 1);
+      writeFileSync(join(cwd, 'odd.txt'), `${text}\n`);
+      const { stdout } = await succeed(cwd, ['evaluate', run, '--data', 'odd.txt', '--json']);
+      expect(JSON.parse(stdout)).toMatchObject({ targets: length - 1 });
+    }
   });
 
   it('writes the same text for the same seed, with any number of workers, and another for another', async () => {

@@ -94,16 +94,21 @@ export function streamBatches(store: TokenStore, options: StreamBatchOptions): B
     maxTokens: batchSize * maxSteps,
     maxSteps,
     async read(step, into) {
-      const { epoch, first, length } = streams.piece(step);
-      into.rows = batchSize;
+      const piece = streams.piece(step);
+      const { epoch, first } = piece;
       into.startsFresh = first === 0;
-      for (let row = 0; row < batchSize; row++) {
-        const place = row * streams.streamLength + first;
-        into.rowStart[row] = row * length;
-        await readTokens(place, epoch, length, into.tokens, row * length, into.features);
-        await readTokens(place + 1, epoch, length, into.targets, row * length);
+      into.rowStart[0] = 0;
+      let row = 0;
+      for (; row < batchSize; row++) {
+        const length = streams.lengthIn(piece, row);
+        // Nothing is left of it, nor of the streams behind, which are no longer.
+        if (length === 0) break;
+        const [place, at] = [streams.startOf(row) + first, into.rowStart[row]!];
+        await readTokens(place, epoch, length, into.tokens, at, into.features);
+        await readTokens(place + 1, epoch, length, into.targets, at);
+        into.rowStart[row + 1] = at + length;
       }
-      into.rowStart[batchSize] = batchSize * length;
+      into.rows = row;
     },
   };
 }

@@ -125,6 +125,28 @@ describe('batches of a stream', () => {
     );
   });
 
+  it('as a whole have every token but the first as a target once, in rows that go on', async () => {
+    const size = fc.integer({ min: 1, max: 9 });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 2, max: 70 }), size, size, async (tokens, rows, steps) => {
+        const batchSize = Math.min(rows, tokens - 1);
+        const numbered = storeOf([Array.from({ length: tokens }, (_, i) => i)]);
+        const options = { batchSize, sequenceLength: steps, whole: true };
+        const source = streamBatches(numbered, options);
+        const streams: number[][] = [];
+        for (const batch of await readEpoch(source, 1)) {
+          expect(batch.rowStart[batch.rows]).toBeLessThanOrEqual(source.maxTokens);
+          const targets = rowsOf({ ...batch, tokens: batch.targets });
+          rowsOf(batch).forEach((row, i) => {
+            expect(targets[i]).toEqual(row.map((token) => token + 1));
+            (streams[i] ??= []).push(...row);
+          });
+        }
+        expect(streams.flat()).toEqual(Array.from({ length: tokens - 1 }, (_, i) => i));
+      }),
+    );
+  });
+
   it('are refused when the corpus is too short', () => {
     const make = () => streamBatches(store, { batchSize: 18, sequenceLength: 2 });
     expect(make).toThrow(UserError);
