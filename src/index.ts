@@ -40,8 +40,8 @@ import {
   checkTrainOptions,
 } from './use/check-options.js';
 import * as models from './use/model-file.js';
-import * as translationScores from './use/translation-scores.js';
-import type { TranslationScores } from './use/translation-scores.js';
+import * as translationScores from './decoding/translation-scores.js';
+import type { TranslationScores } from './decoding/translation-scores.js';
 
 export type { NamedConfig } from './config/load.js';
 export type { Config, ConfigInput } from './config/schema.js';
@@ -71,7 +71,7 @@ export type { Tokenizer } from './data/tokenizers/tokenizer.js';
 export { UserError } from './errors.js';
 export type * from './events.js';
 export type { Averaged, AverageOptions } from './run/average.js';
-export type { TranslationScores } from './use/translation-scores.js';
+export type { TranslationScores } from './decoding/translation-scores.js';
 export type { TrainOptions } from './train/train-options.js';
 export type * from './train/trained-model.js';
 

@@ -6,6 +6,8 @@ export interface MeasureKind {
   readonly better: 'lower' | 'higher';
   /** How it is shown: as a share of a hundred, with so many decimals, or with its first digits. */
   readonly shown: 'share' | 'digits' | number;
+  /** Whether rows have to be translated for it. */
+  readonly ofTranslations?: true;
 }
 
 /** Every measure; a task says which of them its evaluations have (`Task.measures`). */
@@ -18,6 +20,9 @@ export const MEASURES = {
   rmse: { label: 'RMSE', better: 'lower', shown: 'digits' },
   mae: { label: 'MAE', better: 'lower', shown: 'digits' },
   r2: { label: 'R²', better: 'higher', shown: 4 },
+  bleu: { label: 'BLEU', better: 'higher', shown: 2, ofTranslations: true },
+  chrf: { label: 'chrF', better: 'higher', shown: 2, ofTranslations: true },
+  exact: { label: 'exact match', better: 'higher', shown: 'share', ofTranslations: true },
 } as const satisfies Record<string, MeasureKind>;
 
 export type MeasureName = keyof typeof MEASURES;

@@ -30,6 +30,8 @@ const bestSchema = z.strictObject({
   step: count,
   loss: z.number(),
   by: z.enum(MEASURE_NAMES).optional(),
+  /** What was translated for it, and how: of others BLEU, chrF and exact match are other numbers. */
+  translated: z.strictObject({ pairs: count, beam: count }).optional(),
 });
 
 /** The step last evaluated after, evaluations since the best result, and that result. */

@@ -2,7 +2,7 @@ import { UserError } from '../errors.js';
 import { formatCount, formatShare } from '../observe/figures.js';
 import { showProgress } from '../observe/progress.js';
 import { describeMeasure } from '../observe/sentences.js';
-import { MEASURE_NAMES, measureKind } from '../measures.js';
+import { MEASURE_NAMES, measureKind, type MeasureValues } from '../measures.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Score } from '../tasks/task.js';
 import { printableName } from '../system/printable.js';
@@ -10,7 +10,7 @@ import type { HeldOutFiles } from '../data/prepare/held-out.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
-import type { TranslationScores } from '../use/translation-scores.js';
+import type { TranslationScores } from '../decoding/translation-scores.js';
 import type { TrainListener } from '../events.js';
 import { modelOptions, runPositional, toOpenOptions } from './options.js';
 import { evaluateTerms, inTerms, refuseInTerms, translatorTerms } from './reading-terms.js';
@@ -197,9 +197,10 @@ function tellTruncated(
 
 function describe(result: Evaluation, model: TrainedModel, on: string): string[] {
   const { targets, confusion, precision, recall, f1, entities, macro, labels } = result;
+  const values: MeasureValues = result;
   const figures = MEASURE_NAMES.flatMap((name) => {
     // F1 stands below, with precision and recall.
-    const value = name === 'f1' ? undefined : result[name];
+    const value = name === 'f1' ? undefined : values[name];
     if (value === undefined) return [];
     // Of sets of labels a share of rows is far below that of labels: what is meant is said.
     return name === 'accuracy' && labels

@@ -4,7 +4,7 @@ import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import type { FilePair } from '../data/input/file-pairs.js';
 import type { HeldOut, HeldOutFiles, HeldOutModel } from '../data/prepare/held-out.js';
 import type { EndEvent, TrainListener } from '../events.js';
-import type { TranslationScores } from '../use/translation-scores.js';
+import type { TranslationScores } from '../decoding/translation-scores.js';
 import type { Translated, TranslateOptions, Translation } from '../decoding/translation.js';
 import type { Averaged, AverageOptions } from '../run/average.js';
 import type {

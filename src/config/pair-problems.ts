@@ -9,6 +9,7 @@ const ofPairs: readonly KeyPath[] = [
     (key) => ['data', key],
   ),
   ['train', 'batchTokens'],
+  ['train', 'evaluateTranslations'],
 ];
 
 /** What a config says of pairs though its rows are none, or of a translator without any effect. */

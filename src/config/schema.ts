@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { float32 } from '../tensor/float32.js';
-import { MEASURE_NAMES } from '../measures.js';
+import { MEASURE_NAMES, measureKind } from '../measures.js';
 import { tokenizerSchema } from '../data/tokenizers/options.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import { dataSchema, pathSchema } from './data-schema.js';
@@ -34,6 +34,17 @@ const checkpointSchema = z.strictObject({
 
 const earlyStoppingSchema = z.strictObject({
   patience: count.describe('Evaluations in a row without a better result that end the run.'),
+});
+
+const evaluateTranslationsSchema = z.strictObject({
+  pairs: count
+    .max(1_000_000)
+    .default(1000)
+    .describe('The first pairs of the validation split that are translated, at most.'),
+  beam: count
+    .max(64)
+    .default(1)
+    .describe('Texts that are followed at a time; 1 takes the likeliest token each time.'),
 });
 
 const trainSchema = z.strictObject({
@@ -110,6 +121,12 @@ const trainSchema = z.strictObject({
     .default('loss')
     .describe(
       'By what evaluations on the validation split are compared: the best checkpoint and early stopping go by it; of what the task measures.',
+    ),
+  evaluateTranslations: evaluateTranslationsSchema
+    .nullable()
+    .default(null)
+    .describe(
+      'Translates pairs of the validation split in every evaluation and tells BLEU, chrF and exact match (translate); null does so only where `bestBy` is one of them.',
     ),
   earlyStopping: earlyStoppingSchema
     .nullable()
@@ -212,9 +229,19 @@ export const configSchema = writtenSchema.transform((config) => {
       ...(target === 'labels' && { labelSeparator }),
       ...(gives === 'pairs' && completePairs(data)),
     },
-    train: { ...config.train, loss: { kind, ...loss } },
+    train: {
+      ...config.train,
+      loss: { kind, ...loss },
+      evaluateTranslations: config.train.evaluateTranslations ?? usualTranslations(config),
+    },
   };
 });
+
+/** Of translators whose best checkpoint is chosen by their translations. */
+function usualTranslations({ task, train }: z.output<typeof writtenSchema>) {
+  const isChosen = measureKind(train.bestBy).ofTranslations === true;
+  return isChosen && taskOf(task).gives === 'pairs' ? evaluateTranslationsSchema.parse({}) : null;
+}
 
 const usualTokenizers = {
   word: tokenizerSchema.parse({ kind: 'word' }),

@@ -32,15 +32,16 @@ export interface DecodingEngine {
 /** Texts under way that are computed together, and sentences of which they are. */
 const TEXTS_AT_ONCE = 320;
 const SENTENCES_AT_ONCE = 64;
+const USUAL_BEAM = 5;
 
 /**
  * Batches of texts under way, a token of each.
  *
  * @param width texts of a sentence that are followed at a time
  */
-export function decodingSizes({ data }: Config, width = 1, rows = TEXTS_AT_ONCE): BatchSizes {
+export function decodingSizes({ data }: Config, width = USUAL_BEAM): BatchSizes {
   const { maxLength, maxSourceLength = maxLength } = data;
-  const maxRows = Math.max(rows, width);
+  const maxRows = Math.max(width, Math.min(TEXTS_AT_ONCE, SENTENCES_AT_ONCE * width));
   return {
     ...{ maxRows, maxTokens: maxRows, maxSteps: 1 },
     source: { maxTokens: SENTENCES_AT_ONCE * maxSourceLength, maxSteps: maxSourceLength },
@@ -75,7 +76,7 @@ export class Translator {
   async translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {
     const sentences = texts.map((text) => this.#read(text));
     const found = sentences.map((): Found[] => []);
-    const { beam = 5, best = 1, sampling } = options;
+    const { beam = USUAL_BEAM, best = 1, sampling } = options;
     const width = sampling ? best : Math.max(beam, best);
     // Those of about the same length end at about the same time.
     const order = Array.from(sentences.keys())
@@ -113,7 +114,7 @@ export class Translator {
 
   #search({ text }: Sentence, options: TranslateOptions): Search {
     const { config, tokenizer } = this.model;
-    const { beam = 5, best = 1, sampling } = options;
+    const { beam = USUAL_BEAM, best = 1, sampling } = options;
     const { maxLength = config.data.maxLength, noRepeat = 0, unknown } = options;
     const { lengthNormalisation = 'average', coveragePenalty = 0 } = options;
     const rules = {

@@ -76,6 +76,17 @@ export function collectMetrics(): MetricsObserver {
     'lockstep_validation_rmse',
     'Root of the mean squared error of the last evaluation, in the unit of the targets; of numbers.',
   );
+  const validationTranslations = {
+    bleu: measured(
+      'lockstep_validation_bleu',
+      'BLEU of the pairs that the last evaluation translated, 0 to 100; of translators.',
+    ),
+    chrf: measured('lockstep_validation_chrf', 'chrF of the same translations, 0 to 100.'),
+    exact: measured(
+      'lockstep_validation_exact',
+      'Share of the same translations that are those that are given.',
+    ),
+  };
   const checkpoints = counter('lockstep_checkpoints_total', 'Checkpoints written.');
   const checkpointFailures = counter(
     'lockstep_checkpoint_failures_total',
@@ -151,6 +162,9 @@ export function collectMetrics(): MetricsObserver {
         validationLoss.set(event.loss);
         if (event.accuracy !== undefined) validationAccuracy.set(event.accuracy);
         if (event.mse !== undefined) validationError.set(Math.sqrt(event.mse));
+        for (const name of ['bleu', 'chrf', 'exact'] as const) {
+          if (event[name] !== undefined) validationTranslations[name].set(event[name]);
+        }
         break;
       case 'checkpoint':
         checkpoints.inc();

@@ -136,7 +136,7 @@ export function describeFigures(figures: Figures): string {
 }
 
 /** What is told of an evaluation beside loss and quality. */
-const told = ['perplexity', 'f1', 'r2'] as const;
+const told = ['perplexity', 'f1', 'r2', 'bleu', 'chrf', 'exact'] as const;
 
 export function describeEvaluation(event: EvaluationEvent): string {
   const more = told.flatMap((name) => {

@@ -26,6 +26,7 @@ const HARMLESS = [
   'data.maxEmptyShare',
   'train.maxSteps',
   'train.bestBy',
+  'train.evaluateTranslations',
   'train.earlyStopping',
   'train.maxBadSteps',
   'train.checkpoint',

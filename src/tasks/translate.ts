@@ -7,6 +7,7 @@ import type { Task, TaskConfig, TaskProblem } from './task.js';
  */
 export const translate = {
   ...nextToken,
+  measures: () => [...nextToken.measures(), 'bleu', 'chrf', 'exact'] as const,
   kind: 'translate',
   learns: 'the translation of a text',
   model: 'a translator',

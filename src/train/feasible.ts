@@ -60,7 +60,9 @@ function expectValidation({ train }: Config, isThere: boolean): void {
     ? 'train.earlyStopping: expected a validation split to tell when to stop'
     : train.bestBy !== 'loss'
       ? 'train.bestBy: expected a validation split to choose the best by'
-      : advised && `${advised}: expected a validation split whose loss it follows`;
+      : train.evaluateTranslations
+        ? 'train.evaluateTranslations: expected a validation split with pairs to translate'
+        : advised && `${advised}: expected a validation split whose loss it follows`;
   if (fault) throw new UserError(`${fault}, but data.validation gives none`);
 }
 

@@ -1,10 +1,7 @@
 import { join } from 'node:path';
-import { chooseBackend } from '../backend/select.js';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
-import type { BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
-import { countValues } from '../data/features/features.js';
 import { prepareCorpus } from '../data/prepare/prepare.js';
 import { UserError } from '../errors.js';
 import { SLOT } from '../model/sizes.js';
@@ -16,25 +13,18 @@ import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { CheckpointWriter, tellingOf } from '../run/checkpoint-writer.js';
 import type { RunFileSystem } from '../system/disk.js';
 import { BatchFeed } from '../compute/batch-feed.js';
-import { Engine } from '../compute/engine.js';
-import { allocateEngine } from '../compute/engine-memory.js';
-import { classWeightsOf } from './class-weights.js';
-import { evaluationBatches, trainingBatches } from './evaluation.js';
 import { lineEndOf } from './line-end.js';
 import type { EndEvent, TrainListener } from '../events.js';
 import type { RunStart } from '../run/history.js';
-import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { takeConfig, type TakenConfig } from '../run/taken-config.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
-import { breaksScheme } from '../tasks/transitions.js';
-import { digestText, type BestResult, type RunState } from '../checkpoint/run-state.js';
-import { networkShape, networkSizes } from '../compute/sizes.js';
+import { digestText, type BestResult } from '../checkpoint/run-state.js';
 import { acceptCorpus, expectFeasible, expectMeasured } from './feasible.js';
+import { createSetting, type Setting } from './setting.js';
 import { describeStart } from './start-event.js';
 import { runSteps } from './steps.js';
-import { Updates } from './updates.js';
 import { resumeValidation, Validation, validationOptions } from './validation.js';
 import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -67,21 +57,11 @@ export async function train(config: Config, options: TrainOptions): Promise<EndE
   }
 }
 
-interface Setting {
-  corpus: Corpus;
-  engine: Engine;
-  choice: ReturnType<typeof chooseBackend>;
-  source: BatchSource;
-  updates: Updates;
-  classWeights?: number[];
-  tagsAreFree: boolean;
-}
-
 class TrainingRun {
   readonly #directory: RunDirectory;
   #hold: RunHold | undefined;
   #corpus: Corpus | undefined;
-  #pool: WorkerPool | undefined;
+  #setting: Setting | undefined;
   #writer: CheckpointWriter | undefined;
 
   constructor(
@@ -112,7 +92,7 @@ class TrainingRun {
       resumed?.found !== undefined && acceptCorpus(config, resumed.found, fingerprints, override);
 
     const state = resumed?.found?.state;
-    const setting = this.#createEngine(corpus, state);
+    const setting = (this.#setting = createSetting(config, corpus, state, this.options));
     const { engine, source, updates, choice, classWeights, tagsAreFree } = setting;
     if (resumed?.found) await this.#restore(setting, resumed.found);
     else await engine.initialize(config.train.seed);
@@ -129,7 +109,7 @@ class TrainingRun {
     const feed = new BatchFeed(engine, source, SLOT.training);
     // A store whose first batch cannot be read is met now.
     if (fromStep < totalSteps) await feed.fetch(updates.batchesOf(fromStep).first);
-    const options = validationOptions(config, corpus, { everySteps, totalSteps, listener });
+    const options = validationOptions(config, setting, { everySteps, totalSteps, listener });
     const validation = new Validation(engine, options, evaluations);
     const hasSteps = fromStep < totalSteps && !validation.isHopeless;
     const goesOn = hasSteps || validation.isDue(fromStep);
@@ -191,7 +171,7 @@ class TrainingRun {
   }
 
   async close(): Promise<void> {
-    await this.#pool?.close();
+    await this.#setting?.close();
     await this.#corpus?.close();
     // When something else failed, a checkpoint may still be on its way to the disk.
     await this.#writer?.settle();
@@ -199,37 +179,6 @@ class TrainingRun {
   }
 
   readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
-
-  /** @param state of the run that is resumed */
-  #createEngine(corpus: Corpus, state: RunState | undefined): Setting {
-    const { config } = this;
-    const choice = chooseBackend(config.backend);
-    const source = trainingBatches(config, corpus);
-    const sources = [source];
-    if (corpus.validation)
-      sources.push(evaluationBatches(config, corpus.validation, corpus.tokenizer));
-    const { labels, scheme } = corpus.manifest.statistics.train;
-    // What weights have been learned without stays so, whatever a changed corpus has.
-    const tagsAreFree = state?.tagsAreFree ?? breaksScheme(scheme);
-    const classWeights = classWeightsOf(config, corpus.classes, labels, corpus.train.rows);
-    const { vocabularySize } = corpus.tokenizer;
-    const shape = networkShape(config, vocabularySize, corpus.classes, {
-      classWeights,
-      tagsAreFree,
-      targetScale: corpus.targetScale,
-      featureValues: corpus.features.map(countValues),
-      sourceVocabulary: (corpus.sourceTokenizer ?? corpus.tokenizer).vocabularySize,
-    });
-    const handle = allocateEngine(choice.kind, networkSizes(config, shape, sources, true));
-    const { listener, workerFile } = this.options;
-    this.#pool = createWorkerPool(handle, listener, workerFile);
-    const engine = new Engine(handle, this.#pool.runStage);
-    const updates = new Updates(source.stepsPerEpoch, config.train.accumulate);
-    return {
-      ...{ corpus, engine, choice, source, updates, tagsAreFree },
-      ...(classWeights && { classWeights }),
-    };
-  }
 
   async #restore(
     { engine, updates, choice: { profile } }: Setting,

@@ -1,19 +1,16 @@
-import type { BackendChoice } from '../backend/select.js';
-import type { Engine } from '../compute/engine.js';
-import type { Corpus } from '../data/store/corpus.js';
 import type { StartEvent } from '../events.js';
 import { countParameters } from '../model/describe.js';
 import { taskOf, type TaskKind } from '../tasks/registry.js';
-import type { Updates } from './updates.js';
+import type { Setting } from './setting.js';
 
 /** What listeners are told when a run begins, or goes on. */
 export function describeStart(
   runDir: string,
   task: TaskKind,
-  run: { corpus: Corpus; engine: Engine; choice: BackendChoice; updates: Updates },
+  run: Pick<Setting, 'corpus' | 'engine' | 'choice' | 'updates' | 'translations'>,
   steps: { fromStep: number; totalSteps: number },
 ): StartEvent {
-  const { corpus, engine, choice, updates } = run;
+  const { corpus, engine, choice, updates, translations } = run;
   const { sizes } = engine.handle;
   return {
     type: 'start',
@@ -22,7 +19,7 @@ export function describeStart(
     backend: { name: choice.kind, reason: choice.reason, profile: choice.profile },
     workers: sizes.parts,
     parameters: countParameters(sizes.shape),
-    heapBytes: engine.heap.bytes.byteLength,
+    heapBytes: engine.heap.bytes.byteLength + (translations?.heapBytes ?? 0),
     ...steps,
     stepsPerEpoch: updates.perEpoch,
     trainRows: corpus.train.rows,

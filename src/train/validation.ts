@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
-import type { Corpus } from '../data/store/corpus.js';
+import type { Setting } from './setting.js';
 import type { Engine } from '../compute/engine.js';
 import { evaluate, evaluationBatches } from './evaluation.js';
 import {
@@ -11,6 +12,7 @@ import {
   type MeasureName,
 } from '../measures.js';
 import type { Measure } from '../tasks/task.js';
+import type { ValidationTranslations } from './validation-translations.js';
 import type { TrainListener } from '../events.js';
 import { followEvaluation, type Advice } from '../optimizers/evaluations.js';
 import { taskOf } from '../tasks/registry.js';
@@ -21,6 +23,8 @@ export interface ValidationOptions {
   source: BatchSource | undefined;
   /** Adds up what the task wants to know of an evaluation. */
   createMeasure?: () => Measure | undefined;
+  /** Translates some of the split with an engine's weights, where that is asked for. */
+  translations?: Pick<ValidationTranslations, 'measure' | 'translated'> | undefined;
   /** By what evaluations are compared. */
   bestBy: MeasureName;
   everySteps: number;
@@ -35,13 +39,15 @@ export interface ValidationOptions {
 /** How a config has a corpus's validation split evaluated. */
 export function validationOptions(
   config: Config,
-  { validation, tokenizer, classes }: Pick<Corpus, 'validation' | 'tokenizer' | 'classes'>,
+  { corpus, translations }: Pick<Setting, 'corpus' | 'translations'>,
   rest: Pick<ValidationOptions, 'everySteps' | 'totalSteps' | 'listener'>,
 ): ValidationOptions {
+  const { validation, tokenizer, classes } = corpus;
   const { bestBy, earlyStopping } = config.train;
   return {
     source: validation && evaluationBatches(config, validation, tokenizer),
     createMeasure: () => taskOf(config.task).measure(classes),
+    translations,
     bestBy,
     patience: earlyStopping?.patience ?? null,
     advise: (former, loss, step) => followEvaluation(config.train, former, loss, step),
@@ -108,7 +114,21 @@ export class Validation {
   /** Evaluations since the best one; those that were compared by another measure, before a resume, do not count. */
   get #withoutImprovement(): number {
     const { best, withoutImprovement } = this.#state;
-    return best && (best.by ?? 'loss') !== this.options.bestBy ? 0 : withoutImprovement;
+    if (!best) return withoutImprovement;
+    const { bestBy } = this.options;
+    const isSame = !measureKind(bestBy).ofTranslations || this.#comparable(best) === best;
+    return (best.by ?? 'loss') === bestBy && isSame ? withoutImprovement : 0;
+  }
+
+  /** A result without what other translations were measured by. */
+  #comparable(result: BestResult): BestResult {
+    if (isDeepStrictEqual(result.translated, this.options.translations?.translated)) return result;
+    const others = { ...result };
+    delete others.translated;
+    delete others.bleu;
+    delete others.chrf;
+    delete others.exact;
+    return others;
   }
 
   /** Whether to evaluate after `step` updates; not when that has been done already. */
@@ -121,14 +141,18 @@ export class Validation {
   /** Evaluates after `step` updates; true when this is the best result so far. */
   async evaluate(step: number): Promise<boolean> {
     const start = performance.now();
-    const { source, createMeasure, bestBy, advise, listener } = this.options;
-    const measured = await this.engine.withAverages(() =>
-      evaluate(this.engine, source!, createMeasure?.()),
-    );
+    const { source, createMeasure, translations, bestBy, advise, listener } = this.options;
+    const measured = await this.engine.withAverages(async () => {
+      const found = await evaluate(this.engine, source!, createMeasure?.());
+      // Of weights that have come to nothing there is nothing to be read.
+      return Number.isFinite(found.loss)
+        ? { ...found, ...(await translations?.measure(this.engine)) }
+        : found;
+    });
     const { loss, targets } = measured;
     const former = this.#state;
     const found = finiteMeasures(measured);
-    const best = former.best && compareBy(bestBy, former.best);
+    const best = former.best && compareBy(bestBy, this.#comparable(former.best));
     // A loss that is not finite is never the best, nor could it be written down.
     const isBest = found.loss !== undefined && isBetter(bestBy, found[bestBy], best?.[bestBy]);
     const isUnmeasured = found.loss !== undefined && found[bestBy] === undefined;
@@ -137,7 +161,13 @@ export class Validation {
     const advice = advise?.(this.advice, loss, step) ?? {};
     this.#state = {
       ...(isBest
-        ? { step, withoutImprovement: 0, best: compareBy(bestBy, { ...found, step, loss }) }
+        ? {
+            ...{ step, withoutImprovement: 0 },
+            best: compareBy(bestBy, {
+              ...{ ...found, step, loss },
+              ...(translations && { translated: translations.translated }),
+            }),
+          }
         : {
             step,
             withoutImprovement: this.#withoutImprovement + (isUnmeasured ? 0 : 1),

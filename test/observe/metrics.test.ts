@@ -101,6 +101,18 @@ describe('Prometheus sees', () => {
     expect(await read(metrics, 'lockstep_validation_accuracy')).toBeUndefined();
   });
 
+  test('translations of the last evaluation that had some', async () => {
+    const metrics = collectMetrics();
+    const evaluation = { type: 'evaluation', split: 'validation', loss: 0.5 } as const;
+    const others = { targets: 10, duration: 1, best: true };
+    metrics.observe({ ...evaluation, ...others, step: 1 });
+    expect(await read(metrics, 'lockstep_validation_bleu')).toBeUndefined();
+    metrics.observe({ ...evaluation, ...others, step: 2, bleu: 31.5, chrf: 52, exact: 0.25 });
+    expect(await read(metrics, 'lockstep_validation_bleu')).toBe('31.5');
+    expect(await read(metrics, 'lockstep_validation_chrf')).toBe('52');
+    expect(await read(metrics, 'lockstep_validation_exact')).toBe('0.25');
+  });
+
   test('steps that were not applied', async () => {
     const metrics = collectMetrics();
     metrics.observe(stepEvent(1, { loss: NaN }));

@@ -142,7 +142,8 @@ async function expand(pattern: string, key: string): Promise<FoundFile[]> {
   return findFiles(pattern, key);
 }
 
-function describeSource(
+/** A file as a source, which it has been before. */
+export function describeSource(
   path: string,
   given: Format | undefined,
   tagged: boolean,

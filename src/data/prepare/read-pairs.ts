@@ -1,7 +1,11 @@
 import type { Config } from '../../config/schema.js';
 import { readSource } from '../formats/examples.js';
 import { type FilePair, isFilePair, listFilePairs } from '../input/file-pairs.js';
-import { listSources, type Source } from '../input/sources.js';
+import { describeSource, listSources, type Source } from '../input/sources.js';
+import { UserError } from '../../errors.js';
+import type { ExampleOptions } from '../formats/examples.js';
+import type { Manifest } from '../store/manifest.js';
+import type { TokenStore } from '../store/token-store.js';
 
 /** A text and its translation, as they are written. */
 export interface Pair {
@@ -17,15 +21,11 @@ export interface Pair {
  * @throws UserError that names file and line of what cannot be used
  */
 export async function* readPairs(
-  { data }: Config,
+  config: Config,
   files: readonly (string | FilePair)[],
   named: string,
 ): AsyncGenerator<Pair[], void, undefined> {
-  const { header, delimiter, quote, encoding, onBadRow } = data;
-  const options = {
-    ...{ header, delimiter, quote, encoding, onBadRow },
-    ...{ text: data.source!, label: data.target, labels: 'text' as const },
-  };
+  const options = pairReading(config);
   for (const each of files) {
     for (const source of await list(each)) {
       for await (const { rows } of readSource(source, options)) {
@@ -44,9 +44,69 @@ export async function* readPairs(
           () => undefined,
         )
       : await listSources(
-          { patterns: [each], format: data.format, tagged: false, key: named },
+          { patterns: [each], format: config.data.format, tagged: false, key: named },
           () => undefined,
         );
     return listed.map(({ source }) => source);
   }
+}
+
+/**
+ * The first pairs of a split, as they are written in the files that it was prepared from.
+ *
+ * @param count at most
+ * @throws UserError where a file is no longer what it was
+ */
+export async function readStoredPairs(
+  config: Config,
+  { manifest }: { readonly manifest: Pick<Manifest, 'sources'> },
+  store: Pick<TokenStore, 'rows' | 'locate'>,
+  count: number,
+): Promise<Pair[]> {
+  const most = Math.min(count, store.rows);
+  const pairs: Pair[] = [];
+  // Rows of a source stand together, in the order of its lines.
+  for (let next = 0; next < most;) {
+    const { source } = await store.locate(next);
+    const wanted: number[] = [];
+    for (; next < most; next++) {
+      const place = await store.locate(next);
+      if (place.source !== source) break;
+      wanted.push(place.row);
+    }
+    pairs.push(...(await readRows(config, manifest.sources[source]!, wanted)));
+  }
+  return pairs;
+}
+
+/** @param wanted numbers of rows of the source, rising */
+async function readRows(
+  config: Config,
+  { path, target }: Pick<Manifest['sources'][number], 'path' | 'target'>,
+  wanted: readonly number[],
+): Promise<Pair[]> {
+  const sourceAt = (file: string): Source =>
+    describeSource(file, target === undefined ? config.data.format : 'text', false, 'data');
+  const source = {
+    ...sourceAt(path),
+    ...(target !== undefined && { target: sourceAt(target) }),
+  };
+  const pairs: Pair[] = [];
+  for await (const { rows } of readSource(source, pairReading(config))) {
+    for (const { row, text, label } of rows) {
+      if (row === wanted[pairs.length]) pairs.push({ source: text, target: label! });
+    }
+    if (pairs.length === wanted.length) return pairs;
+  }
+  throw new UserError(
+    `${path}: row ${wanted[pairs.length]!} is no longer there: the file has changed since it was prepared`,
+  );
+}
+
+function pairReading({ data }: Config): ExampleOptions {
+  const { header, delimiter, quote, encoding, onBadRow } = data;
+  return {
+    ...{ header, delimiter, quote, encoding, onBadRow },
+    ...{ text: data.source!, label: data.target, labels: 'text' },
+  };
 }

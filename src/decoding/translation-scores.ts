@@ -2,7 +2,7 @@ import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import type { Pair } from '../data/prepare/read-pairs.js';
 import { Bleu } from '../scoring/bleu.js';
 import { Chrf } from '../scoring/chrf.js';
-import type { TrainedModel } from '../train/trained-model.js';
+import type { TranslateOptions, Translated } from './translation.js';
 
 /** How near translations come to those that are given. */
 export interface TranslationScores {
@@ -20,13 +20,20 @@ export interface TranslationScores {
 
 const PAIRS_AT_ONCE = 1024;
 
+/** What translates, and the tokenizer of what it writes. */
+interface TranslatingModel {
+  translate(texts: readonly string[], options?: TranslateOptions): Promise<Translated[]>;
+  readonly tokenizer: Tokenizer;
+}
+
 /**
  * Translates what pairs have as source, as `translate` does where nothing else is said, and compares it with their targets. A model whose
  * tokens are all lower-cased is compared so, too, and the signature says it.
  */
 export async function scoreTranslations(
-  model: Pick<TrainedModel, 'translate' | 'tokenizer'>,
-  batches: AsyncIterable<readonly Pair[]>,
+  model: TranslatingModel,
+  batches: AsyncIterable<readonly Pair[]> | Iterable<readonly Pair[]>,
+  options: TranslateOptions = {},
 ): Promise<TranslationScores> {
   const lowercase = lowersCase(model.tokenizer);
   const [bleu, chrf] = [new Bleu({ lowercase }), new Chrf({ lowercase })];
@@ -34,7 +41,10 @@ export async function scoreTranslations(
   for await (const batch of batches) {
     for (let first = 0; first < batch.length; first += PAIRS_AT_ONCE) {
       const some = batch.slice(first, first + PAIRS_AT_ONCE);
-      const found = await model.translate(some.map(({ source }) => source));
+      const found = await model.translate(
+        some.map(({ source }) => source),
+        options,
+      );
       some.forEach(({ target }, i) => {
         const [best] = found[i]!.translations;
         const text = best?.text ?? '';

@@ -1,0 +1,156 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.js';
+import { scoreTranslations } from '../../src/decoding/translation-scores.js';
+import type { EndEvent, EvaluationEvent, TrainEvent } from '../../src/events.js';
+import { train } from '../../src/train/run.js';
+import { openModel } from '../../src/use/model-file.js';
+
+const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+afterAll(() => rmSync(cwd, { recursive: true }));
+
+/** Numbers in words, and the digits of them, the other way round. */
+const words = ['null', 'Eins', 'zwei', 'drei', 'vier', 'fuenf'];
+const pairs = Array.from({ length: 160 }, (_, i) => {
+  const digits = Array.from({ length: 1 + ((i * 5) % 4) }, (_, k) => (i * (k + 3) + k * k) % 6);
+  return {
+    source: digits.map((digit) => words[digit]).join(' '),
+    target: digits.toReversed().map(String).join(' '),
+  };
+});
+const held = pairs.slice(0, 30);
+
+beforeAll(() => {
+  for (const [name, some] of Object.entries({ train: pairs, valid: held })) {
+    for (const side of ['source', 'target'] as const) {
+      const lines = some.map((pair) => `${pair[side]}\n`);
+      writeFileSync(join(cwd, `${name}.${side}`), lines.join(''));
+    }
+  }
+  writeFileSync(
+    join(cwd, 'a.yaml'),
+    `task: translate
+data:
+  train: { source: ${cwd}/train.source, target: ${cwd}/train.target }
+  validation: { source: ${cwd}/valid.source, target: ${cwd}/valid.target }
+  storeDir: ${cwd}/stores
+  tokenizer: { kind: word, minCount: 1, filters: '' }
+  maxLength: 6
+model:
+  embedding: 12
+  encoder: { embedding: 8, layers: [{ cell: lstm, hiddenSize: 12, direction: both }] }
+  layers: [{ cell: lstm, hiddenSize: 16 }]
+train: { batchSize: 16, epochs: 5, bestBy: bleu, optimizer: { learningRate: 0.02 } }
+`,
+  );
+});
+
+interface Run {
+  runDir: string;
+  end: EndEvent;
+  evaluations: EvaluationEvent[];
+  notices: string[];
+}
+
+async function run(name: string, set: string[], resume = false): Promise<Run> {
+  const runDir = join(cwd, name);
+  const events: TrainEvent[] = [];
+  const config = await loadConfig(join(cwd, 'a.yaml'), ['workers=1', ...set]);
+  const end = await train(config, {
+    ...{ runDir, resume, listener: (event: TrainEvent) => events.push(event) },
+  });
+  return {
+    ...{ runDir, end },
+    evaluations: events.filter((event) => event.type === 'evaluation'),
+    notices: events.flatMap((event) => (event.type === 'notice' ? event.message : [])),
+  };
+}
+
+/** What does not depend on the clock. */
+function measuredBy({ evaluations }: Run): object[] {
+  return evaluations.map((event) => ({ ...event, duration: 0 }));
+}
+
+async function scoreOf(runDir: string, checkpoint: string, count: number, beam: number) {
+  const model = await openModel(runDir, { checkpoint, workers: 1 });
+  try {
+    const { bleu, chrf, exact } = await scoreTranslations(model, [held.slice(0, count)], { beam });
+    return { bleu, chrf, exact };
+  } finally {
+    await model.close();
+  }
+}
+
+test('evaluations tell what translate would come to, to the same bits on any number of workers', async () => {
+  const alone = await run('alone', []);
+  expect(alone.evaluations.length).toBe(5);
+  const last = alone.evaluations.at(-1)!;
+  expect(last).toMatchObject(await scoreOf(alone.runDir, 'latest', held.length, 1));
+  expect(last.bleu).toBeGreaterThan(alone.evaluations[0]!.bleu!);
+  // The best by BLEU, not by the loss.
+  const by = alone.evaluations.map(({ bleu }) => bleu!);
+  expect(alone.end.best).toMatchObject({ by: 'bleu', bleu: Math.max(...by) });
+  for (const workers of [2, 3, 5]) {
+    const other = await run(`${workers}`, [`workers=${workers}`]);
+    expect(measuredBy(other)).toEqual(measuredBy(alone));
+  }
+  const stateOf = (runDir: string): string =>
+    readFileSync(join(runDir, 'checkpoints', 'step-00000050', 'state.json'), 'utf8');
+  await run('cut', ['train.maxSteps=24']);
+  const resumed = await run('cut', ['workers=2'], true);
+  expect(measuredBy(resumed)).toEqual(measuredBy(alone).slice(2));
+  expect(stateOf(resumed.runDir)).toEqual(stateOf(alone.runDir));
+});
+
+test('as many pairs are translated as the config says, as widely, with averaged weights where those are kept', async () => {
+  const set = ['train.evaluateTranslations={pairs: 7, beam: 3}', 'train.bestBy=loss'];
+  const averaged = await run('averaged', [...set, 'train.averaging={kind: ema, decay: 0.9}']);
+  expect(averaged.end.best).not.toHaveProperty('by');
+  expect(averaged.evaluations.at(-1)).toMatchObject(await scoreOf(averaged.runDir, 'latest', 7, 3));
+});
+
+test('the pairs may be a share of the training files, which training does not see', async () => {
+  const { evaluations } = await run('share', ['data.validation=0.2', 'train.epochs=1']);
+  expect(evaluations[0]!.bleu).toBeGreaterThanOrEqual(0);
+  expect(evaluations[0]).toHaveProperty('exact');
+});
+
+test('patience runs out by BLEU, and another sample of pairs begins anew', async () => {
+  const set = ['train.optimizer.learningRate=1e-9', 'train.earlyStopping={patience: 2}'];
+  const hopeless = await run('hopeless', set);
+  expect(hopeless.evaluations.map(({ best }) => best)).toEqual([true, false, false]);
+  expect(hopeless.notices.join()).toContain('No higher validation BLEU in 2 evaluations');
+  const other = ['train.evaluateTranslations.pairs=9'];
+  const again = await run('hopeless', [...set, ...other], true);
+  expect(again.evaluations.map(({ best }) => best)).toEqual([true, false]);
+});
+
+test.each([
+  [['data.validation=0'], 'train.bestBy: expected a validation split to choose the best by'],
+  [
+    ['data.validation=0', 'train.bestBy=loss', 'train.evaluateTranslations={}'],
+    'train.evaluateTranslations: expected a validation split with pairs to translate',
+  ],
+])('%j is refused', async (set, message) => {
+  await expect(run('refused', set)).rejects.toThrow(message);
+});
+
+test('a file that has lost lines since it was prepared is named', async () => {
+  const { readStoredPairs } = await import('../../src/data/prepare/read-pairs.js');
+  const config = await loadConfig(join(cwd, 'a.yaml'));
+  const [path, target] = [join(cwd, 'less.source'), join(cwd, 'less.target')];
+  writeFileSync(path, 'a\nb\n');
+  writeFileSync(target, 'a\nb\n');
+  const sources = [{ ...{ path, target, name: 'less', from: 'validation' as const } }];
+  const store = { rows: 3, locate: (row: number) => Promise.resolve({ source: 0, row: row + 1 }) };
+  const corpus = { manifest: { sources: sources as never } };
+  await expect(readStoredPairs(config, corpus, store, 3)).rejects.toThrow(
+    `${path}: row 3 is no longer there: the file has changed since it was prepared`,
+  );
+  expect(await readStoredPairs(config, corpus, store, 2)).toEqual([
+    { source: 'a', target: 'a' },
+    { source: 'b', target: 'b' },
+  ]);
+});
