@@ -60,6 +60,21 @@ export interface StartFiles {
   best?: string;
 }
 
+/** Reads what a start writes anew; where that cannot be read, says how it is had again. */
+export async function adviseResume<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const advice =
+      'train --resume writes it anew, from the config and the data that the run was trained with, and goes on with the run';
+    const { sentences } = error;
+    const told =
+      sentences.length === 1 ? `${sentences[0]!}; ${advice}` : [...sentences, `${file}: ${advice}`];
+    throw new UserError(told, { cause: error });
+  }
+}
+
 export class RunDirectory {
   readonly checkpoints: string;
 
@@ -138,8 +153,10 @@ export class RunDirectory {
    */
   async readVocabulary(state: RunState): Promise<Vocabulary> {
     const file = path.join(this.directory, VOCABULARY_FILE);
-    const text = await this.#read(VOCABULARY_FILE, MAX_VOCABULARY_BYTES);
-    return parseVocabulary(file, text, state.vocabulary);
+    return adviseResume(file, async () => {
+      const text = await this.#read(VOCABULARY_FILE, MAX_VOCABULARY_BYTES);
+      return parseVocabulary(file, text, state.vocabulary);
+    });
   }
 
   async readConfig(overrides: readonly string[] = []): Promise<NamedConfig> {

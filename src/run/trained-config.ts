@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { NamedConfig } from '../config/load.js';
 import { describeChanges } from './config-changes.js';
-import { CONFIG_FILE, type RunDirectory } from './run-directory.js';
+import { adviseResume, CONFIG_FILE, type RunDirectory } from './run-directory.js';
 import { STATE_FILE, type RunState } from '../checkpoint/run-state.js';
 import { restoreConfig } from './signed-config.js';
 
@@ -18,12 +18,13 @@ export async function readTrainedConfig(
   notify: (message: string) => void,
   overrides: readonly string[] = [],
 ): Promise<NamedConfig> {
-  const config = await run.readConfig(overrides);
-  if (!state.config) return config;
+  if (!state.config) return run.readConfig(overrides);
+  const file = path.join(run.directory, CONFIG_FILE);
+  const config = await adviseResume(file, () => run.readConfig(overrides));
   const restored = restoreConfig(config, state.config, path.join(checkpoint, STATE_FILE));
   if (restored.changes.length > 0) {
     notify(
-      `${path.join(run.directory, CONFIG_FILE)} is not what ${checkpoint} was trained with, ` +
+      `${file} is not what ${checkpoint} was trained with, ` +
         `which stands for it: ${describeChanges(restored.changes)}.`,
     );
   }

@@ -94,6 +94,29 @@ describe.each(checkpointStates)('with checkpoints: %s', (checkpoints) => {
   });
 });
 
+it.each([
+  ['config.yaml', undefined],
+  ['config.yaml', '{'],
+  ['config.yaml', 'task: classify\nmodle: 1\ntrane: 2\n'],
+  ['vocabulary.json', undefined],
+  ['vocabulary.json', '{}'],
+])(
+  'whoever reads a %s that is missing or damaged (%j) is told what writes it anew',
+  async (name, text) => {
+    cpSync(pristine, runDir, { recursive: true });
+    const file = join(runDir, name);
+    if (text === undefined) rmSync(file);
+    else writeFileSync(file, text);
+    await expect(openModel(runDir)).rejects.toThrow(
+      /train --resume writes it anew, from the config and the data that the run was trained with, and goes on with the run$/,
+    );
+    const resumed = await trainSmall(cwd, 'classifier', { runDir, resume: true });
+    expect(resumed.error).toBeUndefined();
+    expect(readFileSync(file, 'utf8')).toBe(readFileSync(join(pristine, name), 'utf8'));
+    await (await openModel(runDir)).close();
+  },
+);
+
 it('config.yaml may be missing or damaged: the checkpoint itself knows what it was trained with', async () => {
   for (const damage of ['missing', 'no YAML', 'another length']) {
     rmSync(runDir, { recursive: true });
