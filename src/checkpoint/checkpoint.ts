@@ -11,7 +11,14 @@ import {
   type RunFileSystem,
 } from '../system/disk.js';
 import type { Engine } from '../compute/engine.js';
-import { formatState, MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, type Progress } from './run-state.js';
+import {
+  formatState,
+  MODEL_FILE,
+  OPTIMIZER_FILE,
+  STATE_FILE,
+  type Progress,
+  type RunState,
+} from './run-state.js';
 import { readSafetensors, writeSafetensors, type Tensor } from './safetensors.js';
 
 /**
@@ -189,14 +196,19 @@ function fileName(state: string): string {
   return `${CARRIED}${state}`;
 }
 
-/** Loads the weights of a checkpoint; `packWeights` must follow. */
+/**
+ * Loads the weights of a checkpoint; `packWeights` must follow.
+ *
+ * @param files what its state says of its files: that those are read, and no others that came to stand in their place
+ */
 export async function loadModel(
   engine: Engine,
   checkpoint: string,
   fs: RunFileSystem = nodeFs,
+  files?: RunState['files'],
 ): Promise<void> {
   const targets = new Map(engine.plan.parameters.map((p) => [p.name, engine.heap.flat(p.value)]));
-  await loadTensors(path.join(checkpoint, MODEL_FILE), targets, fs);
+  await loadTensors(path.join(checkpoint, MODEL_FILE), targets, fs, files?.[MODEL_FILE]?.sha256);
 }
 
 /** Loads, behind the model, what the optimizer keeps of the weights, the weights themselves where the model holds averages, and the state carried into the batch in `slot`. */
@@ -205,6 +217,7 @@ export async function loadOptimizer(
   checkpoint: string,
   slot: number,
   fs: RunFileSystem = nodeFs,
+  files?: RunState['files'],
 ): Promise<void> {
   const { plan, heap } = engine;
   const kept = plan.optimizer.kernel.states;
@@ -219,7 +232,8 @@ export async function loadOptimizer(
   for (const { name, width } of plan.carried) {
     targets.set(fileName(name), new Float32Array(plan.sizes.maxRows * width));
   }
-  await loadTensors(path.join(checkpoint, OPTIMIZER_FILE), targets, fs);
+  const sha256 = files?.[OPTIMIZER_FILE]?.sha256;
+  await loadTensors(path.join(checkpoint, OPTIMIZER_FILE), targets, fs, sha256);
   for (const { name, states, panel0, width } of plan.carried) {
     const state = heap.tensor(states[slot]!);
     targets.get(fileName(name))!.forEach((value, i) => {
@@ -233,6 +247,7 @@ async function loadTensors(
   file: string,
   targets: Map<string, FloatArray>,
   fs: RunFileSystem,
+  sha256?: string,
 ): Promise<void> {
   const read = new Map<string, Float32Array>();
   const into = (name: string): Float32Array | undefined => {
@@ -243,7 +258,7 @@ async function loadTensors(
     read.set(name, data);
     return data;
   };
-  await readSafetensors(file, into, { fs });
+  await readSafetensors(file, into, { fs, ...(sha256 !== undefined && { sha256 }) });
   for (const [name, target] of targets) {
     const data = read.get(name);
     if (data === undefined) throw new UserError(`${file}: expected a tensor named "${name}"`);

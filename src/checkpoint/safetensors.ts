@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import { UserError } from '../errors.js';
 import { writeFully } from '../system/disk.js';
@@ -25,6 +25,11 @@ export type FileSystem = Pick<typeof nodeFs, 'open'>;
 
 export interface SafetensorsOptions {
   fs?: FileSystem;
+}
+
+export interface ReadOptions extends SafetensorsOptions {
+  /** What the file's bytes are to have, in hexadecimal. */
+  sha256?: string;
 }
 
 /** Bytes of one read, write or hash call: bounds the time between two turns of the event loop. */
@@ -81,24 +86,32 @@ export async function readSafetensorsHeader(
  * F64, F16 and BF16 are converted to float32.
  *
  * @throws UserError naming the file (and tensor) when it cannot be read, is not a sound safetensors
- *   file, or a tensor does not fit the array given for it
+ *   file, has another SHA-256 than it should, or a tensor does not fit the array given for it
  */
 export async function readSafetensors(
   path: string,
   into: (name: string, shape: number[]) => Float32Array | undefined,
-  { fs = nodeFs }: SafetensorsOptions = {},
+  { fs = nodeFs, sha256 }: ReadOptions = {},
 ): Promise<void> {
+  // A file is its header and its tensors, one behind the other.
+  const hash = sha256 === undefined ? undefined : createHash('sha256');
   await withFile(path, fs, async (file) => {
-    for (const entry of await readHeader(path, file)) {
+    for (const entry of await readHeader(path, file, hash)) {
       const target = into(entry.name, entry.shape);
-      if (!target) continue;
+      if (!target) {
+        if (hash) await hashTensor(path, file, entry, hash);
+        continue;
+      }
       const elements = (entry.end - entry.begin) / elementBytes[entry.dtype];
       if (target.length !== elements) {
         throw new UserError(
           `${path}: tensor "${entry.name}" has ${elements} elements, expected ${target.length}`,
         );
       }
-      await readTensor(path, file, entry, target);
+      await readTensor(path, file, entry, target, hash);
+    }
+    if (hash && hash.digest('hex') !== sha256) {
+      throw broken(path, 'its SHA-256 is not the one that it was written with');
     }
   });
 }
@@ -122,11 +135,15 @@ async function withFile<T>(
   }
 }
 
-async function readHeader(path: string, file: nodeFs.FileHandle): Promise<TensorEntry[]> {
+async function readHeader(
+  path: string,
+  file: nodeFs.FileHandle,
+  hash?: Hash,
+): Promise<TensorEntry[]> {
   const { size } = await file.stat();
   const prefix = Buffer.alloc(prefixBytes);
   if (size < prefixBytes) throw broken(path, `it ends after ${size} bytes, within its first field`);
-  await readFully(path, file, prefix, 0);
+  await readFully(path, file, prefix, 0, hash);
   const length = prefix.readBigUInt64LE();
   if (length > maxHeaderBytes) {
     throw broken(path, `its header claims ${length.toString()} bytes, more than ${maxHeaderBytes}`);
@@ -136,7 +153,7 @@ async function readHeader(path: string, file: nodeFs.FileHandle): Promise<Tensor
     throw broken(path, `it ends after ${size} bytes, within its header of ${Number(length)} bytes`);
   }
   const header = Buffer.alloc(Number(length));
-  await readFully(path, file, header, prefixBytes);
+  await readFully(path, file, header, prefixBytes, hash);
   return parseHeader(path, header, size);
 }
 
@@ -145,16 +162,30 @@ async function readTensor(
   file: nodeFs.FileHandle,
   { dtype, begin, end }: TensorEntry,
   target: Float32Array,
+  hash?: Hash,
 ): Promise<void> {
-  if (dtype === 'F32') return readFully(path, file, bytesOf(target), begin);
+  if (dtype === 'F32') return readFully(path, file, bytesOf(target), begin, hash);
   const staging = Buffer.alloc(Math.min(chunkBytes, end - begin));
   const view = new DataView(staging.buffer, staging.byteOffset, staging.length);
   const size = elementBytes[dtype];
   let element = 0;
   for (let position = begin; position < end; position += staging.length) {
     const chunk = staging.subarray(0, Math.min(staging.length, end - position));
-    await readFully(path, file, chunk, position);
+    await readFully(path, file, chunk, position, hash);
     for (let at = 0; at < chunk.length; at += size) target[element++] = decode[dtype](view, at);
+  }
+}
+
+async function hashTensor(
+  path: string,
+  file: nodeFs.FileHandle,
+  { begin, end }: TensorEntry,
+  hash: Hash,
+): Promise<void> {
+  const staging = Buffer.alloc(Math.min(chunkBytes, end - begin));
+  for (let position = begin; position < end; position += staging.length) {
+    const chunk = staging.subarray(0, Math.min(staging.length, end - position));
+    await readFully(path, file, chunk, position, hash);
   }
 }
 
@@ -192,11 +223,13 @@ async function readFully(
   file: nodeFs.FileHandle,
   bytes: Uint8Array,
   at: number,
+  hash?: Hash,
 ): Promise<void> {
   for (let done = 0; done < bytes.length;) {
     const length = Math.min(chunkBytes, bytes.length - done);
     const { bytesRead } = await file.read(bytes, done, length, at + done);
     if (bytesRead === 0) throw broken(path, `it ended at byte ${at + done} while it was read`);
+    hash?.update(bytes.subarray(done, done + bytesRead));
     done += bytesRead;
   }
 }

@@ -180,7 +180,10 @@ async function averageTensors(
   const sums = new Map<string, { shape: number[]; sum: Float64Array }>();
   const tensors: Tensor[] = [];
   for (const member of members) {
-    const read = await readAll(path.join(member.checkpoint, file));
+    const read = await readAll(
+      path.join(member.checkpoint, file),
+      member.state.files[file]!.sha256,
+    );
     const own = read.filter(({ name }) => !name.startsWith(CARRIED));
     if (member === newest) tensors.push(...read.filter((tensor) => !own.includes(tensor)));
     const isFirst = member === members[0];
@@ -207,13 +210,17 @@ async function averageTensors(
   return tensors;
 }
 
-async function readAll(file: string): Promise<Tensor[]> {
+async function readAll(file: string, sha256: string): Promise<Tensor[]> {
   const tensors: Tensor[] = [];
-  await readSafetensors(file, (name, shape) => {
-    const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-    tensors.push({ name, shape, data });
-    return data;
-  });
+  await readSafetensors(
+    file,
+    (name, shape) => {
+      const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+      tensors.push({ name, shape, data });
+      return data;
+    },
+    { sha256 },
+  );
   return tensors;
 }
 

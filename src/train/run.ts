@@ -190,12 +190,13 @@ class TrainingRun {
       );
     }
     const { fs } = this.options;
-    await loadModel(engine, path, fs);
+    await loadModel(engine, path, fs, state.files);
     await loadOptimizer(
       engine,
       path,
       SLOT.training + (updates.batchesOf(state.step).first % 2),
       fs,
+      state.files,
     );
     await engine.packWeights();
     this.#notice(`Going on from ${join(this.#directory.checkpoints, name)}.`);

@@ -4,7 +4,7 @@ import type { BatchSizes } from '../data/batches/batch-source.js';
 import { recurrencesOf } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
 import { chooseTeams } from '../model/work/teams.js';
-import { loadModel } from '../checkpoint/checkpoint.js';
+import { setWeights, type Weights } from '../checkpoint/weights.js';
 import { Engine } from '../compute/engine.js';
 import { allocateEngine } from '../compute/engine-memory.js';
 import { createWorkerPool, TaskFailure, type WorkerPool } from '../compute/pool.js';
@@ -34,7 +34,7 @@ export class ModelEngine {
   constructor(
     private readonly config: Config,
     readonly shape: NetworkShape,
-    private readonly checkpoint: string,
+    private readonly weights: Weights,
     private readonly workerFile?: string,
     rowSizes?: BatchSizes,
   ) {
@@ -113,7 +113,7 @@ export class ModelEngine {
     const pool = createWorkerPool(handle, () => undefined, this.workerFile);
     const engine = new Engine(handle, pool.runStage);
     try {
-      await loadModel(engine, this.checkpoint);
+      setWeights(engine, this.weights);
       await engine.packWeights();
     } catch (error) {
       await pool.close();

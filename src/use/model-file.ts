@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
 import { type EncodedTokens, RowEncoder, sliceTokens } from '../data/batches/encode-row.js';
@@ -22,6 +21,9 @@ import { ModelEngine } from './model-engine.js';
 import { RowBatches } from './row-batches.js';
 import { copySentences } from './sentences.js';
 import { verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
+import { readWeights, type Weights } from '../checkpoint/weights.js';
+import { describeNetwork } from '../model/describe.js';
+import type { NetworkShape } from '../model/shape.js';
 import { networkShape } from '../compute/sizes.js';
 import { readTrainedConfig } from '../run/trained-config.js';
 import type {
@@ -61,7 +63,24 @@ export async function openModel(
   const notify = options.notify ?? ((message) => process.emitWarning(message));
   const config = await readTrainedConfig(found.run, found.checkpoint, state, notify, overrides);
   const vocabulary = await found.run.readVocabulary(state);
-  return new SharedModel(config, vocabulary, state, found, workerFile);
+  const shape = shapeOf(config, vocabulary, state);
+  // Now: whoever has a model answers with what was opened, whatever becomes of the files.
+  const weights = await readWeights(found.checkpoint, state, describeNetwork(shape).parameters);
+  return new SharedModel(config, vocabulary, state, found, { shape, weights }, workerFile);
+}
+
+function shapeOf(
+  config: NamedConfig,
+  { tokenizer, sourceTokenizer, classes, targetScale, features = [] }: Vocabulary,
+  { classWeights, tagsAreFree }: RunState,
+): NetworkShape {
+  return networkShape(config, tokenizer.vocabularySize, classes, {
+    classWeights,
+    tagsAreFree,
+    targetScale,
+    featureValues: features.map(countValues),
+    sourceVocabulary: (sourceTokenizer ?? tokenizer).vocabularySize,
+  });
 }
 
 class SharedModel implements TrainedModel {
@@ -92,6 +111,7 @@ class SharedModel implements TrainedModel {
     vocabulary: Vocabulary,
     state: RunState,
     { checkpoint, best }: { checkpoint: string; best?: BestEvaluation },
+    { shape, weights }: { shape: NetworkShape; weights: Weights },
     workerFile?: string,
   ) {
     this.checkpoint = checkpoint;
@@ -105,16 +125,6 @@ class SharedModel implements TrainedModel {
     this.step = state.step;
     this.corpus = state.corpus;
     this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
-    const { vocabularySize } = this.tokenizer;
-    const shape = networkShape(config, vocabularySize, this.classes, {
-      classWeights: state.classWeights,
-      tagsAreFree: state.tagsAreFree,
-      targetScale: this.targetScale,
-      featureValues: this.features.map(countValues),
-      sourceVocabulary: (this.sourceTokenizer ?? this.tokenizer).vocabularySize,
-    });
-    // Weights are read when they are first needed: from there, wherever the program has moved.
-    const weights = path.resolve(checkpoint);
     this.#engine = new ModelEngine(config, shape, weights, workerFile);
     this.#rows = new RowBatches(this.#engine);
     this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine, state.lineEnd ?? '\n');

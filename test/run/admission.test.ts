@@ -221,3 +221,25 @@ it('a group of keys that comes or goes is one change', () => {
   const back = { ...group, from: null, to: averaging };
   expect(compareConfigs(config, averaged)).toEqual({ harmless: [], weighty: [back] });
 });
+
+it('an opened model answers with what it was opened with, whatever becomes of the run', async () => {
+  const texts = ['the sea is very blue and a leaf'];
+  const answer = async (disturb?: () => void) => {
+    rmSync(runDir, { recursive: true, force: true });
+    cpSync(pristine, runDir, { recursive: true });
+    const model = await openModel(runDir);
+    disturb?.();
+    const found = await model.classify(texts);
+    await model.close();
+    return found;
+  };
+  const whole = await answer();
+  const { checkpoints } = new RunDirectory(runDir);
+  expect(await answer(() => rmSync(runDir, { recursive: true }))).toEqual(whole);
+  const replace = () => {
+    const [first, ...others] = readdirSync(checkpoints).sort();
+    for (const name of others)
+      cpSync(join(checkpoints, first!), join(checkpoints, name), { recursive: true });
+  };
+  expect(await answer(replace)).toEqual(whole);
+});

@@ -1,6 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { readState } from '../../src/checkpoint/run-state.js';
+import { readWeights } from '../../src/checkpoint/weights.js';
+import { describeNetwork } from '../../src/model/describe.js';
 import { networkShape } from '../../src/compute/sizes.js';
 import { loadConfig } from '../../src/config/load.js';
 import { RowEncoder } from '../../src/data/batches/encode-row.js';
@@ -64,7 +67,10 @@ const texts = Array.from(
 async function predictTokens(model: TrainedModel, tokens: readonly number[]): Promise<number[]> {
   const { vocabularySize } = model.tokenizer;
   const shape = networkShape(model.config, vocabularySize, []);
-  const engine = new ModelEngine(model.config, shape, model.checkpoint);
+  const { parameters } = describeNetwork(shape);
+  const state = await readState(model.checkpoint);
+  const weights = await readWeights(model.checkpoint, state, parameters);
+  const engine = new ModelEngine(model.config, shape, weights);
   try {
     const found = tokens.slice(1).map(() => new Float32Array(vocabularySize));
     await new RowBatches(engine).compute({
