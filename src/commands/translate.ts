@@ -1,4 +1,5 @@
 import { extname } from 'node:path';
+import { formatOfTables } from '../data/input/file-pairs.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
 import { openAnswerWriter } from './answer-layouts.js';
@@ -194,9 +195,8 @@ function planSources(
 ): { paths: readonly string[]; reading: ExampleOptions } {
   const { source = 'source' } = model.config.data;
   const { paths, reading } = planReading(model, files, { ...args, text: args.text ?? source });
-  const arePlain = files.every((file) => !/\.(csv|tsv|jsonl|ndjson|parquet)(\.\w+)?$/.test(file));
-  const format = reading.format ?? (arePlain ? 'text' : undefined);
-  return { paths, reading: { ...reading, label: undefined, format } };
+  const format = args.format ?? formatOfTables(reading.format);
+  return { paths, reading: { ...reading, label: undefined, format, otherwise: 'text' } };
 }
 
 function toTranslateOptions(args: {

@@ -17,6 +17,7 @@ const readingOptions: Options<ExampleOptions> = {
   text: { ...columnName, required: true },
   label: columnName,
   format: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'),
+  otherwise: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'),
   tagged: flag,
   labels: oneOf('class', 'number'),
   labelSeparator: {

@@ -34,3 +34,20 @@ export const json = {
   ham: '"predicted":"ham","probabilities":{"ham":0.75,"spam":0.25}',
   spam: '"predicted":"spam","probabilities":{"ham":0.25,"spam":0.75}',
 };
+
+/** Writes sources in capital letters; its config's data is `data`. */
+export function translator(data = 'train: { source: a.en, target: a.de }') {
+  const model: TrainedModel = {
+    ...stubClassifier(),
+    config: parseConfig(`task: translate\ndata: { ${data} }`, 'x.yaml'),
+    translate: (texts) =>
+      Promise.resolve(
+        texts.map((source) => {
+          const text = source.toUpperCase();
+          const translation = { text, score: 0, logProbability: 0, isCut: false, tokens: [] };
+          return { translations: text === '' ? [] : [translation], sourceTokens: [], unread: 0 };
+        }),
+      ),
+  };
+  return { openModel: () => Promise.resolve(model) };
+}

@@ -76,6 +76,8 @@ export interface RowBatch {
 export interface ExampleOptions extends RowOptions {
   /** Of all the files; by default told from each file's extension. */
   readonly format?: Format | undefined;
+  /** What files are whose names tell no format, or that of plain text: of tagged rows CoNLL columns, else the former are refused. */
+  readonly otherwise?: Format | undefined;
   /** What becomes of a row that cannot be used: it ends the reading, or goes to `RowBatch.bad`. */
   readonly onBadRow?: 'error' | 'skip' | 'quarantine' | undefined;
 }
@@ -92,8 +94,8 @@ export async function* readBatches(
   options: ExampleOptions,
   notify: Notify = () => undefined,
 ): AsyncGenerator<RowBatch, void, undefined> {
-  const { format, tagged } = options;
-  const request = { patterns: paths, format, tagged, key: 'input' };
+  const { format, tagged, otherwise = tagged === true ? 'conll' : undefined } = options;
+  const request = { patterns: paths, format, otherwise, key: 'input' };
   for (const { source } of await listSources(request, notify)) {
     yield* readSource(source, options);
   }

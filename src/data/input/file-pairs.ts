@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js';
 import { counted } from '../../system/counted.js';
 import {
+  type Format,
   type ListedSource,
   listSources,
   type Notify,
@@ -20,6 +21,14 @@ export interface FilePair {
 /** Whether files are named by their sides. */
 export function isFilePair(files: unknown): files is FilePair {
   return typeof files === 'object' && files !== null && 'source' in files;
+}
+
+/**
+ * The format of the files that hold both sides, where `data.format` is `format`: plain text holds no pairs, so that of a model that has learned
+ * from two text files at a time it tells nothing of tables, whose names do.
+ */
+export function formatOfTables(format: Format | undefined): Format | undefined {
+  return format === 'text' ? undefined : format;
 }
 
 type PairRequest = Pick<SourceRequest, 'key'> & {

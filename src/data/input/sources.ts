@@ -71,8 +71,8 @@ export interface SourceRequest {
   readonly patterns: readonly string[];
   /** Of all the files; told from each file's extension when absent. */
   readonly format: Format | undefined;
-  /** Whether rows are tokens with tags: then names that tell nothing else are columns of these. */
-  readonly tagged?: boolean | undefined;
+  /** What files are whose names tell no format, or that of plain text; the former are refused when absent. */
+  readonly otherwise?: Format | undefined;
   /** Names the option in messages (`data.train`). */
   readonly key: string;
   /** Whether a file counts as often as it is named, as where it belongs to another each time. */
@@ -102,7 +102,7 @@ export interface ListedSource {
  *   extension that tells nothing.
  */
 export async function listSources(
-  { patterns, format, tagged = false, key, repeats = false, introduce = () => '' }: SourceRequest,
+  { patterns, format, otherwise, key, repeats = false, introduce = () => '' }: SourceRequest,
   notify: Notify,
 ): Promise<ListedSource[]> {
   const known = new Map<string, ListedSource & { readonly again: number[] }>();
@@ -116,7 +116,7 @@ export async function listSources(
         first.again.push(pattern);
         continue;
       }
-      const source = describeSource(path, format, tagged, key);
+      const source = describeSource(path, format, otherwise, key);
       const found = { source, identity, pattern, again: [] };
       known.set(identity, found);
       listed.push(found);
@@ -146,10 +146,10 @@ async function expand(pattern: string, key: string): Promise<FoundFile[]> {
 export function describeSource(
   path: string,
   given: Format | undefined,
-  tagged: boolean,
+  otherwise: Format | undefined,
   key: string,
 ): Source {
-  const format = given ?? guessFormat(path, tagged, key);
+  const format = given ?? guessFormat(path, otherwise, key);
   if (isKeptInput.test(path)) return { path: `${dirname(path)}${named}${basename(path)}`, format };
   const ending = compressed.exec(path)?.[1]?.toLowerCase();
   if (format === 'parquet' && (ending !== undefined || path === standardInput)) {
@@ -163,13 +163,13 @@ export function describeSource(
   return { path, format, compression: ending === 'gz' ? 'gzip' : 'zstd' };
 }
 
-function guessFormat(path: string, tagged: boolean, key: string): Format {
-  if (path === standardInput) return tagged ? 'conll' : 'text';
+function guessFormat(path: string, otherwise: Format | undefined, key: string): Format {
+  if (path === standardInput) return otherwise ?? 'text';
   const extension = /\.([^./\\]+)$/.exec(path.replace(compressed, ''))?.[1]?.toLowerCase() ?? '';
   const known = Object.hasOwn(formatOfExtension, extension)
     ? formatOfExtension[extension]!
     : undefined;
-  if (tagged && (known === undefined || known === 'text')) return 'conll';
+  if (otherwise !== undefined && (known === undefined || known === 'text')) return otherwise;
   if (known !== undefined) return known;
   throw new UserError(
     `${key}: the name ${JSON.stringify(path)} does not tell the file's format: ` +

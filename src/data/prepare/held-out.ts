@@ -5,7 +5,7 @@ import type { Config } from '../../config/schema.js';
 import { UserError } from '../../errors.js';
 import type { TrainListener } from '../../events.js';
 import type { FeatureVocabulary } from '../features/features.js';
-import { type FilePair, isFilePair } from '../input/file-pairs.js';
+import { type FilePair, formatOfTables, isFilePair } from '../input/file-pairs.js';
 import { openCorpus } from '../store/corpus.js';
 import { planHeldOut } from './plan.js';
 import { buildStore, type PartSizes } from './build.js';
@@ -13,6 +13,7 @@ import { explainDiskError } from '../../system/disk-errors.js';
 import { openWorkplace } from './workplace.js';
 import { PrepareProgress } from './progress.js';
 import type { TokenStore } from '../store/token-store.js';
+import { taskOf } from '../../tasks/registry.js';
 import type { TargetScale } from '../../tasks/target-scale.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 
@@ -70,7 +71,9 @@ export async function prepareHeldOut(
     };
     for (const each of Object.values(place)) await mkdir(each);
     const train = isFilePair(files) ? [pairOf(files)] : [...files];
-    const data = { ...config.data, train, validation: 0, test: 0, storeDir: dir };
+    const isOfPairs = taskOf(config.task).gives === 'pairs';
+    const format = isOfPairs ? formatOfTables(config.data.format) : config.data.format;
+    const data = { ...config.data, format, train, validation: 0, test: 0, storeDir: dir };
     const measured: Config = { ...config, data };
     const plan = await planHeldOut(
       measured,

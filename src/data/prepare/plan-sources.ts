@@ -93,7 +93,7 @@ export async function planSources(
 }
 
 /** The files of all entries in their order; files that stand alone are listed together, so that each is read once. */
-async function listEntries(
+export async function listEntries(
   config: Config,
   entries: readonly Entry[],
   from: SplitName,
@@ -105,7 +105,7 @@ async function listEntries(
   const request = {
     patterns: alone.flatMap((i) => patternsOf(entries[i]!)),
     format: data.format,
-    tagged: taskOf(task).gives === 'tokens',
+    otherwise: taskOf(task).gives === 'tokens' ? ('conll' as const) : undefined,
     key,
     introduce: (pattern: number) => introduce(config, ['data', from, alone[pattern]!]),
   };

@@ -1,9 +1,10 @@
 import type { Config } from '../../config/schema.js';
 import { readSource } from '../formats/examples.js';
-import { type FilePair, isFilePair, listFilePairs } from '../input/file-pairs.js';
-import { describeSource, listSources, type Source } from '../input/sources.js';
+import { type FilePair, formatOfTables } from '../input/file-pairs.js';
+import { describeSource, type Source } from '../input/sources.js';
 import { UserError } from '../../errors.js';
 import type { ExampleOptions } from '../formats/examples.js';
+import { listEntries } from './plan-sources.js';
 import type { Manifest } from '../store/manifest.js';
 import type { TokenStore } from '../store/token-store.js';
 
@@ -14,7 +15,7 @@ export interface Pair {
 }
 
 /**
- * The pairs of files as they are written, in their order, without those that cannot be used where `data.onBadRow` leaves them out.
+ * The pairs of files as they are written, each file once, in their order, without those that cannot be used where `data.onBadRow` leaves them out.
  *
  * @param files tables with both sides, or two text files or more whose lines belong together
  * @param named what names the files, for messages
@@ -25,30 +26,18 @@ export async function* readPairs(
   files: readonly (string | FilePair)[],
   named: string,
 ): AsyncGenerator<Pair[], void, undefined> {
-  const options = pairReading(config);
-  for (const each of files) {
-    for (const source of await list(each)) {
-      for await (const { rows } of readSource(source, options)) {
-        yield rows.map(({ text, label }) => ({ source: text, target: label! }));
-      }
+  const data = { ...config.data, format: formatOfTables(config.data.format) };
+  // Whoever measures them beside has heard of what is named twice.
+  const listed = await listEntries({ ...config, data }, files, 'validation', named, ignore);
+  for (const { source } of listed) {
+    for await (const { rows } of readSource(source, pairReading(config))) {
+      yield rows.map(({ text, label }) => ({ source: text, target: label! }));
     }
   }
+}
 
-  async function list(each: string | FilePair): Promise<Source[]> {
-    const listed = isFilePair(each)
-      ? await listFilePairs(
-          {
-            ...{ pair: each, key: named, introduce: () => '' },
-            keyOf: (side) => `${named} (${side})`,
-          },
-          () => undefined,
-        )
-      : await listSources(
-          { patterns: [each], format: config.data.format, tagged: false, key: named },
-          () => undefined,
-        );
-    return listed.map(({ source }) => source);
-  }
+function ignore(): void {
+  // Nothing is told.
 }
 
 /**
@@ -86,7 +75,7 @@ async function readRows(
   wanted: readonly number[],
 ): Promise<Pair[]> {
   const sourceAt = (file: string): Source =>
-    describeSource(file, target === undefined ? config.data.format : 'text', false, 'data');
+    describeSource(file, target === undefined ? config.data.format : 'text', undefined, 'data');
   const source = {
     ...sourceAt(path),
     ...(target !== undefined && { target: sourceAt(target) }),
