@@ -9,6 +9,7 @@ import { UserError } from '../errors.js';
 import type { Context } from './context.js';
 import type { TrainedModel } from './library.js';
 import { toOpenOptions, wholeNumber } from './options.js';
+import type { Writer } from './own-files.js';
 import { writePredictionFile } from './prediction-file.js';
 import { inTerms, predictTerms, refuseInTerms } from './reading-terms.js';
 import { printLines } from './table.js';
@@ -35,7 +36,7 @@ export const answerOptions = {
     type: 'boolean',
     default: false,
     describe:
-      'Lets --out replace any file; without it, only a table or objects of classes by predict',
+      'Lets --out replace any file; without it, only one whose first line shows that this command wrote it',
   },
   prefix: {
     type: 'string',
@@ -67,6 +68,8 @@ export interface AnswerArguments {
   readonly files: readonly string[];
   readonly out: string | undefined;
   readonly overwrite: boolean;
+  /** Who writes. */
+  readonly by: Writer;
   /** Of how the model is opened. */
   readonly args: Parameters<typeof toOpenOptions>[0];
 }
@@ -74,7 +77,7 @@ export interface AnswerArguments {
 /** Opens a model, and writes what it makes of the rows of an input as they come. */
 export async function answerInput(
   context: Context,
-  { run, files, out, overwrite, args }: AnswerArguments,
+  { run, files, out, overwrite, by, args }: AnswerArguments,
   plan: (model: TrainedModel) => AnswerPlan,
 ): Promise<void> {
   const write = async (output: Writable, isOutput: (file: Stats) => boolean): Promise<boolean> => {
@@ -109,7 +112,7 @@ export async function answerInput(
     // To itself: nothing can be moved there.
     await (out === undefined || resolve(out) === '/dev/stdout'
       ? write(context.stdout, () => false)
-      : writePredictionFile(out, overwrite, ({ stream, isSame }) => write(stream, isSame)));
+      : writePredictionFile(out, by, overwrite, ({ stream, isSame }) => write(stream, isSame)));
   });
 }
 

@@ -17,6 +17,7 @@ import { KnownLabelSets } from './known-label-sets.js';
 import { KnownLabels } from './known-labels.js';
 import { KnownNumbers } from './known-numbers.js';
 import type { TrainedModel } from './library.js';
+import { predictWriter } from './own-files.js';
 import { modelOptions, readingOptions, runPositional } from './options.js';
 import { planReading } from './reading-plan.js';
 import { answerSentences, KnownTags } from './tag-answers.js';
@@ -49,20 +50,24 @@ export const predictCommand = (context: Context) =>
     },
     async run({ run, files, out, overwrite, to, prefix, batchSize, ...args }) {
       const layout = to ?? (out === undefined ? undefined : layoutOf(out));
-      await answerInput(context, { run, files, out, overwrite, args }, (model) => {
-        expectUse(model, run, 'predict', 'a classifier');
-        const known = openKnown(model);
-        return {
-          ...planReading(model, files, args),
-          describe: () => known.describe(),
-          answer: (batches) =>
-            known instanceof KnownTags
-              ? answerSentences(model, batches, batchSize, known, {
-                  ...{ layout: layoutOfTags(layout), prefix },
-                })
-              : answer(model, batches, batchSize, known, openWriter(layout, model, prefix)),
-        };
-      });
+      await answerInput(
+        context,
+        { run, files, out, overwrite, by: predictWriter, args },
+        (model) => {
+          expectUse(model, run, 'predict', 'a classifier');
+          const known = openKnown(model);
+          return {
+            ...planReading(model, files, args),
+            describe: () => known.describe(),
+            answer: (batches) =>
+              known instanceof KnownTags
+                ? answerSentences(model, batches, batchSize, known, {
+                    ...{ layout: layoutOfTags(layout), prefix },
+                  })
+                : answer(model, batches, batchSize, known, openWriter(layout, model, prefix)),
+          };
+        },
+      );
     },
   });
 

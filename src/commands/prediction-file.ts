@@ -6,6 +6,7 @@ import type { Writable } from 'node:stream';
 import { errorCode } from '../system/error-code.js';
 import { missingAsUndefined } from '../data/store/sealed-json.js';
 import { UserError } from '../errors.js';
+import type { Writer } from './own-files.js';
 
 /** The file that `--out` names. */
 
@@ -26,16 +27,18 @@ interface OpenedFile extends PredictionFile {
  * Opens the file, before anything else is done that could be in vain. It is written beside its final
  * place and moves there when all is well: a failure leaves what was there.
  *
- * @param overwrite Whether a file that is no output of `predict` may be replaced.
+ * @param writer Whose files may be replaced.
+ * @param overwrite Whether any others may.
  * @param write Writes it, and says whether all of it is there.
  * @throws UserError when the file cannot be written, or is somebody else's.
  */
 export async function writePredictionFile(
   path: string,
+  writer: Writer,
   overwrite: boolean,
   write: (file: PredictionFile) => Promise<boolean>,
 ): Promise<void> {
-  const file = await openFile(path, overwrite).catch((error: unknown) => {
+  const file = await openFile(path, writer, overwrite).catch((error: unknown) => {
     throw explain(error, path);
   });
   let failure: unknown;
@@ -60,7 +63,7 @@ async function finish(file: OpenedFile, path: string): Promise<void> {
   }
 }
 
-async function openFile(path: string, overwrite: boolean): Promise<OpenedFile> {
+async function openFile(path: string, writer: Writer, overwrite: boolean): Promise<OpenedFile> {
   const there = await statIfAny(path);
   if (there === undefined) {
     if ((await lstat(path).catch(missingAsUndefined))?.isSymbolicLink() === true) {
@@ -68,23 +71,24 @@ async function openFile(path: string, overwrite: boolean): Promise<OpenedFile> {
         `--out: ${path} is a link that leads to no file: remove it, or name another file`,
       );
     }
-    return openBeside(path, undefined, overwrite);
+    return openBeside(path, undefined, writer, overwrite);
   }
   if (there.isDirectory()) throw new UserError(`--out: ${path} is a directory: expected a file`);
   // What a link leads to is replaced, not the link.
-  if (there.isFile()) return openBeside(await realpath(path), there, overwrite);
+  if (there.isFile()) return openBeside(await realpath(path), there, writer, overwrite);
   return openStream(path, there);
 }
 
 async function openBeside(
   path: string,
   there: Stats | undefined,
+  writer: Writer,
   overwrite: boolean,
 ): Promise<OpenedFile> {
   const check = async (): Promise<void> => {
-    if (overwrite || (await isReplaceable(path))) return;
+    if (overwrite || (await isReplaceable(path, writer))) return;
     throw new UserError(
-      `--out: ${path} is there, and nothing shows that predict wrote it: name another file, or add --overwrite`,
+      `--out: ${path} is there, and nothing shows that ${writer.command} wrote it: name another file, or add --overwrite`,
     );
   };
   await check();
@@ -137,12 +141,12 @@ async function statIfAny(path: string): Promise<Stats | undefined> {
   return stat(path).catch(missingAsUndefined);
 }
 
-/** Of a file that predict wrote the first line tells, long as it may be. */
+/** The first line of a file tells who wrote it, long as it may be. */
 const longestHeader = 1 << 24;
 const pieceBytes = 1 << 16;
 
-/** Whether a file holds nothing, or what only `predict` writes, or is not there: tags and numbers look like anybody's. */
-async function isReplaceable(path: string): Promise<boolean> {
+/** Whether a file holds nothing, or what only this command writes, or is not there. */
+async function isReplaceable(path: string, writer: Writer): Promise<boolean> {
   const file = await open(path).catch(missingAsUndefined);
   if (file === undefined) return true;
   try {
@@ -156,23 +160,11 @@ async function isReplaceable(path: string): Promise<boolean> {
       if (piece.includes('\n')) break;
     }
     const start = Buffer.concat(pieces).toString();
-    return start === '' || isAnswers(start);
+    const [line] = start.split('\n', 1);
+    return start === '' || writer.knows(line!);
   } finally {
     await file.close();
   }
-}
-
-/** By what every line of ours ends in, or the header of all. */
-function isAnswers(start: string): boolean {
-  const [line] = start.split('\n', 1);
-  return (
-    /(?:^|,)"?[^",]*predicted"?(?:,(?:[^",]*probability_[^",]*|"[^"]*probability_(?:[^"]|"")*"))+$/.test(
-      line!,
-    ) ||
-    /"[^"]*predicted":(?:null|"(?:[^"\\]|\\.)*"),"[^"]*probabilities":(?:null,"[^"]*error":.*|\{.*\})\}$/.test(
-      line!,
-    )
-  );
 }
 
 function explain(error: unknown, path: string): unknown {

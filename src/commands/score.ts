@@ -8,6 +8,7 @@ import { answerRows, told } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { TrainedModel } from './library.js';
+import { scoreWriter } from './own-files.js';
 import { modelOptions, readingOptions, runPositional } from './options.js';
 import { planReading, type ReadingArguments } from './reading-plan.js';
 import { addScores, knownOnly, scoreRows, ScoreTotals } from './score-answers.js';
@@ -44,7 +45,7 @@ export const scoreCommand = (context: Context) =>
       if (byToken && layout === 'csv') {
         throw new UserError('--by-token: expected --to jsonl: a table has no place for lists');
       }
-      await answerInput(context, { run, files, out, overwrite, args }, (model) => {
+      await answerInput(context, { run, files, out, overwrite, by: scoreWriter, args }, (model) => {
         expectScores(model, run, byToken);
         const { paths, reading } = planScoring(model, files, args);
         const totals = new ScoreTotals(model);

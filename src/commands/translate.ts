@@ -9,6 +9,7 @@ import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { expectUse } from './expect-use.js';
 import type { TrainedModel, TranslateOptions } from './library.js';
+import { translateWriter } from './own-files.js';
 import { modelOptions, numberFrom, readingOptions, runPositional, wholeNumber } from './options.js';
 import { planReading, type ReadingArguments } from './reading-plan.js';
 import {
@@ -132,34 +133,38 @@ export const translateCommand = (context: Context) =>
       const beside = { best, alignment, attention };
       expectPlace(layout, beside);
       const options = toTranslateOptions(args);
-      await answerInput(context, { run, files, out, overwrite, args }, (model) => {
-        expectUse(model, run, 'translate', 'a translator');
-        expectAttention(model, run, args);
-        const notes = new TranslationNotes(model);
-        return {
-          ...planSources(model, files, args),
-          describe: () => notes.describe(),
-          async *answer(batches: AsyncIterable<RowBatch>) {
-            const writer =
-              layout === 'text'
-                ? new PlainTranslations()
-                : openAnswerWriter(layout, addTranslations(beside), prefix);
-            let isEmpty = true;
-            const translated = answerRows(told(writer, batches), batchSize, (rows) =>
-              model.translate(
-                rows.map(({ text }) => text),
-                options,
-              ),
-            );
-            for await (const answers of translated) {
-              isEmpty = false;
-              notes.add(answers);
-              yield writer.write(answers);
-            }
-            if (isEmpty) yield writer.empty;
-          },
-        };
-      });
+      await answerInput(
+        context,
+        { run, files, out, overwrite, by: translateWriter, args },
+        (model) => {
+          expectUse(model, run, 'translate', 'a translator');
+          expectAttention(model, run, args);
+          const notes = new TranslationNotes(model);
+          return {
+            ...planSources(model, files, args),
+            describe: () => notes.describe(),
+            async *answer(batches: AsyncIterable<RowBatch>) {
+              const writer =
+                layout === 'text'
+                  ? new PlainTranslations()
+                  : openAnswerWriter(layout, addTranslations(beside), prefix);
+              let isEmpty = true;
+              const translated = answerRows(told(writer, batches), batchSize, (rows) =>
+                model.translate(
+                  rows.map(({ text }) => text),
+                  options,
+                ),
+              );
+              for await (const answers of translated) {
+                isEmpty = false;
+                notes.add(answers);
+                yield writer.write(answers);
+              }
+              if (isEmpty) yield writer.empty;
+            },
+          };
+        },
+      );
     },
   });
 

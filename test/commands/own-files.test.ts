@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import { openAnswerWriter, addPredictions } from '../../src/commands/answer-layouts.js';
+import type { Answer } from '../../src/commands/answers.js';
+import {
+  predictWriter,
+  scoreWriter,
+  translateWriter,
+  type Writer,
+} from '../../src/commands/own-files.js';
+import { addScores } from '../../src/commands/score-answers.js';
+import { addTranslations } from '../../src/commands/translation-answers.js';
+import type { TrainedModel } from '../../src/commands/library.js';
+
+const fields = { columns: ['id, "x"', 'text'], cells: ['1', 'a "b", c'] };
+const row = { source: 'a.csv', line: 2, row: 1, text: 'a', fields };
+const bad = { ...row, raw: 'a', reason: 'no' };
+
+const model = (task: 'classify' | 'language-model') =>
+  ({ config: { task }, classes: ['a'] }) as unknown as TrainedModel;
+const tokens = [{ text: 'a', logProbability: -0.5 }];
+const likelihood = { logProbability: -1e-7, unknown: 0 };
+const translation = { text: 'ä, "b"', score: -0.1, logProbability: -0.25, tokens: ['ä'] };
+const translated = {
+  translations: [
+    { ...translation, isCut: false },
+    { ...translation, isCut: true },
+  ],
+  ...{ sourceTokens: ['a'], unread: 0 },
+};
+const beside = { alignment: false, attention: true, best: 2 };
+
+/** First lines as a command writes them, of a row that it answers and of one that it cannot use. */
+function* linesOf(layout: 'csv' | 'jsonl', prefix: string): Generator<[Writer, string]> {
+  const write = <P>(added: Parameters<typeof openAnswerWriter<P>>[1], prediction: P) =>
+    [
+      { row, prediction },
+      { row: bad, prediction: undefined },
+    ].map((answer) => {
+      const writer = openAnswerWriter(layout, added, prefix);
+      return writer.write([answer as Answer<P>]).split('\n', 1)[0]!;
+    });
+  const predicted = { predicted: 'a', probabilities: [1] };
+  for (const line of write(addPredictions(['a']), predicted)) yield [predictWriter, line];
+  const scored = { ...likelihood, count: 1, tokens };
+  for (const byToken of layout === 'csv' ? [false] : [false, true]) {
+    for (const line of write(addScores(model('language-model'), byToken), scored)) {
+      yield [scoreWriter, line];
+    }
+  }
+  for (const line of write(addScores(model('classify'), false), likelihood)) {
+    yield [scoreWriter, line];
+  }
+  if (layout === 'jsonl') {
+    yield [translateWriter, write(addTranslations(beside), translated)[0]!];
+  }
+}
+
+test('each command knows the files that it has written, and none of the others', () => {
+  for (const layout of ['csv', 'jsonl'] as const) {
+    for (const prefix of ['', 'my, "own" ']) {
+      for (const [writer, line] of linesOf(layout, prefix)) {
+        for (const other of [predictWriter, scoreWriter, translateWriter]) {
+          expect(other.knows(line), `${other.command}: ${line}`).toBe(other === writer);
+        }
+      }
+    }
+  }
+});
+
+test.each([
+  'source,translation,score',
+  '{"translation":"b","score":-0.1}',
+  '{"translations":["b","c"]}',
+  'text,perplexity',
+  'logProbability,text',
+  'ein Satz',
+])('nobody takes for its own what anybody may have written: %s', (line) => {
+  for (const writer of [predictWriter, scoreWriter, translateWriter]) {
+    expect(writer.knows(line)).toBe(false);
+  }
+});
