@@ -22,16 +22,38 @@ ACTIVATIONS = {"none": lambda x: x, "relu": torch.relu, "tanh": torch.tanh}
 
 
 class Attention(nn.Module):
-    """Yang et al. 2016."""
+    """Yang et al. 2016, and of several heads Lin et al. 2017."""
 
-    def __init__(self, inputs, width):
+    def __init__(self, inputs, width, heads=1, score="additive"):
         super().__init__()
-        self.projection = nn.Linear(inputs, width)
-        self.context = nn.Linear(width, 1, bias=False)
+        self.projection = nn.Linear(inputs, width) if score == "additive" else None
+        self.context = nn.Linear(width if self.projection else inputs, heads, bias=False)
 
     def forward(self, tokens):
-        weights = torch.softmax(self.context(torch.tanh(self.projection(tokens))), dim=0)
-        return (weights * tokens).sum(dim=0)
+        compared = torch.tanh(self.projection(tokens)) if self.projection else tokens
+        weights = torch.softmax(self.context(compared), dim=0)
+        return (weights.t() @ tokens).flatten()
+
+
+class SelfAttention(nn.Module):
+    """Over the tokens before each, at most `span`; heads have their own parts of the vectors."""
+
+    def __init__(self, inputs, score, heads, span):
+        super().__init__()
+        self.heads, self.span = heads, span
+        self.vector = nn.Linear(inputs, 1, bias=False) if score == "additive" else None
+
+    def forward(self, tokens):
+        parts = tokens.unflatten(1, (self.heads, -1))
+        outputs = []
+        for t, query in enumerate(parts):
+            before = parts[max(0, t - self.span):t]
+            if self.vector:
+                scores = (self.vector.weight.view(self.heads, -1) * torch.tanh(query + before)).sum(-1)
+            else:
+                scores = (query * before).sum(-1)
+            outputs.append((torch.softmax(scores, dim=0).unsqueeze(-1) * before).sum(0).flatten())
+        return torch.stack(outputs)
 
 
 def convolve(convolutions, options, tokens):
@@ -80,7 +102,11 @@ def build(layers):
             stages.append(lambda x, m=modules[name], o=options: convolve(m, o, x))
             width = options["channels"] * len(widths)
         elif kind == "attention":
-            modules[name] = Attention(width, options["width"])
+            modules[name] = Attention(width, **{"width": 128, **options})
+            stages.append(modules[name])
+            width *= options.get("heads", 1)
+        elif kind == "self-attention":
+            modules[name] = SelfAttention(width, options["score"], options.get("heads", 1), options["span"])
             stages.append(modules[name])
         elif kind in CELLS:
             if name in modules:
@@ -174,6 +200,16 @@ if __name__ == "__main__":
         case("attention", 5, [EXPAND, ["attention", "attention", {"width": 4}]]),
         case("the first token", 6, [EXPAND, ["dense", "tokens", {"width": 6, "activation": "tanh"}],
                                     ["first", "first", {}], ["dense", "row", {"width": 7, "activation": "relu"}]]),
+        case("attention, three heads", 7, [EXPAND, ["attention", "attention", {"width": 4, "heads": 3}]]),
+        case("attention, dot, two heads of whole panels", 8,
+             [EXPAND, ["dense", "tokens", {"width": 16, "activation": "tanh"}],
+              ["attention", "attention", {"score": "dot", "heads": 2}]]),
+        *[case(f"self-attention, {score}, {heads} heads, {span} tokens", 9 + number,
+               [EXPAND, ["dense", "tokens", {"width": width, "activation": "tanh"}],
+                ["self-attention", "self-attention", {"score": score, "heads": heads, "span": span}],
+                ["mean", "mean", {}]])
+          for number, (score, heads, span, width) in enumerate(
+              [("dot", 1, 3, 5), ("additive", 1, 20, 7), ("dot", 2, 1, 32), ("additive", 2, 4, 32)])],
     ]
     write("token-layers.json", cases)
     write("recurrent-layers.json", [

@@ -56,10 +56,12 @@ class Attention(nn.Module):
 
 class Translation(nn.Module):
     def __init__(self, encoder, layers, attention, bridge, embedding):
+        tied = encoder["embedding"].get("tied")
         super().__init__()
         self.layers, self.bridges = layers, bridge == "dense"
         self.encoder = nn.Module()
-        self.encoder.embedding = nn.Embedding(SOURCE_VOCABULARY, encoder["embedding"]["width"])
+        if not tied:
+            self.encoder.embedding = nn.Embedding(SOURCE_VOCABULARY, encoder["embedding"]["width"])
         width, cell = encoder["embedding"]["width"], encoder["layers"][0]["kind"]
         hidden = encoder["layers"][0]["hiddenSize"]
         self.cell, self.both = cell, encoder["layers"][0].get("direction") == "both"
@@ -91,11 +93,14 @@ class Translation(nn.Module):
             made = attention.get("width", width)
             self.attention = Attention(attention["kind"], attention["heads"], width, memory, made)
             width = made
+        self.source = self.embedding if tied else self.encoder.embedding
         self.head = nn.Linear(width, VOCABULARY)
+        if embedding.get("tied"):
+            self.head.weight = self.embedding.weight
 
     def forward(self, source, tokens):
         """Token ids to logits [T, vocabulary], and weights."""
-        memory, states = getattr(self.encoder, self.cell)(self.encoder.embedding(source))
+        memory, states = getattr(self.encoder, self.cell)(self.source(source))
         hidden = states[0] if isinstance(states, tuple) else states
         ends = torch.cat([hidden[-2], hidden[-1]]) if self.both else hidden[-1]
         outputs = self.embedding(tokens)
@@ -133,7 +138,8 @@ def case(name, seed, scale=0.6, **stack):
     for number, (layer, decoder) in enumerate(zip(model.layers, model.decoders)):
         for key in [key for key, _ in decoder.named_parameters()]:
             setattr(decoder, key, owned[f"{layer['kind']}.{key.replace('_l0', f'_l{number}')}"])
-    rows = [(torch.randint(0, SOURCE_VOCABULARY, (source,)), torch.randint(0, VOCABULARY, (own,)),
+    sources = VOCABULARY if stack["encoder"]["embedding"].get("tied") else SOURCE_VOCABULARY
+    rows = [(torch.randint(0, sources, (source,)), torch.randint(0, VOCABULARY, (own,)),
              torch.randint(0, VOCABULARY, (own,))) for source, own in LENGTHS]
     described = {key: {"shape": list(value.shape), "initial": rounded(value)} for key, value in owned.items()}
     optimizer = torch.optim.SGD(owned.values(), LEARNING_RATE)
@@ -160,9 +166,9 @@ def case(name, seed, scale=0.6, **stack):
             "parameters": described}
 
 
-def encoder(kind, hidden, depth=1, direction="both"):
+def encoder(kind, hidden, depth=1, direction="both", embedding={"width": 3}):
     layer = {"kind": kind, "hiddenSize": hidden, "direction": direction}
-    return {"vocabulary": SOURCE_VOCABULARY, "embedding": {"width": 3}, "layers": [layer] * depth, "dropout": 0}
+    return {"vocabulary": SOURCE_VOCABULARY, "embedding": embedding, "layers": [layer] * depth, "dropout": 0}
 
 
 def decoder(*layers):
@@ -184,6 +190,9 @@ if __name__ == "__main__":
              attention={"kind": "additive", "heads": 2, "width": 32}),
         case("additive from zeros", 7, encoder=encoder("lstm", 3, 1, "forwards"), layers=decoder(("lstm", 4)),
              attention={"kind": "additive", "heads": 1}, bridge="zeros"),
+        case("one weight for the words of both sides and for the head", 8,
+             encoder=encoder("lstm", 3, 1, "both", {"width": 5, "tied": True}), layers=decoder(("lstm", 5)),
+             attention={"kind": "general", "heads": 1}, embedding={"width": 5, "tied": True}),
     ]
     with open(FIXTURE, "w") as file:
         json.dump({"sourceVocabulary": SOURCE_VOCABULARY, "vocabulary": VOCABULARY, "steps": STEPS,

@@ -283,7 +283,7 @@ function layoutOptions({ sizes, reverses, top, loss, targetWords }: NetworkPlan)
     features: shape.features ?? [],
     ...(source && {
       source: {
-        ...{ ...source, vocabulary: shape.source!.vocabulary },
+        ...{ ...source, ...shape.source! },
         initialRow: maxPlaces(sourceSizes(sizes)),
         reverses: reverses.source,
       },

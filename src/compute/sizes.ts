@@ -42,9 +42,9 @@ export function networkShape(
     ...model,
     ...(encoder && {
       encoder: { ...encoder, vocabulary: facts.sourceVocabulary ?? vocabulary },
-      ...(attention && { attention }),
       ...(bridge && { bridge }),
     }),
+    ...(attention && { attention }),
     features: config.model.features.map((feature, i) =>
       stackFeature(feature, facts.featureValues?.[i] ?? feature.vocabularySize),
     ),

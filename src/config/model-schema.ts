@@ -102,20 +102,30 @@ function shortenUsual({ kind, ...options }: StackLayer): string | StackLayer {
 }
 
 const embeddingOptions = layerKind('embedding').options(zod);
-const embeddingSchema = z
-  .union([keysOf(embeddingOptions).shape['width'] as z.ZodNumber, keysOf(embeddingOptions)])
-  .transform((given) => {
-    const options = typeof given === 'number' ? { width: given } : given;
-    return embeddingOptions.parse(options) as Record<string, unknown>;
-  });
 
-const embeddingKey = embeddingSchema
-  .prefault(64)
-  .describe('Width of the embedding vectors, or a group of keys.');
+/** The key of an embedding, whose options may be told in other words. */
+function embeddingKeyOf(keys: z.ZodObject) {
+  return z
+    .union([keys.shape['width'] as z.ZodNumber, keys])
+    .transform((given) => {
+      const options = typeof given === 'number' ? { width: given } : given;
+      return embeddingOptions.parse(options) as Record<string, unknown>;
+    })
+    .prefault(64)
+    .describe('Width of the embedding vectors, or a group of keys.');
+}
+
+const embeddingKeys = keysOf(embeddingOptions);
+const tiedSource = z
+  .boolean()
+  .default(false)
+  .describe(
+    'Whether it has the weight of `model.embedding`, beside `data.sharedVocabulary: true`, with which both sides have the same words; both have the same width then. With `model.embedding.tied: true` it is that of the head, too.',
+  );
 const dropoutSchema = float32(z.number().min(0).lt(1)).default(0);
 
 const encoderSchema = z.strictObject({
-  embedding: embeddingKey,
+  embedding: embeddingKeyOf(embeddingKeys.extend({ tied: tiedSource })),
   layers: z
     .array(layerSchema)
     .min(1)
@@ -131,7 +141,7 @@ const attentionSchema = z.strictObject({
     .enum(['none', 'dot', 'general', 'additive'])
     .default('general')
     .describe(
-      'How a token of the target is compared with one of the source: by the product of what the layers and the encoder leave of them (`dot`), with a weight between (`general`, Luong et al. 2015), by v · tanh(W q + U k) (`additive`, Bahdanau et al. 2015), or not.',
+      'How a token is compared with what it attends to, of a translation the tokens of the source, of a language model those before it: by the product of what the layers and the encoder leave of them (`dot`), with a weight between (`general`, Luong et al. 2015), by v · tanh(W q + U k) (`additive`, Bahdanau et al. 2015), or not.',
     ),
   heads: z
     .int()
@@ -143,7 +153,22 @@ const attentionSchema = z.strictObject({
     .positive()
     .optional()
     .describe(
-      'Width of what is made of a token and the source it attends to, and of the vectors that `additive` compares; that of the top layer by default.',
+      'Width of what is made of a token and what it attends to, and of the vectors that `additive` compares; that of the layer below by default.',
+    ),
+  after: z
+    .int()
+    .positive()
+    .optional()
+    .describe(
+      'How many of `layers` stand below it, counted from the one that reads the embedding; what is made of their outputs and of what is attended to is the input of the next one. All by default.',
+    ),
+  span: z
+    .int()
+    .positive()
+    .max(4096)
+    .optional()
+    .describe(
+      'How many tokens before one it attends to (language models), those of the batches before among them; 64 by default.',
     ),
 });
 
@@ -162,7 +187,7 @@ export function completeEncoder<M extends Pick<Model, 'encoder' | 'attention' | 
 type Model = z.output<typeof modelSchema>;
 
 export const modelSchema = z.strictObject({
-  embedding: embeddingKey,
+  embedding: embeddingKeyOf(embeddingKeys),
   features: z
     .array(featureSchema)
     .prefault([])
@@ -189,7 +214,9 @@ export const modelSchema = z.strictObject({
     .describe('What reads the source of a translation; `layers` predict the target.'),
   attention: attentionSchema
     .optional()
-    .describe('How a translation attends to its source, behind `layers`.'),
+    .describe(
+      'How a translation attends to its source, or a language model to the tokens before one, behind `layers`.',
+    ),
   bridge: bridgeSchema
     .optional()
     .describe(

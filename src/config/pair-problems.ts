@@ -12,12 +12,12 @@ const ofPairs: readonly KeyPath[] = [
   ['train', 'evaluateTranslations'],
 ];
 
-/** What a config says of pairs though its rows are none, or of a translator without any effect. */
+/** What a config says of pairs though its rows are none, or of words that both sides of them have though they do not. */
 export function* checkPairs(config: Config): Generator<Problem> {
   const { task, data } = config;
   const { gives, model } = taskOf(task);
   if (gives === 'pairs') {
-    yield* checkIdle(config);
+    yield* checkShared(config);
     return;
   }
   const why = `for ${model}, whose rows are no pairs`;
@@ -44,16 +44,12 @@ export function* checkPairs(config: Config): Generator<Problem> {
   }
 }
 
-/** Options of a translator that nothing would read. */
-function* checkIdle({ model: { attention } }: Config): Generator<Problem> {
-  if (attention?.kind !== 'none') return;
-  const beside = 'expected nothing beside kind: none';
-  if (attention.heads !== 1) {
-    const path = ['model', 'attention', 'heads'];
-    yield { path, message: `${beside}, got ${attention.heads}` };
-  }
-  if (attention.width !== undefined) {
-    const path = ['model', 'attention', 'width'];
-    yield { path, message: `${beside}, got ${attention.width}` };
-  }
+/** A weight of both sides belongs to words that both have. */
+function* checkShared({ data, model: { encoder } }: Config): Generator<Problem> {
+  if (encoder?.embedding['tied'] !== true || data.sharedVocabulary === true) return;
+  yield {
+    path: ['model', 'encoder', 'embedding', 'tied'],
+    message:
+      'expected false, or data.sharedVocabulary: true beside it: without that the words of the source are others than those of model.embedding, whose weight it would have',
+  };
 }

@@ -12,6 +12,7 @@ import { checkFeatures } from './feature-problems.js';
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
 import { describeUnknownKey } from './unknown-keys.js';
 import { findNearest } from './nearest.js';
+import { checkAttention } from './attention-problems.js';
 import { checkPairs } from './pair-problems.js';
 import type { Problem } from './problem.js';
 import { stackFeature } from '../data/features/features.js';
@@ -123,7 +124,7 @@ export function checkTogether(config: Config): Problem[] {
     }
   }
   problems.push(...checkLabels(config), ...checkFeatures(config), ...checkLoss(config));
-  problems.push(...checkPairs(config));
+  problems.push(...checkPairs(config), ...checkAttention(config));
   problems.push(...checkBest(config));
   const { optimizer } = train;
   const { schedule, learningRate } = optimizer;
@@ -158,11 +159,18 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
       message: `expected nothing for the task ${task}, which reads every token of the top layer, got ${JSON.stringify(kinds)}`,
     };
   }
-  for (const key of ['encoder', 'attention', 'bridge'] as const) {
+  for (const key of ['encoder', 'bridge'] as const) {
     if (model[key] === undefined || gives === 'pairs') continue;
     yield {
       path: ['model', key],
       message: `expected nothing for ${taskOf(task).model}, which reads no source`,
+    };
+  }
+  if (model.attention !== undefined && target !== 'next token') {
+    const instead = per === 'row' ? '; attention over the tokens of a row is a model.pooling' : '';
+    yield {
+      path: ['model', 'attention'],
+      message: `expected nothing for ${taskOf(task).model}, which does not predict token after token${instead}`,
     };
   }
   try {
@@ -173,9 +181,9 @@ function* checkStack({ task, model }: Config): Generator<Problem> {
       ...{ ...own, features, vocabulary: 3, predicts: per, carries, outputs },
       ...(encoder && {
         encoder: { ...encoder, vocabulary: 3 },
-        ...(attention && { attention }),
         ...(bridge && { bridge }),
       }),
+      ...(attention && { attention }),
     });
   } catch (error) {
     if (!(error instanceof StackProblem)) throw error;

@@ -86,8 +86,14 @@ export function signalsOf(
   const streams = streamsOf(shape);
   return places.map((place) => {
     if (place === SOURCE && shape.source) {
-      const { vocabulary: width } = shape.source;
-      return { per: 'distinct', width, isTokens: true, of: 'source' };
+      const { vocabulary: width, isShared } = shape.source;
+      if (isShared && width !== shape.vocabulary) {
+        throw new UnfitInput(`a source shares ${shape.vocabulary} words, not ${width}`);
+      }
+      return {
+        ...{ per: 'distinct', width, isTokens: true, of: 'source' },
+        ...(isShared && { isShared }),
+      };
     }
     // Tokens are vectors with a single one among as many zeros as there are words.
     if (place <= TOKENS && TOKENS - place <= (shape.features?.length ?? 0)) {

@@ -181,6 +181,8 @@ export interface Layer<Inputs = BoundSignal> {
   looksBehind?: boolean;
   /** What the choice of teams depends on; of recurrent layers alone. */
   recurrences?: Recurrence[];
+  /** Kernels that it binds at most, where these are more than a few. */
+  kernels?: number;
   /** Most meetings of a team in one pass, forwards and backwards. */
   meetings(steps: number): number;
   /** Multiply-adds forwards, in the usual count: look-ups and pointwise work are free, short cuts not taken. */

@@ -88,7 +88,10 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const reverses = { own: reversesOf(undefined), source: reversesOf('source') };
   const threads = threadPlaces(sizes.parts);
   const widest = Math.max(...parameters.map(({ shape }) => asMatrix(shape)[1] ?? 1));
-  const kernels = KERNELS_OF_LAYER * (layers.length + 1) + KERNELS_OF_PARAMETER * parameters.length;
+  const ofLayers = layers.map((layer) => layer.kernels ?? KERNELS_OF_LAYER);
+  const kernels =
+    ofLayers.reduce((sum, count) => sum + count, KERNELS_OF_LAYER) +
+    KERNELS_OF_PARAMETER * parameters.length;
   return {
     sizes,
     optimizer,

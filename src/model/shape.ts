@@ -40,8 +40,11 @@ export interface NetworkShape {
   vocabulary: number;
   /** What is known of tokens beside. */
   features?: readonly FeatureShape[];
-  /** A second text of every row, which layers may read: of a translation what is translated. */
-  source?: { vocabulary: number };
+  /**
+   * A second text of every row, which layers may read: of a translation what is translated. `isShared` tells that its ids mean what
+   * those of the tokens do, of which there are as many: a batch then numbers the distinct ones of both together.
+   */
+  source?: { vocabulary: number; isShared?: boolean };
   /**
    * A graph, each layer behind those that it stands on: from the bottom, whose input is the tokens, to the top, whose output is
    * the loss's input. An output may be the input of several layers.

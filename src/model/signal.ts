@@ -11,6 +11,8 @@ export interface Signal {
   states?: { count: number; width: number };
   /** Whether it is the tokens' ids, which have no values. */
   isTokens?: boolean;
+  /** Of the source's tokens: whether the distinct ones are numbered together with the batch's own. */
+  isShared?: boolean;
   /** Of what has a row for each distinct one: of the words where absent, or of the feature with this number, from 1. */
   stream?: number;
   /** Of letters, which stand for no token: the stream of the spellings that they make up, and how many each has at most. */

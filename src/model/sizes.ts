@@ -11,6 +11,8 @@ export interface NetworkSizes {
   maxSteps: number;
   /** The same of the source, which has as many rows. */
   source?: { maxTokens: number; maxSteps: number };
+  /** Of a source whose distinct tokens are numbered together with those of its batch: the latter's tokens. */
+  numberedWith?: number;
   /** Workers that a step is divided among, and the teams that they work in. */
   parts: number;
   teams: number;
@@ -62,6 +64,7 @@ export function sourceSizes({ source, ...sizes }: NetworkSizes): NetworkSizes {
   if (!source || !tokens) throw new Error('the network reads no source');
   return {
     ...{ ...sizes, ...source },
+    ...(tokens.isShared && { numberedWith: sizes.maxTokens }),
     shape: { vocabulary: tokens.vocabulary, layers, loss, carries: false },
   };
 }
@@ -76,10 +79,17 @@ export function maxPlaces({ maxTokens, maxRows }: NetworkSizes): number {
   return maxTokens + maxRows;
 }
 
-/** Most distinct tokens of a batch, or distinct values of a feature of theirs, or distinct letters. */
-export function maxDistinct({ shape, maxTokens }: NetworkSizes, stream = 0): number {
+/**
+ * Most distinct tokens of a batch, those of its source included where they are numbered together, or distinct values of a feature of
+ * theirs, or distinct letters.
+ */
+export function maxDistinct(
+  { shape, maxTokens, source, numberedWith = 0 }: NetworkSizes,
+  stream = 0,
+): number {
   const { values, spells } = streamsOf(shape)[stream]!;
-  return Math.min(values, maxTokens * (spells?.most ?? 1));
+  const others = shape.source?.isShared ? source!.maxTokens : numberedWith;
+  return Math.min(values, stream === 0 ? maxTokens + others : maxTokens * (spells?.most ?? 1));
 }
 
 /** Most rows of a signal. */

@@ -31,6 +31,9 @@ export function isDropped(layer: StackLayer): boolean {
   return isBlock(layer) || layerKind(layer.kind).dropped === true;
 }
 
+/** Tokens before one that it attends to, unless something else is said. */
+const USUAL_SPAN = 64;
+
 /** A network that grows from the bottom. */
 export class Graph {
   readonly descriptions: LayerDescription[] = [];
@@ -51,16 +54,17 @@ export class Graph {
     private readonly carries: boolean,
   ) {}
 
-  /** @returns the place of what it leaves of each token */
-  addEncoder({ embedding, layers, dropout }: StackEncoder): number {
-    if (embedding['tied'] === true) {
-      throw new StackProblem(
-        ['encoder', 'embedding', 'tied'],
-        "expected false: the head predicts words of the target, so that it could share the weight of the target's embedding alone, by model.embedding.tied",
-      );
-    }
+  /**
+   * @param shared the place of the target's embedding, where the source's has the same weight
+   * @returns the place of what it leaves of each token
+   */
+  addEncoder({ embedding, layers, dropout }: StackEncoder, shared?: number): number {
     this.#prefix = 'encoder.';
-    let top = this.add('embedding', 0, embedding, [SOURCE], ['encoder', 'embedding']);
+    const path = ['encoder', 'embedding'];
+    let top =
+      shared === undefined
+        ? this.add('embedding', 0, embedding, [SOURCE], path)
+        : this.#share(embedding, shared, path);
     for (const [index, layer] of layers.entries()) {
       const { number } = this;
       top = this.addLayer(layer, top, ['encoder', 'layers', index]);
@@ -72,15 +76,43 @@ export class Graph {
     return top;
   }
 
+  /** Looks the source's words up in the target's embedding. */
+  #share({ width, dropout = 0 }: StackEncoder['embedding'], shared: number, path: Path): number {
+    const own = this.#layers[shared]!.output.width;
+    if (width !== own) {
+      throw new StackProblem(
+        [...path, 'width'],
+        `expected ${own} beside tied: true, the width of model.embedding, whose weight it has, got ${String(width)}`,
+      );
+    }
+    if (dropout !== 0) {
+      throw new StackProblem(
+        [...path, 'dropout'],
+        'expected 0 beside tied: true: model.embedding.dropout drops words of both sides',
+      );
+    }
+    const name = { module: 'encoder.embedding', index: 0 };
+    return this.add('shared-embedding', 0, {}, [shared, SOURCE], path, name);
+  }
+
   /** Recurrent layers from here on begin with what is made of what the encoder ends with. */
   bridgeFrom(memory: number): void {
     this.#memory = memory;
   }
 
-  /** @returns the place of what is made of tokens and what they attend to */
-  attend({ kind, heads, width }: StackAttention, memory: number, top: number): number {
+  /**
+   * @param memory the place of what is attended to; without one the tokens before each
+   * @returns the place of what is made of tokens and what they attend to
+   */
+  attend(
+    { kind, heads, width, span = USUAL_SPAN }: StackAttention,
+    memory: number | undefined,
+    below: number,
+  ): number {
     const path = ['attention'];
-    const [own, source] = [top, memory].map((place) => this.#layers[place]!.output.width) as [
+    const top = this.#layers[below]!.output.per === 'distinct' ? this.#expand(below, path) : below;
+    const read = memory ?? top;
+    const [own, source] = [top, read].map((place) => this.#layers[place]!.output.width) as [
       number,
       number,
     ];
@@ -100,10 +132,14 @@ export class Graph {
       additive: () => project(top, wide, '.query', true),
       none: () => top,
     }[kind]();
-    const keys = kind === 'additive' ? [project(memory, wide, '.key', false)] : [];
+    const keys = kind === 'additive' ? [project(read, wide, '.key', false)] : [];
     const score = kind === 'additive' ? 'additive' : 'dot';
-    const inputs = [queries, ...keys, memory];
-    const sums = this.add('cross-attention', 0, { score, heads }, inputs, path, named(''));
+    // Tokens that are compared as they are stand for queries, too.
+    const inputs = queries === read ? [read] : [queries, ...keys, read];
+    const sums =
+      memory === undefined
+        ? this.add('self-attention', 0, { score, heads, span }, inputs, path, named(''))
+        : this.add('cross-attention', 0, { score, heads }, inputs, path, named(''));
     const both = this.add('concatenate', 0, {}, [sums, top], path, named('.both'));
     const output = { width: wide, activation: 'tanh' };
     return this.add('dense', 0, output, [both], path, named('.output'));

@@ -38,6 +38,7 @@ export function poolingKind(pooling: string | StackLayer): string {
 /** Layers over the tokens of the source. */
 export interface StackEncoder {
   readonly vocabulary: number;
+  /** Options; where it is `tied` its weight is that of the target's embedding, whose words both sides have then. */
   readonly embedding: Readonly<Record<string, unknown>>;
   /** Bottom first. */
   readonly layers: readonly StackLayer[];
@@ -48,6 +49,10 @@ export interface StackEncoder {
 export interface StackAttention {
   readonly kind: 'none' | 'dot' | 'general' | 'additive';
   readonly heads: number;
-  /** Of what is made of the sums and the decoder's outputs, and of the vectors that `additive` compares; the decoder's where absent. */
+  /** Of what is made of the sums and the layers' outputs, and of the vectors that `additive` compares; that of the layers where absent. */
   readonly width?: number | undefined;
+  /** How many of the layers it stands on, from the bottom; on all where absent. */
+  readonly after?: number | undefined;
+  /** Where there is no source: how many tokens before one it attends to. */
+  readonly span?: number | undefined;
 }

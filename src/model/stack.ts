@@ -23,7 +23,7 @@ export interface Stack {
   dropout: number;
   /** What reads the source, where there is one: the layers, which are a decoder then, begin with and attend to what it leaves. */
   encoder?: StackEncoder;
-  /** How tokens attend to those of the source, where there is one. */
+  /** How tokens attend to those of the source, where there is one, or to those before them. */
   attention?: StackAttention;
   /** What the rows of the layers begin with, where there is a source: what is made of what the encoder ends with, or zeros. */
   bridge?: 'dense' | 'zeros';
@@ -62,9 +62,12 @@ export interface StackFeature {
 export function describeStack(stack: Stack): NetworkShape {
   const { dropout, layers, pooling = ['last'], predicts, carries = predicts === 'token' } = stack;
   const { vocabulary, features = [], encoder, attention, bridge = 'dense' } = stack;
+  const isShared = encoder?.embedding['tied'] === true;
   const sizes = {
     vocabulary,
-    ...(encoder && { source: { vocabulary: encoder.vocabulary } }),
+    ...(encoder && {
+      source: isShared ? { vocabulary, isShared } : { vocabulary: encoder.vocabulary },
+    }),
     ...(features.length > 0 && {
       features: features.map(({ values, letters }) => ({
         values,
@@ -74,7 +77,14 @@ export function describeStack(stack: Stack): NetworkShape {
   };
   const graph = new Graph(sizes, carries);
   const drop = (place: number, number: number): number => graph.drop(place, number, dropout);
-  const attends = encoder !== undefined && attention !== undefined && attention.kind !== 'none';
+  const attends = attention !== undefined && attention.kind !== 'none';
+  const attendsAfter = attends ? (attention.after ?? layers.length) : undefined;
+  if (attendsAfter !== undefined && attendsAfter > layers.length) {
+    throw new StackProblem(
+      ['attention', 'after'],
+      `expected at most ${layers.length}, as many as there are in model.layers, got ${attendsAfter}`,
+    );
+  }
   if (encoder && !attends && bridge === 'zeros') {
     throw new StackProblem(
       ['bridge'],
@@ -90,9 +100,11 @@ export function describeStack(stack: Stack): NetworkShape {
       'expected attention, or a recurrent layer among model.layers that begins with what the encoder ends with: nothing else would read what it leaves',
     );
   }
-  const memory = encoder && graph.addEncoder(encoder);
+  const embed = (): number => graph.add('embedding', 0, stack.embedding, [TOKENS], ['embedding']);
+  const shared = isShared ? embed() : undefined;
+  const memory = encoder && graph.addEncoder(encoder, shared);
   if (memory !== undefined && bridge === 'dense') graph.bridgeFrom(memory);
-  let top = graph.add('embedding', 0, stack.embedding, [TOKENS], ['embedding']);
+  let top = shared ?? embed();
   if (features.length > 0) {
     // A word's vector and those of its features side by side.
     const known = features.map(({ width, letters }, index) => {
@@ -109,16 +121,16 @@ export function describeStack(stack: Stack): NetworkShape {
     const name = { module: 'features', index: 0 };
     top = graph.add('concatenate', 0, {}, [top, ...known], ['features'], name);
   }
+  const count = Array.from(walkLayers(layers)).length;
   for (const [index, layer] of layers.entries()) {
     const number = graph.number;
     top = graph.addLayer(layer, top, ['layers', index]);
-    // Of the top layer a row's prediction reads what is pooled of it alone, and attention drops what is made of it.
-    const isLast = index === layers.length - 1;
-    const isPooled = isLast && (predicts === 'row' || attends);
-    if (!isPooled && isDropped(layer)) top = drop(top, number);
+    // Of the top layer a row's prediction reads what is pooled of it alone, and of what is attended with is dropped what is made of it.
+    const isPooled = predicts === 'row' && index === layers.length - 1;
+    if (attends && index + 1 === attendsAfter) {
+      top = drop(graph.attend(attention, memory, top), count);
+    } else if (!isPooled && isDropped(layer)) top = drop(top, number);
   }
-  if (memory !== undefined && attends)
-    top = drop(graph.attend(attention, memory, top), graph.number);
   if (predicts === 'row') {
     const path = ['pooling'];
     const pooled = pooling.map((each) => {
@@ -129,7 +141,7 @@ export function describeStack(stack: Stack): NetworkShape {
     top = pooled.length > 1 ? graph.add('concatenate', 0, {}, pooled, path, name) : pooled[0]!;
     top = drop(top, graph.number);
   }
-  graph.addHead(stack, top, attends);
+  graph.addHead(stack, top, attendsAfter === layers.length);
   return {
     ...sizes,
     layers: graph.descriptions,

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import { networkShape } from '../../src/compute/sizes.js';
+import { describeNetwork } from '../../src/model/describe.js';
 import { summarizeNetwork } from '../../src/model/summary.js';
 import { trainingKeys } from '../../src/run/config-changes.js';
 import { testRefusals } from './refusal.js';
 
 const files = 'data: { train: { source: a.de, target: a.en } }';
 const translator = (model: string): string => `task: translate\n${files}\nmodel: {${model}}\n`;
+const sharing = (model: string): string =>
+  translator(model).replace('data: { ', 'data: { sharedVocabulary: true, ');
 
 describe("a translator's config", () => {
   it('says nothing of an encoder that reads both ways, general attention and a bridge to every layer', () => {
@@ -45,6 +48,40 @@ describe("a translator's config", () => {
       ['attention.output 0'],
       ['dropout 2'],
       ['head'],
+    ]);
+  });
+
+  it('may have one weight for the words of both sides and for the head', () => {
+    const embedding = 'embedding: { width: 8, tied: true }';
+    const layers = 'layers: [{ hiddenSize: 8 }]';
+    const model = `${embedding}, encoder: { ${embedding} }, ${layers}, bridge: zeros`;
+    const shape = networkShape(parseConfig(sharing(model), 'x.yaml'), 9, []);
+    expect(shape.source).toEqual({ vocabulary: 10, isShared: true });
+    const { parameters } = describeNetwork(shape);
+    expect(parameters.flatMap(({ name, shape: [rows] }) => (rows === 10 ? name : []))).toEqual([
+      'embedding.weight',
+      'head.bias',
+    ]);
+    expect(summarizeNetwork(shape, 5).map(({ name, inputs }) => [name, ...(inputs ?? [])])).toEqual(
+      expect.arrayContaining([
+        ['encoder.embedding 0', 'embedding 0', 'source'],
+        ['lstm 0', 'embedding 0'],
+      ]),
+    );
+  });
+
+  it('may attend below a layer, which reads what comes of it', () => {
+    const layers = 'layers: [{ hiddenSize: 8 }, { hiddenSize: 6 }], dropout: 0.1';
+    const model = `${layers}, attention: { after: 1, width: 5 }, bridge: zeros`;
+    const shape = networkShape(parseConfig(translator(model), 'x.yaml'), 9, []);
+    const names = summarizeNetwork(shape, 5).map(({ name, inputs }) => [name, ...(inputs ?? [])]);
+    expect(names.slice(names.findIndex(([name]) => name === 'lstm 0'))).toEqual([
+      ['lstm 0'],
+      ['attention.query 0'],
+      ['attention 0', 'attention.query 0', 'encoder.lstm 0'],
+      ['attention.both 0', 'attention 0', 'lstm 0'],
+      ['attention.output 0'],
+      ...[['dropout 2'], ['lstm 1'], ['dropout 1'], ['head']],
     ]);
   });
 
@@ -91,9 +128,19 @@ describe("a translator's config", () => {
       'configs/x.yaml:3:59: model.attention.kind: expected attention, or a recurrent layer among model.layers that begins with what the encoder ends with',
     ],
     [
-      'an embedding of the source that is tied',
-      translator('encoder: { embedding: { width: 8, tied: true } }'),
-      'configs/x.yaml:3:43: model.encoder.embedding.tied: expected false: the head predicts words of the target',
+      'one weight for words that both sides do not share',
+      translator('encoder: { embedding: { width: 64, tied: true } }'),
+      'configs/x.yaml:3:44: model.encoder.embedding.tied: expected false, or data.sharedVocabulary: true beside it',
+    ],
+    [
+      'one weight of two widths',
+      sharing('encoder: { embedding: { width: 8, tied: true } }'),
+      'configs/x.yaml:3:33: model.encoder.embedding.width: expected 64 beside tied: true, the width of model.embedding, whose weight it has, got 8',
+    ],
+    [
+      'dropped words of one side of one weight',
+      sharing('encoder: { embedding: { width: 64, tied: true, dropout: 0.1 } }'),
+      'configs/x.yaml:3:56: model.encoder.embedding.dropout: expected 0 beside tied: true',
     ],
     [
       'a tied head on attention of another width',
@@ -109,6 +156,21 @@ describe("a translator's config", () => {
       'a width of no attention',
       translator('attention: { kind: none, width: 32 }'),
       'configs/x.yaml:3:34: model.attention.width: expected nothing beside kind: none, got 32',
+    ],
+    [
+      'attention on more layers than there are',
+      translator('attention: { after: 2 }'),
+      'configs/x.yaml:3:22: model.attention.after: expected at most 1, as many as there are in model.layers, got 2',
+    ],
+    [
+      'how far back a translator looks',
+      translator('attention: { span: 8 }'),
+      'configs/x.yaml:3:22: model.attention.span: expected nothing for a translator, whose tokens attend to all of the source, got 8',
+    ],
+    [
+      'attention of a classifier',
+      'task: classify\ndata: { train: a.csv }\nmodel: { attention: { kind: dot } }\n',
+      'model.attention: expected nothing for a classifier, which does not predict token after token; attention over the tokens of a row is a model.pooling',
     ],
     [
       'an encoder of a classifier',

@@ -102,6 +102,9 @@ describe('a stack of layers', () => {
     // With its usual options a kind is its name, as configs of before have it.
     expect(pooled('{ kind: attention, width: 128 }')).toEqual(pooled('attention'));
     expect(pooled('attention').model.pooling).toEqual(['attention']);
+    expect(pooled('{ kind: attention, score: dot }').model.pooling).toEqual([
+      { kind: 'attention', score: 'dot', heads: 1 },
+    ]);
   });
 
   it('adds what goes into a residual block to what comes out, also within another one', () => {
@@ -181,6 +184,10 @@ describe('what is wrong with a stack is said with its key', () => {
     [
       'pooling: { kind: atention }',
       'pooling.kind: expected .*, got "atention"; did you mean "attention"\\?',
+    ],
+    [
+      'pooling: { kind: attention, score: dot, width: 3 }',
+      'pooling.width: expected nothing beside score: dot, which weighs tokens by what the top layer leaves',
     ],
     [
       'pooling: { kind: attention, width: 0 }',

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { describeStack } from '../../src/model/stack.js';
+import type { StackAttention, StackLayer } from '../../src/model/stack-layers.js';
 import { createEngine, gradientOf, rawBatch } from '../parity/fixture.js';
 import { tries } from '../effort.js';
 
@@ -18,10 +19,29 @@ const LAYERS = [
   { kind: 'gru', hiddenSize: 5, initialState: 'learned', reset: 'before' },
   { kind: 'rnn', hiddenSize: 5, initialState: 'learned' },
 ];
-const shape = describeStack({
-  ...{ vocabulary: VOCABULARY, embedding: { width: 4 }, dropout: 0, layers: LAYERS },
-  ...{ predicts: 'token', outputs: VOCABULARY },
-});
+const common = { vocabulary: VOCABULARY, embedding: { width: 4 }, dropout: 0 };
+const shapeOf = (layers: readonly StackLayer[], attention?: StackAttention) =>
+  describeStack({
+    ...{ ...common, layers, predicts: 'token', outputs: VOCABULARY },
+    ...(attention && { attention }),
+  });
+const shape = shapeOf(LAYERS);
+const shapes = {
+  'convolutions and learned states': shape,
+  'attention to more tokens than a batch has': shapeOf([{ kind: 'gru', hiddenSize: 5 }], {
+    ...{ kind: 'additive', heads: 1, width: 7, span: 30 },
+  }),
+  'attention to less, two heads, below another layer': shapeOf(
+    [
+      { kind: 'lstm', hiddenSize: 32 },
+      { kind: 'rnn', hiddenSize: 5 },
+    ],
+    { kind: 'general', heads: 2, span: 4, after: 1 },
+  ),
+  'attention of tokens as they are': shapeOf([{ kind: 'dense', width: 5 }], {
+    ...{ kind: 'dot', heads: 1, span: 3 },
+  }),
+};
 const { kind: backend } = chooseBackend('auto');
 
 const rowsOf = (lengths: readonly number[], first: number): number[][] =>
@@ -59,21 +79,30 @@ async function predict(engine: Engine, pieces: readonly number[][][]): Promise<n
   return found;
 }
 
-it('a row that goes on from batch to batch has the bits of the whole, however it is cut', async () => {
-  const whole = rowsOf([12, 12, 12], 0);
-  const engine = createEngine(shape, [rawBatch(whole, [], whole)], { backend, parts: 3, teams: 2 });
-  await drawParameters(engine);
-  const expected = await predict(engine, [whole]);
-  const cuts = fc.uniqueArray(fc.integer({ min: 1, max: 11 }));
-  await fc.assert(
-    fc.asyncProperty(cuts, async (drawn) => {
-      const bounds = [0, ...drawn.toSorted((a, b) => a - b), 12];
-      const pieces = bounds.slice(1).map((end, i) => whole.map((row) => row.slice(bounds[i], end)));
-      expect(await predict(engine, pieces)).toEqual(expected);
-    }),
-    { seed: 1, numRuns: tries(12), examples: [[[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]]] },
-  );
-});
+it.each(Object.entries(shapes))(
+  'a row that goes on from batch to batch has the bits of the whole, however it is cut: %s',
+  async (_name, drawn) => {
+    const whole = rowsOf([12, 12, 12], 0);
+    const engine = createEngine(drawn, [rawBatch(whole, [], whole)], {
+      backend,
+      parts: 3,
+      teams: 2,
+    });
+    await drawParameters(engine);
+    const expected = await predict(engine, [whole]);
+    const cuts = fc.uniqueArray(fc.integer({ min: 1, max: 11 }));
+    await fc.assert(
+      fc.asyncProperty(cuts, async (inner) => {
+        const bounds = [0, ...inner.toSorted((a, b) => a - b), 12];
+        const pieces = bounds
+          .slice(1)
+          .map((end, i) => whole.map((row) => row.slice(bounds[i], end)));
+        expect(await predict(engine, pieces)).toEqual(expected);
+      }),
+      { seed: 1, numRuns: tries(12), examples: [[[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]]] },
+    );
+  },
+);
 
 it('learned initial states have gradients of the rows that start from them alone', async () => {
   const batches = [0, 3].map((first) => {

@@ -42,10 +42,10 @@ const MOST_FEATURES = 2;
 const STEPS = 3;
 
 /**
- * Kinds that stand where `build` puts them alone: a tied head on top, over the weight of an embedding below it, and a bridge below a
- * recurrent layer.
+ * Kinds that stand where `build` puts them alone: a tied head on top, over the weight of an embedding below it, a bridge below a
+ * recurrent layer, and what looks the source's words up in an embedding of the batch's own.
  */
-const PLACED = ['tied-head', 'bridge'];
+const PLACED = ['tied-head', 'bridge', 'shared-embedding'];
 
 /** Chains as often as branches. */
 const pickOne = fc.option(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
@@ -71,7 +71,7 @@ interface Drawn extends Pick<Wishes, 'spelled' | 'ends' | 'readsLasts' | 'reads'
   vocabulary: number;
   /** What is known of tokens beside. */
   features: FeatureShape[];
-  source: { vocabulary: number } | null;
+  source: { vocabulary: number; isShared: boolean } | null;
   wishes: Wish[];
   outputs: number;
   /** Whether the head has the weight of an embedding; then there are as many outputs as words. */
@@ -99,7 +99,10 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
     ),
     { maxLength: MOST_FEATURES },
   ),
-  source: fc.option(fc.record({ vocabulary: fc.integer({ min: 2, max: 30 }) }), { freq: 2 }),
+  source: fc.option(
+    fc.record({ vocabulary: fc.integer({ min: 2, max: 30 }), isShared: fc.boolean() }),
+    { freq: 2 },
+  ),
   wishes: fc.array(fc.oneof(...wishes.values()), {
     minLength: 2,
     maxLength: 3 * MOST_LAYERS,
@@ -114,6 +117,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
   reads: fc.record({
     vectors: wishes.get('embedding')!,
     attends: wishes.get('cross-attention')!,
+    isTied: fc.boolean(),
   }),
   ends: fc.array(fc.oneof(...poolings), { minLength: 1, maxLength: 3 }),
   readsLasts: fc.boolean(),
@@ -164,8 +168,12 @@ function divisionOf(parts: number): fc.Arbitrary<Division> {
 export function casesOf(mostWork: number): fc.Arbitrary<Case> {
   return drawn
     .map(({ wishes: wished, spelled, smoothing, weights, isChain, isTied, ofRows, ...others }) => {
-      const { ends, readsLasts, reads, ...rest } = others;
-      const { vocabulary, features, source, carries } = rest;
+      const { ends, readsLasts, reads, ...all } = others;
+      const source = all.source?.isShared
+        ? { ...all.source, vocabulary: all.vocabulary }
+        : all.source;
+      const rest = { ...all, source };
+      const { vocabulary, features, carries } = rest;
       const outputs = isTied ? vocabulary : rest.outputs;
       const network = build(
         { wished, ends, readsLasts, spelled, reads },
@@ -312,6 +320,6 @@ export function sketch({ shape, batches, averaging }: Case): string {
   const rows = batches.map(({ rowStart }) =>
     Array.from(rowStart.slice(1), (end, row) => end - rowStart[row]!).join(' '),
   );
-  const source = shape.source ? `, source of ${shape.source.vocabulary}` : '';
+  const source = shape.source ? `, source ${JSON.stringify(shape.source)}` : '';
   return `${shape.vocabulary} words${source}, ${JSON.stringify(shape.features ?? [])} ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}${averaging ? `, ${averaging.config.kind}` : ''}; rows ${rows.join(' | ')}`;
 }

@@ -70,6 +70,17 @@ const cases: Case[] = [
     caseOf(['expand', {}], [pooling, {}]),
     caseOf(['lstm', { hiddenSize: 12, direction: 'both' }], [pooling, {}]),
   ]),
+  ...[
+    { heads: 3, width: 7 },
+    { heads: 17, score: 'dot' },
+  ].flatMap((options) => [
+    caseOf(['expand', {}], ['attention', options]),
+    caseOf(['gru', { hiddenSize: 16 }], ['attention', options]),
+  ]),
+  ...(['dot', 'additive'] as const).flatMap((score) => [
+    caseOf(['expand', {}], ['self-attention', { score, span: 3 }]),
+    caseOf(['gru', { hiddenSize: 32 }], ['self-attention', { score, heads: 2, span: 18 }]),
+  ]),
   caseOf(['expand', {}], ['convolution', several], ['max', {}]),
   caseOf(['expand', {}], ['convolution', { ...several, padding: 'causal' }], ['mean', {}]),
   caseOf(

@@ -37,8 +37,8 @@ export interface Wishes {
   wished: readonly Wish[];
   /** What is made of the letters of each feature that spells tokens. */
   spelled: readonly { vectors: Wish; read: Wish }[];
-  /** What the source's tokens are looked up by, and how it is attended to in the end. */
-  reads: { vectors: Wish; attends: Wish };
+  /** What the source's tokens are looked up by, whether that is the batch's own where it has the same words, and how it is attended to in the end. */
+  reads: { vectors: Wish; isTied: boolean; attends: Wish };
   /** What is read, in turn, of tokens that no layer reads, where the top is by row. */
   ends: readonly Wish[];
   /** Whether of layers whose tokens are read the last state is read, too, where the top is by row. */
@@ -120,6 +120,26 @@ export function build(
     add('dense', { width: 2 * width }, [key]);
     add(kind, { ...wanted, heads }, [queries, keys, last()]);
   };
+  /** Attention to the tokens before each: of one signal, or with keys, or with keys and values of their own. */
+  const look = ({ kind, options, picks: [first = null, second = null, third] }: Wish): void => {
+    const own = placesOf('token');
+    if (own.length === 0) return;
+    const place = pick(own, first);
+    if (second === null && add(kind, options, [place])) return;
+    const { heads = 1 } = options as { heads?: number };
+    const some = { ...(options as object), heads: Math.min(heads, 2) };
+    const width = some.heads * 16 + (some.heads === 1 ? -3 : 0);
+    add('dense', { width }, [place]);
+    const queries = last();
+    if (add(kind, some, [queries]) && second === null) return;
+    add('dense', { width, bias: false }, [place]);
+    const keys = last();
+    if (third == null) add(kind, some, [queries, keys]);
+    else {
+      add('dense', { width: 2 * width }, [place]);
+      add(kind, some, [queries, keys, last()]);
+    }
+  };
   /** A recurrent layer whose rows begin with what is made of what is known of them, where something is. */
   const begin = ({ kind, options, picks: [first = null, second = null] }: Wish): boolean => {
     const place = pick(places(), first);
@@ -144,22 +164,25 @@ export function build(
     add(read.kind, read.options, [last()]);
     add('expand', {}, [last()]);
   }
-  const look = (place: number): void => {
-    add(reads.vectors.kind, reads.vectors.options, [place]);
+  const readSource = (place: number): void => {
+    const isTied = place === SOURCE && tokens.source?.isShared === true && reads.isTied;
+    add(reads.vectors.kind, reads.vectors.options, [isTied ? TOKENS : place]);
+    if (isTied) add('shared-embedding', {}, [last(), SOURCE]);
     add('expand', {}, [last()]);
   };
-  if (tokens.source) look(SOURCE);
+  if (tokens.source) readSource(SOURCE);
   let joins = 0;
   for (const wish of wished) {
     if (layers.length === MOST_LAYERS || recurrent() === MOST_RECURRENT) break;
     const { kind, options, picks: shares } = wish;
     if (layerKind(kind).crosses) cross(wish);
+    else if (kind === 'self-attention') look(wish);
     else if (CELLS.some((cell) => cell === kind)) begin(wish);
     else if (!layerKind(kind).joins) add(kind, options, [pick(places(), shares[0]!)]);
     else if (joins++ < MOST_JOINS) join(wish);
   }
   if (tokens.source) {
-    if (placesOf('token').length === 0) look(TOKENS);
+    if (placesOf('token').length === 0) readSource(TOKENS);
     cross(reads.attends);
   }
   // Of the source's tokens none has a target.

@@ -198,6 +198,23 @@ describe('every gradient agrees with finite differences in float64', () => {
     return compareGradients(shape, [pairs]);
   });
 
+  it.each([0, 0.3])(
+    'of one weight for the words of both sides and for the head, dropout %d',
+    (dropout) => {
+      const embedding = { width: 6, tied: true };
+      const layers = [{ kind: 'lstm', hiddenSize: 6 }];
+      const encoder = { vocabulary: VOCABULARY, embedding, layers, dropout: 0 };
+      const shape = describeStack({
+        ...{ ...stack('lstm', [], 0), encoder, layers, bridge: 'dense', carries: false },
+        ...{ embedding: { ...embedding, dropout }, attention: { kind: 'general', heads: 1 } },
+        ...{ predicts: 'token', outputs: VOCABULARY },
+      });
+      const [own, next] = [6, 7].map((stream) => tokensOf([3, 1, 17, 2], stream));
+      const pairs = rawBatch(own!, [], next!, [], tokensOf([2, 18, 4, 1], 8));
+      return compareGradients(shape, [pairs]);
+    },
+  );
+
   it.each([
     ['rnn', 'backwards', 'concatenate', 17],
     ['rnn', 'both', 'concatenate', 7],

@@ -8,7 +8,7 @@ import { Speller } from './spelling.js';
 
 export interface LayoutOptions extends KnownIds, DealingOptions, StreamOptions {
   parts: number;
-  source?: StreamOptions & { vocabulary: number; maxTokens: number };
+  source?: StreamOptions & { vocabulary: number; isShared?: boolean; maxTokens: number };
 }
 
 /** Of the tokens of a batch, or those of its source. */
@@ -86,19 +86,23 @@ export class BatchLayouter {
     const { layouter, batch: source } = this.#source;
     source.rows = batch.rows;
     if (batch.source) ({ tokens: source.tokens, rowStart: source.rowStart } = batch.source);
-    layouter.#follow(source, out, out.source!);
+    layouter.#follow(source, out, out.source!, this.options.source!.isShared);
   }
 
   /** Lays out the source of a batch, whose rows have been dealt. */
-  #follow(source: RawBatch, batch: BatchLayout, out: BatchLayout): void {
+  #follow(source: RawBatch, batch: BatchLayout, out: BatchLayout, isShared = false): void {
     out.rowSource.set(batch.rowSource);
     out.shardRows.set(batch.shardRows);
     out.teams.set(batch.teams);
-    this.#layOutDealt(source, out);
+    this.#layOutDealt(source, out, isShared ? batch : undefined);
   }
 
-  /** Everything that follows from which row is whose. */
-  #layOutDealt(batch: RawBatch, out: BatchLayout): void {
+  /**
+   * Everything that follows from which row is whose.
+   *
+   * @param before whose distinct tokens have numbers already, where these go on with them
+   */
+  #layOutDealt(batch: RawBatch, out: BatchLayout, before?: BatchLayout): void {
     const { rowStart, rowSource, shardTokens, shardRows, teams } = out;
     rowStart[0] = 0;
     for (let r = 0; r < batch.rows; r++) {
@@ -116,7 +120,7 @@ export class BatchLayouter {
       teams[field + TEAM.places] = end - place;
       place = end;
     }
-    this.#orderTokens(batch, out);
+    this.#orderTokens(batch, out, before);
     const tokens = rowStart[batch.rows]!;
     out.header[HEADER.rows] = batch.rows;
     out.header[HEADER.tokens] = tokens;
@@ -178,7 +182,7 @@ export class BatchLayouter {
   }
 
   /** Goes over the tokens in the order of sums: who stands before them, what follows them, which are the same. */
-  #orderTokens(batch: RawBatch, out: BatchLayout): void {
+  #orderTokens(batch: RawBatch, out: BatchLayout, before?: BatchLayout): void {
     const { initialRow, target, shards } = this.options;
     const { rowStart, rowSource, tokenPlaces, shardRows } = out;
     let k = 0;
@@ -201,7 +205,7 @@ export class BatchLayouter {
     }
     countRuns(out.order, out.previous, out.runs, k);
     if (this.options.reverses) this.#reverse(out, k, batch.rows);
-    numberDistinct(out, out.order, k);
+    numberDistinct(out, out.order, k, before);
   }
 
   #numberFeatures(batch: RawBatch, out: BatchLayout, partBounds: Readonly<Float64Array>): void {

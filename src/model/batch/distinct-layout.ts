@@ -18,12 +18,24 @@ export interface DistinctLayout {
  *
  * @param layout at each place of `distinctOf` an id, which becomes its number
  * @param order places in the order of sums
+ * @param before what has been numbered already, where both are numbered together: it has the same ids and marks, and gets numbers for
+ * all that follow, which stand nowhere in it
  */
-export function numberDistinct(layout: DistinctLayout, order: Int32Array, tokens: number): void {
+export function numberDistinct(
+  layout: DistinctLayout,
+  order: Int32Array,
+  tokens: number,
+  before?: DistinctLayout,
+): void {
   const { distinctIndex, distinctIds, distinctStart, distinctOf, distinctRange } = layout;
-  // Takes back the marks of the batch that lay here before.
-  for (let d = 0; d < distinctRange[1]!; d++) distinctIndex[distinctIds[d]!] = -1;
   let distinct = 0;
+  if (before) {
+    distinct = before.distinctRange[1]!;
+    distinctStart.fill(0, 0, distinct + 1);
+  } else {
+    // Takes back the marks of the batch that lay here before.
+    for (let d = 0; d < distinctRange[1]!; d++) distinctIndex[distinctIds[d]!] = -1;
+  }
   for (let k = 0; k < tokens; k++) {
     const place = order[k]!;
     const id = distinctOf[place]!;
@@ -38,6 +50,10 @@ export function numberDistinct(layout: DistinctLayout, order: Int32Array, tokens
     distinctOf[place] = index;
   }
   listPositions(layout, order, tokens, distinct);
+  if (!before) return;
+  const known = before.distinctRange[1]!;
+  before.distinctStart.fill(before.distinctStart[known]!, known + 1, distinct + 1);
+  before.distinctRange[1] = distinct;
 }
 
 /**

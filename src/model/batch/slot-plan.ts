@@ -29,6 +29,8 @@ export interface Reverses {
 }
 
 type DistinctPlan = Record<keyof DistinctLayout, BufferSpec>;
+/** Which tokens have which numbers. */
+type Numbering = Pick<DistinctPlan, 'distinctIds' | 'distinctIndex'>;
 
 /** The batch that a signal's tokens are of. */
 export function batchOf(slotPlan: SlotPlan, of: Signal['of']): SlotPlan {
@@ -51,6 +53,7 @@ export function spellingOf(
 /**
  * @param target what the batch's targets belong to, and how many words each has
  * @param name of the slot, for its buffers
+ * @param numbering of the distinct tokens, where others have it, too
  */
 export function planSlot(
   heap: HeapPlan,
@@ -58,6 +61,7 @@ export function planSlot(
   sizes: NetworkSizes,
   target: { per: Signal['per']; words: number },
   { own: reverses, source: reversesSource }: Reverses,
+  numbering?: Numbering,
 ): SlotPlan {
   const { maxRows, maxTokens, maxSteps, teams, shards, shape } = sizes;
   const places = maxPlaces(sizes);
@@ -71,13 +75,17 @@ export function planSlot(
     const isKnown = Number.isFinite(values);
     return {
       distinctOf: indices(`${prefix}distinct of`, places),
-      distinctIds: indices(`${prefix}distinct ids`, isKnown ? most : 0),
       distinctStart: indices(`${prefix}distinct start`, most + 1),
       distinctRange: indices(`${prefix}distinct range`, 2),
       positions: indices(`${prefix}positions`, maxTokens),
-      distinctIndex: indices(`${prefix}distinct index`, isKnown ? values : 0),
+      ...((stream === 0 ? numbering : undefined) ?? {
+        distinctIds: indices(`${prefix}distinct ids`, isKnown ? most : 0),
+        distinctIndex: indices(`${prefix}distinct index`, isKnown ? values : 0),
+      }),
     };
   };
+  const own = distinct('', 0);
+  const { distinctIds, distinctIndex } = own;
   // Of a batch of spellings each row has one target, which nobody asks for, and some cells read them from the end.
   const unasked = { per: 'row', words: 1 } as const;
   const spellings = streams.flatMap(({ spells }, stream) =>
@@ -108,7 +116,7 @@ export function planSlot(
     rowSource: indices('row source', maxRows),
     numbers: indices('numbers', places),
     rowOf: indices('row of', places),
-    ...distinct('', 0),
+    ...own,
     features: [
       ...(shape.features ?? []).map((_, i) => distinct(`feature ${i} `, i + 1)),
       ...spellings.map(distinctPart),
@@ -121,6 +129,7 @@ export function planSlot(
         sourceSizes(sizes),
         { per: 'row', words: 0 },
         { own: reversesSource, source: false },
+        shape.source?.isShared ? { distinctIds, distinctIndex } : undefined,
       ),
     }),
     sourceRow: indices('source row', sizes.source && shape.carries ? maxRows : 0),

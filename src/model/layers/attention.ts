@@ -1,8 +1,16 @@
 import { attend, attendBackward } from '../../backend/kernels/attention.js';
+import { copyColumns } from '../../backend/kernels/columns.js';
 import { product } from '../../backend/kernels/product.js';
-import { PANEL, panelsOf } from '../../tensor/heap.js';
+import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap.js';
 import { bindActivation } from '../activation.js';
-import { bindWeightGradient, countRows, meet, weightGradientGroup } from '../binding.js';
+import {
+  bindWeightGradient,
+  countRows,
+  meet,
+  weightGradientGroup,
+  type Binding,
+  type RowKernel,
+} from '../binding.js';
 import { defineLayer, type BoundLayer, type SequencePasses } from '../layer.js';
 import { packBias, packWeight, planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
@@ -11,88 +19,149 @@ import type { Share } from '../work/teams.js';
 import type { Zod } from '../../zod.js';
 import { rowPlaces } from './pooling.js';
 
+const USUAL_WIDTH = 128;
+
 const options = (z: Zod) =>
-  z.strictObject({
-    width: z
-      .int()
-      .positive()
-      .default(128)
-      .describe('Width of the vectors that tokens are weighed by.'),
-  });
+  z
+    .strictObject({
+      score: z
+        .enum(['additive', 'dot'])
+        .default('additive')
+        .describe(
+          'How much a token matters: v · tanh(W h + b) (`additive`), or v · h, its product with a learned vector (`dot`).',
+        ),
+      heads: z
+        .int()
+        .positive()
+        .default(1)
+        .describe(
+          "Sums of the tokens side by side, each weighed by a learned vector of its own (Lin et al. 2017): what is pooled is so many times as wide as the top layer's output.",
+        ),
+      width: z
+        .int()
+        .positive()
+        .optional()
+        .describe('Width of the vectors that `additive` weighs tokens by; 128 by default.'),
+    })
+    .refine(({ score, width }) => score === 'additive' || width === undefined, {
+      path: ['width'],
+      error: 'expected nothing beside score: dot, which weighs tokens by what the top layer leaves',
+    })
+    .transform(({ width = USUAL_WIDTH, ...given }) =>
+      given.score === 'additive' ? { ...given, width } : given,
+    );
+
+interface Options {
+  score: 'additive' | 'dot';
+  heads: number;
+  width?: number;
+}
 
 /**
- * The tokens' sum, each weighed by how much it matters (Yang et al. 2016, after Bahdanau et al. 2014): u_t = tanh(W h_t + b),
- * a = softmax over t of u_t · v, and Σ a_t h_t.
+ * The tokens' sum, each weighed by how much it matters (Yang et al. 2016, after Bahdanau et al. 2014): u_t = tanh(W h_t + b), or h_t itself,
+ * a = softmax over t of u_t · v, and Σ a_t h_t; with several heads the sums by as many v (Lin et al. 2017), side by side.
  */
-export const attention = defineLayer({
+export const attention = defineLayer<Options>({
   kind: 'attention',
   options,
   accepts: ['token'],
   place: 'pooling',
-  describe({ width }, { width: inputs }, { module, index }) {
-    const W = matrix(`${module}.projection.weight`, [width, inputs], uniform(inputs));
-    const b = bias(`${module}.projection.bias`, width, ZERO);
+  describe({ heads, width }, { width: inputs }, { module, index }) {
+    const projection =
+      width === undefined
+        ? undefined
+        : {
+            W: matrix(`${module}.projection.weight`, [width, inputs], uniform(inputs)),
+            b: bias(`${module}.projection.bias`, width, ZERO),
+          };
+    const compared = width ?? inputs;
     // One row is a vector, whatever PyTorch's shape of it.
     const v = {
-      ...matrix(`${module}.context.weight`, [1, width], uniform(width)),
+      ...matrix(`${module}.context.weight`, [heads, compared], uniform(compared)),
       decays: false,
     };
     return {
-      output: { per: 'row', width: inputs },
+      output: { per: 'row', width: heads * inputs },
       reads: 'whole',
-      parameters: [W, b, v],
+      parameters: [...(projection ? [projection.W, projection.b] : []), v],
       carried: [],
       gradientInPlace: false,
+      kernels: 16 + 8 * heads,
       meetings: () => 3,
-      multiplyAdds: (tokens) => (width * inputs + width + inputs) * tokens,
+      multiplyAdds: (tokens) =>
+        ((width === undefined ? 0 : width * inputs) + heads * (compared + inputs)) * tokens,
       plan(heap, sizes) {
         const places = maxPlaces(sizes);
-        const panels = (what: string, rows: number, columns: number) =>
-          heap.panels(`${module} ${index} ${what}`, rows, columns);
+        const panels = (what: string, lines: number, columns: number): BufferSpec =>
+          heap.panels(`${module} ${index} ${what}`, lines, columns);
         const packed = {
-          projection: planPacked(heap, W.name, panelsOf(width) * PANEL, inputs),
-          context: planPacked(heap, v.name, PANEL, width),
-          bias: heap.tensor(`packed ${b.name}`, [panelsOf(width) * PANEL]),
+          ...(projection && {
+            projection: planPacked(heap, projection.W.name, panelsOf(compared) * PANEL, inputs),
+            bias: heap.tensor(`packed ${projection.b.name}`, [panelsOf(compared) * PANEL]),
+          }),
+          context: planPacked(heap, v.name, panelsOf(heads) * PANEL, compared),
         };
-        const values = panels('attended', sizes.maxRows, inputs);
-        const projected = panels('projected', places, width);
-        const scores = panels('scores', places, 1);
+        const values = panels('attended', sizes.maxRows, heads * inputs);
+        // Where a head's columns begin in the midst of a panel: each in panels of its own.
+        const isApart = heads > 1 && inputs % PANEL !== 0;
+        const apart = (what: string): BufferSpec[] | undefined =>
+          isApart
+            ? Array.from({ length: heads }, (_, h) => panels(`${what} ${h}`, sizes.maxRows, inputs))
+            : undefined;
+        const parted = { values: apart('head'), gradients: sizes.training && apart('d head') };
+        const projected = projection && panels('projected', places, compared);
+        const scores = panels('scores', places, heads);
         const gradients = sizes.training
           ? {
-              projected: panels('d projected', places, width),
-              scores: panels('d scores', places, 1),
+              projected: projection && panels('d projected', places, compared),
+              scores: panels('d scores', places, heads),
+              // Each head's with zeros behind it.
+              ofHeads: heads > 1 ? panels('d scores of heads', places, heads * PANEL) : undefined,
             }
           : undefined;
         return {
           values,
           bind(binding, { value, gradient, start }, { gradient: dOut }): BoundLayer {
             const { backend, heap: bound, view, clock } = binding;
-            const rows = rowPlaces(binding);
-            const u = bound.tensor(projected);
+            const tokens = rowPlaces(binding);
+            const u = projected && bound.tensor(projected);
             const s = bound.tensor(scores);
             const out = bound.tensor(values);
             const trained = binding.training ? gradients : undefined;
-            const dU = trained && bound.tensor(trained.projected);
+            const dU = trained?.projected && bound.tensor(trained.projected);
             const dS = trained && bound.tensor(trained.scores);
-            const project = backend.bind(product, {
-              ...{ a: value, b: bound.tensor(packed.projection.forward), c: u },
-              start: { bias: bound.tensor(packed.bias) },
-            });
-            const tanh = bindActivation(binding, 'tanh', u, dU);
+            const project =
+              u &&
+              backend.bind(product, {
+                ...{ a: value, b: bound.tensor(packed.projection!.forward), c: u },
+                start: { bias: bound.tensor(packed.bias!) },
+              });
+            const tanh = u && bindActivation(binding, 'tanh', u, dU);
             const score = backend.bind(product, {
-              ...{ a: u, b: bound.tensor(packed.context.forward), c: s, start: 'zero' },
+              ...{ a: u ?? value, b: bound.tensor(packed.context.forward), c: s, start: 'zero' },
             });
-            const sum = backend.bind(attend, { ...rows, scores: s, input: value, out });
+            const sums = headsOf(binding, out, parted.values, heads, inputs).map(
+              ({ own, join }, head) => {
+                const sum = backend.bind(attend, {
+                  ...{ ...tokens, scores: columnOf(s, head), input: value, out: own },
+                });
+                return { sum, join: join('out') };
+              },
+            );
             const passes: SequencePasses = {
               by: 'sequence',
               *forward(part): Share {
                 const own = view.places(part);
-                project(...own);
-                tanh.forward!(...own);
+                project?.(...own);
+                tanh?.forward!(...own);
                 score(...own);
                 clock.lap('pooling');
                 yield* meet(binding, part);
-                sum(...view.rowsOf(part));
+                const [row0, row1] = view.rowsOf(part);
+                for (const { sum, join } of sums) {
+                  sum(row0, row1);
+                  join?.(row0, row1);
+                }
                 clock.lap('pooling');
               },
             };
@@ -100,56 +169,87 @@ export const attention = defineLayer({
               output: { value: out },
               passes,
               packs: [
-                packWeight(binding, W.name, packed.projection),
+                ...(projection ? [packWeight(binding, projection.W.name, packed.projection!)] : []),
                 packWeight(binding, v.name, packed.context),
-                packBias(binding, [b.name], binding.heap.tensor(packed.bias)),
+                ...(projection
+                  ? [packBias(binding, [projection.b.name], bound.tensor(packed.bias!))]
+                  : []),
               ],
             };
-            if (!dU || !dS) return layer;
+            if (!dS) return layer;
 
-            const unweigh = backend.bind(attendBackward, {
-              ...{ ...rows, dOut: dOut!, weights: s, input: value, dScores: dS },
-              ...{ dInput: gradient!, adds: start === 'result' },
+            const dHeads = trained.ofHeads && bound.tensor(trained.ofHeads);
+            const ofHeads = headsOf(binding, dOut!, parted.gradients || undefined, heads, inputs);
+            const unweigh = ofHeads.map(({ own, join }, head) => {
+              const run = backend.bind(attendBackward, {
+                ...{ ...tokens, dOut: own, weights: columnOf(s, head), input: value },
+                ...{ dScores: dHeads ? columnOf(dHeads, head * PANEL) : dS, dInput: gradient! },
+                adds: head > 0 || start === 'result',
+              });
+              return { part: join('in'), run };
             });
+            const gather =
+              dHeads &&
+              ofHeads.map((_, head) =>
+                backend.bind(copyColumns, {
+                  from: { matrix: dHeads, column: head * PANEL },
+                  to: { matrix: dS, column: head },
+                  // Behind the last one zeros to the end of the panel.
+                  columns: head === heads - 1 ? panelsOf(heads) * PANEL - head : 1,
+                  adds: false,
+                }),
+              );
             const unscore = backend.bind(product, {
-              ...{ a: dS, b: bound.tensor(packed.context.backward), c: dU, start: 'zero' },
+              ...{ a: dS, b: bound.tensor(packed.context.backward), c: dU ?? gradient! },
+              start: dU ? 'zero' : 'result',
             });
-            const unproject = backend.bind(product, {
-              ...{ a: dU, b: bound.tensor(packed.projection.backward), c: gradient! },
-              start: 'result',
-            });
+            const unproject =
+              dU &&
+              backend.bind(product, {
+                ...{ a: dU, b: bound.tensor(packed.projection!.backward), c: gradient! },
+                start: 'result',
+              });
             return {
               ...layer,
               passes: {
                 ...passes,
                 *backward(part: number): Share {
                   yield* meet(binding, part);
-                  unweigh(...view.rowsOf(part));
+                  const [row0, row1] = view.rowsOf(part);
+                  for (const { part: take, run } of unweigh) {
+                    take?.(row0, row1);
+                    run(row0, row1);
+                  }
                   clock.lap('pooling');
                   yield* meet(binding, part);
                   const own = view.places(part);
+                  for (const each of gather ?? []) each(...own);
                   unscore(...own);
-                  tanh.backward!(...own);
-                  unproject(...own);
+                  tanh?.backward!(...own);
+                  unproject?.(...own);
                   clock.lap('pooling');
                 },
               },
               weightGradients: [
-                weightGradientGroup(
-                  binding,
-                  W.units,
-                  () => countRows(binding, 'token') * inputs,
-                  bindWeightGradient(binding, {
-                    ...{ weight: W.name, biases: [b.name] },
-                    ...{ dOutput: dU, input: value, per: 'token' },
-                  }),
-                ),
+                ...(projection
+                  ? [
+                      weightGradientGroup(
+                        binding,
+                        projection.W.units,
+                        () => countRows(binding, 'token') * inputs,
+                        bindWeightGradient(binding, {
+                          ...{ weight: projection.W.name, biases: [projection.b.name] },
+                          ...{ dOutput: dU!, input: value, per: 'token' },
+                        }),
+                      ),
+                    ]
+                  : []),
                 weightGradientGroup(
                   binding,
                   v.units,
-                  () => countRows(binding, 'token') * width,
+                  () => countRows(binding, 'token') * compared,
                   bindWeightGradient(binding, {
-                    ...{ weight: v.name, dOutput: dS, input: u, per: 'token' },
+                    ...{ weight: v.name, dOutput: dS, input: u ?? value, per: 'token' },
                   }),
                 ),
               ],
@@ -160,3 +260,43 @@ export const attention = defineLayer({
     };
   },
 });
+
+/** A view whose first column is one of a panel matrix. */
+function columnOf(matrix: Tensor, column: number): Tensor {
+  const lane = column % PANEL;
+  const panel = matrix.lo(Math.floor(column / PANEL), 0, lane);
+  return panel.hi(1, matrix.shape[1]!, PANEL - lane);
+}
+
+/**
+ * Each head's columns of what is pooled, from the first of a panel on: where they lie, or apart.
+ *
+ * @returns with what takes them from where they are apart to where they belong, or from there
+ */
+function headsOf(
+  { backend, heap }: Binding,
+  whole: Tensor,
+  apart: readonly BufferSpec[] | undefined,
+  heads: number,
+  columns: number,
+): { own: Tensor; join: (to: 'out' | 'in') => RowKernel | undefined }[] {
+  const panels = panelsOf(columns);
+  return Array.from({ length: heads }, (_, head) => {
+    const spec = apart?.[head];
+    if (!spec) {
+      const own = whole.lo(head * panels, 0, 0).hi(panels, whole.shape[1]!, PANEL);
+      return { own, join: () => undefined };
+    }
+    const own = heap.tensor(spec);
+    const [there, here] = [
+      { matrix: own, column: 0 },
+      { matrix: whole, column: head * columns },
+    ];
+    const join = (to: 'out' | 'in'): RowKernel =>
+      backend.bind(copyColumns, {
+        ...(to === 'out' ? { from: there, to: here } : { from: here, to: there }),
+        ...{ columns, adds: false },
+      });
+    return { own, join };
+  });
+}

@@ -16,6 +16,8 @@ import { letters } from './letters.js';
 import { lstm } from './lstm.js';
 import { first, max, mean } from './pooling.js';
 import { rnn } from './rnn.js';
+import { selfAttention } from './self-attention.js';
+import { sharedEmbedding } from './shared-embedding.js';
 import { tiedHead } from './tied-head.js';
 
 /** The kinds that run a cell over the tokens of a row, by their names in a config. */
@@ -25,9 +27,19 @@ export const CELLS = Object.keys(cells) as [keyof typeof cells, ...(keyof typeof
 /** Every kind of layer. */
 export const LAYERS: readonly LayerKind[] = [
   ...Object.values(cells),
-  ...[embedding, letters, expand, convolution, dense, tiedHead, dropout, layerNorm],
+  ...[
+    embedding,
+    sharedEmbedding,
+    letters,
+    expand,
+    convolution,
+    dense,
+    tiedHead,
+    dropout,
+    layerNorm,
+  ],
   ...[last, first, max, mean, attention],
-  ...[bridge, crossAttention],
+  ...[bridge, crossAttention, selfAttention],
   ...[add, concatenate],
 ];
 

@@ -24,7 +24,8 @@ export function weightWork(
   layers: readonly BoundLayer[],
   chain: ChainLoss | undefined,
 ): Record<WeightPhase, WorkGroup[]> {
-  const streams = streamsOf(plan.sizes.shape);
+  const { shape } = plan.sizes;
+  const streams = streamsOf(shape);
   const below = (place: number) => plan.layers[plan.inputs[place]![0]!]?.output;
   /** Of the layers that stand on distinct letters, or of the others. */
   const gradientsOf = (letters: boolean): WorkGroup[][] =>
@@ -39,7 +40,9 @@ export function weightWork(
     gradients: [...gradientsOf(false), chain?.weightGradients ?? []].toReversed().flat(),
     'distinct-gradients': [
       ...distinctOf(false),
-      ...(binding.source ? [distinctGradients(binding.source, plan, layers, 0, 'source')] : []),
+      ...(binding.source && !shape.source!.isShared
+        ? [distinctGradients(binding.source, plan, layers, 0, 'source')]
+        : []),
     ],
     'letter-gradients': [...gradientsOf(true).flat(), ...distinctOf(true)],
     accumulate: plan.accumulationSettings ? accumulations(binding, plan, layers) : [],
@@ -48,7 +51,7 @@ export function weightWork(
 }
 
 /**
- * Of the words of a batch, stream 0, or of the values of a feature, or of letters.
+ * Of the words of a batch, stream 0, with those of its source where they are numbered together, or of the values of a feature, or of letters.
  *
  * @param binding of the tokens that they are of
  */
@@ -59,9 +62,10 @@ function distinctGradients(
   stream: number,
   of?: Signal['of'],
 ): WorkGroup {
+  const isShared = plan.sizes.shape.source?.isShared === true;
   const isOf = (place: number): boolean => {
     const { output } = plan.layers[place] ?? {};
-    return (output?.stream ?? 0) === stream && output?.of === of;
+    return (output?.stream ?? 0) === stream && (output?.of === of || isShared);
   };
   const form = layers
     .flatMap(({ distinctGradient }, place) =>
