@@ -70,6 +70,12 @@ class Translation(nn.Module):
         self.embedding = nn.Embedding(VOCABULARY, embedding["width"])
         width = embedding["width"]
         self.decoders = []
+        self.attention, self.feeds = None, attention.get("inputFeeding", False)
+        self.after = attention.get("after", len(layers)) if attention["kind"] != "none" else None
+        if self.feeds:
+            self.fed = attention.get("width", layers[self.after - 1]["hiddenSize"])
+            # What is fed stands before the word.
+            width += self.fed
         for number, layer in enumerate(layers):
             own = CELLS[layer["kind"]](width, layer["hiddenSize"])
             # Its names have the layer's number in the stack.
@@ -88,11 +94,10 @@ class Translation(nn.Module):
                 if layer["kind"] == "lstm":
                     made.cell = nn.Linear(memory, width)
                 self.add_module(f"bridge_{number}", made)
-        self.attention = None
-        if attention["kind"] != "none":
-            made = attention.get("width", width)
-            self.attention = Attention(attention["kind"], attention["heads"], width, memory, made)
-            width = made
+            if number + 1 == self.after:
+                made = attention.get("width", width)
+                self.attention = Attention(attention["kind"], attention["heads"], width, memory, made)
+                width = made
         self.source = self.embedding if tied else self.encoder.embedding
         self.head = nn.Linear(width, VOCABULARY)
         if embedding.get("tied"):
@@ -103,18 +108,34 @@ class Translation(nn.Module):
         memory, states = getattr(self.encoder, self.cell)(self.source(source))
         hidden = states[0] if isinstance(states, tuple) else states
         ends = torch.cat([hidden[-2], hidden[-1]]) if self.both else hidden[-1]
-        outputs = self.embedding(tokens)
-        for number, (layer, decoder) in enumerate(zip(self.layers, self.decoders)):
+        begins = []
+        for number, layer in enumerate(self.layers):
             begin = None
             if self.bridges:
                 made = getattr(self, f"bridge_{number}")
                 begin = torch.tanh(made.hidden(ends)).unsqueeze(0)
                 if layer["kind"] == "lstm":
                     begin = (begin, torch.tanh(made.cell(ends)).unsqueeze(0))
-            outputs, _ = decoder(outputs, begin)
-        weights = None
-        if self.attention:
-            outputs, weights = self.attention(outputs, memory)
+            begins.append(begin)
+        words = self.embedding(tokens)
+        below = self.after if self.after else len(self.layers)
+        if self.feeds:
+            states, made, steps = begins[:], torch.zeros(1, self.fed, dtype=words.dtype), []
+            for word in words:
+                outputs = torch.cat([made, word.unsqueeze(0)], dim=1)
+                for number in range(below):
+                    outputs, states[number] = self.decoders[number](outputs, states[number])
+                made, looked = self.attention(outputs, memory)
+                steps.append((made, looked))
+            outputs, weights = (torch.cat(each) for each in zip(*steps))
+        else:
+            outputs, weights = words, None
+            for number in range(below):
+                outputs, _ = self.decoders[number](outputs, begins[number])
+            if self.attention:
+                outputs, weights = self.attention(outputs, memory)
+        for number in range(below, len(self.layers)):
+            outputs, _ = self.decoders[number](outputs, begins[number])
         return self.head(outputs), weights
 
 
@@ -193,6 +214,16 @@ if __name__ == "__main__":
         case("one weight for the words of both sides and for the head", 8,
              encoder=encoder("lstm", 3, 1, "both", {"width": 5, "tied": True}), layers=decoder(("lstm", 5)),
              attention={"kind": "general", "heads": 1}, embedding={"width": 5, "tied": True}),
+        case("general between two layers", 9, encoder=encoder("gru", 3), layers=decoder(("gru", 4), ("lstm", 5)),
+             attention={"kind": "general", "heads": 1, "after": 1, "width": 7}),
+        case("general, input feeding", 10, encoder=encoder("lstm", 3), layers=decoder(("lstm", 5)),
+             attention={"kind": "general", "heads": 1, "inputFeeding": True}),
+        case("additive, input feeding below a third of three layers", 11, encoder=encoder("gru", 3, 1, "forwards"),
+             layers=decoder(("gru", 4), ("lstm", 5), ("rnn", 3)),
+             attention={"kind": "additive", "heads": 1, "after": 2, "width": 6, "inputFeeding": True}),
+        case("dot, two heads, input feeding from zeros", 12, 0.3, encoder=encoder("rnn", 16),
+             layers=decoder(("rnn", 32)), bridge="zeros",
+             attention={"kind": "dot", "heads": 2, "width": 3, "inputFeeding": True}),
     ]
     with open(FIXTURE, "w") as file:
         json.dump({"sourceVocabulary": SOURCE_VOCABULARY, "vocabulary": VOCABULARY, "steps": STEPS,

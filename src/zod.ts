@@ -8,6 +8,7 @@ import * as z from 'zod';
 export const zod = {
   array: z.array,
   boolean: z.boolean,
+  custom: z.custom,
   enum: z.enum,
   int: z.int,
   literal: z.literal,

@@ -1,3 +1,4 @@
+import { carryingLayers } from '../model/plan.js';
 import { PANEL, panelsOf, type FloatArray } from '../tensor/heap.js';
 import type { Engine } from './engine.js';
 
@@ -32,7 +33,7 @@ export function takeState(engine: Engine, slot: number, row: number, state: Carr
  * @param parents [rows]: which one each row goes on from; several may go on from one
  */
 export function goOnFrom({ heap, plan }: Engine, slot: number, parents: readonly number[]): void {
-  for (const { of, states } of plan.layers) {
+  for (const { of, states } of carryingLayers(plan.layers)) {
     if (!states || of === 'source') continue;
     const [from, to] = [heap.flat(states[slot ^ 1]!), heap.flat(states[slot]!)];
     const [stride] = states[slot]!.stride;

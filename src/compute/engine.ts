@@ -5,7 +5,7 @@ import { everyDistinct, viewSlot } from '../model/batch/slot-plan.js';
 import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';
 import { CLOCKS } from '../model/clock.js';
 import type { Initial } from '../model/parameters.js';
-import type { NetworkPlan } from '../model/plan.js';
+import { carryingLayers, type NetworkPlan } from '../model/plan.js';
 import { maxPlaces, sourceSizes } from '../model/sizes.js';
 import { firstPart } from '../model/work/teams.js';
 import type { ComparedBatch } from '../tasks/task.js';
@@ -140,8 +140,8 @@ export class Engine {
 
   /** Sets the state that a slot's batch starts from to zero. */
   clearState(slot: number): void {
-    for (const { states } of this.plan.layers) {
-      if (states) this.heap.flat(states[slot]!).fill(0);
+    for (const { states } of carryingLayers(this.plan.layers)) {
+      this.heap.flat(states![slot]!).fill(0);
     }
   }
 

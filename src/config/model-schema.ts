@@ -162,6 +162,12 @@ const attentionSchema = z.strictObject({
     .describe(
       'How many of `layers` stand below it, counted from the one that reads the embedding; what is made of their outputs and of what is attended to is the input of the next one. All by default.',
     ),
+  inputFeeding: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether what is made of a token and what it attends to is read with the next token by the lowest of the layers below attention (Luong et al. 2015; translations). Their tokens then go one after the other, which takes longer.',
+    ),
   span: z
     .int()
     .positive()

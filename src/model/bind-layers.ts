@@ -1,6 +1,6 @@
 import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../tensor/heap.js';
 import type { Binding } from './binding.js';
-import type { BoundLayer, BoundSignal, PlannedNetworkLayer } from './layer.js';
+import type { BoundGradient, BoundLayer, BoundSignal, PlannedNetworkLayer } from './layer.js';
 import type { NetworkGradients } from './signal-gradients.js';
 
 /** Layers that are planned, each behind those that it stands on. */
@@ -15,22 +15,25 @@ export interface PlannedLayers {
  * Binds all layers, each to what those below leave.
  *
  * @param below what there is at a place below 0
+ * @param top where the gradient of the last layer's output lies, if not where these plans say
  */
 export function bindLayers(
   binding: Binding,
-  { layers: planned, inputs, gradients }: PlannedLayers,
+  { layers, inputs, gradients }: PlannedLayers,
   below: (place: number) => BoundSignal,
+  top?: BoundGradient,
 ): { layers: BoundLayer[]; top: BoundSignal } {
   const { heap } = binding;
-  const layers: BoundLayer[] = [];
+  const made: BoundLayer[] = [];
   const signals: Omit<BoundSignal, 'start'>[] = [];
-  planned.forEach((layer, place) => {
+  layers.forEach((layer, place) => {
     const panels = panelsOf(layer.output.width);
     const view = (spec: BufferSpec | undefined): Tensor | undefined =>
       spec && binding.training ? heap.tensor(spec).hi(panels, spec.shape[1]!, PANEL) : undefined;
     const { whole, final } = gradients?.outputs[place] ?? {};
     const [gradient, finalGradient] = [view(whole), view(final)];
-    const own = { ...(gradient && { gradient }), ...(finalGradient && { finalGradient }) };
+    const planned = { ...(gradient && { gradient }), ...(finalGradient && { finalGradient }) };
+    const own = top && place === layers.length - 1 ? top : planned;
     const bound = layer.bind(
       layer.of === 'source' ? binding.source! : binding,
       inputs[place]!.map((each, number): BoundSignal => {
@@ -40,8 +43,8 @@ export function bindLayers(
       }),
       own,
     );
-    layers.push(bound);
+    made.push(bound);
     signals.push({ ...bound.output, ...own });
   });
-  return { layers, top: { ...signals.at(-1)!, start: 'zero' } };
+  return { layers: made, top: { ...signals.at(-1)!, start: 'zero' } };
 }

@@ -216,6 +216,8 @@ export interface PlannedLayer<Inputs = BoundSignal> {
   attention?: { weights: BufferSpec; heads: number };
   /** By slot: [panels of all that is carried, rows, 16] before the slot's batch; the other slot's holds them after it. */
   states?: readonly BufferSpec[];
+  /** Layers that it is made of, which carry what they do. */
+  inner?: readonly PlannedNetworkLayer[];
   /**
    * @param input what the layer below has left there, or what those below have, in the order of the description
    * @param gradient where the gradient of the output will lie; absent where none is formed
@@ -273,6 +275,9 @@ export interface RowPasses {
   by: 'rows';
   forward(row0: number, row1: number): void;
   backward?(row0: number, row1: number): void;
+  /** Of a layer that goes step by step with others: one part's share of what comes before the first step, either way. */
+  begin?(part: number): void;
+  beginBackward?(part: number): void;
 }
 
 /**
@@ -284,6 +289,29 @@ export interface SequencePasses {
   by: 'sequence';
   forward(part: number): Share;
   backward?(part: number): Share;
+  /** The same in steps, between which others may come. */
+  steps?: StepPasses;
+}
+
+/**
+ * A part's share of a layer that goes from token to token: of each step what stands at the places of its tokens, whoever has them, and behind
+ * a meeting of the team what is computed of all of them.
+ */
+export interface StepPasses {
+  /** Calls that a step takes, between which a team meets. */
+  calls: number;
+  /** What the part's own rows begin with; and behind a meeting what comes before the first step. */
+  begin(part: number): void;
+  enter(part: number): void;
+  /** At the places of a step: before it forwards, behind it backwards. */
+  before(place0: number, place1: number): void;
+  behind(place0: number, place1: number): void;
+  /** Call `call` of all steps. */
+  forward(part: number, call: number): void;
+  backward(part: number, call: number): void;
+  /** Backwards what comes before the first step; and behind a meeting what the part's own rows have begun with. */
+  leave(part: number): void;
+  end(part: number): void;
 }
 
 /** Follows the update of parameters, unit by unit, while they are in the cache. */

@@ -153,7 +153,7 @@ export interface CarriedState extends Carried {
 }
 
 function listCarried(layers: readonly PlannedNetworkLayer[]): CarriedState[] {
-  return layers.flatMap(({ of, carried, states = [] }) => {
+  return carryingLayers(layers).flatMap(({ of, carried, states = [] }) => {
     // The source's rows do not go on.
     if (of === 'source') return [];
     let panel0 = 0;
@@ -163,6 +163,14 @@ function listCarried(layers: readonly PlannedNetworkLayer[]): CarriedState[] {
       return { ...state, panel0: begin, states };
     });
   });
+}
+
+/** The layers that keep states by slot, those within others included. */
+export function carryingLayers(layers: readonly PlannedNetworkLayer[]): PlannedNetworkLayer[] {
+  return layers.flatMap((layer) => [
+    ...(layer.states ? [layer] : []),
+    ...carryingLayers(layer.inner ?? []),
+  ]);
 }
 
 function planParameters(

@@ -1,5 +1,5 @@
 import { schemaOf } from '../zod.js';
-import { describeLayer, signalsOf } from './describe.js';
+import { describeLayer, inputsOf, signalsOf } from './describe.js';
 import { UnfitInput, type NetworkLayer } from './layer.js';
 import { CELLS, layerKind } from './layers/registry.js';
 import { SOURCE, type LayerDescription, type LayerName, type NetworkShape } from './shape.js';
@@ -26,6 +26,12 @@ export class StackProblem extends Error {
   }
 }
 
+/** Width of what a layer leaves, where it says so: else that of what it stands on. */
+function widthOf(below: number | undefined, layer: StackLayer): number | undefined {
+  const own = layer['hiddenSize'] ?? (layer.kind === 'dense' ? layer['width'] : undefined);
+  return own === undefined ? below : Number(own);
+}
+
 /** Whether `dropout` drops some of what a layer leaves. */
 export function isDropped(layer: StackLayer): boolean {
   return isBlock(layer) || layerKind(layer.kind).dropped === true;
@@ -46,6 +52,8 @@ export class Graph {
   /** What the encoder leaves, of which recurrent layers begin with what is made; and the place of what it ends with. */
   #memory: number | undefined;
   #ends: number | undefined;
+  /** The place of what is fed. */
+  #fed: number | undefined;
   readonly #layers: NetworkLayer[] = [];
   readonly #expanded = new Map<number, number>();
 
@@ -143,6 +151,65 @@ export class Graph {
     const both = this.add('concatenate', 0, {}, [sums, top], path, named('.both'));
     const output = { width: wide, activation: 'tanh' };
     return this.add('dense', 0, output, [both], path, named('.output'));
+  }
+
+  /**
+   * What comes of a token by attention is from here on fed to the lowest layer with the next one.
+   *
+   * @param layers below attention
+   * @returns the place of what the lowest of them reads
+   */
+  beginFeeding({ width }: StackAttention, layers: readonly StackLayer[], below: number): number {
+    const path = ['attention', 'inputFeeding'];
+    const made = width ?? layers.reduce<number | undefined>(widthOf, undefined);
+    if (made === undefined) {
+      throw new StackProblem(
+        path,
+        'expected a recurrent layer below attention to feed, or model.attention.width',
+      );
+    }
+    const name = { module: 'attention.fed', index: 0 };
+    this.#fed = this.add('fed', 0, { width: made }, [below], path, name);
+    return this.#fed;
+  }
+
+  /**
+   * Makes one layer, which goes step by step, of all that has come of what is fed; what does not depend on that comes before it.
+   *
+   * @returns its place
+   */
+  endFeeding(): number {
+    const inputs = this.descriptions.map((_, place) => inputsOf(this.descriptions, place));
+    const within: number[] = [];
+    const outside: number[] = [];
+    const moved = new Map<number, number>();
+    for (const [place, below] of inputs.entries()) {
+      const isFed = place === this.#fed || below.some((each) => within.includes(each));
+      if (isFed) within.push(place);
+      else moved.set(place, moved.size);
+    }
+    const placeOf = (place: number): number => moved.get(place) ?? place;
+    const inner = within.map((place) => ({
+      ...this.descriptions[place]!,
+      inputs: inputs[place]!.map((each) => {
+        if (within.includes(each)) return within.indexOf(each);
+        if (!outside.includes(each)) outside.push(each);
+        return -1 - outside.indexOf(each);
+      }),
+    }));
+    const kept = [...moved.keys()].map((place) => ({
+      layer: this.#layers[place]!,
+      description: { ...this.descriptions[place]!, inputs: inputs[place]!.map(placeOf) },
+    }));
+    this.descriptions.splice(0, Infinity, ...kept.map(({ description }) => description));
+    this.#layers.splice(0, Infinity, ...kept.map(({ layer }) => layer));
+    if (this.#ends !== undefined) this.#ends = placeOf(this.#ends);
+    const expanded = [...this.#expanded].map(([of, to]) => [placeOf(of), placeOf(to)] as const);
+    this.#expanded.clear();
+    for (const [of, to] of expanded) this.#expanded.set(of, to);
+    const path = ['attention', 'inputFeeding'];
+    const name = { module: 'attention.steps', index: 0 };
+    return this.add('input-feeding', 0, { layers: inner }, outside.map(placeOf), path, name);
   }
 
   /** @returns the place of what is left */

@@ -53,6 +53,8 @@ export interface StackAttention {
   readonly width?: number | undefined;
   /** How many of the layers it stands on, from the bottom; on all where absent. */
   readonly after?: number | undefined;
+  /** Whether what comes of a token is fed to the lowest layer with the next one, where there is a source. */
+  readonly inputFeeding?: boolean | undefined;
   /** Where there is no source: how many tokens before one it attends to. */
   readonly span?: number | undefined;
 }

@@ -122,13 +122,16 @@ export function describeStack(stack: Stack): NetworkShape {
     top = graph.add('concatenate', 0, {}, [top, ...known], ['features'], name);
   }
   const count = Array.from(walkLayers(layers)).length;
+  const feeds = attends && attention.inputFeeding === true;
+  if (feeds) top = graph.beginFeeding(attention, layers.slice(0, attendsAfter), top);
   for (const [index, layer] of layers.entries()) {
     const number = graph.number;
     top = graph.addLayer(layer, top, ['layers', index]);
     // Of the top layer a row's prediction reads what is pooled of it alone, and of what is attended with is dropped what is made of it.
     const isPooled = predicts === 'row' && index === layers.length - 1;
     if (attends && index + 1 === attendsAfter) {
-      top = drop(graph.attend(attention, memory, top), count);
+      top = graph.attend(attention, memory, top);
+      top = drop(feeds ? graph.endFeeding() : top, count);
     } else if (!isPooled && isDropped(layer)) top = drop(top, number);
   }
   if (predicts === 'row') {

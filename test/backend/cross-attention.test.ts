@@ -1,3 +1,4 @@
+import type { Pairs } from '../../src/backend/kernels/attention-pairs.js';
 import {
   additiveBackward,
   additiveScores,
@@ -5,7 +6,6 @@ import {
   crossAttendBackward,
   dotBackward,
   dotScores,
-  type Pairs,
 } from '../../src/backend/kernels/cross-attention.js';
 import { PANEL, type Tensor } from '../../src/tensor/heap.js';
 import { describeContract, type KernelCase } from './contract.js';

@@ -18,7 +18,7 @@ describe("a translator's config", () => {
       layers: [{ kind: 'lstm', hiddenSize: 128, direction: 'both' }],
       dropout: 0,
     });
-    expect(model.attention).toEqual({ kind: 'general', heads: 1 });
+    expect(model.attention).toEqual({ kind: 'general', heads: 1, inputFeeding: false });
     expect(model.bridge).toBe('dense');
   });
 

@@ -37,6 +37,19 @@ const stacks: Record<string, Partial<Stack>> = {
     ],
   },
   'zeros to begin with': { bridge: 'zeros' },
+  'input feeding': { attention: { kind: 'general', heads: 1, inputFeeding: true } },
+  'input feeding below another layer, two heads': {
+    attention: { kind: 'additive', heads: 2, width: 32, after: 2, inputFeeding: true },
+    encoder: {
+      ...{ vocabulary: 11, embedding: { width: 7 }, dropout: 0 },
+      layers: [{ kind: 'gru', hiddenSize: 32 }],
+    },
+    layers: [
+      { kind: 'lstm', hiddenSize: 20 },
+      { kind: 'gru', hiddenSize: 12, reset: 'before' },
+      { kind: 'rnn', hiddenSize: 9 },
+    ],
+  },
 };
 
 function shapeOf(stack: Partial<Stack>, carries: boolean): NetworkShape {

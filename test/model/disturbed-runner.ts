@@ -5,6 +5,7 @@ import { openHeap, planEngine, type EngineHandle } from '../../src/compute/engin
 import { phasesOf } from '../../src/compute/messages.js';
 import { Network } from '../../src/model/network.js';
 import { isTeamPhase, type Phase } from '../../src/model/phases.js';
+import { carryingLayers } from '../../src/model/plan.js';
 import { SLOTS, type NetworkSizes } from '../../src/model/sizes.js';
 import { firstPart, teamOf, type Share } from '../../src/model/work/teams.js';
 import type { FloatArray, Heap } from '../../src/tensor/heap.js';
@@ -65,7 +66,9 @@ function listComputed(handle: EngineHandle, heap: Heap): FloatArray[] {
     }
   }
   for (const { buffer } of plan.loss.constants ?? []) kept.add(buffer.name);
-  for (const { states = [] } of plan.layers) for (const { name } of states) kept.add(name);
+  for (const { states = [] } of carryingLayers(plan.layers)) {
+    for (const { name } of states) kept.add(name);
+  }
   return buffers.buffers
     .filter(({ type, name }) => type === 'float' && !/^packed /.test(name))
     .filter(({ name }) => !kept.has(name))

@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { z } from 'zod';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
-import { LAYERS } from '../../src/model/layers/registry.js';
-import type { FeatureShape, LossDescription, NetworkShape } from '../../src/model/shape.js';
+import { CELLS, LAYERS } from '../../src/model/layers/registry.js';
+import type {
+  FeatureShape,
+  LayerDescription,
+  LossDescription,
+  NetworkShape,
+} from '../../src/model/shape.js';
 import type { AveragingConfig } from '../../src/optimizers/averaging.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { bitsOfFloat } from '../../src/tensor/float-bits.js';
@@ -43,9 +48,9 @@ const STEPS = 3;
 
 /**
  * Kinds that stand where `build` puts them alone: a tied head on top, over the weight of an embedding below it, a bridge below a
- * recurrent layer, and what looks the source's words up in an embedding of the batch's own.
+ * recurrent layer, what looks the source's words up in an embedding of the batch's own, and what goes step by step.
  */
-const PLACED = ['tied-head', 'bridge', 'shared-embedding'];
+const PLACED = ['tied-head', 'bridge', 'shared-embedding', 'fed', 'input-feeding'];
 
 /** Chains as often as branches. */
 const pickOne = fc.option(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), {
@@ -118,6 +123,7 @@ const drawn: fc.Arbitrary<Drawn> = fc.record({
     vectors: wishes.get('embedding')!,
     attends: wishes.get('cross-attention')!,
     isTied: fc.boolean(),
+    feeds: fc.option(fc.oneof(...CELLS.map((cell) => wishes.get(cell)!)), { freq: 2 }),
   }),
   ends: fc.array(fc.oneof(...poolings), { minLength: 1, maxLength: 3 }),
   readsLasts: fc.boolean(),
@@ -304,11 +310,17 @@ export function diceOf(seed: number): (below: number) => number {
 export function isSmooth({ shape }: Case): boolean {
   return (
     !/"(?:relu|absolute)"/.test(JSON.stringify(shape)) &&
-    shape.layers.every(({ options }) => {
+    shape.layers.flatMap(withInner).every(({ options }) => {
       const { layerNorm = false, hiddenSize = 0 } = options as Record<string, unknown>;
       return layerNorm === false || Number(hiddenSize) >= 8;
     })
   );
+}
+
+/** A layer and those that it is made of. */
+function withInner(layer: LayerDescription): LayerDescription[] {
+  const { layers = [] } = layer.options as { layers?: LayerDescription[] };
+  return [layer, ...layers];
 }
 
 /** A network in one line, for messages. */

@@ -37,8 +37,11 @@ export interface Wishes {
   wished: readonly Wish[];
   /** What is made of the letters of each feature that spells tokens. */
   spelled: readonly { vectors: Wish; read: Wish }[];
-  /** What the source's tokens are looked up by, whether that is the batch's own where it has the same words, and how it is attended to in the end. */
-  reads: { vectors: Wish; isTied: boolean; attends: Wish };
+  /**
+   * What the source's tokens are looked up by, whether that is the batch's own where it has the same words, how it is attended to in the end,
+   * and with which recurrent layer that is fed back.
+   */
+  reads: { vectors: Wish; isTied: boolean; attends: Wish; feeds: Wish | null };
   /** What is read, in turn, of tokens that no layer reads, where the top is by row. */
   ends: readonly Wish[];
   /** Whether of layers whose tokens are read the last state is read, too, where the top is by row. */
@@ -140,6 +143,34 @@ export function build(
       add(kind, some, [queries, keys, last()]);
     }
   };
+  /** A recurrent layer that reads what comes of attention at the token before. */
+  const feed = (cell: Wish, { options, picks: [first = null, second = null] }: Wish): boolean => {
+    const [word, memory] = [
+      pick(placesOf('token'), first),
+      pick(placesOf('token', 'source'), second),
+    ];
+    const { score } = options as { score: string };
+    const { width } = layers[memory]!.output;
+    const drawnOptions = { ...(cell.options as object), direction: 'forwards' };
+    // There is nothing to put together.
+    Reflect.deleteProperty(drawnOptions, 'merge');
+    const wished: [kind: string, options: object, inputs: number[]][] = [
+      ['fed', { width: 7 }, [-1]],
+      [cell.kind, drawnOptions, [0]],
+      ['dropout', { rate: 0.25 }, [1]],
+      ['dense', { width, bias: score === 'additive' }, [2]],
+      ['cross-attention', { score, heads: 1 }, [3, -2]],
+      ['concatenate', {}, [4, 2]],
+      ['dense', { width: 7, activation: 'tanh' }, [5]],
+    ];
+    const inner = wished.map(([kind, given, inputs], place) => {
+      const parsed = schemaOf(layerKind(kind).options).safeParse(given);
+      const name = { module: `${kind}_${layers.length}_${place}`, index: place };
+      return { kind, name, options: parsed.data, inputs, isFit: parsed.success };
+    });
+    if (!inner.every(({ isFit }) => isFit)) return false;
+    return add('input-feeding', { layers: inner }, [word, memory]);
+  };
   /** A recurrent layer whose rows begin with what is made of what is known of them, where something is. */
   const begin = ({ kind, options, picks: [first = null, second = null] }: Wish): boolean => {
     const place = pick(places(), first);
@@ -183,7 +214,7 @@ export function build(
   }
   if (tokens.source) {
     if (placesOf('token').length === 0) readSource(TOKENS);
-    cross(reads.attends);
+    if (!reads.feeds || !feed(reads.feeds, reads.attends)) cross(reads.attends);
   }
   // Of the source's tokens none has a target.
   if (layers[last()]?.output.of === 'source') {

@@ -198,6 +198,30 @@ describe('every gradient agrees with finite differences in float64', () => {
     return compareGradients(shape, [pairs]);
   });
 
+  it.each([
+    ['dot', 1, 'dense', {}],
+    ['general', 2, 'zeros', { width: 21 }],
+    ['general', 1, 'dense', { after: 1 }],
+    ['additive', 2, 'dense', { width: 32 }],
+  ] as const)('of input feeding, attention %s, %i heads, bridge %s, %j', (...given) => {
+    const [kind, heads, bridge, options] = given;
+    const hiddenSize = heads === 1 ? 4 : 16;
+    const layer = { kind: 'gru', hiddenSize, direction: 'both' };
+    const layers = [
+      { kind: 'lstm', hiddenSize: 2 * hiddenSize, layerNorm: heads === 1 },
+      { kind: 'gru', hiddenSize: 2 * hiddenSize, reset: 'before' },
+    ];
+    const encoder = { vocabulary: 9, embedding: { width: 3 }, layers: [layer], dropout: 0 };
+    const shape = describeStack({
+      ...{ ...stack('lstm', [], 0.2), encoder, layers, bridge, carries: false },
+      ...{ attention: { kind, heads, inputFeeding: true, ...options }, predicts: 'token' },
+      outputs: VOCABULARY,
+    });
+    const [own, next] = [6, 7].map((stream) => tokensOf([3, 1, 17, 2], stream));
+    const source = tokensOf([2, 18, 4, 1], 8).map((row) => row.map((id) => id % 9));
+    return compareGradients(shape, [rawBatch(own!, [], next, [], source)]);
+  });
+
   it.each([0, 0.3])(
     'of one weight for the words of both sides and for the head, dropout %d',
     (dropout) => {
@@ -210,7 +234,7 @@ describe('every gradient agrees with finite differences in float64', () => {
         ...{ predicts: 'token', outputs: VOCABULARY },
       });
       const [own, next] = [6, 7].map((stream) => tokensOf([3, 1, 17, 2], stream));
-      const pairs = rawBatch(own!, [], next!, [], tokensOf([2, 18, 4, 1], 8));
+      const pairs = rawBatch(own!, [], next, [], tokensOf([2, 18, 4, 1], 8));
       return compareGradients(shape, [pairs]);
     },
   );

@@ -1,9 +1,9 @@
+import type { Pairs } from '../../backend/kernels/attention-pairs.js';
 import {
   additiveBackward,
   additiveScores,
   dotBackward,
   dotScores,
-  type Pairs,
 } from '../../backend/kernels/cross-attention.js';
 import { PANEL, type BufferSpec, type HeapPlan, type Tensor } from '../../tensor/heap.js';
 import {
@@ -110,7 +110,7 @@ interface BoundScores {
   /** Of the tokens of some rows. */
   score: RowKernel;
   /** In training. */
-  bindGradients(to: ComparedGradients): RowKernel;
+  bindGradients: (to: ComparedGradients) => RowKernel;
   packs: Pack[];
   weightGradients: WorkGroup[];
 }

@@ -68,7 +68,7 @@ export const concatenate = defineJoin({
 });
 
 /** Takes an input's columns of the gradient to its own. */
-function bindParting(
+export function bindParting(
   binding: Binding,
   from: { matrix: BoundSignal['value']; column: number },
   { value, gradient, start }: BoundSignal,

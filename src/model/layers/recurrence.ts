@@ -1,24 +1,15 @@
 import type { z } from 'zod';
 import type { Zod } from '../../zod.js';
-import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
+import { panelsOf } from '../../tensor/heap.js';
 import { defineAmong, UnfitInput, type LayerKind, type NetworkLayer } from '../layer.js';
-import { planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import type { LayerName } from '../shape.js';
-import type { SharedBuffers } from '../shared-buffers.js';
 import type { Signal } from '../signal.js';
-import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
-import { largestTeam } from '../work/teams.js';
-import {
-  partsOf,
-  type CellKind,
-  type Direction,
-  type RecurrentBuffers,
-  type RecurrentParameters,
-} from './cell.js';
+import { partsOf, type CellKind, type Direction, type RecurrentParameters } from './cell.js';
 import { describeNorm, listNorm, planNorm } from './cell-norm.js';
 import { joinDirections, type Merge } from './directions.js';
 import { planHiddenWeight } from './hidden-weight.js';
+import { planRecurrence } from './recurrent-buffers.js';
 import { RecurrentLayer } from './recurrent-layer.js';
 
 /*
@@ -231,16 +222,9 @@ function describe(
     meetings: (steps) => parts * steps + (begins === 'given' ? 3 : 2),
     multiplyAdds: (tokens) => (rows.input * input.width + rows.hidden * hidden) * tokens,
     plan(heap, sizes, shared) {
-      const buffers = planBuffers(
-        cell,
-        hidden,
-        begins,
-        input,
-        heap,
-        sizes,
-        shared,
-        `${module} ${suffix}`,
-      );
+      const buffers = planRecurrence(heap, sizes, shared, `${module} ${suffix}`, {
+        ...{ cell, hidden, begins, input },
+      });
       if (sizes.training && weightDropout > 0) {
         const { name: weight, shape } = parameters.hiddenWeight;
         buffers.droppedWeight = {
@@ -262,67 +246,6 @@ function describe(
             gradient,
           ),
       };
-    },
-  };
-}
-
-function planBuffers(
-  cell: CellKind,
-  hidden: number,
-  begins: Described['begins'],
-  input: Signal,
-  heap: HeapPlan,
-  sizes: NetworkSizes,
-  shared: SharedBuffers,
-  name: string,
-): RecurrentBuffers {
-  const { carries, innerBlocks = 0 } = cell;
-  const panels = cell.inputRows.of;
-  const { maxRows, training } = sizes;
-  const units = panelsOf(hidden) * PANEL;
-  const places = maxPlaces(sizes);
-  const members = largestTeam(sizes);
-  // Behind the tokens' places: one a row for the state at the start of the batch.
-  const state = (what: string): BufferSpec =>
-    heap.panels(`${name} ${what}`, places + maxRows, hidden);
-  return {
-    inputWeight: planPacked(heap, `${name} input weight`, panels * units, input.width),
-    hiddenWeight: planHiddenWeight(heap, `${name} hidden weight`, cell, hidden),
-    bias: heap.tensor(`packed ${name} bias`, [panels * units]),
-    ...(input.per === 'distinct' && {
-      projected: heap.panels(`${name} projected`, mostRows(sizes, input), panels * units),
-    }),
-    gates: heap.panels(`${name} gates`, places, panels * units),
-    hidden: state('hidden'),
-    ...(carries.length > 1 && { cell: state('cell') }),
-    ...(innerBlocks > 0 && { inner: heap.panels(`${name} inner`, places, hidden) }),
-    states: Array.from({ length: SLOTS }, (_, slot) =>
-      heap.panels(
-        `${name} state ${slot}`,
-        maxRows,
-        carries.length * units + (begins === 'zeros' ? 0 : 1),
-      ),
-    ),
-    ...(begins !== 'zeros' && {
-      initial: {
-        ...(begins === 'learned' && {
-          packed: heap.tensor(`packed ${name} initial`, [carries.length * units]),
-        }),
-        rows: heap.panels(`${name} initial`, maxRows, carries.length * units),
-        ...(training && {
-          gradient: heap.panels(`${name} d initial`, maxRows, carries.length * units),
-        }),
-      },
-    }),
-    work: {
-      hidden: shared.panels('work hidden', maxRows, Math.max(2 * units, 2 * members * PANEL)),
-      cell: shared.panels('work cell', maxRows, units),
-      gates: shared.panels(
-        'work gates',
-        maxRows,
-        Math.max(training ? 2 * panels * units : 0, Math.max(2, panels) * members * PANEL),
-      ),
-      places: shared.indices('work places', 2 * members, maxRows),
     },
   };
 }

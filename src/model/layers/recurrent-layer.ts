@@ -6,7 +6,14 @@ import type {
 } from '../../backend/kernels/sequence.js';
 import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap.js';
 import { bindParameter, meet, type Binding, type RowKernel } from '../binding.js';
-import type { BoundGradient, BoundLayer, BoundSignal, Pack, SequencePasses } from '../layer.js';
+import type {
+  BoundGradient,
+  BoundLayer,
+  BoundSignal,
+  Pack,
+  SequencePasses,
+  StepPasses,
+} from '../layer.js';
 import { packBias, packWeight } from '../packed-weight.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
@@ -16,6 +23,7 @@ import { bindNorm } from './cell-norm.js';
 import { bindHiddenPack } from './hidden-weight.js';
 import { bindGivenState, bindInitialState, type BoundInitialState } from './initial-state.js';
 import { bindRecurrentGradients } from './recurrent-gradients.js';
+import { recurrentSteps, type TrainedRecurrence } from './recurrent-steps.js';
 
 /** A recurrent layer on one thread: the same for every cell. */
 export class RecurrentLayer implements BoundLayer {
@@ -33,16 +41,7 @@ export class RecurrentLayer implements BoundLayer {
   /** The products with x_t, by token or by distinct token; and their gradient. */
   readonly #project: RowKernel;
   readonly #forward: SequenceCall;
-  readonly #training:
-    | {
-        backward: SequenceCall;
-        /** From the sums to the products with x_t, where these were normalised. */
-        normalize: RowKernel | undefined;
-        dInput: RowKernel | undefined;
-        /** Whether somebody asks for the gradient of what rows begin with. */
-        begins: boolean;
-      }
-    | undefined;
+  readonly #training: TrainedRecurrence | undefined;
   /** What rows begin with, where another layer leaves it. */
   readonly #given: BoundInitialState | undefined;
 
@@ -126,6 +125,7 @@ export class RecurrentLayer implements BoundLayer {
       by: 'sequence',
       forward: (part) => this.#runForward(part),
       backward: (part) => this.#runBackward(part),
+      steps: this.#steps(),
     };
     this.prepare = (part) => {
       learned?.begin(part);
@@ -256,6 +256,14 @@ export class RecurrentLayer implements BoundLayer {
       dInput(...view.places(part));
       clock.lap('input product');
     }
+  }
+
+  #steps(): StepPasses {
+    return recurrentSteps(this.binding.clock, {
+      ...{ calls: this.#parts, project: this.#project, forward: this.#forward },
+      ...{ shareOf: (part: number) => this.#shareOf(part), trained: () => this.#training },
+      ...(this.#given && { given: this.#given }),
+    });
   }
 
   /** What a part computes of its team's recurrence. */

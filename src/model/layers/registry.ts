@@ -11,6 +11,8 @@ import { embedding } from './embedding.js';
 import { expand } from './expand.js';
 import { gru } from './gru.js';
 import { last } from './last.js';
+import { fed } from './fed.js';
+import { inputFeeding } from './input-feeding.js';
 import { layerNorm } from './layer-norm.js';
 import { letters } from './letters.js';
 import { lstm } from './lstm.js';
@@ -39,7 +41,7 @@ export const LAYERS: readonly LayerKind[] = [
     layerNorm,
   ],
   ...[last, first, max, mean, attention],
-  ...[bridge, crossAttention, selfAttention],
+  ...[bridge, crossAttention, selfAttention, fed, inputFeeding],
   ...[add, concatenate],
 ];
 

@@ -1,5 +1,5 @@
 import { copyColumns } from '../../backend/kernels/columns.js';
-import type { Pairs } from '../../backend/kernels/cross-attention.js';
+import type { Pairs } from '../../backend/kernels/attention-pairs.js';
 import {
   PANEL,
   panelsOf,
