@@ -145,7 +145,7 @@ export async function* readExamples(
 
 /** As `readExamples`, in batches as the rows arrive, with the bad ones. */
 export async function* readBatches(
-  paths: readonly string[],
+  paths: readonly string[] | FilePair,
   options: ExampleOptions,
   notify: Notify = ignore,
 ): AsyncGenerator<RowBatch, void, undefined> {
@@ -154,11 +154,14 @@ export async function* readBatches(
 
 async function* read(
   caller: string,
-  paths: readonly string[],
+  paths: readonly string[] | FilePair,
   options: ExampleOptions,
   notify: Notify,
 ): AsyncGenerator<RowBatch, void, undefined> {
-  checkPaths(caller, paths);
+  if (isFilePair(paths)) {
+    checkPaths(`${caller}: source`, paths.source);
+    checkPaths(`${caller}: target`, paths.target);
+  } else checkPaths(caller, paths);
   checkReadingOptions(caller, options);
   checkListener(caller, notify, 'notify');
   const hearing = new Hearing(notify);

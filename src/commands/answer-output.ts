@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Options } from 'yargs';
+import type { FilePair } from '../data/input/file-pairs.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
 import type { Context } from './context.js';
@@ -55,7 +56,7 @@ export const answerOptions = {
 
 /** What is read, and what is made of it. */
 export interface AnswerPlan {
-  readonly paths: readonly string[];
+  readonly paths: readonly string[] | FilePair;
   readonly reading: ExampleOptions;
   /** Gives the output, piece by piece. */
   answer(batches: AsyncIterable<RowBatch>): AsyncGenerator<string, void, undefined>;
@@ -148,11 +149,12 @@ async function* sparing(
 ): AsyncGenerator<RowBatch, void, undefined> {
   let checked: string | undefined;
   for await (const batch of batches) {
-    const { source } = batch;
+    const { source, target } = batch;
     if (source !== checked) {
       checked = source;
-      const file = await stat(source).catch(() => undefined);
-      if (file !== undefined && isOutput(file)) {
+      for (const path of target === undefined ? [source] : [source, target]) {
+        const file = await stat(path).catch(() => undefined);
+        if (file === undefined || !isOutput(file)) continue;
         throw new UserError(`--out: ${out} is read as input, and would be lost: name another file`);
       }
     }

@@ -41,7 +41,7 @@ export interface Library {
     listener: TrainListener,
   ) => Promise<HeldOut>;
   readBatches: (
-    paths: readonly string[],
+    paths: readonly string[] | FilePair,
     options: ExampleOptions,
     notify?: (message: string) => void,
   ) => AsyncIterable<RowBatch>;

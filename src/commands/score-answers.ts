@@ -63,6 +63,7 @@ function scorableOf(
   { text, label, columns }: Example,
 ): Scorable {
   const { gives, target } = taskOf(task);
+  if (gives === 'pairs') return { source: text, target: label! };
   if (gives === 'tokens') {
     const beside = columns && { columns: columns.map(splitTokens) };
     return { tokens: splitTokens(text), tags: splitTokens(label!), ...beside };
@@ -70,29 +71,52 @@ function scorableOf(
   return target === 'next token' ? text : { text, label: label! };
 }
 
+/** Why a row cannot be scored, though it can be read; undefined where it can. */
+type Fault = (row: Example) => string | undefined;
+
+/** Of pairs a source of which nothing can be read, of others a class that the model does not know. */
+export function unknownFault({
+  config,
+  classes,
+  tokenizer,
+  sourceTokenizer = tokenizer,
+}: Pick<TrainedModel, 'config' | 'classes' | 'tokenizer' | 'sourceTokenizer'>): Fault {
+  const { gives, named } = taskOf(config.task);
+  if (gives === 'pairs') {
+    return ({ text }) =>
+      sourceTokenizer.encode(text).length > 0
+        ? undefined
+        : `expected a source with tokens that the model reads, found ${JSON.stringify(text)}.`;
+  }
+  const known = new Set(classes);
+  return ({ label }) => {
+    const labels = gives === 'tokens' ? splitTokens(label!) : [label!];
+    const foreign = labels.find((each) => !known.has(each));
+    return foreign === undefined
+      ? undefined
+      : `expected a ${named.one} that the model knows, found ${JSON.stringify(foreign)}.`;
+  };
+}
+
 /**
- * Rows whose classes the model knows; the others cannot be used.
+ * Rows that can be scored; the others cannot be used.
  *
  * @throws UserError for the first of those, where they end the command
  */
-export async function* knownOnly(
+export async function* withoutFault(
   batches: AsyncIterable<RowBatch>,
-  { config, classes }: ScoringModel,
+  faultOf: Fault,
   endsAtBadRow: boolean,
 ): AsyncGenerator<RowBatch, void, undefined> {
-  const { gives, named } = taskOf(config.task);
-  const known = new Set(classes);
   for await (const batch of batches) {
     const rows: Example[] = [];
     const bad: BadRow[] = [...batch.bad];
     for (const row of batch.rows) {
-      const labels = gives === 'tokens' ? splitTokens(row.label!) : [row.label!];
-      const foreign = labels.find((label) => !known.has(label));
-      if (foreign === undefined) {
+      const reason = faultOf(row);
+      if (reason === undefined) {
         rows.push(row);
         continue;
       }
-      const reason = `expected a ${named.one} that the model knows, found ${JSON.stringify(foreign)}.`;
       if (endsAtBadRow) throw new UserError(`${namePlace(row)}: ${reason}`);
       const { source, line, row: place, text, fields } = row;
       bad.push({ ...{ source, line, row: place, reason, raw: text }, ...(fields && { fields }) });
@@ -109,6 +133,7 @@ export class ScoreTotals {
   #unknown = 0;
   #parts = 0;
   #empty = 0;
+  #cut = 0;
   readonly #bad = new BadRows('a score');
 
   constructor(private readonly model: Pick<TrainedModel, 'config' | 'tokenizer'>) {}
@@ -118,7 +143,8 @@ export class ScoreTotals {
     for (const { row, prediction } of answers) {
       if ('reason' in row) this.#bad.add(row);
       if (prediction === undefined) continue;
-      const { logProbability, count = 0, unknown } = prediction;
+      const { logProbability, count = 0, unknown, unread = 0 } = prediction;
+      if (unread > 0) this.#cut += 1;
       this.#logProbability += logProbability;
       this.#rows += 1;
       this.#tokens += count;
@@ -157,6 +183,11 @@ export class ScoreTotals {
     if (this.#parts > 0) {
       sentences.push(
         `${counted(this.#parts, 'sentence')} of more than ${config.data.maxLength} tokens (data.maxLength): read in parts, each by itself`,
+      );
+    }
+    if (this.#cut > 0) {
+      sentences.push(
+        `${counted(this.#cut, 'row')} with a source of more than ${config.data.maxSourceLength} tokens (data.maxSourceLength), of which the rest was not read`,
       );
     }
     return [...sentences, ...this.#bad.describe()];

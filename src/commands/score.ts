@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
+import type { FilePair } from '../data/input/file-pairs.js';
 import { UserError } from '../errors.js';
 import { taskOf } from '../tasks/registry.js';
 import { type Layout, openAnswerWriter } from './answer-layouts.js';
@@ -10,20 +11,28 @@ import { defineCommand } from './define.js';
 import type { TrainedModel } from './library.js';
 import { scoreWriter } from './own-files.js';
 import { modelOptions, readingOptions, runPositional } from './options.js';
+import { planPairs } from './pair-reading.js';
 import { planReading, type ReadingArguments } from './reading-plan.js';
-import { addScores, knownOnly, scoreRows, ScoreTotals } from './score-answers.js';
+import { addScores, scoreRows, ScoreTotals, unknownFault, withoutFault } from './score-answers.js';
 
 export const scoreCommand = (context: Context) =>
   defineCommand({
     command: 'score <run> [files..]',
     describe:
-      'Tells how likely texts are to a language model, or given classes or tags to a classifier or tagger: natural logarithms',
+      'Tells how likely texts are to a language model, translations to a translator, or given classes or tags to a classifier or tagger: natural logarithms',
     positionals: { ...runPositional, ...filesPositional },
     mayBeEmpty: ['prefix'],
     options: {
       ...modelOptions,
       ...readingOptions,
       ...answerOptions,
+      target: {
+        type: 'string',
+        array: true,
+        requiresArg: true,
+        describe:
+          'Of a translator: text files or globs with the translations of those before, line by line',
+      },
       out: {
         type: 'string',
         requiresArg: true,
@@ -40,23 +49,23 @@ export const scoreCommand = (context: Context) =>
         describe: 'Writes the share of every token, too (jsonl)',
       },
     },
-    async run({ run, files, out, overwrite, to, prefix, batchSize, byToken, ...args }) {
+    async run({ run, files, target, out, overwrite, to, prefix, batchSize, byToken, ...args }) {
       const layout = to ?? (out === undefined ? 'csv' : layoutOf(out));
       if (byToken && layout === 'csv') {
         throw new UserError('--by-token: expected --to jsonl: a table has no place for lists');
       }
       await answerInput(context, { run, files, out, overwrite, by: scoreWriter, args }, (model) => {
         expectScores(model, run, byToken);
-        const { paths, reading } = planScoring(model, files, args);
+        const { paths, reading } = planScoring(model, files, target, args);
         const totals = new ScoreTotals(model);
         return {
           ...{ paths, reading },
           describe: () => totals.describe(),
           async *answer(batches: AsyncIterable<RowBatch>) {
             const writer = openAnswerWriter(layout, addScores(model, byToken), prefix);
-            const isLabelled = reading.label !== undefined;
-            const usable = isLabelled
-              ? knownOnly(batches, model, reading.onBadRow === 'error')
+            const fault = reading.label === undefined ? undefined : unknownFault(model);
+            const usable = fault
+              ? withoutFault(batches, fault, reading.onBadRow === 'error')
               : batches;
             let isEmpty = true;
             for await (const answers of answerRows(told(writer, usable), batchSize, (rows) =>
@@ -74,10 +83,10 @@ export const scoreCommand = (context: Context) =>
   });
 
 function expectScores({ config }: TrainedModel, run: string, byToken: boolean): void {
-  const { target, per, model, gives } = taskOf(config.task);
-  if (gives === 'pairs' || (target !== 'next token' && target !== 'class')) {
+  const { target, per, model } = taskOf(config.task);
+  if (target !== 'next token' && target !== 'class') {
     throw new UserError(
-      `${run}: expected a language model, a classifier or a tagger, got ${model}`,
+      `${run}: expected a translator, a language model, a classifier or a tagger, got ${model}`,
     );
   }
   if (!byToken) return;
@@ -93,10 +102,15 @@ function expectScores({ config }: TrainedModel, run: string, byToken: boolean): 
 function planScoring(
   model: TrainedModel,
   files: readonly string[],
+  targets: readonly string[] | undefined,
   args: ReadingArguments,
-): { paths: readonly string[]; reading: ExampleOptions } {
+): { paths: readonly string[] | FilePair; reading: ExampleOptions } {
+  const { target, gives, model: named } = taskOf(model.config.task);
+  if (gives === 'pairs') return planPairs(model, files, targets, args);
+  if (targets !== undefined) {
+    throw new UserError(`--target: expected nothing for ${named}, which translates nothing`);
+  }
   const { paths, reading } = planReading(model, files, args);
-  const { target } = taskOf(model.config.task);
   if (target === 'next token') {
     if (args.label !== undefined) {
       throw new UserError(

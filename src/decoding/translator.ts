@@ -48,6 +48,16 @@ export function decodingSizes({ data }: Config, width = USUAL_BEAM): BatchSizes 
   };
 }
 
+/** Which of a source's tokens are read: not all, where it is longer than any row may be. */
+export function partRead(
+  { data: { maxLength, maxSourceLength = maxLength, truncate } }: Config,
+  tokens: number,
+): { start: number; end: number; unread: number } {
+  const unread = Math.max(0, tokens - maxSourceLength);
+  const start = truncate === 'post' ? 0 : unread;
+  return { start, end: start + maxSourceLength, unread };
+}
+
 interface Sentence {
   readonly text: string;
   readonly tokens: readonly number[];
@@ -58,7 +68,6 @@ interface Sentence {
 
 /** Texts that are translated many at a time, each as it would be alone. */
 export class Translator {
-  readonly #longestSource: number;
   /** Begins what the decoder reads, and ends what it writes: behind all tokens of the tokenizer. */
   readonly #boundary: number;
   readonly #written: WrittenTokens;
@@ -67,8 +76,6 @@ export class Translator {
     private readonly model: TranslatingModel,
     private readonly engine: DecodingEngine,
   ) {
-    const { maxLength, maxSourceLength = maxLength } = model.config.data;
-    this.#longestSource = maxSourceLength;
     this.#boundary = model.tokenizer.vocabularySize;
     this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
   }
@@ -106,9 +113,8 @@ export class Translator {
   #read(text: string): Sentence {
     const { tokenizer, sourceTokenizer = tokenizer, config } = this.model;
     const all = sourceTokenizer.encode(text);
-    const unread = Math.max(0, all.length - this.#longestSource);
-    const start = config.data.truncate === 'post' ? 0 : unread;
-    const cut = <T>(list: readonly T[]): T[] => list.slice(start, start + this.#longestSource);
+    const { start, end, unread } = partRead(config, all.length);
+    const cut = <T>(list: readonly T[]): T[] => list.slice(start, end);
     return { text, tokens: cut(all), words: cut(this.#written.of(text, all)), unread };
   }
 

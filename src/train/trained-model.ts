@@ -36,11 +36,12 @@ export type Sentence =
 
 /**
  * What the probability can be told of: by a language model of a text, by a classifier of a class where a text is given, by a tagger of
- * tags where their tokens are.
+ * tags where their tokens are, by a translator of a translation.
  */
 export type Scorable =
   | string
   | { readonly text: string; readonly label: string }
+  | { readonly source: string; readonly target: string }
   | {
       readonly tokens: readonly string[];
       readonly tags: readonly string[];
@@ -50,12 +51,14 @@ export type Scorable =
 
 /** How likely something is, in nats. */
 export interface Likelihood {
-  /** ln p of all of it; of a text with the end of its line, as those end that the model has learned from. */
+  /** ln p of all of it; of a text with the end of its line, as those end that the model has learned from, of a translation with its end. */
   logProbability: number;
-  /** Tokens that it is the product of, with ln p of each, given those before it; absent of classes, and of tags that are likely as a whole (crf). */
+  /** Tokens that it is the product of, with ln p of each, given those before it, the end of a translation as a text of nothing; absent of classes, and of tags that are likely as a whole (crf). */
   tokens?: { text: string; logProbability: number }[];
   /** Words or characters of the text that the vocabulary has not: what is told of them is told of any such, or they are left out. */
   unknown: number;
+  /** Of a pair: tokens of the source that were not read, since it is longer than any row may be (`data.maxSourceLength`); absent where all were. */
+  unread?: number;
 }
 
 export interface Evaluation extends Measures {

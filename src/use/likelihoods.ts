@@ -1,31 +1,23 @@
 import { describeValue } from '../config/expectation.js';
-import type { NamedConfig } from '../config/load.js';
 import type { CarriedState } from '../compute/carried-state.js';
 import { longestRow } from '../compute/sizes.js';
 import { joinEncoded, sliceTokens, type RowEncoder } from '../data/batches/encode-row.js';
-import { columnsOf, type FeatureVocabulary } from '../data/features/features.js';
+import { columnsOf } from '../data/features/features.js';
 import { joinTokens } from '../data/formats/tagged/tokens.js';
-import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
 import { counted } from '../system/counted.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Likelihood } from '../train/trained-model.js';
 import type { ModelEngine } from './model-engine.js';
+import { PairLikelihoods } from './pair-likelihoods.js';
 import { RowBatches } from './row-batches.js';
+import { expectObject, expectText, type LikelihoodModel, sumTokens } from './score-rows.js';
 import { copySentences } from './sentences.js';
-
-/** What likelihoods are computed with. */
-export interface LikelihoodModel {
-  readonly config: NamedConfig;
-  readonly checkpoint: string;
-  readonly tokenizer: Tokenizer;
-  readonly classes: readonly string[];
-  readonly features: readonly FeatureVocabulary[];
-}
 
 /** How likely texts, classes and tags are to a model. */
 export class Likelihoods {
   readonly #rows: RowBatches;
+  readonly #pairs: PairLikelihoods;
   readonly #ids: ReadonlyMap<string, number>;
 
   constructor(
@@ -36,6 +28,7 @@ export class Likelihoods {
     private readonly lineEnd: string,
   ) {
     this.#rows = new RowBatches(engine, 'evaluate', engine.manyRows);
+    this.#pairs = new PairLikelihoods(model, engine, this.#rows);
     this.#ids = new Map(model.classes.map((name, id) => [name, id]));
   }
 
@@ -49,9 +42,10 @@ export class Likelihoods {
       const texts = Array.from(given, (row, i) => expectText(row, `row ${i}`));
       return Promise.all(texts.map((text) => this.#scoreText(text)));
     }
+    if (gives === 'pairs') return this.#pairs.score(given);
     if (target !== 'class') {
       throw new UserError(
-        `${this.model.checkpoint} is ${model}: score takes a language model, a classifier or a tagger`,
+        `${this.model.checkpoint} is ${model}: score takes a translator, a language model, a classifier or a tagger`,
       );
     }
     return per === 'row' ? this.#scoreLabels(given) : this.#scoreTags(given);
@@ -169,29 +163,6 @@ export class Likelihoods {
   }
 }
 
-/** A sum over tokens in their order. */
-function sumTokens(
-  texts: readonly string[],
-  losses: Float64Array,
-): Required<Pick<Likelihood, 'logProbability' | 'tokens'>> {
-  return {
-    logProbability: losses.reduce((sum, loss) => sum - loss, 0),
-    tokens: texts.map((text, i) => ({ text, logProbability: 0 - losses[i]! })),
-  };
-}
-
-function expectText(given: unknown, what: string): string {
-  if (typeof given === 'string') return given;
-  throw new UserError(`score: expected ${what} to be a text, got ${describeValue(given)}`);
-}
-
 function expectTagged(given: unknown, row: number): Record<string, unknown> {
   return expectObject(given, `row ${row} to be { tokens, tags }`);
-}
-
-function expectObject(given: unknown, expected: string): Record<string, unknown> {
-  if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
-    return given as Record<string, unknown>;
-  }
-  throw new UserError(`score: expected ${expected}, got ${describeValue(given)}`);
 }

@@ -7,11 +7,16 @@ import { putState, takeState, type CarriedState } from '../compute/carried-state
 import type { Engine } from '../compute/engine.js';
 import type { ModelEngine } from './model-engine.js';
 
+/** Tokens of a row, and of what it is made from where that is a text, too. */
+interface EncodedRow extends EncodedTokens {
+  readonly source?: readonly number[];
+}
+
 /** Rows that one caller wants computed. */
 export interface Rows {
   readonly count: number;
-  /** Tokens of a row; asked for once, when its turn comes. */
-  encode(row: number): EncodedTokens;
+  /** Tokens of a row, and of a pair those of its source; asked for once, when its turn comes. */
+  encode(row: number): EncodedRow;
   /** What a language model's row starts from, and then what it has ended with. */
   readonly state?: CarriedState;
   /** Where a row's probabilities go: of the classes, or of the token behind its last; or its number. */
@@ -28,7 +33,7 @@ interface WaitingCall {
   readonly rows: Rows;
   /** The row that is next in line, and its tokens if it has been looked at. */
   next: number;
-  encoded: EncodedTokens | undefined;
+  encoded: EncodedRow | undefined;
   /** Rows that have no result yet. */
   left: number;
   resolve(): void;
@@ -103,7 +108,7 @@ export class RowBatches {
 
   /** Fills the batch with rows that wait, while there is room. */
   #fill(engine: Engine): TakenRow[] {
-    const { maxRows, maxTokens } = this.sizes;
+    const { maxRows, maxTokens, source: ofSource } = this.sizes;
     const batch = this.#batch;
     const taken: TakenRow[] = [];
     while (taken.length < maxRows) {
@@ -117,9 +122,11 @@ export class RowBatches {
         continue;
       }
       const start = batch.rowStart[taken.length]!;
-      const { tokens, features } = call.encoded;
+      const { tokens, features, source = [] } = call.encoded;
       const end = start + tokens.length;
-      if (end > maxTokens) {
+      const sourceStart = batch.source?.rowStart[taken.length] ?? 0;
+      const sourceEnd = sourceStart + source.length;
+      if (end > maxTokens || sourceEnd > (ofSource?.maxTokens ?? 0)) {
         this.#waiting.unshift(call);
         break;
       }
@@ -128,6 +135,8 @@ export class RowBatches {
         batch.features![feature]!.set(numbers, start * (numbers.length / tokens.length));
       });
       batch.rowStart[taken.length + 1] = end;
+      batch.source?.tokens.set(source, sourceStart);
+      if (batch.source) batch.source.rowStart[taken.length + 1] = sourceEnd;
       this.#setTargets(rows.targets?.(next), taken.length, start);
       if (rows.state) putState(engine, SLOT.prediction, taken.length, rows.state);
       taken.push({ call, row: next });

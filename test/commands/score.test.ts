@@ -183,7 +183,11 @@ describe('what cannot be told is refused', () => {
     [['--label', 'x'], languageModel(), '--label: a language model tells how likely texts are'],
     [['--by-token', '--to', 'jsonl'], classifier(), '--by-token: a class is told of a row'],
     [['--by-token', '--to', 'jsonl'], tagger('crf'), '--by-token: a tagger with train.loss.kind'],
-    [[], numbers, 'runs/x: expected a language model, a classifier or a tagger, got a model of n'],
+    [
+      [],
+      numbers,
+      'runs/x: expected a translator, a language model, a classifier or a tagger, got a model of n',
+    ],
     [['--out', 'a.txt'], languageModel(), '--out: expected a name that ends in .csv or .jsonl'],
   ])('%j', async (args, library, message) => {
     const { status, stdout, stderr } = await runWith(

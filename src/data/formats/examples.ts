@@ -18,12 +18,14 @@ import {
 import { type BytesObserver, explainEncoding, readMarkedText } from '../input/source-text.js';
 import {
   type Format,
+  type ListedSource,
   listSources,
   nameSource,
   type Notify,
   type Source,
   standardInput,
 } from '../input/sources.js';
+import { type FilePair, isFilePair, listFilePairs } from '../input/file-pairs.js';
 import { readTextRows } from './text-rows.js';
 import { type Decoding, dropMarks, explainMarks, isMarked } from '../input/utf8.js';
 import type { Extent } from '../input/extent.js';
@@ -65,6 +67,8 @@ export interface BadRow {
 export interface RowBatch {
   /** The file, as of an example: also where the batch has no rows. */
   readonly source: string;
+  /** Of two files whose lines belong together: the one with the translations. */
+  readonly target?: string;
   /** Of a table whose rows were asked for with all that they hold: its columns. */
   readonly columns?: readonly string[];
   readonly rows: readonly Example[];
@@ -86,18 +90,25 @@ export interface ExampleOptions extends RowOptions {
  * Streams the rows of files, globs or standard input (`-`), one example for each, in batches as the rows arrive: a row of
  * a CSV or Parquet file, an object of a JSONL, a line of a plain text. Bad rows are errors, or come beside the others.
  *
+ * @param paths Also two lists of text files whose lines belong together.
  * @param notify Hears of files that are named more than once, and are read once.
  * @throws UserError that names file, line and column at fault.
  */
 export async function* readBatches(
-  paths: readonly string[],
+  paths: readonly string[] | FilePair,
   options: ExampleOptions,
   notify: Notify = () => undefined,
 ): AsyncGenerator<RowBatch, void, undefined> {
   const { format, tagged, otherwise = tagged === true ? 'conll' : undefined } = options;
-  const request = { patterns: paths, format, otherwise, key: 'input' };
-  for (const { source } of await listSources(request, notify)) {
+  const request = { format, otherwise, key: 'input' };
+  for (const { source } of await list()) {
     yield* readSource(source, options);
+  }
+
+  function list(): Promise<ListedSource[]> {
+    if (!isFilePair(paths)) return listSources({ patterns: paths, ...request }, notify);
+    const [key, keyOf] = ['input', (side: string) => side];
+    return listFilePairs({ pair: paths, key, keyOf, introduce: () => '' }, notify);
   }
 }
 
@@ -161,7 +172,8 @@ export async function* readSource(
       }
     }
     const { columns, linesDone } = parsed;
-    yield { source: path, ...(columns && { columns }), rows, bad, linesDone };
+    const files = { source: path, ...(source.target && { target: source.target.path }) };
+    yield { ...files, ...(columns && { columns }), rows, bad, linesDone };
   }
 }
 

@@ -6,7 +6,10 @@ import type { Source } from '../../input/sources.js';
 import type { Decoding } from '../../input/utf8.js';
 import { type Line, splitLines } from '../lines.js';
 import { RowError } from '../row-error.js';
-import type { ParsedBatch } from '../rows.js';
+import type { ParsedBatch, RowOptions } from '../rows.js';
+
+/** What the two files are called where both sides stand in a table. */
+const columns = ['source', 'target'];
 
 /**
  * Reads two text files in step: line n of the one and line n of the other, as text and label, are row n.
@@ -18,7 +21,7 @@ import type { ParsedBatch } from '../rows.js';
 export async function* readPairRows(
   source: Source,
   target: Source,
-  options: TextOptions,
+  options: TextOptions & Pick<RowOptions, 'keep'>,
   decoding: Decoding,
   extent?: Extent,
   observe?: BytesObserver,
@@ -34,7 +37,9 @@ export async function* readPairRows(
       if (count === 0) break;
       const rows = Array.from({ length: count }, (_, i) => {
         const { text, line } = texts[i]!;
-        return { line, text, label: labels[i]!.text };
+        const label = labels[i]!.text;
+        const fields = options.keep === true && { fields: { columns, cells: [text, label] } };
+        return { line, text, label, ...fields };
       });
       sources.advance(count);
       targets.advance(count);

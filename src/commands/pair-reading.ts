@@ -1,0 +1,64 @@
+import type { ExampleOptions } from '../data/formats/examples.js';
+import { type FilePair, formatOfTables } from '../data/input/file-pairs.js';
+import { UserError } from '../errors.js';
+import type { TrainedModel } from './library.js';
+import type { ReadingArguments } from './reading-plan.js';
+
+/** A file whose name says that it is a table, compressed or not. */
+const isTable = /\.(csv|tsv|tab|jsonl|ndjson|parquet)(\.(gz|zst))?$/i;
+
+/**
+ * What is read where rows are pairs: text files whose lines belong together, tables with both sides, or lines of standard input with a tab
+ * between the two.
+ *
+ * @param targets text files with the translations of those of `files`
+ * @throws UserError for what does not go together
+ */
+export function planPairs(
+  { config: { data } }: Pick<TrainedModel, 'config'>,
+  files: readonly string[],
+  targets: readonly string[] | undefined,
+  { format, encoding, delimiter, quote, text, label, onBadRow }: ReadingArguments,
+): { paths: readonly string[] | FilePair; reading: ExampleOptions } {
+  const reading = {
+    ...{ labels: 'text' as const, keep: true, onBadRow: onBadRow ?? data.onBadRow },
+    ...{ text: text ?? data.source!, label: label ?? data.target },
+  };
+  if (targets !== undefined) {
+    const given = { format, delimiter, quote, text, label };
+    const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
+    if (name !== undefined) {
+      throw new UserError(
+        `--${name}: expected nothing beside --target: files are read line by line`,
+      );
+    }
+    if (files.length === 0) {
+      throw new UserError('--target: expected files before it, with what has been translated');
+    }
+    return {
+      paths: { source: files, target: targets },
+      reading: { ...reading, encoding: encoding ?? data.encoding },
+    };
+  }
+  if (files.length === 0 && format === undefined) {
+    const columns = { text: text ?? 1, label: label ?? 2 };
+    const layout = { format: 'tsv' as const, header: false, delimiter, quote: quote ?? 'none' };
+    return { paths: ['-'], reading: { ...reading, ...columns, ...layout, encoding } };
+  }
+  const plain = files.find((file) => !isTable.test(file));
+  const named = format ?? formatOfTables(data.format);
+  if (plain !== undefined && (named ?? 'text') === 'text') {
+    throw new UserError(
+      `${plain}: expected --target with its translations, line by line, or a table with both sides`,
+    );
+  }
+  const { header } = data;
+  return {
+    paths: files.length === 0 ? ['-'] : files,
+    reading: {
+      ...{ ...reading, header, format: named },
+      ...{ delimiter: delimiter ?? data.delimiter, quote: quote ?? data.quote },
+      encoding: encoding ?? (files.length === 0 ? undefined : data.encoding),
+    },
+  };
+}

@@ -1,0 +1,161 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.js';
+import { readBatches } from '../../src/data/formats/examples.js';
+import { train } from '../../src/train/run.js';
+import type { TrainedModel } from '../../src/train/trained-model.js';
+import { openModel } from '../../src/use/model-file.js';
+import { runWith } from '../commands/stub.js';
+
+const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+afterAll(() => rmSync(cwd, { recursive: true }));
+const run = join(cwd, 'run');
+
+/** Numbers in words, and the digits of them, the other way round. */
+const words = ['null', 'eins', 'zwei', 'drei', 'vier', 'fuenf'];
+const pairs = Array.from({ length: 90 }, (_, i) => {
+  const digits = Array.from({ length: 1 + ((i * 5) % 6) }, (_, k) => (i * (k + 3) + k * k) % 6);
+  return {
+    source: digits.map((digit) => words[digit]).join(' '),
+    target: digits.toReversed().join(' '),
+  };
+});
+
+beforeAll(async () => {
+  for (const side of ['source', 'target'] as const) {
+    writeFileSync(join(cwd, side), pairs.map((pair) => `${pair[side]}\n`).join(''));
+  }
+  writeFileSync(
+    join(cwd, 'a.yaml'),
+    `task: translate
+data:
+  train: { source: ${cwd}/source, target: ${cwd}/target }
+  storeDir: ${cwd}/stores
+  tokenizer: { kind: word, minCount: 1, filters: '' }
+  maxLength: 7
+  maxSourceLength: 6
+model:
+  embedding: 12
+  encoder: { embedding: 8, layers: [{ cell: lstm, hiddenSize: 12, direction: both }] }
+  layers: [{ cell: lstm, hiddenSize: 16 }]
+train: { batchSize: 16, epochs: 3, optimizer: { learningRate: 0.02 } }
+workers: 1
+`,
+  );
+  const config = await loadConfig(join(cwd, 'a.yaml'));
+  await train(config, { runDir: run, resume: false, listener: () => undefined });
+}, 120_000);
+
+async function withModel<T>(workers: number, use: (model: TrainedModel) => Promise<T>): Promise<T> {
+  const model = await openModel(run, { workers });
+  return use(model).finally(() => model.close());
+}
+
+test('a translation is as likely as its search has found it, whatever company it has', async () => {
+  await withModel(2, async (model) => {
+    const sources = pairs.slice(0, 40).map(({ source }) => source);
+    const found = await model.translate(sources, { best: 3, unknown: 'keep' });
+    const made = found.flatMap(({ translations }, i) =>
+      translations.map(({ text, logProbability }) => {
+        return { source: sources[i]!, target: text, logProbability };
+      }),
+    );
+    const told = await model.score(made);
+    told.forEach(({ logProbability, tokens }, i) => {
+      const { target, logProbability: expected } = made[i]!;
+      expect(tokens!.map(({ text }) => text).join(' ')).toBe(`${target} `.trimStart());
+      // The logarithms of float32 probabilities, and cross-entropies in float32: each a few units in the last place off.
+      expect(Math.abs(logProbability - expected)).toBeLessThan(1e-6 * (1 + tokens!.length));
+      const sum = tokens!.reduce((all, each) => all + each.logProbability, 0);
+      expect(logProbability).toBe(sum);
+    });
+    for (const workers of [1, 3, 5]) {
+      const other = await withModel(workers, (each) => each.score(made));
+      expect(other).toEqual(told);
+    }
+    expect((await model.score(made.toReversed())).toReversed()).toEqual(told);
+    const alone = await Promise.all(made.slice(0, 9).map((pair) => model.score([pair])));
+    expect(alone.flat()).toEqual(told.slice(0, 9));
+  });
+});
+
+test('a translation longer than any of training is scored as a whole; what was not read of a source is told', async () => {
+  await withModel(1, async (model) => {
+    const target = Array.from({ length: 30 }, (_, i) => `${i % 6}`).join(' ');
+    const [long, begun] = await model.score([
+      { source: 'eins', target },
+      { source: 'eins', target: target.slice(0, 5) },
+    ]);
+    expect(long!.tokens!.length).toBe(31);
+    // Three tokens and the end, of which the tokens have the same before them.
+    expect(long!.tokens!.slice(0, 3)).toEqual(begun!.tokens!.slice(0, 3));
+    const [cut] = await model.score([{ source: `sieben ${pairs[1]!.source} acht`, target: 'x 1' }]);
+    expect(cut).toMatchObject({ unknown: 1, unread: 2 });
+    await expect(model.score([{ source: ' ', target: '1' }])).rejects.toThrow(
+      'score: row 0: expected a source with tokens that the model reads, found none',
+    );
+    await expect(model.score(['eins'])).rejects.toThrow(
+      'score: expected row 0 to be { source, target }, got "eins"',
+    );
+  });
+});
+
+describe('the command', () => {
+  const library = { openModel: (path: string) => openModel(path, { workers: 1 }), readBatches };
+  const score = (...args: string[]) => runWith(['score', run, ...args], library);
+  const some = pairs.slice(0, 4);
+  const write = (name: string, lines: readonly string[]): string => {
+    writeFileSync(join(cwd, name), lines.map((line) => `${line}\n`).join(''));
+    return join(cwd, name);
+  };
+
+  test('scores two files and a table alike', async () => {
+    const expected = await withModel(1, (model) => model.score(some));
+    const source = write('s.de', some.map((pair) => pair.source)); // prettier-ignore
+    const target = write('s.en', some.map((pair) => pair.target)); // prettier-ignore
+    const table = write('s.csv', ['source,target', ...some.map((pair) => `${pair.source},${pair.target}`)]); // prettier-ignore
+    const ofFiles = await score(source, '--target', target);
+    const lines = ofFiles.stdout.trimEnd().split('\n');
+    expect(ofFiles.status, ofFiles.stderr).toBe(0);
+    expect(lines[0]).toBe('source,target,logProbability,tokenCount,perplexity,unknown');
+    expect(lines.length).toBe(5);
+    lines.slice(1).forEach((line, i) => {
+      const [text, other, logProbability, count] = line.split(',');
+      expect([text, other]).toEqual([some[i]!.source, some[i]!.target]);
+      expect(Number(logProbability)).toBeCloseTo(expected[i]!.logProbability, 6);
+      expect(Number(count)).toBe(expected[i]!.tokens!.length);
+    });
+    expect((await score(table)).stdout).toBe(ofFiles.stdout);
+    const objects = await score(source, '--target', target, '--to', 'jsonl', '--by-token');
+    const [first] = objects.stdout.split('\n').map((line) => JSON.parse(line || '{}') as object);
+    expect(first).toMatchObject({ source: some[0]!.source, byToken: [['0', expect.any(Number)], ['', expect.any(Number)]] }); // prettier-ignore
+  });
+
+  test('leaves rows that cannot be scored without a score', async () => {
+    const file = write('b.tsv', ['source\ttarget', 'eins\t1', '\t2', 'zwei\t']);
+    const { status, stdout, stderr } = await score(file, '--on-bad-row', 'skip');
+    expect(status, stderr).toBe(0);
+    expect(stdout.trimEnd().split('\n').map((line) => line.split(',')[2] !== '')).toEqual([true, true, false, false]); // prettier-ignore
+    expect(stderr).toContain('2 rows without a score');
+  });
+
+  test('never replaces what it reads', async () => {
+    const [source, target] = [write('o.de', ['eins']), write('o.csv', ['1'])];
+    const { status, stderr } = await score(source, '--target', target, '--out', target, '--overwrite'); // prettier-ignore
+    expect(status).toBe(1);
+    expect(stderr).toContain(`--out: ${target} is read as input, and would be lost`);
+    expect(readFileSync(target, 'utf8')).toBe('1\n');
+  });
+
+  test.each([
+    [['in.de'], 'in.de: expected --target with its translations, line by line'],
+    [['--target', 'x'], '--target: expected files before it'],
+    [['in.de', '--text', '2', '--target', 'x'], '--text: expected nothing beside --target'],
+  ])('refuses %j', async (args, message) => {
+    const { status, stderr } = await score(...args);
+    expect(status).toBe(1);
+    expect(stderr).toContain(message);
+  });
+});
