@@ -61,16 +61,32 @@ function complete(
 ): NamedConfig {
   const parsed = configSchema.safeParse(value);
   const problems = parsed.success
-    ? checkTogether(parsed.data)
+    ? [...listLost(value), ...checkTogether(parsed.data)]
     : describeIssues(parsed.error.issues, value);
   if (problems.length > 0 || !parsed.success) throw new UserError(report(problems));
   const { name = defaultName, ...rest } = parsed.data;
   return freezeDeep({ name, ...rest });
 }
 
+/** Names of classes that the schema leaves out without a word, since every object has something of that name. */
+function listLost(value: unknown, path: KeyPath = []): Problem[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === '__proto__'
+      ? [
+          {
+            path: [...path, key],
+            message: 'expected a name of another kind: this one has no weight',
+          },
+        ]
+      : listLost(inner, [...path, key]),
+  );
+}
+
 /** The resolved configuration as YAML; `parseConfig` reads it back to an equal one. */
 export function formatConfig(config: Config): string {
-  return stringify(config, { aliasDuplicateObjects: false });
+  // The older YAML has quotation marks around more words: "<<" would take over another group's keys.
+  return stringify(config, { aliasDuplicateObjects: false, compat: 'yaml-1.1' });
 }
 
 /** One sentence a problem, those of the file in its order, then those of the overrides. */

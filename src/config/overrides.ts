@@ -8,7 +8,7 @@ import {
   schemaAt,
 } from './expectation.js';
 import { configJsonSchema } from './json-schema.js';
-import { isSameKey, nameKeys } from './yaml.js';
+import { isSameKey, nameWords } from './yaml.js';
 
 /** One `--set key=value` of the command line. */
 export interface Override {
@@ -38,8 +38,8 @@ export function parseOverride(text: string): Override {
   if (error !== undefined) {
     throw new UserError(`--set ${text}: the value is not valid YAML: ${error.message}`);
   }
-  nameKeys(document);
   const path = text.slice(0, equals).split('.').map(parsePart);
+  nameWords(document, path.at(-1));
   try {
     return { text, path, value: document.toJS() as unknown };
   } catch (error) {
@@ -52,11 +52,11 @@ export function parseOverride(text: string): Override {
 
 /**
  * Whether a value is text though YAML would see the start of something else in it, which nobody writes
- * into a command line: a glob (`*.csv`, `{a,b}.csv`), standard input (`-`), a delimiter (`|`, a tab), a name with a blank
+ * into a command line: a glob (`*.csv`, `{a,b}.csv`), standard input (`-`), a delimiter (`|`, a tab, a blank), a name with a blank
  * and a `#` in it, behind which YAML sees a comment.
  */
 function meansItself(given: string): boolean {
-  return /^(?:-$|\t|[*&!|>@`%#,]|[^[{"'].*\s#|\[.*[^\]\s]\s*$|\{.*[^}\s]\s*$)/s.test(given);
+  return /^(?:-$|\t|\s+$|[*&!|>@`%#,]|[^[{"'].*\s#|\[.*[^\]\s]\s*$|\{.*[^}\s]\s*$)/s.test(given);
 }
 
 function parsePart(part: string): string | number {

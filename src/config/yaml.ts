@@ -40,14 +40,30 @@ export function isSameKey(a: unknown, b: unknown): boolean {
   return isScalar(a) && isScalar(b) && (nameOfKey(a) ?? a.value) === (nameOfKey(b) ?? b.value);
 }
 
-/** Has every key of a document mean its own text. */
-export function nameKeys(document: Document.Parsed): void {
+/** Keys that name a column, or give its number. */
+const columnKeys: readonly unknown[] = ['text', 'label', 'source', 'target', 'column'];
+
+/**
+ * Has every key of a document mean its own text, and every name of a column, which no number is that is written otherwise than
+ * numbers are: `01` is not the first column, nor the field `1`.
+ *
+ * @param name What the document itself is the value of, where it is no group.
+ */
+export function nameWords(document: Document.Parsed, name?: string | number): void {
+  nameColumn(name, document.contents);
   visit(document, {
-    Pair(_index, { key }) {
-      const name = nameOfKey(key);
-      if (name !== undefined && isScalar(key)) key.value = name;
+    Pair(_index, { key, value }) {
+      const word = nameOfKey(key);
+      if (word !== undefined && isScalar(key)) key.value = word;
+      if (isScalar(key)) nameColumn(key.value, value);
     },
   });
+}
+
+function nameColumn(key: unknown, value: unknown): void {
+  if (!columnKeys.includes(key) || !isScalar(value) || typeof value.value !== 'number') return;
+  const word = nameOfKey(value);
+  if (word !== undefined && word !== String(value.value)) value.value = word;
 }
 
 /** Groups and lists inside one another, beyond any config; a parser's stack is no deeper than that. */
@@ -94,7 +110,7 @@ export function parseConfigText(
     );
   }
   checkNodes(document, locate);
-  nameKeys(document);
+  nameWords(document);
   const value = readValue(document, fileName);
   if (!isMap(document.contents)) {
     throw new UserError(
@@ -125,11 +141,24 @@ function checkNodes(document: Document.Parsed, locate: Locate): void {
         );
       }
     },
-    Pair(_key, { key }) {
-      if (!isCollection(key)) return;
-      throw new UserError(`${locate(key.range?.[0] ?? 0)}: expected the name of a key, got a list`);
+    Pair(_key, { key, value }) {
+      if (isCollection(key)) {
+        const place = locate(key.range?.[0] ?? 0);
+        throw new UserError(`${place}: expected the name of a key, got a list`);
+      }
+      if (!isScalar(key) || typeof key.value !== 'symbol' || isMerged(value, document)) return;
+      throw new UserError(
+        `${locate(key.range?.[0] ?? 0)}: <<: expected a group of keys to take over, or *names of such; what is called "<<" needs quotation marks`,
+      );
     },
   });
+}
+
+/** Whether a value can stand behind `<<`: groups of keys, one or a list of them. */
+function isMerged(value: unknown, document: Document.Parsed): boolean {
+  const isGroup = (node: unknown): boolean => isMap(isAlias(node) ? node.resolve(document) : node);
+  const group = isAlias(value) ? value.resolve(document) : value;
+  return isSeq(group) ? group.items.every(isGroup) : isGroup(group);
 }
 
 function readValue(document: Document.Parsed, fileName: string): unknown {

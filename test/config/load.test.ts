@@ -2,7 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { formatConfig, loadConfig, parseConfig } from '../../src/config/load.js';
+import { formatConfig, loadConfig, parseConfig, resolveConfig } from '../../src/config/load.js';
+import type { ConfigInput } from '../../src/config/schema.js';
 import { minimal, refusalOf } from './refusal.js';
 
 describe('--set', () => {
@@ -76,8 +77,12 @@ describe('names of classes are what is written', () => {
     '0x1': 8,
     null: 9,
     '': 10,
+    '<<': 11,
+    constructor: 12,
+    yes: 13,
   };
-  const written = '{0: 5, 01: 2, 1: 3, True: 6, true: 7, 1.0: 4, 0x1: 8, null: 9, "": 10}';
+  const written =
+    '{0: 5, 01: 2, 1: 3, True: 6, true: 7, 1.0: 4, 0x1: 8, null: 9, "": 10, "<<": 11, constructor: 12, yes: 13}';
 
   test.each(['classWeights', 'positiveWeights'] as const)('as keys of %s', (key) => {
     const task = key === 'classWeights' ? 'classify' : 'multi-label';
@@ -92,6 +97,39 @@ describe('names of classes are what is written', () => {
     expect(parseConfig(start, 'x.yaml', one).train.loss[key]).toEqual({
       ...{ '1': 3, '01': 3, '0': 3, True: 3, true: 3 },
     });
+  });
+
+  test.each(['classWeights', 'positiveWeights'])(
+    'and the one of %s that no object can have is refused',
+    (key) => {
+      const start = minimal.replace(
+        'classify',
+        key === 'classWeights' ? 'classify' : 'multi-label',
+      );
+      const sentence = `train.loss.${key}.__proto__: expected a name of another kind: this one has no weight`;
+      for (const name of ['__proto__', '"__proto__"']) {
+        expect(refusalOf(`${start}train: { loss: { ${key}: { a: 1, ${name}: 9 } } }\n`)).toBe(
+          `configs/x.yaml:4:${key === 'classWeights' ? 40 : 43}: ${sentence}`,
+        );
+      }
+      const text = `train.loss.${key}.__proto__=9`;
+      expect(refusalOf(start, [text])).toBe(`--set ${text}: ${sentence}`);
+      const config = JSON.parse(
+        `{"task":"${start.slice(6, start.indexOf('\n'))}","data":{"train":["a.csv"]},"train":{"loss":{"${key}":{"__proto__":9}}}}`,
+      ) as ConfigInput;
+      expect(() => resolveConfig(config)).toThrow(`config: ${sentence}`);
+    },
+  );
+
+  test('and "<<" without quotation marks takes over groups of keys, or is refused with its place', () => {
+    const weights = (inner: string) => `${minimal}train: { loss: { classWeights: ${inner} } }\n`;
+    for (const inner of ['{ <<: 2 }', '{ <<: [2] }']) {
+      expect(refusalOf(weights(inner))).toBe(
+        'configs/x.yaml:4:34: <<: expected a group of keys to take over, or *names of such; what is called "<<" needs quotation marks',
+      );
+    }
+    const merged = parseConfig(weights('{ <<: [{ a: 1 }, { b: 2 }], c: 3 }'), 'x.yaml');
+    expect(merged.train.loss.classWeights).toEqual({ a: 1, b: 2, c: 3 });
   });
 
   test('and one that is written twice is told', () => {
@@ -180,4 +218,35 @@ describe('the resolved config', () => {
       await rm(folder, { recursive: true });
     }
   });
+});
+
+describe('names of columns are what is written', () => {
+  test.each(['01', '1.0', '0x1', '1e0', '+1'])('%s, in a file and by --set', (name) => {
+    const inFile = parseConfig(
+      `task: tag\ndata: { train: a.jsonl, text: 007, label: ${name} }\nmodel: { features: [{ kind: column, column: 0x10 }] }\n`,
+      'x.yaml',
+    );
+    const given = parseConfig('task: tag\ndata: { train: a.jsonl }', 'x.yaml', [
+      ...[`data.text=007`, `data={train: a.jsonl, text: 007, label: ${name}}`],
+      `model.features=[{kind: column, column: 0x10}]`,
+    ]);
+    const again = parseConfig(formatConfig(inFile), 'x.yaml');
+    for (const { data, model } of [inFile, given, again]) {
+      expect([data.text, data.label]).toEqual(['007', name]);
+      expect(model.features).toMatchObject([{ column: '0x10' }]);
+    }
+    const pairs = parseConfig('task: translate\ndata: { train: a.csv }', 'x.yaml', [
+      ...[`data.source=007`, `data.target=${name}`],
+    ]);
+    expect([pairs.data.source, pairs.data.target]).toEqual(['007', name]);
+  });
+
+  test('and numbers of columns stay numbers', () => {
+    const { data } = parseConfig(`${minimal}  text: 2\n`, 'x.yaml', ['data.label=13']);
+    expect([data.text, data.label]).toEqual([2, 13]);
+  });
+});
+
+test('--set takes a blank for a delimiter', () => {
+  expect(parseConfig(minimal, 'x.yaml', ['data.delimiter= ']).data.delimiter).toBe(' ');
 });
