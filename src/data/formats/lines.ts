@@ -53,6 +53,14 @@ function dropReturn(text: string): string {
   return text.endsWith('\r') ? text.slice(0, -1) : text;
 }
 
+/** Why a row whose lines end otherwise than those of other files cannot be used: it would be taken for one where it is many. */
+export const loneReturn = 'expected a line feed where a line ends, found a carriage return alone.';
+
+/** Whether a carriage return stands in the midst of a line. */
+export function hasLoneReturn(line: string): boolean {
+  return line.includes('\r') && line.trim().includes('\r');
+}
+
 /** Whether there is nothing but white space. */
 export function isBlank(text: string): boolean {
   // Most texts begin with something else, which `trim` would copy.

@@ -1,6 +1,6 @@
-import { isBlank, splitLines } from './lines.js';
+import { hasLoneReturn, isBlank, type Line, loneReturn, splitLines } from './lines.js';
 import { RowError } from './row-error.js';
-import type { ParsedBatch, RowOptions } from './rows.js';
+import type { ParsedBatch, ParsedRow, RowOptions } from './rows.js';
 import type { Source } from '../input/sources.js';
 
 /**
@@ -27,38 +27,43 @@ export function readTextRows(
 const columns = ['text'];
 
 async function* withFields(
-  batches: AsyncIterable<TextBatch>,
+  batches: AsyncIterable<ParsedBatch>,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   for await (const { rows, linesDone } of batches) {
     yield {
-      rows: rows.map((row) => ({ ...row, fields: { columns, cells: [row.text] } })),
+      rows: rows.map((row) => {
+        const cells = ['reason' in row ? row.raw : row.text];
+        return { ...row, fields: { columns, cells } };
+      }),
       linesDone,
     };
   }
-}
-
-interface TextBatch extends ParsedBatch {
-  readonly rows: readonly { readonly text: string; readonly line: number }[];
 }
 
 async function* readLines(
   pieces: AsyncIterable<string>,
   source: Source,
   keepsBlank: boolean,
-): AsyncGenerator<TextBatch, void, undefined> {
+): AsyncGenerator<ParsedBatch, void, undefined> {
   for await (const { lines, linesDone } of splitLines(pieces, source)) {
-    yield { rows: keepsBlank ? lines : lines.filter(({ text }) => !isBlank(text)), linesDone };
+    const kept = keepsBlank ? lines : lines.filter(({ text }) => !isBlank(text));
+    yield { rows: kept.map(expectOneLine), linesDone };
   }
+}
+
+/** The line itself as a rule: copies would cost more than all else. */
+function expectOneLine(row: Line): ParsedRow {
+  return hasLoneReturn(row.text) ? { line: row.line, reason: loneReturn, raw: row.text } : row;
 }
 
 async function* readParagraphs(
   pieces: AsyncIterable<string>,
   source: Source,
-): AsyncGenerator<TextBatch, void, undefined> {
+): AsyncGenerator<ParsedBatch, void, undefined> {
   const paragraph = new OpenRow(source, 'paragraph');
   let linesDone = 0;
   for await (const batch of splitLines(pieces, source)) {
-    const rows = [];
+    const rows: ParsedRow[] = [];
     for (const { text, line } of batch.lines) {
       if (!isBlank(text)) paragraph.append(text, line);
       else rows.push(...paragraph.finish());
@@ -72,7 +77,7 @@ async function* readParagraphs(
 async function* readWhole(
   pieces: AsyncIterable<string>,
   source: Source,
-): AsyncGenerator<TextBatch, void, undefined> {
+): AsyncGenerator<ParsedBatch, void, undefined> {
   const whole = new OpenRow(source, 'text');
   let linesDone = 0;
   for await (const batch of splitLines(pieces, source)) {
@@ -107,9 +112,14 @@ class OpenRow {
     );
   }
 
-  finish(): { text: string; line: number }[] {
-    const text = this.#lines.splice(0).join('\n');
+  finish(): ParsedRow[] {
+    const lines = this.#lines.splice(0);
+    const text = lines.join('\n');
     this.#length = 0;
-    return isBlank(text) ? [] : [{ text, line: this.#firstLine }];
+    if (isBlank(text)) return [];
+    // The whole is one row however its lines end.
+    const broken = this.what === 'paragraph' ? lines.findIndex(hasLoneReturn) : -1;
+    if (broken < 0) return [{ text, line: this.#firstLine }];
+    return [{ line: this.#firstLine + broken, reason: loneReturn, raw: text }];
   }
 }

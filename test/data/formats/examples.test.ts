@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseCsv } from '../../../src/data/formats/csv/csv.js';
-import type { ExampleOptions } from '../../../src/data/formats/examples.js';
+import { readBatches, type ExampleOptions } from '../../../src/data/formats/examples.js';
 import { readExamples } from '../../../src/index.js';
 import { UserError } from '../../../src/errors.js';
 import { collect, useScratch } from '../scratch.js';
@@ -329,6 +329,28 @@ describe('files', () => {
     ]);
     const whole = await read({ ...files, 'b.txt': '\n' }, { text: '', textUnit: 'whole' });
     expect(whole.map(({ text }) => text)).toEqual(['\n one\ntwo \n \t\n\nthree']);
+  });
+
+  it('of plain text have no lines that a carriage return alone ends, nor ones that it stands in', async () => {
+    const reason = 'expected a line feed where a line ends, found a carriage return alone.';
+    const textsOf = async (text: string, textUnit?: 'line' | 'paragraph' | 'whole') =>
+      (await read({ 'a.txt': text }, { text: 'text', textUnit })).map((each) => each.text);
+    for (const options of [{}, { keep: true }, { textUnit: 'paragraph' }] as const) {
+      const reading = { text: 'text', ...options };
+      expect(await refuse({ 'a.txt': 'a\nb\rc\r\n' }, reading)).toBe(`a.txt, line 2: ${reason}`);
+      expect(await refuse({ 'a.txt': 'a\rb\rc\r' }, reading)).toBe(`a.txt, line 1: ${reason}`);
+    }
+    const batches = readBatches([(await scratch({ 'a.txt': 'a\nb\rc\nd' })).path('a.txt')], {
+      ...{ text: 'text', onBadRow: 'skip', keep: true },
+    });
+    const all = await collect(batches);
+    expect(all.flatMap(({ rows }) => rows.map(({ text }) => text))).toEqual(['a', 'd']);
+    expect(all.flatMap(({ bad }) => bad)).toMatchObject([
+      { line: 2, reason, raw: 'b\rc', fields: { columns: ['text'], cells: ['b\rc'] } },
+    ]);
+    expect(await textsOf('a\r\nb\r\r\nc\r')).toEqual(['a', 'b\r', 'c']);
+    // One text, whatever stands in it.
+    expect(await textsOf('a\rb', 'whole')).toEqual(['a\rb']);
   });
 
   it('never cut a character where two pieces meet', async () => {

@@ -4,9 +4,9 @@ import type { Extent } from '../../input/extent.js';
 import { type BytesObserver, readMarkedText, type TextOptions } from '../../input/source-text.js';
 import type { Source } from '../../input/sources.js';
 import type { Decoding } from '../../input/utf8.js';
-import { type Line, splitLines } from '../lines.js';
+import { hasLoneReturn, type Line, loneReturn, splitLines } from '../lines.js';
 import { RowError } from '../row-error.js';
-import type { ParsedBatch, RowOptions } from '../rows.js';
+import type { ParsedBatch, ParsedRow, RowOptions } from '../rows.js';
 
 /** What the two files are called where both sides stand in a table. */
 const columns = ['source', 'target'];
@@ -35,12 +35,9 @@ export async function* readPairRows(
       const [texts, labels] = [await sources.look(), await targets.look()];
       const count = Math.min(texts.length, labels.length);
       if (count === 0) break;
-      const rows = Array.from({ length: count }, (_, i) => {
-        const { text, line } = texts[i]!;
-        const label = labels[i]!.text;
-        const fields = options.keep === true && { fields: { columns, cells: [text, label] } };
-        return { line, text, label, ...fields };
-      });
+      const rows = Array.from({ length: count }, (_, i) =>
+        rowOf(texts[i]!, labels[i]!.text, options.keep === true),
+      );
       sources.advance(count);
       targets.advance(count);
       linesDone += count;
@@ -56,6 +53,13 @@ export async function* readPairRows(
     await sources.close();
     await targets.close();
   }
+}
+
+function rowOf({ line, text }: Line, label: string, keep: boolean): ParsedRow {
+  const fields = keep && { fields: { columns, cells: [text, label] } };
+  const isOfTarget = !hasLoneReturn(text);
+  if (isOfTarget && !hasLoneReturn(label)) return { line, text, label, ...fields };
+  return { line, reason: loneReturn, raw: isOfTarget ? label : text, isOfTarget, ...fields };
 }
 
 /** The refusal of files of different numbers of lines. */

@@ -1,4 +1,4 @@
-import { isBlank, type Line, splitLines } from '../lines.js';
+import { hasLoneReturn, isBlank, type Line, loneReturn, splitLines } from '../lines.js';
 import { RowError } from '../row-error.js';
 import { columnKeys, type ParsedBatch, type ParsedRow, type RowOptions } from '../rows.js';
 import { nameSource, type Source } from '../../input/sources.js';
@@ -170,13 +170,8 @@ class Sentence {
     const cells = texts.map(splitCells);
     const width = cells[0]!.length;
     this.width ??= width;
-    const broken = texts.findIndex((text) => text.trim().includes('\r'));
-    if (broken >= 0) {
-      return refuse(
-        broken,
-        'expected a line feed where a line ends, found a carriage return alone.',
-      );
-    }
+    const broken = texts.findIndex(hasLoneReturn);
+    if (broken >= 0) return refuse(broken, loneReturn);
     const { word, tag } = this.#placed(width);
     const { others } = this.columns;
     const fewest = Math.max(word, tag, ...others);

@@ -37,6 +37,18 @@ const refusal = ({ dir }: Scratch, reading: Promise<unknown>): Promise<string> =
   );
 
 describe('rows that are pairs', () => {
+  test('are of lines: a carriage return alone, which ends none, is named with its file', async () => {
+    const place = await scratch({
+      ...{ 'a.de': 'eins\nzwei\n', 'b.de': 'eins\rzwei\n', 'c.de': 'eins\r\nzwei' },
+      ...{ 'a.en': 'one\ntwo\n', 'b.en': 'one\ntwo\rthree\n', 'c.en': 'one\r\ntwo\r\n' },
+    });
+    const reason = 'expected a line feed where a line ends, found a carriage return alone.';
+    const readPair = async (de: string, en: string) => read(await pairIn(place, de, en));
+    expect(await refusal(place, readPair('a.de', 'b.en'))).toBe(`b.en, line 2: ${reason}`);
+    expect(await refusal(place, readPair('b.de', 'c.en'))).toBe(`b.de, line 1: ${reason}`);
+    expect(await readPair('c.de', 'c.en')).toEqual(await readPair('a.de', 'a.en'));
+  });
+
   test('are the same from two files, compressed, in other encodings and with other line ends, and from tables', async () => {
     const pairs = Array.from({ length: 40 }, (_, i) => [`Satz ${i} é😀`, `sentence "${i}"`]);
     const [sources, targets] = [pairs.map(([text]) => text!), pairs.map(([, text]) => text!)];
@@ -170,15 +182,24 @@ describe('rows that are pairs', () => {
           });
           const pair = await pairIn(place, 'p.de', 'p.en');
           const { extents } = await surveyPair(pair, pair.target!, extentBytes, {});
-          const whole = await read(pair);
+          const all = async (extent?: (typeof extents)[number]) => {
+            const batches = await collect(
+              readSource(pair, { ...asPairs, onBadRow: 'skip' }, extent),
+            );
+            const good = batches.flatMap(({ rows }) =>
+              rows.map(({ text, label }) => [text, label]),
+            );
+            const bad = batches.flatMap((batch) =>
+              batch.bad.map(({ raw, reason }) => [raw, reason]),
+            );
+            return { good, bad };
+          };
+          const whole = await all();
           const parts = [];
-          for (const extent of extents) {
-            for await (const { rows } of readSource(pair, asPairs, extent)) {
-              parts.push(...rows.map(({ text, label }) => [text, label]));
-            }
-          }
-          expect(parts).toEqual(whole);
-          expect(whole).toHaveLength(pairs.length);
+          for (const extent of extents) parts.push(await all(extent));
+          expect(parts.flatMap(({ good }) => good)).toEqual(whole.good);
+          expect(parts.flatMap(({ bad }) => bad)).toEqual(whole.bad);
+          expect(whole.good.length + whole.bad.length).toBe(pairs.length);
         },
       ),
       { numRuns: tries(25) },
