@@ -2,6 +2,7 @@
  * Attention over the tokens of each row: weights a_t = e^s_t / (sum of e^s) of scores s_t, and the sum of a_t h_t. Sums run over a
  * row's tokens in rising order; products of two rows in 16 virtual lanes.
  */
+#include "attention_weight.h"
 #include "lanes.h"
 #include "math.h"
 
@@ -31,7 +32,10 @@ INLINE void weigh(float *scores, const int32_t *places, size_t count) {
       sum += lanes[i];
     }
   }
-  for (size_t t = 0; t < count; t++) scores[(size_t)places[t] * PANEL] /= sum;
+  for (size_t t = 0; t < count; t++) {
+    float *score = scores + (size_t)places[t] * PANEL;
+    *score = attention_weight(*score, sum);
+  }
 }
 
 void KERNEL(attend)(char *base, const double *args) {

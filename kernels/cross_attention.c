@@ -6,6 +6,7 @@
  * Rows go through one by one: what a row and its source have fits the nearest caches. Sums over tokens run in their order, products of
  * two vectors in 16 virtual lanes.
  */
+#include "attention_weight.h"
 #include "lanes.h"
 #include "math.h"
 
@@ -302,7 +303,10 @@ INLINE void weigh(float *scores, size_t stride, size_t count) {
       else line[i] = 0.0f;
     }
   }
-  for (size_t j = 0; j < count; j++) scores[j / PANEL * stride + j % PANEL] /= sum;
+  for (size_t j = 0; j < count; j++) {
+    float *score = scores + j / PANEL * stride + j % PANEL;
+    *score = attention_weight(*score, sum);
+  }
 }
 
 void KERNEL(cross_attend)(char *base, const double *args) {

@@ -1,5 +1,6 @@
 /*
- * One vector type `vf` of VL floats for every instruction set, and the few operations the kernels use. vlow and vhigh
+ * One vector type `vf` of VL floats for every instruction set, and the few operations the kernels use. vflush puts zeros in the
+ * place of elements that are smaller in size than `least`; vlow and vhigh
  * take the lower or upper halves of two vectors in turns; vstream writes an aligned vector past the caches, where that
  * is possible; vsquares adds the squares of the elements to VL float64 sums (the product of two floats is exact there, so
  * that a fused multiply-add rounds as a product and a sum do).
@@ -49,6 +50,9 @@ INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vf vfnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 INLINE vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
 INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
+INLINE vf vflush(vf a, vf least) {
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(a), least, _CMP_NLT_UQ), a);
+}
 INLINE vi vbits(vf a) { return _mm512_castps_si512(a); }
 INLINE vf vfrombits(vi a) { return _mm512_castsi512_ps(a); }
 INLINE vi viset(int32_t a) { return _mm512_set1_epi32(a); }
@@ -87,6 +91,10 @@ INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE vf vfnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
 INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
+INLINE vf vflush(vf a, vf least) {
+  const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
+  return _mm256_and_ps(_mm256_cmp_ps(size, least, _CMP_NLT_UQ), a);
+}
 INLINE vi vbits(vf a) { return _mm256_castps_si256(a); }
 INLINE vf vfrombits(vi a) { return _mm256_castsi256_ps(a); }
 INLINE vi viset(int32_t a) { return _mm256_set1_epi32(a); }
@@ -127,6 +135,9 @@ INLINE vf vfnma(vf a, vf b, vf c) { return _mm_sub_ps(c, _mm_mul_ps(a, b)); }
 #endif
 INLINE vf vmax(vf a, vf b) { return _mm_max_ps(a, b); }
 INLINE vf vmin(vf a, vf b) { return _mm_min_ps(a, b); }
+INLINE vf vflush(vf a, vf least) {
+  return _mm_and_ps(_mm_cmpnlt_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), a), least), a);
+}
 INLINE vi vbits(vf a) { return _mm_castps_si128(a); }
 INLINE vf vfrombits(vi a) { return _mm_castsi128_ps(a); }
 INLINE vi viset(int32_t a) { return _mm_set1_epi32(a); }
@@ -158,6 +169,9 @@ INLINE vf vfma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 INLINE vf vfnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
 INLINE vf vmax(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 INLINE vf vmin(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+INLINE vf vflush(vf a, vf least) {
+  return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a), vcaltq_f32(a, least)));
+}
 INLINE vi vbits(vf a) { return vreinterpretq_s32_f32(a); }
 INLINE vf vfrombits(vi a) { return vreinterpretq_f32_s32(a); }
 INLINE vi viset(int32_t a) { return vdupq_n_s32(a); }
@@ -200,6 +214,7 @@ INLINE vf vfnma(vf a, vf b, vf c) { return wasm_f32x4_sub(c, wasm_f32x4_mul(a, b
 /* a > b ? a : b, as on x86: a NaN in b comes through */
 INLINE vf vmax(vf a, vf b) { return wasm_f32x4_pmax(b, a); }
 INLINE vf vmin(vf a, vf b) { return wasm_f32x4_pmin(b, a); }
+INLINE vf vflush(vf a, vf least) { return wasm_v128_andnot(a, wasm_f32x4_lt(wasm_f32x4_abs(a), least)); }
 INLINE vi vbits(vf a) { return a; }
 INLINE vf vfrombits(vi a) { return a; }
 INLINE vi viset(int32_t a) { return wasm_i32x4_splat(a); }

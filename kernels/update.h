@@ -43,6 +43,12 @@ typedef struct {
   vf scale, least, most;
 } scaling;
 
+/*
+ * Numbers below the smallest normal one, 2^-126, are none in a state: processors take a hundred times as long over them, and moments of
+ * words that do not occur would fall to such and stay there for ever, since 0.9 times the smallest is rounded up again.
+ */
+#define LEAST_STATE 0x1p-126f
+
 /* What is fetched before it is needed: large models lie in memory. */
 #define FLOATS_AHEAD 256
 
@@ -74,7 +80,7 @@ INLINE void update_at(const rule_vectors *s, scaling to, float *const *arrays, s
   UNROLL for (int a = 0; a < STATES; a++) state[a] = vload(arrays[1 + a] + at);
   const vf gradient = vmax(to.least, vmin(to.most, vmul(vload(arrays[1 + STATES] + at), to.scale)));
   const vf parameter = update_vector(s, vload(arrays[0] + at), gradient, state);
-  UNROLL for (int a = 0; a < STATES; a++) vstore(arrays[1 + a] + at, state[a]);
+  UNROLL for (int a = 0; a < STATES; a++) vstore(arrays[1 + a] + at, vflush(state[a], vset(LEAST_STATE)));
   vstore(arrays[0] + at, parameter);
 }
 

@@ -1,3 +1,4 @@
+import { describe, expect, it } from 'vitest';
 import type { Pairs } from '../../src/backend/kernels/attention-pairs.js';
 import {
   additiveBackward,
@@ -8,9 +9,10 @@ import {
   dotScores,
 } from '../../src/backend/kernels/cross-attention.js';
 import { PANEL, type Tensor } from '../../src/tensor/heap.js';
-import { describeContract, type KernelCase } from './contract.js';
+import { describeContract, outcomeOf, type KernelCase } from './contract.js';
+import { compiled } from './implementations.js';
 import { PLACES, ROWS, rowsOf } from './rows.js';
-import { EPSILON, uniform, type Workbench } from './workbench.js';
+import { EPSILON, floatsOf, uniform, type Workbench } from './workbench.js';
 
 /** Tokens of the sources: one fills a panel, one begins another. */
 const LENGTHS = [4, 16, 1, 17, 2];
@@ -180,6 +182,18 @@ const kinds: Heads[] = [
   { heads: 1, columns: 16, isGiven: true },
 ];
 const both = [false, true];
+
+describe.each(compiled.filter(({ missing }) => missing === undefined))(
+  '$name',
+  (implementation) => {
+    it('gives no weight where it could not be seen beside the others, so that no way back is below the normal numbers', () => {
+      const { after } = outcomeOf(attendCase({ heads: 1, columns: 16 }, 300), implementation);
+      const weights = floatsOf(after, 'scores').filter((weight) => weight > 0);
+      expect(weights.length).toBeGreaterThan(PLACES / 2);
+      expect(Math.min(...weights)).toBeGreaterThan(2 ** -41);
+    });
+  },
+);
 
 describeContract('dot attention', [
   ...kinds.map((heads) => scoreCase('dot', heads)),

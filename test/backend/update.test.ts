@@ -1,3 +1,4 @@
+import { describe, expect, it } from 'vitest';
 import { adagrad } from '../../src/backend/kernels/adagrad.js';
 import { average, unitSquares } from '../../src/backend/kernels/average.js';
 import { adam } from '../../src/backend/kernels/adam.js';
@@ -18,9 +19,10 @@ import {
   type UpdateSetting,
 } from '../../src/backend/kernels/update.js';
 import { PANEL, panelsOf } from '../../src/tensor/heap.js';
-import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
+import { describeContract, itHasEqualBits, outcomeOf, type KernelCase } from './contract.js';
+import { compiled } from './implementations.js';
 import { nameOf, partialMaps } from './row-maps.js';
-import { EPSILON, uniform, type Fill } from './workbench.js';
+import { EPSILON, floatsOf, uniform, zeros, type Fill } from './workbench.js';
 
 const STEP = 3;
 const common: Record<UpdateSetting, number> = {
@@ -108,6 +110,7 @@ interface UpdateCase {
   calls?: [number, number][];
   /** Units that an earlier call has brought to this step. */
   finished?: number[];
+  gradient?: Fill;
 }
 
 function updateCase({
@@ -120,6 +123,7 @@ function updateCase({
   isSparse = isAdded,
   calls,
   finished = [],
+  gradient: filled = uniform(1, 4),
 }: UpdateCase): KernelCase {
   const units = unitsOf(rows, map);
   const ranges = calls ?? [[0, units]];
@@ -136,12 +140,8 @@ function updateCase({
         r % 4 === 1 ? -1 : (r * 5 + 1) % rows,
       );
       const gradient = isSparse
-        ? bench.panels('gradient', rows, columns!, uniform(1, 4))
-        : bench.tensor(
-            'gradient',
-            columns ? [rows, panelsOf(columns) * PANEL] : shape,
-            uniform(1, 4),
-          );
+        ? bench.panels('gradient', rows, columns!, filled)
+        : bench.tensor('gradient', columns ? [rows, panelsOf(columns) * PANEL] : shape, filled);
       for (const state of kernel.states) bench.allow(state, stateRoundings * EPSILON);
       bench.allow('parameter', roundings * EPSILON);
       const call = bench.backend.bind(kernel, {
@@ -217,6 +217,29 @@ itHasEqualBits(
       [0, 5],
     ],
   }),
+);
+
+const fading = rules.concat(adamRule).filter(({ states }) => states.length > 0);
+describe.each(compiled.filter(({ missing }) => missing === undefined))(
+  '$name',
+  (implementation) => {
+    it.each(fading)(
+      '$kernel.name leaves no state below the normal numbers, over which processors take long',
+      ({ states, ...rest }) => {
+        // The last one of 33 columns stands behind the last whole vector.
+        const faint = states.map(
+          (fill): Fill =>
+            (r, c) =>
+              fill !== squares && (r + c) % 2 ? -1e-39 : 1e-39,
+        );
+        const plain = { rule: { ...rest, states: faint }, rows: 20, columns: 33, gradient: zeros };
+        const { after } = outcomeOf(updateCase(plain), implementation);
+        for (const state of rest.kernel.states) {
+          expect(new Set(floatsOf(after, state).map(Math.abs))).toEqual(new Set([0]));
+        }
+      },
+    );
+  },
 );
 
 const squaresCase = (shape: [number, number?], map: RowMap): KernelCase => {

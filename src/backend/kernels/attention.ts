@@ -12,6 +12,16 @@ export interface AttendOperands extends RowPlaces {
   out: Tensor;
 }
 
+/** Below it a weight is none (kernels/attention_weight.h). */
+const LEAST_WEIGHT = 2 ** -40;
+
+/** Softmax of some scores, of which weights that could not be seen beside the others are none. */
+export function weightsOf(scores: readonly number[]): number[] {
+  const exponentials = scores.map((score) => Math.exp(score - Math.max(...scores)));
+  const sum = exponentials.reduce((all, each) => all + each, 0);
+  return exponentials.map((each) => (each / sum < LEAST_WEIGHT ? 0 : each / sum));
+}
+
 /** Of rows [row0, row1) the weights of their tokens, softmax of the scores, and the tokens' weighted sum. */
 export const attend: Kernel<AttendOperands, Rows> = {
   name: 'attend',
@@ -23,10 +33,8 @@ export const attend: Kernel<AttendOperands, Rows> = {
   reference: (o) => (row0, row1) => {
     for (let row = row0; row < row1; row++) {
       const places = placesOf(o, row);
-      const scores = places.map((place) => element(o.scores, place, 0));
-      const exponentials = scores.map((score) => Math.exp(score - Math.max(...scores)));
-      const sum = exponentials.reduce((all, each) => all + each, 0);
-      places.forEach((place, t) => setElement(o.scores, place, 0, exponentials[t]! / sum));
+      const weights = weightsOf(places.map((place) => element(o.scores, place, 0)));
+      places.forEach((place, t) => setElement(o.scores, place, 0, weights[t]!));
       for (let column = 0; column < columnsOf(o.out); column++) {
         const value = places.reduce(
           (all, place) => all + element(o.scores, place, 0) * element(o.input, place, column),

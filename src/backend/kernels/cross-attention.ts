@@ -12,6 +12,7 @@ import {
   strided,
   type Pairs,
 } from './attention-pairs.js';
+import { weightsOf } from './attention.js';
 import { plainNumbers, type Kernel, type Rows } from './kernel.js';
 import { at, element, setElement } from './operands.js';
 
@@ -195,10 +196,8 @@ export const crossAttend: Kernel<CrossAttendOperands, Rows> = {
       for (let head = 0; head < o.heads; head++) {
         const columns = source.map((_, j) => columnOf(o.scores, o.heads, head, j));
         for (const i of own) {
-          const scores = columns.map((column) => element(o.scores, i, column));
-          const powers = scores.map((score) => Math.exp(score - Math.max(...scores)));
-          const sum = powers.reduce((all, each) => all + each, 0);
-          columns.forEach((column, j) => setElement(o.scores, i, column, powers[j]! / sum));
+          const weights = weightsOf(columns.map((column) => element(o.scores, i, column)));
+          columns.forEach((column, j) => setElement(o.scores, i, column, weights[j]!));
           for (const column of columnsOf(o.values, o.heads, head)) {
             const value = source.reduce(
               (all, j, n) => all + element(o.scores, i, columns[n]!) * element(o.values, j, column),

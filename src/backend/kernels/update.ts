@@ -39,6 +39,9 @@ export type UpdateSetting = (typeof UPDATE_SETTINGS)[number];
 /** Settings at most, the common ones included. */
 export const MOST_SETTINGS = 16;
 
+/** The smallest normal number of float32: states below it are none (kernels/update.h). */
+const LEAST_STATE = 2 ** -126;
+
 /** State arrays that a rule may have. */
 const MOST_STATES = 3;
 
@@ -167,7 +170,8 @@ function referenceUpdate<Setting extends string>(
             settings,
           });
           o.states.forEach((state, i) => {
-            state.data[placeIn(state, row, column)] = updated.states[i]!;
+            const value = updated.states[i]!;
+            state.data[placeIn(state, row, column)] = Math.abs(value) < LEAST_STATE ? 0 : value;
           });
           o.parameter.data[place] = updated.parameter;
         }
