@@ -8,7 +8,6 @@
 typedef struct {
   double begin;              /* learned: float [16 panels], zero behind the last column of each state; given: [panels][rows][16] */
   double panel_step, row_step; /* floats from one panel of it to the next, and from one row to the next: 0 where all have the same */
-  double giver;              /* int32 [rows]: whose state each row is given; 0: its own */
   double state_in;           /* [panels + 1][rows][16]: what is carried, and whether something is; 0: nothing is by any row */
   double out;                /* [panels][rows][16] */
   double state_out;          /* like state_in: where the last panel says that from here on a state is carried; or 0 */
@@ -21,17 +20,17 @@ void KERNEL(begin_rows)(char *base, const double *args) {
   const begin_rows_args *x = (const begin_rows_args *)args;
   const size_t panels = (size_t)x->panels, stride = (size_t)x->stride;
   const size_t panel_step = (size_t)x->panel_step, row_step = (size_t)x->row_step;
-  const int32_t *giver = I32(base, x->giver);
   const float *begin = F32(base, x->begin), *in = x->state_in == 0 ? 0 : F32(base, x->state_in);
-  for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
-    const int goes_on = in != 0 && in[panels * stride + row * PANEL] != 0.0f;
-    const float *own = begin + (x->giver == 0 ? row : (size_t)giver[row]) * row_step;
-    for (size_t panel = 0; panel < panels; panel++) {
-      const float *from = goes_on ? in + panel * stride + row * PANEL : own + panel * panel_step;
+  /* Panel by panel, whose rows lie side by side. */
+  for (size_t panel = 0; panel < panels; panel++)
+    for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
+      const int goes_on = in != 0 && in[panels * stride + row * PANEL] != 0.0f;
+      const float *from = goes_on ? in + panel * stride + row * PANEL : begin + row * row_step + panel * panel_step;
       float *to = F32(base, x->out) + panel * stride + row * PANEL;
-      for (size_t i = 0; i < PANEL; i++) to[i] = from[i];
+      UNROLL for (int v = 0; v < PV; v++) vstore(to + v * VL, vload(from + v * VL));
     }
-    if (x->state_out == 0) continue;
+  if (x->state_out == 0) return;
+  for (size_t row = (size_t)x->row0; row < (size_t)x->row1; row++) {
     float *begun = F32(base, x->state_out) + panels * stride + row * PANEL;
     for (size_t i = 0; i < PANEL; i++) begun[i] = i == 0 ? 1.0f : 0.0f;
   }

@@ -33,9 +33,15 @@ INLINE float max_lanes(const float *lanes) {
   return max;
 }
 
+/* The first class with the highest logit. */
 INLINE int32_t first_equal(const float *row, size_t stride, size_t classes, float value) {
-  for (size_t c = 0; c < classes; c++)
-    if (row[c / PANEL * stride + c % PANEL] == value) return (int32_t)c;
+  for (size_t first = 0; first < classes; first += PANEL) {
+    const float *line = row + first / PANEL * stride;
+    int reaches = 0;
+    UNROLL for (int v = 0; v < PV; v++) reaches |= vreaches(vload(line + v * VL), vset(value));
+    for (size_t i = 0; reaches && i < min_size(PANEL, classes - first); i++)
+      if (line[i] == value) return (int32_t)(first + i);
+  }
   return 0;
 }
 

@@ -1,9 +1,9 @@
 /*
- * One vector type `vf` of VL floats for every instruction set, and the few operations the kernels use. vflush puts zeros in the
- * place of elements that are smaller in size than `least`; vlow and vhigh
- * take the lower or upper halves of two vectors in turns; vstream writes an aligned vector past the caches, where that
- * is possible; vsquares adds the squares of the elements to VL float64 sums (the product of two floats is exact there, so
- * that a fused multiply-add rounds as a product and a sum do).
+ * One vector type `vf` of VL floats for every instruction set, and the few operations the kernels use. vreaches
+ * tells whether any element of a is at least that of b; vflush puts zeros in the place of elements that are smaller in
+ * size than `least`; vlow and vhigh take the lower or upper halves of two vectors in turns; vstream writes an aligned
+ * vector past the caches, where that is possible; vsquares adds the squares of the elements to VL float64 sums (the
+ * product of two floats is exact there, so that a fused multiply-add rounds as a product and a sum do).
  *
  * Only operations that IEEE 754 rounds exactly are used (add, mul, div, sqrt, fma, comparisons, integer
  * arithmetic on the bits), so that a kernel gives the same bits whatever VL is. The one exception is
@@ -50,6 +50,7 @@ INLINE vf vfma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vf vfnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 INLINE vf vmax(vf a, vf b) { return _mm512_max_ps(a, b); }
 INLINE vf vmin(vf a, vf b) { return _mm512_min_ps(a, b); }
+INLINE int vreaches(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ) != 0; }
 INLINE vf vflush(vf a, vf least) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(_mm512_abs_ps(a), least, _CMP_NLT_UQ), a);
 }
@@ -91,6 +92,7 @@ INLINE vf vfma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE vf vfnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
 INLINE vf vmax(vf a, vf b) { return _mm256_max_ps(a, b); }
 INLINE vf vmin(vf a, vf b) { return _mm256_min_ps(a, b); }
+INLINE int vreaches(vf a, vf b) { return _mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)) != 0; }
 INLINE vf vflush(vf a, vf least) {
   const __m256 size = _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a);
   return _mm256_and_ps(_mm256_cmp_ps(size, least, _CMP_NLT_UQ), a);
@@ -135,6 +137,7 @@ INLINE vf vfnma(vf a, vf b, vf c) { return _mm_sub_ps(c, _mm_mul_ps(a, b)); }
 #endif
 INLINE vf vmax(vf a, vf b) { return _mm_max_ps(a, b); }
 INLINE vf vmin(vf a, vf b) { return _mm_min_ps(a, b); }
+INLINE int vreaches(vf a, vf b) { return _mm_movemask_ps(_mm_cmpge_ps(a, b)) != 0; }
 INLINE vf vflush(vf a, vf least) {
   return _mm_and_ps(_mm_cmpnlt_ps(_mm_andnot_ps(_mm_set1_ps(-0.0f), a), least), a);
 }
@@ -169,6 +172,7 @@ INLINE vf vfma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
 INLINE vf vfnma(vf a, vf b, vf c) { return vfmsq_f32(c, a, b); }
 INLINE vf vmax(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
 INLINE vf vmin(vf a, vf b) { return vbslq_f32(vcltq_f32(a, b), a, b); }
+INLINE int vreaches(vf a, vf b) { return vmaxvq_u32(vcgeq_f32(a, b)) != 0; }
 INLINE vf vflush(vf a, vf least) {
   return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_f32(a), vcaltq_f32(a, least)));
 }
@@ -214,6 +218,7 @@ INLINE vf vfnma(vf a, vf b, vf c) { return wasm_f32x4_sub(c, wasm_f32x4_mul(a, b
 /* a > b ? a : b, as on x86: a NaN in b comes through */
 INLINE vf vmax(vf a, vf b) { return wasm_f32x4_pmax(b, a); }
 INLINE vf vmin(vf a, vf b) { return wasm_f32x4_pmin(b, a); }
+INLINE int vreaches(vf a, vf b) { return wasm_v128_any_true(wasm_f32x4_ge(a, b)); }
 INLINE vf vflush(vf a, vf least) { return wasm_v128_andnot(a, wasm_f32x4_lt(wasm_f32x4_abs(a), least)); }
 INLINE vi vbits(vf a) { return a; }
 INLINE vf vfrombits(vi a) { return a; }

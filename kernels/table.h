@@ -51,6 +51,7 @@
   X(part_taps)             \
   X(join_taps)             \
   X(softmax)               \
+  X(rank)                  \
   X(binary)                \
   X(regression)            \
   X(crf)                   \

@@ -6,9 +6,11 @@ import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';
 import { CLOCKS } from '../model/clock.js';
 import type { Initial } from '../model/parameters.js';
 import { carryingLayers, type NetworkPlan } from '../model/plan.js';
+import type { Signal } from '../model/signal.js';
 import { maxPlaces, sourceSizes } from '../model/sizes.js';
 import { firstPart } from '../model/work/teams.js';
 import type { ComparedBatch } from '../tasks/task.js';
+import { RANKS } from '../backend/kernels/ranking.js';
 import { PANEL, type BufferSpec, type FloatArray, type Heap } from '../tensor/heap.js';
 import { fillUniform, PURPOSE, streamOf } from '../tensor/random.js';
 import { Balance } from './balance.js';
@@ -36,6 +38,9 @@ export class Engine {
   readonly #slots: BatchLayout[];
   readonly #layouter: BatchLayouter;
   readonly #predicted: Int32Array;
+  readonly #outputs: FloatArray;
+  readonly #ranked: Int32Array | undefined;
+  readonly #attends: { weights: BufferSpec; heads: number } | undefined;
   readonly #settings: SettingsOnHeap;
   readonly #clocks: Float64Array;
   readonly #gradientSeconds: Float64Array;
@@ -59,6 +64,9 @@ export class Engine {
     this.#layouter = new BatchLayouter(layoutOptions(plan), sizes.maxRows, sizes.maxTokens);
     for (const { buffer, values } of plan.loss.constants ?? []) heap.flat(buffer).set(values);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
+    this.#outputs = heap.flat(plan.loss.outputs);
+    this.#attends = plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
+    this.#ranked = plan.loss.ranked && heap.flatIndices(plan.loss.ranked);
     this.#settings = new SettingsOnHeap(heap, plan);
     this.#clocks = heap.flatDoubles(plan.clocks);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
@@ -204,6 +212,25 @@ export class Engine {
     this.#copyRow(this.plan.loss.outputs, k, out);
   }
 
+  /** Whether `predict` ranks the likeliest classes. */
+  get ranks(): boolean {
+    return this.#ranked !== undefined;
+  }
+
+  /** The likeliest classes of a row or token, at most 16 and at most so many: the likeliest first, of equals the lower id. */
+  ranked(k: number, most: number): { id: number; probability: number }[] {
+    const found: { id: number; probability: number }[] = [];
+    const stride = this.plan.loss.outputs.stride[0]!;
+    const end = k * RANKS + Math.min(RANKS, most);
+    for (let i = k * RANKS; i < end && this.#ranked![i]! >= 0; i++) {
+      const id = this.#ranked![i]!;
+      const lane = id % PANEL;
+      const probability = this.#outputs[((id - lane) / PANEL) * stride + k * PANEL + lane]!;
+      found.push({ id, probability });
+    }
+    return found;
+  }
+
   /** Heads of the attention that is told: of several layers that attend to a source that of the last; 0 where none does. */
   get attentionHeads(): number {
     return this.#attends?.heads ?? 0;
@@ -221,10 +248,6 @@ export class Engine {
     const { weights, heads } = attention;
     this.#copyRow(weights, place, out, (head * weights.shape[0]!) / heads);
     return out;
-  }
-
-  get #attends(): { weights: BufferSpec; heads: number } | undefined {
-    return this.plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
   }
 
   /** What `evaluate` has predicted in the place of the targets of the slot's batch. */
@@ -271,7 +294,8 @@ export class Engine {
   }
 }
 
-function layoutOptions({ sizes, reverses, top, loss, targetWords }: NetworkPlan): LayoutOptions {
+function layoutOptions(plan: NetworkPlan): LayoutOptions {
+  const { sizes, reverses, top, loss, targetWords } = plan;
   const { shards, teams, parts, maxSteps, source, shape } = sizes;
   return {
     ...{ shards, teams, parts, maxSteps, targetWords },
@@ -283,7 +307,7 @@ function layoutOptions({ sizes, reverses, top, loss, targetWords }: NetworkPlan)
     features: shape.features ?? [],
     ...(source && {
       source: {
-        ...{ ...source, ...shape.source! },
+        ...{ ...source, ...shape.source!, cost: sourceCost(plan) },
         initialRow: maxPlaces(sourceSizes(sizes)),
         reverses: reverses.source,
       },
@@ -291,6 +315,13 @@ function layoutOptions({ sizes, reverses, top, loss, targetWords }: NetworkPlan)
     outputs: top.width,
     compares: loss.compares,
   };
+}
+
+/** The work that a token of the source is in a step, beside one of the batch's own. */
+function sourceCost({ layers }: NetworkPlan): number {
+  const costOf = (of: Signal['of']): number =>
+    layers.reduce((sum, layer) => sum + (layer.of === of ? layer.multiplyAdds(1, 0) : 0), 0);
+  return costOf('source') / costOf(undefined);
 }
 
 function fillInitial(values: FloatArray, initial: Initial, seed: number, stream: number): void {

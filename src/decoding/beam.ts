@@ -1,7 +1,7 @@
-import { extend, type Path } from './path.js';
+import { extend, logProbabilityOf, type Path } from './path.js';
 import { bestScoreOf, scoreOf, type Ranking } from './ranking.js';
-import { forbiddenAfter, likeliest } from './rules.js';
-import type { Found, NextTokens, Search, TextRules } from './search.js';
+import { forbiddenAfter, likeliest, likeliestNext } from './rules.js';
+import type { Found, Likely, NextTokens, Search, TextRules } from './search.js';
 
 export interface BeamOptions extends TextRules, Ranking {
   /** Texts that are followed at a time; 1 takes the likeliest token each time. */
@@ -10,9 +10,9 @@ export interface BeamOptions extends TextRules, Ranking {
   readonly wanted: number;
 }
 
-interface Candidate {
+/** A token that one of the texts under way goes on with. */
+interface Way extends Likely {
   readonly parent: number;
-  readonly path: Path;
 }
 
 /**
@@ -29,34 +29,54 @@ export class BeamSearch implements Search {
   constructor(private readonly options: BeamOptions) {}
 
   advance(next: NextTokens): void {
-    const { width, end, maxLength } = this.options;
+    const { maxLength } = this.options;
     if (this.#length === maxLength) {
       this.live.forEach((path, parent) => this.#cut(path, parent, next));
       this.live = [];
       return;
     }
-    const candidates = this.live.flatMap((path, parent) => this.#goOn(path, parent, next));
-    // Sorting keeps the order of those as likely: of their parents, and then of their ids.
-    candidates.sort((a, b) => b.path.logProbability - a.path.logProbability || 0);
-    const live: Candidate[] = [];
-    candidates.forEach((candidate, rank) => {
-      if (candidate.path.token !== end) {
-        if (live.length < width) live.push(candidate);
-      } else if (rank < width) this.#finish(candidate.path, false);
-    });
-    this.live = live.map(({ path }) => path);
-    this.parents = live.map(({ parent }) => parent);
+    const { going, ending } = this.#choose(next);
+    const attended = new Map<number, Float32Array | undefined>();
+    const goOn = ({ parent, id, probability }: Way): Path => {
+      if (!attended.has(parent)) attended.set(parent, next.attention?.(parent));
+      return extend(this.live[parent], id, probability, attended.get(parent));
+    };
+    for (const way of ending) this.#finish(goOn(way), false);
+    this.live = going.map(goOn);
+    this.parents = going.map(({ parent }) => parent);
     this.#length += 1;
     if (this.#hasEnded()) this.live = [];
   }
 
-  #goOn(path: Path | undefined, parent: number, next: NextTokens): Candidate[] {
-    const probabilities = next.probabilities(parent);
-    const attention = next.attention?.(parent);
-    const forbidden = forbiddenAfter(path, this.options);
-    // One more than can go on, since one of them may be the end.
-    const ids = likeliest(probabilities, this.options.width + 1, forbidden);
-    return ids.map((id) => ({ parent, path: extend(path, id, probabilities[id]!, attention) }));
+  /** Of all ways the likeliest that go on, as many as the beam is wide, and among the first so many those that end. */
+  #choose(next: NextTokens): { going: Way[]; ending: Way[] } {
+    const { width, end } = this.options;
+    // Of each text in their order, so that the likeliest of all is always the first one of some text. One more than can go on, since one may be the end.
+    const ways = this.live.map((path, parent) =>
+      likeliestNext(next, parent, width + 1, forbiddenAfter(path, this.options)),
+    );
+    const taken = ways.map(() => 0);
+    const logOf = (parent: number): number => {
+      const way = ways[parent]![taken[parent]!];
+      return way ? logProbabilityOf(this.live[parent], way.probability) : NaN;
+    };
+    const firsts = ways.map((_, parent) => logOf(parent));
+    const [going, ending]: [Way[], Way[]] = [[], []];
+    for (let rank = 0; going.length < width; rank++) {
+      let parent = -1;
+      for (let other = 0; other < ways.length; other++) {
+        const first = firsts[other]!;
+        // Of those as likely the text that ranks higher comes first.
+        if (!Number.isNaN(first) && (parent < 0 || first > firsts[parent]!)) parent = other;
+      }
+      if (parent < 0) break;
+      const { id, probability } = ways[parent]![taken[parent]!]!;
+      if (id !== end) going.push({ parent, id, probability });
+      else if (rank < width) ending.push({ parent, id, probability });
+      taken[parent]! += 1;
+      firsts[parent] = logOf(parent);
+    }
+    return { going, ending };
   }
 
   /** A text that may be no longer ends, however unlikely that is. */

@@ -45,6 +45,9 @@ export async function decode(
       const first = nextFirsts[sentence]!;
       search.advance({
         probabilities: (place) => next.probabilities(first + place),
+        ...(next.ranked && {
+          ranked: (place: number, most: number) => next.ranked!(first + place, most),
+        }),
         ...(next.attention && { attention: (place) => next.attention!(first + place) }),
       });
     });

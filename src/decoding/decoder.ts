@@ -63,6 +63,9 @@ export class Decoder implements Stepper {
         engine.probabilities(placeOf(row), this.#probabilities);
         return this.#probabilities;
       },
+      ...(engine.ranks && {
+        ranked: (row: number, most: number) => engine.ranked(placeOf(row), most),
+      }),
       ...(heads > 0 && {
         attention: (row: number) => {
           const { length } = this.sources[rows[row]!.sentence]!;

@@ -8,8 +8,8 @@ export interface Path {
   readonly length: number;
   /** ln p of all of them together. */
   readonly logProbability: number;
-  /** [source positions]: where the decoder looked when it wrote the token; absent where nobody wants to know. */
-  readonly attention?: Float32Array;
+  /** [source positions]: where the decoder looked when it wrote the token; undefined where nobody wants to know. */
+  readonly attention: Float32Array | undefined;
 }
 
 /** Tokens of a path from the first to the last. */
@@ -24,6 +24,11 @@ export function stepsOf(path: Path | undefined): Path[] {
   return steps;
 }
 
+/** Of a path and a token behind it. */
+export function logProbabilityOf(path: Path | undefined, probability: number): number {
+  return (path?.logProbability ?? 0) + Math.log(probability);
+}
+
 /** @param probability of the token, behind all tokens of the path */
 export function extend(
   path: Path | undefined,
@@ -31,9 +36,6 @@ export function extend(
   probability: number,
   attention: Float32Array | undefined,
 ): Path {
-  return {
-    ...{ token, previous: path, length: (path?.length ?? 0) + 1 },
-    logProbability: (path?.logProbability ?? 0) + Math.log(probability),
-    ...(attention && { attention }),
-  };
+  const logProbability = logProbabilityOf(path, probability);
+  return { token, previous: path, length: (path?.length ?? 0) + 1, logProbability, attention };
 }

@@ -1,5 +1,5 @@
 import { tokensOf, type Path } from './path.js';
-import type { TextRules } from './search.js';
+import type { Likely, NextTokens, TextRules } from './search.js';
 
 /** Ids that may not follow a text; the end always may. */
 export function forbiddenAfter(
@@ -17,6 +17,27 @@ export function forbiddenAfter(
     if (same === noRepeat - 1) forbidden.add(tokens[at + same]!);
   }
   return forbidden;
+}
+
+/**
+ * The likeliest tokens that may follow a text, in the order of `likeliest`: among those that are ranked beforehand, or, where these do not suffice, among all.
+ *
+ * @param count at most
+ */
+export function likeliestNext(
+  next: NextTokens,
+  place: number,
+  count: number,
+  forbidden: ReadonlySet<number>,
+): readonly Likely[] {
+  const ranked = next.ranked?.(place, count + forbidden.size) ?? [];
+  const allowed = ranked.filter(({ id }) => !forbidden.has(id));
+  if (allowed.length >= count) return allowed.slice(0, count);
+  const probabilities = next.probabilities(place);
+  return likeliest(probabilities, count, forbidden).map((id) => ({
+    id,
+    probability: probabilities[id]!,
+  }));
 }
 
 /**

@@ -20,8 +20,16 @@ export interface Search {
 export interface NextTokens {
   /** [vocabulary] of the text in that place of `live`; looked at before the next one is asked for. */
   probabilities(place: number): Float32Array | Float64Array;
+  /** As many of the tokens as have been ranked, or as are asked for: the likeliest first, of equals the lower id; all others come behind. */
+  ranked?(place: number, most: number): readonly Likely[];
   /** [source positions]: where the network looks meanwhile; kept. */
   attention?(place: number): Float32Array;
+}
+
+/** A token that may follow. */
+export interface Likely {
+  readonly id: number;
+  readonly probability: number;
 }
 
 export interface Found {

@@ -30,8 +30,8 @@ export interface DecodingEngine {
 }
 
 /** Texts under way that are computed together, and sentences of which they are. */
-const TEXTS_AT_ONCE = 320;
-const SENTENCES_AT_ONCE = 64;
+const TEXTS_AT_ONCE = 640;
+const SENTENCES_AT_ONCE = 128;
 const USUAL_BEAM = 5;
 
 /**

@@ -40,6 +40,8 @@ export interface PlannedLoss {
   crossEntropies: BufferSpec;
   /** [panels, rows, 16]: probabilities after `predict`, or the number predicted */
   outputs: BufferSpec;
+  /** [rows of the top signal, 16]: after `predict` the likeliest classes, where rows are texts that are being written: see the kernel `rank` */
+  ranked?: BufferSpec;
   /** By class: how much a target counts in the mean of a batch; absent where each counts as one. */
   targetWeights?: readonly number[];
   /** Meetings of a team beside those of the layers. */

@@ -13,8 +13,8 @@ const ROWS = LENGTHS.length;
 /** Whether a row goes on from the batch before. */
 const goesOn = (row: number): boolean => row % 3 === 1;
 
-/** What rows begin with: what all have learned, what each is given, or what others of them are. */
-type Beginning = 'learned' | 'given' | 'given others';
+/** What rows begin with: what all have learned, or what each is given. */
+type Beginning = 'learned' | 'given';
 
 function rowsCase(columns: number, carries: boolean, from: Beginning): KernelCase {
   return {
@@ -22,7 +22,6 @@ function rowsCase(columns: number, carries: boolean, from: Beginning): KernelCas
     prepare(bench) {
       const panels = panelsOf(columns);
       const given = bench.panels('given', ROWS, columns, uniform(1, 4));
-      const givers = LENGTHS.map((_, row) => (row * 4 + 1) % ROWS);
       const learned = bench.tensor('learned', [panels * PANEL], (column) =>
         column < columns ? uniform(1, 1)(0, column) : 0,
       );
@@ -35,7 +34,6 @@ function rowsCase(columns: number, carries: boolean, from: Beginning): KernelCas
       const out = bench.panels('out', ROWS, columns);
       const begin = bench.backend.bind(beginRows, {
         ...(from === 'learned' ? { learned } : { given }),
-        ...(from === 'given others' && { giver: bench.indices('giver', givers) }),
         out,
         ...(carries && { stateIn, stateOut }),
       });
@@ -99,7 +97,6 @@ describe('what rows start from', () => {
       [false, true].flatMap((carries) => [
         rowsCase(columns, carries, 'learned'),
         rowsCase(columns, carries, 'given'),
-        rowsCase(columns, carries, 'given others'),
         givenCase(columns, carries, false),
         givenCase(columns, carries, true),
         gradientCase(columns, carries),

@@ -161,6 +161,21 @@ describe('beam search', () => {
     );
   });
 
+  it('finds the same from a few tokens that were ranked beforehand as from all', () => {
+    const options = fc.record({
+      width: fc.integer({ min: 1, max: 4 }),
+      noRepeat: fc.integer({ min: 0, max: 2 }),
+      left: fc.constantFrom(new Set<number>(), new Set([0]), new Set([0, 1])),
+    });
+    fc.assert(
+      fc.property(models, options, fc.integer({ min: 1, max: 5 }), (model, given, ranks) => {
+        const plain = finish(beam(model, given), model).results();
+        expect(finish(beam(model, given), model, ranks).results()).toEqual(plain);
+      }),
+      { numRuns: tries(60) },
+    );
+  });
+
   it('never writes what is left out, and always has a text that ends', () => {
     fc.assert(
       fc.property(models, lengths, (model, maxLength) => {

@@ -1,6 +1,7 @@
 import { PURPOSE, uniform, streamOf } from '../../src/tensor/random.js';
 import { BeamSearch, type BeamOptions } from '../../src/decoding/beam.js';
 import { tokensOf, type Path } from '../../src/decoding/path.js';
+import { likeliest } from '../../src/decoding/rules.js';
 import type { Search } from '../../src/decoding/search.js';
 
 /** A model of a few tokens, the last of which ends a text: what follows depends on all that was written, and on nothing else. */
@@ -55,15 +56,24 @@ export class TinyModel {
 }
 
 /** Has a search ended, as one alone would. */
-export function finish(search: Search, model: TinyModel): Search {
-  while (search.live.length > 0) advance(search, model);
+export function finish(search: Search, model: TinyModel, ranks = 0): Search {
+  while (search.live.length > 0) advance(search, model, ranks);
   return search;
 }
 
-export function advance(search: Search, model: TinyModel): void {
+/** @param ranks tokens that are ranked beforehand, if any */
+export function advance(search: Search, model: TinyModel, ranks = 0): void {
   const paths: readonly (Path | undefined)[] = search.live;
+  const probabilities = (place: number): Float32Array => model.next(tokensOf(paths[place]));
   search.advance({
-    probabilities: (place) => model.next(tokensOf(paths[place])),
+    probabilities,
+    ...(ranks > 0 && {
+      ranked: (place, most) =>
+        likeliest(probabilities(place), Math.min(ranks, most), new Set()).map((id) => ({
+          id,
+          probability: probabilities(place)[id]!,
+        })),
+    }),
     attention: (place) => model.attention(tokensOf(paths[place])),
   });
 }

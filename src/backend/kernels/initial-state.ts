@@ -5,9 +5,8 @@ import { at, columnsOf, element, maybe, setElement } from './operands.js';
 export interface BeginRowsOperands {
   /** [16 · panels] of all states, zeros behind the last column of each: the same for every row */
   learned?: Tensor;
-  /** [panels, rows, 16]: a state of its own for every row; and whose it is, where that is not the row of the same number */
+  /** [panels, rows, 16]: a state of its own for every row */
   given?: Tensor;
-  giver?: IndexTensor;
   /** [panels, rows, 16] */
   out: Tensor;
   /** [panels + 1, rows, 16]: what rows carry, and in the first column of the last panel whether they do; absent where none does */
@@ -19,20 +18,19 @@ export interface BeginRowsOperands {
 /** The states that rows [row0, row1) start from: those that they carry, or else learned or given ones. */
 export const beginRows: Kernel<BeginRowsOperands, Rows> = {
   name: 'begin_rows',
-  arguments: ({ learned, given, giver, out, stateIn, stateOut }) => [
+  arguments: ({ learned, given, out, stateIn, stateOut }) => [
     ...(given ? [at(given), given.stride[0]!, PANEL] : [at(learned!), PANEL, 0]),
-    ...[maybe(giver), maybe(stateIn), at(out), maybe(stateOut), out.shape[0]!, out.stride[0]!],
+    ...[maybe(stateIn), at(out), maybe(stateOut), out.shape[0]!, out.stride[0]!],
   ],
   call: plainNumbers,
   reference:
-    ({ learned, given, giver, out, stateIn, stateOut }) =>
+    ({ learned, given, out, stateIn, stateOut }) =>
     (row0, row1) => {
       const panels = out.shape[0]!;
       for (let row = row0; row < row1; row++) {
         const goesOn = stateIn !== undefined && stateIn.get(panels, row, 0) !== 0;
-        const from = giver ? giver.get(row) : row;
         for (let column = 0; column < panels * PANEL; column++) {
-          const begun = given ? element(given, from, column) : learned!.get(column);
+          const begun = given ? element(given, row, column) : learned!.get(column);
           const value = goesOn ? element(stateIn, row, column) : begun;
           out.set(Math.floor(column / PANEL), row, column % PANEL, value);
         }

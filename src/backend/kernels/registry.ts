@@ -30,6 +30,7 @@ import { pack, packBias } from './pack.js';
 import { pool, unpool } from './pool.js';
 import { evaluate, peak } from './probe.js';
 import { product } from './product.js';
+import { rank } from './ranking.js';
 import { regression } from './regression.js';
 import { rmsprop, rmspropCentered, rmspropCenteredMomentum, rmspropMomentum } from './rmsprop.js';
 import {
@@ -94,6 +95,7 @@ export const KERNELS: readonly { readonly name: string }[] = [
   partTaps,
   joinTaps,
   softmax,
+  rank,
   binary,
   regression,
   crf,

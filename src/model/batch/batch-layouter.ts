@@ -2,13 +2,14 @@ import { HEADER, TEAM, TEAM_FIELDS, type BatchLayout } from './batch-layout.js';
 import { listDistinct, numberDistinct } from './distinct-layout.js';
 import { checkBatch, type KnownIds, type RawBatch } from './raw-batch.js';
 import { copyTargets, placeFeature } from './place-values.js';
-import { RowDealer, type DealingOptions } from './row-dealer.js';
+import { RowDealer, type DealingOptions, type SourceCosts } from './row-dealer.js';
 import { countRuns, sortByLength } from './row-lists.js';
 import { Speller } from './spelling.js';
 
 export interface LayoutOptions extends KnownIds, DealingOptions, StreamOptions {
   parts: number;
-  source?: StreamOptions & { vocabulary: number; isShared?: boolean; maxTokens: number };
+  source?: StreamOptions &
+    SourceCosts & { vocabulary: number; isShared?: boolean; maxTokens: number };
 }
 
 /** Of the tokens of a batch, or those of its source. */
@@ -42,7 +43,7 @@ export class BatchLayouter {
     maxTokens: number,
   ) {
     const { maxSteps, source } = options;
-    this.#dealer = new RowDealer(options, maxRows, maxSteps, source?.maxSteps);
+    this.#dealer = new RowDealer(options, maxRows, maxSteps, source);
     this.#rank = new Int32Array(maxRows);
     this.#ends = new Int32Array(options.maxSteps + 1);
     this.#spelling = (options.features ?? []).map(({ values, letters }) =>

@@ -12,48 +12,56 @@ export interface DealingOptions {
   keepRows: boolean;
 }
 
+/** What there is to know of a source before it is read. */
+export interface SourceCosts {
+  /** Tokens of the longest. */
+  maxSteps: number;
+  /** How much work a token is, beside one of the batch's own. */
+  cost: number;
+}
+
 /**
- * Deals the rows of a batch to shards and teams, by their tokens; where there is a source, by those of both, since whoever has a row has
- * its source, too. Allocates what the largest batch needs once.
+ * Deals the rows of a batch to shards and teams. To shards, whose sums are to be about as long, by their tokens, and where there is a source by those of
+ * both; to teams, which take the rows as they come shard by shard, by the work that they are: whoever has a row has its source, too. Allocates what the
+ * largest batch needs once.
  */
 export class RowDealer {
   readonly #sorted: Int32Array;
   /** [rows + 1]: where rows would begin if each had its source behind it, as the batch was read. */
   readonly #joined: Int32Array;
-  /** The same in the order in which they are dealt. */
-  readonly #dealt: Int32Array;
+  /** [rows + 1]: in the order in which they are dealt the work of all rows before each, in tokens of the batch's own. */
+  readonly #work: Float64Array;
   /** [longest row + 1]: see `sortByLength`. */
   readonly #ends: Int32Array;
 
   /**
    * @param maxSteps tokens of the longest row
-   * @param sourceSteps of the longest source, where there is one
    */
   constructor(
     private readonly options: DealingOptions,
     maxRows: number,
     maxSteps: number,
-    private readonly sourceSteps?: number,
+    private readonly source?: SourceCosts,
   ) {
     this.#sorted = new Int32Array(maxRows);
     this.#joined = new Int32Array(maxRows + 1);
-    this.#dealt = new Int32Array(maxRows + 1);
-    this.#ends = new Int32Array(maxSteps + (sourceSteps ?? 0) + 1);
+    this.#work = new Float64Array(maxRows + 1);
+    this.#ends = new Int32Array(maxSteps + (source?.maxSteps ?? 0) + 1);
   }
 
   /**
    * Writes the order of the rows, the shards' rows and the teams'.
    *
-   * @param bounds where each team's share of the tokens begins and ends, rising from 0 to 1. [teams + 1]
+   * @param bounds where each team's share of the work begins and ends, rising from 0 to 1. [teams + 1]
    */
   deal(batch: RawBatch, bounds: Readonly<Float64Array>, out: BatchLayout): void {
-    const { rows } = batch;
-    const starts = this.#startsOf(batch);
-    this.#order(rows, starts, out);
-    const dealt = this.#dealt;
+    const { rows, rowStart, source } = batch;
+    this.#order(rows, this.#startsOf(batch), out);
+    const [work, cost] = [this.#work, this.source?.cost ?? 0];
     for (let r = 0; r < rows; r++) {
-      const source = out.rowSource[r]!;
-      dealt[r + 1] = dealt[r]! + starts[source + 1]! - starts[source]!;
+      const row = out.rowSource[r]!;
+      const others = source ? source.rowStart[row + 1]! - source.rowStart[row]! : 0;
+      work[r + 1] = work[r]! + rowStart[row + 1]! - rowStart[row]! + cost * others;
     }
     let row = 0;
     for (let team = 0; team < this.options.teams; team++) {
@@ -66,7 +74,7 @@ export class RowDealer {
   }
 
   #startsOf({ rows, rowStart, source }: RawBatch): Int32Array {
-    if (this.sourceSteps === undefined || !source) return rowStart;
+    if (!this.source || !source) return rowStart;
     const joined = this.#joined;
     for (let r = 0; r <= rows; r++) {
       joined[r] = rowStart[r]! + source.rowStart[r]!;
@@ -96,13 +104,13 @@ export class RowDealer {
     shardRows[shards] = next;
   }
 
-  /** The row behind the team's last: teams end where the running count of tokens comes closest to their share. */
+  /** The row behind the team's last: teams end where the work so far comes closest to their share. */
   #endOfTeam(rows: number, row: number, bound: number): number {
     if (bound >= 1) return rows;
-    const dealt = this.#dealt;
-    const goal = dealt[rows]! * bound;
+    const work = this.#work;
+    const goal = work[rows]! * bound;
     let end = row;
-    while (end < rows && dealt[end + 1]! - goal <= goal - dealt[end]!) end++;
+    while (end < rows && work[end + 1]! - goal <= goal - work[end]!) end++;
     return end;
   }
 }

@@ -1,7 +1,11 @@
 import { softmax as softmaxLoss } from '../../backend/kernels/loss.js';
+import { rank, RANKS } from '../../backend/kernels/ranking.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import type { LossKind } from '../loss.js';
 import { mostRows } from '../sizes.js';
+
+/** Rows whose probabilities stay in the second-level cache; as many as the kernels go through at a time. */
+const RANKED_ROWS = 16;
 
 export interface SoftmaxOptions {
   /** Share of a target that is spread evenly over all classes, from 0 to below 1. */
@@ -21,6 +25,9 @@ export const softmax: LossKind = {
     const rows = mostRows(sizes, { per });
     const losses = heap.tensor('losses', [rows]);
     const predicted = heap.indices('predicted', rows);
+    // Whoever goes on with a text looks at a few of thousands of words.
+    const ranked =
+      sizes.shape.source && sizes.shape.carries ? heap.indices('ranked', rows, RANKS) : undefined;
     const weighting =
       labelSmoothing > 0 || classWeights
         ? {
@@ -34,6 +41,7 @@ export const softmax: LossKind = {
       compares: 'ids',
       crossEntropies: weighting?.crossEntropies ?? losses,
       outputs: logits,
+      ...(ranked && { ranked }),
       ...(classWeights && { targetWeights: classWeights }),
       ...(weighting && {
         constants: [
@@ -63,9 +71,19 @@ export const softmax: LossKind = {
           }),
         });
         const normalise = backend.bind(softmaxLoss, operands);
+        const order =
+          ranked &&
+          backend.bind(rank, { probabilities: value, classes, ids: bound.indices(ranked) });
         return (mode, row0, row1) => {
-          if (mode === 'predict') normalise(0, row0, row1);
-          else compare(mode === 'train' ? 1 / view.divisor : 0, row0, row1);
+          if (mode === 'predict') {
+            // What has been normalised is ranked before it leaves the second-level cache.
+            const rows = order ? RANKED_ROWS : row1 - row0;
+            for (let row = row0; row < row1; row += rows) {
+              const end = Math.min(row1, row + rows);
+              normalise(0, row, end);
+              order?.(row, end);
+            }
+          } else compare(mode === 'train' ? 1 / view.divisor : 0, row0, row1);
           clock.lap('loss');
         };
       },

@@ -17,6 +17,8 @@ export const LETTERS = 4;
 export const MOST_LETTERS = 3;
 /** Of sources, whose rows are shorter or longer than those that they belong to. */
 export const SOURCE_VOCABULARY = 6;
+/** What a token of a source costs beside one of its row. */
+export const SOURCE_COST = 0.25;
 export const MAX_SOURCE_STEPS = 23;
 const MAX_SOURCE_TOKENS = MAX_ROWS * MAX_SOURCE_STEPS;
 export const MAX_SOURCE_PLACES = MAX_SOURCE_TOKENS + MAX_ROWS;
@@ -199,7 +201,7 @@ export function layouterOf(dealing: Dealing): BatchLayouter {
       compares: 'ids',
       ...(dealing.reads && {
         source: {
-          ...{ vocabulary: SOURCE_VOCABULARY, maxTokens: MAX_SOURCE_TOKENS },
+          ...{ vocabulary: SOURCE_VOCABULARY, maxTokens: MAX_SOURCE_TOKENS, cost: SOURCE_COST },
           ...{ maxSteps: MAX_SOURCE_STEPS, initialRow: MAX_SOURCE_PLACES, reverses: true },
         },
       }),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { HEADER, type BatchLayout } from '../../../src/model/batch/batch-layout.js';
 import {
   MAX_SOURCE_PLACES,
+  SOURCE_COST,
   rows,
   dealings,
   lengthsOf,
@@ -73,9 +74,10 @@ describe('a source', () => {
     });
   });
 
-  it('counts where rows are dealt: teams have their share of the tokens of both to within a row', () => {
+  it('counts where rows are dealt: teams have their share of the work to within a row, of which its tokens are less', () => {
     promiseOf((sources, source, { teams, bounds }, layout) => {
-      const both = (row: number): number => layout.rowStart[row]! + source.rowStart[row]!;
+      const both = (row: number): number =>
+        layout.rowStart[row]! + SOURCE_COST * source.rowStart[row]!;
       const lengths = upTo(sources.length).map((row) => both(row + 1) - both(row));
       teamsOf(layout, teams).forEach(({ row0, rows: count }, team) => {
         const share = both(sources.length) * (bounds[team + 1]! - bounds[team]!);
