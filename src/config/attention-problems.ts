@@ -18,12 +18,6 @@ export function* checkAttention({ task, model: { attention } }: Config): Generat
     }
     return;
   }
-  if (gives === 'text' && attention.inputFeeding) {
-    yield {
-      path: ['model', 'attention', 'inputFeeding'],
-      message: `expected false for ${model}, whose tokens attend to those before them`,
-    };
-  }
   if (gives === 'pairs' && attention.span !== undefined) {
     yield {
       path: ['model', 'attention', 'span'],

@@ -123,6 +123,12 @@ export function describeStack(stack: Stack): NetworkShape {
   }
   const count = Array.from(walkLayers(layers)).length;
   const feeds = attends && attention.inputFeeding === true;
+  if (feeds && !encoder) {
+    throw new StackProblem(
+      ['attention', 'inputFeeding'],
+      'expected false without a source: tokens attend to those before them, which have been read',
+    );
+  }
   if (feeds) top = graph.beginFeeding(attention, layers.slice(0, attendsAfter), top);
   for (const [index, layer] of layers.entries()) {
     const number = graph.number;

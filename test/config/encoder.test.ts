@@ -85,6 +85,31 @@ describe("a translator's config", () => {
     ]);
   });
 
+  it('goes step by step through the layers below attention where what comes of it is fed to the lowest', () => {
+    const block =
+      '{ kind: residual, layers: [{ kind: layer-norm }, { kind: gru, hiddenSize: 8 }] }';
+    const layers = `layers: [{ hiddenSize: 8 }, ${block}, { hiddenSize: 6 }], dropout: 0.1`;
+    const model = `${layers}, attention: { kind: additive, after: 2, inputFeeding: true }`;
+    const shape = networkShape(parseConfig(translator(model), 'x.yaml'), 9, []);
+    const names = summarizeNetwork(shape, 5).map(({ name, inputs }) => [name, ...(inputs ?? [])]);
+    expect(names.slice(names.findIndex(([name]) => name === 'expand 2'))).toEqual([
+      ['expand 2'],
+      ['encoder.last 0', 'encoder.lstm 0'],
+      ['bridge 0'],
+      ['bridge 3', 'encoder.last 0'],
+      ['attention.key 0', 'encoder.lstm 0'],
+      [
+        'attention.steps 0',
+        ...['expand 2', 'bridge 0', 'bridge 3', 'attention.key 0', 'encoder.lstm 0'],
+      ],
+      ['dropout 5'],
+      ['bridge 4', 'encoder.last 0'],
+      ['lstm 2', 'dropout 5', 'bridge 4'],
+      ['dropout 4'],
+      ['head'],
+    ]);
+  });
+
   it('may drop otherwise when a run goes on, in the encoder, too', () => {
     const encoder = 'encoder: { layers: [{ hiddenSize: 3 }] }';
     const keys = trainingKeys(parseConfig(translator(encoder), 'x.yaml'));
@@ -161,6 +186,18 @@ describe("a translator's config", () => {
       'attention on more layers than there are',
       translator('attention: { after: 2 }'),
       'configs/x.yaml:3:22: model.attention.after: expected at most 1, as many as there are in model.layers, got 2',
+    ],
+    [
+      'layers that cannot go step by step',
+      translator(
+        'attention: { inputFeeding: true }, layers: [{ hiddenSize: 8 }, { kind: convolution, width: 3, padding: causal, channels: 4 }]',
+      ),
+      'configs/x.yaml:3:22: model.attention.inputFeeding: expected layers that go from token to token below attention, where what comes of a token is fed to the next one, got convolution',
+    ],
+    [
+      'what a language model would feed',
+      'task: language-model\ndata: { train: a.txt }\nmodel: { attention: { inputFeeding: true } }\n',
+      'model.attention.inputFeeding: expected false without a source: tokens attend to those before them, which have been read',
     ],
     [
       'how far back a translator looks',
