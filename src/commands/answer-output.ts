@@ -14,6 +14,7 @@ import type { Writer } from './own-files.js';
 import { writePredictionFile } from './prediction-file.js';
 import { inTerms, predictTerms, refuseInTerms } from './reading-terms.js';
 import { printLines } from './table.js';
+import { expectUsed } from './vain-options.js';
 
 /** What commands have in common that answer the rows of an input one by one. */
 
@@ -71,8 +72,8 @@ export interface AnswerArguments {
   readonly overwrite: boolean;
   /** Who writes. */
   readonly by: Writer;
-  /** Of how the model is opened. */
-  readonly args: Parameters<typeof toOpenOptions>[0];
+  /** Of how the model is opened, and of how files are read. */
+  readonly args: Parameters<typeof toOpenOptions>[0] & Parameters<typeof expectUsed>[0];
 }
 
 /** Opens a model, and writes what it makes of the rows of an input as they come. */
@@ -86,6 +87,7 @@ export async function answerInput(
     const model = await openModel(run, toOpenOptions(args, context));
     try {
       const answers = plan(model);
+      expectUsed(args, answers.paths, answers.reading);
       const notify = (message: string): void => printLines(context.stderr, [message]);
       const batches = sparing(
         readBatches(answers.paths, answers.reading, notify),
@@ -109,6 +111,9 @@ export async function answerInput(
       await model.close();
     }
   };
+  if (overwrite && out === undefined) {
+    throw new UserError('--overwrite: expected --out beside it: standard output replaces no file');
+  }
   await refuseInTerms(predictTerms, async () => {
     // To itself: nothing can be moved there.
     await (out === undefined || resolve(out) === '/dev/stdout'

@@ -9,6 +9,7 @@ import { defineCommand } from './define.js';
 import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
 import { printLines } from './table.js';
 import { counted } from '../system/counted.js';
+import { expectDrawn } from './vain-options.js';
 
 export const generateCommand = (context: Context) =>
   defineCommand({
@@ -34,26 +35,26 @@ export const generateCommand = (context: Context) =>
       temperature: {
         type: 'string',
         coerce: numberFrom('temperature', 0),
-        default: 0.8,
         requiresArg: true,
-        describe: 'Below 1 keeps to the likely, above 1 dares more; 0 takes the likeliest',
+        describe:
+          'Below 1 keeps to the likely, above 1 dares more; 0 takes the likeliest; 0.8 by default',
       },
       'top-k': {
         type: 'string',
         coerce: wholeNumber('top-k', 0),
-        default: 0,
         requiresArg: true,
-        describe: 'Draws among that many likeliest tokens; 0 among all',
+        describe: 'Draws among that many likeliest tokens; 0, the default, among all',
       },
       seed: {
         type: 'string',
         coerce: wholeNumber('seed', 0, 2 ** 32 - 1),
-        default: 1,
         requiresArg: true,
-        describe: 'The same seed writes the same text',
+        describe: 'The same seed writes the same text; 1 by default',
       },
     },
-    async run({ run, prompt, length, temperature, topK, seed, ...args }) {
+    async run({ run, prompt, length, ...args }) {
+      expectDrawn(args);
+      const { temperature = 0.8, topK = 0, seed = 1 } = args;
       const { openModel } = await context.loadLibrary();
       const model = await openModel(run, toOpenOptions(args, context));
       try {

@@ -50,6 +50,11 @@ export const predictCommand = (context: Context) =>
     },
     async run({ run, files, out, overwrite, to, prefix, batchSize, ...args }) {
       const layout = to ?? (out === undefined ? undefined : layoutOf(out));
+      if (prefix !== '' && layout === 'conll') {
+        throw new UserError(
+          '--prefix: expected --to jsonl beside it: columns of tokens have no names',
+        );
+      }
       await answerInput(
         context,
         { run, files, out, overwrite, by: predictWriter, args },

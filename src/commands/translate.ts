@@ -12,6 +12,7 @@ import type { TrainedModel, TranslateOptions } from './library.js';
 import { translateWriter } from './own-files.js';
 import { modelOptions, numberFrom, readingOptions, runPositional, wholeNumber } from './options.js';
 import { planReading, type ReadingArguments } from './reading-plan.js';
+import { expectDrawn } from './vain-options.js';
 import {
   addTranslations,
   expectPlace,
@@ -25,9 +26,9 @@ const searchOptions = {
   beam: {
     type: 'string',
     coerce: wholeNumber('beam', 1, 1024),
-    default: 5,
     requiresArg: true,
-    describe: 'Texts that are followed at a time; 1 takes the likeliest token each time',
+    describe:
+      'Texts that are followed at a time; 1 takes the likeliest token each time; 5 by default',
   },
   best: {
     type: 'string',
@@ -131,7 +132,7 @@ export const translateCommand = (context: Context) =>
       const layout = to ?? (out === undefined ? 'text' : layoutOf(out));
       const { best, alignment, attention } = args;
       const beside = { best, alignment, attention };
-      expectPlace(layout, beside);
+      expectPlace(layout, beside, prefix);
       const options = toTranslateOptions(args);
       await answerInput(
         context,
@@ -205,7 +206,7 @@ function planSources(
 }
 
 function toTranslateOptions(args: {
-  beam: number;
+  beam: number | undefined;
   best: number;
   lengthNormalisation: 'average' | number;
   coveragePenalty: number;
@@ -219,7 +220,11 @@ function toTranslateOptions(args: {
   attention: boolean;
 }): TranslateOptions {
   const { sample, maxLength, unknown, attention } = args;
-  const { beam, best, lengthNormalisation, coveragePenalty, blockNgramRepeat: noRepeat } = args;
+  if (sample && args.beam !== undefined) {
+    throw new UserError('--beam: --sample draws tokens in the place of a beam: leave out either');
+  }
+  expectDrawn(args);
+  const { beam = 5, best, lengthNormalisation, coveragePenalty, blockNgramRepeat: noRepeat } = args;
   const drawing = { temperature: args.temperature, 'top-k': args.topK, seed: args.seed };
   const alone = Object.entries(drawing).find(([, value]) => value !== undefined && !sample);
   if (alone)

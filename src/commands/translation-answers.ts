@@ -120,7 +120,16 @@ export class TranslationNotes {
 }
 
 /** @throws UserError for what a layout has no place for */
-export function expectPlace(layout: 'text' | 'csv' | 'jsonl', beside: ToldBeside): void {
+export function expectPlace(
+  layout: 'text' | 'csv' | 'jsonl',
+  beside: ToldBeside,
+  prefix: string,
+): void {
+  if (prefix !== '' && layout === 'text') {
+    throw new UserError(
+      '--prefix: expected --to csv or jsonl beside it: lines of text have no names',
+    );
+  }
   if (beside.best > 1 && layout !== 'jsonl') {
     throw new UserError('--best: expected --to jsonl for several translations of a row');
   }

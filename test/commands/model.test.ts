@@ -153,14 +153,14 @@ describe('generate', () => {
         '--top-k',
         '4',
         '--temperature',
-        '0',
+        '0.5',
         '--seed',
         '3',
       ],
       languageModel,
     );
     expect(status).toBe(0);
-    expect(stdout).toBe('Call me length=9 temperature=0 topK=4 seed=3\n');
+    expect(stdout).toBe('Call me length=9 temperature=0.5 topK=4 seed=3\n');
   });
 
   test('refuses a classifier', async () => {

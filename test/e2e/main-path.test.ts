@@ -156,9 +156,9 @@ describe('a language model', () => {
     );
   });
 
-  it('writes the likeliest text at temperature 0 and where it draws among one, whatever the seed', async () => {
-    const text = await generate('--temperature', '0', '--seed', '1');
-    expect(await generate('--top-k', '1', '--seed', '2')).toBe(text);
+  it('writes the likeliest text at temperature 0 and where it draws among one, which no seed changes', async () => {
+    const text = await generate('--temperature', '0');
+    expect(await generate('--top-k', '1')).toBe(text);
     // So small that powers of the probabilities themselves would all be 0.
     expect(await generate('--temperature', '0.0005', '--seed', '3')).toBe(text);
   });

@@ -223,7 +223,8 @@ describe('a checkpoint', () => {
     expect(readFileSync(file, 'utf8')).not.toBe(text);
     for (const command of ['evaluate', 'predict']) {
       expect(await refusalOf([command, copy.run], copy.run)).toBe(
-        `${file}: damaged or of another run: its SHA-256 is not the one in the checkpoint's state.json`,
+        `${file}: damaged or of another run: its SHA-256 is not the one in the checkpoint's state.json; ` +
+          'train --resume writes it anew, from the config and the data that the run was trained with, and goes on with the run',
       );
     }
     await succeed(cwd, [...train, '--resume', '--run-dir', copy.run]);

@@ -163,14 +163,19 @@ export function describeSource(
   return { path, format, compression: ending === 'gz' ? 'gzip' : 'zstd' };
 }
 
-function guessFormat(path: string, otherwise: Format | undefined, key: string): Format {
+/** What a name tells of a file's format, or else what such files are otherwise; undefined where neither does. */
+export function formatOf(path: string, otherwise?: Format): Format | undefined {
   if (path === standardInput) return otherwise ?? 'text';
   const extension = /\.([^./\\]+)$/.exec(path.replace(compressed, ''))?.[1]?.toLowerCase() ?? '';
   const known = Object.hasOwn(formatOfExtension, extension)
     ? formatOfExtension[extension]!
     : undefined;
-  if (otherwise !== undefined && (known === undefined || known === 'text')) return otherwise;
-  if (known !== undefined) return known;
+  return otherwise !== undefined && (known === undefined || known === 'text') ? otherwise : known;
+}
+
+function guessFormat(path: string, otherwise: Format | undefined, key: string): Format {
+  const format = formatOf(path, otherwise);
+  if (format !== undefined) return format;
   throw new UserError(
     `${key}: the name ${JSON.stringify(path)} does not tell the file's format: ` +
       'expected .csv, .tsv, .jsonl, .txt (.gz or .zst may follow) or .parquet, or set data.format.',
