@@ -18,7 +18,7 @@ export async function checkEncodings(
   notify: Notify,
 ): Promise<void> {
   if (encoding !== 'latin1' && encoding !== 'windows-1252') return;
-  for (const source of sources) {
+  for (const source of sources.flatMap((each) => [each, ...(each.target ? [each.target] : [])])) {
     if (source.format === 'parquet' || source.path === standardInput) continue;
     const start = await readStart(source);
     const whole = start.subarray(0, start.length - measureOpenEnd(start));

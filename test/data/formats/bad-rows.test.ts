@@ -155,3 +155,39 @@ describe('bad rows', () => {
     expect(error).toMatchObject({ line: 3, reason: 'expected 2 cells as in the header, found 1.' });
   });
 });
+
+describe('a carriage return alone, where other programs end a line, makes a row a bad one', () => {
+  const reason = 'expected a line feed where a line ends, found a carriage return alone.';
+
+  it.each(['line', 'paragraph'] as const)('of a plain text by %ss', async (textUnit) => {
+    const { path } = await scratch({ 'a.txt': 'one\rtwo\n\nthree\r\n\nfour\r\r\n' });
+    const source = { path: path('a.txt'), format: 'text' } as const;
+    for (const keep of [false, true]) {
+      const options = { text: 'text', textUnit, keep, onBadRow: 'skip' } as const;
+      const batches = await collect(readSource(source, options));
+      const texts = batches.flatMap(({ rows }) => rows.map(({ text }) => text.trim()));
+      expect(texts.filter((text) => text !== '')).toEqual(['three', 'four']);
+      expect(batches.flatMap(({ bad }) => bad)).toMatchObject([
+        { line: 1, row: 1, reason, raw: 'one\rtwo' },
+      ]);
+    }
+    const whole = collect(readSource(source, { text: 'text', textUnit }));
+    await expect(whole).rejects.toThrow(`a.txt, line 1: ${reason}`);
+    const asOne = await collect(readSource(source, { text: 'text', textUnit: 'whole' }));
+    expect(asOne.flatMap(({ rows }) => rows)).toHaveLength(1);
+  });
+
+  it('of two files, in that of them that has it', async () => {
+    const { path } = await scratch({
+      'a.de': 'eins\nzwei\ndrei\r\n',
+      'a.en': 'one\nt\rwo\nthree\n',
+    });
+    const side = (name: string) => ({ path: path(name), format: 'text' }) as const;
+    const source = { ...side('a.de'), target: side('a.en') };
+    const options = { text: 'source', label: 'target', labels: 'text' } as const;
+    const [batch] = await collect(readSource(source, { ...options, onBadRow: 'skip' }));
+    expect(batch!.rows.map(({ text }) => text)).toEqual(['eins', 'drei']);
+    expect(batch!.bad).toMatchObject([{ line: 2, reason, raw: 't\rwo', isOfTarget: true }]);
+    await expect(collect(readSource(source, options))).rejects.toThrow(`a.en, line 2: ${reason}`);
+  });
+});

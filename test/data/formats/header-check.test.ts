@@ -78,6 +78,18 @@ describe('a file that is read as latin1', () => {
     expect(await said(Buffer.from('text,label\nnaïve,x\n', 'latin1'))).toEqual([]);
     expect(await said('text,label\nnative,x\n')).toEqual([]);
   });
+
+  it('is told, too, where it has the translations of one that is no UTF-8', async () => {
+    const { path } = await scratch({
+      'a.de': Buffer.from('na\u00efv', 'latin1'),
+      'a.en': 'na\u00efve',
+    });
+    const heard: string[] = [];
+    const side = (name: string) => ({ path: path(name), format: 'text' }) as const;
+    const pair = { ...side('a.de'), target: side('a.en') };
+    await checkEncodings([pair], 'latin1', (message) => heard.push(message));
+    expect(heard).toEqual([expect.stringContaining('a.en is read as latin1, but')]);
+  });
 });
 
 describe('a column that is missing', () => {

@@ -42,8 +42,8 @@ export async function* readConllRows(
   before?: AsyncIterable<string>,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
   const columns = chooseColumns(source, options);
-  const width = columns.tag === 0 && before ? await readWidth(before, source) : undefined;
-  const sentence = new Sentence(source, columns, options, width);
+  const sentence = new Sentence(source, columns, options);
+  if (columns.tag === 0 && before) await sentence.learnWidth(before);
   let linesDone = 0;
   let isFirst = true;
   for await (const batch of splitLines(pieces, source)) {
@@ -66,18 +66,6 @@ export async function* readConllRows(
 
 function isDocumentStart({ text }: Line): boolean {
   return text.startsWith(documentStart);
-}
-
-/** Columns of the first line with a token; undefined where there is none. */
-async function readWidth(
-  pieces: AsyncIterable<string>,
-  source: Source,
-): Promise<number | undefined> {
-  for await (const { lines } of splitLines(pieces, source)) {
-    const first = lines.find((line) => !isBlank(line.text) && !isDocumentStart(line));
-    if (first !== undefined) return splitCells(first.text).length;
-  }
-  return undefined;
 }
 
 /** What nothing tells the format of may be JSON Lines, whose every line would be a sentence of some tokens. */
@@ -132,14 +120,29 @@ class Sentence {
   #lines: Line[] = [];
   #before: string[] = [];
   #length = 0;
+  /** Columns of the file's first sentence that can be used, where they are known. */
+  #width: number | undefined;
 
   constructor(
     private readonly source: Source,
     private readonly columns: Columns,
     private readonly options: RowOptions,
-    /** Columns of the file's first line, where they are known. */
-    private width: number | undefined,
   ) {}
+
+  /** @param before The text of the file before the first line that is appended. */
+  async learnWidth(before: AsyncIterable<string>): Promise<void> {
+    const earlier = new Sentence(this.source, this.columns, this.options);
+    for await (const { lines } of splitLines(before, this.source)) {
+      for (const line of lines) {
+        if (!isDocumentStart(line) && !isBlank(line.text)) earlier.append(line);
+        else earlier.finish();
+        if (earlier.#width !== undefined) break;
+      }
+      if (earlier.#width !== undefined) break;
+    }
+    earlier.finish();
+    this.#width = earlier.#width;
+  }
 
   /** A line before the sentence that is none of it. */
   pass(line: string): void {
@@ -169,7 +172,6 @@ class Sentence {
     ];
     const cells = texts.map(splitCells);
     const width = cells[0]!.length;
-    this.width ??= width;
     const broken = texts.findIndex(hasLoneReturn);
     if (broken >= 0) return refuse(broken, loneReturn);
     const { word, tag } = this.#placed(width);
@@ -184,11 +186,12 @@ class Sentence {
       return refuse(odd, `expected ${expected}, found ${cells[odd]!.length}.`);
     }
     // The last column of some lines is another one than that of others. Whoever asks for predictions is answered without it.
-    const isTagKnown = this.columns.tag !== 0 || width === this.width;
+    this.#width ??= width;
+    const isTagKnown = this.columns.tag !== 0 || width === this.#width;
     if (!isTagKnown && this.options.mayLackLabel !== true) {
       return refuse(
         0,
-        `expected ${counted(this.width, 'column')} as in the first line of the file, since the last one is taken for the tag, found ${width}.`,
+        `expected ${counted(this.#width, 'column')} as in the first sentence of the file that can be used, since the last one is taken for the tag, found ${width}.`,
       );
     }
     const column = (number: number): string => joinTokens(cells.map((each) => each[number - 1]!));

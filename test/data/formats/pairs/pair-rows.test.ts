@@ -167,7 +167,9 @@ describe('rows that are pairs', () => {
   });
 
   test('come out of extents as out of the whole, whose lines are the same in both files', async () => {
-    const line = fc.string({ unit: fc.constantFrom('a', 'é', '😀', ' ', '\r'), maxLength: 9 });
+    const unit = fc.constantFrom('a', 'é', '😀', ' ', '\u2028');
+    const text = fc.string({ unit, maxLength: 9 });
+    const line = fc.tuple(text, fc.constantFrom('', '\r')).map((parts) => parts.join(''));
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(line, line), { minLength: 1, maxLength: 30 }),

@@ -85,10 +85,10 @@ describe('CoNLL columns', () => {
     );
   });
 
-  test('of which the last is another one than in the first line of the file are refused, also in an extent', async () => {
+  test('of which the last is another one than in the first sentence of the file are refused, also in an extent', async () => {
     const text = 'john N B-PER\nruns V O\n\nrome N\n\nrome N B-LOC\n';
     const reason =
-      'expected 3 columns as in the first line of the file, since the last one is taken for the tag, found 2.';
+      'expected 3 columns as in the first sentence of the file that can be used, since the last one is taken for the tag, found 2.';
     const { rows, bad } = await read('a.conll', text, { onBadRow: 'skip' });
     expect(rows.map(([tokens]) => tokens)).toEqual([['john', 'runs'], ['rome']]);
     expect(bad).toEqual([[4, reason]]);
@@ -102,6 +102,22 @@ describe('CoNLL columns', () => {
     const answered = await read('a.conll', text, { mayLackLabel: true });
     expect(answered.rows.map(([tokens]) => tokens)).toEqual([['john', 'runs'], ['rome'], ['rome']]);
     expect(answered.bad).toEqual([]);
+  });
+
+  test('are as many as in the first sentence that can be used, not in a bad one before it', async () => {
+    const text = 'a X\rb Y\n\nc X\nd Y Z\n\ne X\nf Y\n\ng X Y\n\nh X\n';
+    const { rows, bad } = await read('a.conll', text, { onBadRow: 'skip' });
+    expect(rows.map(([tokens]) => tokens)).toEqual([['e', 'f'], ['h']]);
+    expect(bad.map(([line]) => line)).toEqual([1, 4, 9]);
+    const { path } = await scratch({ 'a.conll': text });
+    const source = { path: path('a.conll'), format: 'conll' } as const;
+    for (const part of ['e X', 'g X', 'h X']) {
+      const start = text.indexOf(part);
+      const skipping = { ...options, onBadRow: 'skip' } as const;
+      const later = await collect(readSource(source, skipping, { start, end: text.length }));
+      const texts = later.flatMap((batch) => batch.rows.map((row) => row.text));
+      expect(texts).toEqual(part === 'e X' ? ['e\nf', 'h'] : ['h']);
+    }
   });
 
   test('of lines that a carriage return alone ends, or stands in, are refused', async () => {
