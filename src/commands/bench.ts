@@ -186,12 +186,11 @@ interface PeerResult {
   stepMs: Record<string, number>;
 }
 
-/** The same case in PyTorch (scripts/pytorch_bench.py). */
-async function runPeer(name: string): Promise<PeerResult> {
+/** The same case in PyTorch (scripts/pytorch_bench.py), with the python3 that a shell would start: that of an active virtual environment, too. */
+export async function runPeer(name: string): Promise<PeerResult> {
   const script = packageFile('scripts/pytorch_bench.py');
   const child = spawn('python3', [script, name], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, PATH: `/usr/bin:${process.env['PATH'] ?? ''}` },
   });
   const failed = new Promise<never>((_, reject) => {
     child.once('error', (error) =>
@@ -200,7 +199,8 @@ async function runPeer(name: string): Promise<PeerResult> {
     child.once('close', () =>
       reject(
         new UserError(
-          'bench --peer python: PyTorch gave no result; is it installed (Debian: python3-torch)?',
+          'bench --peer python: PyTorch gave no result: expected it in the python3 that PATH finds; activate the virtual environment that has it, ' +
+            "or install it for that python3 (Debian's is /usr/bin/python3, with python3-torch)",
         ),
       ),
     );
