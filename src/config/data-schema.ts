@@ -103,7 +103,7 @@ export const dataSchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'What stands between the labels of a row (multi-label); `|` by default. A field of a JSONL may hold a list of them as well.',
+      'What stands between the labels of a row (multi-label); `|` by default. A field of a JSONL, or a column of a Parquet file, may hold a list of them as well.',
     ),
   header: z
     .boolean()

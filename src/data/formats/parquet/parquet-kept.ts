@@ -5,7 +5,7 @@ import { ColumnReader } from './column-reader.js';
 import type { ParquetFile } from './parquet.js';
 import { ListWriter } from './parquet-lists.js';
 import type { ParquetNode } from './parquet-schema.js';
-import { chooseText, isNumber, type ToText } from './parquet-text.js';
+import { chooseText, isNumber, isText, type ToText } from './parquet-text.js';
 
 /** All that the rows of a Parquet file hold, as JSON. */
 
@@ -46,6 +46,25 @@ export function listKept(file: ParquetFile, decoding: Decoding): KeptColumn[] {
     );
   }
   return columns;
+}
+
+/** The column of this name that holds lists of strings; undefined where there is none. */
+export function findStringLists(
+  file: ParquetFile,
+  name: string,
+  decoding: Decoding,
+): KeptColumn | undefined {
+  const visit = (node: ParquetNode): ParquetNode[] =>
+    node.path.join('.') === name || isList(node) ? [node] : node.children.flatMap(visit);
+  const node = file.schema.flatMap(visit).find(({ path }) => path.join('.') === name);
+  if (node === undefined || !isList(node)) return undefined;
+  // Bytes that are no text are marked as such, for whoever refuses the row.
+  const writer = new ListWriter(node, (_, text) => JSON.stringify(text));
+  const [leaf, other] = writer.leaves;
+  const isOfStrings = other === undefined && leaf!.maxRepetition === 1 && isText(leaf!.element);
+  if (!isOfStrings) return undefined;
+  const textOf = ({ element }: ParquetNode): ToText => chooseText(element, decoding)!;
+  return { name, read: (group, observe) => readLists(file, group, node, writer, textOf, observe) };
 }
 
 /** A row as the text of a JSON object. */

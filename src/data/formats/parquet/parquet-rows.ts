@@ -1,9 +1,10 @@
 import { UserError } from '../../../errors.js';
 import type { ColumnKey } from '../columns.js';
+import { joinLabels } from '../label-sets.js';
 import { isBlank } from '../lines.js';
 import { ColumnReader } from './column-reader.js';
 import { ParquetFile } from './parquet.js';
-import { formatObject, listKept } from './parquet-kept.js';
+import { findStringLists, formatObject, type KeptColumn, listKept } from './parquet-kept.js';
 import type { ParquetColumn } from './parquet-schema.js';
 import { chooseText, isText, type ToText } from './parquet-text.js';
 import {
@@ -38,7 +39,8 @@ export async function* readParquetRows(
   try {
     const text = findColumn(file, options.text, columnKeys(options).text);
     const toText = requireText(text, file.path, 'strings', isText, decoding);
-    const label = findLabel(file, options);
+    const lists = findLists(file, options, decoding);
+    const label = lists ? undefined : findLabel(file, options);
     const [types, isWanted] =
       options.labels === 'text' ? (['strings', isText] as const) : ([labelTypes, isAny] as const);
     const toLabel = label && requireText(label, file.path, types, isWanted, decoding);
@@ -50,8 +52,9 @@ export async function* readParquetRows(
     }
     for (let group = start; group < end; group++) {
       const texts = new ColumnReader(file.readColumn(group, text, toText, observe));
-      const labels =
-        label && toLabel && new ColumnReader(file.readColumn(group, label, toLabel, observe));
+      const labels = lists
+        ? new ColumnReader<string | null | undefined>(lists.read(group, observe))
+        : label && toLabel && new ColumnReader(file.readColumn(group, label, toLabel, observe));
       const kept = others.map(({ read }) => new ColumnReader(read(group, observe)));
       try {
         for (let left = file.rowsOf(group); left > 0; left -= batchRows) {
@@ -67,7 +70,7 @@ export async function* readParquetRows(
               first + i,
               value,
               options,
-              labelValues && { value: labelValues[i] },
+              labelValues && { value: labelValues[i], isList: lists !== undefined },
             );
             if (options.keep !== true) return row;
             const json = formatObject(others, (column) => keptValues[column]![i]!);
@@ -100,6 +103,16 @@ function findLabel(file: ParquetFile, options: RowOptions): ParquetColumn | unde
   return mayLackLabel && !isThere ? undefined : findColumn(file, label, columnKeys(options).label);
 }
 
+/** Where rows may have several labels: the column that lists them, if it is such. */
+function findLists(
+  file: ParquetFile,
+  { label, labelSeparator }: RowOptions,
+  decoding: Decoding,
+): KeptColumn | undefined {
+  if (labelSeparator === undefined || typeof label !== 'string') return undefined;
+  return findStringLists(file, label, decoding);
+}
+
 const isAny = (): boolean => true;
 const labelTypes = 'strings, numbers, booleans or times';
 
@@ -123,7 +136,7 @@ function parseRow(
   line: number,
   text: string | null | undefined,
   options: RowOptions,
-  label: { value: string | null | undefined } | undefined,
+  label: { value: string | null | undefined; isList: boolean } | undefined,
 ): ParsedRow {
   const fault = (reason: string): ParsedRow => {
     return { line, reason, raw: JSON.stringify({ text, label: label?.value }) };
@@ -132,10 +145,20 @@ function parseRow(
     return fault(`expected a string in the column ${JSON.stringify(options.text)}, found nothing.`);
   }
   if (label === undefined) return { line, text };
-  const name = label.value ?? '';
+  const joined = label.isList ? joinItems(label.value!, options) : { cell: label.value ?? '' };
+  if ('odd' in joined) {
+    const reason = `expected a list of labels in the column ${JSON.stringify(options.label)}, found in it ${joined.odd}.`;
+    return options.keep === true ? { line, text } : fault(reason);
+  }
+  const name = joined.cell;
   // No label is a set of labels, too.
   const isSet = options.labelSeparator !== undefined;
   if (options.keep === true && isBlank(name) && !isSet) return { line, text };
   const reason = options.keep === true ? undefined : explainNoLabel(name, options);
   return reason === undefined ? { line, text, label: name } : fault(reason);
+}
+
+/** @param json of a list, or null */
+function joinItems(json: string, { labelSeparator }: RowOptions): ReturnType<typeof joinLabels> {
+  return joinLabels((JSON.parse(json) as (string | null)[] | null) ?? [], labelSeparator!);
 }

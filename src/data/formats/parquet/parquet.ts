@@ -83,7 +83,7 @@ export class ParquetFile {
 
   #refuseList(name: string): UserError {
     return new UserError(
-      `${this.path}: the column ${JSON.stringify(name)} is a list: expected one value in each row; JSON Lines may have a list of labels.`,
+      `${this.path}: the column ${JSON.stringify(name)} is a list: expected one value in each row; of task multi-label the labels may be a list of strings.`,
     );
   }
 

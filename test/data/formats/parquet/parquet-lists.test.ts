@@ -125,6 +125,44 @@ test('two columns that would have one name are refused', async () => {
   await expect(refusal).rejects.toThrow('has two columns "kept.a"');
 });
 
+test('lists of strings are the labels of rows that may have several, and nothing else is', async () => {
+  const rows = [['b', ' a '], [], null, ['c'], ['x|y'], ['a', null]];
+  const read = async (elements: SchemaElement[], values: unknown[], more: object) => {
+    const { path } = await scratch({ 'a.parquet': write(elements, values, 8) });
+    const source = { path: path('a.parquet'), format: 'parquet' } as const;
+    const batches = await collect(
+      readSource(source, { text: 'text', label: 'kept', onBadRow: 'skip', ...more }),
+    );
+    return {
+      labels: batches.flatMap((batch) => batch.rows.map(({ row, label }) => [row, label])),
+      bad: batches.flatMap(({ bad }) => bad.map(({ row, reason }) => [row, reason])),
+    };
+  };
+  const sets = { labelSeparator: '|' };
+  const strings = listOf(text).elements('kept');
+  const good = [...[1, 'b|a'], ...[2, ''], ...[3, ''], ...[4, 'c']];
+  const found = await read(strings, rows, sets);
+  expect(found.labels.flat()).toEqual(good);
+  expect(found.bad).toEqual([
+    [
+      5,
+      'expected a list of labels in the column "kept", found in it "x|y", in which "|" stands, as between labels (data.labelSeparator).',
+    ],
+    [6, 'expected a list of labels in the column "kept", found in it null.'],
+  ]);
+  // Predictions answer all rows, and compare those that say what they are.
+  const kept = await read(strings, rows, { ...sets, keep: true, mayLackLabel: true });
+  expect(kept.labels.flat()).toEqual([...good, 5, undefined, 6, undefined]);
+  const refusal = 'the column "kept" is a list: expected one value in each row';
+  await expect(read(strings, rows, {})).rejects.toThrow(refusal);
+  const numbers = listOf(integer).elements('kept');
+  await expect(read(numbers, [[1], [2]], sets)).rejects.toThrow(
+    `${refusal}; of task multi-label the labels may be a list of strings.`,
+  );
+  const nested = listOf(listOf(text)).elements('kept');
+  await expect(read(nested, [[['a']]], sets)).rejects.toThrow(refusal);
+});
+
 test('a byte that is flipped in a list is refused, or read as a value', async () => {
   const rows = [[{ a: 1, b: ['x', null] }, null], [], null, [{ a: null, b: [] }]];
   const bytes = write(listOf(structOf(integer, listOf(text))).elements('kept'), rows, 1 << 20);

@@ -93,7 +93,7 @@ describe('Parquet files', () => {
     );
     for (const list of ['list.list.element', 'list']) {
       expect(await refusal({ text: list })).toBe(
-        `zstd-plain.parquet: the column "${list}" is a list: expected one value in each row; JSON Lines may have a list of labels.`,
+        `zstd-plain.parquet: the column "${list}" is a list: expected one value in each row; of task multi-label the labels may be a list of strings.`,
       );
     }
     // What cannot be read is proposed to nobody.
