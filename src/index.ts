@@ -35,10 +35,12 @@ import {
 } from './use/check-arguments.js';
 import {
   checkAverageArguments,
+  checkEnsembleArguments,
   checkListener,
   checkOpenArguments,
   checkTrainOptions,
 } from './use/check-options.js';
+import * as ensembles from './use/ensemble.js';
 import * as models from './use/model-file.js';
 import * as translationScores from './decoding/translation-scores.js';
 import type { TranslationScores } from './decoding/translation-scores.js';
@@ -277,6 +279,27 @@ export async function openModel(run: string, options: OpenOptions = {}): Promise
   );
   return hearing.during(
     () => models.openModel(run, { ...options, notify: hearing.hear }),
+    (model) => model.close(),
+  );
+}
+
+/**
+ * Opens translators as one model, which translates and scores translations: in every step tokens are as likely as they are to the
+ * members on average.
+ *
+ * @param runs directories of runs or checkpoints
+ * @throws UserError as `openModel`, and where their vocabularies are not the same
+ */
+export async function openEnsemble(
+  runs: readonly string[],
+  options: OpenOptions = {},
+): Promise<TrainedModel> {
+  checkEnsembleArguments(runs, options);
+  const hearing = new Hearing(
+    options.notify ?? ((message: string) => process.emitWarning(message)),
+  );
+  return hearing.during(
+    () => ensembles.openEnsemble(runs, { ...options, notify: hearing.hear }),
     (model) => model.close(),
   );
 }

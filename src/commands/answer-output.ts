@@ -8,7 +8,7 @@ import type { FilePair } from '../data/input/file-pairs.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
 import type { Context } from './context.js';
-import type { TrainedModel } from './library.js';
+import type { Library, OpenOptions, TrainedModel } from './library.js';
 import { toOpenOptions, wholeNumber } from './options.js';
 import type { Writer } from './own-files.js';
 import { writePredictionFile } from './prediction-file.js';
@@ -73,7 +73,23 @@ export interface AnswerArguments {
   /** Who writes. */
   readonly by: Writer;
   /** Of how the model is opened, and of how files are read. */
-  readonly args: Parameters<typeof toOpenOptions>[0] & Parameters<typeof expectUsed>[0];
+  readonly args: Parameters<typeof toOpenOptions>[0] &
+    Parameters<typeof expectUsed>[0] & {
+      /** Further runs that answer together with the first. */
+      readonly ensemble?: readonly string[];
+    };
+}
+
+/** Opens a run, or several as an ensemble. */
+export function openAny(
+  { openModel, openEnsemble }: Pick<Library, 'openModel' | 'openEnsemble'>,
+  run: string,
+  ensemble: readonly string[] = [],
+  options: OpenOptions,
+): Promise<TrainedModel> {
+  return ensemble.length === 0
+    ? openModel(run, options)
+    : openEnsemble([run, ...ensemble], options);
 }
 
 /** Opens a model, and writes what it makes of the rows of an input as they come. */
@@ -83,8 +99,9 @@ export async function answerInput(
   plan: (model: TrainedModel) => AnswerPlan,
 ): Promise<void> {
   const write = async (output: Writable, isOutput: (file: Stats) => boolean): Promise<boolean> => {
-    const { openModel, readBatches } = await context.loadLibrary();
-    const model = await openModel(run, toOpenOptions(args, context));
+    const library = await context.loadLibrary();
+    const { readBatches } = library;
+    const model = await openAny(library, run, args.ensemble, toOpenOptions(args, context));
     try {
       const answers = plan(model);
       expectUsed(args, answers.paths, answers.reading);

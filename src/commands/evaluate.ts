@@ -12,7 +12,8 @@ import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
 import type { TranslationScores } from '../decoding/translation-scores.js';
 import type { TrainListener } from '../events.js';
-import { modelOptions, runPositional, toOpenOptions } from './options.js';
+import { openAny } from './answer-output.js';
+import { ensembleOptions, modelOptions, runPositional, toOpenOptions } from './options.js';
 import { evaluateTerms, inTerms, refuseInTerms, translatorTerms } from './reading-terms.js';
 import { formatTable, printLines } from './table.js';
 import { counted } from '../system/counted.js';
@@ -24,6 +25,7 @@ export const evaluateCommand = (context: Context) =>
     positionals: runPositional,
     options: {
       ...modelOptions,
+      ...ensembleOptions,
       split: {
         choices: ['validation', 'test'] as const,
         requiresArg: true,
@@ -52,12 +54,15 @@ export const evaluateCommand = (context: Context) =>
         throw new UserError('--target: expected --data beside it, with what is to be translated');
       }
       const library = await context.loadLibrary();
-      const model = await library.openModel(run, toOpenOptions(args, context));
+      const model = await openAny(library, run, args.ensemble, toOpenOptions(args, context));
+      // Of several models the loss is nobody's: they are measured by what they translate together.
+      const isEnsemble = args.ensemble.length > 0;
       const isOfTexts = taskOf(model.config.task).gives === 'pairs' && target === undefined;
       const progress = showProgress(context.stderr);
       try {
-        const result =
-          data === undefined
+        const result = isEnsemble
+          ? undefined
+          : data === undefined
             ? await evaluateSplit(model, split ?? 'validation', library, progress.observe)
             : await refuseInTerms(isOfTexts ? translatorTerms : evaluateTerms, () =>
                 evaluateFiles(
@@ -74,6 +79,11 @@ export const evaluateCommand = (context: Context) =>
               ? { source: data, target }
               : data;
         const translated = await scoreIfTranslator(model, files, library, progress.observe);
+        if (isEnsemble && translated === undefined) {
+          throw new UserError(
+            '--ensemble: expected --data, or a split of files of its own, to translate',
+          );
+        }
         const on = data?.join(' ') ?? split ?? 'validation';
         const { checkpoint, step, best, classes } = model;
         const report = {
@@ -83,13 +93,16 @@ export const evaluateCommand = (context: Context) =>
           data: on,
           ...result,
           ...translated,
-          ...((result.confusion ?? result.entities ?? result.labels) && { classes }),
+          ...((result?.confusion ?? result?.entities ?? result?.labels) && { classes }),
         };
         printLines(
           context.stdout,
           json
             ? [JSON.stringify(report)]
-            : [...describe(result, model, on), ...describeTranslations(translated)],
+            : [
+                ...(result ? describe(result, model, on) : [`${checkpoint} on ${on}`]),
+                ...describeTranslations(translated),
+              ],
         );
       } finally {
         progress.close();

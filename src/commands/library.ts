@@ -33,6 +33,8 @@ export interface Library {
   ) => Promise<EndEvent>;
   /** `run` is a run's directory or a checkpoint's. */
   openModel: (run: string, options?: OpenOptions) => Promise<TrainedModel>;
+  /** Of translators, as one. */
+  openEnsemble: (runs: readonly string[], options?: OpenOptions) => Promise<TrainedModel>;
   prepareCorpus: (config: Config, listener: TrainListener) => Promise<Corpus>;
   prepareHeldOut: (
     model: HeldOutModel,

@@ -48,6 +48,19 @@ export const modelOptions = {
   ...computeOptions,
 } satisfies Record<string, Options>;
 
+/** Of translators. */
+export const ensembleOptions = {
+  ensemble: {
+    type: 'string',
+    array: true,
+    nargs: 1,
+    default: [] as string[],
+    requiresArg: true,
+    describe:
+      'A further run or checkpoint of the same vocabulary, to translate together: tokens are as likely as on average; may be given several times',
+  },
+} satisfies Record<string, Options>;
+
 /** How files are read that a trained model is used on; by default as its config says. */
 export const readingOptions = {
   format: {

@@ -10,7 +10,7 @@ import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { TrainedModel } from './library.js';
 import { scoreWriter } from './own-files.js';
-import { modelOptions, readingOptions, runPositional } from './options.js';
+import { ensembleOptions, modelOptions, readingOptions, runPositional } from './options.js';
 import { planPairs } from './pair-reading.js';
 import { planReading, type ReadingArguments } from './reading-plan.js';
 import { addScores, scoreRows, ScoreTotals, unknownFault, withoutFault } from './score-answers.js';
@@ -24,6 +24,7 @@ export const scoreCommand = (context: Context) =>
     mayBeEmpty: ['prefix'],
     options: {
       ...modelOptions,
+      ...ensembleOptions,
       ...readingOptions,
       ...answerOptions,
       target: {

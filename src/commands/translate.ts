@@ -10,7 +10,14 @@ import { defineCommand } from './define.js';
 import { expectUse } from './expect-use.js';
 import type { TrainedModel, TranslateOptions } from './library.js';
 import { translateWriter } from './own-files.js';
-import { modelOptions, numberFrom, readingOptions, runPositional, wholeNumber } from './options.js';
+import {
+  ensembleOptions,
+  modelOptions,
+  numberFrom,
+  readingOptions,
+  runPositional,
+  wholeNumber,
+} from './options.js';
 import { planReading, type ReadingArguments } from './reading-plan.js';
 import { expectDrawn } from './vain-options.js';
 import {
@@ -104,6 +111,7 @@ export const translateCommand = (context: Context) =>
     mayBeEmpty: ['prefix'],
     options: {
       ...modelOptions,
+      ...ensembleOptions,
       ...{ format, encoding, delimiter, quote, text },
       ...answerOptions,
       ...searchOptions,

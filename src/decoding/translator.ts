@@ -7,6 +7,7 @@ import { alignmentOf } from './alignment.js';
 import { BeamSearch } from './beam.js';
 import { decode } from './decode.js';
 import { Decoder } from './decoder.js';
+import { EnsembleDecoder } from './ensemble-decoder.js';
 import { stepsOf } from './path.js';
 import { Sampling } from './sampling.js';
 import type { Found, Search } from './search.js';
@@ -74,7 +75,8 @@ export class Translator {
 
   constructor(
     private readonly model: TranslatingModel,
-    private readonly engine: DecodingEngine,
+    /** Of several what they tell is averaged. */
+    private readonly engines: readonly DecodingEngine[],
   ) {
     this.#boundary = model.tokenizer.vocabularySize;
     this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
@@ -93,21 +95,32 @@ export class Translator {
     const atOnce = Math.min(SENTENCES_AT_ONCE, Math.floor(sizes.maxRows / width));
     for (let first = 0; first < order.length; first += atOnce) {
       const batch = order.slice(first, first + atOnce);
-      await this.engine.take(
-        async (engine) => {
-          const searches = batch.map((i) => this.#search(sentences[i]!, options));
-          const sources = batch.map((i) => sentences[i]!.tokens);
-          await decode(searches, new Decoder(engine, sources), this.#boundary);
-          batch.forEach((i, place) => (found[i] = searches[place]!.results()));
-        },
-        { sizes },
-      );
+      await this.#take(sizes, async (engines) => {
+        const searches = batch.map((i) => this.#search(sentences[i]!, options));
+        const sources = batch.map((i) => sentences[i]!.tokens);
+        const decoders = engines.map((engine) => new Decoder(engine, sources));
+        const [only, ...others] = decoders;
+        const stepper = others.length === 0 ? only! : new EnsembleDecoder(decoders);
+        await decode(searches, stepper, this.#boundary);
+        batch.forEach((i, place) => (found[i] = searches[place]!.results()));
+      });
     }
     return sentences.map((sentence, i) => ({
       translations: found[i]!.map((each) => this.#tell(each, sentence, options)),
       sourceTokens: [...sentence.words],
       unread: sentence.unread,
     }));
+  }
+
+  /** Borrows all engines, one after the other. */
+  #take(
+    sizes: BatchSizes,
+    task: (engines: readonly Engine[]) => Promise<void>,
+    taken: readonly Engine[] = [],
+  ): Promise<void> {
+    const next = this.engines[taken.length];
+    if (next === undefined) return task(taken);
+    return next.take((engine) => this.#take(sizes, task, [...taken, engine]), { sizes });
   }
 
   #read(text: string): Sentence {

@@ -74,7 +74,7 @@ export class ValidationTranslations {
     await engine.packWeights();
     const translator = new Translator(
       { config, tokenizer: corpus.tokenizer, sourceTokenizer: corpus.sourceTokenizer },
-      { take: (task) => task(engine) },
+      [{ take: (task) => task(engine) }],
     );
     const { bleu, chrf, exact } = await scoreTranslations(
       { translate: (...given) => translator.translate(...given), tokenizer: corpus.tokenizer },

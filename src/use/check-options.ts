@@ -128,6 +128,16 @@ export function checkOpenArguments(run: string, options: OpenOptions): void {
   checkOptions('openModel', options, openOptions, 'options');
 }
 
+/** @throws UserError naming what of `openEnsemble`'s arguments is missing, unknown or of another kind */
+export function checkEnsembleArguments(runs: readonly unknown[], options: OpenOptions): void {
+  if (!Array.isArray(runs) || runs.length === 0 || !runs.every(isPath)) {
+    throw new UserError(
+      `openEnsemble: expected a list of directories of runs or checkpoints, got ${describeValue(runs)}`,
+    );
+  }
+  checkOptions('openEnsemble', options, openOptions, 'options');
+}
+
 /** @throws UserError naming what of `averageCheckpoints`'s arguments is missing, unknown or of another kind */
 export function checkAverageArguments(
   checkpoints: readonly unknown[],

@@ -19,7 +19,7 @@ import { findCheckpoint } from '../run/find-checkpoint.js';
 import { Likelihoods } from './likelihoods.js';
 import { ModelEngine } from './model-engine.js';
 import { RowBatches } from './row-batches.js';
-import { copySentences } from './sentences.js';
+import { copySentences, copyTexts } from './sentences.js';
 import { verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
 import { readWeights, type Weights } from '../checkpoint/weights.js';
 import { describeNetwork } from '../model/describe.js';
@@ -53,7 +53,7 @@ export async function openModel(
   run: string,
   options: OpenOptions = {},
   workerFile?: string,
-): Promise<TrainedModel> {
+): Promise<SharedModel> {
   const found = await findCheckpoint(run, options.checkpoint);
   const state = await verifyCheckpoint(found.checkpoint);
   const overrides = [
@@ -83,7 +83,8 @@ function shapeOf(
   });
 }
 
-class SharedModel implements TrainedModel {
+/** A model that any number of callers may use at once. */
+export class SharedModel implements TrainedModel {
   readonly tokenizer: Tokenizer;
   readonly sourceTokenizer?: Tokenizer;
   readonly classes: readonly string[];
@@ -99,7 +100,7 @@ class SharedModel implements TrainedModel {
   readonly #rows: RowBatches;
   readonly #likelihoods: Likelihoods;
   /** Whose rows carry what they have read. */
-  readonly #decodingEngine: ModelEngine;
+  readonly decodingEngine: ModelEngine;
   readonly #translator: Translator;
   /** Of a row. */
   readonly #outputs: number;
@@ -130,8 +131,8 @@ class SharedModel implements TrainedModel {
     this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine, state.lineEnd ?? '\n');
     const decoding = { ...shape, carries: true };
     const sizes = decodingSizes(config);
-    this.#decodingEngine = new ModelEngine(config, decoding, weights, workerFile, sizes);
-    this.#translator = new Translator(this, this.#decodingEngine);
+    this.decodingEngine = new ModelEngine(config, decoding, weights, workerFile, sizes);
+    this.#translator = new Translator(this, [this.decodingEngine]);
     this.#outputs = this.targetScale ? 1 : this.classes.length;
   }
 
@@ -280,20 +281,7 @@ class SharedModel implements TrainedModel {
   close(): Promise<void> {
     return (this.#closed ??= this.#calls.close().then(async () => {
       await this.#engine.close();
-      await this.#decodingEngine.close();
+      await this.decodingEngine.close();
     }));
   }
-}
-
-/** @throws UserError for what is no list of texts: callers in JavaScript have no compiler to tell them */
-function copyTexts(caller: string, texts: readonly unknown[]): string[] {
-  if (!Array.isArray(texts)) {
-    throw new UserError(`${caller}: expected a list of texts, got ${describeValue(texts)}`);
-  }
-  return Array.from(texts, (text: unknown, index) => {
-    if (typeof text === 'string') return text;
-    throw new UserError(
-      `${caller}: expected text ${index} to be a string, got ${describeValue(text)}`,
-    );
-  });
 }

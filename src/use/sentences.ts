@@ -54,3 +54,16 @@ function copyTokens(tokens: unknown, place: string): string[] {
     );
   });
 }
+
+/** @throws UserError for what is no list of texts: callers in JavaScript have no compiler to tell them */
+export function copyTexts(caller: string, texts: readonly unknown[]): string[] {
+  if (!Array.isArray(texts)) {
+    throw new UserError(`${caller}: expected a list of texts, got ${describeValue(texts)}`);
+  }
+  return Array.from(texts, (text: unknown, index) => {
+    if (typeof text === 'string') return text;
+    throw new UserError(
+      `${caller}: expected text ${index} to be a string, got ${describeValue(text)}`,
+    );
+  });
+}

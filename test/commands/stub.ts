@@ -56,6 +56,7 @@ const refuse = (): never => {
 const nothing: Library = {
   train: refuse,
   openModel: refuse,
+  openEnsemble: refuse,
   prepareCorpus: refuse,
   prepareHeldOut: refuse,
   averageCheckpoints: refuse,

@@ -1,0 +1,31 @@
+import type { Stepper, StepRow } from './decode.js';
+import type { NextTokens } from './search.js';
+
+/** Several networks that go on with the same texts, each from its own states: what may follow is as likely as it is to them on average. */
+export class EnsembleDecoder implements Stepper {
+  #mean = new Float64Array(0);
+
+  constructor(private readonly members: readonly Stepper[]) {}
+
+  async step(rows: readonly StepRow[]): Promise<NextTokens> {
+    const told: NextTokens[] = [];
+    for (const member of this.members) told.push(await member.step(rows));
+    return {
+      probabilities: (row) => this.#meanOf(told.map((next) => next.probabilities(row))),
+      ...(told.every((next) => next.attention !== undefined) && {
+        attention: (row: number) => meanOf(told.map((next) => next.attention!(row))),
+      }),
+    };
+  }
+
+  /** Looked at before the next one is asked for. */
+  #meanOf(all: readonly ArrayLike<number>[]): Float64Array {
+    const { length } = all[0]!;
+    if (this.#mean.length !== length) this.#mean = new Float64Array(length);
+    return this.#mean.map((_, i) => all.reduce((sum, each) => sum + each[i]!, 0) / all.length);
+  }
+}
+
+function meanOf(all: readonly Float32Array[]): Float32Array {
+  return all[0]!.map((_, i) => all.reduce((sum, each) => sum + each[i]!, 0) / all.length);
+}

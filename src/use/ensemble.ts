@@ -1,0 +1,143 @@
+import type { NamedConfig } from '../config/load.js';
+import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
+import { describeValue } from '../config/expectation.js';
+import type { TranslateOptions, Translated } from '../decoding/translation.js';
+import { Translator, type DecodingEngine } from '../decoding/translator.js';
+import { UserError } from '../errors.js';
+import { taskOf } from '../tasks/registry.js';
+import type { Likelihood, OpenOptions, Scorable, TrainedModel } from '../train/trained-model.js';
+import { checkTranslateOptions } from './check-options.js';
+import { openModel } from './model-file.js';
+import { copyTexts } from './sentences.js';
+import { expectAttention } from './translate-checks.js';
+
+/** A model with the engine that it translates on. */
+export type EnsembleMember = TrainedModel & { readonly decodingEngine: DecodingEngine };
+
+/**
+ * Opens translators that translate and score together: in every step tokens are as likely as they are to them on average.
+ *
+ * @param runs directories of runs or checkpoints, all of the same vocabulary
+ * @param workerFile entry of the threads; tests bring one whose workers die
+ * @throws UserError for what is no translator, or of another vocabulary than the first
+ */
+export async function openEnsemble(
+  runs: readonly string[],
+  options: OpenOptions = {},
+  workerFile?: string,
+): Promise<TrainedModel> {
+  const members: EnsembleMember[] = [];
+  try {
+    for (const run of runs) {
+      const member = await openModel(run, options, workerFile);
+      members.push(member);
+      expectAlike(members[0]!, member);
+    }
+    return new Ensemble(members);
+  } catch (error) {
+    for (const member of members) await member.close();
+    throw error;
+  }
+}
+
+function expectAlike(first: EnsembleMember, member: EnsembleMember): void {
+  const { gives, model } = taskOf(member.config.task);
+  if (gives !== 'pairs') {
+    throw new UserError(
+      `${member.checkpoint}: expected a translator for an ensemble, got ${model}`,
+    );
+  }
+  if (formatVocabulary(first) === formatVocabulary(member)) return;
+  throw new UserError(
+    `${member.checkpoint} has another vocabulary than ${first.checkpoint}: the probabilities of an ensemble are those of the same tokens`,
+  );
+}
+
+/** Translators as one: what it says of itself is what the first one does. */
+class Ensemble implements TrainedModel {
+  readonly config: NamedConfig;
+  readonly tokenizer: TrainedModel['tokenizer'];
+  readonly sourceTokenizer?: TrainedModel['tokenizer'];
+  readonly classes = [];
+  readonly features = [];
+  readonly step: number;
+  readonly checkpoint: string;
+  readonly corpus: string;
+  readonly #translator: Translator;
+
+  constructor(private readonly members: readonly EnsembleMember[]) {
+    const [first] = members as [EnsembleMember];
+    this.config = first.config;
+    this.tokenizer = first.tokenizer;
+    if (first.sourceTokenizer) this.sourceTokenizer = first.sourceTokenizer;
+    this.step = first.step;
+    this.corpus = first.corpus;
+    this.checkpoint = members.map(({ checkpoint }) => checkpoint).join(' + ');
+    const engines = members.map(({ decodingEngine }) => decodingEngine);
+    this.#translator = new Translator(this, engines);
+  }
+
+  async translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {
+    checkTranslateOptions(options);
+    for (const member of this.members) expectAttention(member, options);
+    return this.#translator.translate(copyTexts('translate', texts), { ...options });
+  }
+
+  async score(rows: readonly Scorable[]): Promise<Likelihood[]> {
+    if (!Array.isArray(rows)) {
+      throw new UserError(`score: expected a list, got ${describeValue(rows)}`);
+    }
+    const given: readonly Scorable[] = Array.from(rows as readonly Scorable[]);
+    const told: Likelihood[][] = [];
+    for (const member of this.members) told.push(await member.score(given));
+    return given.map((_, row) => combine(told.map((each) => each[row]!)));
+  }
+
+  classify(): Promise<never> {
+    return this.#refuse('classify');
+  }
+
+  regress(): Promise<never> {
+    return this.#refuse('regress');
+  }
+
+  tag(): Promise<never> {
+    return this.#refuse('tag');
+  }
+
+  evaluate(): Promise<never> {
+    return this.#refuse('evaluate a token store');
+  }
+
+  async *generate(): AsyncGenerator<never, void, undefined> {
+    yield await this.#refuse('generate');
+  }
+
+  #refuse(call: string): Promise<never> {
+    const does = 'an ensemble translates, and scores translations';
+    return Promise.reject(new UserError(`${this.checkpoint}: ${does}: it does not ${call}`));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.close()));
+  }
+}
+
+/** Each token's probability is the mean of what the members tell. */
+function combine(told: readonly Likelihood[]): Likelihood {
+  const [first] = told as [Likelihood];
+  const tokens = first.tokens!.map(({ text }, i) => ({
+    text,
+    logProbability: logOfMean(told.map((each) => each.tokens![i]!.logProbability)),
+  }));
+  const logProbability = tokens.reduce((sum, each) => sum + each.logProbability, 0);
+  return { ...first, logProbability, tokens };
+}
+
+/** The logarithm of the mean of what these are the logarithms of. */
+function logOfMean(logarithms: readonly number[]): number {
+  const most = Math.max(...logarithms);
+  if (most === -Infinity) return most;
+  const sum = logarithms.reduce((all, each) => all + Math.exp(each - most), 0);
+  return most + Math.log(sum / logarithms.length);
+}

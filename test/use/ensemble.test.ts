@@ -1,0 +1,149 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.js';
+import { readBatches } from '../../src/data/formats/examples.js';
+import { scoreTranslations } from '../../src/index.js';
+import { train } from '../../src/train/run.js';
+import type { Likelihood, TrainedModel } from '../../src/train/trained-model.js';
+import { openEnsemble } from '../../src/use/ensemble.js';
+import { openModel } from '../../src/use/model-file.js';
+import { runWith } from '../commands/stub.js';
+
+const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+afterAll(() => rmSync(cwd, { recursive: true }));
+const [one, two, other] = ['one', 'two', 'other'].map((name) => join(cwd, name)) as [
+  string,
+  string,
+  string,
+];
+
+/** Numbers in words, and the digits of them, the other way round. */
+const words = ['null', 'eins', 'zwei', 'drei', 'vier', 'fuenf'];
+const pairs = Array.from({ length: 90 }, (_, i) => {
+  const digits = Array.from({ length: 1 + ((i * 5) % 6) }, (_, k) => (i * (k + 3) + k * k) % 6);
+  return {
+    source: digits.map((digit) => words[digit]).join(' '),
+    target: digits.toReversed().join(' '),
+  };
+});
+const sources = pairs.slice(0, 30).map(({ source }) => source);
+
+beforeAll(async () => {
+  for (const side of ['source', 'target'] as const) {
+    writeFileSync(join(cwd, side), pairs.map((pair) => `${pair[side]}\n`).join(''));
+  }
+  writeFileSync(
+    join(cwd, 'a.yaml'),
+    `task: translate
+data:
+  train: { source: ${cwd}/source, target: ${cwd}/target }
+  storeDir: ${cwd}/stores
+  tokenizer: { kind: word, minCount: 1, filters: '' }
+  maxLength: 7
+  maxSourceLength: 6
+model:
+  embedding: 12
+  encoder: { embedding: 8, layers: [{ cell: lstm, hiddenSize: 12, direction: both }] }
+  layers: [{ cell: lstm, hiddenSize: 16 }]
+train: { batchSize: 16, epochs: 2, optimizer: { learningRate: 0.02 } }
+workers: 1
+`,
+  );
+  // Another seed and another width: what members have to have in common is the vocabulary.
+  const wide = ['train.seed=2', 'model.layers=[{ cell: gru, hiddenSize: 20 }]'];
+  for (const [runDir, set] of [
+    [one, []],
+    [two, wide],
+    [other, ['data.tokenizer.minCount=30', 'train.maxSteps=1']],
+  ] as const) {
+    const config = await loadConfig(join(cwd, 'a.yaml'), set);
+    await train(config, { runDir, resume: false, listener: () => undefined });
+  }
+}, 120_000);
+
+async function using<T>(
+  opened: Promise<TrainedModel>,
+  use: (model: TrainedModel) => Promise<T>,
+): Promise<T> {
+  const model = await opened;
+  return use(model).finally(() => model.close());
+}
+
+test('a run twice translates and scores as the run does', async () => {
+  const options = { best: 2, attention: true };
+  const own = await using(openModel(one, { workers: 2 }), async (model) => ({
+    translated: await model.translate(sources, options),
+    scored: await model.score(pairs.slice(0, 20)),
+  }));
+  await using(openEnsemble([one, one], { workers: 2 }), async (model) => {
+    expect(await model.translate(sources, options)).toEqual(own.translated);
+    expect(await model.score(pairs.slice(0, 20))).toEqual(own.scored);
+  });
+});
+
+test('several runs take what is likeliest on average, whatever workers, batch and order', async () => {
+  const found = await using(openEnsemble([one, two], { workers: 1 }), async (model) => {
+    const translated = await model.translate(sources, { best: 3, unknown: 'keep' });
+    const best = translated.map(({ translations: [first] }, i) => ({
+      ...{ source: sources[i]!, target: first!.text },
+    }));
+    const scored = await model.score(best);
+    scored.forEach(({ logProbability, tokens }, i) => {
+      const [first] = translated[i]!.translations;
+      expect(Math.abs(logProbability - first!.logProbability)).toBeLessThan(1e-6 * (1 + tokens!.length)); // prettier-ignore
+    });
+    const members: Likelihood[][] = [];
+    for (const run of [one, two])
+      members.push(await using(openModel(run, { workers: 1 }), (each) => each.score(best)));
+    scored.forEach(({ tokens }, row) =>
+      tokens!.forEach(({ logProbability }, i) => {
+        const mean = (Math.exp(members[0]![row]!.tokens![i]!.logProbability) + Math.exp(members[1]![row]!.tokens![i]!.logProbability)) / 2; // prettier-ignore
+        expect(logProbability).toBeCloseTo(Math.log(mean), 10);
+      }),
+    );
+    return translated;
+  });
+  const alone = await using(openModel(one, { workers: 1 }), (model) =>
+    model.translate(sources, { best: 3, unknown: 'keep' }),
+  );
+  expect(found).not.toEqual(alone);
+  for (const workers of [2, 3, 5]) {
+    await using(openEnsemble([one, two], { workers }), async (model) => {
+      const reversed = await model.translate(sources.toReversed(), { best: 3, unknown: 'keep' });
+      expect(reversed.toReversed()).toEqual(found);
+    });
+  }
+});
+
+test('the commands translate, score and measure together', async () => {
+  const library = {
+    ...{ openModel, readBatches, scoreTranslations },
+    openEnsemble: (runs: readonly string[]) => openEnsemble(runs, { workers: 1 }),
+  };
+  const file = join(cwd, 'in.txt');
+  writeFileSync(file, sources.map((source) => `${source}\n`).join(''));
+  const { stdout, stderr, status } = await runWith(
+    ['translate', one, '--ensemble', two, file],
+    library,
+  );
+  expect(status, stderr).toBe(0);
+  const expected = await using(openEnsemble([one, two], { workers: 1 }), (model) =>
+    model.translate(sources),
+  );
+  expect(stdout).toBe(expected.map(({ translations: [best] }) => `${best!.text}\n`).join(''));
+  const files = ['--data', join(cwd, 'source'), '--target', join(cwd, 'target'), '--json'];
+  const measured = await runWith(['evaluate', one, '--ensemble', two, ...files], library);
+  expect(measured.status, measured.stderr).toBe(0);
+  const figures = await using(openEnsemble([one, two], { workers: 1 }), (model) =>
+    scoreTranslations(model, { source: [join(cwd, 'source')], target: [join(cwd, 'target')] }),
+  );
+  expect(JSON.parse(measured.stdout)).toMatchObject(figures);
+});
+
+test('runs of different vocabularies are refused, naming both', async () => {
+  await expect(openEnsemble([one, other], { workers: 1 })).rejects.toThrow(
+    /other.* has another vocabulary than .*one.*: the probabilities of an ensemble are those of the same tokens/,
+  );
+});
