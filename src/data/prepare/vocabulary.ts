@@ -179,6 +179,8 @@ function requireClasses({ task }: BuildJob, classes: ReadonlySet<string>): void 
 
 /** Between neighbouring float32 numbers, as a share of them. */
 const FLOAT32_STEP = 2 ** -23;
+/** The same of those nearest to 0. */
+const SMALLEST_STEP = 2 ** -149;
 /** Rounding then moves no number by more than a two-thousandth of a deviation. */
 const STEPS_OF_DEVIATION = 1000;
 
@@ -190,6 +192,11 @@ function requireScale(numbers: ExactSums): TargetScale {
     );
   }
   const { mean, deviation } = scale;
+  if (SMALLEST_STEP * STEPS_OF_DEVIATION > deviation) {
+    throw new UserError(
+      `The numbers of the training rows lie too near to 0 for float32, which knows a few digits of such: about ${deviation.toPrecision(3)} around ${mean.toPrecision(6)}: expected them in a smaller unit; multiply all of them by 1e${Math.ceil(-Math.log10(deviation))}.`,
+    );
+  }
   if (Math.abs(mean) * FLOAT32_STEP * STEPS_OF_DEVIATION <= deviation) return scale;
   throw new UserError(
     `The numbers of the training rows lie too near to each other for float32, about ${deviation.toPrecision(3)} around ${mean.toPrecision(6)}: expected them without what they have in common; subtract ${mean.toPrecision(6)} from all of them.`,

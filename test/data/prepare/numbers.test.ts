@@ -73,6 +73,17 @@ describe('rows with a number each', () => {
     await heldOut.close();
   });
 
+  test('are read with what float32 has of their digits, be they tiny or huge, and 0 is 0', async () => {
+    const place = await scratch({
+      'a.csv': 'text,label\na,1e-38\nb,3.4e38\nc,-3.4e38\nd,0e9\ne,-0.0\nf,1e-40\n',
+    });
+    const data = { train: place.path('a.csv'), validation: 0 };
+    const { corpus } = await prepare(configureIn(place, 'regress', data));
+    const [tiny, huge, deep, ...zeros] = asFloats((await readRows(corpus.train)).labels);
+    expect([tiny, huge, deep]).toEqual([1e-38, 3.4e38, -3.4e38].map(Math.fround));
+    expect(zeros.map(Math.abs)).toEqual([0, 0, Math.fround(1e-40)]);
+  });
+
   test.each([
     ['a.csv', 'text,label\na,1\nb,\n', 'line 3: expected a number in "label", found nothing.'],
     [
@@ -81,6 +92,13 @@ describe('rows with a number each', () => {
       'line 3: expected a number that float32 can hold in "label", found "1,5".',
     ],
     ['a.tsv', 'text\tlabel\na\t1e39\n', 'line 2: expected a number that float32 can hold'],
+    ['a.csv', 'text,label\na,1\nb,1e-46\n', 'line 3: expected a number that float32 can hold'],
+    ['a.csv', 'text,label\na,1\nb,-0.1e-400\n', 'line 3: expected a number that float32 can hold'],
+    [
+      'a.csv',
+      'text,label\na,1e-44\nb,3e-43\n',
+      'too near to 0 for float32, which knows a few digits of such: about 1.4',
+    ],
     ['a.jsonl', '{"text":"a","label":"NaN"}\n', 'line 1: expected a number that float32 can hold'],
     ['a.jsonl', '{"text":"a","label":[1]}\n', 'expected a number in the field "label", found an a'],
     ['a.jsonl', '{"text":"a","label":true}\n', 'expected a number that float32 can hold'],
