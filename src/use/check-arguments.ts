@@ -19,7 +19,7 @@ const readingOptions: Options<ExampleOptions> = {
   format: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'),
   otherwise: oneOf('csv', 'tsv', 'jsonl', 'text', 'parquet', 'conll'),
   tagged: flag,
-  labels: oneOf('class', 'number'),
+  labels: oneOf('class', 'number', 'text'),
   labelSeparator: {
     expected: 'the text that stands between labels',
     fits: (value) => typeof value === 'string' && value !== '',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
-import { readBatches } from '../../src/data/formats/examples.js';
+import { readBatches } from '../../src/index.js';
 import { train } from '../../src/train/run.js';
 import type { TrainedModel } from '../../src/train/trained-model.js';
 import { openModel } from '../../src/use/model-file.js';
