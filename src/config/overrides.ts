@@ -39,7 +39,7 @@ export function parseOverride(text: string): Override {
     throw new UserError(`--set ${text}: the value is not valid YAML: ${error.message}`);
   }
   const path = text.slice(0, equals).split('.').map(parsePart);
-  nameWords(document, path.at(-1));
+  nameWords(document, path);
   try {
     return { text, path, value: document.toJS() as unknown };
   } catch (error) {

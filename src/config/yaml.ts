@@ -3,6 +3,7 @@ import {
   isAlias,
   isCollection,
   isMap,
+  isPair,
   isScalar,
   isSeq,
   LineCounter,
@@ -40,28 +41,40 @@ export function isSameKey(a: unknown, b: unknown): boolean {
   return isScalar(a) && isScalar(b) && (nameOfKey(a) ?? a.value) === (nameOfKey(b) ?? b.value);
 }
 
-/** Keys that name a column, or give its number. */
-const columnKeys: readonly unknown[] = ['text', 'label', 'source', 'target', 'column'];
+/** Where a column is named, or its number given; lists add nothing to a path. */
+const columnPaths: readonly string[] = [
+  ...['data.text', 'data.label', 'data.source', 'data.target'],
+  'model.features.column',
+];
 
 /**
  * Has every key of a document mean its own text, and every name of a column, which no number is that is written otherwise than
  * numbers are: `01` is not the first column, nor the field `1`.
  *
- * @param name What the document itself is the value of, where it is no group.
+ * @param above Where the document's own value stands in a config.
  */
-export function nameWords(document: Document.Parsed, name?: string | number): void {
-  nameColumn(name, document.contents);
+export function nameWords(document: Document.Parsed, above: KeyPath = []): void {
+  const outer = above.filter((part) => typeof part === 'string');
+  nameColumn(outer, document.contents);
   visit(document, {
-    Pair(_index, { key, value }) {
+    Pair(_index, { key, value }, path) {
       const word = nameOfKey(key);
       if (word !== undefined && isScalar(key)) key.value = word;
-      if (isScalar(key)) nameColumn(key.value, value);
+      const keys = [...path.filter(isPair).map((pair) => pair.key), key];
+      nameColumn([...outer, ...keys.flatMap(nameOfPart)], value);
     },
   });
 }
 
-function nameColumn(key: unknown, value: unknown): void {
-  if (!columnKeys.includes(key) || !isScalar(value) || typeof value.value !== 'number') return;
+/** What `<<` takes over stands where it does. */
+function nameOfPart(key: unknown): string[] {
+  if (!isScalar(key)) return [''];
+  return typeof key.value === 'symbol' ? [] : [String(key.value)];
+}
+
+function nameColumn(path: readonly string[], value: unknown): void {
+  if (!isScalar(value) || typeof value.value !== 'number') return;
+  if (!columnPaths.includes(path.join('.'))) return;
   const word = nameOfKey(value);
   if (word !== undefined && word !== String(value.value)) value.value = word;
 }

@@ -99,6 +99,22 @@ describe('names of classes are what is written', () => {
     });
   });
 
+  test('which may be those of keys that name columns', () => {
+    const names = ['text', 'label', 'source', 'target', 'column', 'data.text'];
+    const weights = `{ ${names.map((name) => `${name}: 2.50`).join(', ')} }`;
+    const expected = Object.fromEntries(names.map((name) => [name, 2.5]));
+    const inFile = `${minimal}train: { loss: { classWeights: ${weights} } }\n`;
+    expect(parseConfig(inFile, 'x.yaml').train.loss.classWeights).toEqual(expected);
+    for (const override of [
+      `train.loss.classWeights=${weights}`,
+      `train.loss={ classWeights: ${weights} }`,
+    ]) {
+      expect(parseConfig(minimal, 'x.yaml', [override]).train.loss.classWeights).toEqual(expected);
+    }
+    const one = parseConfig(minimal, 'x.yaml', ['train.loss.classWeights.text=2.0']);
+    expect(one.train.loss.classWeights).toEqual({ text: 2 });
+  });
+
   test.each(['classWeights', 'positiveWeights'])(
     'and the one of %s that no object can have is refused',
     (key) => {
