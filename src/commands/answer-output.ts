@@ -1,11 +1,13 @@
-import type { Stats } from 'node:fs';
+import { fstat, type Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
 import type { Options } from 'yargs';
 import type { FilePair } from '../data/input/file-pairs.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
+import { standardInput } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
 import type { Context } from './context.js';
 import type { Library, OpenOptions, TrainedModel } from './library.js';
@@ -169,17 +171,22 @@ async function* sparing(
   out: string,
   isOutput: (file: Stats) => boolean,
 ): AsyncGenerator<RowBatch, void, undefined> {
-  let checked: string | undefined;
+  const checked = new Set<string>();
   for await (const batch of batches) {
     const { source, target } = batch;
-    if (source !== checked) {
-      checked = source;
-      for (const path of target === undefined ? [source] : [source, target]) {
-        const file = await stat(path).catch(() => undefined);
-        if (file === undefined || !isOutput(file)) continue;
-        throw new UserError(`--out: ${out} is read as input, and would be lost: name another file`);
-      }
+    for (const path of target === undefined ? [source] : [source, target]) {
+      if (checked.has(path)) continue;
+      checked.add(path);
+      const file = await statInput(path);
+      if (file === undefined || !isOutput(file)) continue;
+      throw new UserError(`--out: ${out} is read as input, and would be lost: name another file`);
     }
     yield batch;
   }
+}
+
+/** What is known of a file that is read: of standard input too, which a shell may have taken from one. */
+function statInput(path: string): Promise<Stats | undefined> {
+  const found = path === standardInput ? promisify(fstat)(0) : stat(path);
+  return found.catch(() => undefined);
 }

@@ -16,7 +16,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { runWith } from './stub.js';
+import type { TrainedModel } from '../../src/commands/library.js';
+import { parseConfig } from '../../src/config/load.js';
+import { runWith, stubClassifier } from './stub.js';
 import { added, classifier, ham, json } from './predict-stub.js';
 
 let folder: string;
@@ -82,6 +84,27 @@ describe('--out', () => {
     const { stderr } = await predict(out, '--overwrite');
     expect(stderr).toBe(`--out: ${out} is read as input, and would be lost: name another file\n`);
     expect(readFileSync(out, 'utf8')).toBe('body\nx\n');
+  });
+
+  test('is no file of pairs that is read, also where only the second one is another than before', async () => {
+    const source = write('a.de', 'ein\n');
+    const [first, second] = ['a.en', 'b.en'].map((name) => write(name, 'one\n')) as [
+      string,
+      string,
+    ];
+    const link = join(folder, 'link.csv');
+    symlinkSync(second, link);
+    const model: TrainedModel = {
+      ...stubClassifier(),
+      config: parseConfig('task: translate\ndata: { train: { source: a, target: b } }', 'x.yaml'),
+      score: (rows) => Promise.resolve(rows.map(() => ({ logProbability: -1, unknown: 0 }))),
+    };
+    const args = [source, source, '--target', first, second, '--out', link, '--overwrite'];
+    const library = { openModel: () => Promise.resolve(model) };
+    expect((await runWith(['score', 'runs/x', ...args], library)).stderr).toBe(
+      `--out: ${link} is read as input, and would be lost: name another file\n`,
+    );
+    expect(readFileSync(second, 'utf8')).toBe('one\n');
   });
 
   test('is no file that is read, also where that has no rows', async () => {

@@ -1,6 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { packageFile } from '../../src/package-root.js';
 import {
   listCheckpoints,
   lockstep,
@@ -108,6 +110,23 @@ describe('a classifier', () => {
       expect(values.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
       expect(probabilities[predicted]).toBe(Math.max(...values));
     }
+  });
+
+  it('does not replace the file that standard input is taken from', () => {
+    const rows = join(cwd, 'redirected.txt');
+    writeFileSync(rows, 'red\nblue\n');
+    const input = openSync(rows, 'r');
+    const args = ['predict', run, '--out', rows, '--overwrite', '--to', 'csv'];
+    const program = packageFile('bin/lockstep.js');
+    const { stderr, status } = spawnSync(process.execPath, [program, ...args], {
+      ...{ cwd, stdio: [input, 'pipe', 'pipe'], encoding: 'utf8' },
+    });
+    closeSync(input);
+    expect([stderr, status]).toEqual([
+      `--out: ${rows} is read as input, and would be lost: name another file\n`,
+      1,
+    ]);
+    expect(readFileSync(rows, 'utf8')).toBe('red\nblue\n');
   });
 
   it('predicts into a table for spreadsheets', async () => {
