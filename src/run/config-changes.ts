@@ -40,12 +40,15 @@ export function harmlessKeys({ train }: Pick<Config, 'train'>): string[] {
   return advisedKeys(train).length > 0 ? HARMLESS : [...HARMLESS, EVALUATIONS];
 }
 
-/** Keys of a config that a run may always be resumed with other values of. */
-export function freeKeys(now: Config): string[] {
-  // The learning rate may fall towards the end of the last epoch.
-  const { endsWithRun } = scheduleKind(now.train.optimizer.schedule.kind);
-  const harmless = harmlessKeys(now);
-  return endsWithRun ? harmless : [...harmless, 'train.epochs'];
+/** Keys that a run of one config may always be resumed with another's values of: such that do not matter to either. */
+export function freeKeys(before: Config, now: Config): string[] {
+  const [formerly, ...others] = [before, now].map((config) => {
+    // The learning rate may fall towards the end of the last epoch.
+    const { endsWithRun } = scheduleKind(config.train.optimizer.schedule.kind);
+    const harmless = harmlessKeys(config);
+    return endsWithRun ? harmless : [...harmless, 'train.epochs'];
+  });
+  return formerly!.filter((key) => others.every((keys) => keys.includes(key)));
 }
 
 /** Changed keys: those that a run may always be resumed with, and those that make other weights of it. */
@@ -53,7 +56,7 @@ export function compareConfigs(
   before: Config,
   now: Config,
 ): { harmless: ConfigChange[]; weighty: ConfigChange[] } {
-  const free = freeKeys(now);
+  const free = freeKeys(before, now);
   const changes = [...compareGroups([], before, now)];
   return {
     harmless: changes.filter(({ key }) => isBelow(key, free)),

@@ -9,31 +9,47 @@ export interface TakenConfig extends Pick<RunStart, 'changes' | 'overridden'> {
   config: NamedConfig;
 }
 
+/** What a resumed run has yet to do; an evaluation comes with steps, too. */
+export type Remainder = 'steps' | 'evaluation' | 'nothing';
+
+/** What decides, of the keys that make other weights where steps follow, what an evaluation finds. */
+const EVALUATED = ['data'];
+
 /**
- * The config that a resumed run has from here on. Where it does nothing more, its weights are those of the former one, and what would
+ * The config that a resumed run has from here on. Where no step follows, its weights are those of the former one, and what would
  * have made others of them is not taken: config.yaml goes on telling what its checkpoints were trained with.
  *
  * @param config that it is resumed with
- * @param goesOn whether a step or an evaluation follows
  * @param notice hears what becomes of changes that make other weights
  */
 export function takeConfig(
   config: NamedConfig,
   { former, weighty, harmless }: Resumption,
-  goesOn: boolean,
+  remainder: Remainder,
   notice: (message: string) => void,
 ): TakenConfig {
   if (weighty.length === 0) return { config, changes: harmless, overridden: [] };
-  const what = describeChanges(weighty);
-  if (goesOn) {
-    notice(`Overriding the run's config, so that its weights follow from no one config: ${what}.`);
+  if (remainder === 'steps') {
+    notice(
+      `Overriding the run's config, so that its weights follow from no one config: ${describeChanges(weighty)}.`,
+    );
     const overridden = weighty.map(({ key }) => key);
     return { config, changes: [...weighty, ...harmless], overridden };
   }
-  notice(`Not taken, since no step follows: ${what}.`);
-  const free = freeKeys(config);
-  const kept = [...flatten(former)].filter(([key]) => !isBelow(key, free));
-  const changed = [...flatten(config)].filter(([key]) => isBelow(key, free));
-  const taken = configSchema.parse(nest([...kept, ...changed]));
-  return { config: { ...taken, name: config.name }, changes: harmless, overridden: [] };
+  const evaluated = remainder === 'evaluation' ? EVALUATED : [];
+  const taken = weighty.filter(({ key }) => isBelow(key, evaluated));
+  const left = weighty.filter((change) => !taken.includes(change));
+  if (taken.length > 0) {
+    notice(`Overriding the run's config for an evaluation alone: ${describeChanges(taken)}.`);
+  }
+  if (left.length > 0) notice(`Not taken, since no step follows: ${describeChanges(left)}.`);
+  const mixed = [...freeKeys(former, config), ...evaluated];
+  const kept = [...flatten(former)].filter(([key]) => !isBelow(key, mixed));
+  const changed = [...flatten(config)].filter(([key]) => isBelow(key, mixed));
+  const parsed = configSchema.parse(nest([...kept, ...changed]));
+  return {
+    config: { ...parsed, name: config.name },
+    changes: [...taken, ...harmless],
+    overridden: taken.map(({ key }) => key),
+  };
 }

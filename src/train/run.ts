@@ -17,7 +17,7 @@ import { lineEndOf } from './line-end.js';
 import type { EndEvent, TrainListener } from '../events.js';
 import type { RunStart } from '../run/history.js';
 import { RunDirectory } from '../run/run-directory.js';
-import { takeConfig, type TakenConfig } from '../run/taken-config.js';
+import { type Remainder, takeConfig, type TakenConfig } from '../run/taken-config.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
 import { digestText, type BestResult } from '../checkpoint/run-state.js';
@@ -112,11 +112,15 @@ class TrainingRun {
     const options = validationOptions(config, setting, { everySteps, totalSteps, listener });
     const validation = new Validation(engine, options, evaluations);
     const hasSteps = fromStep < totalSteps && !validation.isHopeless;
-    const goesOn = hasSteps || validation.isDue(fromStep);
+    const remainder: Remainder = hasSteps
+      ? 'steps'
+      : validation.isDue(fromStep)
+        ? 'evaluation'
+        : 'nothing';
     const taken: TakenConfig = resumed
-      ? takeConfig(config, resumed, goesOn, this.#notice)
+      ? takeConfig(config, resumed, remainder, this.#notice)
       : { config, changes: [], overridden: [] };
-    if (isOtherCorpus && goesOn) {
+    if (isOtherCorpus && remainder !== 'nothing') {
       taken.overridden.push('corpus');
       this.#notice('Overriding: the corpus has changed since the last checkpoint.');
     }
