@@ -25,6 +25,8 @@ export class ModelEngine {
   /** The same of language models, too, whose texts come one by one as a rule. */
   readonly manyRows: BatchSizes;
   readonly #turns = new Turns();
+  /** Undefined once closed: who keeps a closed model shall not keep its weights. */
+  #weights: Weights | undefined;
   #current: { engine: Engine; pool: WorkerPool } | undefined;
 
   /**
@@ -34,10 +36,11 @@ export class ModelEngine {
   constructor(
     private readonly config: Config,
     readonly shape: NetworkShape,
-    private readonly weights: Weights,
+    weights: Weights,
     private readonly workerFile?: string,
     rowSizes?: BatchSizes,
   ) {
+    this.#weights = weights;
     const longest = longestRow(config);
     const tokensFor = (longest: number, tokens: number): number =>
       Math.max(longest, ROWS_AT_ONCE, Math.min(tokens, TOKENS_AT_ONCE));
@@ -86,10 +89,13 @@ export class ModelEngine {
   /** For the time when no task is left. */
   async close(): Promise<void> {
     await this.#turns.take(() => this.#discard());
+    this.#weights = undefined;
   }
 
   async #fit(store?: BatchSizes): Promise<Engine> {
     const { config, shape } = this;
+    const weights = this.#weights;
+    if (!weights) throw new Error('the engine has been closed');
     if (this.#current) {
       const { engine } = this.#current;
       const has = engine.handle.sizes;
@@ -113,7 +119,7 @@ export class ModelEngine {
     const pool = createWorkerPool(handle, () => undefined, this.workerFile);
     const engine = new Engine(handle, pool.runStage);
     try {
-      setWeights(engine, this.weights);
+      setWeights(engine, weights);
       await engine.packWeights();
     } catch (error) {
       await pool.close();
