@@ -2,6 +2,7 @@ import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import { formatConfig, parseConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
+import { errorCode } from '../system/error-code.js';
 import { makeDirectory, unmakeDirectories } from '../system/make-directory.js';
 import {
   chooseRemoved,
@@ -60,12 +61,15 @@ export interface StartFiles {
   best?: string;
 }
 
-/** Reads what a start writes anew; where that cannot be read, says how it is had again. */
+/** Reads what a start writes anew; where that is missing or damaged, says how it is had again. */
 export async function adviseResume<T>(file: string, read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
+    // What the system refuses to read, it may as well refuse to write.
+    const code = errorCode(error.cause);
+    if (code !== '' && code !== 'ENOENT') throw error;
     const advice =
       'train --resume writes it anew, from the config and the data that the run was trained with, and goes on with the run';
     const { sentences } = error;

@@ -20,7 +20,9 @@ export async function readTrainedConfig(
 ): Promise<NamedConfig> {
   if (!state.config) return run.readConfig(overrides);
   const file = path.join(run.directory, CONFIG_FILE);
-  const config = await adviseResume(file, () => run.readConfig(overrides));
+  const written = await adviseResume(file, () => run.readConfig());
+  // What is wrong with the overrides is no damage of the file.
+  const config = overrides.length === 0 ? written : await run.readConfig(overrides);
   const restored = restoreConfig(config, state.config, path.join(checkpoint, STATE_FILE));
   if (restored.changes.length > 0) {
     notify(

@@ -117,6 +117,23 @@ it.each([
   },
 );
 
+it.each(['config.yaml', 'vocabulary.json'])(
+  'whoever cannot read %s for another reason is not told that a resume would write it',
+  async (name) => {
+    cpSync(pristine, runDir, { recursive: true });
+    rmSync(join(runDir, name));
+    mkdirSync(join(runDir, name));
+    const { message } = (await openModel(runDir).catch((error: unknown) => error)) as Error;
+    expect(message).toMatch(/cannot be read: .*\(EISDIR\)$/);
+  },
+);
+
+it('what is wrong with an override is not told as damage of config.yaml', async () => {
+  cpSync(pristine, runDir, { recursive: true });
+  const opened = openModel(runDir, { workers: 0 });
+  await expect(opened).rejects.toThrow(/^--set workers=0: workers: expected [^;]*$/);
+});
+
 it('config.yaml may be missing or damaged: the checkpoint itself knows what it was trained with', async () => {
   for (const damage of ['missing', 'no YAML', 'another length']) {
     rmSync(runDir, { recursive: true });
