@@ -187,9 +187,13 @@ function codeOf(error: unknown): string {
 
 /** What commands do their work with: loaded by those that do any. */
 export async function loadLibrary(): Promise<Library> {
-  const [library, { train }] = await Promise.all([import('./index.js'), import('./train/run.js')]);
+  const [library, { train }, { averageCheckpoints }] = await Promise.all([
+    import('./index.js'),
+    import('./train/run.js'),
+    import('./run/average.js'),
+  ]);
   // Without the translation of its messages into the terms of those who call the library.
-  return { ...library, train };
+  return { ...library, train, averageCheckpoints };
 }
 
 /** The program: runs the command line in this process and sets its exit status. */

@@ -132,8 +132,9 @@ async function listCheckpoints(named: readonly string[], last?: number): Promise
     places.add(place);
   }
   if (found.length < 2) {
+    const several = last === undefined ? 'a run with --last' : '--last of 2 or more';
     throw new UserError(
-      `expected at least two checkpoints to average, got ${found.join(', ')}: name others, or a run with --last`,
+      `expected at least two checkpoints to average, got ${found.join(', ')}: name others, or ${several}`,
     );
   }
   return found;

@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
+import { loadLibrary } from '../../src/cli.js';
+import * as library from '../../src/index.js';
 import { averageCheckpoints } from '../../src/run/average.js';
 import { openModel } from '../../src/use/model-file.js';
 import { makeWorkplace } from '../e2e/corpus.js';
@@ -134,6 +136,20 @@ describe('the average of checkpoints', () => {
 });
 
 describe('what has no average is refused, and nothing is written', () => {
+  test.each([
+    ['one of a run', undefined, 'a run with --last'],
+    ['the last one', 1, '--last of 2 or more'],
+  ])('%s, with advice in the words of whoever asks', async (_name, last, advice) => {
+    const options = { ...(last !== undefined && { last }) };
+    const asked = [(await loadLibrary()).averageCheckpoints, library.averageCheckpoints];
+    const words = [advice, advice.replace('--', '')];
+    for (const [i, average] of asked.entries()) {
+      await expect(average([run('a')], join(cwd, 'refused'), options)).rejects.toThrow(
+        new RegExp(`: name others, or ${words[i]!}$`),
+      );
+    }
+  });
+
   test.each<[string, () => [string[], number?], string]>([
     ['one', () => [[run('a')]], 'expected at least two checkpoints to average'],
     ['one of a run', () => [[run('a')], 1], 'expected at least two checkpoints to average'],
