@@ -7,50 +7,114 @@ export interface Writer {
   readonly knows: (line: string) => boolean;
 }
 
-/** Names that are added stand behind a prefix of the user's choice, and behind all that the input's rows hold. */
-const cell = (name: string): string => `(?:[^",]*${name}|"(?:[^"]|"")*${name}")`;
-const member = (name: string): string => `"(?:[^"\\\\]|\\\\.)*${name}"`;
-/** Of a row that cannot be used. */
-const fault = `${member('error')}:.*`;
-
-const predictions = [
-  new RegExp(
-    `(?:^|,)${cell('predicted')}(?:,(?:[^",]*probability_[^",]*|"(?:[^"]|"")*probability_(?:[^"]|"")*"))+$`,
-  ),
-  new RegExp(
-    `${member('predicted')}:(?:null|"(?:[^"\\\\]|\\\\.)*"),${member('probabilities')}:(?:null,${fault}|\\{.*\\})\\}$`,
-  ),
-];
-
 /** Tags and numbers look like anybody's. */
 export const predictWriter: Writer = {
   command: 'predict',
-  knows: (line) => predictions.some((each) => each.test(line)),
+  knows(line) {
+    const members = readMembers(line);
+    if (members === undefined) return isHeaderOfPredictions(readCells(line));
+    const own = ['predicted', 'probabilities'];
+    const [predicted, probabilities] = endsWith(members, own) ?? [];
+    if (typeof predicted === 'string' && isObject(probabilities)) return true;
+    const [nothing, none, error] = endsWith(members, [...own, 'error']) ?? [];
+    return nothing === null && none === null && typeof error === 'string';
+  },
 };
 
-const ofTokens = ['tokenCount', 'perplexity', 'unknown'];
-const number = '(?:null|-?[\\d.e+-]+)';
-const scores = [
-  new RegExp(
-    `(?:^|,)${cell('logProbability')}(?:${ofTokens.map((name) => `,${cell(name)}`).join('')})?$`,
-  ),
-  new RegExp(
-    `${member('logProbability')}:${number}(?:${ofTokens.map((name) => `,${member(name)}:${number}`).join('')})?` +
-      `(?:,${member('byToken')}:(?:null|\\[.*\\]))?(?:,${fault})?\\}$`,
-  ),
-];
+function isHeaderOfPredictions(cells: readonly string[]): boolean {
+  return cells.slice(0, -1).some((cell, i) => {
+    if (!cell.endsWith('predicted')) return false;
+    const probability = `${cell.slice(0, -'predicted'.length)}probability_`;
+    for (let at = i + 1; at < cells.length; at++) {
+      if (!cells[at]!.startsWith(probability)) return false;
+    }
+    return true;
+  });
+}
 
+const scores = ['logProbability', 'tokenCount', 'perplexity', 'unknown'];
+
+/** The score of a class, one column alone, looks like anybody's. */
 export const scoreWriter: Writer = {
   command: 'score',
-  knows: (line) => scores.some((each) => each.test(line)),
+  knows(line) {
+    const members = readMembers(line);
+    if (members === undefined) {
+      const cells = readCells(line).map((cell): Member => [cell, null]);
+      return endsWith(cells, scores) !== undefined;
+    }
+    return [[], ['byToken'], ['error'], ['byToken', 'error']].some((more) => {
+      const values = endsWith(members, [...scores, ...more]);
+      return values?.slice(0, scores.length).every(isNumberOrNull) === true;
+    });
+  },
 };
-
-const translations = new RegExp(
-  `${member('translations')}:\\[(?:\\{"text":.*,"score":.*,"logProbability":.*\\})?\\](?:,${member('sourceTokens')}:\\[.*\\])?\\}$`,
-);
 
 /** A translation a row, or a line, looks like anybody's. */
 export const translateWriter: Writer = {
   command: 'translate',
-  knows: (line) => translations.test(line),
+  knows(line) {
+    const members = readMembers(line) ?? [];
+    const [several] = endsWith(members, ['translations']) ?? [];
+    if (isListOfTranslations(several) && several.length > 0) return true;
+    const [some, tokens] = endsWith(members, ['translations', 'sourceTokens']) ?? [];
+    return isListOfTranslations(some) && Array.isArray(tokens);
+  },
 };
+
+function isListOfTranslations(value: unknown): value is unknown[] {
+  const own = ['text', 'score', 'logProbability'];
+  return (
+    Array.isArray(value) &&
+    value.every((each) => isObject(each) && own.every((name) => Object.hasOwn(each, name)))
+  );
+}
+
+type Member = readonly [name: string, value: unknown];
+
+/**
+ * The values of the last members, where these are called so: names that are added stand behind one prefix of the user's choice, and
+ * behind all that the input's rows hold.
+ */
+function endsWith(members: readonly Member[], names: readonly string[]): unknown[] | undefined {
+  if (members.length < names.length) return undefined;
+  const last = members.slice(-names.length);
+  const prefix = last[0]![0].slice(0, -names[0]!.length);
+  const isOwn = names.every((name, i) => last[i]![0] === `${prefix}${name}`);
+  return isOwn ? last.map(([, value]) => value) : undefined;
+}
+
+/** Of a line that is a JSON object. */
+function readMembers(line: string): Member[] | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return Object.entries(JSON.parse(line) as object);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Of the header of a CSV; none where a cell goes on behind it. */
+function readCells(line: string): string[] {
+  const cells: string[] = [];
+  let parts: string[] = [];
+  let isOpen = false;
+  for (const part of line.split(',')) {
+    parts.push(part);
+    if (part.split('"').length % 2 === 0) isOpen = !isOpen;
+    if (isOpen) continue;
+    const cell = parts.length === 1 ? part : parts.join();
+    cells.push(cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell);
+    parts = [];
+  }
+  return isOpen ? [] : cells;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNumberOrNull(value: unknown): boolean {
+  return value === null || typeof value === 'number';
+}

@@ -30,7 +30,10 @@ const translated = {
 const beside = { alignment: false, attention: true, best: 2 };
 
 /** First lines as a command writes them, of a row that it answers and of one that it cannot use. */
-function* linesOf(layout: 'csv' | 'jsonl', prefix: string): Generator<[Writer, string]> {
+function* linesOf(
+  layout: 'csv' | 'jsonl',
+  prefix: string,
+): Generator<[Writer | undefined, string]> {
   const write = <P>(added: Parameters<typeof openAnswerWriter<P>>[1], prediction: P) =>
     [
       { row, prediction },
@@ -48,14 +51,14 @@ function* linesOf(layout: 'csv' | 'jsonl', prefix: string): Generator<[Writer, s
     }
   }
   for (const line of write(addScores(model('classify'), false), likelihood)) {
-    yield [scoreWriter, line];
+    yield [undefined, line];
   }
   if (layout === 'jsonl') {
     yield [translateWriter, write(addTranslations(beside), translated)[0]!];
   }
 }
 
-test('each command knows the files that it has written, and none of the others', () => {
+test('each command knows the files that it has written, but for single columns, and none of the others', () => {
   for (const layout of ['csv', 'jsonl'] as const) {
     for (const prefix of ['', 'my, "own" ']) {
       for (const [writer, line] of linesOf(layout, prefix)) {
@@ -73,9 +76,38 @@ test.each([
   '{"translations":["b","c"]}',
   'text,perplexity',
   'logProbability,text',
+  'id,model,logProbability',
+  'id,sumlogProbability',
+  'my logProbability,tokenCount,perplexity,unknown',
+  'a predicted,b probability_x',
+  '"predicted,probability_x',
+  '{"prompt":"x","logProbability":-3.5}',
+  '{"translations":[]}',
+  '{"translations":[{"text":"b","score":1}]}',
+  '{"predicted":"a","probabilities":{}',
   'ein Satz',
 ])('nobody takes for its own what anybody may have written: %s', (line) => {
   for (const writer of [predictWriter, scoreWriter, translateWriter]) {
     expect(writer.knows(line)).toBe(false);
   }
+});
+
+test('a long first line is judged in no time', () => {
+  const many = (start: string, piece: string, count: number): string => start + piece.repeat(count);
+  const lines = [
+    many('{"translations":[{"text":"a"', ',"score":1,"logProbability":2', 20_000),
+    many('{"a":1', ',"logProbability":1,"error":""', 20_000),
+    `${many('predicted', ',probability_', 50_000)},x`,
+    `${many('', 'predicted,probability_', 50_000)},x`,
+    many('', 'logProbability', 50_000),
+    many('"', '""logProbability', 50_000),
+    many('', '{"predicted":', 50_000),
+  ];
+  const start = performance.now();
+  for (const line of lines) {
+    for (const { knows } of [predictWriter, scoreWriter, translateWriter]) {
+      expect(knows(line)).toBe(false);
+    }
+  }
+  expect(performance.now() - start).toBeLessThan(2000);
 });
