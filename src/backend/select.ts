@@ -101,19 +101,29 @@ export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
   return { bytes: new Uint8Array(memory.buffer), memory };
 }
 
-/** @throws UserError when the machine or the backend has less memory */
-export function expectMemory(kind: BackendKind, bytes: number): void {
+/**
+ * @param bytes of one block
+ * @param beside bytes that are needed at the same time, and a key that lowers them
+ * @throws UserError when the machine or the backend has less memory
+ */
+export function expectMemory(
+  kind: BackendKind,
+  bytes: number,
+  beside?: { bytes: number; lower?: string | undefined },
+): void {
   const gib = (size: number): string => `${(size / 2 ** 30).toFixed(1)} GiB`;
-  const needed = `this model and batch need ${gib(bytes)} of memory`;
-  if (bytes > totalmem()) {
+  const all = bytes + (beside?.bytes ?? 0);
+  const needed = (size: number): string => `this model and batch need ${gib(size)} of memory`;
+  if (all > totalmem()) {
     throw new UserError(
-      `${needed}, and the machine has ${gib(totalmem())}: ` +
-        'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength',
+      `${needed(all)}, and the machine has ${gib(totalmem())}: ` +
+        'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength' +
+        (beside?.lower === undefined ? '' : `, or ${beside.lower}`),
     );
   }
   if (kind === 'wasm' && bytes > WASM_HEAP_LIMIT) {
     throw new UserError(
-      `${needed}, and the wasm backend can address 4 GiB: ` +
+      `${needed(bytes)}, and the wasm backend can address 4 GiB: ` +
         'use the native backend (a C compiler at install time), or lower train.batchSize or the model size',
     );
   }

@@ -123,6 +123,14 @@ export class Bleu {
   }
 }
 
+/** Whether a text has n-grams of every order: where no reference has them, nothing that is right makes BLEU more than 0. */
+export function hasAllOrders(
+  text: string,
+  { tokenizer = '13a', maxOrder = 4 }: Pick<BleuOptions, 'tokenizer' | 'maxOrder'> = {},
+): boolean {
+  return cutForBleu(tokenizer, text).length >= maxOrder;
+}
+
 /** As Python writes it: what lies in the middle, as eighths do, goes to the even hundredth. */
 function toHundredths(value: number): string {
   const below = Math.floor(value * 100);

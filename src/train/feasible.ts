@@ -1,4 +1,4 @@
-import { chooseBackend, expectMemory } from '../backend/select.js';
+import { chooseBackend, expectMemory, type BackendKind } from '../backend/select.js';
 import { plannedBytes } from '../compute/engine-memory.js';
 import {
   describeCrowd,
@@ -14,7 +14,9 @@ import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
 import { advisedKeys } from '../optimizers/evaluations.js';
 import { MEANT_BY, type FoundCheckpoint } from '../run/admission.js';
+import type { NetworkSizes } from '../model/sizes.js';
 import { taskOf } from '../tasks/registry.js';
+import { translationSizes } from './validation-translations.js';
 
 /** Whether a config can be trained with: on this machine, and on its corpus. */
 
@@ -33,7 +35,26 @@ export function expectFeasible(config: Config, notice: (message: string) => void
   const shape = networkShape(config, 3, ['', ''], { featureValues });
   const sizes = networkSizes(config, shape, [smallestBatch(config)], true);
   const { kind } = chooseBackend(config.backend);
-  expectMemory(kind, plannedBytes(kind, sizes) + sizes.parts * THREAD_BYTES);
+  const { evaluateTranslations } = config.train;
+  const others = evaluateTranslations && translationSizes(config, shape, evaluateTranslations);
+  expectEngines(kind, sizes, others ?? undefined);
+}
+
+/**
+ * Looks whether there is memory for what trains and, where evaluations translate, for what does that beside it.
+ *
+ * @throws UserError when there is not
+ */
+export function expectEngines(
+  kind: BackendKind,
+  training: NetworkSizes,
+  translating?: NetworkSizes,
+): void {
+  const threads = (training.parts + (translating?.parts ?? 0)) * THREAD_BYTES;
+  expectMemory(kind, plannedBytes(kind, training), {
+    bytes: threads + (translating ? plannedBytes(kind, translating) : 0),
+    lower: translating && 'train.evaluateTranslations.beam',
+  });
 }
 
 function smallestBatch({ task }: Config): Parameters<typeof networkSizes>[2][number] {

@@ -92,7 +92,7 @@ class TrainingRun {
       resumed?.found !== undefined && acceptCorpus(config, resumed.found, fingerprints, override);
 
     const state = resumed?.found?.state;
-    const setting = (this.#setting = createSetting(config, corpus, state, this.options));
+    const setting = (this.#setting = await createSetting(config, corpus, state, this.options));
     const { engine, source, updates, choice, classWeights, tagsAreFree } = setting;
     if (resumed?.found) await this.#restore(setting, resumed.found);
     else await engine.initialize(config.train.seed);

@@ -2,18 +2,20 @@ import { chooseBackend, type BackendChoice } from '../backend/select.js';
 import type { RunState } from '../checkpoint/run-state.js';
 import { Engine } from '../compute/engine.js';
 import { allocateEngine } from '../compute/engine-memory.js';
-import { createWorkerPool } from '../compute/pool.js';
+import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
 import { networkShape, networkSizes } from '../compute/sizes.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import { countValues } from '../data/features/features.js';
 import type { Corpus } from '../data/store/corpus.js';
 import type { TrainListener } from '../events.js';
+import type { NetworkSizes } from '../model/sizes.js';
 import { breaksScheme } from '../tasks/transitions.js';
 import { classWeightsOf } from './class-weights.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
+import { expectEngines } from './feasible.js';
 import { Updates } from './updates.js';
-import { openTranslations, type ValidationTranslations } from './validation-translations.js';
+import { readSample, translationSizes, ValidationTranslations } from './validation-translations.js';
 
 /** What a run computes with: its memory and its threads. */
 export interface Setting {
@@ -26,22 +28,22 @@ export interface Setting {
   tagsAreFree: boolean;
   /** Where evaluations translate. */
   translations?: ValidationTranslations;
-  /** Ends the threads. */
+  /** Ends the threads, all of them, also where some do not end well. */
   close(): Promise<void>;
 }
 
 /**
- * Plans and allocates all memory, and starts the threads.
+ * Plans and allocates all memory, and starts the threads; what it has started ends where anything fails.
  *
  * @param state of the run that is resumed
- * @throws UserError when the machine has not enough
+ * @throws UserError when the machine has not enough, or texts to be translated have changed
  */
-export function createSetting(
+export async function createSetting(
   config: Config,
   corpus: Corpus,
   state: RunState | undefined,
   { listener, workerFile }: { listener: TrainListener; workerFile?: string },
-): Setting {
+): Promise<Setting> {
   const choice = chooseBackend(config.backend);
   const source = trainingBatches(config, corpus);
   const sources = [source];
@@ -60,19 +62,40 @@ export function createSetting(
     featureValues: corpus.features.map(countValues),
     sourceVocabulary: (corpus.sourceTokenizer ?? corpus.tokenizer).vocabularySize,
   });
-  const handle = allocateEngine(choice.kind, networkSizes(config, shape, sources, true));
-  const threads = { backend: choice.kind, listener, workerFile };
-  const translations = openTranslations(config, corpus, shape, threads);
-  const pool = createWorkerPool(handle, listener, workerFile);
-  const engine = new Engine(handle, pool.runStage);
+  const notice = (message: string): void => listener({ type: 'notice', message });
+  const sample = await readSample(config, corpus, notice);
+  const sizes = networkSizes(config, shape, sources, true);
+  const { evaluateTranslations } = config.train;
+  const others =
+    sample && evaluateTranslations && translationSizes(config, shape, evaluateTranslations);
+  expectEngines(choice.kind, sizes, others ?? undefined);
   const updates = new Updates(source.stepsPerEpoch, config.train.accumulate);
-  return {
-    ...{ corpus, engine, choice, source, updates, tagsAreFree },
-    ...(classWeights && { classWeights }),
-    ...(translations && { translations }),
-    async close() {
-      await pool.close();
-      await translations?.close();
-    },
+  const pools: WorkerPool[] = [];
+  const close = (): Promise<void> => closeAll(pools);
+  const open = (each: NetworkSizes): Engine => {
+    const handle = allocateEngine(choice.kind, each);
+    const pool = createWorkerPool(handle, listener, workerFile);
+    pools.push(pool);
+    return new Engine(handle, pool.runStage);
   };
+  try {
+    const engine = open(sizes);
+    const translations =
+      sample && others && new ValidationTranslations(config, corpus, sample, open(others));
+    return {
+      ...{ corpus, engine, choice, source, updates, tagsAreFree, close },
+      ...(classWeights && { classWeights }),
+      ...(translations && { translations }),
+    };
+  } catch (error) {
+    // Why it failed is what is told.
+    await close().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Closes all, whichever of them fails, and then tells of the first that did. */
+async function closeAll(pools: readonly WorkerPool[]): Promise<void> {
+  const closed = await Promise.allSettled(pools.map((pool) => pool.close()));
+  for (const each of closed) if (each.status === 'rejected') throw each.reason;
 }

@@ -1,16 +1,13 @@
-import type { BackendKind } from '../backend/select.js';
-import { Engine } from '../compute/engine.js';
-import { allocateEngine, type EngineHandle } from '../compute/engine-memory.js';
-import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
+import type { Engine } from '../compute/engine.js';
 import { networkSizes } from '../compute/sizes.js';
 import type { Config } from '../config/schema.js';
 import { readStoredPairs, type Pair } from '../data/prepare/read-pairs.js';
 import type { Corpus } from '../data/store/corpus.js';
-import type { TokenStore } from '../data/store/token-store.js';
 import { scoreTranslations, type TranslationScores } from '../decoding/translation-scores.js';
 import { decodingSizes, Translator } from '../decoding/translator.js';
-import type { TrainListener } from '../events.js';
 import type { NetworkShape } from '../model/shape.js';
+import type { NetworkSizes } from '../model/sizes.js';
+import { hasAllOrders } from '../scoring/bleu.js';
 
 /** How many pairs, and how widely is searched. */
 export type TranslatedSample = NonNullable<Config['train']['evaluateTranslations']>;
@@ -18,55 +15,68 @@ export type TranslatedSample = NonNullable<Config['train']['evaluateTranslations
 /** What the translations are measured by. */
 export type TranslationMeasures = Pick<TranslationScores, 'bleu' | 'chrf' | 'exact'>;
 
+/** The sizes of what translates in evaluations: its rows carry what they have read, unlike those of training. */
+export function translationSizes(
+  config: Config,
+  shape: NetworkShape,
+  { beam }: TranslatedSample,
+): NetworkSizes {
+  return networkSizes(config, { ...shape, carries: true }, [decodingSizes(config, beam)], false);
+}
+
 /**
- * Makes ready to translate where a config asks for it: its engine's rows carry what they have read, unlike those of training.
+ * The pairs that a config has its evaluations translate, as they were prepared: they are read before the first step, so that
+ * a run measures the same ones to its end, whatever becomes of their files.
  *
- * @param workerFile entry of the threads; tests bring one whose workers die
+ * @param notice hears where BLEU cannot tell one evaluation from another
+ * @throws UserError where their texts are no longer there
  */
-export function openTranslations(
+export async function readSample(
   config: Config,
   corpus: Corpus,
-  shape: NetworkShape,
-  threads: { backend: BackendKind; listener: TrainListener; workerFile?: string | undefined },
-): ValidationTranslations | undefined {
-  const translated = config.train.evaluateTranslations;
-  if (translated === null || corpus.validation === undefined) return undefined;
-  const batches = decodingSizes(config, translated.beam);
-  const sizes = networkSizes(config, { ...shape, carries: true }, [batches], false);
-  const handle = allocateEngine(threads.backend, sizes);
-  const pool = createWorkerPool(handle, threads.listener, threads.workerFile);
-  return new ValidationTranslations(config, corpus, corpus.validation, translated, handle, pool);
+  notice: (message: string) => void,
+): Promise<readonly Pair[] | undefined> {
+  const { evaluateTranslations, bestBy } = config.train;
+  if (evaluateTranslations === null || corpus.validation === undefined) return undefined;
+  const pairs = await readStoredPairs(
+    config,
+    corpus,
+    corpus.validation,
+    evaluateTranslations.pairs,
+  );
+  if (bestBy === 'bleu' && !pairs.some(({ target }) => hasAllOrders(target))) {
+    notice(
+      `train.bestBy: none of the ${pairs.length} targets that evaluations translate has four words, ` +
+        'without which BLEU is 0 however good a translation is: choose chrf or exact.',
+    );
+  }
+  return pairs;
 }
 
 /** Translates the first pairs of a validation split while a run trains, on an engine of its own, which takes the weights over. */
 export class ValidationTranslations {
   readonly #engine: Engine;
-  #pairs: readonly Pair[] | undefined;
+  /** As many pairs as there are, and how widely is searched: what makes evaluations comparable. */
+  readonly translated: TranslatedSample;
 
   constructor(
     private readonly config: Config,
-    private readonly corpus: Corpus,
-    private readonly store: TokenStore,
-    readonly translated: TranslatedSample,
-    handle: EngineHandle,
-    private readonly pool: WorkerPool,
+    private readonly corpus: Pick<Corpus, 'tokenizer' | 'sourceTokenizer'>,
+    private readonly pairs: readonly Pair[],
+    engine: Engine,
   ) {
-    this.#engine = new Engine(handle, pool.runStage);
+    this.#engine = engine;
+    const { beam } = config.train.evaluateTranslations!;
+    this.translated = { pairs: pairs.length, beam };
   }
 
   get heapBytes(): number {
     return this.#engine.heap.bytes.byteLength;
   }
 
-  /**
-   * BLEU, chrF and exact match of what an engine's weights translate.
-   *
-   * @throws UserError where the texts are no longer there
-   */
+  /** BLEU, chrF and exact match of what an engine's weights translate. */
   async measure(weights: Engine): Promise<TranslationMeasures> {
     const { config, corpus } = this;
-    const { pairs, beam } = this.translated;
-    this.#pairs ??= await readStoredPairs(config, corpus, this.store, pairs);
     const engine = this.#engine;
     for (const { name } of engine.plan.parameters) {
       engine.parameter(name).set(weights.parameter(name));
@@ -78,13 +88,9 @@ export class ValidationTranslations {
     );
     const { bleu, chrf, exact } = await scoreTranslations(
       { translate: (...given) => translator.translate(...given), tokenizer: corpus.tokenizer },
-      [this.#pairs],
-      { beam },
+      [this.pairs],
+      { beam: this.translated.beam },
     );
     return { bleu, chrf, exact };
-  }
-
-  close(): Promise<void> {
-    return this.pool.close();
   }
 }

@@ -54,12 +54,17 @@ interface Run {
   notices: string[];
 }
 
-async function run(name: string, set: string[], resume = false): Promise<Run> {
+async function run(
+  name: string,
+  set: string[],
+  resume = false,
+  hear: (event: TrainEvent) => void = () => undefined,
+): Promise<Run> {
   const runDir = join(cwd, name);
   const events: TrainEvent[] = [];
   const config = await loadConfig(join(cwd, 'a.yaml'), ['workers=1', ...set]);
   const end = await train(config, {
-    ...{ runDir, resume, listener: (event: TrainEvent) => events.push(event) },
+    ...{ runDir, resume, listener: (event: TrainEvent) => hear(events[events.push(event) - 1]!) },
   });
   return {
     ...{ runDir, end },
@@ -122,6 +127,9 @@ test('patience runs out by BLEU, and another sample of pairs begins anew', async
   const hopeless = await run('hopeless', set);
   expect(hopeless.evaluations.map(({ best }) => best)).toEqual([true, false, false]);
   expect(hopeless.notices.join()).toContain('No higher validation BLEU in 2 evaluations');
+  // As many as there are, however many more may be.
+  const same = ['train.evaluateTranslations.pairs=2000'];
+  expect((await run('hopeless', [...set, ...same], true)).evaluations).toEqual([]);
   const other = ['train.evaluateTranslations.pairs=9'];
   const again = await run('hopeless', [...set, ...other], true);
   expect(again.evaluations.map(({ best }) => best)).toEqual([true, false]);
@@ -137,13 +145,57 @@ test.each([
   await expect(run('refused', set)).rejects.toThrow(message);
 });
 
+test('the pairs are read before the first step: what becomes of their files later changes nothing', async () => {
+  const path = join(cwd, 'valid.target');
+  const content = readFileSync(path);
+  const set = ['train.epochs=1'];
+  const undisturbed = await run('kept', set);
+  try {
+    const edited = await run('edited', set, false, ({ type }) => {
+      if (type === 'start') writeFileSync(path, '0 0 0 0\n'.repeat(30));
+    });
+    expect(measuredBy(edited)).toEqual(measuredBy(undisturbed));
+    writeFileSync(path, content);
+    const lost = await run('lost', set, false, ({ type }) => {
+      if (type === 'start') rmSync(path);
+    });
+    expect(measuredBy(lost)).toEqual(measuredBy(undisturbed));
+    writeFileSync(path, content);
+    const steps: TrainEvent[] = [];
+    const early = run('early', set, false, (event) => {
+      if (event.type === 'prepare' && ['done', 'reused'].includes(event.phase)) {
+        writeFileSync(path, '0 0 0 0\n'.repeat(30));
+      }
+      if (event.type === 'step') steps.push(event);
+    });
+    await expect(early).rejects.toThrow(`${path} changed while it was read: start again`);
+    expect(steps).toEqual([]);
+  } finally {
+    writeFileSync(path, content);
+  }
+});
+
+test('targets that are all too short for BLEU are told', async () => {
+  const told = (by: string) => run(by, ['train.epochs=1', short, `train.bestBy=${by}`]);
+  const short = 'train.evaluateTranslations={pairs: 1}';
+  expect((await told('bleu')).notices.join()).toContain(
+    'train.bestBy: none of the 1 targets that evaluations translate has four words',
+  );
+  expect((await told('chrf')).notices.join()).not.toContain('four words');
+  expect((await run('long', ['train.epochs=1'])).notices.join()).not.toContain('four words');
+});
+
 test('a file that has lost lines since it was prepared is named', async () => {
   const { readStoredPairs } = await import('../../src/data/prepare/read-pairs.js');
   const config = await loadConfig(join(cwd, 'a.yaml'));
   const [path, target] = [join(cwd, 'less.source'), join(cwd, 'less.target')];
   writeFileSync(path, 'a\nb\n');
   writeFileSync(target, 'a\nb\n');
-  const sources = [{ ...{ path, target, name: 'less', from: 'validation' as const } }];
+  const { stampSource } = await import('../../src/data/input/sources.js');
+  const pair = { path, format: 'text', target: { path: target, format: 'text' } } as const;
+  const sources = [
+    { path, target, name: 'less', from: 'validation', ...(await stampSource(pair)) },
+  ];
   const store = { rows: 3, locate: (row: number) => Promise.resolve({ source: 0, row: row + 1 }) };
   const corpus = { manifest: { sources: sources as never } };
   await expect(readStoredPairs(config, corpus, store, 3)).rejects.toThrow(
@@ -153,4 +205,6 @@ test('a file that has lost lines since it was prepared is named', async () => {
     { source: 'a', target: 'a' },
     { source: 'b', target: 'b' },
   ]);
+  writeFileSync(target, 'a\n');
+  await expect(readStoredPairs(config, corpus, store, 2)).rejects.toThrow(`${target} changed`);
 });

@@ -5,6 +5,7 @@ import { describeSource, type Source } from '../input/sources.js';
 import { UserError } from '../../errors.js';
 import type { ExampleOptions } from '../formats/examples.js';
 import { listEntries } from './plan-sources.js';
+import { requireUnchanged } from './source-cache.js';
 import type { Manifest } from '../store/manifest.js';
 import type { TokenStore } from '../store/token-store.js';
 
@@ -44,7 +45,7 @@ function ignore(): void {
  * The first pairs of a split, as they are written in the files that it was prepared from.
  *
  * @param count at most
- * @throws UserError where a file is no longer what it was
+ * @throws UserError where a file is no longer what it was when the split was prepared
  */
 export async function readStoredPairs(
   config: Config,
@@ -71,7 +72,7 @@ export async function readStoredPairs(
 /** @param wanted numbers of rows of the source, rising */
 async function readRows(
   config: Config,
-  { path, target }: Pick<Manifest['sources'][number], 'path' | 'target'>,
+  { path, target, bytes, modified, changed }: Manifest['sources'][number],
   wanted: readonly number[],
 ): Promise<Pair[]> {
   const sourceAt = (file: string): Source =>
@@ -79,14 +80,18 @@ async function readRows(
   const source = {
     ...sourceAt(path),
     ...(target !== undefined && { target: sourceAt(target) }),
+    stamp: { bytes, modified, changed },
   };
+  await requireUnchanged(source);
   const pairs: Pair[] = [];
   for await (const { rows } of readSource(source, pairReading(config))) {
     for (const { row, text, label } of rows) {
       if (row === wanted[pairs.length]) pairs.push({ source: text, target: label! });
     }
-    if (pairs.length === wanted.length) return pairs;
+    if (pairs.length === wanted.length) break;
   }
+  await requireUnchanged(source);
+  if (pairs.length === wanted.length) return pairs;
   throw new UserError(
     `${path}: row ${wanted[pairs.length]!} is no longer there: the file has changed since it was prepared`,
   );

@@ -10,7 +10,13 @@ import {
 import { hash } from './plan.js';
 import type { PlannedSource } from './plan-sources.js';
 import { missingAsUndefined, readSealed, writeSealed } from '../store/sealed-json.js';
-import { changedFile, sameStamp, stampSource } from '../input/sources.js';
+import {
+  changedFile,
+  type FileStamp,
+  sameStamp,
+  type Source,
+  stampSource,
+} from '../input/sources.js';
 import { recordName } from './pieces/damaged-piece.js';
 import {
   type ContentRecord,
@@ -169,7 +175,7 @@ async function readContent(dir: string, sha256: string): Promise<ContentRecord |
 }
 
 /** @throws UserError when a source is not what it was when it was planned. */
-export async function requireUnchanged(source: PlannedSource): Promise<void> {
+export async function requireUnchanged(source: Source & { stamp: FileStamp }): Promise<void> {
   const stamp = await stampSource(source).catch(missingAsUndefined);
   if (stamp !== undefined && sameStamp(stamp, source.stamp)) return;
   const file = changedFile(source, source.stamp, stamp);

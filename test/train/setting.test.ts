@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { parseConfig } from '../../src/config/load.js';
+import type { Corpus } from '../../src/data/store/corpus.js';
+import { prepareCorpus } from '../../src/data/prepare/prepare.js';
+import type { WorkerPool } from '../../src/compute/pool.js';
+import { expectFeasible } from '../../src/train/feasible.js';
+import { createSetting } from '../../src/train/setting.js';
+
+const machine = vi.hoisted(() => ({
+  bytes: Infinity,
+  /** Threads that are started, one pool after the other. */
+  pools: [] as (() => Pick<WorkerPool, 'close'>)[],
+}));
+vi.mock('node:os', async (load) => ({
+  ...(await load<typeof import('node:os')>()),
+  totalmem: () => machine.bytes,
+}));
+vi.mock('../../src/compute/pool.js', async (load) => ({
+  ...(await load<typeof import('../../src/compute/pool.js')>()),
+  createWorkerPool: () => ({ runStage: vi.fn(), ...machine.pools.shift()!() }),
+}));
+
+const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+const listener = (): void => undefined;
+const configOf = (train: string) =>
+  parseConfig(
+    `task: translate
+data:
+  train: { source: ${cwd}/a.source, target: ${cwd}/a.target }
+  validation: 0.2
+  storeDir: ${cwd}/stores
+model: { embedding: 4, encoder: { layers: [{ cell: lstm, hiddenSize: 4 }] }, layers: [{ cell: lstm, hiddenSize: 4 }] }
+workers: 1
+train: { ${train} }
+`,
+    'a.yaml',
+  );
+const config = configOf('bestBy: chrf');
+let corpus: Corpus;
+beforeAll(async () => {
+  const lines = Array.from({ length: 40 }, (_, i) => `a b ${'c '.repeat(i % 5)}d${i}\n`).join('');
+  for (const side of ['source', 'target']) writeFileSync(join(cwd, `a.${side}`), lines);
+  corpus = await prepareCorpus(config, listener);
+});
+afterEach(() => {
+  machine.bytes = Infinity;
+});
+afterAll(async () => {
+  await corpus.close();
+  rmSync(cwd, { recursive: true });
+});
+
+test('threads that have been started end where others cannot be', async () => {
+  const close = vi.fn(() => Promise.resolve());
+  const fail = (): never => {
+    throw new Error('no more threads');
+  };
+  machine.pools = [() => ({ close }), fail];
+  await expect(createSetting(config, corpus, undefined, { listener })).rejects.toThrow(
+    'no more threads',
+  );
+  expect(close).toHaveBeenCalledOnce();
+});
+
+test('all threads end, also where some do not end well', async () => {
+  const close = vi.fn(() => Promise.resolve());
+  const fail = () => Promise.reject(new Error('stuck'));
+  for (const closing of [
+    [fail, close],
+    [close, fail],
+  ]) {
+    close.mockClear();
+    machine.pools = closing.map((each) => () => ({ close: each }));
+    const setting = await createSetting(config, corpus, undefined, { listener });
+    await expect(setting.close()).rejects.toThrow('stuck');
+    expect(close).toHaveBeenCalledOnce();
+  }
+});
+
+test('memory is looked for that training and translating need together, before data is prepared and then', async () => {
+  // Enough for either, with what a thread of its own takes.
+  machine.bytes = 16 * 2 ** 20;
+  expectFeasible(configOf('bestBy: loss'), listener);
+  const fault =
+    /^this model and batch need 0\.0 GiB of memory.* or train\.evaluateTranslations\.beam$/;
+  expect(() => expectFeasible(config, listener)).toThrow(fault);
+  await expect(createSetting(config, corpus, undefined, { listener })).rejects.toThrow(fault);
+});
