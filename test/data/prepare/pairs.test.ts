@@ -245,6 +245,25 @@ describe('a store of pairs', () => {
     expect(corpus.manifest.duplicateRows).toBe(1);
   });
 
+  test('counts no held-out pair whose source only such pairs have that are left out of training', async () => {
+    const long = 'x '.repeat(30).trim();
+    const place = await scratch({
+      ...pairFiles('a', [
+        ['left out', long],
+        ['both', 'x'],
+        ['both', long],
+      ]),
+      ...pairFiles('b', [
+        ['left out', 'x'],
+        ['both', 'x'],
+      ]),
+    });
+    const data = { train: pairOf(place, 'a'), validation: pairOf(place, 'b'), tokenizer: word };
+    const { corpus } = await prepare(configureIn(place, 'translate', { ...data, maxLength: 10 }));
+    expect(corpus.manifest.sharedRows).toEqual({ validation: 1, test: 0 });
+    expect(corpus.manifest.duplicateRows).toBe(1);
+  });
+
   test('is found again by the content of both files, and made anew when the second one changes', async () => {
     const place = await scratch(pairFiles('a', first));
     const config = configureIn(place, 'translate', {

@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { errorCode } from '../../../system/error-code.js';
 import { taskOf } from '../../../tasks/registry.js';
 import { assignRows, assignTokens, type PlacedPiece } from './assignment.js';
 import {
@@ -40,7 +41,11 @@ export function countPiece(job: BuildJob, index: number, tally: Tally): PieceCou
     const counter = new TokenCounts(piece, job);
     const labels = new Array<number>(placed.record.labels.length).fill(0);
     const numbers = new ExactAdder();
-    if (taskOf(job.task).rows === 'apart') {
+    if (taskOf(job.task).gives === 'pairs') {
+      const left = countPairs(job, placed, piece, counter);
+      if (left.length > 0)
+        writeFileSync(join(job.scratch, leftName(index)), Uint32Array.from(left));
+    } else if (taskOf(job.task).rows === 'apart') {
       countRows(job, placed, piece, counter, labels, numbers);
     } else {
       const [first] = assignTokens(placed, placed.record.tokens, job.fractions);
@@ -57,6 +62,40 @@ export function countPiece(job: BuildJob, index: number, tally: Tally): PieceCou
 /** @param stream 0 of words, or the number of a feature */
 export const countsName = (index: number, stream: number): string => `${index}-${stream}.counts`;
 
+/** Numbers of a piece's rows that its limits leave out of training. Uint32; no such file where there are none */
+const leftName = (index: number): string => `${index}.left`;
+
+/** What `countPiece` has left out of a piece. */
+export function readLeft(scratch: string, index: number): ReadonlySet<number> {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(join(scratch, leftName(index)));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    return new Set();
+  }
+  return new Set(new Uint32Array(Uint8Array.from(bytes).buffer));
+}
+
+/** Gives the rows that are left out of training. */
+function countPairs(
+  { fractions, pairs }: BuildJob,
+  placed: PlacedPiece,
+  piece: PieceFile,
+  counter: TokenCounts,
+): number[] {
+  const splitOf = assignRows(placed, fractions);
+  const left: number[] = [];
+  piece.eachRow('one label', ({ row }, [sources], tokens) => {
+    const isTrained = splitOf(placed.rowsBefore + row) === 'train';
+    const isLeft = isTrained && leftOut(pairs!, sources!, tokens) !== undefined;
+    if (isLeft) left.push(row);
+    if (isTrained && !isLeft) counter.countPair(sources!, tokens);
+    else counter.skipPair(sources!, tokens);
+  });
+  return left;
+}
+
 function countRows(
   job: BuildJob,
   placed: PlacedPiece,
@@ -67,15 +106,6 @@ function countRows(
 ): void {
   const { gives, target } = taskOf(job.task);
   const splitOf = assignRows(placed, job.fractions);
-  if (gives === 'pairs') {
-    piece.eachRow('one label', ({ row }, [sources], tokens) => {
-      const isTrained = splitOf(placed.rowsBefore + row) === 'train';
-      if (isTrained && leftOut(job.pairs!, sources!, tokens) === undefined) {
-        counter.countPair(sources!, tokens);
-      } else counter.skipPair(sources!, tokens);
-    });
-    return;
-  }
   if (gives === 'tokens') {
     piece.eachTaggedRow(({ row }, tags) => {
       if (splitOf(placed.rowsBefore + row) !== 'train') {

@@ -1,12 +1,13 @@
 import { taskOf } from '../../../tasks/registry.js';
 import { assignRows } from './assignment.js';
+import { readLeft } from './count.js';
 import type { SplitName } from './split.js';
 import type { BuildJob } from './job.js';
 import { PieceFile } from '../pieces/piece.js';
 
 /** Rows with the same text, found by the hashes of some buckets over all pieces. */
 
-/** Rows that others have the text of. */
+/** Rows that others have the text of; pairs that are left out of training are none. */
 export interface Repeats {
   /** Rows with the text of an earlier one, over all files. */
   duplicates: number;
@@ -15,26 +16,30 @@ export interface Repeats {
   test: number;
 }
 
+const nothing: ReadonlySet<number> = new Set();
+
 /** @param buckets From the first, not including the second. */
 export function countRepeats(job: BuildJob, buckets: readonly [number, number]): Repeats {
   const parts: Record<SplitName, BigUint64Array[]> = { train: [], validation: [], test: [] };
   const { validation: some, test: others } = job.fractions;
   // Those of a language model divide streams, not rows.
   const isDealt = taskOf(job.task).rows === 'apart' && some + others > 0;
-  for (const placed of job.pieces) {
+  for (const [index, placed] of job.pieces.entries()) {
     const piece = new PieceFile(placed.dir, placed.record);
     try {
       const starts = piece.readWords('rowBuckets');
       const [first, last] = [starts[buckets[0]]!, starts[buckets[1]]!];
       const bytes = piece.read('rowHashes', 8 * first, 8 * (last - first));
       const hashes = new BigUint64Array(bytes.buffer, bytes.byteOffset, last - first);
-      if (!isDealt || placed.from !== 'train') {
+      const left = job.pairs && placed.from === 'train' ? readLeft(job.scratch, index) : nothing;
+      const isDivided = isDealt && placed.from === 'train';
+      if (!isDivided && left.size === 0) {
         parts[placed.from].push(hashes);
         continue;
       }
       const splitOf = assignRows(placed, job.fractions);
       const splits = Array.from(piece.readWords('hashRows', first, last - first), (row) =>
-        splitOf(placed.rowsBefore + row),
+        left.has(row) ? undefined : splitOf(placed.rowsBefore + row),
       );
       for (const split of ['train', 'validation', 'test'] as const) {
         parts[split].push(hashes.filter((_, i) => splits[i] === split));
