@@ -24,27 +24,28 @@ export async function makeDirectory(
   directory: string,
   fs: Pick<typeof nodeFs, 'mkdir'> = nodeFs,
 ): Promise<MadeDirectory[]> {
+  // Now: where this process stands may change while the disk is asked.
+  const place = path.resolve(directory);
   const above: MadeDirectory[] = [];
   try {
-    await fs.mkdir(directory);
+    await fs.mkdir(place);
   } catch (error) {
-    const parent = path.dirname(directory);
-    if (await isDirectory(directory)) return [];
+    const parent = path.dirname(place);
+    if (await isDirectory(place)) return [];
     if (codeOf(error) === 'EEXIST') {
       throw new UserError(`${directory}: expected a directory, found something else of that name`);
     }
-    if (codeOf(error) !== 'ENOENT' || parent === directory) throw error;
+    if (codeOf(error) !== 'ENOENT' || parent === place) throw error;
     above.push(...(await makeDirectory(parent, fs)));
     try {
-      await fs.mkdir(directory);
+      await fs.mkdir(place);
     } catch (again) {
       // Somebody else was faster.
-      if (codeOf(again) !== 'EEXIST' || !(await isDirectory(directory))) throw again;
+      if (codeOf(again) !== 'EEXIST' || !(await isDirectory(place))) throw again;
       return above;
     }
   }
-  const made = path.resolve(directory);
-  return [...above, { path: made, identity: identityOf(made) }];
+  return [...above, { path: place, identity: identityOf(place) }];
 }
 
 /** Removes directories that `makeDirectory` made, as far as they are still there and nothing lies in them; the deepest goes first. */

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
-import { expect, it } from 'vitest';
+import * as nodeFs from 'node:fs/promises';
+import { expect, it, vi } from 'vitest';
 import { makeDirectory, unmakeDirectories } from '../../src/system/make-directory.js';
 import { useScratch } from '../data/scratch.js';
 
@@ -28,6 +29,24 @@ it('takes back no directory that somebody has put in the place of one it made', 
   mkdirSync(path('removed'));
   unmakeDirectories(removed);
   expect(readdirSync(dir).sort()).toEqual(['elsewhere', 'moved', 'removed']);
+});
+
+it('knows what it has made by where it was asked for, though the process moves meanwhile', async () => {
+  const { dir, path } = await makeScratch();
+  const cwd = vi.spyOn(process, 'cwd').mockReturnValue(dir);
+  const asked: string[] = [];
+  const mkdir = (place: string): Promise<void> => {
+    asked.push(place);
+    cwd.mockReturnValue('/');
+    return nodeFs.mkdir(place);
+  };
+  try {
+    const made = await makeDirectory('a/b', { mkdir } as unknown as typeof nodeFs);
+    expect(made.map((each) => each.path)).toEqual([path('a'), path('a/b')]);
+    expect(asked).toEqual([path('a/b'), path('a'), path('a/b')]);
+  } finally {
+    cwd.mockRestore();
+  }
 });
 
 it('refuses a file in the way with its name', async () => {
