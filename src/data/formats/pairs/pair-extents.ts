@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
+import { requireText } from '../../input/content-kind.js';
 import { detectEncoding } from '../../input/encodings.js';
 import type { Extent } from '../../input/extent.js';
 import { type BytesObserver, readBytes, type TextOptions } from '../../input/source-text.js';
-import type { Source } from '../../input/sources.js';
+import { nameSource, type Source } from '../../input/sources.js';
 import { explainLines } from './pair-rows.js';
 
 const lineFeed = 0x0a;
@@ -13,7 +14,7 @@ const lineFeed = 0x0a;
  * one extent.
  *
  * @returns SHA-256 of both files' digests.
- * @throws UserError where one has more lines than the other, as far as lines can be counted here.
+ * @throws UserError for a file that is no text, and where one has more lines than the other, as far as lines can be counted here.
  */
 export async function surveyPair(
   source: Source,
@@ -73,9 +74,11 @@ async function scanLines(
   let [bytes, lines] = [0, 0];
   let isCounted = source.compression === undefined;
   let last = lineFeed;
-  for await (const piece of readBytes(source)) {
+  const stored = readBytes(source, undefined, observe);
+  // What is no text has no lines to count.
+  const judged = isCounted ? requireText(stored, nameSource(source.path), encoding) : stored;
+  for await (const piece of judged) {
     content.update(piece);
-    observe?.(piece);
     const written = encoding ?? (bytes === 0 ? detectEncoding(Buffer.from(piece)) : undefined);
     if (written?.startsWith('utf-16')) isCounted = false;
     if (isCounted) {

@@ -166,6 +166,24 @@ describe('rows that are pairs', () => {
     );
   });
 
+  test('are of text: packed or binary data is named as such before lines are counted', async () => {
+    const place = await scratch({
+      'a.de': 'a\nb\n',
+      'gzip.en': gzipSync('a\nb\n'),
+      'binary.en': Buffer.alloc(64, 1),
+    });
+    for (const [name, what] of [
+      ['gzip.en', 'gzip data, expected text: let its name end in .gz.'],
+      ['binary.en', 'binary data, expected text.'],
+    ] as const) {
+      const pairs = [await pairIn(place, 'a.de', name), await pairIn(place, name, 'a.de')];
+      for (const pair of pairs) {
+        const survey = surveyPair(pair, pair.target!, 10, {});
+        expect(await refusal(place, survey)).toBe(`${name} is ${what}`);
+      }
+    }
+  });
+
   test('come out of extents as out of the whole, whose lines are the same in both files', async () => {
     const unit = fc.constantFrom('a', 'é', '😀', ' ', '\u2028');
     const text = fc.string({ unit, maxLength: 9 });
