@@ -31,6 +31,9 @@ export function formatOfTables(format: Format | undefined): Format | undefined {
   return format === 'text' ? undefined : format;
 }
 
+/** What a side has to be. */
+const regularFile = 'a regular file, because pairs are read from two of them at once';
+
 type PairRequest = Pick<SourceRequest, 'key'> & {
   readonly pair: FilePair;
   /** Names the option of either side. */
@@ -83,13 +86,14 @@ export async function listFilePairs(
   function list(side: 'source' | 'target'): Promise<ListedSource[]> {
     if (pair[side].includes(standardInput)) {
       throw new UserError(
-        `${introduce(side, 0)}${keyOf(side)}: expected files, because pairs are read from two of them at once; got standard input.`,
+        `${introduce(side, 0)}${keyOf(side)}: expected ${regularFile}; got standard input.`,
       );
     }
     const request = {
       patterns: pair[side],
       format: 'text' as const,
       key: keyOf(side),
+      expected: regularFile,
       repeats: true,
       introduce: (pattern: number) => introduce(side, pattern),
     };

@@ -23,11 +23,16 @@ export interface FoundFile {
  * `{a,b}`, `{1..9}` and `**`; they leave hidden names out.
  *
  * @param key Names the option in messages (`data.train`).
+ * @param expected What may be named in the place of what is no regular file.
  * @returns By code units of the path; a directory that a wildcard matches is none of them.
  * @throws UserError for what is missing, no regular file or not to be read.
  */
-export async function findFiles(pattern: string, key: string): Promise<FoundFile[]> {
-  return new Search(key).find(pattern);
+export async function findFiles(
+  pattern: string,
+  key: string,
+  expected = 'a regular file, or "-" for standard input',
+): Promise<FoundFile[]> {
+  return new Search(key, expected).find(pattern);
 }
 
 /**
@@ -36,14 +41,17 @@ export async function findFiles(pattern: string, key: string): Promise<FoundFile
  * @throws UserError as `findFiles`.
  */
 export async function findFile(path: string, key: string): Promise<FoundFile> {
-  return new Search(key).file(path);
+  return new Search(key, 'a regular file').file(path);
 }
 
 class Search {
   /** Directories that `**` has been through, with what was sought there: links may lead in circles. */
   readonly #seen = new Set<string>();
 
-  constructor(private readonly key: string) {}
+  constructor(
+    private readonly key: string,
+    private readonly expected: string,
+  ) {}
 
   async find(pattern: string): Promise<FoundFile[]> {
     if (!isPattern(pattern)) return [await this.file(pattern)];
@@ -166,7 +174,7 @@ class Search {
     }
     const odd = describeOddFile(found);
     if (odd !== undefined) {
-      throw this.#refuse(path, `is ${odd}: expected a regular file, or "-" for standard input.`);
+      throw this.#refuse(path, `is ${odd}: expected ${this.expected}.`);
     }
     await access(path, constants.R_OK).catch((error: unknown) => {
       throw this.#explain(path, error);

@@ -75,6 +75,8 @@ export interface SourceRequest {
   readonly otherwise?: Format | undefined;
   /** Names the option in messages (`data.train`). */
   readonly key: string;
+  /** What may be named in the place of a pipe or device, in messages: also standard input when absent. */
+  readonly expected?: string;
   /** Whether a file counts as often as it is named, as where it belongs to another each time. */
   readonly repeats?: boolean;
   /** Begins messages about a pattern: where the option names it (`config.yaml:3:10: `). */
@@ -102,14 +104,22 @@ export interface ListedSource {
  *   extension that tells nothing.
  */
 export async function listSources(
-  { patterns, format, otherwise, key, repeats = false, introduce = () => '' }: SourceRequest,
+  {
+    patterns,
+    format,
+    otherwise,
+    key,
+    expected,
+    repeats = false,
+    introduce = () => '',
+  }: SourceRequest,
   notify: Notify,
 ): Promise<ListedSource[]> {
   const known = new Map<string, ListedSource & { readonly again: number[] }>();
   const listed: ListedSource[] = [];
   const repeated: [name: string, first: string][] = [];
   for (const [pattern, name] of patterns.entries()) {
-    for (const { path, identity } of await expand(name, `${introduce(pattern)}${key}`)) {
+    for (const { path, identity } of await expand(name, `${introduce(pattern)}${key}`, expected)) {
       const first = known.get(identity);
       if (first !== undefined && !repeats) {
         repeated.push([path, first.source.path]);
@@ -137,9 +147,9 @@ function describeRepeated(again: readonly [name: string, first: string][]): stri
     : `${how}, and ${again.length - 1} more such: each file is read once.`;
 }
 
-async function expand(pattern: string, key: string): Promise<FoundFile[]> {
+async function expand(pattern: string, key: string, expected?: string): Promise<FoundFile[]> {
   if (pattern === standardInput) return [{ path: pattern, identity: standardInput }];
-  return findFiles(pattern, key);
+  return findFiles(pattern, key, expected);
 }
 
 /** A file as a source, which it has been before. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import fc from 'fast-check';
@@ -182,6 +183,21 @@ describe('rows that are pairs', () => {
         expect(await refusal(place, survey)).toBe(`${name} is ${what}`);
       }
     }
+  });
+
+  test('are of regular files: what is none is not advised to be standard input, which is refused as well', async () => {
+    const place = await scratch({ 'a.de': 'a\n' });
+    execFileSync('mkfifo', [place.path('pipe.en')]);
+    const expected = 'expected a regular file, because pairs are read from two of them at once';
+    expect(await refusal(place, pairIn(place, 'a.de', 'pipe.en'))).toBe(
+      `data.train.target: "pipe.en" is a pipe: ${expected}.`,
+    );
+    const pair = { source: [place.path('a.de')], target: ['-'] };
+    const keyOf = (side: string): string => `--${side}`;
+    const request = { pair, keyOf, key: 'input', introduce: () => '' };
+    expect(await refusal(place, listFilePairs(request, ignore))).toBe(
+      `--target: ${expected}; got standard input.`,
+    );
   });
 
   test('come out of extents as out of the whole, whose lines are the same in both files', async () => {
