@@ -1,11 +1,11 @@
 import type { ExampleOptions } from '../data/formats/examples.js';
 import { type FilePair, formatOfTables } from '../data/input/file-pairs.js';
+import { isPattern } from '../data/input/pattern.js';
+import { formatOf } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
+import { taskOf } from '../tasks/registry.js';
 import type { TrainedModel } from './library.js';
 import type { ReadingArguments } from './reading-plan.js';
-
-/** A file whose name says that it is a table, compressed or not. */
-const isTable = /\.(csv|tsv|tab|jsonl|ndjson|parquet)(\.(gz|zst))?$/i;
 
 /**
  * What is read where rows are pairs: text files whose lines belong together, tables with both sides, or lines of standard input with a tab
@@ -15,7 +15,7 @@ const isTable = /\.(csv|tsv|tab|jsonl|ndjson|parquet)(\.(gz|zst))?$/i;
  * @throws UserError for what does not go together
  */
 export function planPairs(
-  { config: { data } }: Pick<TrainedModel, 'config'>,
+  { config: { data, task } }: Pick<TrainedModel, 'config'>,
   files: readonly string[],
   targets: readonly string[] | undefined,
   { format, encoding, delimiter, quote, text, label, onBadRow }: ReadingArguments,
@@ -45,7 +45,12 @@ export function planPairs(
     const layout = { format: 'tsv' as const, header: false, delimiter, quote: quote ?? 'none' };
     return { paths: ['-'], reading: { ...reading, ...columns, ...layout, encoding } };
   }
-  const plain = files.find((file) => !isTable.test(file));
+  const isPlain = (file: string): boolean => {
+    const told = formatOf(file);
+    // What a pattern without an ending means is known when it has been looked for.
+    return told === undefined ? !isPattern(file) : !taskOf(task).formats.includes(told);
+  };
+  const plain = files.find(isPlain);
   const named = format ?? formatOfTables(data.format);
   if (plain !== undefined && (named ?? 'text') === 'text') {
     throw new UserError(
