@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Of which each has a process of its own: they look at memory, threads or signals of the process that they are in. */
+/** Of which each has a process of its own: they look at memory, threads or signals of the process that they are in, or replace modules. */
 const alone = [
   'test/commands/bench.test.ts',
   'test/compute/allocation.test.ts',
@@ -8,6 +8,7 @@ const alone = [
   'test/faults/run.test.ts',
   'test/faults/worker-death.test.ts',
   'test/system/thread-heap.test.ts',
+  'test/train/setting.test.ts',
 ];
 
 export default defineConfig({
