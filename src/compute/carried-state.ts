@@ -1,29 +1,36 @@
 import { carryingLayers } from '../model/plan.js';
 import { PANEL, panelsOf, type FloatArray } from '../tensor/heap.js';
+import { clearLines, LineCopies } from '../tensor/panel-lines.js';
 import type { Engine } from './engine.js';
 
 /**
  * What one row of a language model carries from batch to batch, kept outside of the heap between two of them: the states
  * of all layers, exactly as they are. Empty before the first token: there they are zeros.
  */
-export type CarriedState = Float64Array[];
+export interface CarriedState {
+  /** State after state, whole panels of each; in one array, since a state that remembers tokens has thousands of panels. */
+  values?: FloatArray;
+}
 
 /** Has a row of the batch in `slot` start from a state. */
-export function putState(engine: Engine, slot: number, row: number, state: CarriedState): void {
-  let at = 0;
-  for (const panel of panelsOfRow(engine, slot, row)) {
-    const values = state[at++];
-    if (values) panel.set(values);
-    else panel.fill(0);
+export function putState(
+  engine: Engine,
+  slot: number,
+  row: number,
+  { values }: CarriedState,
+): void {
+  for (const { state, panels, start, stride, at } of linesOfRow(engine, slot, row)) {
+    if (values) new LineCopies(values, state).copy(panels, at, PANEL, start, stride);
+    else clearLines(state, panels, start, stride);
   }
 }
 
 /** Takes the state that a row of the batch in `slot` has ended with. */
 export function takeState(engine: Engine, slot: number, row: number, state: CarriedState): void {
-  let at = 0;
+  const values = (state.values ??= newValues(engine));
   // The other slot's batch starts from the state that this one's leaves.
-  for (const panel of panelsOfRow(engine, slot ^ 1, row)) {
-    state[at++] = Float64Array.from(panel);
+  for (const { state, panels, start, stride, at } of linesOfRow(engine, slot ^ 1, row)) {
+    new LineCopies(state, values).copy(panels, start, stride, at, PANEL);
   }
 }
 
@@ -36,42 +43,29 @@ export function goOnFrom({ heap, plan }: Engine, slot: number, parents: readonly
   for (const { of, states } of carryingLayers(plan.layers)) {
     if (!states || of === 'source') continue;
     const [from, to] = [heap.flat(states[slot ^ 1]!), heap.flat(states[slot]!)];
-    copyRows(from, to, states[slot]!.stride[0]!, parents);
-  }
-}
-
-/**
- * Copies rows of one panel matrix to another, eight bytes at a time: of half a million numbers a step that is half the time.
- *
- * @param stride from panel to panel
- */
-function copyRows(
-  from: FloatArray,
-  to: FloatArray,
-  stride: number,
-  parents: readonly number[],
-): void {
-  const numbers = 8 / from.BYTES_PER_ELEMENT;
-  const [source, target] = [from, to].map(
-    ({ buffer, byteOffset, byteLength }) => new Float64Array(buffer, byteOffset, byteLength / 8),
-  ) as [Float64Array, Float64Array];
-  const width = PANEL / numbers;
-  for (let panel = 0; panel < source.length; panel += stride / numbers) {
-    for (let row = 0; row < parents.length; row++) {
-      const begin = panel + parents[row]! * width;
-      const place = panel + row * width;
-      for (let i = 0; i < width; i++) target[place + i] = source[begin + i]!;
+    const [stride] = states[slot]!.stride as [number];
+    const copies = new LineCopies(from, to);
+    for (const [row, parent] of parents.entries()) {
+      copies.copy(from.length / stride, parent * PANEL, stride, row * PANEL, stride);
     }
   }
 }
 
-function* panelsOfRow({ heap, plan }: Engine, slot: number, row: number): Generator<FloatArray> {
+/** As many values as a row carries, of the heap's kind. */
+function newValues({ heap, plan }: Engine): FloatArray {
+  const length = plan.carried.reduce((sum, { width }) => sum + panelsOf(width) * PANEL, 0);
+  const isDouble = plan.carried.some(({ states }) => heap.flat(states[0]!) instanceof Float64Array);
+  return isDouble ? new Float64Array(length) : new Float32Array(length);
+}
+
+/** A state's lines of one row: where the first begins in the layer's states and in the row's own values, and how far apart they are in the former. */
+function* linesOfRow({ heap, plan }: Engine, slot: number, row: number) {
+  let at = 0;
   for (const { states, panel0, width } of plan.carried) {
-    const [stride] = states[slot]!.stride;
-    const values = heap.flat(states[slot]!);
-    for (let panel = panel0; panel < panel0 + panelsOf(width); panel++) {
-      const start = panel * stride! + row * PANEL;
-      yield values.subarray(start, start + PANEL);
-    }
+    const [stride] = states[slot]!.stride as [number];
+    const panels = panelsOf(width);
+    const start = panel0 * stride + row * PANEL;
+    yield { state: heap.flat(states[slot]!), panels, start, stride, at };
+    at += panels * PANEL;
   }
 }

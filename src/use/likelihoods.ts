@@ -59,7 +59,7 @@ export class Likelihoods {
     const own = this.encoder.encode(text + this.lineEnd);
     const all = joinEncoded(before, own);
     const losses = new Float64Array(all.tokens.length - 1);
-    const state: CarriedState = [];
+    const state: CarriedState = {};
     const atOnce = longestRow(this.model.config);
     for (let at = 0; at < losses.length; at += atOnce) {
       const end = Math.min(at + atOnce, losses.length);

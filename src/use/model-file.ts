@@ -227,7 +227,7 @@ export class SharedModel implements TrainedModel {
         );
       }
       const { sequenceLength } = this.config.train;
-      const state: CarriedState = [];
+      const state: CarriedState = {};
       const probabilities = new Float32Array(this.tokenizer.vocabularySize);
       const read = async (text: EncodedTokens): Promise<void> => {
         for (let at = 0; at < text.tokens.length; at += sequenceLength) {

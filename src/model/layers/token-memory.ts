@@ -8,6 +8,7 @@ import {
   type HeapPlan,
   type Tensor,
 } from '../../tensor/heap.js';
+import { clearLines, LineCopies } from '../../tensor/panel-lines.js';
 import { bindHandOver, type Binding } from '../binding.js';
 import type { BoundSignal } from '../layer.js';
 import { maxPlaces, SLOTS, type NetworkSizes } from '../sizes.js';
@@ -64,6 +65,22 @@ interface Remembered {
   panels: number;
 }
 
+/** What rows bring and take along, and how it gets into the memory and out of it. */
+interface MemoryStates {
+  before: FloatArray;
+  after: FloatArray;
+  /** From panel to panel. */
+  stride: number;
+  /** By signal: the first of its panels of a token. */
+  panel0: readonly number[];
+  recalls: readonly LineCopies[];
+  keeps: readonly LineCopies[];
+}
+
+function panelsBefore(signals: readonly Remembered[], end = signals.length): number {
+  return signals.slice(0, end).reduce((sum, { panels }) => sum + panels, 0);
+}
+
 /** On one thread. */
 export class TokenMemory {
   /** Which tokens meet: to kernels each is a row of its own, whose source are those that it looks back at. */
@@ -83,7 +100,7 @@ export class TokenMemory {
   };
   readonly #batch: { rowStart: Int32Array; tokenPlaces: Int32Array };
   /** Where rows go on: what they bring, and what they take along. */
-  readonly #states: { before: FloatArray; after: FloatArray; stride: number } | undefined;
+  readonly #states: MemoryStates | undefined;
   /** Where in a state the number of tokens stands that it is of. */
   readonly #seenPanel: number;
   readonly #places: number;
@@ -127,13 +144,15 @@ export class TokenMemory {
       tokenPlaces: heap.flatIndices(slotPlan.tokenPlaces),
     };
     if (sizes.shape.carries) {
+      const [before, after] = [heap.flat(states[slot]!), heap.flat(states[slot ^ 1]!)];
       this.#states = {
-        before: heap.flat(states[slot]!),
-        after: heap.flat(states[slot ^ 1]!),
-        stride: states[slot]!.stride[0]!,
+        ...{ before, after, stride: states[slot]!.stride[0]! },
+        panel0: this.#remembered.map((_, i) => panelsBefore(this.#remembered, i)),
+        recalls: this.#remembered.map(({ flat }) => new LineCopies(before, flat)),
+        keeps: this.#remembered.map(({ flat }) => new LineCopies(flat, after)),
       };
     }
-    this.#seenPanel = span * this.#remembered.reduce((sum, { panels }) => sum + panels, 0);
+    this.#seenPanel = span * panelsBefore(this.#remembered);
     this.#places = maxPlaces(sizes);
     this.pairs = {
       rowStart: heap.indices(buffers.numbers),
@@ -165,11 +184,15 @@ export class TokenMemory {
     for (let row = row0; row < row1; row++) {
       const base = this.#listOf(row);
       const seen = this.#seen(row);
-      for (let token = 0; token < seen; token++) {
-        const line = this.#places + row * span + token;
-        if (this.#states) this.#move(this.#states.before, token, row, line, false);
-        list[base + token] = line;
-      }
+      const brought = this.#broughtBy(row);
+      for (let token = 0; token < seen; token++) list[base + token] = brought + token;
+      this.#states?.recalls.forEach((copies, i) => {
+        const { stride: step, panels } = this.#remembered[i]!;
+        for (let panel = 0; panel < panels; panel++) {
+          const [from, to] = [this.#stateOf(i, panel, row), panel * step + brought * PANEL];
+          copies.copy(seen, from, this.#tokenStride, to, PANEL);
+        }
+      });
       for (let n = rowStart[row]!, end = base + seen; n < rowStart[row + 1]!; n++, end++) {
         list[end] = tokenPlaces[n]!;
         numbers[n] = n;
@@ -185,17 +208,30 @@ export class TokenMemory {
   /** Has the part's own rows take their latest tokens along, when all of these have been taken in. */
   keep(part: number): void {
     if (!this.#states) return;
-    const { after, stride } = this.#states;
+    const { after, stride, keeps } = this.#states;
     const { span } = this.buffers;
-    const { rowStart } = this.#batch;
+    const { rowStart, tokenPlaces } = this.#batch;
     const [row0, row1] = this.binding.view.rowsOf(part);
+    const step = this.#tokenStride;
     for (let row = row0; row < row1; row++) {
-      const all = this.#seen(row) + rowStart[row + 1]! - rowStart[row]!;
-      const kept = Math.min(span, all);
-      const first = this.#listOf(row) + all - kept;
-      for (let token = 0; token < span; token++) {
-        const line = token < kept ? this.#lists.list[first + token]! : -1;
-        this.#move(after, token, row, line, true);
+      const seen = this.#seen(row);
+      const [own0, own1] = [rowStart[row]!, rowStart[row + 1]!];
+      const kept = Math.min(span, seen + own1 - own0);
+      const own = Math.min(kept, own1 - own0);
+      // Of the latest ones that the row has brought along, as many as there is room for beside its own.
+      const old = kept - own;
+      const brought = this.#broughtBy(row) + seen - old;
+      for (const [i, { stride: ofPanel, panels }] of this.#remembered.entries()) {
+        const copies = keeps[i]!;
+        for (let panel = 0; panel < panels; panel++) {
+          const [from, to] = [panel * ofPanel, this.#stateOf(i, panel, row)];
+          copies.copy(old, from + brought * PANEL, PANEL, to, step);
+          for (let token = 0; token < own; token++) {
+            const place = tokenPlaces[own1 - own + token]!;
+            copies.copy(1, from + place * PANEL, PANEL, to + (old + token) * step, step);
+          }
+          clearLines(after, span - kept, to + kept * step, step);
+        }
       }
       after[this.#seenPanel * stride + row * PANEL] = kept;
     }
@@ -231,22 +267,19 @@ export class TokenMemory {
     return states ? states.before[this.#seenPanel * states.stride + row * PANEL]! : 0;
   }
 
-  /**
-   * Moves one token's values between a state and a line of the memory.
-   *
-   * @param line −1 for none: zeros
-   */
-  #move(state: FloatArray, token: number, row: number, line: number, keeps: boolean): void {
-    const { stride } = this.#states!;
-    let at = (token * this.#seenPanel * stride) / this.buffers.span + row * PANEL;
-    for (const { flat, stride: step, panels } of this.#remembered) {
-      for (let panel = 0; panel < panels; panel++, at += stride) {
-        const there = panel * step + line * PANEL;
-        for (let lane = 0; lane < PANEL; lane++) {
-          if (keeps) state[at + lane] = line < 0 ? 0 : flat[there + lane]!;
-          else flat[there + lane] = state[at + lane]!;
-        }
-      }
-    }
+  /** The line of the memory behind which lies what a row has brought along. */
+  #broughtBy(row: number): number {
+    return this.#places + row * this.buffers.span;
+  }
+
+  /** Where a panel of a signal begins in the state of a row's oldest token. */
+  #stateOf(signal: number, panel: number, row: number): number {
+    const { stride, panel0 } = this.#states!;
+    return (panel0[signal]! + panel) * stride + row * PANEL;
+  }
+
+  /** From one token to the next in a state. */
+  get #tokenStride(): number {
+    return (this.#seenPanel / this.buffers.span) * this.#states!.stride;
   }
 }
