@@ -91,10 +91,11 @@ export function heapTraits(
 /**
  * Allocates the block that a heap plan asked for.
  *
+ * @param training whether a smaller batch would help whoever is told that there is too little
  * @throws UserError when the machine or the backend has less
  */
-export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
-  expectMemory(kind, bytes);
+export function allocateBlock(kind: BackendKind, bytes: number, training = true): SharedBlock {
+  expectMemory(kind, bytes, undefined, training);
   if (kind === 'native') return { bytes: createNativeMemory(bytes) };
   if (kind === 'reference') return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)) };
   const memory = createWasmMemory(bytes);
@@ -104,27 +105,32 @@ export function allocateBlock(kind: BackendKind, bytes: number): SharedBlock {
 /**
  * @param bytes of one block
  * @param beside bytes that are needed at the same time, and a key that lowers them
+ * @param training whether a smaller batch would help
  * @throws UserError when the machine or the backend has less memory
  */
 export function expectMemory(
   kind: BackendKind,
   bytes: number,
   beside?: { bytes: number; lower?: string | undefined },
+  training = true,
 ): void {
   const gib = (size: number): string => `${(size / 2 ** 30).toFixed(1)} GiB`;
   const all = bytes + (beside?.bytes ?? 0);
-  const needed = (size: number): string => `this model and batch need ${gib(size)} of memory`;
+  const needed = (size: number): string =>
+    `${training ? 'this model and batch need' : 'to use this model takes'} ${gib(size)} of memory`;
   if (all > totalmem()) {
     throw new UserError(
       `${needed(all)}, and the machine has ${gib(totalmem())}: ` +
-        'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength' +
+        (training
+          ? 'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength'
+          : 'use one with smaller sizes under model, or a larger machine') +
         (beside?.lower === undefined ? '' : `, or ${beside.lower}`),
     );
   }
   if (kind === 'wasm' && bytes > WASM_HEAP_LIMIT) {
     throw new UserError(
       `${needed(bytes)}, and the wasm backend can address 4 GiB: ` +
-        'use the native backend (a C compiler at install time), or lower train.batchSize or the model size',
+        `use the native backend (a C compiler at install time), or ${training ? 'lower train.batchSize or the model size' : 'a smaller model'}`,
     );
   }
 }

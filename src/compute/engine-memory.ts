@@ -53,10 +53,16 @@ export function planEngine(backend: BackendKind, sizes: NetworkSizes): EnginePla
 /**
  * Plans and allocates the memory of a network.
  *
+ * @param training whether whoever is told that there is too little trains: evaluations on the way are part of that
  * @throws UserError when the machine or the backend has less
  */
-export function allocateEngine(backend: BackendKind, sizes: NetworkSizes): EngineHandle {
-  return { backend, sizes, block: allocateBlock(backend, plannedBytes(backend, sizes)) };
+export function allocateEngine(
+  backend: BackendKind,
+  sizes: NetworkSizes,
+  training = true,
+): EngineHandle {
+  const bytes = plannedBytes(backend, sizes);
+  return { backend, sizes, block: allocateBlock(backend, bytes, training) };
 }
 
 /** Bytes of memory that a network will take. */

@@ -1,7 +1,7 @@
 import { chooseBackend } from '../backend/select.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSizes } from '../data/batches/batch-source.js';
-import { recurrencesOf } from '../model/describe.js';
+import { describeNetwork, recurrencesOf } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
 import { chooseTeams } from '../model/work/teams.js';
 import { setWeights, type Weights } from '../checkpoint/weights.js';
@@ -14,6 +14,8 @@ import { Turns } from './turns.js';
 /** Rows that are computed together, and tokens of them beyond which memory would be worth more than company. */
 const ROWS_AT_ONCE = 64;
 const TOKENS_AT_ONCE = 2 ** 14;
+/** Numbers that all rows carry from batch to batch, beyond which the same holds: of attention to many tokens before one row has millions. */
+const CARRIED_AT_ONCE = 2 ** 22;
 
 /**
  * The engine that all calls of a trained model share, in turns. It is made when it is first needed, made larger when a
@@ -42,20 +44,21 @@ export class ModelEngine {
   ) {
     this.#weights = weights;
     const longest = longestRow(config);
+    const maxRows = rowsAtOnce(shape);
     const tokensFor = (longest: number, tokens: number): number =>
-      Math.max(longest, ROWS_AT_ONCE, Math.min(tokens, TOKENS_AT_ONCE));
+      Math.max(longest, maxRows, Math.min(tokens, TOKENS_AT_ONCE));
     const { maxSourceLength } = config.data;
     const source = shape.source && {
-      maxTokens: tokensFor(maxSourceLength!, ROWS_AT_ONCE * maxSourceLength!),
+      maxTokens: tokensFor(maxSourceLength!, maxRows * maxSourceLength!),
       maxSteps: maxSourceLength!,
     };
     const sizesFor = (tokens: number): BatchSizes => ({
-      maxRows: ROWS_AT_ONCE,
+      maxRows,
       maxTokens: tokensFor(longest, tokens),
       maxSteps: longest,
       ...(source && { source }),
     });
-    this.manyRows = sizesFor(ROWS_AT_ONCE * longest);
+    this.manyRows = sizesFor(maxRows * longest);
     this.rowSizes = rowSizes ?? (shape.carries ? sizesFor(longest) : this.manyRows);
   }
 
@@ -115,7 +118,7 @@ export class ModelEngine {
       store ? [this.rowSizes, store] : [this.rowSizes],
       false,
     );
-    const handle = allocateEngine(chooseBackend(config.backend).kind, sizes);
+    const handle = allocateEngine(chooseBackend(config.backend).kind, sizes, false);
     const pool = createWorkerPool(handle, () => undefined, this.workerFile);
     const engine = new Engine(handle, pool.runStage);
     try {
@@ -134,6 +137,16 @@ export class ModelEngine {
     this.#current = undefined;
     await current?.pool.close();
   }
+}
+
+/** One row at least, however much it carries. */
+function rowsAtOnce(shape: NetworkShape): number {
+  if (!shape.carries) return ROWS_AT_ONCE;
+  const { layers } = describeNetwork(shape);
+  const carried = layers
+    .flatMap((layer) => layer.carried)
+    .reduce((sum, { width }) => sum + width, 0);
+  return Math.max(1, Math.min(ROWS_AT_ONCE, Math.floor(CARRIED_AT_ONCE / Math.max(1, carried))));
 }
 
 /** Whether batches of some sizes fit into those that an engine was planned for. */
