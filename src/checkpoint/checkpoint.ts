@@ -233,7 +233,15 @@ export async function loadOptimizer(
     targets.set(fileName(name), new Float32Array(plan.sizes.maxRows * width));
   }
   const sha256 = files?.[OPTIMIZER_FILE]?.sha256;
-  await loadTensors(path.join(checkpoint, OPTIMIZER_FILE), targets, fs, sha256);
+  const file = path.join(checkpoint, OPTIMIZER_FILE);
+  const { maxRows } = plan.sizes;
+  await loadTensors(file, targets, fs, sha256, (name, [rows]) => {
+    if (!name.startsWith(CARRIED) || rows === maxRows) return;
+    throw new UserError(
+      `${file} has what ${rows} rows carry from batch to batch, and batches have ${maxRows} now: ` +
+        'a language model goes on with the train.batchSize that it was trained with',
+    );
+  });
   for (const { name, states, panel0, width } of plan.carried) {
     const state = heap.tensor(states[slot]!);
     targets.get(fileName(name))!.forEach((value, i) => {
@@ -248,11 +256,13 @@ async function loadTensors(
   targets: Map<string, FloatArray>,
   fs: RunFileSystem,
   sha256?: string,
+  check?: (name: string, shape: readonly number[]) => void,
 ): Promise<void> {
   const read = new Map<string, Float32Array>();
-  const into = (name: string): Float32Array | undefined => {
+  const into = (name: string, shape: readonly number[]): Float32Array | undefined => {
     const target = targets.get(name);
     if (target === undefined) return undefined;
+    check?.(name, shape);
     // The reference backend computes in float64; the file holds float32.
     const data = target instanceof Float32Array ? target : new Float32Array(target.length);
     read.set(name, data);

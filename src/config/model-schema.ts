@@ -107,9 +107,15 @@ const embeddingOptions = layerKind('embedding').options(zod);
 function embeddingKeyOf(keys: z.ZodObject) {
   return z
     .union([keys.shape['width'] as z.ZodNumber, keys])
-    .transform((given) => {
-      const options = typeof given === 'number' ? { width: given } : given;
-      return embeddingOptions.parse(options) as Record<string, unknown>;
+    .transform((given, context): Record<string, unknown> => {
+      const options: Record<string, unknown> =
+        typeof given === 'number' ? { width: given } : { ...given };
+      // The source's has that of the target's, whose weight it has (see `completeEncoder`).
+      if (options['tied'] === true && options['width'] === undefined) return options;
+      const parsed = embeddingOptions.safeParse(options);
+      if (parsed.success) return parsed.data as Record<string, unknown>;
+      for (const issue of parsed.error.issues) context.addIssue({ ...issue });
+      return z.NEVER;
     })
     .prefault(64)
     .describe('Width of the embedding vectors, or a group of keys.');
@@ -120,12 +126,17 @@ const tiedSource = z
   .boolean()
   .default(false)
   .describe(
-    'Whether it has the weight of `model.embedding`, beside `data.sharedVocabulary: true`, with which both sides have the same words; both have the same width then. With `model.embedding.tied: true` it is that of the head, too.',
+    'Whether it has the weight of `model.embedding`, beside `data.sharedVocabulary: true`, with which both sides have the same words; both have the same width then, which need not be said. With `model.embedding.tied: true` it is that of the head, too.',
   );
+const sourceWidth = z
+  .int()
+  .positive()
+  .optional()
+  .describe('Width of the vectors; that of `model.embedding` beside `tied: true`.');
 const dropoutSchema = float32(z.number().min(0).lt(1)).default(0);
 
 const encoderSchema = z.strictObject({
-  embedding: embeddingKeyOf(embeddingKeys.extend({ tied: tiedSource })),
+  embedding: embeddingKeyOf(embeddingKeys.extend({ tied: tiedSource, width: sourceWidth })),
   layers: z
     .array(layerSchema)
     .min(1)
@@ -181,12 +192,18 @@ const attentionSchema = z.strictObject({
 const bridgeSchema = z.enum(['dense', 'zeros']);
 
 /** What a translator's config says of its encoder, and of what is read of that, where it says nothing. */
-export function completeEncoder<M extends Pick<Model, 'encoder' | 'attention' | 'bridge'>>({
-  encoder = encoderSchema.parse({}),
+export function completeEncoder<
+  M extends Pick<Model, 'embedding' | 'encoder' | 'attention' | 'bridge'>,
+>({
+  encoder: given = encoderSchema.parse({}),
   attention = attentionSchema.parse({}),
   bridge = 'dense',
   ...model
 }: M) {
+  // Of the same weight.
+  const { width } = model.embedding;
+  const embedding: Record<string, unknown> = { width, ...given.embedding };
+  const encoder = { ...given, embedding };
   return { ...model, encoder, attention, bridge };
 }
 

@@ -165,7 +165,7 @@ export class Graph {
     if (made === undefined) {
       throw new StackProblem(
         path,
-        'expected a recurrent layer below attention to feed, or model.attention.width',
+        'expected a recurrent or dense layer below attention, which tells how wide what is fed is, or model.attention.width',
       );
     }
     const name = { module: 'attention.fed', index: 0 };

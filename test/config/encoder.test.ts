@@ -121,7 +121,24 @@ describe("a translator's config", () => {
     );
   });
 
+  it('has the width of the embedding whose weight it has', () => {
+    const model = 'embedding: { width: 24 }, encoder: { embedding: { tied: true } }';
+    expect(parseConfig(sharing(model), 'x.yaml').model.encoder!.embedding).toEqual({
+      ...{ width: 24, dropout: 0, tied: true },
+    });
+  });
+
   testRefusals([
+    [
+      'an encoder of what reads no source',
+      'task: language-model\ndata: { train: a.txt }\nmodel: { encoder: { embedding: { tied: true } } }\n',
+      'model.encoder: expected nothing for a language model, which reads no source',
+    ],
+    [
+      'an embedding of no width and with no other weight',
+      translator('encoder: { embedding: { dropout: 0.1 } }'),
+      'model.encoder.embedding',
+    ],
     [
       'layers that read from the end',
       translator('layers: [{ hiddenSize: 4, direction: both }]'),
