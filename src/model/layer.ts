@@ -3,7 +3,7 @@ import type { Zod } from '../zod.js';
 import type { BufferSpec, HeapPlan, IndexTensor, Tensor } from '../tensor/heap.js';
 import type { Binding, RowKernel } from './binding.js';
 import type { Parameter } from './parameters.js';
-import type { LayerName } from './shape.js';
+import type { LayerDescription, LayerName } from './shape.js';
 import type { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
@@ -181,6 +181,8 @@ export interface Layer<Inputs = BoundSignal> {
   looksBehind?: boolean;
   /** What the choice of teams depends on; of recurrent layers alone. */
   recurrences?: Recurrence[];
+  /** What it is made of where it goes step by step through layers of its own; see `StepLayer`. */
+  steps?: readonly StepLayer[];
   /** Kernels that it binds at most, where these are more than a few. */
   kernels?: number;
   /** Most meetings of a team in one pass, forwards and backwards. */
@@ -198,6 +200,12 @@ export interface Layer<Inputs = BoundSignal> {
 
 export type NetworkLayer = Layer<readonly BoundSignal[]>;
 export type PlannedNetworkLayer = NetworkLayer & PlannedLayer<readonly BoundSignal[]>;
+
+/** A layer within one that goes step by step. What it stands on are places there, or, below 0, what the whole stands on: −1 the first of that. */
+export interface StepLayer {
+  description: LayerDescription & { inputs: readonly number[] };
+  layer: NetworkLayer;
+}
 
 /** A state of `width` columns a row; parts follow each other in the buffers, whole panels each. */
 export interface Carried {

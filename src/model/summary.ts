@@ -1,4 +1,5 @@
 import { describeNetwork } from './describe.js';
+import type { NetworkLayer } from './layer.js';
 import { elementsOf } from './parameters.js';
 import { SOURCE, type LayerDescription, type NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
@@ -16,23 +17,48 @@ export interface LayerSummary {
   work: number;
 }
 
-/** A network's layers, from the bottom, on rows of so many tokens. */
+/** A layer, how it is called, and how what it stands on is. */
+interface Line {
+  name: string;
+  inputs: string[];
+  layer: NetworkLayer;
+}
+
+/** A network's layers, from the bottom, on rows of so many tokens; those that go step by step one by one, the lowest standing on the top one, too. */
 export function summarizeNetwork(shape: NetworkShape, tokensOfRow: number): LayerSummary[] {
-  const { layers, inputs } = describeNetwork(shape);
-  const work = layers.map((layer) => layer.multiplyAdds(tokensOfRow, 1));
+  const lines = linesOf(shape);
+  const work = lines.map(({ layer }) => layer.multiplyAdds(tokensOfRow, 1));
   const total = work.reduce((sum, each) => sum + each, 0);
-  const names = shape.layers.map(nameOf);
-  return layers.map(({ output, parameters }, place) => {
-    const below = inputs[place]!;
-    return {
-      name: names[place]!,
-      ...(below.length === 1 && below[0] === place - 1
-        ? {}
-        : { inputs: below.map((each) => names[each] ?? tokensAt(each, output)) }),
-      output,
-      parameters: parameters.reduce((sum, parameter) => sum + elementsOf(parameter.shape), 0),
-      work: total > 0 ? work[place]! / total : 0,
-    };
+  return lines.map(({ name, inputs, layer: { output, parameters } }, index) => ({
+    name,
+    ...(inputs.length === 1 && inputs[0] === (lines[index - 1]?.name ?? 'tokens')
+      ? {}
+      : { inputs }),
+    output,
+    parameters: parameters.reduce((sum, parameter) => sum + elementsOf(parameter.shape), 0),
+    work: total > 0 ? work[index]! / total : 0,
+  }));
+}
+
+function linesOf(shape: NetworkShape): Line[] {
+  const { layers, inputs } = describeNetwork(shape);
+  /** By place. */
+  const names: string[] = [];
+  return layers.flatMap((layer, place): Line[] => {
+    const below = inputs[place]!.map((each) => names[each] ?? tokensAt(each, layer.output));
+    const { steps } = layer;
+    if (!steps) {
+      const name = nameOf(shape.layers[place]!);
+      names.push(name);
+      return [{ name, inputs: below, layer }];
+    }
+    const own = steps.map(({ description }) => nameOf(description));
+    const top = own.at(-1)!;
+    names.push(top);
+    return steps.map(({ description, layer: step }, number) => {
+      const stands = description.inputs.map((each) => (each < 0 ? below[-1 - each]! : own[each]!));
+      return { name: own[number]!, inputs: number === 0 ? [...stands, top] : stands, layer: step };
+    });
   });
 }
 

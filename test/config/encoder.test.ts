@@ -98,10 +98,7 @@ describe("a translator's config", () => {
       ['bridge 0'],
       ['bridge 3', 'encoder.last 0'],
       ['attention.key 0', 'encoder.lstm 0'],
-      [
-        'attention.steps 0',
-        ...['expand 2', 'bridge 0', 'bridge 3', 'attention.key 0', 'encoder.lstm 0'],
-      ],
+      ['attention.fed 0', 'expand 2', 'attention.output 0'],
       ['dropout 5'],
       ['bridge 4', 'encoder.last 0'],
       ['lstm 2', 'dropout 5', 'bridge 4'],

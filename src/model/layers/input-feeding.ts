@@ -10,9 +10,9 @@ import {
   type NetworkLayer,
   type RowPasses,
   type SequencePasses,
+  type StepLayer,
   type StepPasses,
 } from '../layer.js';
-import type { LayerDescription } from '../shape.js';
 import { SharedBuffers } from '../shared-buffers.js';
 import { planGradients } from '../signal-gradients.js';
 import type { Share } from '../work/teams.js';
@@ -36,13 +36,10 @@ const STEPPING: readonly LayerKind[] = [
   ...[add, concatenate, crossAttentionByPlace],
 ];
 
-/** A layer within, and what it stands on: places there, or, below 0, what the whole stands on: −1 the first of that, −2 the second. */
-export type InnerDescription = LayerDescription & { inputs: readonly number[] };
-
 const options = (z: Zod) =>
   z.strictObject({
     layers: z
-      .array(z.custom<InnerDescription>())
+      .array(z.custom<StepLayer['description']>())
       .min(2)
       .describe('What goes step by step; the first one is fed with what the last one leaves.'),
   });
@@ -78,6 +75,7 @@ export const inputFeeding = defineAmong({
       parameters: inner.flatMap(({ parameters }) => parameters),
       carried: [],
       recurrences,
+      steps: inner.map((layer, place) => ({ description: descriptions[place]!, layer })),
       gradientInPlace: false,
       kernels: 32 * inner.length,
       // Around every call of a recurrent layer, and around all.
