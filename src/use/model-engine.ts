@@ -44,7 +44,8 @@ export class ModelEngine {
   ) {
     this.#weights = weights;
     const longest = longestRow(config);
-    const maxRows = rowsAtOnce(shape);
+    // Where sizes are told, the network may be one whose rows cannot go on, and that is never computed.
+    const maxRows = rowSizes ? ROWS_AT_ONCE : rowsAtOnce(shape);
     const tokensFor = (longest: number, tokens: number): number =>
       Math.max(longest, maxRows, Math.min(tokens, TOKENS_AT_ONCE));
     const { maxSourceLength } = config.data;
