@@ -54,6 +54,13 @@ const texts = [2, 4].map((stream) =>
   rawBatch(tokensOf([16, 1], stream), [], tokensOf([16, 1], stream + 1)),
 );
 
+/** Targets and their sources, of which one is longer than a panel is wide: attention's columns are its words. */
+function pairsOf(sourceVocabulary: number): RawBatch {
+  const [own, next] = [6, 7].map((stream) => tokensOf([3, 1, 5, 2], stream));
+  const source = tokensOf([2, 18, 4, 1], 8).map((row) => row.map((id) => id % sourceVocabulary));
+  return rawBatch(own!, [], next, [], source);
+}
+
 /** Draws parameters, biases too, so large that every non-linearity takes part. */
 async function drawParameters(engine: Engine): Promise<void> {
   await engine.initialize(3);
@@ -188,14 +195,7 @@ describe('every gradient agrees with finite differences in float64', () => {
       ...{ ...stack('lstm', [], 0.2), encoder, layers, bridge, carries: false },
       ...{ attention: { kind, heads }, predicts: 'token', outputs: VOCABULARY },
     });
-    const pairs = rawBatch(
-      tokensOf([3, 1, 17, 2], 6),
-      [],
-      tokensOf([3, 1, 17, 2], 7),
-      [],
-      tokensOf([2, 18, 4, 1], 8).map((row) => row.map((id) => id % 9)),
-    );
-    return compareGradients(shape, [pairs]);
+    return compareGradients(shape, [pairsOf(9)]);
   });
 
   it.each([
@@ -217,9 +217,7 @@ describe('every gradient agrees with finite differences in float64', () => {
       ...{ attention: { kind, heads, inputFeeding: true, ...options }, predicts: 'token' },
       outputs: VOCABULARY,
     });
-    const [own, next] = [6, 7].map((stream) => tokensOf([3, 1, 17, 2], stream));
-    const source = tokensOf([2, 18, 4, 1], 8).map((row) => row.map((id) => id % 9));
-    return compareGradients(shape, [rawBatch(own!, [], next, [], source)]);
+    return compareGradients(shape, [pairsOf(9)]);
   });
 
   it.each([0, 0.3])(
@@ -233,9 +231,7 @@ describe('every gradient agrees with finite differences in float64', () => {
         ...{ embedding: { ...embedding, dropout }, attention: { kind: 'general', heads: 1 } },
         ...{ predicts: 'token', outputs: VOCABULARY },
       });
-      const [own, next] = [6, 7].map((stream) => tokensOf([3, 1, 17, 2], stream));
-      const pairs = rawBatch(own!, [], next, [], tokensOf([2, 18, 4, 1], 8));
-      return compareGradients(shape, [pairs]);
+      return compareGradients(shape, [pairsOf(VOCABULARY)]);
     },
   );
 
