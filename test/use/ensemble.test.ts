@@ -2,14 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
 import { readBatches } from '../../src/data/formats/examples.js';
 import { scoreTranslations } from '../../src/index.js';
-import { train } from '../../src/train/run.js';
 import type { Likelihood, TrainedModel } from '../../src/train/trained-model.js';
 import { openEnsemble } from '../../src/use/ensemble.js';
 import { openModel } from '../../src/use/model-file.js';
 import { runWith } from '../commands/stub.js';
+import { pairs, trainTranslators } from './digit-pairs.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
@@ -19,49 +18,16 @@ const [one, two, other] = ['one', 'two', 'other'].map((name) => join(cwd, name))
   string,
 ];
 
-/** Numbers in words, and the digits of them, the other way round. */
-const words = ['null', 'eins', 'zwei', 'drei', 'vier', 'fuenf'];
-const pairs = Array.from({ length: 90 }, (_, i) => {
-  const digits = Array.from({ length: 1 + ((i * 5) % 6) }, (_, k) => (i * (k + 3) + k * k) % 6);
-  return {
-    source: digits.map((digit) => words[digit]).join(' '),
-    target: digits.toReversed().join(' '),
-  };
-});
 const sources = pairs.slice(0, 30).map(({ source }) => source);
 
-beforeAll(async () => {
-  for (const side of ['source', 'target'] as const) {
-    writeFileSync(join(cwd, side), pairs.map((pair) => `${pair[side]}\n`).join(''));
-  }
-  writeFileSync(
-    join(cwd, 'a.yaml'),
-    `task: translate
-data:
-  train: { source: ${cwd}/source, target: ${cwd}/target }
-  storeDir: ${cwd}/stores
-  tokenizer: { kind: word, minCount: 1, filters: '' }
-  maxLength: 7
-  maxSourceLength: 6
-model:
-  embedding: 12
-  encoder: { embedding: 8, layers: [{ cell: lstm, hiddenSize: 12, direction: both }] }
-  layers: [{ cell: lstm, hiddenSize: 16 }]
-train: { batchSize: 16, epochs: 2, optimizer: { learningRate: 0.02 } }
-workers: 1
-`,
-  );
-  // Another seed and another width: what members have to have in common is the vocabulary.
-  const wide = ['train.seed=2', 'model.layers=[{ cell: gru, hiddenSize: 20 }]'];
-  for (const [runDir, set] of [
-    [one, []],
-    [two, wide],
-    [other, ['data.tokenizer.minCount=30', 'train.maxSteps=1']],
-  ] as const) {
-    const config = await loadConfig(join(cwd, 'a.yaml'), set);
-    await train(config, { runDir, resume: false, listener: () => undefined });
-  }
-}, 120_000);
+// Another seed and another width: what members have to have in common is the vocabulary.
+const wide = ['train.seed=2', 'model.layers=[{ cell: gru, hiddenSize: 20 }]'];
+const runs = new Map([
+  [one, []],
+  [two, wide],
+  [other, ['data.tokenizer.minCount=30', 'train.maxSteps=1']],
+]);
+beforeAll(() => trainTranslators(cwd, runs));
 
 async function using<T>(
   opened: Promise<TrainedModel>,

@@ -2,51 +2,17 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
 import { readBatches } from '../../src/index.js';
-import { train } from '../../src/train/run.js';
 import type { TrainedModel } from '../../src/train/trained-model.js';
 import { openModel } from '../../src/use/model-file.js';
 import { runWith } from '../commands/stub.js';
+import { pairs, trainTranslators } from './digit-pairs.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
 const run = join(cwd, 'run');
 
-/** Numbers in words, and the digits of them, the other way round. */
-const words = ['null', 'eins', 'zwei', 'drei', 'vier', 'fuenf'];
-const pairs = Array.from({ length: 90 }, (_, i) => {
-  const digits = Array.from({ length: 1 + ((i * 5) % 6) }, (_, k) => (i * (k + 3) + k * k) % 6);
-  return {
-    source: digits.map((digit) => words[digit]).join(' '),
-    target: digits.toReversed().join(' '),
-  };
-});
-
-beforeAll(async () => {
-  for (const side of ['source', 'target'] as const) {
-    writeFileSync(join(cwd, side), pairs.map((pair) => `${pair[side]}\n`).join(''));
-  }
-  writeFileSync(
-    join(cwd, 'a.yaml'),
-    `task: translate
-data:
-  train: { source: ${cwd}/source, target: ${cwd}/target }
-  storeDir: ${cwd}/stores
-  tokenizer: { kind: word, minCount: 1, filters: '' }
-  maxLength: 7
-  maxSourceLength: 6
-model:
-  embedding: 12
-  encoder: { embedding: 8, layers: [{ cell: lstm, hiddenSize: 12, direction: both }] }
-  layers: [{ cell: lstm, hiddenSize: 16 }]
-train: { batchSize: 16, epochs: 3, optimizer: { learningRate: 0.02 } }
-workers: 1
-`,
-  );
-  const config = await loadConfig(join(cwd, 'a.yaml'));
-  await train(config, { runDir: run, resume: false, listener: () => undefined });
-}, 120_000);
+beforeAll(() => trainTranslators(cwd, new Map([[run, ['train.epochs=3']]])));
 
 async function withModel<T>(workers: number, use: (model: TrainedModel) => Promise<T>): Promise<T> {
   const model = await openModel(run, { workers });
