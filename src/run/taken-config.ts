@@ -12,8 +12,8 @@ export interface TakenConfig extends Pick<RunStart, 'changes' | 'overridden'> {
 /** What a resumed run has yet to do; an evaluation comes with steps, too. */
 export type Remainder = 'steps' | 'evaluation' | 'nothing';
 
-/** What decides, of the keys that make other weights where steps follow, what an evaluation finds. */
-const EVALUATED = ['data'];
+/** What an evaluation alone takes of the keys that make other weights where steps follow. */
+const EVALUATED = ['data.validation', 'data.test'];
 
 /**
  * The config that a resumed run has from here on. Where no step follows, its weights are those of the former one, and what would
@@ -43,13 +43,25 @@ export function takeConfig(
     notice(`Overriding the run's config for an evaluation alone: ${describeChanges(taken)}.`);
   }
   if (left.length > 0) notice(`Not taken, since no step follows: ${describeChanges(left)}.`);
-  const mixed = [...freeKeys(former, config), ...evaluated];
-  const kept = [...flatten(former)].filter(([key]) => !isBelow(key, mixed));
-  const changed = [...flatten(config)].filter(([key]) => isBelow(key, mixed));
-  const parsed = configSchema.parse(nest([...kept, ...changed]));
   return {
-    config: { ...parsed, name: config.name },
+    config: mixConfigs(former, config, remainder === 'evaluation'),
     changes: [...taken, ...harmless],
     overridden: taken.map(({ key }) => key),
   };
+}
+
+/**
+ * A run's former config with what one that it is resumed with may change of it where no step follows.
+ *
+ * @param isEvaluated whether an evaluation does
+ */
+export function mixConfigs(
+  former: NamedConfig,
+  config: NamedConfig,
+  isEvaluated: boolean,
+): NamedConfig {
+  const mixed = [...freeKeys(former, config), ...(isEvaluated ? EVALUATED : [])];
+  const kept = [...flatten(former)].filter(([key]) => !isBelow(key, mixed));
+  const changed = [...flatten(config)].filter(([key]) => isBelow(key, mixed));
+  return { ...configSchema.parse(nest([...kept, ...changed])), name: config.name };
 }

@@ -1,13 +1,21 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { prepareCorpus } from '../data/prepare/prepare.js';
+import type { Pair } from '../data/prepare/read-pairs.js';
 import { UserError } from '../errors.js';
 import { SLOT } from '../model/sizes.js';
 import { describeWarmup } from '../optimizers/schedules.js';
 import { packageVersion } from '../package-root.js';
-import { admitNew, admitResume, expectRun, type FoundCheckpoint } from '../run/admission.js';
+import {
+  admitNew,
+  admitResume,
+  expectRun,
+  type FoundCheckpoint,
+  type Resumption,
+} from '../run/admission.js';
 import { loadModel, loadOptimizer, Snapshot } from '../checkpoint/checkpoint.js';
 import { checkpointName } from '../checkpoint/checkpoint-names.js';
 import { CheckpointWriter, tellingOf } from '../run/checkpoint-writer.js';
@@ -17,15 +25,17 @@ import { lineEndOf } from './line-end.js';
 import type { EndEvent, TrainListener } from '../events.js';
 import type { RunStart } from '../run/history.js';
 import { RunDirectory } from '../run/run-directory.js';
-import { type Remainder, takeConfig, type TakenConfig } from '../run/taken-config.js';
+import { takeConfig, type TakenConfig } from '../run/taken-config.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
 import { digestText, type BestResult } from '../checkpoint/run-state.js';
+import { restOf, validationRules, type Rest } from './course.js';
 import { acceptCorpus, expectFeasible, expectMeasured } from './feasible.js';
 import { createSetting, type Setting } from './setting.js';
 import { describeStart } from './start-event.js';
 import { runSteps } from './steps.js';
-import { resumeValidation, Validation, validationOptions } from './validation.js';
+import { Validation, validationOptions } from './validation.js';
+import { readSample } from './validation-translations.js';
 import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 
 export interface TrainOptions {
@@ -57,6 +67,14 @@ export async function train(config: Config, options: TrainOptions): Promise<EndE
   }
 }
 
+/** What a run goes by. */
+interface Settled extends Rest {
+  corpus: Corpus;
+  /** Pairs that evaluations translate. */
+  sample: readonly Pair[] | undefined;
+  taken: TakenConfig;
+}
+
 class TrainingRun {
   readonly #directory: RunDirectory;
   #hold: RunHold | undefined;
@@ -72,60 +90,37 @@ class TrainingRun {
   }
 
   async execute(): Promise<EndEvent> {
-    const { config } = this;
     const { runDir, resume, override = false, listener, signal } = this.options;
     const start = performance.now();
-    expectFeasible(config, this.#notice);
+    expectFeasible(this.config, this.#notice);
     // Not even a lock file goes where a run was expected and is none.
     if (resume) await expectRun(this.#directory);
     this.#hold = new RunHold(runDir, await lockRun(runDir, this.#notice));
     const resumed = resume
-      ? await admitResume(this.#directory, config, override, this.#notice)
+      ? await admitResume(this.#directory, this.config, override, this.#notice)
       : undefined;
     if (!resume) await admitNew(this.#directory);
-    const corpus = (this.#corpus = await prepareCorpus(config, listener));
-    expectMeasured(config, corpus);
+    const { corpus, sample, taken, remainder, course, evaluations } = await this.#settle(resumed);
+    const { config } = taken;
     const vocabulary = formatVocabulary(corpus);
-    const vocabularyDigest = digestText(vocabulary);
-    const fingerprints = { corpus: corpus.fingerprint, vocabulary: vocabularyDigest };
-    const isOtherCorpus =
-      resumed?.found !== undefined && acceptCorpus(config, resumed.found, fingerprints, override);
 
     const state = resumed?.found?.state;
-    const setting = (this.#setting = await createSetting(config, corpus, state, this.options));
+    const learned = remainder === 'steps' ? { tagsAreFree: state?.tagsAreFree } : state;
+    const brought = { sample, ...(learned && { learned }) };
+    const setting = (this.#setting = await createSetting(config, corpus, brought, this.options));
     const { engine, source, updates, choice, classWeights, tagsAreFree } = setting;
     if (resumed?.found) await this.#restore(setting, resumed.found);
     else await engine.initialize(config.train.seed);
-    const totalSteps = Math.min(
-      updates.perEpoch * config.train.epochs,
-      config.train.maxSteps ?? Infinity,
-    );
-    const everyEpoch = (steps: number): number => (steps === 0 ? updates.perEpoch : steps);
-    const { checkpoint, evaluateEverySteps } = config.train;
-    const everySteps = everyEpoch(evaluateEverySteps);
-    const evaluations =
-      state && resumeValidation(state.validation, state.step, { everySteps, totalSteps });
+    const { totalSteps, checkpointEvery } = course;
     const fromStep = state?.step ?? 0;
     const feed = new BatchFeed(engine, source, SLOT.training);
     // A store whose first batch cannot be read is met now.
     if (fromStep < totalSteps) await feed.fetch(updates.batchesOf(fromStep).first);
-    const options = validationOptions(config, setting, { everySteps, totalSteps, listener });
+    const rules = validationRules(config, corpus, sample, course);
+    const options = validationOptions(config, setting, rules, listener);
     const validation = new Validation(engine, options, evaluations);
-    const hasSteps = fromStep < totalSteps && !validation.isHopeless;
-    const remainder: Remainder = hasSteps
-      ? 'steps'
-      : validation.isDue(fromStep)
-        ? 'evaluation'
-        : 'nothing';
-    const taken: TakenConfig = resumed
-      ? takeConfig(config, resumed, remainder, this.#notice)
-      : { config, changes: [], overridden: [] };
-    if (isOtherCorpus && remainder !== 'nothing') {
-      taken.overridden.push('corpus');
-      this.#notice('Overriding: the corpus has changed since the last checkpoint.');
-    }
     // Nothing is left that could be refused: from here on the directory is written.
-    await this.#begin(setting, vocabulary, taken, resumed?.found, evaluations?.best);
+    await this.#begin(setting, vocabulary, taken, resumed?.found, evaluations.best);
     listener(describeStart(runDir, config.task, setting, { fromStep, totalSteps }));
     const warmup = describeWarmup(config.train.optimizer.schedule.warmupSteps, totalSteps);
     if (warmup !== undefined) this.#notice(warmup);
@@ -138,15 +133,15 @@ class TrainingRun {
     this.#writer = new CheckpointWriter(
       this.#directory,
       new Snapshot(engine),
-      checkpoint,
+      config.train.checkpoint,
       listener,
       state && tellingOf(state),
       this.#hold,
     );
     const outcome = await runSteps({
-      config: taken.config,
+      config,
       corpus,
-      vocabularyDigest,
+      vocabularyDigest: digestText(vocabulary),
       ...(classWeights && { classWeights }),
       tagsAreFree,
       lineEnd: await lineEndOf(config.task, corpus),
@@ -157,7 +152,7 @@ class TrainingRun {
       profile: choice.profile,
       fromStep,
       totalSteps,
-      checkpointEvery: everyEpoch(checkpoint.everySteps),
+      checkpointEvery,
       validation,
       writer: this.#writer,
       listener,
@@ -183,6 +178,41 @@ class TrainingRun {
   }
 
   readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
+
+  /** What is left of the run, and the config and corpus that it is done with: all that is to come goes by these alone. */
+  async #settle(resumed: Resumption | undefined): Promise<Settled> {
+    const { config } = this;
+    let { corpus, isOther } = await this.#prepare(config, resumed);
+    let sample = await readSample(config, corpus, this.#notice);
+    const rest = restOf(config, corpus, sample, resumed);
+    const taken: TakenConfig = resumed
+      ? takeConfig(config, resumed, rest.remainder, this.#notice)
+      : { config, changes: [], overridden: [] };
+    if (rest.remainder === 'evaluation' && !isDeepStrictEqual(taken.config.data, config.data)) {
+      await corpus.close();
+      ({ corpus, isOther } = await this.#prepare(taken.config, resumed));
+      sample = await readSample(taken.config, corpus, () => undefined);
+    }
+    if (isOther && rest.remainder !== 'nothing') {
+      taken.overridden.push('corpus');
+      this.#notice('Overriding: the corpus has changed since the last checkpoint.');
+    }
+    return { ...rest, corpus, sample, taken };
+  }
+
+  async #prepare(
+    config: Config,
+    resumed: Resumption | undefined,
+  ): Promise<{ corpus: Corpus; isOther: boolean }> {
+    const { listener, override = false } = this.options;
+    const corpus = (this.#corpus = await prepareCorpus(config, listener));
+    expectMeasured(config, corpus);
+    const vocabulary = digestText(formatVocabulary(corpus));
+    const fingerprints = { corpus: corpus.fingerprint, vocabulary };
+    const found = resumed?.found;
+    const isOther = found !== undefined && acceptCorpus(config, found, fingerprints, override);
+    return { corpus, isOther };
+  }
 
   async #restore(
     { engine, updates, choice: { profile } }: Setting,

@@ -7,6 +7,7 @@ import { networkShape, networkSizes } from '../compute/sizes.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import { countValues } from '../data/features/features.js';
+import type { Pair } from '../data/prepare/read-pairs.js';
 import type { Corpus } from '../data/store/corpus.js';
 import type { TrainListener } from '../events.js';
 import type { NetworkSizes } from '../model/sizes.js';
@@ -15,7 +16,7 @@ import { classWeightsOf } from './class-weights.js';
 import { evaluationBatches, trainingBatches } from './evaluation.js';
 import { expectEngines } from './feasible.js';
 import { Updates } from './updates.js';
-import { readSample, translationSizes, ValidationTranslations } from './validation-translations.js';
+import { translationSizes, ValidationTranslations } from './validation-translations.js';
 
 /** What a run computes with: its memory and its threads. */
 export interface Setting {
@@ -32,16 +33,23 @@ export interface Setting {
   close(): Promise<void>;
 }
 
+/** What a run has beside its config and corpus. */
+export interface Brought {
+  /** Pairs that evaluations translate. */
+  sample?: readonly Pair[] | undefined;
+  /** What weights have been learned with stays so, whatever a changed corpus has; class weights only where no step follows. */
+  learned?: Pick<RunState, 'tagsAreFree' | 'classWeights'>;
+}
+
 /**
  * Plans and allocates all memory, and starts the threads; what it has started ends where anything fails.
  *
- * @param state of the run that is resumed
- * @throws UserError when the machine has not enough, or texts to be translated have changed
+ * @throws UserError when the machine has not enough
  */
 export async function createSetting(
   config: Config,
   corpus: Corpus,
-  state: RunState | undefined,
+  { sample, learned = {} }: Brought,
   { listener, workerFile }: { listener: TrainListener; workerFile?: string },
 ): Promise<Setting> {
   const choice = chooseBackend(config.backend);
@@ -51,9 +59,9 @@ export async function createSetting(
     sources.push(evaluationBatches(config, corpus.validation, corpus.tokenizer));
   }
   const { labels, scheme } = corpus.manifest.statistics.train;
-  // What weights have been learned without stays so, whatever a changed corpus has.
-  const tagsAreFree = state?.tagsAreFree ?? breaksScheme(scheme);
-  const classWeights = classWeightsOf(config, corpus.classes, labels, corpus.train.rows);
+  const tagsAreFree = learned.tagsAreFree ?? breaksScheme(scheme);
+  const classWeights =
+    learned.classWeights ?? classWeightsOf(config, corpus.classes, labels, corpus.train.rows);
   const { vocabularySize } = corpus.tokenizer;
   const shape = networkShape(config, vocabularySize, corpus.classes, {
     classWeights,
@@ -62,8 +70,6 @@ export async function createSetting(
     featureValues: corpus.features.map(countValues),
     sourceVocabulary: (corpus.sourceTokenizer ?? corpus.tokenizer).vocabularySize,
   });
-  const notice = (message: string): void => listener({ type: 'notice', message });
-  const sample = await readSample(config, corpus, notice);
   const sizes = networkSizes(config, shape, sources, true);
   const { evaluateTranslations } = config.train;
   const others =

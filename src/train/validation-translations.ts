@@ -53,11 +53,18 @@ export async function readSample(
   return pairs;
 }
 
+/** As many pairs as there are, and how widely is searched: what makes evaluations comparable. */
+export function describeSample(
+  { beam }: TranslatedSample,
+  sample: readonly Pair[],
+): TranslatedSample {
+  return { pairs: sample.length, beam };
+}
+
 /** Translates the first pairs of a validation split while a run trains, on an engine of its own, which takes the weights over. */
 export class ValidationTranslations {
   readonly #engine: Engine;
-  /** As many pairs as there are, and how widely is searched: what makes evaluations comparable. */
-  readonly translated: TranslatedSample;
+  readonly #beam: number;
 
   constructor(
     private readonly config: Config,
@@ -66,8 +73,7 @@ export class ValidationTranslations {
     engine: Engine,
   ) {
     this.#engine = engine;
-    const { beam } = config.train.evaluateTranslations!;
-    this.translated = { pairs: pairs.length, beam };
+    this.#beam = config.train.evaluateTranslations!.beam;
   }
 
   get heapBytes(): number {
@@ -89,7 +95,7 @@ export class ValidationTranslations {
     const { bleu, chrf, exact } = await scoreTranslations(
       { translate: (...given) => translator.translate(...given), tokenizer: corpus.tokenizer },
       [this.pairs],
-      { beam: this.translated.beam },
+      { beam: this.#beam },
     );
     return { bleu, chrf, exact };
   }

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import type { Setting } from './setting.js';
@@ -17,57 +16,43 @@ import type { TrainListener } from '../events.js';
 import { followEvaluation, type Advice } from '../optimizers/evaluations.js';
 import { taskOf } from '../tasks/registry.js';
 import type { BestResult, ValidationState } from '../checkpoint/run-state.js';
+import {
+  comparable,
+  countInVain,
+  isDue,
+  isHopeless,
+  NO_EVALUATION,
+  type ValidationRules,
+} from './validation-rules.js';
 
-export interface ValidationOptions {
+export interface ValidationOptions extends ValidationRules {
   /** Batches of the validation split, where there is one. */
   source: BatchSource | undefined;
   /** Adds up what the task wants to know of an evaluation. */
   createMeasure?: () => Measure | undefined;
   /** Translates some of the split with an engine's weights, where that is asked for. */
-  translations?: Pick<ValidationTranslations, 'measure' | 'translated'> | undefined;
-  /** By what evaluations are compared. */
-  bestBy: MeasureName;
-  everySteps: number;
-  /** Evaluations without a better result after which training is to end; null for never. */
-  patience: number | null;
-  totalSteps: number;
+  translations?: Pick<ValidationTranslations, 'measure'> | undefined;
   /** What evaluations have to say on the updates to come, after one more of them; where nothing follows them, nothing. */
   advise?: (former: Advice, loss: number, step: number) => Advice;
   listener: TrainListener;
 }
 
-/** How a config has a corpus's validation split evaluated. */
+/** What evaluates a corpus's validation split as a config has it. */
 export function validationOptions(
   config: Config,
   { corpus, translations }: Pick<Setting, 'corpus' | 'translations'>,
-  rest: Pick<ValidationOptions, 'everySteps' | 'totalSteps' | 'listener'>,
+  rules: ValidationRules,
+  listener: TrainListener,
 ): ValidationOptions {
   const { validation, tokenizer, classes } = corpus;
-  const { bestBy, earlyStopping } = config.train;
   return {
+    ...rules,
     source: validation && evaluationBatches(config, validation, tokenizer),
     createMeasure: () => taskOf(config.task).measure(classes),
     translations,
-    bestBy,
-    patience: earlyStopping?.patience ?? null,
     advise: (former, loss, step) => followEvaluation(config.train, former, loss, step),
-    ...rest,
+    listener,
   };
-}
-
-/**
- * The evaluations that count for a resumed run: one that took place only because the run was to end there is as if it had
- * never been where the run goes on, so that a run stopped by `train.maxSteps` goes on as one that never stopped.
- *
- * @param step where the run goes on
- */
-export function resumeValidation(
-  { beforeEnd, ...state }: ValidationState,
-  step: number,
-  { everySteps, totalSteps }: Pick<ValidationOptions, 'everySteps' | 'totalSteps'>,
-): ValidationState {
-  if (beforeEnd === undefined || step % everySteps === 0) return state;
-  return step < totalSteps ? beforeEnd : { ...state, beforeEnd };
 }
 
 /** A result as the best by a measure; as it is where the evaluation has not had that one. */
@@ -87,7 +72,7 @@ export class Validation {
   constructor(
     private readonly engine: Engine,
     private readonly options: ValidationOptions,
-    state: ValidationState = { step: 0, withoutImprovement: 0 },
+    state = NO_EVALUATION,
   ) {
     this.#state = state;
   }
@@ -107,41 +92,19 @@ export class Validation {
 
   /** Whether the last `patience` evaluations all came out no better than one before. */
   get isHopeless(): boolean {
-    const { patience } = this.options;
-    return patience !== null && this.#withoutImprovement >= patience;
-  }
-
-  /** Evaluations since the best one; those that were compared by another measure, before a resume, do not count. */
-  get #withoutImprovement(): number {
-    const { best, withoutImprovement } = this.#state;
-    if (!best) return withoutImprovement;
-    const { bestBy } = this.options;
-    const isSame = !measureKind(bestBy).ofTranslations || this.#comparable(best) === best;
-    return (best.by ?? 'loss') === bestBy && isSame ? withoutImprovement : 0;
-  }
-
-  /** A result without what other translations were measured by. */
-  #comparable(result: BestResult): BestResult {
-    if (isDeepStrictEqual(result.translated, this.options.translations?.translated)) return result;
-    const others = { ...result };
-    delete others.translated;
-    delete others.bleu;
-    delete others.chrf;
-    delete others.exact;
-    return others;
+    return isHopeless(this.options, this.#state);
   }
 
   /** Whether to evaluate after `step` updates; not when that has been done already. */
   isDue(step: number): boolean {
-    const { source, everySteps, totalSteps } = this.options;
-    if (source === undefined || step === 0 || step === this.#state.step) return false;
-    return step % everySteps === 0 || step === totalSteps;
+    return isDue(this.options, this.#state, step);
   }
 
   /** Evaluates after `step` updates; true when this is the best result so far. */
   async evaluate(step: number): Promise<boolean> {
     const start = performance.now();
-    const { source, createMeasure, translations, bestBy, advise, listener } = this.options;
+    const { source, createMeasure, translations, translated, bestBy, advise, listener } =
+      this.options;
     const measured = await this.engine.withAverages(async () => {
       const found = await evaluate(this.engine, source!, createMeasure?.());
       // Of weights that have come to nothing there is nothing to be read.
@@ -152,7 +115,7 @@ export class Validation {
     const { loss, targets } = measured;
     const former = this.#state;
     const found = finiteMeasures(measured);
-    const best = former.best && compareBy(bestBy, this.#comparable(former.best));
+    const best = former.best && compareBy(bestBy, comparable(former.best, translated));
     // A loss that is not finite is never the best, nor could it be written down.
     const isBest = found.loss !== undefined && isBetter(bestBy, found[bestBy], best?.[bestBy]);
     const isUnmeasured = found.loss !== undefined && found[bestBy] === undefined;
@@ -165,12 +128,12 @@ export class Validation {
             ...{ step, withoutImprovement: 0 },
             best: compareBy(bestBy, {
               ...{ ...found, step, loss },
-              ...(translations && { translated: translations.translated }),
+              ...(translated && { translated }),
             }),
           }
         : {
             step,
-            withoutImprovement: this.#withoutImprovement + (isUnmeasured ? 0 : 1),
+            withoutImprovement: countInVain(this.options, former) + (isUnmeasured ? 0 : 1),
             ...(best && { best }),
           }),
       ...(Object.keys(advice).length > 0 && { advice }),

@@ -98,33 +98,6 @@ it('an override in vain of what the former schedule depends on leaves a run that
   expect(again.end).toMatchObject({ reason: 'finished', step: first.end!.step });
 });
 
-it('an override that only an evaluation follows takes what that is made of, and nothing else', async () => {
-  const runDir = dirOf('overridden-and-evaluated');
-  const without = ['data.validation=0'];
-  await trainSmall(cwd, 'classifier', { runDir, set: without });
-  const before = await new RunDirectory(runDir).readConfig();
-  const validation = join(cwd, 'held-out.csv');
-  const lines = readFileSync(join(cwd, 'colours.csv'), 'utf8').split('\n');
-  writeFileSync(validation, `${lines.slice(0, 40).join('\n')}\n`);
-  const set = [`data.validation=${validation}`, 'train.optimizer.learningRate=0.5'];
-  const options = { runDir, resume: true, override: true };
-  const run = await trainSmall(cwd, 'classifier', { ...options, set });
-  expect(run.events.map(({ type }) => type)).toContain('evaluation');
-  expect(noticesOf(run)).toContain(
-    'Not taken, since no step follows: train.optimizer.learningRate: 0.01 → 0.5.',
-  );
-  const after = await new RunDirectory(runDir).readConfig();
-  expect(after.data.validation).toEqual([validation]);
-  expect(after.train).toEqual(before.train);
-  const [, start] = await new RunDirectory(runDir).readHistory();
-  expect(start!.overridden).toEqual(['data.validation', 'corpus']);
-  expect(start!.changes.map(({ key }) => key)).toEqual(['data.validation']);
-  const same = [set[0]!];
-  expect(
-    (await trainSmall(cwd, 'classifier', { runDir, resume: true, set: same })).end,
-  ).toBeDefined();
-});
-
 it('a run that is stopped before the first step with a changed config goes on with it without another word', async () => {
   const runDir = dirOf('overridden-and-stopped');
   const regular = 'train.evaluateEverySteps=20';

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import type { Corpus } from '../../src/data/store/corpus.js';
+import type { Pair } from '../../src/data/prepare/read-pairs.js';
 import { prepareCorpus } from '../../src/data/prepare/prepare.js';
 import type { WorkerPool } from '../../src/compute/pool.js';
 import { expectFeasible } from '../../src/train/feasible.js';
 import { createSetting } from '../../src/train/setting.js';
+import { readSample } from '../../src/train/validation-translations.js';
 
 const machine = vi.hoisted(() => ({
   bytes: Infinity,
@@ -40,10 +42,12 @@ train: { ${train} }
   );
 const config = configOf('bestBy: chrf');
 let corpus: Corpus;
+let sample: readonly Pair[] | undefined;
 beforeAll(async () => {
   const lines = Array.from({ length: 40 }, (_, i) => `a b ${'c '.repeat(i % 5)}d${i}\n`).join('');
   for (const side of ['source', 'target']) writeFileSync(join(cwd, `a.${side}`), lines);
   corpus = await prepareCorpus(config, listener);
+  sample = await readSample(config, corpus, listener);
 });
 afterEach(() => {
   machine.bytes = Infinity;
@@ -59,7 +63,7 @@ test('threads that have been started end where others cannot be', async () => {
     throw new Error('no more threads');
   };
   machine.pools = [() => ({ close }), fail];
-  await expect(createSetting(config, corpus, undefined, { listener })).rejects.toThrow(
+  await expect(createSetting(config, corpus, { sample }, { listener })).rejects.toThrow(
     'no more threads',
   );
   expect(close).toHaveBeenCalledOnce();
@@ -74,7 +78,7 @@ test('all threads end, also where some do not end well', async () => {
   ]) {
     close.mockClear();
     machine.pools = closing.map((each) => () => ({ close: each }));
-    const setting = await createSetting(config, corpus, undefined, { listener });
+    const setting = await createSetting(config, corpus, { sample }, { listener });
     await expect(setting.close()).rejects.toThrow('stuck');
     expect(close).toHaveBeenCalledOnce();
   }
@@ -87,5 +91,5 @@ test('memory is looked for that training and translating need together, before d
   const fault =
     /^this model and batch need 0\.0 GiB of memory.* or train\.evaluateTranslations\.beam$/;
   expect(() => expectFeasible(config, listener)).toThrow(fault);
-  await expect(createSetting(config, corpus, undefined, { listener })).rejects.toThrow(fault);
+  await expect(createSetting(config, corpus, { sample }, { listener })).rejects.toThrow(fault);
 });
