@@ -1,5 +1,6 @@
 import { numbersOf } from '../data/features/features.js';
 import { createBatches, type BatchOptions, type BatchSource } from '../data/batches/batches.js';
+import type { PairShare } from '../data/batches/pair-batches.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { readAhead } from '../data/batches/read-ahead.js';
 import type { TokenStore } from '../data/store/token-store.js';
@@ -28,22 +29,33 @@ export function trainingOptions(
   const { rows: dealt, per, gives } = taskOf(task);
   const { batchSize, batchTokens, seed, sequenceLength, bucketBatches } = train;
   const features = model.features.map(numbersOf);
+  if (gives === 'pairs') {
+    return {
+      ...{ rows: 'pairs', boundary: boundaryOf(tokenizer), batchTokens: batchTokens ?? undefined },
+      ...{ batchSize, seed, shuffle: true, bucketBatches, ...pairShares(trainSources) },
+    };
+  }
   const shares = trainSources.map(({ rows, tokens, weight }) => ({
     size: dealt === 'apart' ? rows : tokens,
     weight,
   }));
-  if (gives === 'pairs') {
-    return {
-      ...{ rows: 'pairs', boundary: boundaryOf(tokenizer), batchTokens: batchTokens ?? undefined },
-      ...{ batchSize, seed, shuffle: true, bucketBatches, shares },
-    };
-  }
   return dealt === 'apart'
     ? {
         ...{ rows: dealt, tagged: per === 'token', features },
         ...{ batchSize, seed, shuffle: true, bucketBatches, shares },
       }
     : { rows: dealt, features, batchSize, sequenceLength, shares };
+}
+
+/** None where every pair is shown once, whatever a store knows of its sources. */
+function pairShares(sources: Corpus['trainSources']): { shares?: PairShare[] } {
+  if (sources.every(({ weight }) => weight === 1)) return {};
+  const shares = sources.map(({ rows, tokens, sourceTokens, weight }) => {
+    // A store that lacks them is made anew before it is opened with weights.
+    if (sourceTokens === undefined) throw new Error('the tokens of a source are not known');
+    return { size: rows, weight, tokens, sourceTokens };
+  });
+  return { shares };
 }
 
 /**

@@ -2,18 +2,29 @@ import { UserError } from '../../errors.js';
 import type { TokenStore } from '../store/token-store.js';
 import { BatchRows, type RowBatchOptions } from './batch-rows.js';
 import type { BatchSource, HostBatch } from './batch-source.js';
+import { Mixture, type Share } from './mixture.js';
 
 export interface PairBatchOptions extends RowBatchOptions {
   /** The token that begins what is read of a target, and ends what is learned of it. */
   readonly boundary: number;
   /** About how many tokens a batch has on its longer side, in the place of `batchSize`; absent goes by rows. */
   readonly batchTokens?: number | undefined;
+  readonly shares?: readonly PairShare[];
+}
+
+/** Pairs of consecutive sources. */
+export interface PairShare extends Share {
+  /** Of all its targets, as they are stored, and of what they are translations of. */
+  readonly tokens: number;
+  readonly sourceTokens: number;
 }
 
 /** How full batches are of the tokens that are asked for, on average: so few of them have more. */
 const FILL = 0.9;
-/** Rows that are drawn at random have about the mean length, if they are so many; fewer may all be the longest ones. */
+/** Rows that are drawn at random have about the mean length, if they are so many. */
 const MANY_ROWS = 512;
+/** How probable it is at most that fewer have more tokens than are planned for them. */
+const HARDLY_EVER = 1e-15;
 /** How many times as many rows as usual a batch of very short ones has at most. */
 const MOST_ROWS = 4;
 
@@ -81,24 +92,63 @@ interface PairSizes {
   readonly leastCost?: number;
 }
 
-function sizesOf(
-  { rows, tokens, longestRow, source }: TokenStore,
-  { batchSize, batchTokens, bucketBatches, shares = [] }: PairBatchOptions,
-): PairSizes {
+function sizesOf(store: TokenStore, options: PairBatchOptions): PairSizes {
+  const { batchSize, batchTokens, bucketBatches } = options;
   if (batchTokens === undefined) return { batchSize, maxRows: batchSize, maxTokens: Infinity };
-  const longest = Math.max(longestRow + 1, source!.longestRow);
-  const mean = Math.max(tokens + rows, source!.tokens) / rows;
+  const longest = Math.max(store.longestRow + 1, store.source!.longestRow);
+  const { rows, means, most } = epochOf(store, options.shares);
+  const mean = Math.max(means.target, means.source);
   const usual = Math.max(1, Math.floor((FILL * batchTokens) / mean));
   if (bucketBatches === 1) return { batchSize: usual, maxRows: usual, maxTokens: Infinity };
   const leastCost = Math.max(1, Math.ceil(mean / MOST_ROWS));
-  const isMixed = shares.some(({ weight }) => weight !== 1);
-  const isMany = usual * bucketBatches >= MANY_ROWS && !isMixed;
-  const planned = isMany ? 2 * batchTokens + longest : (usual + 1) * longest;
-  // An epoch has every row once, if none has another weight.
-  const all = isMixed ? Infinity : Math.max(tokens + rows, source!.tokens);
-  const maxTokens = Math.min(planned, Math.max(all, longest));
-  const maxRows = Math.min(usual * bucketBatches, Math.ceil(maxTokens / leastCost));
+  const windowRows = usual * bucketBatches;
+  // The longer side of a row has at most as many as both, and costs at least so many.
+  const meanCost = means.target + means.source + leastCost;
+  const likely =
+    windowRows >= MANY_ROWS
+      ? 2 * batchTokens
+      : Math.max(
+          ...[windowRows, rows % windowRows]
+            .filter((each) => each > 0)
+            .map((each) => likelySum(each, meanCost, longest) / Math.ceil(each / usual)),
+        );
+  // A batch has an even share of its window, and may end with a row that the next one has hardly a place for.
+  const planned = Math.ceil(Math.min(likely, usual * longest)) + longest;
+  const maxTokens = Math.min(planned, Math.max(most, longest));
+  const maxRows = Math.min(windowRows, Math.ceil(maxTokens / leastCost));
   return { batchSize: usual, maxRows, maxTokens, leastCost };
+}
+
+/** What an epoch shows: about how many rows, what each side of one has on average, and the most that all of a side have. */
+function epochOf(
+  { rows, tokens, source }: TokenStore,
+  shares: readonly PairShare[] = [{ size: rows, weight: 1, tokens, sourceTokens: source!.tokens }],
+): { rows: number; means: { target: number; source: number }; most: number } {
+  const sum = (times: (weight: number) => number, of: (share: PairShare) => number): number =>
+    shares.reduce((all, share) => all + times(share.weight) * of(share), 0);
+  const [targetOf, sourceOf] = [
+    (share: PairShare) => share.tokens + share.size,
+    (share: PairShare) => share.sourceTokens,
+  ];
+  const asOften = (weight: number): number => weight;
+  const shown = sum(asOften, ({ size }) => size);
+  return {
+    rows: new Mixture(shares, 0).size,
+    means: { target: sum(asOften, targetOf) / shown, source: sum(asOften, sourceOf) / shown },
+    most: Math.max(sum(Math.ceil, targetOf), sum(Math.ceil, sourceOf)),
+  };
+}
+
+/**
+ * What rows that are drawn at random cost together, but for a chance of `HARDLY_EVER`, by Bernstein's inequality: whatever their
+ * costs are like, which vary the most where every row is one of the longest or costs nothing.
+ */
+function likelySum(rows: number, meanCost: number, longest: number): number {
+  const mean = Math.min(meanCost, longest);
+  const chance = -Math.log(HARDLY_EVER);
+  const third = (chance * longest) / 3;
+  const variance = mean * (longest - mean);
+  return rows * mean + third + Math.sqrt(third ** 2 + 2 * chance * rows * variance);
 }
 
 /** Makes of targets, as they are stored, what is read and what is learned of them; from the last to the first, in their place. */

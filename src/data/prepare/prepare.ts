@@ -139,6 +139,7 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
     if (each.bytes !== source.stamp.bytes) return undefined;
   }
   if (lacksScheme(manifest) || lacksMixed(manifest, plan)) return undefined;
+  if (lacksSourceTokens(manifest, plan)) return undefined;
   let touched = false;
   for (const { source, known: each } of known) {
     if (sameStamp(each, source.stamp)) continue;
@@ -168,6 +169,13 @@ function lacksMixed(
 ): boolean {
   if (taskOf(options.task).per === 'token' || classes.length === 0) return false;
   return mixedClasses === undefined && sources.some(({ format }) => format === 'jsonl');
+}
+
+/** The same of the tokens of each source's pairs, which weights of sources are told of. */
+function lacksSourceTokens({ splits }: Manifest, { sources }: CorpusPlan): boolean {
+  const { source, sources: counts } = splits.train;
+  if (source === undefined || sources.every(({ weight }) => weight === 1)) return false;
+  return counts.some(({ sourceTokens }) => sourceTokens === undefined);
 }
 
 function ignoreDiskError(error: unknown): void {

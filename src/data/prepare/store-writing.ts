@@ -26,7 +26,7 @@ interface SplitPlan {
   /** Of pairs. */
   sourceTokens: number;
   /** By index of the source. */
-  readonly sources: { source: number; rows: number; tokens: number }[];
+  readonly sources: SplitManifest['sources'];
   readonly statistics: Statistics;
 }
 
@@ -117,8 +117,11 @@ function openSplit({ classes }: EncodeJob): SplitPlan {
 
 function countSource({ sources }: SplitPlan, source: number, share: PieceShare): void {
   if (sources.at(-1)?.source !== source) sources.push({ source, rows: 0, tokens: 0 });
-  sources.at(-1)!.rows += share.rows;
-  sources.at(-1)!.tokens += share.tokens;
+  const counts = sources.at(-1)!;
+  counts.rows += share.rows;
+  counts.tokens += share.tokens;
+  if (share.sourceTokens === undefined) return;
+  counts.sourceTokens = (counts.sourceTokens ?? 0) + share.sourceTokens;
 }
 
 /** For language models a row is what a split has of a source. */

@@ -40,6 +40,8 @@ export interface Corpus {
 export interface TrainSource {
   readonly rows: number;
   readonly tokens: number;
+  /** Where rows are pairs: tokens of their sources; absent in stores from before that was counted, where no source has a weight. */
+  readonly sourceTokens?: number | undefined;
   /** How often an epoch shows each of them. */
   readonly weight: number;
 }
@@ -90,9 +92,8 @@ export async function openCorpus(
       fingerprint: manifest.fingerprint,
       storeDir: finalDir,
       sources: manifest.sources.map((source) => source.path),
-      trainSources: manifest.splits.train.sources.map(({ source, rows, tokens }) => ({
-        rows,
-        tokens,
+      trainSources: manifest.splits.train.sources.map(({ source, ...counts }) => ({
+        ...counts,
         weight: weights[source]!,
       })),
       manifest,

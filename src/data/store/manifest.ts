@@ -19,7 +19,13 @@ const splitSchema = z.strictObject({
   tokens: size,
   longestRow: size,
   /** Which rows and tokens come from which source: one run after the other. */
-  sources: z.array(z.strictObject({ source: size, rows: size, tokens: size })),
+  sources: z.array(
+    z.strictObject({
+      ...{ source: size, rows: size, tokens: size },
+      /** Of pairs: tokens of their sources; absent in stores from before that was counted. */
+      sourceTokens: size.optional(),
+    }),
+  ),
   /** Ids one after the other, `idBytes` each. */
   tokensFile: fileSchema,
   /** Where tokens have tags: their ids, as many and as wide as the tokens'. */

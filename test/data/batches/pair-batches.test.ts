@@ -147,6 +147,48 @@ describe('batches of pairs', () => {
     expect(source).toEqual({ maxTokens: 200 + 39 * 5, maxSteps: 200 });
   });
 
+  it('have about as many tokens as asked also where weights show the long pairs of a source more often', async () => {
+    // 3600 short pairs, then 400 long ones that are shown nine times.
+    const lengths = Array.from({ length: 4000 }, (_, i): [number, number] =>
+      i < 3600 ? [2, 2 + (i % 3)] : [60 + (i % 9), 50],
+    );
+    const sum = (which: 0 | 1, from: number, to: number): number =>
+      lengths.slice(from, to).reduce((all, each) => all + each[which], 0);
+    const share = (weight: number, from: number, to: number) => ({
+      ...{ size: to - from, weight },
+      ...{ sourceTokens: sum(0, from, to), tokens: sum(1, from, to) },
+    });
+    const shares = [share(1, 0, 3600), share(9, 3600, 4000)];
+    for (const bucketBatches of [1, 64]) {
+      const given = options({ bucketBatches, batchTokens: 1000, shares });
+      const source = createBatches(pairsOf(lengths), given);
+      let all = 0;
+      for (let step = 0; step < source.stepsPerEpoch; step++) {
+        const rows = await readBatch(source, step);
+        const side = (of: 'source' | 'tokens'): number =>
+          rows.reduce((total, row) => total + row[of].length, 0);
+        const cost = Math.max(side('source'), side('tokens'));
+        all += cost;
+        expect(cost).toBeLessThan(2000);
+      }
+      expect(all / source.stepsPerEpoch).toBeGreaterThan(750);
+      expect(all / source.stepsPerEpoch).toBeLessThan(1050);
+      expect(source.source!.maxTokens).toBeLessThan(bucketBatches === 1 ? 3000 : 2100);
+    }
+  });
+
+  it('plan for few rows what chance may bring, not all of them the longest', () => {
+    const lengths = Array.from({ length: 20_000 }, (_, i): [number, number] => {
+      const longer = i === 0 ? 500 : 8;
+      return [longer, longer];
+    });
+    const given = options({ bucketBatches: 2, batchTokens: 2000 });
+    const { maxTokens } = createBatches(pairsOf(lengths), given);
+    // 199 rows of about 9 tokens are usual; 200 of 501 were planned.
+    expect(maxTokens).toBeGreaterThan(2000 + 501);
+    expect(maxTokens).toBeLessThan(20_000);
+  });
+
   it('are the same wherever reading begins', async () => {
     const store = pairsOf(Array.from({ length: 50 }, (_, i) => [1 + (i % 9), 1 + ((i * 5) % 7)]));
     const given = options({ bucketBatches: 4, batchTokens: 30 });

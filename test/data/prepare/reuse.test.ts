@@ -86,6 +86,32 @@ describe('the token store', () => {
     expect((await prepare(place, data)).phase).toBe('reused');
   });
 
+  it('is made anew where weights ask for the tokens of each source of pairs, and it is of a time before they were counted', async () => {
+    const place = await scratch({
+      ...{ 'a.de': 'eins zwei drei\nvier\n', 'a.en': 'one two\nfour\n' },
+      ...{ 'b.de': 'fünf sechs\n', 'b.en': 'five six\n' },
+    });
+    const pair = (name: string, weight: number) => ({
+      ...{ source: place.path(`${name}.de`), target: place.path(`${name}.en`), weight },
+    });
+    const data = { train: [pair('a', 1), pair('b', 3)], validation: 0 };
+    const { corpus } = await prepare(place, data, 'translate');
+    const { train } = corpus.manifest.splits;
+    expect(corpus.trainSources).toEqual([
+      { rows: 2, tokens: 3, sourceTokens: 4, weight: 1 },
+      { rows: 1, tokens: 2, sourceTokens: 2, weight: 3 },
+    ]);
+    const sources = train.sources.map(({ source, rows, tokens }) => ({ source, rows, tokens }));
+    const former = { ...corpus.manifest, splits: { train: { ...train, sources } } };
+    await writeSealed(join(corpus.storeDir, 'manifest.json'), former);
+    const even = { ...data, train: [pair('a', 1), pair('b', 1)] };
+    expect((await prepare(place, even, 'translate')).phase).toBe('reused');
+    const again = await prepare(place, data, 'translate');
+    expect(again.phase).toBe('done');
+    expect(again.corpus.manifest).toEqual(corpus.manifest);
+    expect((await prepare(place, data, 'translate')).phase).toBe('reused');
+  });
+
   it('is made anew when it is damaged, and says so', async () => {
     const place = await scratch({ 'a.csv': mails });
     const data = { train: place.path('a.csv') };
