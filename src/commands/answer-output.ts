@@ -5,9 +5,9 @@ import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import type { Options } from 'yargs';
-import type { FilePair } from '../data/input/file-pairs.js';
+import { type FilePair, isFilePair } from '../data/input/file-pairs.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
-import { standardInput } from '../data/input/sources.js';
+import { type Format, standardInput, tellsOther } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
 import type { Context } from './context.js';
 import type { Library, OpenOptions, TrainedModel } from './library.js';
@@ -77,6 +77,7 @@ export interface AnswerArguments {
   /** Of how the model is opened, and of how files are read. */
   readonly args: Parameters<typeof toOpenOptions>[0] &
     Parameters<typeof expectUsed>[0] & {
+      readonly format?: Format | undefined;
       /** Further runs that answer together with the first. */
       readonly ensemble?: readonly string[];
     };
@@ -108,11 +109,11 @@ export async function answerInput(
       const answers = plan(model);
       expectUsed(args, answers.paths, answers.reading);
       const notify = (message: string): void => printLines(context.stderr, [message]);
-      const batches = sparing(
-        readBatches(answers.paths, answers.reading, notify),
-        out ?? '',
-        isOutput,
-      );
+      const { paths, reading } = answers;
+      const read = readBatches(paths, reading, notify);
+      const asGiven = args.format === undefined && !isFilePair(paths);
+      const told = asGiven ? telling(read, reading.format, notify) : read;
+      const batches = sparing(told, out ?? '', isOutput);
       const lines = answers.answer(batches);
       try {
         const isWhole = await writeAnswers(lines, output, context);
@@ -162,6 +163,25 @@ async function writeAnswers(
     return false;
   } finally {
     caught.release();
+  }
+}
+
+/** Passes rows on, and tells of the first file whose name says that it is none of the plain texts that the model was trained with. */
+async function* telling(
+  batches: AsyncIterable<RowBatch>,
+  format: Format | undefined,
+  notify: (message: string) => void,
+): AsyncGenerator<RowBatch, void, undefined> {
+  let hasTold = format !== 'text';
+  for await (const batch of batches) {
+    const other = hasTold ? undefined : tellsOther({ path: batch.source, format: 'text' });
+    if (other !== undefined) {
+      hasTold = true;
+      notify(
+        `${batch.source} is read as plain text, as the training data was (data.format: text): --format ${other} reads it as its name says.`,
+      );
+    }
+    yield batch;
   }
 }
 

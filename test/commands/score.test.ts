@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Likelihood, Scorable, TrainedModel } from '../../src/commands/library.js';
 import { parseConfig } from '../../src/config/load.js';
@@ -114,6 +115,39 @@ describe('texts of a language model', () => {
     expect(stdout).toBe(
       'label,text,logProbability,tokenCount,perplexity,unknown\n,a cat,-2,2,2.718282,0\nx,a,-0.5,1,1.648721,0\n',
     );
+  });
+});
+
+describe('a table and a model that was trained with data.format: text', () => {
+  const trained = languageModel('train: a.txt, format: text');
+
+  test('are told of once: it is read as the training data was', async () => {
+    const [one, other] = [write('a.csv', 'text\na cat\n'), write('b.CSV.gz', '')];
+    writeFileSync(other, gzipSync('a\n'));
+    const { stdout, stderr } = await runWith(['score', 'runs/x', one, other], trained);
+    expect(
+      stdout
+        .split('\n')
+        .slice(1, 4)
+        .map((line) => line.split(',')[0]),
+    ).toEqual(['text', 'a cat', 'a']);
+    expect(stderr.split('\n')[0]).toBe(
+      `${one} is read as plain text, as the training data was (data.format: text): --format csv reads it as its name says.`,
+    );
+    expect(stderr).not.toContain(other);
+  });
+
+  test('--format tells another thing, and a text is one', async () => {
+    const table = write('a.csv', 'text\na cat\n');
+    const { stdout, stderr } = await runWith(
+      ['score', 'runs/x', table, '--format', 'csv'],
+      trained,
+    );
+    expect(stdout).toContain('\na cat,');
+    expect(stdout).not.toContain('\ntext,');
+    expect(stderr).not.toContain('plain text');
+    const text = await runWith(['score', 'runs/x', write('a.md', 'a cat\n')], trained);
+    expect(text.stderr).not.toContain('plain text');
   });
 });
 

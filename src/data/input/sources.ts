@@ -183,6 +183,13 @@ export function formatOf(path: string, otherwise?: Format): Format | undefined {
   return otherwise !== undefined && (known === undefined || known === 'text') ? otherwise : known;
 }
 
+/** What the name of a file that is read as plain text tells of it instead; undefined where it tells nothing else. */
+export function tellsOther({ path, format, target }: Source): Format | undefined {
+  if (format !== 'text' || target !== undefined || path === standardInput) return undefined;
+  const told = formatOf(path);
+  return told === 'text' ? undefined : told;
+}
+
 function guessFormat(path: string, otherwise: Format | undefined, key: string): Format {
   const format = formatOf(path, otherwise);
   if (format !== undefined) return format;

@@ -6,6 +6,7 @@ import { UserError } from '../../errors.js';
 import type { TrainListener } from '../../events.js';
 import type { FeatureVocabulary } from '../features/features.js';
 import { type FilePair, formatOfTables, isFilePair } from '../input/file-pairs.js';
+import { tellsOther } from '../input/sources.js';
 import { openCorpus } from '../store/corpus.js';
 import { planHeldOut } from './plan.js';
 import { buildStore, type PartSizes } from './build.js';
@@ -85,6 +86,11 @@ export async function prepareHeldOut(
       },
       (message) => listener({ type: 'notice', message }),
     );
+    const odd = plan.sources.find(tellsOther);
+    if (odd) {
+      const message = `${named}: ${JSON.stringify(odd.path)} is read as plain text, as the training data was (data.format: text).`;
+      listener({ type: 'notice', message });
+    }
     const progress = new PrepareProgress(listener, dir);
     const manifest = await buildStore(measured, plan, place, progress, listener, sizes);
     const weights = plan.sources.map(() => 1);

@@ -233,3 +233,23 @@ it('bad rows of held-out files are left out where the training left them out, an
   expect(heldOut).toMatchObject({ badRows: 1, store: { rows: 2 } });
   await heldOut.close();
 });
+
+it('a table that is measured as plain text, because the training data was, is told of', async () => {
+  const place = await scratch({ 'a.txt': 'a b a\n', 'b.csv': 'text\na b\n' });
+  const data = { train: place.path('a.txt'), validation: 0, format: 'text' };
+  const config = configure('language-model', { ...data, storeDir: place.path('stores') });
+  const { corpus } = await prepare(config);
+  const told: string[] = [];
+  const held = await prepareHeldOut(
+    { config, ...corpus },
+    [place.path('b.csv')],
+    '--data',
+    (event) => {
+      if (event.type === 'notice') told.push(event.message);
+    },
+  );
+  await held.close();
+  expect(told).toEqual([
+    `--data: ${JSON.stringify(place.path('b.csv'))} is read as plain text, as the training data was (data.format: text).`,
+  ]);
+});
