@@ -10,6 +10,7 @@ import { describeFile } from '../store/corpus.js';
 import { quarantineName } from '../store/file-names.js';
 import { type Manifest, type ManifestSource, storeVersion } from '../store/manifest.js';
 import { limitOf } from '../features/features.js';
+import { checkLineEnds } from '../input/line-end-check.js';
 import { listMixed, refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, hash } from './plan.js';
 import { type PlannedSource, totalBytes } from './plan-sources.js';
@@ -84,6 +85,9 @@ export async function buildStore(
   try {
     return await withSoundPieces([place.dir, place.scratch], listener, async () => {
       const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes, cache);
+      await checkLineEnds(textsOfOneLine(config, cut), plan.reading, (message) =>
+        listener({ type: 'notice', message }),
+      );
       return writeCorpus(config, plan, tokenizer, cut, place, progress, pool);
     });
   } catch (error) {
@@ -146,6 +150,16 @@ async function cutCorpus(
   await removeGone(dir, place.scratch);
   const byPaths = new Map(cut.map((each) => [pathsOf(each.cached.source), each]));
   return plan.sources.map((source) => byPaths.get(pathsOf(source))!);
+}
+
+/** The streams in which no line feed was counted; where bytes are the tokens none are. */
+function textsOfOneLine({ task }: Config, cut: readonly CutSource[]): PlannedSource[] {
+  if (taskOf(task).rows !== 'joined') return [];
+  const found = cut.filter(
+    ({ cached, extents }) =>
+      cached.source.format === 'text' && extents.every(({ lines }) => lines === 0),
+  );
+  return found.map(({ cached }) => cached.source);
 }
 
 /** Of a source's file, or of both: the same text may have several translations. */

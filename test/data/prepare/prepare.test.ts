@@ -236,6 +236,32 @@ describe('a corpus that cannot be used', () => {
     },
   );
 
+  it.each([
+    ['word', undefined],
+    ['byte', undefined],
+    ['char', 'utf-16le'],
+  ])(
+    'tells of texts of a language model whose lines end in carriage returns alone (%s)',
+    async (kind, encoding) => {
+      const text = 'one two\rthree one\rtwo two\r';
+      const bytes = (content: string): Buffer =>
+        encoding ? Buffer.from(content, 'utf16le') : Buffer.from(content);
+      const place = await scratch({
+        'old.txt': bytes(text),
+        'new.txt': bytes(text.replaceAll('\r', '\r\n')),
+        'packed.txt.gz': gzipSync(bytes(text)),
+        'one.txt': bytes('one two three\r'),
+      });
+      const tokenizer = kind === 'word' ? { kind, minCount: 1 } : { kind };
+      const data = { train: place.path('*.txt*'), validation: 0, tokenizer, encoding };
+      const { events } = await prepare(place, data, 'language-model');
+      const told = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
+      const sentence = (name: string): string =>
+        `${place.path(name)}: its lines end in carriage returns alone, so that it is read as one line: end them in line feeds if they are meant to be lines.`;
+      expect(told).toEqual([sentence('old.txt'), sentence('packed.txt.gz')]);
+    },
+  );
+
   it('is accepted with a notice when a fraction takes no row', async () => {
     const place = await scratch({ 'a.csv': 'text,label\na,x\nb,y\n' });
     const { corpus, events } = await prepare(place, {
