@@ -37,15 +37,20 @@ export function takeState(engine: Engine, slot: number, row: number, state: Carr
 /**
  * Has the rows of the batch in `slot` start from what rows of it have ended with.
  *
- * @param parents [rows]: which one each row goes on from; several may go on from one
+ * @param parents [rows]: which one each row goes on from; several may go on from one, and of none what it starts from stays what it is
  */
-export function goOnFrom({ heap, plan }: Engine, slot: number, parents: readonly number[]): void {
+export function goOnFrom(
+  { heap, plan }: Engine,
+  slot: number,
+  parents: readonly (number | undefined)[],
+): void {
   for (const { of, states } of carryingLayers(plan.layers)) {
     if (!states || of === 'source') continue;
     const [from, to] = [heap.flat(states[slot ^ 1]!), heap.flat(states[slot]!)];
     const [stride] = states[slot]!.stride as [number];
     const copies = new LineCopies(from, to);
     for (const [row, parent] of parents.entries()) {
+      if (parent === undefined) continue;
       copies.copy(from.length / stride, parent * PANEL, stride, row * PANEL, stride);
     }
   }

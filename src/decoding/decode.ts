@@ -4,7 +4,7 @@ import type { NextTokens, Search } from './search.js';
 export interface StepRow {
   /** Which of the sentences it translates. */
   readonly sentence: number;
-  /** The row of the step before that it continues; the sentence's own before the first. */
+  /** The row that it continues, of the last step in which its sentence took part; the sentence's own before the first. */
   readonly parent: number;
   /** The token that was written last: what the network reads. */
   readonly token: number;
@@ -16,41 +16,66 @@ export interface Stepper {
   step(rows: readonly StepRow[]): Promise<NextTokens>;
 }
 
+/** A search and its rows in the last step in which it took part. */
+interface UnderWay {
+  readonly search: Search;
+  readonly sentence: number;
+  firstRow: number;
+}
+
 /**
- * Has the searches of some sentences ended, all of them at once, step by step.
+ * Has the searches of some sentences ended. The first step has a row for each sentence; in those that follow only some are computed, and
+ * where one of them has ended the next takes its place: steps stay as large as they may be until the last ones.
  *
  * @param boundary what every text begins with
+ * @param atOnce sentences that are computed at a time after the first step
  */
 export async function decode(
   searches: readonly Search[],
   stepper: Stepper,
   boundary: number,
+  atOnce = searches.length,
 ): Promise<void> {
-  /** By search: the first of its rows in the step before. */
-  let firsts = searches.map((_, sentence) => sentence);
-  for (;;) {
-    const rows: StepRow[] = [];
-    const nextFirsts = searches.map((search, sentence) => {
-      const first = rows.length;
-      search.live.forEach((path, place) => {
-        const parent = firsts[sentence]! + search.parents[place]!;
-        rows.push({ sentence, parent, token: path?.token ?? boundary });
-      });
-      return first;
+  const all = searches.map((search, sentence) => ({ search, sentence, firstRow: sentence }));
+  await advance(all, stepper, boundary);
+  const line = all.filter(isLive);
+  let next = 0;
+  for (let some: readonly UnderWay[] = []; ;) {
+    const left = some.filter(isLive);
+    some = [...left, ...line.slice(next, next + atOnce - left.length)];
+    next += some.length - left.length;
+    if (some.length === 0) return;
+    await advance(some, stepper, boundary);
+  }
+}
+
+function isLive({ search }: UnderWay): boolean {
+  return search.live.length > 0;
+}
+
+/** Goes one step further with all texts of some sentences. */
+async function advance(
+  some: readonly UnderWay[],
+  stepper: Stepper,
+  boundary: number,
+): Promise<void> {
+  const rows: StepRow[] = [];
+  for (const each of some) {
+    const { search, sentence, firstRow } = each;
+    each.firstRow = rows.length;
+    search.live.forEach((path, place) => {
+      const parent = firstRow + search.parents[place]!;
+      rows.push({ sentence, parent, token: path?.token ?? boundary });
     });
-    if (rows.length === 0) return;
-    const next = await stepper.step(rows);
-    searches.forEach((search, sentence) => {
-      if (search.live.length === 0) return;
-      const first = nextFirsts[sentence]!;
-      search.advance({
-        probabilities: (place) => next.probabilities(first + place),
-        ...(next.ranked && {
-          ranked: (place: number, most: number) => next.ranked!(first + place, most),
-        }),
-        ...(next.attention && { attention: (place) => next.attention!(first + place) }),
-      });
+  }
+  const next = await stepper.step(rows);
+  for (const { search, firstRow } of some) {
+    search.advance({
+      probabilities: (place) => next.probabilities(firstRow + place),
+      ...(next.ranked && {
+        ranked: (place: number, most: number) => next.ranked!(firstRow + place, most),
+      }),
+      ...(next.attention && { attention: (place) => next.attention!(firstRow + place) }),
     });
-    firsts = nextFirsts;
   }
 }

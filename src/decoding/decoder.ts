@@ -1,6 +1,6 @@
 import type { HostBatch } from '../data/batches/batches.js';
 import { createHostBatch } from '../compute/batch-feed.js';
-import { goOnFrom } from '../compute/carried-state.js';
+import { goOnFrom, putState, takeState, type CarriedState } from '../compute/carried-state.js';
 import type { Engine } from '../compute/engine.js';
 import { SLOT } from '../model/sizes.js';
 import type { Stepper, StepRow } from './decode.js';
@@ -8,14 +8,17 @@ import type { NextTokens } from './search.js';
 
 /**
  * An engine that goes on with texts, a token of each a step. The sources are read in the first step, whose rows are the sentences; in
- * those that follow, rows are texts under way, each of which names its sentence and the row that it goes on from.
+ * those that follow, rows are texts under way, each of which names its sentence and the row that it goes on from. What sentences that take no
+ * part in the second step have come to is kept until they do.
  */
 export class Decoder implements Stepper {
   readonly #batch: HostBatch;
-  readonly #parents: number[] = [];
+  readonly #parents: (number | undefined)[] = [];
   readonly #probabilities: Float32Array;
   readonly #sourceRow: Int32Array;
-  #hasBegun = false;
+  /** By sentence: what it has come to in the first step, of those that have waited since. */
+  readonly #waiting = new Map<number, CarriedState>();
+  #steps = 0;
 
   /** @param sources tokens of the sentences, none of them empty */
   constructor(
@@ -38,23 +41,21 @@ export class Decoder implements Stepper {
     const slot = SLOT.prediction;
     const { source, ...batch } = this.#batch;
     batch.rows = rows.length;
-    rows.forEach(({ token, parent, sentence }, row) => {
+    rows.forEach(({ token, sentence }, row) => {
       batch.tokens[row] = token;
       batch.rowStart[row + 1] = row + 1;
-      this.#parents[row] = parent;
       this.#sourceRow[row] = sentence;
     });
-    this.#parents.length = rows.length;
-    if (!this.#hasBegun) {
+    if (this.#steps === 0) {
       engine.load(slot, { ...batch, source: source! });
       engine.clearState(slot);
       await engine.predict(slot);
-      this.#hasBegun = true;
     } else {
       engine.load(slot, { ...batch, sourceRow: this.#sourceRow });
-      goOnFrom(engine, slot, this.#parents);
+      this.#goOn(slot, rows);
       await engine.predictNext(slot);
     }
+    this.#steps += 1;
     const { rowStart, tokenPlaces } = engine.layout(slot);
     const placeOf = (row: number): number => tokenPlaces[rowStart[row]!]!;
     const heads = engine.attentionHeads;
@@ -75,6 +76,31 @@ export class Decoder implements Stepper {
         },
       }),
     };
+  }
+
+  /** Has every row start from what the one that it continues has ended with. */
+  #goOn(slot: number, rows: readonly StepRow[]): void {
+    const { engine } = this;
+    if (this.#steps === 1) this.#keepOthers(slot, rows);
+    rows.forEach(({ sentence, parent }, row) => {
+      const state = this.#waiting.get(sentence);
+      this.#parents[row] = state ? undefined : parent;
+      if (state) putState(engine, slot, row, state);
+    });
+    this.#parents.length = rows.length;
+    goOnFrom(engine, slot, this.#parents);
+    for (const { sentence } of rows) this.#waiting.delete(sentence);
+  }
+
+  /** The next step overwrites what sentences without a row in it have come to. */
+  #keepOthers(slot: number, rows: readonly StepRow[]): void {
+    const going = new Set(rows.map(({ sentence }) => sentence));
+    for (const sentence of this.sources.keys()) {
+      if (going.has(sentence)) continue;
+      const state: CarriedState = {};
+      takeState(this.engine, slot, sentence, state);
+      this.#waiting.set(sentence, state);
+    }
   }
 }
 

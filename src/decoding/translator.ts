@@ -59,6 +59,32 @@ export function partRead(
   return { start, end: start + maxSourceLength, unread };
 }
 
+/**
+ * Which sentences are read together: as many as the engine holds. Of those the longest comes first, since it takes the most steps, and the
+ * last ones end soon after each other.
+ *
+ * @param lengths tokens of each; those without any are in no batch
+ */
+function cutIntoBatches(
+  lengths: readonly number[],
+  { maxRows, source }: Pick<BatchSizes, 'maxRows' | 'source'>,
+): number[][] {
+  const order = Array.from(lengths.keys())
+    .filter((i) => lengths[i]! > 0)
+    .sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+  const batches: number[][] = [];
+  let tokens = Infinity;
+  for (const i of order) {
+    tokens += lengths[i]!;
+    if (tokens > source!.maxTokens || batches.at(-1)!.length === maxRows) {
+      batches.push([]);
+      tokens = lengths[i]!;
+    }
+    batches.at(-1)!.push(i);
+  }
+  return batches;
+}
+
 interface Sentence {
   readonly text: string;
   readonly tokens: readonly number[];
@@ -87,21 +113,17 @@ export class Translator {
     const found = sentences.map((): Found[] => []);
     const { beam = USUAL_BEAM, best = 1, sampling } = options;
     const width = sampling ? best : Math.max(beam, best);
-    // Those of about the same length end at about the same time.
-    const order = Array.from(sentences.keys())
-      .filter((i) => sentences[i]!.tokens.length > 0)
-      .sort((a, b) => sentences[a]!.tokens.length - sentences[b]!.tokens.length || a - b);
     const sizes = decodingSizes(this.model.config, width);
     const atOnce = Math.min(SENTENCES_AT_ONCE, Math.floor(sizes.maxRows / width));
-    for (let first = 0; first < order.length; first += atOnce) {
-      const batch = order.slice(first, first + atOnce);
+    const lengths = sentences.map(({ tokens }) => tokens.length);
+    for (const batch of cutIntoBatches(lengths, sizes)) {
       await this.#take(sizes, async (engines) => {
         const searches = batch.map((i) => this.#search(sentences[i]!, options));
         const sources = batch.map((i) => sentences[i]!.tokens);
         const decoders = engines.map((engine) => new Decoder(engine, sources));
         const [only, ...others] = decoders;
         const stepper = others.length === 0 ? only! : new EnsembleDecoder(decoders);
-        await decode(searches, stepper, this.#boundary);
+        await decode(searches, stepper, this.#boundary, atOnce);
         batch.forEach((i, place) => (found[i] = searches[place]!.results()));
       });
     }

@@ -18,6 +18,14 @@ const steps = [
   { tokens: [1, 2, 3, 4, 5, 5], parents: [1, 1, 2, 3, 5, 4], sentences: [0, 0, 2, 1, 3, 3] },
   { tokens: [8, 8], parents: [2, 0], sentences: [2, 0] },
 ];
+/** The same of sentences of which some wait after the first step. */
+const stepsWithWaiting = [
+  steps[0]!,
+  { tokens: [5, 6, 1], parents: [0, 0, 3], sentences: [0, 0, 3] },
+  { tokens: [4, 3, 2, 9], parents: [1, 0, 2, 2], sentences: [0, 0, 2, 2] },
+  { tokens: [8, 7, 7, 3], parents: [3, 1, 1, 2], sentences: [2, 1, 1, 2] },
+];
+const walks = { 'all go on': steps, 'some wait': stepsWithWaiting };
 
 const stacks: Record<string, Partial<Stack>> = {
   'general attention over two directions': {},
@@ -78,9 +86,9 @@ interface Read {
 }
 
 /** What is told of every row in every step. */
-async function goThrough(decoder: Decoder): Promise<Read[][]> {
+async function goThrough(decoder: Decoder, walk: typeof steps): Promise<Read[][]> {
   const found: Read[][] = [];
-  for (const { tokens, parents, sentences } of steps) {
+  for (const { tokens, parents, sentences } of walk) {
     const rows = tokens.map((token, row) => {
       return { token, parent: parents[row]!, sentence: sentences[row]! };
     });
@@ -111,24 +119,33 @@ onEachBackend('goes on with texts', (backend) => {
     return engine;
   };
 
-  it.each(Object.entries(stacks))(
-    'as if each had been read from its beginning, on any number of workers: %s',
-    async (_name, stack) => {
+  const cases = Object.entries(stacks).flatMap(([name, stack]) =>
+    Object.entries(walks).map(([who, walk]) => ({ name, who, stack, walk })),
+  );
+  it.each(cases)(
+    'as if each had been read from its beginning, on any number of workers: $name, $who',
+    async ({ stack, walk }) => {
       const found: Read[][][] = [];
       // One after the other: a thread has the kernels at one heap at a time.
       for (const division of divisions) {
         const sizes = { maxRows: 8, maxTokens: 8, maxSteps: 1 };
         const engine = await createEngine(shapeOf(stack, true), division, sizes);
-        found.push(await goThrough(new Decoder(engine, sources)));
+        found.push(await goThrough(new Decoder(engine, sources), walk));
       }
       expect(found[1]).toEqual(found[0]);
       expect(found[2]).toEqual(found[0]);
       const whole = await createEngine(shapeOf(stack, false), divisions[0]!, {
         ...{ maxRows: 8, maxTokens: 64, maxSteps: 8 },
       });
-      let texts: number[][] = sources.map(() => []);
-      for (const [step, { tokens, parents, sentences }] of steps.entries()) {
-        texts = tokens.map((token, row) => [...texts[parents[row]!]!, token]);
+      // By sentence: what its rows have read, in the last step in which it took part.
+      const last = sources.map((_, sentence) => new Map([[sentence, [] as number[]]]));
+      for (const [step, { tokens, parents, sentences }] of walk.entries()) {
+        const texts = tokens.map((token, row) => [
+          ...last[sentences[row]!]!.get(parents[row]!)!,
+          token,
+        ]);
+        for (const sentence of sentences) last[sentence] = new Map();
+        texts.forEach((text, row) => last[sentences[row]!]!.set(row, text));
         const read = sentences.map((sentence) => sources[sentence]!);
         whole.load(SLOT.prediction, rawBatch(texts, [], texts, [], read));
         await whole.predict(SLOT.prediction);
