@@ -55,12 +55,24 @@ export const translateWriter: Writer = {
   command: 'translate',
   knows(line) {
     const members = readMembers(line) ?? [];
-    const [several] = endsWith(members, ['translations']) ?? [];
-    if (isListOfTranslations(several) && several.length > 0) return true;
-    const [some, tokens] = endsWith(members, ['translations', 'sourceTokens']) ?? [];
-    return isListOfTranslations(some) && Array.isArray(tokens);
+    const own = ['translations'];
+    const [several] = endsWith(members, own) ?? [];
+    if (isListOfTranslations(several)) return several.length > 0 || members.some(isWordless);
+    const [some, tokens] = endsWith(members, [...own, 'sourceTokens']) ?? [];
+    if (isListOfTranslations(some) && Array.isArray(tokens)) return true;
+    return [own, [...own, 'sourceTokens']].some((names) => {
+      const values = endsWith(members, [...names, 'error']);
+      if (values === undefined) return false;
+      const error = values.pop();
+      return values.every((value) => value === null) && typeof error === 'string';
+    });
   },
 };
+
+/** Of a row without anything to translate, whose list is as empty as anybody's may be: its text. */
+function isWordless([, value]: Member): boolean {
+  return typeof value === 'string' && !/[\p{L}\p{N}]/u.test(value);
+}
 
 function isListOfTranslations(value: unknown): value is unknown[] {
   const own = ['text', 'score', 'logProbability'];

@@ -6,6 +6,7 @@ import { Translator, type DecodingEngine } from '../decoding/translator.js';
 import { UserError } from '../errors.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Likelihood, OpenOptions, Scorable, TrainedModel } from '../train/trained-model.js';
+import { Calls } from './calls.js';
 import { checkTranslateOptions } from './check-options.js';
 import { openModel } from './model-file.js';
 import { copyTexts } from './sentences.js';
@@ -64,6 +65,8 @@ class Ensemble implements TrainedModel {
   readonly checkpoint: string;
   readonly corpus: string;
   readonly #translator: Translator;
+  readonly #calls: Calls;
+  #closed: Promise<void> | undefined;
 
   constructor(private readonly members: readonly EnsembleMember[]) {
     const [first] = members as [EnsembleMember];
@@ -73,24 +76,31 @@ class Ensemble implements TrainedModel {
     this.step = first.step;
     this.corpus = first.corpus;
     this.checkpoint = members.map(({ checkpoint }) => checkpoint).join(' + ');
+    this.#calls = new Calls(
+      `${this.checkpoint}: the model has been closed; open it again to use it`,
+    );
     const engines = members.map(({ decodingEngine }) => decodingEngine);
     this.#translator = new Translator(this, engines);
   }
 
-  async translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {
-    checkTranslateOptions(options);
-    for (const member of this.members) expectAttention(member, options);
-    return this.#translator.translate(copyTexts('translate', texts), { ...options });
+  translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {
+    return this.#calls.run(() => {
+      checkTranslateOptions(options);
+      for (const member of this.members) expectAttention(member, options);
+      return this.#translator.translate(copyTexts('translate', texts), { ...options });
+    });
   }
 
-  async score(rows: readonly Scorable[]): Promise<Likelihood[]> {
-    if (!Array.isArray(rows)) {
-      throw new UserError(`score: expected a list, got ${describeValue(rows)}`);
-    }
-    const given: readonly Scorable[] = Array.from(rows as readonly Scorable[]);
-    const told: Likelihood[][] = [];
-    for (const member of this.members) told.push(await member.score(given));
-    return given.map((_, row) => combine(told.map((each) => each[row]!)));
+  score(rows: readonly Scorable[]): Promise<Likelihood[]> {
+    return this.#calls.run(async () => {
+      if (!Array.isArray(rows)) {
+        throw new UserError(`score: expected a list, got ${describeValue(rows)}`);
+      }
+      const given: readonly Scorable[] = Array.from(rows as readonly Scorable[]);
+      const told: Likelihood[][] = [];
+      for (const member of this.members) told.push(await member.score(given));
+      return given.map((_, row) => combine(told.map((each) => each[row]!)));
+    });
   }
 
   classify(): Promise<never> {
@@ -118,8 +128,11 @@ class Ensemble implements TrainedModel {
     return Promise.reject(new UserError(`${this.checkpoint}: ${does}: it does not ${call}`));
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.members.map((member) => member.close()));
+  close(): Promise<void> {
+    // The members' engines are used beside their own calls, which know nothing of it.
+    return (this.#closed ??= this.#calls.close().then(async () => {
+      await Promise.all(this.members.map((member) => member.close()));
+    }));
   }
 }
 

@@ -11,8 +11,8 @@ import { addScores } from '../../src/commands/score-answers.js';
 import { addTranslations } from '../../src/commands/translation-answers.js';
 import type { TrainedModel } from '../../src/commands/library.js';
 
-const fields = { columns: ['id, "x"', 'text'], cells: ['1', 'a "b", c'] };
-const row = { source: 'a.csv', line: 2, row: 1, text: 'a', fields };
+const fields = { columns: ['id, "x"', 'text', 'more'], cells: ['1', '…', 'a "b", c'] };
+const row = { source: 'a.csv', line: 2, row: 1, text: '…', fields };
 const bad = { ...row, raw: 'a', reason: 'no' };
 
 const model = (task: 'classify' | 'language-model') =>
@@ -54,7 +54,14 @@ function* linesOf(
     yield [undefined, line];
   }
   if (layout === 'jsonl') {
-    yield [translateWriter, write(addTranslations(beside), translated)[0]!];
+    const empty = { translations: [], sourceTokens: [], unread: 0 };
+    for (const attention of [false, true]) {
+      for (const told of [translated, empty]) {
+        for (const line of write(addTranslations({ ...beside, attention }), told)) {
+          yield [translateWriter, line];
+        }
+      }
+    }
   }
 }
 
@@ -84,6 +91,9 @@ test.each([
   '{"prompt":"x","logProbability":-3.5}',
   '{"translations":[]}',
   '{"translations":[{"text":"b","score":1}]}',
+  '{"word":"b","translations":[]}',
+  '{"word":"b","translations":null}',
+  '{"word":"b","translations":["c"],"error":"none"}',
   '{"predicted":"a","probabilities":{}',
   'ein Satz',
 ])('nobody takes for its own what anybody may have written: %s', (line) => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readBatches } from '../../src/data/formats/examples.js';
+import { UserError } from '../../src/errors.js';
 import { scoreTranslations } from '../../src/index.js';
 import type { Likelihood, TrainedModel } from '../../src/train/trained-model.js';
 import { openEnsemble } from '../../src/use/ensemble.js';
@@ -81,6 +82,22 @@ test('several runs take what is likeliest on average, whatever workers, batch an
       expect(reversed.toReversed()).toEqual(found);
     });
   }
+});
+
+test('an ensemble that is closed answers the calls under way before, and says to later ones that it is closed', async () => {
+  const many = Array.from({ length: 300 }, (_, i) => sources[i % sources.length]!);
+  const model = await openEnsemble([one, two], { workers: 1 });
+  const calls = [model.translate(many), model.score(pairs)];
+  const closing = model.close();
+  expect(model.close()).toBe(closing);
+  await closing;
+  const [translated, scored] = await Promise.all(calls);
+  expect([translated!.length, scored!.length]).toEqual([many.length, pairs.length]);
+  const closed = new UserError(
+    `${model.checkpoint}: the model has been closed; open it again to use it`,
+  );
+  await expect(model.translate(sources)).rejects.toEqual(closed);
+  await expect(model.score(pairs)).rejects.toEqual(closed);
 });
 
 test('the commands translate, score and measure together', async () => {
