@@ -1,4 +1,3 @@
-import { carryingLayers } from '../model/plan.js';
 import { PANEL, panelsOf, type FloatArray } from '../tensor/heap.js';
 import { clearLines, LineCopies } from '../tensor/panel-lines.js';
 import type { Engine } from './engine.js';
@@ -31,28 +30,6 @@ export function takeState(engine: Engine, slot: number, row: number, state: Carr
   // The other slot's batch starts from the state that this one's leaves.
   for (const { state, panels, start, stride, at } of linesOfRow(engine, slot ^ 1, row)) {
     new LineCopies(state, values).copy(panels, start, stride, at, PANEL);
-  }
-}
-
-/**
- * Has the rows of the batch in `slot` start from what rows of it have ended with.
- *
- * @param parents [rows]: which one each row goes on from; several may go on from one, and of none what it starts from stays what it is
- */
-export function goOnFrom(
-  { heap, plan }: Engine,
-  slot: number,
-  parents: readonly (number | undefined)[],
-): void {
-  for (const { of, states } of carryingLayers(plan.layers)) {
-    if (!states || of === 'source') continue;
-    const [from, to] = [heap.flat(states[slot ^ 1]!), heap.flat(states[slot]!)];
-    const [stride] = states[slot]!.stride as [number];
-    const copies = new LineCopies(from, to);
-    for (const [row, parent] of parents.entries()) {
-      if (parent === undefined) continue;
-      copies.copy(from.length / stride, parent * PANEL, stride, row * PANEL, stride);
-    }
   }
 }
 

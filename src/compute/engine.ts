@@ -40,7 +40,7 @@ export class Engine {
   readonly #predicted: Int32Array;
   readonly #outputs: FloatArray;
   readonly #ranked: Int32Array | undefined;
-  readonly #attends: { weights: BufferSpec; heads: number } | undefined;
+  readonly #attends: { weights: BufferSpec; heads: number; values: FloatArray } | undefined;
   readonly #settings: SettingsOnHeap;
   readonly #clocks: Float64Array;
   readonly #gradientSeconds: Float64Array;
@@ -65,7 +65,8 @@ export class Engine {
     for (const { buffer, values } of plan.loss.constants ?? []) heap.flat(buffer).set(values);
     this.#predicted = heap.flatIndices(plan.loss.predicted);
     this.#outputs = heap.flat(plan.loss.outputs);
-    this.#attends = plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
+    const attends = plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
+    this.#attends = attends && { ...attends, values: heap.flat(attends.weights) };
     this.#ranked = plan.loss.ranked && heap.flatIndices(plan.loss.ranked);
     this.#settings = new SettingsOnHeap(heap, plan);
     this.#clocks = heap.flatDoubles(plan.clocks);
@@ -209,7 +210,7 @@ export class Engine {
    * @param k place of the row or token; `layout(slot).rowSource` tells which row of the batch that is
    */
   probabilities(k: number, out: Float32Array): void {
-    this.#copyRow(this.plan.loss.outputs, k, out);
+    copyRow(this.#outputs, this.plan.loss.outputs, k, out);
   }
 
   /** Whether `predict` ranks the likeliest classes. */
@@ -245,8 +246,8 @@ export class Engine {
   attention(place: number, head: number, out: Float32Array): Float32Array {
     const attention = this.#attends;
     if (!attention) throw new Error('the network attends to no source');
-    const { weights, heads } = attention;
-    this.#copyRow(weights, place, out, (head * weights.shape[0]!) / heads);
+    const { weights, heads, values } = attention;
+    copyRow(values, weights, place, out, (head * weights.shape[0]!) / heads);
     return out;
   }
 
@@ -281,16 +282,22 @@ export class Engine {
     });
     return sums;
   }
+}
 
-  #copyRow(spec: BufferSpec, row: number, out: Float32Array, panel0 = 0): void {
-    const values = this.heap.flat(spec);
-    const panelStride = spec.stride[0]!;
-    let start = panel0 * panelStride + row * PANEL;
-    for (let column = 0; column < out.length; column += PANEL) {
-      const end = Math.min(PANEL, out.length - column);
-      for (let i = 0; i < end; i++) out[column + i] = values[start + i]!;
-      start += panelStride;
-    }
+/** Copies a row of a panel matrix, from some panel on. */
+function copyRow(
+  values: FloatArray,
+  { stride }: BufferSpec,
+  row: number,
+  out: Float32Array,
+  panel0 = 0,
+): void {
+  const panelStride = stride[0]!;
+  let start = panel0 * panelStride + row * PANEL;
+  for (let column = 0; column < out.length; column += PANEL) {
+    const end = Math.min(PANEL, out.length - column);
+    for (let i = 0; i < end; i++) out[column + i] = values[start + i]!;
+    start += panelStride;
   }
 }
 

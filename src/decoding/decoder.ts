@@ -1,6 +1,6 @@
 import type { HostBatch } from '../data/batches/batches.js';
 import { createHostBatch } from '../compute/batch-feed.js';
-import { goOnFrom, putState, takeState, type CarriedState } from '../compute/carried-state.js';
+import { putState, takeState, type CarriedState } from '../compute/carried-state.js';
 import type { Engine } from '../compute/engine.js';
 import { SLOT } from '../model/sizes.js';
 import type { Stepper, StepRow } from './decode.js';
@@ -13,7 +13,7 @@ import type { NextTokens } from './search.js';
  */
 export class Decoder implements Stepper {
   readonly #batch: HostBatch;
-  readonly #parents: (number | undefined)[] = [];
+  readonly #parents: Int32Array;
   readonly #probabilities: Float32Array;
   readonly #sourceRow: Int32Array;
   /** By sentence: what it has come to in the first step, of those that have waited since. */
@@ -28,6 +28,7 @@ export class Decoder implements Stepper {
     const { sizes } = engine.handle;
     this.#batch = createHostBatch(sizes);
     this.#sourceRow = new Int32Array(sizes.maxRows);
+    this.#parents = new Int32Array(sizes.maxRows);
     this.#probabilities = new Float32Array(engine.plan.top.width);
     const source = this.#batch.source!;
     sources.forEach((tokens, row) => {
@@ -51,8 +52,8 @@ export class Decoder implements Stepper {
       engine.clearState(slot);
       await engine.predict(slot);
     } else {
-      engine.load(slot, { ...batch, sourceRow: this.#sourceRow });
-      this.#goOn(slot, rows);
+      this.#findParents(slot, rows);
+      engine.load(slot, { ...batch, sourceRow: this.#sourceRow, parents: this.#parents });
       await engine.predictNext(slot);
     }
     this.#steps += 1;
@@ -78,18 +79,24 @@ export class Decoder implements Stepper {
     };
   }
 
-  /** Has every row start from what the one that it continues has ended with. */
-  #goOn(slot: number, rows: readonly StepRow[]): void {
-    const { engine } = this;
+  /** Says which row of the step before each row goes on from. Rows that none does take up what waiting sentences have come to. */
+  #findParents(slot: number, rows: readonly StepRow[]): void {
     if (this.#steps === 1) this.#keepOthers(slot, rows);
+    const taken = new Set<number>();
+    for (const { sentence, parent } of rows) if (!this.#waiting.has(sentence)) taken.add(parent);
+    const placed = new Map<number, number>();
+    let free = -1;
     rows.forEach(({ sentence, parent }, row) => {
       const state = this.#waiting.get(sentence);
-      this.#parents[row] = state ? undefined : parent;
-      if (state) putState(engine, slot, row, state);
+      if (state) {
+        do free++;
+        while (taken.has(free));
+        putState(this.engine, slot ^ 1, free, state);
+        this.#waiting.delete(sentence);
+        placed.set(sentence, free);
+      }
+      this.#parents[row] = placed.get(sentence) ?? parent;
     });
-    this.#parents.length = rows.length;
-    goOnFrom(engine, slot, this.#parents);
-    for (const { sentence } of rows) this.#waiting.delete(sentence);
   }
 
   /** The next step overwrites what sentences without a row in it have come to. */

@@ -1,15 +1,16 @@
 import type { Backend } from '../backend/backend.js';
+import { spreadRows } from '../backend/kernels/embedding.js';
 import { UPDATE_SETTINGS } from '../backend/kernels/update.js';
 import { PANEL, type Heap } from '../tensor/heap.js';
 import { bindLayers } from './bind-layers.js';
 import { BatchSums } from './batch/batch-sums.js';
 import { SlotView } from './batch/slot-view.js';
-import { meet, type Binding } from './binding.js';
+import { meet, type Binding, type RowKernel } from './binding.js';
 import { Clock } from './clock.js';
 import type { BoundLayer, RowPasses, SequencePasses } from './layer.js';
 import type { ChainLoss, LossMode, RowLoss } from './loss.js';
 import type { Phase } from './phases.js';
-import type { NetworkPlan } from './plan.js';
+import { carryingLayers, type NetworkPlan } from './plan.js';
 import type { Signal } from './signal.js';
 import { SLOT, sourceSizes } from './sizes.js';
 import {
@@ -45,6 +46,8 @@ export class Network {
   /** Those that are computed anew where the source has been read. */
   readonly #ownLayers: readonly BoundLayer[];
   readonly #ownSequences: readonly Pass[];
+  /** Has rows start from what those that they go on from have ended with. */
+  readonly #goOn: readonly RowKernel[];
   readonly #top: readonly RowPasses[];
   /** Of single rows of the top signal, or of the rows of the batch. */
   readonly #loss: RowLoss | undefined;
@@ -114,6 +117,7 @@ export class Network {
       layer.by === 'sequence' || per !== plan.top.per || of !== plan.top.of;
     const above = passes.findLastIndex(isBelow) + 1;
     this.#sequences = passes.slice(0, above);
+    this.#goOn = bindGoingOn(binding, plan);
     this.#ownLayers = layers.filter((_, place) => plan.layers[place]!.of !== 'source');
     // What rows begin with is made of the source.
     this.#ownSequences = this.#sequences.filter(({ per, of }) => of !== 'source' && per !== 'row');
@@ -158,6 +162,8 @@ export class Network {
         for (const layer of this.#layers) layer.prepare?.(part);
         break;
       case 'prepare-next':
+        for (const goOn of this.#goOn) goOn(...this.#view.share(this.#view.rows, part));
+        clock.lap('gather');
         for (const layer of this.#ownLayers) layer.prepare?.(part);
         break;
       case 'spell':
@@ -250,6 +256,21 @@ export class Network {
     settings.set(UPDATE_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
     return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
   }
+}
+
+/** Of every layer that carries something: each row is given what its parent in the batch before has left. */
+function bindGoingOn({ backend, heap, slot, slotPlan }: Binding, plan: NetworkPlan): RowKernel[] {
+  if (!slotPlan.source || !plan.sizes.shape.carries) return [];
+  return carryingLayers(plan.layers).flatMap(({ of, states }) =>
+    of === 'source'
+      ? []
+      : [
+          backend.bind(spreadRows, {
+            ...{ from: heap.tensor(states![slot ^ 1]!), out: heap.tensor(states![slot]!) },
+            index: heap.indices(slotPlan.parents),
+          }),
+        ],
+  );
 }
 
 /** A part's rows or places. */

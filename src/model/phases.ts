@@ -10,7 +10,8 @@ import type { ClaimedPhase } from './work/shares.js';
  *   train | evaluate | predict
  *                         forward and loss, for `train` also backward, on the rows of the part's team
  *   prepare-next | predict-next
- *                         the same for tokens whose source has been read: of the layers that do not read it
+ *                         the same for tokens whose source has been read: of the layers that do not read it; before,
+ *                         rows are given what those that they go on from have ended with
  *   gradients             weight gradients: every part some stretches of the weights, over all rows
  *   distinct-gradients    gradients of what there is once for each distinct token
  *   spell-back            where tokens are spelled: from the gradients of spellings to those of their letters

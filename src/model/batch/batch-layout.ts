@@ -56,6 +56,8 @@ export interface BatchLayout extends DistinctLayout {
   source?: BatchLayout;
   /** [rows]: which row of the source each row has; empty where rows do not go on, so that each has that of its own number. */
   sourceRow: Int32Array;
+  /** [rows]: which row of the batch before each row goes on from, where that is told */
+  parents: Int32Array;
   /** [rows, words] class, number or set of labels of each row, or [places] next token of each token. */
   targets: Int32Array;
 }

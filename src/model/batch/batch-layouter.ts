@@ -82,6 +82,7 @@ export class BatchLayouter {
     for (let r = 0; r < Math.min(batch.rows, out.sourceRow.length); r++) {
       // Rows that go on keep their order.
       out.sourceRow[r] = batch.sourceRow ? batch.sourceRow[r]! : r;
+      if (batch.parents) out.parents[r] = batch.parents[r]!;
     }
     if (!this.#source || batch.sourceRow) return;
     const { layouter, batch: source } = this.#source;

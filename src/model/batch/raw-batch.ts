@@ -15,6 +15,8 @@ export interface RawBatch extends RawTokens {
   source?: RawTokens;
   /** In the place of a source: which row of the one that was laid out last each row has. */
   sourceRow?: Int32Array;
+  /** Beside it: which row of the batch before each row goes on from; several may go on from one. */
+  parents?: Int32Array;
 }
 
 /** Ids: the tokens of row r are tokens[rowStart[r]] … tokens[rowStart[r + 1] − 1]. */

@@ -133,6 +133,7 @@ export function planSlot(
       ),
     }),
     sourceRow: indices('source row', sizes.source && shape.carries ? maxRows : 0),
+    parents: indices('parents', sizes.source && shape.carries ? maxRows : 0),
     targets: indices('targets', mostRows(sizes, target) * target.words),
   };
 }

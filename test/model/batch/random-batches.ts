@@ -183,6 +183,7 @@ function emptySlot({ shards, teams, target, targetWords = 1, ...most }: SlotSize
     reversedPlaces: ints(maxTokens),
     ...emptyDistinct(vocabulary, places, maxTokens),
     sourceRow: new Int32Array(0),
+    parents: new Int32Array(0),
     targets: ints(target === 'token' ? places : maxRows * targetWords),
   };
 }
