@@ -68,9 +68,10 @@ const layerSchema: z.ZodType<StackLayer, LayerInput> = z
 /** `cell` is another word for the kind of a recurrent layer. */
 function readCell(layer: unknown, context: z.core.$RefinementCtx): unknown {
   if (typeof layer !== 'object' || layer === null || !('cell' in layer)) return layer;
-  const { cell, ...rest } = layer;
+  const { cell, ...rest } = layer as LayerInput;
+  if (cell === undefined) return rest;
   const isCell = CELLS.some((each) => each === cell);
-  if (isCell && !('kind' in rest)) return { kind: cell, ...rest };
+  if (isCell && rest.kind === undefined) return { ...rest, kind: cell };
   const place = { path: ['cell'], input: cell };
   if (isCell) {
     const message = 'expected kind alone, for which cell is another word';
@@ -200,9 +201,9 @@ export function completeEncoder<
   bridge = 'dense',
   ...model
 }: M) {
-  // Of the same weight.
-  const { width } = model.embedding;
-  const embedding: Record<string, unknown> = { width, ...given.embedding };
+  // Of the same weight. Said as undefined it is not said.
+  const { width = model.embedding['width'], ...own } = given.embedding;
+  const embedding: Record<string, unknown> = { width, ...own };
   const encoder = { ...given, embedding };
   return { ...model, encoder, attention, bridge };
 }
