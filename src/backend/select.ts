@@ -114,26 +114,40 @@ export function expectMemory(
   beside?: { bytes: number; lower?: string | undefined },
   training = true,
 ): void {
-  const gib = (size: number): string => `${(size / 2 ** 30).toFixed(1)} GiB`;
   const all = bytes + (beside?.bytes ?? 0);
-  const needed = (size: number): string =>
-    `${training ? 'this model and batch need' : 'to use this model takes'} ${gib(size)} of memory`;
+  const needed = training ? 'this model and batch need' : 'to use this model takes';
   if (all > totalmem()) {
     throw new UserError(
-      `${needed(all)}, and the machine has ${gib(totalmem())}: ` +
+      `${needed} ${gib(all)} of memory, and the machine has ${gib(totalmem())}: ` +
         (training
           ? 'lower the sizes under model, train.batchSize, or data.maxLength or train.sequenceLength'
           : 'use one with smaller sizes under model, or a larger machine') +
         (beside?.lower === undefined ? '' : `, or ${beside.lower}`),
     );
   }
-  if (kind === 'wasm' && bytes > WASM_HEAP_LIMIT) {
-    throw new UserError(
-      `${needed(bytes)}, and the wasm backend can address 4 GiB: ` +
-        `use the native backend (a C compiler at install time), or ${training ? 'lower train.batchSize or the model size' : 'a smaller model'}`,
-    );
-  }
+  const instead = training ? 'lower train.batchSize or the model size' : 'a smaller model';
+  expectAddressable(kind, bytes, { needed, instead });
 }
+
+/**
+ * @param bytes of one block
+ * @param words.needed begins the sentence, before the size
+ * @param words.instead of another backend
+ * @throws UserError when the backend can address less
+ */
+export function expectAddressable(
+  kind: BackendKind,
+  bytes: number,
+  { needed, instead }: { needed: string; instead: string },
+): void {
+  if (kind !== 'wasm' || bytes <= WASM_HEAP_LIMIT) return;
+  throw new UserError(
+    `${needed} ${gib(bytes)} of memory, and the wasm backend can address 4 GiB: ` +
+      `use the native backend (a C compiler at install time), or ${instead}`,
+  );
+}
+
+const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 /** The kernels on this thread; `thread` is its number, `argumentSpace` its own place for kernel arguments. */
 export function createBackend(

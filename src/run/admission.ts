@@ -125,6 +125,13 @@ export async function admitResume(
         'use that config, or start a new run with another --run-dir',
     );
   }
+  const rows = weighty.filter(({ key }) => key === 'train.batchSize');
+  if (found && rows.length > 0 && carriesRows(config)) {
+    throw new UserError(
+      `${name} holds what other rows carry from batch to batch (${describeChanges(rows)}): ` +
+        'use that config, or start a new run with another --run-dir',
+    );
+  }
   if (weighty.length > 0 && !override) {
     throw new UserError(
       `${name} holds a run of another config (${describeChanges(weighty)}): ` +
@@ -142,6 +149,12 @@ export async function admitResume(
 function shapesOf(config: NamedConfig): (readonly number[])[] {
   const { parameters } = describeNetwork(networkShape(config, 3, ['', '']));
   return parameters.map(({ shape }) => shape);
+}
+
+/** Whether batches go on where those before have ended, row by row. */
+function carriesRows(config: NamedConfig): boolean {
+  const { layers } = describeNetwork(networkShape(config, 3, ['', '']));
+  return taskOf(config.task).carries && layers.some(({ carried }) => carried.length > 0);
 }
 
 /** What a corpus decides that weights mean something by: if it stays the same they do, if it is another one they do not. */

@@ -1,4 +1,9 @@
-import { chooseBackend, expectMemory, type BackendKind } from '../backend/select.js';
+import {
+  chooseBackend,
+  expectAddressable,
+  expectMemory,
+  type BackendKind,
+} from '../backend/select.js';
 import { plannedBytes } from '../compute/engine-memory.js';
 import {
   describeCrowd,
@@ -51,9 +56,15 @@ export function expectEngines(
   translating?: NetworkSizes,
 ): void {
   const threads = (training.parts + (translating?.parts ?? 0)) * THREAD_BYTES;
+  const bytes = translating ? plannedBytes(kind, translating) : 0;
   expectMemory(kind, plannedBytes(kind, training), {
-    bytes: threads + (translating ? plannedBytes(kind, translating) : 0),
+    bytes: threads + bytes,
     lower: translating && 'train.evaluateTranslations.beam',
+  });
+  // The two are blocks of their own.
+  expectAddressable(kind, bytes, {
+    needed: 'to translate in evaluations takes',
+    instead: 'lower train.evaluateTranslations.beam, data.maxSourceLength or the model size',
   });
 }
 

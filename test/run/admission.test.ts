@@ -186,6 +186,26 @@ it.each([
   },
 );
 
+it('other rows than those that carry something on are refused also with --override, before data is prepared', async () => {
+  const start = { runDir, set: ['train.maxSteps=3'] };
+  expect((await trainSmall(cwd, 'language-model', start)).error).toBeUndefined();
+  const set = ['train.batchSize=5', 'train.maxSteps=6', 'train.clipNorm=1'];
+  for (const override of [false, true]) {
+    const resumed = await trainSmall(cwd, 'language-model', {
+      runDir,
+      set,
+      resume: true,
+      override,
+    });
+    expect(resumed.error).toEqual(
+      new UserError(
+        `${runDir} holds what other rows carry from batch to batch (train.batchSize: 4 → 5): use that config, or start a new run with another --run-dir`,
+      ),
+    );
+    expect(resumed.events.map(({ type }) => type)).not.toContain('prepare');
+  }
+});
+
 it('what only changes how weights are trained is taken with --override, and a refusal names it alone', async () => {
   cpSync(pristine, runDir, { recursive: true });
   const { embedding, layers } = config.model;

@@ -93,3 +93,16 @@ test('memory is looked for that training and translating need together, before d
   expect(() => expectFeasible(config, listener)).toThrow(fault);
   await expect(createSetting(config, corpus, { sample }, { listener })).rejects.toThrow(fault);
 });
+
+test('what translates in evaluations is a block of its own, which the wasm backend has to address: told before data is prepared', () => {
+  const wasm = (length: number, given: string) => {
+    const { data, ...rest } = configOf(given);
+    return { ...rest, data: { ...data, maxSourceLength: length }, backend: 'wasm' } as const;
+  };
+  expectFeasible(wasm(6, 'bestBy: chrf'), listener);
+  // The longest rows that there are come to light when data is prepared.
+  expectFeasible(wasm(10_000_000, 'bestBy: loss'), listener);
+  expect(() => expectFeasible(wasm(10_000_000, 'bestBy: chrf'), listener)).toThrow(
+    /^to translate in evaluations takes \d+\.\d GiB of memory, and the wasm backend can address 4 GiB: .*, or lower train\.evaluateTranslations\.beam, data\.maxSourceLength or the model size$/,
+  );
+});
