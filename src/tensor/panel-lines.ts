@@ -22,9 +22,12 @@ export class LineCopies {
   }
 
   copy(count: number, from: number, fromStep: number, to: number, toStep: number): void {
-    const [source, target, values] = [this.#from, this.#to, this.#values];
+    const source = this.#from;
+    const target = this.#to;
+    const values = this.#values;
     const words = PANEL / values;
-    let [begin, place] = [from / values, to / values];
+    let begin = from / values;
+    let place = to / values;
     for (let line = 0; line < count; line++) {
       for (let word = 0; word < words; word++) target[place + word] = source[begin + word]!;
       begin += fromStep / values;

@@ -14,6 +14,8 @@ import {
 } from '../../src/bench/bench-cases.js';
 import { Engine } from '../../src/compute/engine.js';
 import { allocateEngine } from '../../src/compute/engine-memory.js';
+import { describeStack, type Stack } from '../../src/model/stack.js';
+import type { NetworkShape } from '../../src/model/shape.js';
 import { createWorkerPool } from '../../src/compute/pool.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { StepLoop } from '../../src/train/step-loop.js';
@@ -44,8 +46,22 @@ async function withLoop(
   benchCase: BenchCase,
   where: 'local' | 'pool',
   measure: (run: (steps: number) => Promise<void>) => Promise<void>,
+  attention?: Stack['attention'],
 ): Promise<void> {
-  const sizes = sizesOf(benchCase, { workers: 2, shards: 4, dropout: 0.2 });
+  const { shape, ...others } = sizesOf(benchCase, { workers: 2, shards: 4, dropout: 0.2 });
+  const { vocabulary, embedding, layers } = benchCase;
+  const attending = (): NetworkShape =>
+    describeStack({
+      ...{
+        vocabulary,
+        embedding: { width: embedding },
+        layers,
+        dropout: 0.2,
+        attention: attention!,
+      },
+      ...{ predicts: 'token', outputs: vocabulary },
+    });
+  const sizes = { ...others, shape: attention ? attending() : shape };
   const handle = allocateEngine(chooseBackend('auto').kind, sizes);
   const pool = where === 'pool' ? createWorkerPool(handle, () => undefined) : undefined;
   try {
@@ -131,4 +147,21 @@ describe.each(['local', 'pool'] as const)('training steps, %s workers', (where) 
     // 720 tokens more: not even one number for each of them.
     expect(allocated['large']).toBeLessThan(allocated['small']! + 5000);
   });
+});
+
+it('steps that look back allocate no more for more rows, each of which brings what it remembers', async () => {
+  const allocated: number[] = [];
+  for (const batch of [8, 64]) {
+    const rows = { ...small, batch };
+    await withLoop(
+      rows,
+      'local',
+      async (run) => {
+        await run(300);
+        allocated.push((await allocatedBytes(run)).objects);
+      },
+      { kind: 'dot', heads: 1, span: 5 },
+    );
+  }
+  expect(allocated[1]).toBeLessThan(allocated[0]! + 5000);
 });

@@ -186,13 +186,7 @@ export class TokenMemory {
       const seen = this.#seen(row);
       const brought = this.#broughtBy(row);
       for (let token = 0; token < seen; token++) list[base + token] = brought + token;
-      this.#states?.recalls.forEach((copies, i) => {
-        const { stride: step, panels } = this.#remembered[i]!;
-        for (let panel = 0; panel < panels; panel++) {
-          const [from, to] = [this.#stateOf(i, panel, row), panel * step + brought * PANEL];
-          copies.copy(seen, from, this.#tokenStride, to, PANEL);
-        }
-      });
+      if (seen > 0) this.#bring(row, seen, brought * PANEL);
       for (let n = rowStart[row]!, end = base + seen; n < rowStart[row + 1]!; n++, end++) {
         list[end] = tokenPlaces[n]!;
         numbers[n] = n;
@@ -205,6 +199,18 @@ export class TokenMemory {
     numbers[rowStart[row1]!] = rowStart[row1]!;
   }
 
+  /** Copies what a row has brought along to where it is looked back at. */
+  #bring(row: number, seen: number, start: number): void {
+    const { recalls } = this.#states!;
+    for (let i = 0; i < recalls.length; i++) {
+      const { stride, panels } = this.#remembered[i]!;
+      for (let panel = 0; panel < panels; panel++) {
+        const from = this.#stateOf(i, panel, row);
+        recalls[i]!.copy(seen, from, this.#tokenStride, panel * stride + start, PANEL);
+      }
+    }
+  }
+
   /** Has the part's own rows take their latest tokens along, when all of these have been taken in. */
   keep(part: number): void {
     if (!this.#states) return;
@@ -215,19 +221,22 @@ export class TokenMemory {
     const step = this.#tokenStride;
     for (let row = row0; row < row1; row++) {
       const seen = this.#seen(row);
-      const [own0, own1] = [rowStart[row]!, rowStart[row + 1]!];
-      const kept = Math.min(span, seen + own1 - own0);
-      const own = Math.min(kept, own1 - own0);
+      const end = rowStart[row + 1]!;
+      const length = end - rowStart[row]!;
+      const kept = Math.min(span, seen + length);
+      const own = Math.min(kept, length);
       // Of the latest ones that the row has brought along, as many as there is room for beside its own.
       const old = kept - own;
       const brought = this.#broughtBy(row) + seen - old;
-      for (const [i, { stride: ofPanel, panels }] of this.#remembered.entries()) {
+      for (let i = 0; i < keeps.length; i++) {
         const copies = keeps[i]!;
+        const { stride: ofPanel, panels } = this.#remembered[i]!;
         for (let panel = 0; panel < panels; panel++) {
-          const [from, to] = [panel * ofPanel, this.#stateOf(i, panel, row)];
+          const from = panel * ofPanel;
+          const to = this.#stateOf(i, panel, row);
           copies.copy(old, from + brought * PANEL, PANEL, to, step);
           for (let token = 0; token < own; token++) {
-            const place = tokenPlaces[own1 - own + token]!;
+            const place = tokenPlaces[end - own + token]!;
             copies.copy(1, from + place * PANEL, PANEL, to + (old + token) * step, step);
           }
           clearLines(after, span - kept, to + kept * step, step);
