@@ -90,6 +90,22 @@ export class ModelEngine {
     return this.#turns.take(() => this.#fit(sizes));
   }
 
+  /** Lends an engine of its own for batches that are seldom so large, and gives its memory back: this one stays as it is for all others. */
+  async lend<T>(sizes: BatchSizes, task: (engine: ModelEngine) => Promise<T>): Promise<T> {
+    const own = new ModelEngine(
+      this.config,
+      this.shape,
+      this.#expectWeights(),
+      this.workerFile,
+      sizes,
+    );
+    try {
+      return await task(own);
+    } finally {
+      await own.close();
+    }
+  }
+
   /** For the time when no task is left. */
   async close(): Promise<void> {
     await this.#turns.take(() => this.#discard());
@@ -98,8 +114,7 @@ export class ModelEngine {
 
   async #fit(store?: BatchSizes): Promise<Engine> {
     const { config, shape } = this;
-    const weights = this.#weights;
-    if (!weights) throw new Error('the engine has been closed');
+    const weights = this.#expectWeights();
     if (this.#current) {
       const { engine } = this.#current;
       const has = engine.handle.sizes;
@@ -131,6 +146,11 @@ export class ModelEngine {
     }
     this.#current = { engine, pool };
     return engine;
+  }
+
+  #expectWeights(): Weights {
+    if (!this.#weights) throw new Error('the engine has been closed');
+    return this.#weights;
   }
 
   async #discard(): Promise<void> {

@@ -2,8 +2,9 @@ import { partRead } from '../decoding/translator.js';
 import { UserError } from '../errors.js';
 import type { Likelihood } from '../train/trained-model.js';
 import type { ModelEngine } from './model-engine.js';
-import { RowBatches } from './row-batches.js';
+import { RowBatches, type Rows } from './row-batches.js';
 import { expectObject, expectText, type LikelihoodModel, sumTokens } from './score-rows.js';
+import { Turns } from './turns.js';
 
 interface ReadPair {
   readonly source: readonly number[];
@@ -17,6 +18,7 @@ interface ReadPair {
 export class PairLikelihoods {
   /** Begins what the decoder reads, and ends what it writes: behind all tokens of the tokenizer. */
   readonly #boundary: number;
+  readonly #turns = new Turns();
 
   /** @param rows batches of pairs as long as any that the model was trained with */
   constructor(
@@ -32,15 +34,23 @@ export class PairLikelihoods {
     const { tokenizer } = this.model;
     const pairs = Array.from(given, (row, i) => this.#read(row, i));
     const losses = pairs.map(({ target }) => new Float64Array(target.length + 1));
-    await this.#rowsFor(pairs).compute({
-      count: pairs.length,
-      encode: (row) => {
-        const { source, target } = pairs[row]!;
+    const isLong = ({ target }: ReadPair): boolean =>
+      target.length + 1 > this.engine.manyRows.maxSteps;
+    const [long, usual] = [true, false].map((which) =>
+      Array.from(pairs.keys()).filter((row) => isLong(pairs[row]!) === which),
+    ) as [number[], number[]];
+    const rowsOf = (places: readonly number[]): Rows => ({
+      count: places.length,
+      encode: (place) => {
+        const { source, target } = pairs[places[place]!]!;
         return { source, tokens: [this.#boundary, ...target], features: [] };
       },
-      targets: (row) => [...pairs[row]!.target, this.#boundary],
-      lossesFor: (row) => losses[row]!,
+      targets: (place) => [...pairs[places[place]!]!.target, this.#boundary],
+      lossesFor: (place) => losses[places[place]!]!,
     });
+    await this.rows.compute(rowsOf(usual));
+    const lengths = long.map((row) => losses[row]!.length);
+    if (long.length > 0) await this.#computeLong(rowsOf(long), lengths);
     return pairs.map(({ target, unknown, unread }, row) => ({
       ...sumTokens([...target.map((id) => tokenizer.decode([id])), ''], losses[row]!),
       unknown,
@@ -48,14 +58,23 @@ export class PairLikelihoods {
     }));
   }
 
-  /** Translations that are longer than any of training are read as a whole all the same: cut, they would be too likely. */
-  #rowsFor(pairs: readonly ReadPair[]): RowBatches {
+  /**
+   * Translations that are longer than any of training are read as a whole all the same: cut, they would be too likely. One caller's at a
+   * time, since each takes as much memory as its longest needs.
+   */
+  #computeLong(rows: Rows, lengths: readonly number[]): Promise<void> {
     const { manyRows } = this.engine;
-    const longest = pairs.reduce((most, { target }) => Math.max(most, target.length + 1), 0);
-    if (longest <= manyRows.maxSteps) return this.rows;
-    const maxTokens = Math.max(longest, manyRows.maxTokens);
-    const sizes = { ...manyRows, maxTokens, maxSteps: longest };
-    return new RowBatches(this.engine, 'evaluate', sizes);
+    const longest = Math.max(...lengths);
+    const all = lengths.reduce((sum, each) => sum + each, 0);
+    const sizes = {
+      ...manyRows,
+      maxRows: Math.min(manyRows.maxRows, rows.count),
+      maxTokens: Math.max(longest, Math.min(manyRows.maxTokens, all)),
+      maxSteps: longest,
+    };
+    return this.#turns.take(() =>
+      this.engine.lend(sizes, (engine) => new RowBatches(engine, 'evaluate', sizes).compute(rows)),
+    );
   }
 
   #read(given: unknown, row: number): ReadPair {

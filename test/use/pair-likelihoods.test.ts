@@ -1,9 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { readBatches } from '../../src/index.js';
 import type { TrainedModel } from '../../src/train/trained-model.js';
+import { ModelEngine } from '../../src/use/model-engine.js';
 import { openModel } from '../../src/use/model-file.js';
 import { runWith } from '../commands/stub.js';
 import { pairs, trainTranslators } from './digit-pairs.js';
@@ -66,6 +67,23 @@ test('a translation longer than any of training is scored as a whole; what was n
       'score: expected row 0 to be { source, target }, got "eins"',
     );
   });
+});
+
+test('memory for a translation longer than any of training is given back', async () => {
+  const taken = vi.spyOn(ModelEngine.prototype, 'take');
+  await withModel(1, async (model) => {
+    const usual = { source: 'eins', target: '1' };
+    const long = { source: 'eins', target: '1 '.repeat(40).trim() };
+    const [before] = await model.score([usual]);
+    const mixed = await model.score([long, usual, long]);
+    expect(mixed.map(({ tokens }) => tokens!.length)).toEqual([41, 2, 41]);
+    expect([mixed[1], mixed[2]]).toEqual([before, mixed[0]]);
+    const { calls, contexts } = taken.mock;
+    const which = calls.findIndex(([, options]) => options?.sizes?.maxSteps === 41);
+    const lent = contexts[which] as ModelEngine;
+    expect(contexts.filter((engine) => engine === lent).length).toBe(1);
+    await expect(lent.take(() => Promise.resolve())).rejects.toThrow('closed');
+  }).finally(() => vi.restoreAllMocks());
 });
 
 describe('the command', () => {
