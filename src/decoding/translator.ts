@@ -5,7 +5,7 @@ import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { streamOf } from '../tensor/random.js';
 import { alignmentOf } from './alignment.js';
 import { BeamSearch } from './beam.js';
-import { decode } from './decode.js';
+import { decode, type Stepper } from './decode.js';
 import { Decoder } from './decoder.js';
 import { EnsembleDecoder } from './ensemble-decoder.js';
 import { stepsOf } from './path.js';
@@ -103,6 +103,8 @@ export class Translator {
     private readonly model: TranslatingModel,
     /** Of several what they tell is averaged. */
     private readonly engines: readonly DecodingEngine[],
+    /** What it throws ends the translation. */
+    private readonly beforeStep?: () => void,
   ) {
     this.#boundary = model.tokenizer.vocabularySize;
     this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
@@ -123,7 +125,11 @@ export class Translator {
         const decoders = engines.map((engine) => new Decoder(engine, sources));
         const [only, ...others] = decoders;
         const stepper = others.length === 0 ? only! : new EnsembleDecoder(decoders);
-        await decode(searches, stepper, this.#boundary, atOnce);
+        const step: Stepper['step'] = (rows) => {
+          this.beforeStep?.();
+          return stepper.step(rows);
+        };
+        await decode(searches, { step }, this.#boundary, atOnce);
         batch.forEach((i, place) => (found[i] = searches[place]!.results()));
       });
     }

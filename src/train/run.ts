@@ -46,7 +46,7 @@ export interface TrainOptions {
   /** Whether to go on also with a config or corpus that makes other weights of the run. */
   override?: boolean;
   listener: TrainListener;
-  /** When it aborts, the step under way is finished, a checkpoint written and the run ended. */
+  /** When it aborts, the step under way is finished or the evaluation left to a resume, a checkpoint written and the run ended. */
   signal?: { readonly aborted: boolean };
   /** Writes and reads the run's directory, and runs its threads; tests bring ones that fail. */
   fs?: RunFileSystem;
@@ -117,7 +117,8 @@ class TrainingRun {
     // A store whose first batch cannot be read is met now.
     if (fromStep < totalSteps) await feed.fetch(updates.batchesOf(fromStep).first);
     const rules = validationRules(config, corpus, sample, course);
-    const options = validationOptions(config, setting, rules, listener);
+    const isStopped = (): boolean => signal?.aborted ?? false;
+    const options = { ...validationOptions(config, setting, rules, listener), isStopped };
     const validation = new Validation(engine, options, evaluations);
     // Nothing is left that could be refused: from here on the directory is written.
     await this.#begin(setting, vocabulary, taken, resumed?.found, evaluations.best);
@@ -156,7 +157,7 @@ class TrainingRun {
       validation,
       writer: this.#writer,
       listener,
-      isStopped: () => signal?.aborted ?? false,
+      isStopped,
     });
     const end: EndEvent = {
       type: 'end',

@@ -60,12 +60,15 @@ export async function runSteps(
   const badSteps = new BadSteps(engine, corpus, config, listener);
   const slotOf = (step: number): number => feed.slotOf(updates.batchesOf(step).first);
   let step = run.fromStep;
+  /** Whether an evaluation has given way to a stop. */
+  let isCut: boolean;
   const hasEnded = describeEnd(run);
   try {
     for (;;) {
       writer.expectUsable();
       const improved = validation.isDue(step) && (await validation.evaluate(step));
-      if (step >= totalSteps || validation.isHopeless || run.isStopped()) break;
+      isCut = improved === undefined;
+      if (isCut || step >= totalSteps || validation.isHopeless || run.isStopped()) break;
       if (improved || (step > run.fromStep && step % run.checkpointEvery === 0)) {
         await writer.write(slotOf(step), describeProgress(run, step));
       }
@@ -88,7 +91,7 @@ export async function runSteps(
   const noHope = `No ${describeBetter(config.train.bestBy)} in ${counted(validation.state.withoutImprovement, 'evaluation')}: training ends here.`;
   const message = hasEnded ?? (early ? noHope : undefined);
   if (message !== undefined) listener({ type: 'notice', message });
-  return { step, reason: early || step >= totalSteps ? 'finished' : 'stopped' };
+  return { step, reason: early || (step >= totalSteps && !isCut) ? 'finished' : 'stopped' };
 }
 
 /** Of a resumed run that had ended before: a sentence on why, and what would have it go on. */

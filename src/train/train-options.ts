@@ -10,6 +10,6 @@ export interface TrainOptions {
   override?: boolean;
   /** Hears everything that happens. */
   listener?: TrainListener;
-  /** An AbortSignal: when it aborts, the step under way is finished, a checkpoint written and the run ended. */
+  /** An AbortSignal: when it aborts, the step under way is finished or the evaluation left to a resume, a checkpoint written and the run ended. */
   signal?: { readonly aborted: boolean };
 }

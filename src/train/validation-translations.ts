@@ -80,8 +80,12 @@ export class ValidationTranslations {
     return this.#engine.heap.bytes.byteLength;
   }
 
-  /** BLEU, chrF and exact match of what an engine's weights translate. */
-  async measure(weights: Engine): Promise<TranslationMeasures> {
+  /**
+   * BLEU, chrF and exact match of what an engine's weights translate.
+   *
+   * @param beforeStep what it throws ends the translations
+   */
+  async measure(weights: Engine, beforeStep?: () => void): Promise<TranslationMeasures> {
     const { config, corpus } = this;
     const engine = this.#engine;
     for (const { name } of engine.plan.parameters) {
@@ -91,6 +95,7 @@ export class ValidationTranslations {
     const translator = new Translator(
       { config, tokenizer: corpus.tokenizer, sourceTokenizer: corpus.sourceTokenizer },
       [{ take: (task) => task(engine) }],
+      beforeStep,
     );
     const { bleu, chrf, exact } = await scoreTranslations(
       { translate: (...given) => translator.translate(...given), tokenizer: corpus.tokenizer },

@@ -11,7 +11,8 @@ import {
   type MeasureName,
 } from '../measures.js';
 import type { Measure } from '../tasks/task.js';
-import type { ValidationTranslations } from './validation-translations.js';
+import type { Evaluation } from './trained-model.js';
+import type { TranslationMeasures, ValidationTranslations } from './validation-translations.js';
 import type { TrainListener } from '../events.js';
 import { followEvaluation, type Advice } from '../optimizers/evaluations.js';
 import { taskOf } from '../tasks/registry.js';
@@ -34,8 +35,13 @@ export interface ValidationOptions extends ValidationRules {
   translations?: Pick<ValidationTranslations, 'measure'> | undefined;
   /** What evaluations have to say on the updates to come, after one more of them; where nothing follows them, nothing. */
   advise?: (former: Advice, loss: number, step: number) => Advice;
+  /** Whether the run is to stop: an evaluation under way ends without a result, and takes place when the run goes on. */
+  isStopped?: () => boolean;
   listener: TrainListener;
 }
+
+/** Ends an evaluation. */
+class Stop extends Error {}
 
 /** What evaluates a corpus's validation split as a config has it. */
 export function validationOptions(
@@ -100,18 +106,16 @@ export class Validation {
     return isDue(this.options, this.#state, step);
   }
 
-  /** Evaluates after `step` updates; true when this is the best result so far. */
-  async evaluate(step: number): Promise<boolean> {
+  /**
+   * Evaluates after `step` updates.
+   *
+   * @returns whether this is the best result so far; undefined where the run is to stop and there is none
+   */
+  async evaluate(step: number): Promise<boolean | undefined> {
     const start = performance.now();
-    const { source, createMeasure, translations, translated, bestBy, advise, listener } =
-      this.options;
-    const measured = await this.engine.withAverages(async () => {
-      const found = await evaluate(this.engine, source!, createMeasure?.());
-      // Of weights that have come to nothing there is nothing to be read.
-      return Number.isFinite(found.loss)
-        ? { ...found, ...(await translations?.measure(this.engine)) }
-        : found;
-    });
+    const { translated, bestBy, advise, listener } = this.options;
+    const measured = await this.#measure();
+    if (measured === undefined) return undefined;
     const { loss, targets } = measured;
     const former = this.#state;
     const found = finiteMeasures(measured);
@@ -154,6 +158,29 @@ export class Validation {
       best: isBest,
     });
     return isBest;
+  }
+
+  async #measure(): Promise<(Evaluation & Partial<TranslationMeasures>) | undefined> {
+    const { source, createMeasure, translations, isStopped = () => false } = this.options;
+    const goOn = (): void => {
+      if (isStopped()) throw new Stop();
+    };
+    const take = <T>(work: () => Promise<T>): Promise<T> => {
+      goOn();
+      return work();
+    };
+    try {
+      return await this.engine.withAverages(async () => {
+        const found = await evaluate(this.engine, source!, createMeasure?.(), take);
+        // Of weights that have come to nothing there is nothing to be read.
+        return Number.isFinite(found.loss)
+          ? { ...found, ...(await translations?.measure(this.engine, goOn)) }
+          : found;
+      });
+    } catch (error) {
+      if (error instanceof Stop) return undefined;
+      throw error;
+    }
   }
 
   /** There is no R² where all numbers are equal, say: nothing to be the best by, nor to run out of patience with. */

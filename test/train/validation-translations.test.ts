@@ -59,12 +59,14 @@ async function run(
   set: string[],
   resume = false,
   hear: (event: TrainEvent) => void = () => undefined,
+  signal?: { readonly aborted: boolean },
 ): Promise<Run> {
   const runDir = join(cwd, name);
   const events: TrainEvent[] = [];
   const config = await loadConfig(join(cwd, 'a.yaml'), ['workers=1', ...set]);
   const end = await train(config, {
     ...{ runDir, resume, listener: (event: TrainEvent) => hear(events[events.push(event) - 1]!) },
+    ...(signal && { signal }),
   });
   return {
     ...{ runDir, end },
@@ -107,6 +109,41 @@ test('evaluations tell what translate would come to, to the same bits on any num
   const resumed = await run('cut', ['workers=2'], true);
   expect(measuredBy(resumed)).toEqual(measuredBy(alone).slice(2));
   expect(stateOf(resumed.runDir)).toEqual(stateOf(alone.runDir));
+});
+
+test('a stop is heeded within an evaluation and its translations, which a resume begins anew, to the same bits', async () => {
+  const whole = await run('whole', []);
+  const found: object[] = [];
+  let starts = 0;
+  const stop = async (isDue: (asked: number, step: number) => boolean): Promise<EndEvent> => {
+    let [asked, step] = [0, 0];
+    const signal = {
+      get aborted() {
+        return isDue(++asked, step);
+      },
+    };
+    const hear = (event: TrainEvent): void => {
+      if (event.type === 'step') step = event.step;
+    };
+    const part = await run('stopped', [], starts++ > 0, hear, signal);
+    found.push(...measuredBy(part));
+    return part.end;
+  };
+  const stopped = { reason: 'stopped', step: 10 };
+  // Before each of ten steps it is asked, before the second of two batches, before the second token of translations.
+  expect(await stop((asked) => asked === 12)).toMatchObject(stopped);
+  expect(await stop((asked) => asked === 4)).toMatchObject(stopped);
+  expect(found).toEqual([]);
+  expect(await stop((_, step) => step === 50)).toMatchObject({ reason: 'stopped', step: 50 });
+  expect(found.length).toBe(4);
+  expect(await stop(() => false)).toMatchObject({ reason: 'finished', step: 50 });
+  expect(found).toEqual(measuredBy(whole));
+  for (const file of ['state.json', 'model.safetensors', 'optimizer.safetensors']) {
+    const [one, other] = ['stopped', 'whole'].map((name) =>
+      readFileSync(join(cwd, name, 'checkpoints', 'step-00000050', file)),
+    );
+    expect(one).toEqual(other);
+  }
 });
 
 test('as many pairs are translated as the config says, as widely, with averaged weights where those are kept', async () => {
