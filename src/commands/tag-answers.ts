@@ -81,6 +81,7 @@ export class KnownTags {
  *
  * @param layout that of each row's input when absent
  * @param prefix stands before the name of what is added to objects
+ * @throws UserError for a prefix where columns are written
  */
 export async function* answerSentences(
   model: Pick<TrainedModel, 'tag'>,
@@ -103,6 +104,7 @@ export async function* answerSentences(
         else known.addBad(row);
         const object = row.fields !== undefined && 'json' in row.fields ? row.fields : undefined;
         const isJson = layout === undefined ? object !== undefined : layout === 'jsonl';
+        if (!isJson) expectNoPrefix(prefix, row);
         // A bad row is written whole.
         if (!isJson && 'text' in row) known.addLeftOut(object?.beside ?? []);
         text += isJson ? formatJson(row, predicted, prefix) : formatColumns(row, predicted);
@@ -110,6 +112,13 @@ export async function* answerSentences(
       yield text;
     }
   }
+}
+
+function expectNoPrefix(prefix: string, { source }: Example | BadRow): void {
+  if (prefix === '') return;
+  throw new UserError(
+    `--prefix: ${nameSource(source)} is answered in columns of tokens, which have no names: leave it out, or give --to jsonl`,
+  );
 }
 
 function sentenceOf({ text, columns }: Example): Sentence {

@@ -310,6 +310,18 @@ describe('sentences', () => {
     );
   });
 
+  test('refuse a prefix where they stay columns, which have no names, and take it where they become objects', async () => {
+    const file = write('a.conll', 'Ann N\nran O\n');
+    expect(await predict(file, '--prefix', 'my_')).toMatchObject({
+      ...{ status: 1, stdout: '' },
+      stderr: `--prefix: ${file} is answered in columns of tokens, which have no names: leave it out, or give --to jsonl\n`,
+    });
+    const { stdout } = await predict(file, '--prefix', 'my_', '--to', 'jsonl');
+    expect(stdout).toContain('"my_predicted":["N","O"]');
+    const objects = write('a.jsonl', '{"tokens":["Ann"]}\n');
+    expect((await predict(objects, '--prefix', 'my_')).stdout).toContain('"my_predicted"');
+  });
+
   test('keep the lines of further columns when they become objects', async () => {
     const further = write('a.conll', 'Ann NNP N\nran VBD O\n');
     expect((await predict(further, '--to', 'jsonl')).stdout).toBe(
