@@ -47,16 +47,31 @@ const columnPaths: readonly string[] = [
   'model.features.column',
 ];
 
+/** Where a file is named; a number of `data.validation` or `data.test` itself is a fraction, but in a list of files none. */
+const filePaths: readonly string[] = [
+  'data.train',
+  ...['train', 'validation', 'test'].flatMap((split) =>
+    ['path', 'source', 'target'].map((key) => `data.${split}.${key}`),
+  ),
+];
+const fileLists: readonly string[] = [...filePaths, 'data.validation', 'data.test'];
+
 /**
- * Has every key of a document mean its own text, and every name of a column, which no number is that is written otherwise than
- * numbers are: `01` is not the first column, nor the field `1`.
+ * Has every key of a document mean its own text, every name of a file, and every name of a column, which no number is that is written
+ * otherwise than numbers are: `01` is not the first column, nor the field `1`.
  *
  * @param above Where the document's own value stands in a config.
  */
 export function nameWords(document: Document.Parsed, above: KeyPath = []): void {
   const outer = above.filter((part) => typeof part === 'string');
   nameColumn(outer, document.contents);
+  nameFile(outer, document.contents, typeof above.at(-1) === 'number');
   visit(document, {
+    Scalar(place, node, path) {
+      if (place === 'key') return;
+      const keys = path.filter(isPair).map((pair) => pair.key);
+      nameFile([...outer, ...keys.flatMap(nameOfPart)], node, typeof place === 'number');
+    },
     Pair(_index, { key, value }, path) {
       const word = nameOfKey(key);
       if (word !== undefined && isScalar(key)) key.value = word;
@@ -77,6 +92,12 @@ function nameColumn(path: readonly string[], value: unknown): void {
   if (!columnPaths.includes(path.join('.'))) return;
   const word = nameOfKey(value);
   if (word !== undefined && word !== String(value.value)) value.value = word;
+}
+
+function nameFile(path: readonly string[], value: unknown, isInList: boolean): void {
+  if (!isScalar(value) || typeof value.value !== 'number') return;
+  if (!(isInList ? fileLists : filePaths).includes(path.join('.'))) return;
+  value.value = nameOfKey(value) ?? value.value;
 }
 
 /** Groups and lists inside one another, beyond any config; a parser's stack is no deeper than that. */

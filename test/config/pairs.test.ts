@@ -16,6 +16,32 @@ describe('a config of pairs', () => {
     expect(train.batchTokens).toBeNull();
   });
 
+  test('takes names of files as they are written, also such as YAML takes for numbers', () => {
+    const text = `task: translate
+data:
+  train: [{ source: 01, target: [1.50, 7], weight: 2 }, 0x1, { path: 8 }]
+  validation: { source: 02, target: v }
+  test: [03]
+`;
+    const config = parseConfig(text, 'x.yaml');
+    expect(config.data).toMatchObject({
+      train: [{ source: ['01'], target: ['1.50', '7'], weight: 2 }, '0x1', { path: '8' }],
+      validation: [{ source: ['02'], target: ['v'] }],
+      test: ['03'],
+    });
+    expect(parseConfig(formatConfig(config), 'x.yaml')).toEqual(config);
+    const set = [
+      'data.train=04',
+      'data.validation=0.5',
+      'data.test.source=05',
+      'data.test.target=t',
+    ];
+    const overridden = parseConfig(text.replace('  test: [03]\n', ''), 'x.yaml', set);
+    expect(overridden.data).toMatchObject({
+      ...{ train: ['04'], validation: 0.5, test: [{ source: ['05'], target: ['t'] }] },
+    });
+  });
+
   test('is the same read back from the file of a run', () => {
     const text = `task: translate
 data:

@@ -116,8 +116,8 @@ describe('a config that cannot be right is refused with file, line, column, key 
     ],
     [
       'a list entry that is neither text nor a group',
-      'task: classify\ndata:\n  train: [a.csv, 3]\n',
-      'configs/x.yaml:3:18: data.train.1: expected non-empty text, a group of keys (path, weight) or a group of keys (source, target, weight), got 3',
+      'task: classify\ndata:\n  train: [a.csv, true]\n',
+      'configs/x.yaml:3:18: data.train.1: expected non-empty text, a group of keys (path, weight) or a group of keys (source, target, weight), got true',
     ],
     [
       'an empty group',
