@@ -28,6 +28,10 @@ export const predictTerms: Terms = [
     'Give --encoding, or --on-bad-row skip to leave such rows without an answer',
   ],
   [/\bset data\.textUnit to a smaller unit/g, 'divide it'],
+  [
+    /, or \{ source, target \}, two text files whose lines belong together(?=\.$)/g,
+    ', or --target with the translations line by line',
+  ],
 ];
 
 /** `evaluate` has none: what is measured is read as the training data was. */

@@ -125,6 +125,15 @@ describe('the command', () => {
     expect(stderr).toContain('2 rows without a score');
   });
 
+  test('asks for the translations of plain texts that a pattern finds', async () => {
+    const file = write('only.txt', ['eins']);
+    const { status, stderr } = await score(join(cwd, 'onl?.*'));
+    expect(status).toBe(1);
+    expect(stderr).toBe(
+      `${file} is plain text, which has no translations: expected a CSV, TSV, JSONL or Parquet file, or --target with the translations line by line.\n`,
+    );
+  });
+
   test('never replaces what it reads', async () => {
     const [source, target] = [write('o.de', ['eins']), write('o.csv', ['1'])];
     const { status, stderr } = await score(source, '--target', target, '--out', target, '--overwrite'); // prettier-ignore

@@ -234,7 +234,7 @@ function parseSource(
         : readJsonRows(readPieces(), source, options);
     case 'text':
       if (options.label !== undefined && options.mayLackLabel !== true)
-        throw explainNoLabels(source);
+        throw explainNoLabels(source, options);
       return readTextRows(readPieces(), source, options);
     case 'conll':
       return readConllRows(readPieces(), source, options, readBefore(extent));
@@ -251,8 +251,10 @@ async function* readParquet(
   yield* readParquetRows(...args);
 }
 
-function explainNoLabels({ path }: Source): UserError {
+function explainNoLabels({ path }: Source, { labels }: ExampleOptions): UserError {
+  const isOfPairs = labels === 'text';
   return new UserError(
-    `${nameSource(path)} is plain text, which has no labels: expected a CSV, TSV, JSONL or Parquet file.`,
+    `${nameSource(path)} is plain text, which has no ${isOfPairs ? 'translations' : 'labels'}: ` +
+      `expected a CSV, TSV, JSONL or Parquet file${isOfPairs ? ', or { source, target }, two text files whose lines belong together' : ''}.`,
   );
 }
