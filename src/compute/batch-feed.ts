@@ -1,4 +1,5 @@
 import type { BatchSource, HostBatch } from '../data/batches/batches.js';
+import { UserError } from '../errors.js';
 import type { FeatureShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import type { Engine } from './engine.js';
@@ -31,6 +32,9 @@ export function createHostBatch(
   };
 }
 
+/** Tells that a batch could not be read: what was computed before is whole. */
+export class ReadFailure extends UserError {}
+
 /**
  * Reads batches one ahead: while a batch is computed, the next is read and laid out in the other slot of a pair.
  */
@@ -56,11 +60,13 @@ export class BatchFeed {
   /**
    * Resolves when the batch of `step` lies in its slot. Carried state is set to zero where a batch starts afresh,
    * so the step before must be finished.
+   *
+   * @throws ReadFailure for what keeps it from being read and has a sentence of its own
    */
   async take(step: number): Promise<number> {
     const ready = this.#next?.step === step ? this.#next.ready : this.#load(step);
     this.#next = undefined;
-    const startsFresh = await ready;
+    const startsFresh = await ready.catch(refuse);
     const slot = this.slotOf(step);
     if (startsFresh) this.engine.clearState(slot);
     return slot;
@@ -89,4 +95,9 @@ export class BatchFeed {
     this.engine.load(this.slotOf(step), this.#batch);
     return this.#batch.startsFresh;
   }
+}
+
+function refuse(error: unknown): never {
+  if (!(error instanceof UserError)) throw error;
+  throw new ReadFailure(error.message, { cause: error });
 }

@@ -3,7 +3,7 @@ import type { BatchSource } from '../data/batches/batches.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
 import { BadSteps } from './bad-steps.js';
-import type { BatchFeed } from '../compute/batch-feed.js';
+import { type BatchFeed, ReadFailure } from '../compute/batch-feed.js';
 import type { CheckpointWriter } from '../run/checkpoint-writer.js';
 import type { Engine } from '../compute/engine.js';
 import type { TrainListener } from '../events.js';
@@ -48,7 +48,7 @@ export interface PreparedRun {
  * Trains, evaluates and writes checkpoints until the run is finished, hopeless or stopped; then the last checkpoint
  * is on the disk.
  *
- * @throws UserError when the numbers or the workers fail, the run's directory is lost, or the last checkpoint cannot be
+ * @throws UserError when the numbers or the workers fail, a batch cannot be read, the run's directory is lost, or the last checkpoint cannot be
  *   written
  */
 export async function runSteps(
@@ -62,6 +62,7 @@ export async function runSteps(
   let step = run.fromStep;
   /** Whether an evaluation has given way to a stop. */
   let isCut: boolean;
+  let isUnderWay = false;
   const hasEnded = describeEnd(run);
   try {
     for (;;) {
@@ -72,16 +73,19 @@ export async function runSteps(
       if (improved || (step > run.fromStep && step % run.checkpointEvery === 0)) {
         await writer.write(slotOf(step), describeProgress(run, step));
       }
+      isUnderWay = true;
       await loop.step(feed, step, totalSteps, updates, validation.advice, (...batch) =>
         badSteps.watch(...batch),
       );
+      isUnderWay = false;
       badSteps.check(step);
       step++;
     }
   } catch (error) {
-    if (!(error instanceof TaskFailure)) throw error;
+    if (!(error instanceof TaskFailure || error instanceof ReadFailure)) throw error;
     // Of several batches the first ones may have moved on what rows carry.
-    const isWhole = config.train.accumulate === 1 || !engine.handle.sizes.shape.carries;
+    const isWhole =
+      !isUnderWay || config.train.accumulate === 1 || !engine.handle.sizes.shape.carries;
     throw await giveUp(error, isWhole, () =>
       writer.writeLast(slotOf(step), describeProgress(run, step)),
     );
@@ -150,28 +154,33 @@ function describeProgress(
   };
 }
 
-/** Ends a run whose workers fail, with a checkpoint of the last finished step where the weights are whole. */
+/** Ends a run that cannot go on, with a checkpoint of the last finished step where the weights are whole. */
 async function giveUp(
-  failure: TaskFailure,
+  failure: TaskFailure | ReadFailure,
   isWhole: boolean,
   writeLast: () => Promise<void>,
 ): Promise<UserError> {
-  const reason = failure.message;
+  const { message } = failure;
+  const tell = (sentence: string): UserError => new UserError(sentence, { cause: failure });
+  if (failure instanceof ReadFailure) {
+    // Its sentence may end with the command that mends what it tells of.
+    if (isWhole) await writeLast();
+    return tell(
+      isWhole
+        ? `The run ends with a checkpoint of the last finished step, to go on from with --resume: ${message}`
+        : `The run ends amid a step, of which no checkpoint is written, with --resume it goes on from the last one: ${message}`,
+    );
+  }
   if (failure.phase === 'update') {
-    return new UserError(
-      `${reason}; the weights were being updated, so that no checkpoint of them is written: go on from the last one with --resume`,
-      { cause: failure },
+    return tell(
+      `${message}; the weights were being updated, so that no checkpoint of them is written: go on from the last one with --resume`,
     );
   }
   if (!isWhole) {
-    return new UserError(
-      `${reason}; the step was under way, so that no checkpoint of it is written: go on from the last one with --resume`,
-      { cause: failure },
+    return tell(
+      `${message}; the step was under way, so that no checkpoint of it is written: go on from the last one with --resume`,
     );
   }
   await writeLast();
-  return new UserError(
-    `${reason}; a checkpoint of the last finished step is written: go on with --resume`,
-    { cause: failure },
-  );
+  return tell(`${message}; a checkpoint of the last finished step is written: go on with --resume`);
 }

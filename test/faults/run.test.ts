@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
+import type { TrainEvent } from '../../src/events.js';
 import type { Phase } from '../../src/model/phases.js';
 import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 import { makeWorkplace } from '../e2e/corpus.js';
@@ -139,6 +140,34 @@ describe('a run', () => {
     const { events } = await trainSmall(cwd, 'language-model', { runDir, set, resume: true });
     const evaluated = events.flatMap((e) => (e.type === 'evaluation' ? [e.step] : []));
     expect(evaluated).toEqual([8, 16, 24, 32, 40]);
+    expect(readResult(runDir)).toEqual(undisturbed.get('language-model'));
+  });
+
+  it('ends with a checkpoint of the last finished step when a batch cannot be read any more', async () => {
+    const runDir = dirOf('unreadable');
+    const storeDir = join(cwd, 'unreadable-stores');
+    const set = [`data.storeDir=${storeDir}`, 'train.evaluateEverySteps=17'];
+    let [path, whole] = ['', Buffer.alloc(0)];
+    const listener = ({ type }: TrainEvent): void => {
+      if (type !== 'start') return;
+      // Nothing has been read of it yet.
+      const names = readdirSync(storeDir, { recursive: true, encoding: 'utf8' });
+      path = join(
+        storeDir,
+        names.find((name) => name.endsWith('validation.tokens'))!,
+      );
+      whole = readFileSync(path);
+      writeFileSync(path, Buffer.alloc(whole.length, 1));
+    };
+    const { error } = await trainSmall(cwd, 'language-model', { runDir, set, listener });
+    expect((error as UserError).message).toMatch(
+      /^The run ends with a checkpoint of the last finished step, to go on from with --resume: .*validation\.tokens is damaged: .*: rm -r \S+$/,
+    );
+    writeFileSync(path, whole);
+    const resumed = await trainSmall(cwd, 'language-model', { runDir, set, resume: true });
+    expect(noticesOf(resumed)).toContain(
+      `Going on from ${join(runDir, 'checkpoints', 'step-00000017')}.`,
+    );
     expect(readResult(runDir)).toEqual(undisturbed.get('language-model'));
   });
 

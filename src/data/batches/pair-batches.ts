@@ -21,9 +21,7 @@ export interface PairShare extends Share {
 
 /** How full batches are of the tokens that are asked for, on average: so few of them have more. */
 const FILL = 0.9;
-/** Rows that are drawn at random have about the mean length, if they are so many. */
-const MANY_ROWS = 512;
-/** How probable it is at most that fewer have more tokens than are planned for them. */
+/** How probable it is at most that the rows of a window have more tokens than are planned for them. */
 const HARDLY_EVER = 1e-15;
 /** How many times as many rows as usual a batch of very short ones has at most. */
 const MOST_ROWS = 4;
@@ -104,14 +102,12 @@ function sizesOf(store: TokenStore, options: PairBatchOptions): PairSizes {
   const windowRows = usual * bucketBatches;
   // The longer side of a row has at most as many as both, and costs at least so many.
   const meanCost = means.target + means.source + leastCost;
-  const likely =
-    windowRows >= MANY_ROWS
-      ? 2 * batchTokens
-      : Math.max(
-          ...[windowRows, rows % windowRows]
-            .filter((each) => each > 0)
-            .map((each) => likelySum(each, meanCost, longest) / Math.ceil(each / usual)),
-        );
+  // The last window of an epoch may be much smaller than the others: its few rows vary the most.
+  const windows = [Math.min(windowRows, rows), rows % windowRows].filter((each) => each > 0);
+  const likely = Math.max(
+    2 * batchTokens,
+    ...windows.map((each) => likelySum(each, meanCost, longest) / Math.ceil(each / usual)),
+  );
   // A batch has an even share of its window, and may end with a row that the next one has hardly a place for.
   const planned = Math.ceil(Math.min(likely, usual * longest)) + longest;
   const maxTokens = Math.min(planned, Math.max(most, longest));
