@@ -1,10 +1,10 @@
-/** By what commands know files that they have written: the first line, where nobody else writes such a one. */
+/** By what commands know files that they have written: the first line that tells, where nobody else writes such a one. */
 
 /** A command that replaces files of its own. */
 export interface Writer {
   readonly command: 'predict' | 'score' | 'translate';
-  /** Whether the first line of a file shows that this command wrote it. */
-  readonly knows: (line: string) => boolean;
+  /** Whether a file's line shows that this command wrote it; undefined for one of which the next line has to tell. */
+  readonly knows: (line: string) => boolean | undefined;
 }
 
 /** Tags and numbers look like anybody's. */
@@ -57,7 +57,9 @@ export const translateWriter: Writer = {
     const members = readMembers(line) ?? [];
     const own = ['translations'];
     const [several] = endsWith(members, own) ?? [];
-    if (isListOfTranslations(several)) return several.length > 0 || members.some(isWordless);
+    // Of a row without anything to translate, or anybody's.
+    if (Array.isArray(several) && several.length === 0) return undefined;
+    if (isListOfTranslations(several)) return true;
     const [some, tokens] = endsWith(members, [...own, 'sourceTokens']) ?? [];
     if (isListOfTranslations(some) && Array.isArray(tokens)) return true;
     return [own, [...own, 'sourceTokens']].some((names) => {
@@ -69,12 +71,7 @@ export const translateWriter: Writer = {
   },
 };
 
-/** Of a row without anything to translate, whose list is as empty as anybody's may be: its text. */
-function isWordless([, value]: Member): boolean {
-  return typeof value === 'string' && !/[\p{L}\p{N}]/u.test(value);
-}
-
-function isListOfTranslations(value: unknown): value is unknown[] {
+function isListOfTranslations(value: unknown): boolean {
   const own = ['text', 'score', 'logProbability'];
   return (
     Array.isArray(value) &&

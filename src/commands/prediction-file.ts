@@ -141,8 +141,8 @@ async function statIfAny(path: string): Promise<Stats | undefined> {
   return stat(path).catch(missingAsUndefined);
 }
 
-/** The first line of a file tells who wrote it, long as it may be. */
-const longestHeader = 1 << 24;
+/** How much of a file is looked at: its lines may be long, and the first ones need not tell who wrote it. */
+const mostLookedAt = 1 << 24;
 const pieceBytes = 1 << 16;
 
 /** Whether a file holds nothing, or what only this command writes, or is not there. */
@@ -150,21 +150,37 @@ async function isReplaceable(path: string, writer: Writer): Promise<boolean> {
   const file = await open(path).catch(missingAsUndefined);
   if (file === undefined) return true;
   try {
-    const pieces: Buffer[] = [];
-    for (let bytes = 0; bytes < longestHeader;) {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(pieceBytes), 0, pieceBytes, bytes);
-      if (bytesRead === 0) break;
-      const piece = buffer.subarray(0, bytesRead);
-      pieces.push(piece);
-      bytes += bytesRead;
-      if (piece.includes('\n')) break;
+    let isEmpty = true;
+    for await (const line of readLines(file)) {
+      isEmpty = false;
+      const isOwn = writer.knows(line);
+      if (isOwn !== undefined) return isOwn;
     }
-    const start = Buffer.concat(pieces).toString();
-    const [line] = start.split('\n', 1);
-    return start === '' || writer.knows(line!);
+    return isEmpty;
   } finally {
     await file.close();
   }
+}
+
+/** The first lines of a file; the last one may be cut off. */
+async function* readLines(file: FileHandle): AsyncGenerator<string, void, undefined> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
+  while (bytes < mostLookedAt) {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(pieceBytes), 0, pieceBytes, bytes);
+    if (bytesRead === 0) break;
+    bytes += bytesRead;
+    const piece = buffer.subarray(0, bytesRead);
+    const end = piece.lastIndexOf('\n');
+    if (end >= 0) {
+      yield* Buffer.concat([...pieces, piece.subarray(0, end)])
+        .toString()
+        .split('\n');
+      pieces = [];
+    }
+    pieces.push(piece.subarray(end + 1));
+  }
+  if (bytes > 0) yield Buffer.concat(pieces).toString();
 }
 
 function explain(error: unknown, path: string): unknown {

@@ -29,11 +29,11 @@ const translated = {
 };
 const beside = { alignment: false, attention: true, best: 2 };
 
-/** First lines as a command writes them, of a row that it answers and of one that it cannot use. */
+/** Lines as a command writes them, of a row that it answers and of one that it cannot use. */
 function* linesOf(
   layout: 'csv' | 'jsonl',
   prefix: string,
-): Generator<[Writer | undefined, string]> {
+): Generator<[Writer | undefined, string, tells?: boolean]> {
   const write = <P>(added: Parameters<typeof openAnswerWriter<P>>[1], prediction: P) =>
     [
       { row, prediction },
@@ -58,7 +58,9 @@ function* linesOf(
     for (const attention of [false, true]) {
       for (const told of [translated, empty]) {
         for (const line of write(addTranslations({ ...beside, attention }), told)) {
-          yield [translateWriter, line];
+          // Without anything beside it an empty list is as anybody's.
+          const tells = attention || told !== empty || line.includes('error');
+          yield [translateWriter, line, tells];
         }
       }
     }
@@ -68,9 +70,10 @@ function* linesOf(
 test('each command knows the files that it has written, but for single columns, and none of the others', () => {
   for (const layout of ['csv', 'jsonl'] as const) {
     for (const prefix of ['', 'my, "own" ']) {
-      for (const [writer, line] of linesOf(layout, prefix)) {
+      for (const [writer, line, tells = true] of linesOf(layout, prefix)) {
         for (const other of [predictWriter, scoreWriter, translateWriter]) {
-          expect(other.knows(line), `${other.command}: ${line}`).toBe(other === writer);
+          const expected = other === writer ? tells || undefined : false;
+          expect(other.knows(line), `${other.command}: ${line}`).toBe(expected);
         }
       }
     }
@@ -89,9 +92,7 @@ test.each([
   'a predicted,b probability_x',
   '"predicted,probability_x',
   '{"prompt":"x","logProbability":-3.5}',
-  '{"translations":[]}',
   '{"translations":[{"text":"b","score":1}]}',
-  '{"word":"b","translations":[]}',
   '{"word":"b","translations":null}',
   '{"word":"b","translations":["c"],"error":"none"}',
   '{"predicted":"a","probabilities":{}',
@@ -101,6 +102,14 @@ test.each([
     expect(writer.knows(line)).toBe(false);
   }
 });
+
+test.each(['{"translations":[]}', '{"word":"b","note":"","translations":[]}'])(
+  'a row without translations leaves it to the next one whose file it is: %s',
+  (line) => {
+    expect(translateWriter.knows(line)).toBeUndefined();
+    for (const writer of [predictWriter, scoreWriter]) expect(writer.knows(line)).toBe(false);
+  },
+);
 
 test('a long first line is judged, in time that its length is proportional to', () => {
   const many = (start: string, piece: string, count: number): string => start + piece.repeat(count);

@@ -1,4 +1,4 @@
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -50,4 +50,23 @@ test('a translator of two text files reads a table as one, unless the command li
   expect((await translate(model, table)).stdout).toBe('ONE\n');
   expect((await translate(model, table, '--format', 'text')).stdout).toBe('SOURCE\nONE\n');
   expect((await translate(model, write('b.en', 'two\n'))).stdout).toBe('TWO\n');
+});
+
+test('a file of several translations is replaced where a row with some shows whose it is, not where all its lists are empty', async () => {
+  // Nothing to translate in more rows than are looked at together.
+  const rows = write('a.jsonl', `${'{"source":""}\n'.repeat(5000)}{"source":"one"}\n`);
+  const out = join(folder, 'out.jsonl');
+  const again = () => translate(translator(), rows, '--best', '2', '--out', out);
+  for (let i = 0; i < 2; i++) expect(await again()).toMatchObject({ status: 0 });
+  const written = readFileSync(out, 'utf8');
+  const empty = '{"word":"b","note":"","translations":[]}\n';
+  const others = [empty, empty.trim(), `${empty}{"word":"c","note":"","translations":["d"]}\n`];
+  for (const other of [...others, `${empty}{"word":"c"}\n${written}`]) {
+    writeFileSync(out, other);
+    expect(await again()).toMatchObject({
+      status: 1,
+      stderr: `--out: ${out} is there, and nothing shows that translate wrote it: name another file, or add --overwrite\n`,
+    });
+    expect(readFileSync(out, 'utf8')).toBe(other);
+  }
 });
