@@ -79,7 +79,7 @@ export class KnownTags {
 /**
  * Answers rows as they arrive, at most `batchSize` at a time, as text.
  *
- * @param layout that of each row's input when absent
+ * @param layout that of each file when absent
  * @param prefix stands before the name of what is added to objects
  * @throws UserError for a prefix where columns are written
  */
@@ -90,7 +90,8 @@ export async function* answerSentences(
   known: KnownTags,
   { layout, prefix }: { layout: TagLayout | undefined; prefix: string },
 ): AsyncGenerator<string, void, undefined> {
-  for await (const { rows, bad } of batches) {
+  for await (const { rows, bad, format } of batches) {
+    const isJson = (layout ?? format) === 'jsonl';
     const all: (Example | BadRow)[] = [...rows, ...bad].sort((a, b) => a.row - b.row);
     for (let first = 0; first < all.length; first += batchSize) {
       const taken = all.slice(first, first + batchSize);
@@ -102,11 +103,11 @@ export async function* answerSentences(
         const predicted = 'text' in row ? tags[next++]! : undefined;
         if ('text' in row) known.add(row, predicted!);
         else known.addBad(row);
-        const object = row.fields !== undefined && 'json' in row.fields ? row.fields : undefined;
-        const isJson = layout === undefined ? object !== undefined : layout === 'jsonl';
         if (!isJson) expectNoPrefix(prefix, row);
         // A bad row is written whole.
-        if (!isJson && 'text' in row) known.addLeftOut(object?.beside ?? []);
+        if (!isJson && 'text' in row && row.fields !== undefined && 'json' in row.fields) {
+          known.addLeftOut(row.fields.beside ?? []);
+        }
         text += isJson ? formatJson(row, predicted, prefix) : formatColumns(row, predicted);
       }
       yield text;

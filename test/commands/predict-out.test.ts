@@ -201,6 +201,7 @@ describe('--out', () => {
             const each = { text: 'x', source: '-', line: row, row };
             yield {
               source: '-',
+              format: 'csv' as const,
               rows: [{ ...each, fields: { columns: ['text'], cells: ['x'] } }],
               bad: [],
               linesDone: row,

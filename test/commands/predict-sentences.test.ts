@@ -47,6 +47,26 @@ describe('sentences', () => {
     expect((await predict(objects, '--prefix', 'my_')).stdout).toContain('"my_predicted"');
   });
 
+  test('stay objects where one line is none, with any prefix', async () => {
+    const file = write('a.jsonl', '{"tokens":["Ann"]}\nnonsense\n{"tokens":["ran"]}\n');
+    for (const prefix of [[], ['--prefix', 'my_']]) {
+      const { status, stdout } = await predict(file, '--on-bad-row', 'skip', ...prefix);
+      expect(status).toBe(0);
+      const name = `${prefix[1] ?? ''}predicted`;
+      const error = `${prefix[1] ?? ''}error`;
+      expect(
+        stdout
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as unknown),
+      ).toEqual([
+        { tokens: ['Ann'], [name]: ['N'] },
+        { raw: 'nonsense', [name]: null, [error]: expect.any(String) as string },
+        { tokens: ['ran'], [name]: ['O'] },
+      ]);
+    }
+  });
+
   test('keep the lines of further columns when they become objects', async () => {
     const further = write('a.conll', 'Ann NNP N\nran VBD O\n');
     expect((await predict(further, '--to', 'jsonl')).stdout).toBe(

@@ -188,7 +188,7 @@ describe('every row has one answer', () => {
           asked.push([...seen]);
           const fields = { columns: ['text'], cells: [text] };
           const row = { text, source: '-', line: i + 1, row: i + 1, fields };
-          yield { source: '-', rows: [row], bad: [], linesDone: i + 1 };
+          yield { source: '-', format: 'csv' as const, rows: [row], bad: [], linesDone: i + 1 };
         }
       },
     };
@@ -275,7 +275,7 @@ test('reads no further than the output is taken, and ends quietly when nobody ta
         const text = 'x'.repeat(1000);
         const fields = { columns: ['text'], cells: [text] };
         const rows = [{ text, source: 's', line: row, row, fields }];
-        yield { source: 's', rows, bad: [], linesDone: row };
+        yield { source: 's', format: 'csv' as const, rows, bad: [], linesDone: row };
       }
     },
   };

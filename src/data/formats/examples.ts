@@ -69,6 +69,8 @@ export interface RowBatch {
   readonly source: string;
   /** Of two files whose lines belong together: the one with the translations. */
   readonly target?: string;
+  /** Of the file. */
+  readonly format: Format;
   /** Of a table whose rows were asked for with all that they hold: its columns. */
   readonly columns?: readonly string[];
   readonly rows: readonly Example[];
@@ -173,7 +175,7 @@ export async function* readSource(
     }
     const { columns, linesDone } = parsed;
     const files = { source: path, ...(source.target && { target: source.target.path }) };
-    yield { ...files, ...(columns && { columns }), rows, bad, linesDone };
+    yield { ...files, format: source.format, ...(columns && { columns }), rows, bad, linesDone };
   }
 }
 
