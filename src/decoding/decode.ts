@@ -12,8 +12,12 @@ export interface StepRow {
 
 /** A network that goes on with many texts at once, a token a step. */
 export interface Stepper {
-  /** Reads the next token of every text; what follows each is told by its row. */
-  step(rows: readonly StepRow[]): Promise<NextTokens>;
+  /**
+   * Reads the next token of every text; what follows each is told by its row.
+   *
+   * @param waiting sentences that have no row in this step, but will in a later one
+   */
+  step(rows: readonly StepRow[], waiting: readonly number[]): Promise<NextTokens>;
 }
 
 /** A search and its rows in the last step in which it took part. */
@@ -37,7 +41,7 @@ export async function decode(
   atOnce = searches.length,
 ): Promise<void> {
   const all = searches.map((search, sentence) => ({ search, sentence, firstRow: sentence }));
-  await advance(all, stepper, boundary);
+  await advance(all, stepper, boundary, []);
   const line = all.filter(isLive);
   let next = 0;
   for (let some: readonly UnderWay[] = []; ;) {
@@ -45,7 +49,8 @@ export async function decode(
     some = [...left, ...line.slice(next, next + atOnce - left.length)];
     next += some.length - left.length;
     if (some.length === 0) return;
-    await advance(some, stepper, boundary);
+    const waiting = line.slice(next).map(({ sentence }) => sentence);
+    await advance(some, stepper, boundary, waiting);
   }
 }
 
@@ -58,6 +63,7 @@ async function advance(
   some: readonly UnderWay[],
   stepper: Stepper,
   boundary: number,
+  waiting: readonly number[],
 ): Promise<void> {
   const rows: StepRow[] = [];
   for (const each of some) {
@@ -68,7 +74,7 @@ async function advance(
       rows.push({ sentence, parent, token: path?.token ?? boundary });
     });
   }
-  const next = await stepper.step(rows);
+  const next = await stepper.step(rows, waiting);
   for (const { search, firstRow } of some) {
     search.advance({
       probabilities: (place) => next.probabilities(firstRow + place),

@@ -37,7 +37,7 @@ export class Decoder implements Stepper {
     });
   }
 
-  async step(rows: readonly StepRow[]): Promise<NextTokens> {
+  async step(rows: readonly StepRow[], waiting: readonly number[]): Promise<NextTokens> {
     const { engine } = this;
     const slot = SLOT.prediction;
     const { source, ...batch } = this.#batch;
@@ -52,6 +52,7 @@ export class Decoder implements Stepper {
       engine.clearState(slot);
       await engine.predict(slot);
     } else {
+      if (this.#steps === 1) this.#keep(slot, waiting);
       this.#findParents(slot, rows);
       engine.load(slot, { ...batch, sourceRow: this.#sourceRow, parents: this.#parents });
       await engine.predictNext(slot);
@@ -81,7 +82,6 @@ export class Decoder implements Stepper {
 
   /** Says which row of the step before each row goes on from. Rows that none does take up what waiting sentences have come to. */
   #findParents(slot: number, rows: readonly StepRow[]): void {
-    if (this.#steps === 1) this.#keepOthers(slot, rows);
     const taken = new Set<number>();
     for (const { sentence, parent } of rows) if (!this.#waiting.has(sentence)) taken.add(parent);
     const placed = new Map<number, number>();
@@ -99,11 +99,9 @@ export class Decoder implements Stepper {
     });
   }
 
-  /** The next step overwrites what sentences without a row in it have come to. */
-  #keepOthers(slot: number, rows: readonly StepRow[]): void {
-    const going = new Set(rows.map(({ sentence }) => sentence));
-    for (const sentence of this.sources.keys()) {
-      if (going.has(sentence)) continue;
+  /** The next step overwrites what sentences have come to that have no row in it. */
+  #keep(slot: number, waiting: readonly number[]): void {
+    for (const sentence of waiting) {
       const state: CarriedState = {};
       takeState(this.engine, slot, sentence, state);
       this.#waiting.set(sentence, state);

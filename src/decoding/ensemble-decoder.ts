@@ -7,9 +7,9 @@ export class EnsembleDecoder implements Stepper {
 
   constructor(private readonly members: readonly Stepper[]) {}
 
-  async step(rows: readonly StepRow[]): Promise<NextTokens> {
+  async step(rows: readonly StepRow[], waiting: readonly number[]): Promise<NextTokens> {
     const told: NextTokens[] = [];
-    for (const member of this.members) told.push(await member.step(rows));
+    for (const member of this.members) told.push(await member.step(rows, waiting));
     return {
       probabilities: (row) => this.#meanOf(told.map((next) => next.probabilities(row))),
       ...(told.every((next) => next.attention !== undefined) && {

@@ -30,7 +30,7 @@ export interface DecodingEngine {
   ): Promise<T>;
 }
 
-/** Texts under way that are computed together, and sentences of which they are. */
+/** Texts that are computed together, and sentences of which they are: with a narrow beam more are read at once, whose turn comes when others end. */
 const TEXTS_AT_ONCE = 640;
 const SENTENCES_AT_ONCE = 128;
 const USUAL_BEAM = 5;
@@ -42,7 +42,7 @@ const USUAL_BEAM = 5;
  */
 export function decodingSizes({ data }: Config, width = USUAL_BEAM): BatchSizes {
   const { maxLength, maxSourceLength = maxLength } = data;
-  const maxRows = Math.max(width, Math.min(TEXTS_AT_ONCE, SENTENCES_AT_ONCE * width));
+  const maxRows = Math.max(width, TEXTS_AT_ONCE);
   return {
     ...{ maxRows, maxTokens: maxRows, maxSteps: 1 },
     source: { maxTokens: SENTENCES_AT_ONCE * maxSourceLength, maxSteps: maxSourceLength },
@@ -125,9 +125,9 @@ export class Translator {
         const decoders = engines.map((engine) => new Decoder(engine, sources));
         const [only, ...others] = decoders;
         const stepper = others.length === 0 ? only! : new EnsembleDecoder(decoders);
-        const step: Stepper['step'] = (rows) => {
+        const step: Stepper['step'] = (rows, waiting) => {
           this.beforeStep?.();
-          return stepper.step(rows);
+          return stepper.step(rows, waiting);
         };
         await decode(searches, { step }, this.#boundary, atOnce);
         batch.forEach((i, place) => (found[i] = searches[place]!.results()));

@@ -5,11 +5,16 @@ import { tries } from '../effort.js';
 import { beam, finish, TinyModel } from './tiny-model.js';
 
 /** Reads what it is told to read, and knows of each row only what its parent has read, in the last step of its sentence. */
-function stepperOf(models: readonly TinyModel[], steps: StepRow[][]): Stepper {
+function stepperOf(
+  models: readonly TinyModel[],
+  steps: StepRow[][],
+  waits: (readonly number[])[],
+): Stepper {
   const last = new Map<number, Map<number, number[]>>();
   return {
-    step(rows) {
+    step(rows, waiting) {
       steps.push([...rows]);
+      waits.push(waiting);
       const texts = rows.map(({ parent, token, sentence }) =>
         token === models[sentence]!.vocabulary ? [] : [...last.get(sentence)!.get(parent)!, token],
       );
@@ -36,8 +41,9 @@ it('many sentences at once find what each finds alone', async () => {
         const open = () => models.map((model) => beam(model, { width, wanted: width }));
         const together = open();
         const steps: StepRow[][] = [];
+        const waits: (readonly number[])[] = [];
         // Their vocabularies have no such token.
-        await decode(together, stepperOf(models, steps), 4, atOnce);
+        await decode(together, stepperOf(models, steps, waits), 4, atOnce);
         const alone = open().map((search, i) => finish(search, models[i]!));
         expect(together.map((search) => search.results())).toEqual(
           alone.map((search) => search.results()),
@@ -52,6 +58,12 @@ it('many sentences at once find what each finds alone', async () => {
         // As many as may be, while there are so many.
         computed.forEach(({ size }, step) =>
           expect(size).toBe(Math.min(atOnce, waiting[step]!.size)),
+        );
+        // None that has ended in the first step waits.
+        computed.forEach((now, step) =>
+          expect(new Set(waits[step + 1])).toEqual(
+            new Set([...waiting[step]!].filter((sentence) => !now.has(sentence))),
+          ),
         );
       },
     ),

@@ -88,11 +88,15 @@ interface Read {
 /** What is told of every row in every step. */
 async function goThrough(decoder: Decoder, walk: typeof steps): Promise<Read[][]> {
   const found: Read[][] = [];
-  for (const { tokens, parents, sentences } of walk) {
+  for (const [step, { tokens, parents, sentences }] of walk.entries()) {
     const rows = tokens.map((token, row) => {
       return { token, parent: parents[row]!, sentence: sentences[row]! };
     });
-    const next = await decoder.step(rows);
+    const later = new Set(walk.slice(step + 1).flatMap((each) => each.sentences));
+    const next = await decoder.step(
+      rows,
+      [...later].filter((sentence) => !sentences.includes(sentence)),
+    );
     found.push(
       rows.map((_, row) => ({
         probabilities: [...next.probabilities(row)],
