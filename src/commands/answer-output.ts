@@ -40,7 +40,7 @@ export const answerOptions = {
     type: 'boolean',
     default: false,
     describe:
-      'Lets --out replace any file; without it, only one whose first line shows that this command wrote it',
+      'Lets --out replace any file; without it, only one whose first lines show that this command wrote it',
   },
   prefix: {
     type: 'string',
@@ -178,7 +178,7 @@ async function* telling(
     if (other !== undefined) {
       hasTold = true;
       notify(
-        `${batch.source} is read as plain text, as the training data was (data.format: text): --format ${other} reads it as its name says.`,
+        `${JSON.stringify(batch.source)} is read as plain text, as the training data was (data.format: text): --format ${other} reads it as its name says.`,
       );
     }
     yield batch;

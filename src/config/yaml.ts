@@ -53,6 +53,7 @@ const filePaths: readonly string[] = [
   ...['train', 'validation', 'test'].flatMap((split) =>
     ['path', 'source', 'target'].map((key) => `data.${split}.${key}`),
   ),
+  ...['data.tokenizer.file', 'data.sourceTokenizer.file', 'data.storeDir'],
 ];
 const fileLists: readonly string[] = [...filePaths, 'data.validation', 'data.test'];
 

@@ -162,6 +162,8 @@ export class Network {
         for (const layer of this.#layers) layer.prepare?.(part);
         break;
       case 'prepare-next':
+        // Rows come from any part's; a layer with states to begin with notes meanwhile, where others may still read it, that its rows carry
+        // one. So do all that are gone on from: what is written there is what was there.
         for (const goOn of this.#goOn) goOn(...this.#view.share(this.#view.rows, part));
         clock.lap('gather');
         for (const layer of this.#ownLayers) layer.prepare?.(part);

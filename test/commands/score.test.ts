@@ -132,7 +132,7 @@ describe('a table and a model that was trained with data.format: text', () => {
         .map((line) => line.split(',')[0]),
     ).toEqual(['text', 'a cat', 'a']);
     expect(stderr.split('\n')[0]).toBe(
-      `${one} is read as plain text, as the training data was (data.format: text): --format csv reads it as its name says.`,
+      `${JSON.stringify(one)} is read as plain text, as the training data was (data.format: text): --format csv reads it as its name says.`,
     );
     expect(stderr).not.toContain(other);
   });

@@ -22,12 +22,18 @@ data:
   train: [{ source: 01, target: [1.50, 7], weight: 2 }, 0x1, { path: 8 }]
   validation: { source: 02, target: v }
   test: [03]
+  storeDir: 04
+  tokenizer: { kind: bpe, file: 0x2 }
+  sourceTokenizer: { kind: bpe, file: 05 }
 `;
     const config = parseConfig(text, 'x.yaml');
     expect(config.data).toMatchObject({
       train: [{ source: ['01'], target: ['1.50', '7'], weight: 2 }, '0x1', { path: '8' }],
       validation: [{ source: ['02'], target: ['v'] }],
       test: ['03'],
+      storeDir: '04',
+      tokenizer: { file: '0x2' },
+      sourceTokenizer: { file: '05' },
     });
     expect(parseConfig(formatConfig(config), 'x.yaml')).toEqual(config);
     const set = [
