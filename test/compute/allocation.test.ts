@@ -142,8 +142,8 @@ describe.each(['local', 'pool'] as const)('training steps, %s workers', (where) 
         allocated[benchCase.name] = objects;
       });
     }
-    // Measured: 21 kB with the work of both workers on this thread, 28 kB with messages to a pool.
-    expect(allocated['small']).toBeLessThan(where === 'local' ? 30_000 : 40_000);
+    // Measured, by how soon a version of V8 compiles what: 26 to 38 kB with the work of both workers on this thread, 32 to 39 kB with messages to a pool.
+    expect(allocated['small']).toBeLessThan(45_000);
     // 720 tokens more: not even one number for each of them.
     expect(allocated['large']).toBeLessThan(allocated['small']! + 5000);
   });
