@@ -30,9 +30,11 @@ export interface DecodingEngine {
   ): Promise<T>;
 }
 
-/** Texts that are computed together, and sentences of which they are: with a narrow beam more are read at once, whose turn comes when others end. */
+/** Texts that are computed together, and sentences of which they are. */
 const TEXTS_AT_ONCE = 640;
 const SENTENCES_AT_ONCE = 128;
+/** How many times as many sentences are read at once at least, to take the places of those that end: more save few steps, and take memory. */
+const TURNS = 3;
 const USUAL_BEAM = 5;
 
 /**
@@ -42,7 +44,8 @@ const USUAL_BEAM = 5;
  */
 export function decodingSizes({ data }: Config, width = USUAL_BEAM): BatchSizes {
   const { maxLength, maxSourceLength = maxLength } = data;
-  const maxRows = Math.max(width, TEXTS_AT_ONCE);
+  const rows = Math.min(TEXTS_AT_ONCE, SENTENCES_AT_ONCE * Math.max(width, TURNS));
+  const maxRows = Math.max(width, rows);
   return {
     ...{ maxRows, maxTokens: maxRows, maxSteps: 1 },
     source: { maxTokens: SENTENCES_AT_ONCE * maxSourceLength, maxSteps: maxSourceLength },

@@ -8,10 +8,15 @@ const config = parseConfig(
 );
 
 it('reads more sentences at once than go on together, whatever the beam, so that others take the places of ended ones', () => {
-  for (const width of [undefined, 1, 2, 5]) {
+  // 128 go on together.
+  for (const [width, rows] of [
+    [undefined, 640],
+    [1, 384],
+    [2, 384],
+    [5, 640],
+  ] as const) {
     const { maxRows, maxTokens, source } = decodingSizes(config, width);
-    // 128 go on together.
-    expect([maxRows, maxTokens, source!.maxTokens]).toEqual([640, 640, 128 * 50]);
+    expect([maxRows, maxTokens, source!.maxTokens]).toEqual([rows, rows, 128 * 50]);
   }
   expect(decodingSizes(config, 1000).maxRows).toBe(1000);
 });
