@@ -111,6 +111,7 @@ export class Engine {
       await this.packWeights();
       result = await work();
     } finally {
+      // Where the work failed or was stopped, packs of the averages stay behind: the engine is to compute nothing more then.
       this.#swapAverages();
     }
     await this.packWeights();

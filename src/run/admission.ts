@@ -15,6 +15,7 @@ import {
 import { explainDisk } from '../system/disk.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Task } from '../tasks/task.js';
+import { expectFollowed } from './overriding.js';
 import { CONFIG_FILE, HISTORY_FILE, OWN_FILES, type RunDirectory } from './run-directory.js';
 import { STATE_FILE, verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
 import { restoreConfig } from './signed-config.js';
@@ -94,7 +95,8 @@ export async function expectRun(directory: RunDirectory): Promise<void> {
  *
  * @param override takes changes of the config that make other weights
  * @param notice hears what was changed, and why a newer checkpoint was passed over
- * @throws UserError when the directory holds no run, a run of another config, or damaged checkpoints only
+ * @throws UserError when the directory holds no run, a run of another config, or damaged checkpoints only, or when changes
+ *   would count for nothing
  */
 export async function admitResume(
   directory: RunDirectory,
@@ -139,6 +141,11 @@ export async function admitResume(
           ? `use that config or another --run-dir${adviseOverride(weighty, config)}`
           : 'it has no checkpoint yet, so that leaving out --resume starts it afresh'),
     );
+  }
+  // No step follows whatever the corpus, which may take an hour to prepare.
+  if (found && found.state.step >= (config.train.maxSteps ?? Infinity)) {
+    const overriding = { weighty, hasOtherCorpus: false };
+    expectFollowed(name, overriding, 'evaluation', 'raise train.maxSteps');
   }
   if (harmless.length > 0) notice(`Changed since the last start: ${describeChanges(harmless)}.`);
   await expectWritable(directory);

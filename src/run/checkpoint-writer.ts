@@ -12,10 +12,10 @@ import type { RunHold } from './run-hold.js';
 import { verifyCheckpoint, type Progress } from '../checkpoint/run-state.js';
 
 /** What tells whether a checkpoint would say anything new. */
-type Written = Pick<Progress, 'step' | 'validation' | 'config' | 'lineEnd'>;
+type Written = Pick<Progress, 'step' | 'validation' | 'config' | 'corpus' | 'lineEnd'>;
 
-export function tellingOf({ step, validation, config, lineEnd }: Progress): Written {
-  return { step, validation, config, lineEnd };
+export function tellingOf({ step, validation, config, corpus, lineEnd }: Progress): Written {
+  return { step, validation, config, corpus, lineEnd };
 }
 
 /** For writers whose directory nobody takes away. */

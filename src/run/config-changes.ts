@@ -41,7 +41,7 @@ export function harmlessKeys({ train }: Pick<Config, 'train'>): string[] {
 }
 
 /** Keys that a run of one config may always be resumed with another's values of: such that do not matter to either. */
-export function freeKeys(before: Config, now: Config): string[] {
+function freeKeys(before: Config, now: Config): string[] {
   const [formerly, ...others] = [before, now].map((config) => {
     // The learning rate may fall towards the end of the last epoch.
     const { endsWithRun } = scheduleKind(config.train.optimizer.schedule.kind);

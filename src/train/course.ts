@@ -1,11 +1,9 @@
-import type { ValidationState } from '../checkpoint/run-state.js';
-import type { NamedConfig } from '../config/load.js';
+import type { RunState, ValidationState } from '../checkpoint/run-state.js';
 import type { Config } from '../config/schema.js';
 import { createBatches } from '../data/batches/batches.js';
 import type { Pair } from '../data/prepare/read-pairs.js';
 import type { Corpus } from '../data/store/corpus.js';
-import type { Resumption } from '../run/admission.js';
-import { mixConfigs, type Remainder } from '../run/taken-config.js';
+import type { Remainder } from '../run/overriding.js';
 import { trainingOptions } from './evaluation.js';
 import { Updates } from './updates.js';
 import {
@@ -66,28 +64,42 @@ export interface Rest {
 }
 
 /**
- * Whether steps follow is told by the config that a run is resumed with. Where none does, what would make others of its weights is
- * not taken, and says nothing of the evaluation that may be due either.
+ * What a config leaves to do of a run.
  *
  * @param sample pairs that evaluations translate
+ * @param state where the run goes on; undefined where nothing has been learned
  */
 export function restOf(
-  config: NamedConfig,
-  corpus: Corpus,
+  config: Config,
+  corpus: Pick<Corpus, 'train' | 'trainSources' | 'tokenizer' | 'validation'>,
   sample: readonly Pair[] | undefined,
-  resumed: Resumption | undefined,
+  state: Pick<RunState, 'step' | 'validation'> | undefined,
 ): Rest {
   const course = courseOf(config, corpus);
-  const state = resumed?.found?.state;
-  // Weights that nothing has been learned with follow from the config alone.
-  if (!resumed || !state) return { remainder: 'steps', course, evaluations: NO_EVALUATION };
-  const evaluations = resumeValidation(state.validation, state.step, course);
+  if (!state) return { remainder: 'steps', course, evaluations: NO_EVALUATION };
+  const { step } = state;
+  const evaluations = resumeValidation(state.validation, step, course);
   const rules = validationRules(config, corpus, sample, course);
-  if (state.step < course.totalSteps && !isHopeless(rules, evaluations)) {
-    return { remainder: 'steps', course, evaluations };
+  const isEvaluated = isDue(rules, evaluations, step);
+  // Where there was no more hope, an evaluation that is due may yet turn out to be the best.
+  const mayGoOn = step < course.totalSteps && (isEvaluated || !isHopeless(rules, evaluations));
+  const remainder = mayGoOn ? 'steps' : isEvaluated ? 'evaluation' : 'nothing';
+  return { remainder, course, evaluations };
+}
+
+/**
+ * What would have a run go on that has ended after `step` updates: "raise train.epochs".
+ *
+ * @param withoutImprovement evaluations since the best one
+ */
+export function adviseGoingOn(
+  { train }: Pick<Config, 'train'>,
+  step: number,
+  totalSteps: number,
+  withoutImprovement: number,
+): string {
+  if (step >= totalSteps) {
+    return `raise ${totalSteps === train.maxSteps ? 'train.maxSteps' : 'train.epochs'}`;
   }
-  const { totalSteps } = course;
-  const taken = { ...courseOf(mixConfigs(resumed.former, config, true), corpus), totalSteps };
-  const isEvaluated = isDue({ ...rules, everySteps: taken.everySteps }, evaluations, state.step);
-  return { remainder: isEvaluated ? 'evaluation' : 'nothing', course: taken, evaluations };
+  return `raise train.earlyStopping.patience above ${withoutImprovement}, or set train.earlyStopping to null`;
 }

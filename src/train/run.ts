@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { Corpus } from '../data/store/corpus.js';
@@ -25,11 +24,11 @@ import { lineEndOf } from './line-end.js';
 import type { EndEvent, TrainListener } from '../events.js';
 import type { RunStart } from '../run/history.js';
 import { RunDirectory } from '../run/run-directory.js';
-import { takeConfig, type TakenConfig } from '../run/taken-config.js';
+import { describeOverriding, expectFollowed, type Overriding } from '../run/overriding.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
-import { digestText, type BestResult } from '../checkpoint/run-state.js';
-import { restOf, validationRules, type Rest } from './course.js';
+import { digestText } from '../checkpoint/run-state.js';
+import { adviseGoingOn, restOf, validationRules, type Rest } from './course.js';
 import { acceptCorpus, expectFeasible, expectMeasured } from './feasible.js';
 import { createSetting, type Setting } from './setting.js';
 import { describeStart } from './start-event.js';
@@ -67,12 +66,11 @@ export async function train(config: Config, options: TrainOptions): Promise<EndE
   }
 }
 
-/** What a run goes by. */
-interface Settled extends Rest {
+/** What a run is made of, what is left of it, and what it takes that is different. */
+interface Settled extends Rest, Overriding {
   corpus: Corpus;
   /** Pairs that evaluations translate. */
   sample: readonly Pair[] | undefined;
-  taken: TakenConfig;
 }
 
 class TrainingRun {
@@ -90,24 +88,25 @@ class TrainingRun {
   }
 
   async execute(): Promise<EndEvent> {
-    const { runDir, resume, override = false, listener, signal } = this.options;
+    const { config, options } = this;
+    const { runDir, resume, override = false, listener, signal } = options;
     const start = performance.now();
-    expectFeasible(this.config, this.#notice);
+    expectFeasible(config, this.#notice);
     // Not even a lock file goes where a run was expected and is none.
     if (resume) await expectRun(this.#directory);
     this.#hold = new RunHold(runDir, await lockRun(runDir, this.#notice));
     const resumed = resume
-      ? await admitResume(this.#directory, this.config, override, this.#notice)
+      ? await admitResume(this.#directory, config, override, this.#notice)
       : undefined;
     if (!resume) await admitNew(this.#directory);
-    const { corpus, sample, taken, remainder, course, evaluations } = await this.#settle(resumed);
-    const { config } = taken;
+    const settled = await this.#settle(resumed);
+    const { corpus, sample, remainder, course, evaluations } = settled;
     const vocabulary = formatVocabulary(corpus);
 
     const state = resumed?.found?.state;
     const learned = remainder === 'steps' ? { tagsAreFree: state?.tagsAreFree } : state;
     const brought = { sample, ...(learned && { learned }) };
-    const setting = (this.#setting = await createSetting(config, corpus, brought, this.options));
+    const setting = (this.#setting = await createSetting(config, corpus, brought, options));
     const { engine, source, updates, choice, classWeights, tagsAreFree } = setting;
     if (resumed?.found) await this.#restore(setting, resumed.found);
     else await engine.initialize(config.train.seed);
@@ -118,10 +117,10 @@ class TrainingRun {
     if (fromStep < totalSteps) await feed.fetch(updates.batchesOf(fromStep).first);
     const rules = validationRules(config, corpus, sample, course);
     const isStopped = (): boolean => signal?.aborted ?? false;
-    const options = { ...validationOptions(config, setting, rules, listener), isStopped };
-    const validation = new Validation(engine, options, evaluations);
+    const evaluated = { ...validationOptions(config, setting, rules, listener), isStopped };
+    const validation = new Validation(engine, evaluated, evaluations);
     // Nothing is left that could be refused: from here on the directory is written.
-    await this.#begin(setting, vocabulary, taken, resumed?.found, evaluations.best);
+    await this.#begin(setting, vocabulary, resumed, settled);
     listener(describeStart(runDir, config.task, setting, { fromStep, totalSteps }));
     const warmup = describeWarmup(config.train.optimizer.schedule.warmupSteps, totalSteps);
     if (warmup !== undefined) this.#notice(warmup);
@@ -145,7 +144,7 @@ class TrainingRun {
       vocabularyDigest: digestText(vocabulary),
       ...(classWeights && { classWeights }),
       tagsAreFree,
-      lineEnd: await lineEndOf(config.task, corpus),
+      lineEnd: remainder === 'steps' ? await lineEndOf(config.task, corpus) : state?.lineEnd,
       engine,
       source,
       feed,
@@ -180,39 +179,26 @@ class TrainingRun {
 
   readonly #notice = (message: string): void => this.options.listener({ type: 'notice', message });
 
-  /** What is left of the run, and the config and corpus that it is done with: all that is to come goes by these alone. */
+  /** Nothing of the run's directory has been written before this is done. */
   async #settle(resumed: Resumption | undefined): Promise<Settled> {
     const { config } = this;
-    let { corpus, isOther } = await this.#prepare(config, resumed);
-    let sample = await readSample(config, corpus, this.#notice);
-    const rest = restOf(config, corpus, sample, resumed);
-    const taken: TakenConfig = resumed
-      ? takeConfig(config, resumed, rest.remainder, this.#notice)
-      : { config, changes: [], overridden: [] };
-    if (rest.remainder === 'evaluation' && !isDeepStrictEqual(taken.config.data, config.data)) {
-      await corpus.close();
-      ({ corpus, isOther } = await this.#prepare(taken.config, resumed));
-      sample = await readSample(taken.config, corpus, () => undefined);
-    }
-    if (isOther && rest.remainder !== 'nothing') {
-      taken.overridden.push('corpus');
-      this.#notice('Overriding: the corpus has changed since the last checkpoint.');
-    }
-    return { ...rest, corpus, sample, taken };
-  }
-
-  async #prepare(
-    config: Config,
-    resumed: Resumption | undefined,
-  ): Promise<{ corpus: Corpus; isOther: boolean }> {
     const { listener, override = false } = this.options;
+    const found = resumed?.found;
     const corpus = (this.#corpus = await prepareCorpus(config, listener));
     expectMeasured(config, corpus);
     const vocabulary = digestText(formatVocabulary(corpus));
     const fingerprints = { corpus: corpus.fingerprint, vocabulary };
-    const found = resumed?.found;
-    const isOther = found !== undefined && acceptCorpus(config, found, fingerprints, override);
-    return { corpus, isOther };
+    const hasOtherCorpus =
+      found !== undefined && acceptCorpus(config, found, fingerprints, override);
+    const sample = await readSample(config, corpus, this.#notice);
+    const rest = restOf(config, corpus, sample, found?.state);
+    const overriding = { weighty: resumed?.weighty ?? [], hasOtherCorpus };
+    const { totalSteps } = rest.course;
+    const { withoutImprovement } = rest.evaluations;
+    const goOn = adviseGoingOn(config, found?.state.step ?? 0, totalSteps, withoutImprovement);
+    expectFollowed(this.#directory.directory, overriding, rest.remainder, goOn);
+    for (const message of describeOverriding(overriding, rest.remainder)) this.#notice(message);
+    return { ...rest, ...overriding, corpus, sample };
   }
 
   async #restore(
@@ -241,10 +227,10 @@ class TrainingRun {
   async #begin(
     { engine, choice }: Setting,
     vocabulary: string,
-    { config, changes, overridden }: TakenConfig,
-    found: FoundCheckpoint | undefined,
-    best: BestResult | undefined,
+    resumed: Resumption | undefined,
+    { evaluations: { best }, weighty, hasOtherCorpus }: Settled,
   ): Promise<void> {
+    const found = resumed?.found;
     const bestName = best && checkpointName(best.step);
     const start: RunStart = {
       time: new Date().toISOString(),
@@ -253,12 +239,12 @@ class TrainingRun {
       profile: choice.profile,
       workers: engine.handle.sizes.parts,
       fromStep: found?.state.step ?? 0,
-      changes,
-      overridden,
+      changes: [...weighty, ...(resumed?.harmless ?? [])],
+      overridden: [...weighty.map(({ key }) => key), ...(hasOtherCorpus ? ['corpus'] : [])],
     };
     this.#hold!.expectStillHeld();
     await this.#directory.begin({
-      config,
+      config: this.config,
       vocabulary,
       history: [...(this.options.resume ? await this.#formerStarts() : []), start],
       ...(found && { latest: found.name }),

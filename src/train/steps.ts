@@ -11,6 +11,7 @@ import { TaskFailure } from '../compute/pool.js';
 import { describeBetter } from '../measures.js';
 import type { Progress } from '../checkpoint/run-state.js';
 import { signConfig } from '../run/signed-config.js';
+import { adviseGoingOn } from './course.js';
 import { StepLoop } from './step-loop.js';
 import type { Updates } from './updates.js';
 import type { Validation } from './validation.js';
@@ -91,30 +92,32 @@ export async function runSteps(
     );
   }
   await writer.writeLast(slotOf(step), describeProgress(run, step));
+  // Whether the run has ended is known once a resume has made that evaluation.
+  if (isCut) return { step, reason: 'stopped' };
   const early = step < totalSteps && validation.isHopeless;
   const noHope = `No ${describeBetter(config.train.bestBy)} in ${counted(validation.state.withoutImprovement, 'evaluation')}: training ends here.`;
   const message = hasEnded ?? (early ? noHope : undefined);
   if (message !== undefined) listener({ type: 'notice', message });
-  return { step, reason: early || (step >= totalSteps && !isCut) ? 'finished' : 'stopped' };
+  return { step, reason: early || step >= totalSteps ? 'finished' : 'stopped' };
 }
 
 /** Of a resumed run that had ended before: a sentence on why, and what would have it go on. */
 function describeEnd({
-  config: { train },
+  config,
   fromStep,
   totalSteps,
   validation,
 }: PreparedRun): string | undefined {
   if (fromStep === 0) return undefined;
-  if (fromStep >= totalSteps) {
-    const key = totalSteps === train.maxSteps ? 'train.maxSteps' : 'train.epochs';
-    return `The run has done all of its steps, ${totalSteps} of them: to go on, raise ${key}.`;
-  }
-  if (!validation.isHopeless) return undefined;
   const { withoutImprovement } = validation.state;
+  const toGoOn = `to go on, ${adviseGoingOn(config, fromStep, totalSteps, withoutImprovement)}.`;
+  if (fromStep >= totalSteps) {
+    return `The run has done all of its steps, ${totalSteps} of them: ${toGoOn}`;
+  }
+  if (!validation.isHopeless || validation.isDue(fromStep)) return undefined;
   return (
-    `Early stopping has ended the run after step ${fromStep}, with no ${describeBetter(train.bestBy)} in ${counted(withoutImprovement, 'evaluation')}: ` +
-    `to go on, raise train.earlyStopping.patience above ${withoutImprovement}, or set train.earlyStopping to null.`
+    `Early stopping has ended the run after step ${fromStep}, with no ${describeBetter(config.train.bestBy)} ` +
+    `in ${counted(withoutImprovement, 'evaluation')}: ${toGoOn}`
   );
 }
 

@@ -4,7 +4,6 @@ import { expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import { verifyCheckpoint } from '../../src/checkpoint/run-state.js';
-import { openModel } from '../../src/use/model-file.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { noticesOf, readResult, trainSmall } from '../faults/small-run.js';
 
@@ -50,52 +49,6 @@ it('a resume refuses other changes by their names, overwrites nothing, and takes
   expect(overridden.end?.step).toBe(50);
   const [, start] = await new RunDirectory(runDir).readHistory();
   expect(start!.overridden).toEqual(['train.optimizer.learningRate', 'train.seed']);
-});
-
-it('an override that no step follows is not taken: config.yaml is still what the run was trained with', async () => {
-  const runDir = dirOf('overridden-in-vain');
-  await trainSmall(cwd, 'classifier', { runDir });
-  const before = await new RunDirectory(runDir).readConfig();
-  const set = ['data.tokenizer={kind: word, minCount: 3}', 'train.checkpoint.keep=7'];
-  const refused = await trainSmall(cwd, 'classifier', { runDir, set, resume: true });
-  expect((refused.error as Error).message).toContain(
-    '(data.tokenizer.minCount: 2 → 3): use that config or another --run-dir, ' +
-      'or add --override to go on with the changed one, if vocabulary and classes stay the same',
-  );
-  const options = { runDir, resume: true, override: true };
-  const run = await trainSmall(cwd, 'classifier', { ...options, set });
-  expect(run.end).toMatchObject({ reason: 'finished', step: 40 });
-  expect(noticesOf(run)).toContain(
-    'Not taken, since no step follows: data.tokenizer.minCount: 2 → 3.',
-  );
-  const checkpoint = { ...before.train.checkpoint, keep: 7 };
-  const after = { ...before, train: { ...before.train, checkpoint } };
-  expect(await new RunDirectory(runDir).readConfig()).toEqual(after);
-  const [, start] = await new RunDirectory(runDir).readHistory();
-  expect(start).toMatchObject({
-    changes: [{ key: 'train.checkpoint.keep', from: 3, to: 7 }],
-    overridden: [],
-  });
-  const told: string[] = [];
-  await (await openModel(runDir, { notify: (message) => told.push(message) })).close();
-  expect(told).toEqual([]);
-});
-
-it('an override in vain of what the former schedule depends on leaves a run that its former config goes on with', async () => {
-  const runDir = dirOf('overridden-schedule');
-  const cosine = ['train.optimizer.schedule={kind: cosine}', 'train.epochs=2'];
-  const whole = ['train.maxSteps=1000'];
-  const first = await trainSmall(cwd, 'classifier', { runDir, set: [...whole, ...cosine] });
-  const before = await new RunDirectory(runDir).readConfig();
-  const set = [...whole, 'train.optimizer.schedule={kind: constant}', 'train.epochs=1'];
-  const options = { runDir, resume: true };
-  const vain = await trainSmall(cwd, 'classifier', { ...options, set, override: true });
-  expect(noticesOf(vain)).toContain(
-    'Not taken, since no step follows: train.epochs: 2 → 1, train.optimizer.schedule.kind: "cosine" → "constant".',
-  );
-  expect(await new RunDirectory(runDir).readConfig()).toEqual(before);
-  const again = await trainSmall(cwd, 'classifier', { ...options, set: [...whole, ...cosine] });
-  expect(again.end).toMatchObject({ reason: 'finished', step: first.end!.step });
 });
 
 it('a run that is stopped before the first step with a changed config goes on with it without another word', async () => {
