@@ -24,6 +24,9 @@ import { asUserError } from './system/system-errors.js';
 /** Exit status after an error that is nobody's fault but ours (EX_SOFTWARE of sysexits.h). */
 const STATUS_BUG = 70;
 
+/** What yargs is given for a lone dash, standard input, which among positionals it would drop; no argument of a process has a NUL. */
+const DASH = '\0-';
+
 /**
  * Runs one command line and gives the exit status: 0 done, 1 an error that the user can mend,
  * 129, 130 or 143 a run that SIGHUP, SIGINT or SIGTERM stopped, 70 a bug.
@@ -79,6 +82,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
       describe: 'Shows where in the program an unexpected error arose',
     })
     .version(packageVersion())
+    .middleware(restoreDashes, true)
     .demandCommand(1, 'Expected a command')
     .strict()
     .recommendCommands()
@@ -87,17 +91,32 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
       if (error !== undefined && error.name !== 'YError') throw error;
-      const sentence = describeMisuse(message ?? error?.message ?? '', argv, command?.optionNames);
+      const told = (message ?? error?.message ?? '').replaceAll(DASH, '-');
+      const sentence = describeMisuse(told, argv, command?.optionNames);
       const help =
         command === undefined
           ? `${context.program} --help`
           : `${context.program} ${argv[0]!} --help`;
       throw new UserError(`${sentence}; see ${help}`);
     });
+  const words = argv.map((word) => (word === '-' ? DASH : word));
   // With a callback, yargs hands over what it would otherwise print (help and version).
-  await parser.parseAsync(argv, {}, (_error, _args, output) => {
+  const parsed = parser.parseAsync(words, {}, (_error, _args, output) => {
     if (output !== '') context.stdout.write(`${output}\n`);
   });
+  await parsed.catch((error: unknown) => {
+    if (!(error instanceof UserError) || !error.message.includes(DASH)) throw error;
+    throw new UserError(error.message.replaceAll(DASH, '-'));
+  });
+}
+
+/** Puts lone dashes back where yargs has found places for them. */
+function restoreDashes(args: Record<string, unknown>): void {
+  const restore = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(restore);
+    return value === DASH ? '-' : value;
+  };
+  for (const [name, value] of Object.entries(args)) args[name] = restore(value);
 }
 
 /** One sentence out of what yargs says of a command line. */

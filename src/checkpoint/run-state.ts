@@ -80,9 +80,12 @@ export type BestResult = NonNullable<ValidationState['best']>;
 /** The state of a run besides its tensors. */
 export type Progress = Omit<RunState, 'version' | 'files' | 'sha256'>;
 
-/** The text of `state.json`. It holds nothing that differs between equal runs: no time, host or path. */
+/**
+ * The text of `state.json`. It holds nothing that differs between equal runs: no time, host or path, nor the order in which members have come
+ * to be, which a resume reads in the order of the schema.
+ */
 export function formatState(progress: Progress, files: RunState['files']): string {
-  const state: RunState = { version: 1, ...progress, files, sha256: '' };
+  const state = stateSchema.parse({ version: 1, ...progress, files, sha256: '' });
   const text = `${JSON.stringify(state, null, 2)}\n`;
   return text.replace(/""\n\}\n$/, `"${digestText(text)}"\n}\n`);
 }

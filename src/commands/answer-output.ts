@@ -124,7 +124,7 @@ export async function answerInput(
         return isWhole;
       } finally {
         // A reader that still waits for the next line would keep the process.
-        if (files.length === 0) process.stdin.destroy();
+        if (files.length === 0 || files.includes(standardInput)) process.stdin.destroy();
         await lines.return().catch(() => undefined);
       }
     } finally {

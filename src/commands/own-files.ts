@@ -21,8 +21,9 @@ export const predictWriter: Writer = {
   },
 };
 
+/** A class and the probabilities of several; that of one alone looks like anybody's. */
 function isHeaderOfPredictions(cells: readonly string[]): boolean {
-  return cells.slice(0, -1).some((cell, i) => {
+  return cells.slice(0, -2).some((cell, i) => {
     if (!cell.endsWith('predicted')) return false;
     const probability = `${cell.slice(0, -'predicted'.length)}probability_`;
     for (let at = i + 1; at < cells.length; at++) {

@@ -1,11 +1,11 @@
 import type { ExampleOptions } from '../data/formats/examples.js';
 import { type FilePair, formatOfTables } from '../data/input/file-pairs.js';
 import { isPattern } from '../data/input/pattern.js';
-import { formatOf } from '../data/input/sources.js';
+import { formatOf, standardInput } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
 import { taskOf } from '../tasks/registry.js';
 import type { TrainedModel } from './library.js';
-import type { ReadingArguments } from './reading-plan.js';
+import { type ReadingArguments, readsInputAlone } from './reading-plan.js';
 
 /**
  * What is read where rows are pairs: text files whose lines belong together, tables with both sides, or lines of standard input with a tab
@@ -40,10 +40,11 @@ export function planPairs(
       reading: { ...reading, encoding: encoding ?? data.encoding },
     };
   }
-  if (files.length === 0 && format === undefined) {
+  const isPiped = readsInputAlone(files);
+  if (isPiped && format === undefined) {
     const columns = { text: text ?? 1, label: label ?? 2 };
     const layout = { format: 'tsv' as const, header: false, delimiter, quote: quote ?? 'none' };
-    return { paths: ['-'], reading: { ...reading, ...columns, ...layout, encoding } };
+    return { paths: [standardInput], reading: { ...reading, ...columns, ...layout, encoding } };
   }
   const isPlain = (file: string): boolean => {
     const told = formatOf(file);
@@ -59,11 +60,11 @@ export function planPairs(
   }
   const { header } = data;
   return {
-    paths: files.length === 0 ? ['-'] : files,
+    paths: isPiped ? [standardInput] : files,
     reading: {
       ...{ ...reading, header, format: named },
       ...{ delimiter: delimiter ?? data.delimiter, quote: quote ?? data.quote },
-      encoding: encoding ?? (files.length === 0 ? undefined : data.encoding),
+      encoding: encoding ?? (isPiped ? undefined : data.encoding),
     },
   };
 }

@@ -1,5 +1,6 @@
 import { columnsOf, featuresOf } from '../data/features/features.js';
 import type { ExampleOptions } from '../data/formats/examples.js';
+import { standardInput } from '../data/input/sources.js';
 import { UserError } from '../errors.js';
 import { taskOf } from '../tasks/registry.js';
 import type { TrainedModel } from './library.js';
@@ -14,13 +15,18 @@ export interface ReadingArguments {
   onBadRow?: 'error' | 'skip' | undefined;
 }
 
+/** Whether rows come from standard input and no file, whether a dash says so or nothing does. */
+export function readsInputAlone(files: readonly string[]): boolean {
+  return files.every((file) => file === standardInput);
+}
+
 /** What is read, and how: as the model's data was read, but for what is asked for. */
 export function planReading(
   { config: { data, task, model } }: Pick<TrainedModel, 'config'>,
   files: readonly string[],
   { format, encoding, delimiter, quote, text, label, onBadRow }: ReadingArguments,
 ): { paths: readonly string[]; reading: ExampleOptions } {
-  const isPiped = files.length === 0;
+  const isPiped = readsInputAlone(files);
   const isText = (column: string | number): boolean => String(column) === String(text ?? data.text);
   if (label !== undefined && isText(label)) {
     throw new UserError(
@@ -33,7 +39,7 @@ export function planReading(
   // Where columns have no names, another one for the text is another layout.
   const knowsLabel = (data.header || text === undefined) && !isText(data.label);
   return {
-    paths: isPiped ? ['-'] : files,
+    paths: isPiped ? [standardInput] : files,
     reading: {
       header: data.header,
       delimiter: delimiter ?? data.delimiter,

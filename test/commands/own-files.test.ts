@@ -42,8 +42,8 @@ function* linesOf(
       const writer = openAnswerWriter(layout, added, prefix);
       return writer.write([answer as Answer<P>]).split('\n', 1)[0]!;
     });
-  const predicted = { predicted: 'a', probabilities: [1] };
-  for (const line of write(addPredictions(['a']), predicted)) yield [predictWriter, line];
+  const predicted = { predicted: 'a', probabilities: [1, 0] };
+  for (const line of write(addPredictions(['a', 'b']), predicted)) yield [predictWriter, line];
   const scored = { ...likelihood, count: 1, tokens };
   for (const byToken of layout === 'csv' ? [false] : [false, true]) {
     for (const line of write(addScores(model('language-model'), byToken), scored)) {
@@ -89,7 +89,8 @@ test.each([
   'id,model,logProbability',
   'id,sumlogProbability',
   'my logProbability,tokenCount,perplexity,unknown',
-  'a predicted,b probability_x',
+  'a predicted,b probability_x,b probability_y',
+  'id,predicted,probability_of_rain',
   '"predicted,probability_x',
   '{"prompt":"x","logProbability":-3.5}',
   '{"translations":[{"text":"b","score":1}]}',

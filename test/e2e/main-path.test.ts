@@ -112,22 +112,34 @@ describe('a classifier', () => {
     }
   });
 
-  it('does not replace the file that standard input is taken from', () => {
-    const rows = join(cwd, 'redirected.txt');
-    writeFileSync(rows, 'red\nblue\n');
-    const input = openSync(rows, 'r');
-    const args = ['predict', run, '--out', rows, '--overwrite', '--to', 'csv'];
-    const program = packageFile('bin/lockstep.js');
-    const { stderr, status } = spawnSync(process.execPath, [program, ...args], {
-      ...{ cwd, stdio: [input, 'pipe', 'pipe'], encoding: 'utf8' },
-    });
-    closeSync(input);
-    expect([stderr, status]).toEqual([
-      `--out: ${rows} is read as input, and would be lost: name another file\n`,
-      1,
-    ]);
-    expect(readFileSync(rows, 'utf8')).toBe('red\nblue\n');
+  it('reads standard input at its place among files', async () => {
+    writeFileSync(join(cwd, 'first.txt'), 'sky\n');
+    writeFileSync(join(cwd, 'last.txt'), 'moss\nrose\n');
+    const files = ['first.txt', '-', 'last.txt', '--to', 'jsonl'];
+    const answers = await predict(files, 'leaf\nsea\n');
+    const texts = answers.map((line) => (JSON.parse(line) as Prediction).text);
+    expect(texts).toEqual(['sky', 'leaf', 'sea', 'moss', 'rose']);
   });
+
+  it.each([[], ['-'], ['./colours.csv', '-']])(
+    'does not replace the file that standard input is taken from: %j',
+    (...files) => {
+      const rows = join(cwd, 'redirected.txt');
+      writeFileSync(rows, 'red\nblue\n');
+      const input = openSync(rows, 'r');
+      const args = ['predict', run, ...files, '--out', rows, '--overwrite', '--to', 'csv'];
+      const program = packageFile('bin/lockstep.js');
+      const { stderr, status } = spawnSync(process.execPath, [program, ...args], {
+        ...{ cwd, stdio: [input, 'pipe', 'pipe'], encoding: 'utf8' },
+      });
+      closeSync(input);
+      expect([stderr, status]).toEqual([
+        `--out: ${rows} is read as input, and would be lost: name another file\n`,
+        1,
+      ]);
+      expect(readFileSync(rows, 'utf8')).toBe('red\nblue\n');
+    },
+  );
 
   it('predicts into a table for spreadsheets', async () => {
     const [header, ...rows] = await predict([], 'sky and sea\nfrog "and" moss, leaf\n');

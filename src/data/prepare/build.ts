@@ -85,7 +85,7 @@ export async function buildStore(
   try {
     return await withSoundPieces([place.dir, place.scratch], listener, async () => {
       const cut = await cutCorpus(config, plan, tokenizer, place, progress, pool, sizes, cache);
-      await checkLineEnds(textsOfOneLine(config, cut), plan.reading, (message) =>
+      await checkLineEnds(streamsOf(config, cut), plan.reading, (message) =>
         listener({ type: 'notice', message }),
       );
       return writeCorpus(config, plan, tokenizer, cut, place, progress, pool);
@@ -152,14 +152,11 @@ async function cutCorpus(
   return plan.sources.map((source) => byPaths.get(pathsOf(source))!);
 }
 
-/** The streams in which no line feed was counted; where bytes are the tokens none are. */
-function textsOfOneLine({ task }: Config, cut: readonly CutSource[]): PlannedSource[] {
+/** The texts that are read as one stream. */
+function streamsOf({ task }: Config, cut: readonly CutSource[]): PlannedSource[] {
   if (taskOf(task).rows !== 'joined') return [];
-  const found = cut.filter(
-    ({ cached, extents }) =>
-      cached.source.format === 'text' && extents.every(({ lines }) => lines === 0),
-  );
-  return found.map(({ cached }) => cached.source);
+  const sources = cut.map(({ cached }) => cached.source);
+  return sources.filter(({ format }) => format === 'text');
 }
 
 /** Of a source's file, or of both: the same text may have several translations. */

@@ -251,6 +251,7 @@ describe('a corpus that cannot be used', () => {
         'new.txt': bytes(text.replaceAll('\r', '\r\n')),
         'packed.txt.gz': gzipSync(bytes(text)),
         'one.txt': bytes('one two three\r'),
+        'some.txt': bytes('one two\r\none\nthree one\rtwo\rtwo\r\n'),
       });
       const tokenizer = kind === 'word' ? { kind, minCount: 1 } : { kind };
       const data = { train: place.path('*.txt*'), validation: 0, tokenizer, encoding };
@@ -258,7 +259,11 @@ describe('a corpus that cannot be used', () => {
       const told = events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
       const sentence = (name: string): string =>
         `${place.path(name)}: its lines end in carriage returns alone, so that it is read as one line: end them in line feeds if they are meant to be lines.`;
-      expect(told).toEqual([sentence('old.txt'), sentence('packed.txt.gz')]);
+      expect(told).toEqual([
+        sentence('old.txt'),
+        sentence('packed.txt.gz'),
+        `${place.path('some.txt')}: some of its lines end in carriage returns alone, the first in line 3, so that each is read as one line with the next: end them in line feeds if they are meant to be lines.`,
+      ]);
     },
   );
 
