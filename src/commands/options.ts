@@ -38,6 +38,14 @@ export const computeOptions = {
   },
 } satisfies Record<string, Options>;
 
+export const quietOption = {
+  quiet: {
+    type: 'boolean',
+    default: false,
+    describe: 'Prints errors and the result, and no progress',
+  },
+} satisfies Record<string, Options>;
+
 export const modelOptions = {
   checkpoint: {
     type: 'string',

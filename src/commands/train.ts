@@ -3,22 +3,19 @@ import { setFlagsFromString } from 'node:v8';
 import { isOwnDescriptor } from '../config/config-text.js';
 import { loadConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
-import { formatCount, formatDuration } from '../observe/figures.js';
-import { logMetrics } from '../observe/metrics-log.js';
+import { formatLine, logMetrics } from '../observe/metrics-log.js';
 import type { Observer } from '../observe/observer.js';
-import { showProgress } from '../observe/progress.js';
+import { showFailures, showProgress } from '../observe/progress.js';
 import type { MetricsServer } from '../observe/server/serve.js';
 import { readToken } from '../observe/server/token.js';
-import { describeBest } from '../observe/sentences.js';
 import { trackStatus } from '../observe/status.js';
-import { taskOf } from '../tasks/registry.js';
-import { shellWord } from '../system/shell-word.js';
 import type { EndEvent } from '../events.js';
 import { CONFIG_FILE } from '../run/run-directory.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { computeOptions, configOptions, wholeNumber } from './options.js';
+import { computeOptions, configOptions, quietOption, wholeNumber } from './options.js';
 import { printLines } from './table.js';
+import { summarizeTraining } from './train-summary.js';
 
 export const trainCommand = (context: Context) =>
   defineCommand({
@@ -49,8 +46,24 @@ export const trainCommand = (context: Context) =>
         requiresArg: true,
         describe: 'Serves the live page and /metrics on this port; 0 picks a free one',
       },
+      ...quietOption,
+      json: {
+        type: 'boolean',
+        default: false,
+        describe: 'Prints events as JSON Lines, as in metrics.jsonl, and nothing else',
+      },
     },
-    async run({ config: file, set, workers, backend, resume, override, runDir, metricsPort }) {
+    async run({
+      config: file,
+      set,
+      workers,
+      backend,
+      resume,
+      override,
+      runDir,
+      metricsPort,
+      ...as
+    }) {
       if (override && !resume) throw new UserError('--override: expected with --resume only');
       const config = await loadConfig(file, [
         ...listOverrides({ workers, backend, 'metrics.port': metricsPort }),
@@ -60,9 +73,18 @@ export const trainCommand = (context: Context) =>
       // What --set changed stands in the run's own config only, and a pipe is read once.
       const isLasting = set.length === 0 && !isOwnDescriptor(file);
       const resumable = isLasting ? file : join(directory, CONFIG_FILE);
-      await trainObserved(config, { runDir: directory, resume, override }, context, (end) => {
-        printLines(context.stdout, summarize(end, config, directory, resumable, context.program));
-      });
+      const progress = watch(context, config, as);
+      await trainObserved(
+        config,
+        { runDir: directory, resume, override },
+        context,
+        progress,
+        (end) => {
+          if (as.json) return;
+          const lines = summarizeTraining(end, config, directory, resumable, context.program);
+          printLines(context.stdout, lines);
+        },
+      );
     },
   });
 
@@ -73,13 +95,28 @@ function listOverrides(options: Record<string, string | number | undefined>): st
     .map(([key, value]) => `${key}=${value!}`);
 }
 
+/** Who shows the run to the user. */
+function watch(
+  { stdout, stderr }: Context,
+  config: NamedConfig,
+  { quiet, json }: { quiet: boolean; json: boolean },
+): Observer {
+  if (json) {
+    return {
+      observe: (event) => void stdout.write(formatLine(event)),
+      close: () => undefined,
+    };
+  }
+  return quiet ? showFailures(stderr) : showProgress(stderr, { bestBy: config.train.bestBy });
+}
+
 async function trainObserved(
   config: NamedConfig,
   options: { runDir: string; resume: boolean; override: boolean },
   context: Context,
+  progress: Observer,
   report: (end: EndEvent) => void,
 ): Promise<void> {
-  const progress = showProgress(context.stderr);
   const notify = (message: string) => progress.observe({ type: 'notice', message });
   const observers: Observer[] = [progress, logMetrics(notify), memoryKeeper];
   let hasBegun = false;
@@ -146,27 +183,3 @@ const memoryKeeper: Observer = {
   },
   close: () => undefined,
 };
-
-function summarize(
-  end: EndEvent,
-  config: NamedConfig,
-  runDir: string,
-  file: string,
-  program: string,
-): string[] {
-  const did = end.reason === 'finished' ? 'Finished' : 'Stopped';
-  const lines = [`${did} after step ${formatCount(end.step)} in ${formatDuration(end.duration)}.`];
-  if (end.best !== undefined) {
-    lines.push(`Best ${describeBest(end.best)} after step ${formatCount(end.best.step)}.`);
-  }
-  lines.push(`Checkpoint: ${end.checkpoint}`);
-  if (end.reason === 'stopped') {
-    const option = runDir === join('runs', config.name) ? '' : ` --run-dir ${shellWord(runDir)}`;
-    lines.push(`To go on: ${program} train --config ${shellWord(file)}${option} --resume`);
-  } else {
-    const use = taskOf(config.task).command;
-    const run = shellWord(runDir);
-    lines.push(`Next: ${program} evaluate ${run}, or ${program} ${use} ${run}`);
-  }
-  return lines;
-}

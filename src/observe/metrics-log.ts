@@ -151,7 +151,8 @@ function identifyPlace(path: string): string | undefined {
   return stats && identify(stats);
 }
 
-function formatLine(event: TrainEvent): string {
+/** An event as a line of JSON, with the time. */
+export function formatLine(event: TrainEvent): string {
   return `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`;
 }
 

@@ -1,11 +1,12 @@
 import type { Writable } from 'node:stream';
-import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import type { MeasureName } from '../measures.js';
 import { printableLine } from '../system/printable.js';
-import type { PrepareEvent, TrainEvent } from '../events.js';
+import type { CheckpointEvent, EvaluationEvent, PrepareEvent, TrainEvent } from '../events.js';
 import type { Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { measurePrepare } from './prepare-pace.js';
 import {
+  BEST_SO_FAR,
   describeCheckpoint,
   describeCheckpointFailure,
   describeEvaluation,
@@ -13,12 +14,15 @@ import {
   describePrepare,
   describeStart,
 } from './sentences.js';
+import { prepareLine, TrainingBlock } from './terminal/block.js';
+import { type Paint, paintFor, type Style } from './terminal/colour.js';
+import { Screen } from './terminal/screen.js';
 
-/** Least time between two plain lines, and between two changes of the bar's figures. */
+/** Least time between two plain lines, and between two changes of the block's figures. */
 const LINE_INTERVAL_MS = 2000;
-const BAR_INTERVAL_MS = 250;
+const BLOCK_INTERVAL_MS = 250;
 
-/** How progress is drawn: as lines one after the other, or as a bar that changes in place. */
+/** How progress is drawn: as lines one after the other, or as a block that changes in place. */
 interface Display {
   readonly intervalMs: number;
   /** A line that stays. */
@@ -27,19 +31,30 @@ interface Display {
   showPrepare(event: PrepareEvent, text: string): void;
   /** The state of the training; comes at most every `intervalMs`. */
   showStep(figures: Figures): void;
+  /** What an evaluation found out; its line has been printed. */
+  showEvaluation(event: EvaluationEvent): void;
+  /** @param line what could be said of it; some say it only where it is news */
+  showCheckpoint(event: CheckpointEvent, line: string): void;
   close(): void;
 }
 
 /**
- * Shows a run on `stream`: a bar where it is a terminal, else a line every two seconds, and always
- * a line for each evaluation, checkpoint, lost worker and notice.
+ * Shows a run on `stream`: where it is a terminal as a block of a few lines, else as a line every two seconds, and always
+ * with a line for each evaluation, lost worker and notice.
+ *
+ * @param options.bestBy what evaluations are compared by
+ * @param options.env NO_COLOR, FORCE_COLOR and TERM
  */
-export function showProgress(stream: Writable & { isTTY?: boolean }): Observer {
-  const drawn = stream.isTTY === true ? drawBar(stream) : writeLines(stream);
-  const display: Display = {
-    ...drawn,
-    print: (line) => drawn.print(printableLine(line)),
-    showPrepare: (event, text) => drawn.showPrepare(event, printableLine(text)),
+export function showProgress(
+  stream: Writable & { isTTY?: boolean },
+  options: { bestBy?: MeasureName; env?: NodeJS.ProcessEnv } = {},
+): Observer {
+  const { bestBy = 'loss', env = process.env } = options;
+  const paint = paintFor(stream, env);
+  const isTerminal = stream.isTTY === true && env['TERM'] !== 'dumb';
+  const display = isTerminal ? drawBlock(stream, paint, bestBy) : writeLines(stream);
+  const print = (line: string, style?: Style): void => {
+    display.print(paint(printableLine(line), style));
   };
   let pace: Pace | undefined;
   let preparedAt = performance.now();
@@ -61,31 +76,35 @@ export function showProgress(stream: Writable & { isTTY?: boolean }): Observer {
       case 'prepare': {
         const preparePace = measure(event);
         if (event.phase === 'reused' || event.phase === 'done') {
-          display.print(describePrepare(event));
+          print(describePrepare(event));
         } else if (performance.now() - preparedAt >= display.intervalMs) {
           preparedAt = performance.now();
-          display.showPrepare(event, describePrepare(event, preparePace));
+          display.showPrepare(event, printableLine(describePrepare(event, preparePace)));
         }
         break;
       }
       case 'start':
-        describeStart(event).forEach((line) => display.print(line));
+        describeStart(event).forEach((line) => print(line));
         pace = new Pace(event, display.intervalMs);
         break;
-      case 'evaluation':
-        display.print(describeEvaluation(event));
+      case 'evaluation': {
+        const line = printableLine(describeEvaluation(event));
+        const told = event.best ? line.slice(0, -BEST_SO_FAR.length) : line;
+        display.print(event.best ? told + paint(BEST_SO_FAR, 'good') : told);
+        display.showEvaluation(event);
         break;
+      }
       case 'checkpoint':
-        display.print(describeCheckpoint(event));
+        display.showCheckpoint(event, printableLine(describeCheckpoint(event)));
         break;
       case 'checkpoint-failed':
-        display.print(describeCheckpointFailure(event));
+        print(describeCheckpointFailure(event), 'bad');
         break;
       case 'worker':
-        display.print(`A worker died (${event.reason}); another one does its work again`);
+        print(`A worker died (${event.reason}); another one does its work again`, 'odd');
         break;
       case 'notice':
-        display.print(event.message);
+        print(event.message);
         break;
       case 'end':
         finish();
@@ -102,6 +121,17 @@ export function showProgress(stream: Writable & { isTTY?: boolean }): Observer {
   };
 }
 
+/** Tells only of what went wrong, for those who want the result and no progress. */
+export function showFailures(stream: Writable): Observer {
+  return {
+    observe(event) {
+      if (event.type !== 'checkpoint-failed') return;
+      stream.write(`${printableLine(describeCheckpointFailure(event))}\n`);
+    },
+    close: () => undefined,
+  };
+}
+
 function writeLines(stream: Writable): Display {
   const print = (line: string) => {
     stream.write(`${line}\n`);
@@ -114,43 +144,38 @@ function writeLines(stream: Writable): Display {
       print(
         `Step ${figures.step}/${figures.totalSteps}, epoch ${figures.epoch}/${figures.epochs}: ${describeFigures(figures)}`,
       ),
+    showEvaluation: () => undefined,
+    showCheckpoint: (_event, line) => print(line),
     close: () => undefined,
   };
 }
 
-function drawBar(stream: Writable): Display {
-  const bars = new MultiBar(
-    { stream, hideCursor: true, barsize: 24, format: '{bar} {value}/{total}  {text}' },
-    Presets.shades_classic,
-  );
-  let bar: SingleBar | undefined;
-  let drawn: 'prepare' | 'step' | undefined;
-
-  // One bar at a time: that of reading the data makes room for that of the training.
-  const draw = (what: 'prepare' | 'step', value: number, total: number, text: string) => {
-    if (drawn !== what || bar === undefined) {
-      if (bar !== undefined) bars.remove(bar);
-      const format = what === 'prepare' ? '{bar} {percentage} %  {text}' : undefined;
-      bar = bars.create(total, value, { text }, format === undefined ? {} : { format });
-      drawn = what;
-    }
-    bar.update(value, { text });
-  };
+function drawBlock(stream: Writable, paint: Paint, bestBy: MeasureName): Display {
+  const screen = new Screen(stream);
+  const block = new TrainingBlock(paint, bestBy);
+  const draw = () => screen.draw(block.lines(screen.columns));
+  const forget = () => screen.forget();
+  process.on('SIGCONT', forget);
 
   return {
-    intervalMs: BAR_INTERVAL_MS,
-    print(line) {
-      // Without a bar nothing redraws the lines that cli-progress has been given to write above it.
-      if (bar === undefined) stream.write(`${line}\n`);
-      else bars.log(`${line}\n`);
+    intervalMs: BLOCK_INTERVAL_MS,
+    print: (line) => screen.print(line),
+    showPrepare: (event, text) => screen.draw([prepareLine(event, text, screen.columns, paint)]),
+    showStep(figures) {
+      block.step(figures);
+      draw();
     },
-    showPrepare: (event, text) => draw('prepare', event.bytesDone, event.bytesTotal, text),
-    showStep: (figures) => draw('step', figures.step, figures.totalSteps, describeFigures(figures)),
+    showEvaluation(event) {
+      block.evaluation(event);
+      draw();
+    },
+    showCheckpoint(event) {
+      block.checkpoint(event);
+      draw();
+    },
     close() {
-      // The lines still waiting are written by a last redraw.
-      if (bar !== undefined) bars.update();
-      bars.stop();
-      bar = undefined;
+      draw();
+      process.off('SIGCONT', forget);
     },
   };
 }

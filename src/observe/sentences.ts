@@ -138,13 +138,21 @@ export function describeFigures(figures: Figures): string {
 /** What is told of an evaluation beside loss and quality. */
 const told = ['perplexity', 'f1', 'r2', 'bleu', 'chrf', 'exact'] as const;
 
-export function describeEvaluation(event: EvaluationEvent): string {
+/** "loss 0.1234", "accuracy 95.1 %", "F1 87.1 %": loss, quality, and what else is told of an evaluation. */
+export function describeMeasures(event: EvaluationEvent): string[] {
   const more = told.flatMap((name) => {
     const value = event[name];
     return value === undefined ? [] : describeMeasure(name, value);
   });
-  const figures = [describeMeasure('loss', event.loss), describeQuality(event), ...more].join(', ');
-  return `Evaluation after step ${formatCount(event.step)}: ${event.split} ${figures}${event.best ? ' (best so far)' : ''}`;
+  return [describeMeasure('loss', event.loss), describeQuality(event), ...more];
+}
+
+/** What stands behind the best evaluation so far. */
+export const BEST_SO_FAR = ' (best so far)';
+
+export function describeEvaluation(event: EvaluationEvent): string {
+  const figures = describeMeasures(event).join(', ');
+  return `Evaluation after step ${formatCount(event.step)}: ${event.split} ${figures}${event.best ? BEST_SO_FAR : ''}`;
 }
 
 export function describeCheckpoint(event: CheckpointEvent): string {

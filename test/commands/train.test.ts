@@ -85,9 +85,10 @@ test('a run is shown, logged, served, and summed up with what to do next', async
   expect(stdout).toBe(
     [
       'Finished after step 2 in 3.0 s.',
-      'Best validation loss 0.5000 (accuracy 90.0 %) after step 1.',
+      'Best validation loss 0.5000 (accuracy 90.0 %) after step 1: c/step-00000001',
       'Checkpoint: c/step-00000002',
-      `Next: lockstep evaluate ${folder}, or lockstep predict ${folder}`,
+      `Next: echo 'a text of your own' | lockstep predict ${folder}`,
+      `  or: lockstep evaluate ${folder}`,
       '',
     ].join('\n'),
   );
@@ -98,6 +99,45 @@ test('a run is shown, logged, served, and summed up with what to do next', async
     'notice',
     'end',
   ]);
+});
+
+test('with --json events are all that there is, one a line, as in metrics.jsonl', async () => {
+  const { status, stdout, stderr } = await runWith(
+    ['train', '--config', file, '--run-dir', folder, '--json'],
+    {
+      async train(_, { listener }) {
+        listener(startEvent({ runDir: folder }));
+        listener(stepEvent(1));
+        listener(end);
+        await Promise.resolve();
+        return end;
+      },
+    },
+  );
+  expect([status, stderr]).toEqual([0, '']);
+  const withoutTime = (lines: string) => lines.replaceAll(/"time":"[^"]*"/g, '');
+  const log = await readFile(join(folder, 'metrics.jsonl'), 'utf8');
+  expect(withoutTime(stdout)).toBe(withoutTime(log));
+  expect(log.trim().split('\n')).toHaveLength(3);
+});
+
+test('with --quiet there is what came out, and what went wrong', async () => {
+  const { stdout, stderr } = await runWith(
+    ['train', '--config', file, '--run-dir', folder, '--quiet'],
+    {
+      async train(_, { listener }) {
+        listener(startEvent({ runDir: folder }));
+        listener(stepEvent(1));
+        listener({ type: 'notice', message: 'halfway' });
+        listener({ type: 'checkpoint-failed', step: 1, reason: 'no space left on device' });
+        listener(end);
+        await Promise.resolve();
+        return end;
+      },
+    },
+  );
+  expect(stderr).toMatch(/^The checkpoint after step 1 could not be written: .*\n$/);
+  expect(stdout).toMatch(/^Finished after step 2 /);
 });
 
 test.each([129, 130, 143])(

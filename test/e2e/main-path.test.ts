@@ -41,7 +41,7 @@ describe('a classifier', () => {
   it('says how training ended and what to do next', () => {
     expect(trained).toMatch(/^Finished after step 100 in /);
     expect(trained).toContain('Checkpoint: runs/classifier/checkpoints/step-00000100\n');
-    expect(trained).toContain('lockstep.js evaluate runs/classifier');
+    expect(trained).toContain('lockstep.js predict runs/classifier');
   });
 
   it('logs every step once, in order, then the end', () => {

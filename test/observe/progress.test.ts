@@ -1,8 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { showProgress } from '../../src/observe/progress.js';
-import type { TrainEvent } from '../../src/events.js';
+import type { Observer } from '../../src/observe/observer.js';
+import { showFailures, showProgress } from '../../src/observe/progress.js';
+import type { EvaluationEvent, TrainEvent } from '../../src/events.js';
 import { startEvent, stepEvent } from './events.js';
+import { FakeTerminal } from './terminal/fake-terminal.js';
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -11,7 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const evaluation: TrainEvent = {
+const evaluation: EvaluationEvent = {
   type: 'evaluation',
   step: 40,
   split: 'validation',
@@ -22,16 +24,9 @@ const evaluation: TrainEvent = {
   best: true,
 };
 
-/** A stream that keeps what is written; as a terminal it takes cli-progress's cursor commands. */
+/** A stream that keeps what is written. */
 function terminal(isTTY: boolean) {
-  const stream = Object.assign(new PassThrough(), {
-    isTTY,
-    columns: 120,
-    cursorTo: () => true,
-    moveCursor: () => true,
-    clearLine: () => true,
-    clearScreenDown: () => true,
-  });
+  const stream = Object.assign(new PassThrough(), { isTTY });
   const chunks: string[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk.toString()));
   return { stream, text: () => chunks.join('') };
@@ -131,25 +126,88 @@ describe('without a terminal', () => {
 });
 
 describe('in a terminal', () => {
-  test('a bar shows the figures, and lines stay above it', () => {
-    const { stream, text } = terminal(true);
-    const progress = showProgress(stream);
+  const shown: Observer[] = [];
+  afterEach(() => {
+    for (const each of shown.splice(0)) each.close();
+    expect(process.listenerCount('SIGCONT')).toBe(0);
+  });
+
+  function watch(columns?: number, options: Parameters<typeof showProgress>[1] = {}) {
+    const terminal = new FakeTerminal(columns);
+    const progress = showProgress(terminal, { env: {}, ...options });
+    shown.push(progress);
+    return { terminal, progress };
+  }
+
+  /** A run of 40 steps whose loss falls, with an evaluation and a checkpoint. */
+  function train(progress: Observer): void {
     progress.observe(startEvent());
     for (let step = 1; step <= 40; step++) {
       vi.advanceTimersByTime(100);
-      progress.observe(stepEvent(step, { loss: 0.5 }));
+      progress.observe(stepEvent(step, { loss: 2 / step }));
     }
     progress.observe(evaluation);
+    progress.observe({ ...evaluation, step: 41, loss: 0.5, best: false });
+    progress.observe({ type: 'checkpoint', step: 40, path: 'c', bytes: 2048, duration: 0.25 });
+  }
+
+  test('a few lines in their place show how it goes, and lines that matter stay above', () => {
+    const { terminal, progress } = watch(100);
+    train(progress);
+    progress.observe({ type: 'notice', message: 'Stopping' });
     progress.observe({ type: 'end', reason: 'stopped', step: 40, duration: 4, checkpoint: 'c' });
     progress.close();
-    expect(text()).toContain('40/100  loss 0.5000, accuracy 75.0 %');
-    expect(text()).toContain('Evaluation after step 40: validation loss 0.2500');
+    expect(terminal.screen.slice(5)).toEqual([
+      '100 steps, 40 an epoch',
+      'Evaluation after step 40: validation loss 0.2500, accuracy 90.0 % (best so far)',
+      'Evaluation after step 41: validation loss 0.5000, accuracy 90.0 %',
+      'Stopping',
+      '█████████░░░░░░░░░░░░░░░  40/100  epoch 1/3  6.0 s left',
+      'train       loss 0.0500  accuracy 75.0 %  █▃▂▂▂▁▁▁▁▁▁▁▁▁',
+      'validation  loss 0.5000  accuracy 90.0 %  ▁█',
+      '3,200 tokens/s  best loss 0.2500 at 40  saved at 40',
+    ]);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('the bar of reading the data makes room for that of the training', () => {
-    const { stream, text } = terminal(true);
-    const progress = showProgress(stream);
+  test('in 40 columns what matters most is there, and no line wraps', () => {
+    const { terminal, progress } = watch(40);
+    train(progress);
+    progress.close();
+    expect(terminal.screen.slice(-4)).toEqual([
+      '███░░░░░░  40/100  6.0 s left',
+      'train       loss 0.0500  █▃▂▁▁▁▁▁▁',
+      'validation  loss 0.5000  ▁█',
+      '3,200 tokens/s  best loss 0.2500 at 40',
+    ]);
+  });
+
+  test('colours are few, and what is shown is the same without', () => {
+    const coloured = watch(100);
+    const plain = watch(100, { env: { NO_COLOR: '1' } });
+    for (const { progress } of [coloured, plain]) train(progress);
+    expect(plain.terminal.raw).not.toContain('\u001b[32m');
+    expect(coloured.terminal.raw).toContain('\u001b[32m (best so far)\u001b[39m');
+    expect(coloured.terminal.screen).toEqual(plain.terminal.screen);
+  });
+
+  test('the best evaluation is told by what evaluations are compared by', () => {
+    const { terminal, progress } = watch(120, { bestBy: 'accuracy' });
+    train(progress);
+    expect(terminal.screen.at(-2)).toBe('validation  accuracy 90.0 %  loss 0.5000  ▁▁');
+    expect(terminal.screen.at(-1)).toContain('best accuracy 90.0 % at 40');
+  });
+
+  test('a terminal that is dumb gets plain lines', () => {
+    const { terminal, progress } = watch(100, { env: { TERM: 'dumb' } });
+    train(progress);
+    progress.close();
+    expect(terminal.raw).not.toContain('\u001b');
+    expect(terminal.raw).toContain('Step 20/100, epoch 1/3: ');
+  });
+
+  test('reading the data makes room for the training', () => {
+    const { terminal, progress } = watch(80);
     vi.advanceTimersByTime(300);
     progress.observe({
       type: 'prepare',
@@ -160,20 +218,33 @@ describe('in a terminal', () => {
       tokens: 50,
       storeDir: 's',
     });
-    vi.advanceTimersByTime(300);
-    expect(text()).toContain('50 %  Turning text into tokens: 512 bytes (50.0 %), 5 rows');
+    expect(terminal.screen).toEqual([
+      '█████████░░░░░░░░░░  Turning text into tokens: 512 bytes (50.0 %), 5 rows',
+    ]);
     progress.observe(startEvent());
     progress.observe(stepEvent(1));
     progress.close();
-    expect(text().slice(text().indexOf('Run runs/tiny'))).toContain('1/100  loss 1.0000');
-    expect(vi.getTimerCount()).toBe(0);
+    expect(terminal.screen.join('\n')).not.toContain('Turning');
+    expect(terminal.screen.join('\n')).toContain('1/100');
   });
 
-  test('an end before any step leaves no timer that would keep the process alive', () => {
-    const { stream } = terminal(true);
-    const progress = showProgress(stream);
-    progress.observe({ type: 'notice', message: 'hello' });
+  test('lines of what a shell has written meanwhile are left alone', () => {
+    const { terminal, progress } = watch(80);
+    train(progress);
+    terminal.write('$ fg\n');
+    process.emit('SIGCONT', 'SIGCONT');
+    progress.observe({ type: 'notice', message: 'going on' });
     progress.close();
-    expect(vi.getTimerCount()).toBe(0);
+    expect(terminal.screen).toContain('$ fg');
   });
+});
+
+test('those who want no progress hear of what failed', () => {
+  const { stream, text } = terminal(false);
+  const failures = showFailures(stream);
+  failures.observe(startEvent());
+  failures.observe(stepEvent(1));
+  failures.observe(evaluation);
+  failures.observe({ type: 'checkpoint-failed', step: 40, reason: 'no space left on device' });
+  expect(text()).toMatch(/^The checkpoint after step 40 could not be written: no space.*\n$/);
 });

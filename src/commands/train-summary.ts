@@ -1,0 +1,56 @@
+import { dirname, join } from 'node:path';
+import { checkpointName } from '../checkpoint/checkpoint-names.js';
+import type { NamedConfig } from '../config/load.js';
+import type { EndEvent } from '../events.js';
+import { formatCount, formatDuration } from '../observe/figures.js';
+import { nextCommand, nextCommandOf } from '../observe/next-command.js';
+import { describeBest } from '../observe/sentences.js';
+import { taskOf } from '../tasks/registry.js';
+
+/**
+ * What came out of a training, where it lies, and what to type next.
+ *
+ * @param file the config to go on with
+ * @param program what starts the program where the user stands
+ */
+export function summarizeTraining(
+  end: EndEvent,
+  config: NamedConfig,
+  runDir: string,
+  file: string,
+  program: string,
+): string[] {
+  const did = end.reason === 'finished' ? 'Finished' : 'Stopped';
+  const lines = [`${did} after step ${formatCount(end.step)} in ${formatDuration(end.duration)}.`];
+  if (end.best !== undefined) {
+    const { step } = end.best;
+    const place = join(dirname(end.checkpoint), checkpointName(step));
+    lines.push(`Best ${describeBest(end.best)} after step ${formatCount(step)}: ${place}`);
+  }
+  lines.push(`Checkpoint: ${end.checkpoint}`);
+  if (end.reason === 'stopped') {
+    const isUsual = runDir === join('runs', config.name);
+    const option = isUsual ? [] : ['--run-dir', runDir];
+    const words = ['train', '--config', file, ...option, '--resume'];
+    return [...lines, `To go on: ${nextCommand(program, words)}`];
+  }
+  return [
+    ...lines,
+    `Next: ${useCommand(config, runDir, program)}`,
+    `  or: ${nextCommand(program, ['evaluate', runDir])}`,
+  ];
+}
+
+/** What shows what a model can do. */
+function useCommand(config: NamedConfig, runDir: string, program: string): string {
+  const { command, gives } = taskOf(config.task);
+  if (command === 'generate') return nextCommand(program, [command, runDir]);
+  // What each token has beside its word does not stand in a line of text.
+  const needsFile =
+    gives === 'tokens' && config.model.features.some(({ kind }) => kind === 'column');
+  const file = [config.data.test, config.data.validation, config.data.train]
+    .flatMap((files) => (Array.isArray(files) ? (files as readonly unknown[]) : []))
+    .find((each) => typeof each === 'string');
+  if (needsFile && file !== undefined) return nextCommand(program, [command, runDir, file]);
+  return nextCommandOf('a text of your own', program, [command, runDir]);
+}
