@@ -9,6 +9,11 @@ export type TrainEvent =
   | PrepareEvent
   | StepEvent
   | EvaluationEvent
+  | SamplesEvent
+  | HardestEvent
+  | ConfusionEvent
+  | TimelineEvent
+  | ResourcesEvent
   | CheckpointEvent
   | CheckpointFailedEvent
   | WorkerEvent
@@ -24,6 +29,10 @@ export interface StartEvent {
   workers: number;
   parameters: number;
   heapBytes: number;
+  /** The network's layers from the bottom, each with its share of the multiply-adds, as `lockstep inspect` prints them. */
+  network: LayerEntry[];
+  /** What of `heapBytes` is for what: weights, optimizer, gradients, activations, batches … */
+  memory: Record<string, number>;
   /** Optimizer updates already done (0 for a new run) and in the whole run. */
   fromStep: number;
   totalSteps: number;
@@ -42,6 +51,16 @@ export interface StartEvent {
   classPer?: 'row' | 'token';
   /** What one of them is called and several are, such as "label" and "labels"; "class" and "classes" when absent. */
   classNamed?: { readonly one: string; readonly several: string };
+}
+
+export interface LayerEntry {
+  name: string;
+  kind: string;
+  /** Values of a row, or token, of its output. */
+  width: number;
+  parameters: number;
+  /** Of the multiply-adds of the whole network, 0 to 1. */
+  share: number;
 }
 
 export interface PrepareEvent {
@@ -95,6 +114,71 @@ export interface EvaluationEvent extends MeasureValues {
   duration: number;
   /** Whether it is better than all before, by `train.bestBy`. */
   best: boolean;
+}
+
+/**
+ * A row of the validation split, and what the model makes of it: of classifiers the text, its class and the one told; of taggers
+ * tokens as "word/TAG"; of translators the source, what is given and the translation; of language models how a text begins and how
+ * the model goes on. Texts are as the model reads them, and cut where they are long.
+ */
+export interface SampleRow {
+  /** Number of the row in the split's store, from 0; of language models of the token that the text begins at. */
+  row: number;
+  text: string;
+  target?: string;
+  predicted?: string;
+  /** Of what is predicted, where one class or set of labels is. */
+  probability?: number;
+  /** Of the row's target in nats, of tokens their mean; of numbers their standardised error. */
+  loss?: number;
+  /** Of translations: [target, source], how much each token that was written attended to each of the source. */
+  attention?: { source: string[]; target: string[]; weights: number[][] };
+}
+
+/** The same few rows at each evaluation of the validation split; left out where they would take more time than they should. */
+export interface SamplesEvent {
+  type: 'samples';
+  step: number;
+  split: string;
+  rows: SampleRow[];
+}
+
+/** The rows of an evaluation with the greatest loss, that one first. */
+export interface HardestEvent {
+  type: 'hardest';
+  step: number;
+  split: string;
+  rows: SampleRow[];
+}
+
+/** What an evaluation has predicted of which class; of classifiers and taggers. */
+export interface ConfusionEvent {
+  type: 'confusion';
+  step: number;
+  split: string;
+  /** Those with the most rows to train on, in the order of their ids; behind them "(others)" where there are more. */
+  classes: string[];
+  /** [true, predicted] */
+  counts: number[][];
+}
+
+/** What the workers did in one step; now and then. */
+export interface TimelineEvent {
+  type: 'timeline';
+  step: number;
+  /** By worker: its phases, with seconds from the step's start; between them it waited. */
+  workers: { phase: string; begin: number; end: number }[][];
+}
+
+/** What the process takes of the machine; now and then. */
+export interface ResourcesEvent {
+  type: 'resources';
+  step: number;
+  residentBytes: number;
+  /** Of JavaScript objects of the thread that trains. */
+  heapBytes: number;
+  /** Of all threads since the process began. */
+  cpuSeconds: number;
 }
 
 /** The best evaluation of a run, with all that it has measured. */

@@ -8,6 +8,8 @@ import type { Signal } from './signal.js';
 export interface LayerSummary {
   /** `dense 2` */
   name: string;
+  /** By which the registry of layers knows it. */
+  kind: string;
   /** Names of what it stands on, where that is not the layer just before alone. */
   inputs?: string[];
   output: Signal;
@@ -18,8 +20,7 @@ export interface LayerSummary {
 }
 
 /** A layer, how it is called, and how what it stands on is. */
-interface Line {
-  name: string;
+interface Line extends Pick<LayerSummary, 'name' | 'kind'> {
   inputs: string[];
   layer: NetworkLayer;
 }
@@ -29,8 +30,8 @@ export function summarizeNetwork(shape: NetworkShape, tokensOfRow: number): Laye
   const lines = linesOf(shape);
   const work = lines.map(({ layer }) => layer.multiplyAdds(tokensOfRow, 1));
   const total = work.reduce((sum, each) => sum + each, 0);
-  return lines.map(({ name, inputs, layer: { output, parameters } }, index) => ({
-    name,
+  return lines.map(({ name, kind, inputs, layer: { output, parameters } }, index) => ({
+    ...{ name, kind },
     ...(inputs.length === 1 && inputs[0] === (lines[index - 1]?.name ?? 'tokens')
       ? {}
       : { inputs }),
@@ -48,16 +49,20 @@ function linesOf(shape: NetworkShape): Line[] {
     const below = inputs[place]!.map((each) => names[each] ?? tokensAt(each, layer.output));
     const { steps } = layer;
     if (!steps) {
-      const name = nameOf(shape.layers[place]!);
+      const description = shape.layers[place]!;
+      const name = nameOf(description);
       names.push(name);
-      return [{ name, inputs: below, layer }];
+      return [{ name, kind: description.kind, inputs: below, layer }];
     }
     const own = steps.map(({ description }) => nameOf(description));
     const top = own.at(-1)!;
     names.push(top);
     return steps.map(({ description, layer: step }, number) => {
       const stands = description.inputs.map((each) => (each < 0 ? below[-1 - each]! : own[each]!));
-      return { name: own[number]!, inputs: number === 0 ? [...stands, top] : stands, layer: step };
+      return {
+        ...{ name: own[number]!, kind: description.kind, layer: step },
+        inputs: number === 0 ? [...stands, top] : stands,
+      };
     });
   });
 }

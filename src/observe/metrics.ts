@@ -183,6 +183,11 @@ export function collectMetrics(): MetricsObserver {
         enter(event.reason);
         break;
       case 'notice':
+      case 'samples':
+      case 'hardest':
+      case 'confusion':
+      case 'timeline':
+      case 'resources':
         break;
     }
   };

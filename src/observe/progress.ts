@@ -109,6 +109,12 @@ export function showProgress(
       case 'end':
         finish();
         break;
+      case 'samples':
+      case 'hardest':
+      case 'confusion':
+      case 'timeline':
+      case 'resources':
+        break;
     }
   };
 

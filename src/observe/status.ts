@@ -90,6 +90,11 @@ export function trackStatus(): StatusObserver {
         break;
       case 'prepare':
       case 'checkpoint':
+      case 'samples':
+      case 'hardest':
+      case 'confusion':
+      case 'timeline':
+      case 'resources':
         break;
     }
   };

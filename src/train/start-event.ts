@@ -1,17 +1,22 @@
+import { memoryByKind } from '../compute/memory-kinds.js';
+import { longestRow } from '../compute/sizes.js';
+import type { Config } from '../config/schema.js';
 import type { StartEvent } from '../events.js';
 import { countParameters } from '../model/describe.js';
-import { taskOf, type TaskKind } from '../tasks/registry.js';
+import { summarizeNetwork } from '../model/summary.js';
+import { taskOf } from '../tasks/registry.js';
 import type { Setting } from './setting.js';
 
 /** What listeners are told when a run begins, or goes on. */
 export function describeStart(
   runDir: string,
-  task: TaskKind,
+  config: Config,
   run: Pick<Setting, 'corpus' | 'engine' | 'choice' | 'updates' | 'translations'>,
   steps: { fromStep: number; totalSteps: number },
 ): StartEvent {
   const { corpus, engine, choice, updates, translations } = run;
   const { sizes } = engine.handle;
+  const { task } = config;
   return {
     type: 'start',
     runDir,
@@ -20,6 +25,16 @@ export function describeStart(
     workers: sizes.parts,
     parameters: countParameters(sizes.shape),
     heapBytes: engine.heap.bytes.byteLength + (translations?.heapBytes ?? 0),
+    network: summarizeNetwork(sizes.shape, longestRow(config)).map(
+      ({ name, kind, output: { width }, parameters, work }) => ({
+        ...{ name, kind, width, parameters },
+        share: Number(work.toFixed(4)),
+      }),
+    ),
+    memory: {
+      ...memoryByKind(choice.kind, sizes),
+      ...(translations && { translations: translations.heapBytes }),
+    },
     ...steps,
     stepsPerEpoch: updates.perEpoch,
     trainRows: corpus.train.rows,

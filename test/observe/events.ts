@@ -11,6 +11,8 @@ export function startEvent(changes: Partial<StartEvent> = {}): StartEvent {
     workers: 2,
     parameters: 1_234_567,
     heapBytes: 3 * 1024 * 1024,
+    network: [{ name: 'embedding 0', kind: 'embedding', width: 8, parameters: 4000, share: 0 }],
+    memory: { weights: 1024 * 1024, activations: 2 * 1024 * 1024 },
     fromStep: 0,
     totalSteps: 100,
     stepsPerEpoch: 40,
