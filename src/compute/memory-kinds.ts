@@ -52,7 +52,14 @@ function kindsOf(plan: NetworkPlan): Map<BufferSpec, MemoryKind> {
   note('gradients', plan.gradients?.outputs);
   note('batches', [plan.slots, plan.bounds, plan.divisors]);
   note('threads', [plan.scratch, plan.argumentSpaces, plan.threadOwners, plan.clocks]);
-  note('threads', [plan.gradientSeconds, plan.claims, plan.progress, plan.arrivals, plan.attempt]);
+  note('threads', [
+    plan.gradientSeconds,
+    plan.claims,
+    plan.progress,
+    plan.arrivals,
+    plan.attempt,
+    plan.moments,
+  ]);
   note('threads', [plan.settings, plan.averageSettings, plan.accumulationSettings]);
   // Where gradients take the place of values, these count.
   for (const { values } of plan.layers) note('activations', values);

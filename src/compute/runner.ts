@@ -4,11 +4,13 @@ import { isTeamPhase, type Phase } from '../model/phases.js';
 import type { NetworkPlan } from '../model/plan.js';
 import { SLOTS } from '../model/sizes.js';
 import type { Share } from '../model/work/teams.js';
+import { sharedClock } from '../system/monotonic.js';
 import type { Heap } from '../tensor/heap.js';
 import type { StageRunner } from './engine.js';
 import { openHeap, type EngineHandle } from './engine-memory.js';
 import { ABANDONED, Meeting } from './meeting.js';
 import { phasesOf, type Task } from './messages.js';
+import { Moments } from './moments.js';
 
 /**
  * Takes part in a network's work on the calling thread: binds the kernels to the heap and returns the function
@@ -31,6 +33,7 @@ export function joinEngine(
   const { parts, teams } = handle.sizes;
   const networkOf = bindNetworks(handle, heap, plan, thread);
   const meeting = new Meeting(heap, plan, handle.sizes);
+  const [moments, clock] = [new Moments(heap, plan), sharedClock()];
 
   /** @returns false when the work is abandoned */
   const goThrough = ({ stage, slot, part }: Task, index: number): boolean => {
@@ -42,9 +45,11 @@ export function joinEngine(
       if (present === ABANDONED) return false;
       const attempt = meets ? present : 0;
       if (!meeting.hasFinished(part, index, attempt)) {
+        const begin = clock();
         const share = around(phase, part, networkOf(slot).run(phase, part));
         if (!meets) share.next();
         else if (!meeting.attend(share, part, attempt)) continue;
+        moments.note(part, index, begin, clock());
         meeting.finish(part, index, attempt);
       }
       // Whoever has finished a phase with meetings may be needed again.

@@ -24,6 +24,9 @@ import type { ClaimedPhase } from './work/shares.js';
 export type Phase =
   ('prepare' | 'spell' | LossMode | ClaimedPhase) | ('prepare-next' | 'predict-next');
 
+/** Phases that follow each other without asking the coordinator, at most. */
+export const MOST_PHASES = 16;
+
 /** Whether the members of a team meet within a phase. */
 export function isTeamPhase(phase: Phase): boolean {
   return ['train', 'evaluate', 'predict', 'predict-next'].includes(phase);

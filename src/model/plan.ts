@@ -9,6 +9,7 @@ import type { Carried, PlannedNetworkLayer } from './layer.js';
 import type { PlannedLoss } from './loss.js';
 import { lossKind } from './losses/registry.js';
 import { asMatrix, countSquares, type Parameter, type ParameterPlan } from './parameters.js';
+import { MOST_PHASES } from './phases.js';
 import { planGradients, type NetworkGradients } from './signal-gradients.js';
 import { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
@@ -51,6 +52,8 @@ export interface NetworkPlan {
   scratch: BufferSpec[];
   /** [parts, clocks]: seconds spent, by part and kind of work. */
   clocks: BufferSpec;
+  /** [parts, phases · 2]: when each part began and ended the phases that it went through last. */
+  moments: BufferSpec;
   /** By thread: arguments of bound kernels; and which threads are taken. */
   argumentSpaces: BufferSpec[];
   threadOwners: BufferSpec;
@@ -125,6 +128,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       ]),
     ),
     clocks: heap.doubles('clocks', sizes.parts, PANEL),
+    moments: heap.doubles('moments', sizes.parts, 2 * MOST_PHASES),
     argumentSpaces: Array.from({ length: threads }, (_, thread) =>
       heap.doubles(`kernel arguments ${thread}`, SLOTS * kernels * KERNEL_ARGUMENTS),
     ),

@@ -6,12 +6,14 @@ import { BadSteps } from './bad-steps.js';
 import { type BatchFeed, ReadFailure } from '../compute/batch-feed.js';
 import type { CheckpointWriter } from '../run/checkpoint-writer.js';
 import type { Engine } from '../compute/engine.js';
+import { Moments } from '../compute/moments.js';
 import type { TrainListener } from '../events.js';
 import { TaskFailure } from '../compute/pool.js';
 import { describeBetter } from '../measures.js';
 import type { Progress } from '../checkpoint/run-state.js';
 import { signConfig } from '../run/signed-config.js';
 import { adviseGoingOn } from './course.js';
+import { Pulse } from './pulse.js';
 import { StepLoop } from './step-loop.js';
 import type { Updates } from './updates.js';
 import type { Validation } from './validation.js';
@@ -58,6 +60,7 @@ export async function runSteps(
   const { config, corpus, engine, feed, updates, totalSteps, validation, writer } = run;
   const { listener } = run;
   const loop = new StepLoop(engine, config.train, listener);
+  const pulse = new Pulse(new Moments(engine.heap, engine.plan), listener);
   const badSteps = new BadSteps(engine, corpus, config, listener);
   const slotOf = (step: number): number => feed.slotOf(updates.batchesOf(step).first);
   let step = run.fromStep;
@@ -75,12 +78,14 @@ export async function runSteps(
         await writer.write(slotOf(step), describeProgress(run, step));
       }
       isUnderWay = true;
+      pulse.begin();
       await loop.step(feed, step, totalSteps, updates, validation.advice, (...batch) =>
         badSteps.watch(...batch),
       );
       isUnderWay = false;
       badSteps.check(step);
       step++;
+      pulse.end(step);
     }
   } catch (error) {
     if (!(error instanceof TaskFailure || error instanceof ReadFailure)) throw error;
