@@ -94,12 +94,14 @@ export function evaluationBatches(
  *
  * @param measure adds up what the task wants to know beside them
  * @param take runs one batch's work on the engine; where others use it, too, in turn with theirs
+ * @param watch looks at what was made of each batch, while it lies in its slot
  */
 export async function evaluate(
   engine: Engine,
   source: BatchSource,
   measure?: Measure,
   take: <T>(work: () => Promise<T>) => Promise<T> = (work) => work(),
+  watch?: (slot: number, batch: number) => void,
 ): Promise<Evaluation> {
   const feed = new BatchFeed(engine, source, SLOT.evaluation);
   let [lossSum, divisor, crossEntropySum, correct, targets] = [0, 0, 0, 0, 0];
@@ -115,6 +117,7 @@ export async function evaluate(
       correct += result.correct;
       targets += result.targets;
       measure?.add(engine.compared(slot));
+      watch?.(slot, step);
     });
   }
   return {

@@ -7,6 +7,10 @@ import { scoreTranslations, type TranslationScores } from '../decoding/translati
 import { decodingSizes, Translator } from '../decoding/translator.js';
 import type { NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
+import type { SampleRow } from '../events.js';
+import { showAttention } from './shown/attention.js';
+import { cutText } from './shown/row-texts.js';
+import { sampleRows } from './shown/samples.js';
 import { hasAllOrders } from '../scoring/bleu.js';
 
 /** How many pairs, and how widely is searched. */
@@ -81,11 +85,14 @@ export class ValidationTranslations {
   }
 
   /**
-   * BLEU, chrF and exact match of what an engine's weights translate.
+   * BLEU, chrF and exact match of what an engine's weights translate, and some of the translations.
    *
    * @param beforeStep what it throws ends the translations
    */
-  async measure(weights: Engine, beforeStep?: () => void): Promise<TranslationMeasures> {
+  async measure(
+    weights: Engine,
+    beforeStep?: () => void,
+  ): Promise<{ measures: TranslationMeasures; samples: SampleRow[] }> {
     const { config, corpus } = this;
     const engine = this.#engine;
     for (const { name } of engine.plan.parameters) {
@@ -102,6 +109,24 @@ export class ValidationTranslations {
       [this.pairs],
       { beam: this.#beam },
     );
-    return { bleu, chrf, exact };
+    return { measures: { bleu, chrf, exact }, samples: await this.#show(translator) };
+  }
+
+  /** Some of the pairs once more, now with what was attended to: what a text is translated to depends on itself alone. */
+  async #show(translator: Translator): Promise<SampleRow[]> {
+    const { pairs } = this;
+    const rows = sampleRows(pairs.length);
+    const texts = rows.map((row) => pairs[row]!.source);
+    const found = await translator.translate(texts, { beam: this.#beam, attention: true });
+    return found.map(({ translations: [best], sourceTokens }, i): SampleRow => {
+      const { source, target } = pairs[rows[i]!]!;
+      return {
+        ...{ row: rows[i]!, text: cutText(source), target: cutText(target) },
+        predicted: cutText(best?.text ?? ''),
+        ...(best?.attention && {
+          attention: showAttention(sourceTokens, best.tokens, best.attention),
+        }),
+      };
+    });
   }
 }

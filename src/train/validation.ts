@@ -17,6 +17,7 @@ import type { TrainListener } from '../events.js';
 import { followEvaluation, type Advice } from '../optimizers/evaluations.js';
 import { taskOf } from '../tasks/registry.js';
 import type { BestResult, ValidationState } from '../checkpoint/run-state.js';
+import { Showing, type ShownEvent } from './shown/showing.js';
 import {
   comparable,
   countInVain,
@@ -33,11 +34,19 @@ export interface ValidationOptions extends ValidationRules {
   createMeasure?: () => Measure | undefined;
   /** Translates some of the split with an engine's weights, where that is asked for. */
   translations?: Pick<ValidationTranslations, 'measure'> | undefined;
+  /** Shows what is made of the split's rows. */
+  showing?: Pick<Showing, 'begin'> | undefined;
   /** What evaluations have to say on the updates to come, after one more of them; where nothing follows them, nothing. */
   advise?: (former: Advice, loss: number, step: number) => Advice;
   /** Whether the run is to stop: an evaluation under way ends without a result, and takes place when the run goes on. */
   isStopped?: () => boolean;
   listener: TrainListener;
+}
+
+/** What an evaluation comes to. */
+interface Found {
+  measured: Evaluation & Partial<TranslationMeasures>;
+  shown: readonly ShownEvent[];
 }
 
 /** Ends an evaluation. */
@@ -46,14 +55,15 @@ class Stop extends Error {}
 /** What evaluates a corpus's validation split as a config has it. */
 export function validationOptions(
   config: Config,
-  { corpus, translations }: Pick<Setting, 'corpus' | 'translations'>,
+  { engine, corpus, translations, source: training }: Setting,
   rules: ValidationRules,
   listener: TrainListener,
 ): ValidationOptions {
   const { validation, tokenizer, classes } = corpus;
+  const source = validation && evaluationBatches(config, validation, tokenizer);
   return {
-    ...rules,
-    source: validation && evaluationBatches(config, validation, tokenizer),
+    ...{ ...rules, source },
+    showing: source && new Showing(engine, config, corpus, source, training, rules),
     createMeasure: () => taskOf(config.task).measure(classes),
     translations,
     advise: (former, loss, step) => followEvaluation(config.train, former, loss, step),
@@ -114,15 +124,16 @@ export class Validation {
   async evaluate(step: number): Promise<boolean | undefined> {
     const start = performance.now();
     const { translated, bestBy, advise, listener } = this.options;
-    const measured = await this.#measure();
-    if (measured === undefined) return undefined;
+    const found = await this.#measure(step);
+    if (found === undefined) return undefined;
+    const { measured, shown } = found;
     const { loss, targets } = measured;
     const former = this.#state;
-    const found = finiteMeasures(measured);
+    const finite = finiteMeasures(measured);
     const best = former.best && compareBy(bestBy, comparable(former.best, translated));
     // A loss that is not finite is never the best, nor could it be written down.
-    const isBest = found.loss !== undefined && isBetter(bestBy, found[bestBy], best?.[bestBy]);
-    const isUnmeasured = found.loss !== undefined && found[bestBy] === undefined;
+    const isBest = finite.loss !== undefined && isBetter(bestBy, finite[bestBy], best?.[bestBy]);
+    const isUnmeasured = finite.loss !== undefined && finite[bestBy] === undefined;
     if (isUnmeasured) this.#tellOfNone();
     const isRegular = step % this.options.everySteps === 0;
     const advice = advise?.(this.advice, loss, step) ?? {};
@@ -131,7 +142,7 @@ export class Validation {
         ? {
             ...{ step, withoutImprovement: 0 },
             best: compareBy(bestBy, {
-              ...{ ...found, step, loss },
+              ...{ ...finite, step, loss },
               ...(translated && { translated }),
             }),
           }
@@ -157,11 +168,13 @@ export class Validation {
       duration: (performance.now() - start) / 1000,
       best: isBest,
     });
+    shown.forEach((event) => listener(event));
     return isBest;
   }
 
-  async #measure(): Promise<(Evaluation & Partial<TranslationMeasures>) | undefined> {
-    const { source, createMeasure, translations, isStopped = () => false } = this.options;
+  async #measure(step: number): Promise<Found | undefined> {
+    const { source, createMeasure, translations, showing } = this.options;
+    const { isStopped = () => false } = this.options;
     const goOn = (): void => {
       if (isStopped()) throw new Stop();
     };
@@ -171,11 +184,16 @@ export class Validation {
     };
     try {
       return await this.engine.withAverages(async () => {
-        const found = await evaluate(this.engine, source!, createMeasure?.(), take);
+        const show = showing?.begin();
+        const watch = show && ((slot: number, batch: number) => show.add(slot, batch));
+        const found = await evaluate(this.engine, source!, createMeasure?.(), take, watch);
         // Of weights that have come to nothing there is nothing to be read.
-        return Number.isFinite(found.loss)
-          ? { ...found, ...(await translations?.measure(this.engine, goOn)) }
-          : found;
+        if (!Number.isFinite(found.loss)) return { measured: found, shown: [] };
+        const translated = await translations?.measure(this.engine, goOn);
+        return {
+          measured: { ...found, ...translated?.measures },
+          shown: (await show?.events(step, goOn, translated?.samples)) ?? [],
+        };
       });
     } catch (error) {
       if (error instanceof Stop) return undefined;

@@ -9,7 +9,7 @@ import { UserError } from '../errors.js';
 import type { BestEvaluation } from '../events.js';
 import { Calls } from './calls.js';
 import { checkGenerateOptions, checkTranslateOptions } from './check-options.js';
-import { undrawn } from './generation.js';
+import { undrawn } from '../decoding/undrawn.js';
 import { draw } from '../decoding/draw.js';
 import type { TranslateOptions, Translated } from '../decoding/translation.js';
 import { decodingSizes, Translator } from '../decoding/translator.js';

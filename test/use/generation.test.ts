@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
 import { describeUnknown } from '../../src/commands/generate.js';
 import { draw } from '../../src/decoding/draw.js';
-import { undrawn } from '../../src/use/generation.js';
+import { undrawn } from '../../src/decoding/undrawn.js';
 import { fitTokenizer } from '../data/tokenizers/fit.js';
 
 function fit(options: object) {
