@@ -4,7 +4,7 @@ import type { SampleRow } from '../../events.js';
 import type { Task } from '../../tasks/task.js';
 import { floatOfBits } from '../../tensor/float-bits.js';
 import { hasLabel, WORD_BITS } from '../../tensor/label-sets.js';
-import { readStoredRow, showTags, showTokens, type StoredRow } from './row-texts.js';
+import { readStoredRow, showTags, showTokens, showWords, type StoredRow } from './row-texts.js';
 import type { WatchedRow } from './row-watch.js';
 
 /** Digits of numbers that are shown. */
@@ -52,7 +52,7 @@ export class DescribedRows {
         return { text: showTokens(sourceTokenizer, stored.source), target: text };
       case 'tags':
         return {
-          text,
+          text: showWords(tokenizer, stored.tokens),
           target: showTags(this.corpus, stored.tokens, stored.tags),
           predicted: showTags(this.corpus, stored.tokens, predicted),
         };

@@ -47,6 +47,12 @@ export function showTokens(tokenizer: Tokenizer, ids: Int32Array | readonly numb
   return cutText(tokenizer.decode(ids.length > TOKENS ? ids.slice(0, TOKENS) : ids));
 }
 
+/** Tokens as they are, whatever the tokenizer puts between them. */
+export function showWords(tokenizer: Tokenizer, tokens: Int32Array): string {
+  const shown = Array.from(tokens.subarray(0, CHARACTERS), (token) => tokenizer.decode([token]));
+  return cutText(shown.join(' '));
+}
+
 /** Tokens with their tags: "word/TAG word/TAG". */
 export function showTags(
   { tokenizer, classes }: Pick<Corpus, 'tokenizer' | 'classes'>,
