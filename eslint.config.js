@@ -30,4 +30,8 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
     },
   },
+  {
+    files: ['src/page/**/*.ts'],
+    languageOptions: { parserOptions: { project: './src/page/tsconfig.json' } },
+  },
 );

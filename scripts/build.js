@@ -38,16 +38,7 @@ const ofOneFile = ['workers/compute.js', 'workers/metrics.js', 'workers/read.js'
 
 const started = new Date();
 const kernels = kernelDigest();
-const { status } = spawnSync(
-  process.execPath,
-  [findCompiler(), '--noEmitOnError', '--outDir', fresh],
-  {
-    cwd: root,
-    // To stderr, where setup.js lets messages through.
-    stdio: ['ignore', 2, 2],
-  },
-);
-if (status === 0) {
+if (compile('--noEmitOnError', '--outDir', fresh) && compile('--project', 'src/page')) {
   const builtFrom = `export const builtFrom = ${JSON.stringify(kernels)};\n`;
   writeFileSync(path.join(fresh, 'src/backend/built-from.js'), builtFrom);
   bundle();
@@ -58,6 +49,16 @@ if (status === 0) {
 } else {
   rmSync(fresh, { recursive: true, force: true });
   process.exitCode = 1;
+}
+
+/** @returns whether all is well */
+function compile(...args) {
+  const { status } = spawnSync(process.execPath, [findCompiler(), ...args], {
+    cwd: root,
+    // To stderr, where setup.js lets messages through.
+    stdio: ['ignore', 2, 2],
+  });
+  return status === 0;
 }
 
 /**
@@ -75,7 +76,7 @@ function bundle() {
   const threads = readdirSync(path.join(fresh, 'workers')).filter((name) => name.endsWith('.js'));
   const entries = ['src/cli.js', ...threads.map((name) => `workers/${name}`)];
   const inParts = entries.filter((name) => !ofOneFile.includes(name));
-  const inputs = [...bundleOf(inParts, true), ...bundleOf(ofOneFile, false)];
+  const inputs = [...bundleOf(inParts, true), ...bundleOf(ofOneFile, false), ...writePage()];
   for (const name of entries) rmSync(path.join(fresh, `${name}.map`));
   writeFileSync(path.join(fresh, 'LICENSES.txt'), licencesOf(inputs));
 }
@@ -102,6 +103,32 @@ function bundleOf(entries, splitting) {
       js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
     },
   });
+  return Object.keys(metafile.inputs);
+}
+
+/** The page: one file, with all that it needs in it. @returns the files that are in it */
+function writePage() {
+  const page = path.join(root, 'src/page');
+  const { outputFiles, metafile } = buildSync({
+    absWorkingDir: root,
+    entryPoints: [path.join(page, 'main.ts')],
+    outdir: fresh,
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2022',
+    charset: 'utf8',
+    legalComments: 'none',
+    write: false,
+    metafile: true,
+    logLevel: 'warning',
+  });
+  const textOf = (ending) => outputFiles.find(({ path: name }) => name.endsWith(ending)).text;
+  // Functions, since what they give may hold a dollar sign.
+  const html = readFileSync(path.join(page, 'page.html'), 'utf8')
+    .replace('<style></style>', () => `<style>${textOf('.css')}</style>`)
+    .replace('<script></script>', () => `<script>${textOf('.js')}</script>`);
+  writeFileSync(path.join(fresh, 'page.html'), html);
   return Object.keys(metafile.inputs);
 }
 

@@ -1,6 +1,7 @@
 import yargs from 'yargs';
 import { averageCommand } from './commands/average.js';
 import { benchCommand } from './commands/bench.js';
+import { boardCommand } from './commands/board.js';
 import type { CaughtSignals, Context } from './commands/context.js';
 import type { Library } from './commands/library.js';
 import { doctorCommand } from './commands/doctor.js';
@@ -51,6 +52,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     translate: translateCommand(context),
     score: scoreCommand(context),
     generate: generateCommand(context),
+    board: boardCommand(context),
     average: averageCommand(context),
     inspect: inspectCommand(context),
     prepare: prepareCommand(context),
@@ -70,6 +72,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .command(commands.translate)
     .command(commands.score)
     .command(commands.generate)
+    .command(commands.board)
     .command(commands.average)
     .command(commands.inspect)
     .command(commands.prepare)

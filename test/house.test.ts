@@ -9,6 +9,7 @@ const rooms = [
   'index',
   'library-terms',
   'hearing',
+  'page',
   'observe',
   'use',
   'bench',

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { isOwnDescriptor } from '../config/config-text.js';
 import { loadConfig, type NamedConfig } from '../config/load.js';
@@ -138,9 +138,10 @@ async function trainObserved(
     const { port, host, hosts, tokenFile } = config.metrics;
     if (port !== null) {
       // What a run without a page need not wait for.
-      const [{ collectMetrics }, { serveMetrics }] = await Promise.all([
+      const [{ collectMetrics }, { serveMetrics }, { compareWithDefaults }] = await Promise.all([
         import('../observe/metrics.js'),
         import('../observe/server/serve.js'),
+        import('../observe/board/config-view.js'),
       ]);
       const metrics = collectMetrics();
       const status = trackStatus();
@@ -152,6 +153,12 @@ async function trainObserved(
         token: tokenFile === null ? null : await readToken(tokenFile),
         registry: metrics.registry,
         readStatus: status.read,
+        run: {
+          directory: resolve(options.runDir),
+          name: config.name,
+          since: Date.now(),
+          config: { entries: compareWithDefaults(config) },
+        },
         notify,
       });
       notify(`Live page at ${server.url}, metrics at ${server.url}metrics`);

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { UserError } from '../errors.js';
 import { describeDiskError } from '../system/disk.js';
 import type { TrainEvent } from '../events.js';
+import { LOG_FILE } from './board/log-event.js';
 import type { Observer } from './observer.js';
 
 /** The part of `node:fs` that the log is written with; tests bring one that fails. */
@@ -59,7 +60,7 @@ export function logMetrics(
       if (event.type === 'prepare' && event.phase !== 'reused' && event.phase !== 'done') return;
       let lines = formatLine(event);
       if (event.type === 'start') {
-        file = openLog(join(event.runDir, 'metrics.jsonl'), event.fromStep, fs);
+        file = openLog(join(event.runDir, LOG_FILE), event.fromStep, fs);
         lines = waiting.splice(0).join('') + lines;
       }
       const target = file;

@@ -1,42 +1,49 @@
 import { STATUS_CODES } from 'node:http';
 import { type Access, checkAccess } from './access.js';
-import { page } from './page.js';
+import type { Sink } from '../board/feed.js';
 import type { Refusal, Request } from './request.js';
 
 export interface Answer {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: Buffer;
+  /** Goes on behind the body, until the client leaves; gives what is to be called then. */
+  stream?: (sink: Sink) => () => void;
 }
 
-/** What is served, by path: a text that may have to be waited for, undefined when there is none yet. */
+/** What is served, by path. */
 export type Routes = ReadonlyMap<string, Route>;
 
-interface Route {
+export interface Route {
   type: string;
-  read: () => Promise<Buffer | undefined>;
+  /** A text that may have to be waited for; undefined when there is none yet. */
+  read: (request: Request) => Promise<Buffer | undefined>;
+  headers?: Readonly<Record<string, string>>;
+  /** Of one that goes on and on; undefined where there are too many already. */
+  stream?: (request: Request) => Answer['stream'];
 }
 
-/** `/`, `/status.json`, `/metrics` and `/healthz`. */
+/** A route whose text never changes. */
+export function fixedRoute(type: string, text: string | Buffer, headers = {}): Route {
+  const body = Buffer.from(text);
+  return { type, headers, read: () => Promise.resolve(body) };
+}
+
+/** `/status.json`, `/metrics` and `/healthz`. */
 export function createRoutes(sources: {
   metricsType: string;
   readMetrics: Route['read'];
   readStatus: Route['read'];
-}): Routes {
+}): [string, Route][] {
   const { metricsType, readMetrics, readStatus } = sources;
-  const fixed = (text: string) => {
-    const body = Buffer.from(text);
-    return () => Promise.resolve(body);
-  };
-  return new Map<string, Route>([
-    ['/', { type: 'text/html; charset=utf-8', read: fixed(page) }],
+  return [
     ['/status.json', { type: 'application/json', read: readStatus }],
     ['/metrics', { type: metricsType, read: readMetrics }],
-    ['/healthz', { type: TEXT, read: fixed('ok\n') }],
-  ]);
+    ['/healthz', fixedRoute(TEXT, 'ok\n')],
+  ];
 }
 
-const TEXT = 'text/plain; charset=utf-8';
+export const TEXT = 'text/plain; charset=utf-8';
 
 /** @param address that is listened on */
 export async function answerRequest(
@@ -56,20 +63,30 @@ export async function answerRequest(
   if (method !== 'GET' && method !== 'HEAD') {
     return say(405, `${path} takes GET requests, not ${method}.`, { Allow: 'GET, HEAD' });
   }
-  const body = await route.read();
+  if (route.stream !== undefined) return answerStream(route, request);
+  const body = await route.read(request);
   if (body === undefined) {
     return say(503, `The training has not said anything yet; ask again.`, { 'Retry-After': '1' });
   }
+  return { status: 200, headers: headersOf(route), body };
+}
+
+function answerStream(route: Route, request: Request): Answer {
+  const stream = route.stream!(request);
+  if (stream === undefined) {
+    return say(503, 'Too many pages are open; ask again.', { 'Retry-After': '10' });
+  }
+  const answer = { status: 200, headers: headersOf(route), body: Buffer.alloc(0) };
+  return request.method === 'HEAD' ? answer : { ...answer, stream };
+}
+
+function headersOf({ type, headers }: Route): Record<string, string> {
   return {
-    status: 200,
-    headers: {
-      'Content-Type': route.type,
-      'Cache-Control': 'no-store',
-      'Content-Security-Policy':
-        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; frame-ancestors 'none'",
-      'Cross-Origin-Resource-Policy': 'same-origin',
-    },
-    body,
+    'Content-Type': type,
+    'Cache-Control': 'no-store',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    ...headers,
   };
 }
 
@@ -87,12 +104,15 @@ function say(status: number, sentence: string, headers: Record<string, string> =
   };
 }
 
-/** An answer as it goes over the wire; the connection ends with it. */
-export function formatAnswer({ status, headers, body }: Answer, withoutBody: boolean): Buffer[] {
+/** An answer as it goes over the wire, up to its stream; the connection ends with it. */
+export function formatAnswer(
+  { status, headers, body, stream }: Answer,
+  withoutBody: boolean,
+): Buffer[] {
   const lines = Object.entries({
     ...headers,
     'X-Content-Type-Options': 'nosniff',
-    'Content-Length': String(body.length),
+    ...(stream === undefined && { 'Content-Length': String(body.length) }),
     Date: new Date().toUTCString(),
     Connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -32,6 +32,12 @@ export class WorkBudget {
     this.#computed = clock.computed();
   }
 
+  /** Whether there is room for work that can wait, with enough left for what comes in between. */
+  get hasRoom(): boolean {
+    const earned = (this.#clock.now() - this.#at) * this.#share;
+    return this.#left + earned > this.#most / 2;
+  }
+
   /** To be called along with every piece of work. */
   spend(): void {
     const [at, before] = [this.#at, this.#computed];

@@ -6,7 +6,7 @@ import { MOST_HEAD_BYTES, parseRequest, type Refusal, type Request } from './req
 export interface Limits {
   /** More at once: the one that has been silent for longest is closed. */
   connections: number;
-  /** Until the whole head of the request has come, and until the whole answer has been taken. */
+  /** Until the whole head of the request has come, and until the whole answer has been taken, if it is no stream. */
   headMs: number;
   wholeMs: number;
   /** Of what a client sends behind its request; more is not read. */
@@ -22,7 +22,7 @@ export const LIMITS: Limits = {
 
 /**
  * Serves one request on each connection and closes it: there is never more than one answer on its way, nothing waits for
- * a client that does not read, and what is kept of a request is its head.
+ * a client that does not read, and what is kept of a request is its head. A stream sees to it by itself that its client reads.
  */
 export class Connections {
   readonly #open = new Set<Connection>();
@@ -55,8 +55,9 @@ export class Connections {
 
   /** Who has asked is served rather than who has not. */
   #makeRoom(): void {
-    const [oldest] = this.#open;
-    const silent = [...this.#open].find(({ hasAsked }) => !hasAsked) ?? oldest;
+    const open = [...this.#open];
+    const silent =
+      open.find(({ hasAsked }) => !hasAsked) ?? open.find(({ isStream }) => !isStream) ?? open[0];
     silent?.close();
     if (silent !== undefined) this.#open.delete(silent);
   }
@@ -65,6 +66,7 @@ export class Connections {
 class Connection {
   #head = Buffer.alloc(0);
   #asked = false;
+  #isStream = false;
   #discarded = 0;
   #deadline: NodeJS.Timeout;
 
@@ -87,6 +89,10 @@ class Connection {
 
   get hasAsked(): boolean {
     return this.#asked;
+  }
+
+  get isStream(): boolean {
+    return this.#isStream;
   }
 
   close(): void {
@@ -137,6 +143,23 @@ class Connection {
     for (const part of formatAnswer(answer, 'method' in request && request.method === 'HEAD')) {
       this.socket.write(part);
     }
-    this.socket.end();
+    if (answer.stream === undefined) this.socket.end();
+    else this.#stream(answer.stream);
+  }
+
+  #stream(begin: NonNullable<Answer['stream']>): void {
+    const { socket } = this;
+    clearTimeout(this.#deadline);
+    this.#isStream = true;
+    const end = begin({
+      get waiting() {
+        return socket.writableLength;
+      },
+      write: (text) => void socket.write(text),
+      close: () => this.close(),
+    });
+    // Half of a connection that a browser has closed would go on being written to.
+    socket.on('end', () => this.close());
+    socket.on('close', end);
   }
 }

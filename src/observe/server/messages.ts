@@ -1,3 +1,4 @@
+import type { ConfigView } from '../board/wire.js';
 import type { Access } from './access.js';
 
 /** What the serving thread is started with. */
@@ -6,6 +7,17 @@ export interface ServerHandle {
   port: number;
   /** Content type of the metrics. */
   metricsType: string;
+  run: ServedRun;
+}
+
+/** The run that the page is about, which its files tell of. */
+export interface ServedRun {
+  /** Absolute. */
+  directory: string;
+  name: string;
+  /** When its process began, in milliseconds: what its log tells of before is an earlier start. */
+  since: number;
+  config: ConfigView;
 }
 
 /** What the training is asked for. */

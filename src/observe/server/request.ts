@@ -3,9 +3,12 @@ export interface Request {
   method: string;
   /** Without the query. */
   path: string;
+  query: URLSearchParams;
   /** The name or address that the client knows this server by: without the port, in lower case. */
   host: string;
   authorization: string | undefined;
+  /** Of a browser that comes back to a stream of events: the last one that it has. */
+  lastEventId: string | undefined;
   /** Whether a Prometheus asks, which will ask again. */
   isScrape: boolean;
 }
@@ -35,11 +38,14 @@ export function parseRequest(head: string): Request | Refusal {
   if (headers === undefined) return refuse(400, 'a line among the headers is none');
   const host = readHost(headers.get('host'));
   if (host === undefined) return refuse(400, 'expected one Host header with a name or an address');
+  const [path = '', ...query] = target.split('?');
   return {
     method,
-    path: target.split('?')[0]!,
+    path,
+    query: new URLSearchParams(query.join('?')),
     host,
     authorization: headers.get('authorization')?.[0],
+    lastEventId: headers.get('last-event-id')?.[0],
     isScrape: headers.has('x-prometheus-scrape-timeout-seconds'),
   };
 }

@@ -7,7 +7,8 @@ import { heapLimits, watchHeaps, type HeapAllowance } from '../../system/thread-
 import { formatDuration } from '../figures.js';
 import type { Status } from '../status.js';
 import { inUrl, isLoopback } from './access.js';
-import type { Order, Report, ServerHandle, SnapshotName } from './messages.js';
+import { describeListenError } from './listen-error.js';
+import type { Order, Report, ServedRun, ServerHandle, SnapshotName } from './messages.js';
 
 export interface MetricsServer {
   /** Where the page is: `http://127.0.0.1:9464/`. */
@@ -30,6 +31,7 @@ export interface MetricsServerOptions {
   token: string | null;
   registry: Registry;
   readStatus: () => Status;
+  run: ServedRun;
   /** Hears, in sentences, what the user should know. */
   notify: (message: string) => void;
   /** Entry of the thread; tests bring one that dies. */
@@ -37,7 +39,7 @@ export interface MetricsServerOptions {
 }
 
 /**
- * Serves `/` (a live page), `/status.json`, `/metrics` for Prometheus and `/healthz`.
+ * Serves `/` (a live page, with what it asks for), `/status.json`, `/metrics` for Prometheus and `/healthz`.
  *
  * A thread of its own has to do with the clients, however many there are and whatever they send. Here only snapshots
  * are rendered for it, when it asks: twice a second at most. A thread that dies is replaced.
@@ -77,11 +79,12 @@ class ServerThread implements MetricsServer {
 
   /** @throws UserError when the thread cannot listen */
   async start(): Promise<void> {
-    const { host, hosts, token, registry, threadFile } = this.options;
+    const { host, hosts, token, registry, run, threadFile } = this.options;
     const handle: ServerHandle = {
       access: { host, hosts, token },
       port: this.#port,
       metricsType: registry.contentType,
+      run,
     };
     const worker = new Worker(threadFile ?? packageFile('dist/workers/metrics.js'), {
       workerData: handle,
@@ -96,7 +99,7 @@ class ServerThread implements MetricsServer {
       let reason: unknown = 'it exited';
       worker.on('message', (report: Report) => {
         if (report.type === 'refused') {
-          reason = new UserError(describeListenError(report.code, host, this.#port));
+          reason = new UserError(describeListenError(report.code, host, this.#port, KEYS));
           void worker.terminate();
         } else if (report.type === 'listening') {
           this.#hearAddress(report);
@@ -215,17 +218,4 @@ function toError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
 }
 
-function describeListenError(code: string, host: string, port: number): string {
-  switch (code) {
-    case 'EADDRINUSE':
-      return `metrics.port: port ${port} of ${host} is in use; choose another (0 picks a free one)`;
-    case 'EACCES':
-      return `metrics.port: this user may not listen on port ${port}; choose one above 1023`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `metrics.host: expected an address of this machine, got ${JSON.stringify(host)}`;
-    default:
-      return `metrics: cannot listen on ${host}, port ${port} (${code})`;
-  }
-}
+const KEYS = { host: 'metrics.host', port: 'metrics.port' };

@@ -15,8 +15,10 @@ describe('the head of a request', () => {
     ).toEqual({
       method: 'GET',
       path: '/metrics',
+      query: new URLSearchParams('a=b'),
       host: '::1',
       authorization: 'Bearer x',
+      lastEventId: undefined,
       isScrape: true,
     });
   });
@@ -56,7 +58,8 @@ describe('the head of a request', () => {
 describe('who may ask', () => {
   const request: Request = {
     ...{ method: 'GET', path: '/metrics', host: 'localhost' },
-    ...{ authorization: undefined, isScrape: false },
+    ...{ authorization: undefined, isScrape: false, lastEventId: undefined },
+    query: new URLSearchParams(),
   };
   const access = { host: '127.0.0.1', hosts: [], token: null };
 

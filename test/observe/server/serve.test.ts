@@ -31,6 +31,7 @@ function open(changes: Partial<MetricsServerOptions> = {}): Promise<MetricsServe
     token: null,
     registry: metrics.registry,
     readStatus: status.read,
+    run: { directory: folder, name: 'tiny', since: 0, config: { entries: [] } },
     notify: (message) => heard.push(message),
     ...changes,
   });
@@ -87,7 +88,7 @@ describe('the metrics server', () => {
     const page = await response.text();
     expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
-    expect(page.replace('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|src=|@import/);
+    expect(page.replaceAll('http://www.w3.org/2000/svg', '')).not.toMatch(/https?:|src=|@import/);
   });
 
   test('answers the health check', async () => {
@@ -99,7 +100,7 @@ describe('the metrics server', () => {
     const response = await fetch(`${server.url}metricz`);
     expect(response.status).toBe(404);
     expect(await response.text()).toBe(
-      'There is no /metricz here; there are /, /status.json, /metrics, /healthz.\n',
+      'There is no /metricz here; there are /, /events, /range, /at, /config, /status.json, /metrics, /healthz.\n',
     );
   });
 

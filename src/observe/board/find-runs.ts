@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import { readdirSync, statSync, type Dirent } from 'node:fs';
+import path from 'node:path';
+import { LOG_FILE } from './log-event.js';
+
+/** A run's directory, and what it is called among others. */
+export interface FoundRun {
+  id: string;
+  name: string;
+  directory: string;
+}
+
+/** How deep below a folder runs are looked for, and how many are taken. */
+const DEPTH = 4;
+const MOST_RUNS = 500;
+/** Folders that hold much and no runs. */
+const PASSED_OVER = new Set(['node_modules', 'checkpoints']);
+
+/** The runs among and below some directories: all that have a log. */
+export function findRuns(roots: readonly string[]): FoundRun[] {
+  const directories = new Set<string>();
+  for (const root of roots) search(path.resolve(root), DEPTH, directories);
+  const names = shortestNames([...directories]);
+  return [...directories].map((directory, at) => ({
+    id: createHash('sha256').update(directory).digest('hex').slice(0, 10),
+    name: names[at]!,
+    directory,
+  }));
+}
+
+function search(directory: string, depth: number, found: Set<string>): void {
+  if (found.size >= MOST_RUNS) return;
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(directory, { withFileTypes: true });
+  } catch {
+    // Not there any more, or not for us.
+    return;
+  }
+  if (entries.some(({ name }) => name === LOG_FILE)) found.add(directory);
+  else if (depth > 0) {
+    for (const entry of entries) {
+      if (entry.name.startsWith('.') || PASSED_OVER.has(entry.name)) continue;
+      const inner = path.join(directory, entry.name);
+      if (isDirectory(entry, inner)) search(inner, depth - 1, found);
+    }
+  }
+}
+
+function isDirectory(entry: Dirent, place: string): boolean {
+  if (!entry.isSymbolicLink()) return entry.isDirectory();
+  return statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Directories without what all of them have in common at their beginning. */
+export function shortestNames(directories: readonly string[]): string[] {
+  const parts = directories.map((directory) => directory.split(path.sep));
+  let common = 0;
+  while (parts.every((each) => each.length > common + 1 && each[common] === parts[0]![common])) {
+    common++;
+  }
+  return parts.map((each) => each.slice(common).join('/'));
+}

@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Board } from '../board/board.js';
+import { Feed } from '../board/feed.js';
+import type { Pause } from '../board/log-lookup.js';
+import type { RunPlace } from '../board/run.js';
+import type { Route } from './answer.js';
+import { boardRoutes } from './board-routes.js';
+import type { WorkBudget } from './budget.js';
+import { pageRoute } from './page-route.js';
+
+/** How often logs are looked at while a page is open; and while none is, so that one that is opened finds most of it read. */
+const WATCHED_MS = 1000;
+const UNWATCHED_MS = 10_000;
+/** While a log is being caught up with. */
+const BEHIND_MS = 50;
+/** How often runs are looked for. */
+const FIND_MS = 5000;
+
+export interface RunsWatch {
+  routes: [string, Route][];
+  /** Tells open pages all there is, at once. */
+  flush: () => void;
+  /** Ends all streams. */
+  close: () => void;
+}
+
+/** Follows the logs of runs within the budget, and gives the routes that show them. */
+export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsWatch {
+  const board = new Board();
+  const feed = new Feed(board, () => budget.spend());
+  const mayGoOn = () => {
+    budget.spend();
+    return budget.hasRoom;
+  };
+  const isDue = { find: every(FIND_MS), read: every(WATCHED_MS), tell: every(WATCHED_MS) };
+  const isDueUnwatched = every(UNWATCHED_MS);
+  let isBehind = false;
+  let timer: NodeJS.Timeout;
+
+  const turn = () => {
+    if (isDue.find()) {
+      board.setPlaces(findRuns());
+      // A run alone is what pages are about; where there are several, those that they choose.
+      if (board.runs.length === 1) board.runs[0]!.keepDetail();
+    }
+    const isWanted = feed.size > 0 ? isDue.read() : isDueUnwatched();
+    if (isWanted || isBehind) isBehind = board.read(feed.watched, mayGoOn);
+    if (isDue.tell()) feed.tick();
+    budget.spend();
+    timer = setTimeout(turn, isBehind ? BEHIND_MS : WATCHED_MS);
+    timer.unref();
+  };
+  turn();
+
+  const pause: Pause = async () => {
+    while (!mayGoOn()) await sleep(BEHIND_MS);
+    await sleep(0);
+  };
+  return {
+    routes: [['/', pageRoute()], ...boardRoutes(board, feed, pause)],
+    flush: () => {
+      while (board.read(feed.watched, () => true));
+      feed.tick();
+    },
+    close: () => {
+      clearTimeout(timer);
+      feed.close();
+    },
+  };
+}
+
+/** Whether it is time again: not more often than so, but for what timers are early. */
+function every(milliseconds: number): () => boolean {
+  let last = -Infinity;
+  return () => {
+    const now = performance.now();
+    if (now - last < milliseconds - EARLY_MS) return false;
+    last = now;
+    return true;
+  };
+}
+
+const EARLY_MS = 30;
