@@ -11,6 +11,7 @@ import { inspectCommand } from './commands/inspect.js';
 import { predictCommand } from './commands/predict.js';
 import { prepareCommand } from './commands/prepare.js';
 import { scoreCommand } from './commands/score.js';
+import { serveCommand } from './commands/serve.js';
 import { schemaCommand } from './commands/schema.js';
 import { trainCommand } from './commands/train.js';
 import { translateCommand } from './commands/translate.js';
@@ -52,6 +53,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     translate: translateCommand(context),
     score: scoreCommand(context),
     generate: generateCommand(context),
+    serve: serveCommand(context),
     board: boardCommand(context),
     average: averageCommand(context),
     inspect: inspectCommand(context),
@@ -72,6 +74,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .command(commands.translate)
     .command(commands.score)
     .command(commands.generate)
+    .command(commands.serve)
     .command(commands.board)
     .command(commands.average)
     .command(commands.inspect)

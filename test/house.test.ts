@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 const rooms = [
   'cli',
   'commands',
+  'serve',
   'index',
   'library-terms',
   'hearing',

@@ -1,5 +1,6 @@
 import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
 import { taskOf } from '../tasks/registry.js';
+import { indexOfLargest, LIKELY, shorten } from '../use/predictions.js';
 import type { TrainedModel } from './library.js';
 
 /** The rows of an input in their order, each with its answer. */
@@ -84,18 +85,4 @@ function tellLabels(
   const labels = Array.from(classes.keys()).filter((label) => probabilities[label]! >= LIKELY);
   const names = labels.map((label) => classes[label]!);
   return { predicted: names.join(config.data.labelSeparator), labels };
-}
-
-/** Of a label that is told; as an evaluation has it. */
-const LIKELY = 0.5;
-
-/** Seven digits are what a float32 holds. */
-function shorten(value: number): number {
-  return Number(value.toPrecision(7));
-}
-
-function indexOfLargest(values: ArrayLike<number>): number {
-  let largest = 0;
-  for (let i = 1; i < values.length; i++) if (values[i]! > values[largest]!) largest = i;
-  return largest;
 }

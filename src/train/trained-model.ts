@@ -16,6 +16,8 @@ export interface OpenOptions {
   checkpoint?: string;
   workers?: number;
   backend?: Config['backend'];
+  /** Hears how many rows were computed together, batch by batch. */
+  onBatch?: (rows: number) => void;
   /** Hears where the run's config.yaml is not what the checkpoint was trained with; a warning of Node by default. */
   notify?: (message: string) => void;
 }
@@ -59,6 +61,24 @@ export interface Likelihood {
   unknown: number;
   /** Of a pair: tokens of the source that were not read, since it is longer than any row may be (`data.maxSourceLength`); absent where all were. */
   unread?: number;
+}
+
+/**
+ * What a model tells of a text, in names: of a classifier `label`, `probability` and `probabilities`; of a multi-label classifier `labels`
+ * and `probabilities`; of a model of numbers `value`; of a tagger `tags`. Numbers have the seven digits that a float32 holds.
+ */
+export interface Prediction {
+  /** The likeliest class, and how likely it is. */
+  label?: string;
+  probability?: number;
+  /** The labels that are rather true than not (0.5 and more), in the order of `classes`. */
+  labels?: string[];
+  /** By name of the class or label. */
+  probabilities?: Record<string, number>;
+  /** In the unit of the numbers that it was trained on. */
+  value?: number;
+  /** One for each token. */
+  tags?: string[];
 }
 
 export interface Evaluation extends Measures {
@@ -107,6 +127,8 @@ export interface TrainedModel {
   evaluate(store: TokenStore): Promise<Evaluation>;
   /** Draws tokens one after the other and yields their text; the same seed draws the same text. */
   generate(options: GenerateOptions): AsyncGenerator<string, void, undefined>;
+  /** Has the memory and the threads that the first call needs be made now. */
+  warmUp(): Promise<void>;
   /**
    * Refuses calls from now on, waits for those under way and ends the threads. A text that nobody goes on reading does not
    * count as under way.

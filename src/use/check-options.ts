@@ -66,6 +66,7 @@ const openOptions: Options<OpenOptions> = {
   },
   workers: wholeNumber(1, 1024),
   backend: oneOf('auto', 'native', 'wasm', 'reference'),
+  onBatch: listener,
   notify: listener,
 };
 

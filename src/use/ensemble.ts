@@ -103,6 +103,10 @@ class Ensemble implements TrainedModel {
     });
   }
 
+  async warmUp(): Promise<void> {
+    for (const member of this.members) await member.warmUp();
+  }
+
   classify(): Promise<never> {
     return this.#refuse('classify');
   }

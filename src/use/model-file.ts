@@ -66,7 +66,15 @@ export async function openModel(
   const shape = shapeOf(config, vocabulary, state);
   // Now: whoever has a model answers with what was opened, whatever becomes of the files.
   const weights = await readWeights(found.checkpoint, state, describeNetwork(shape).parameters);
-  return new SharedModel(config, vocabulary, state, found, { shape, weights }, workerFile);
+  const { onBatch } = options;
+  return new SharedModel(
+    config,
+    vocabulary,
+    state,
+    found,
+    { shape, weights, ...(onBatch && { onBatch }) },
+    workerFile,
+  );
 }
 
 function shapeOf(
@@ -112,7 +120,11 @@ export class SharedModel implements TrainedModel {
     vocabulary: Vocabulary,
     state: RunState,
     { checkpoint, best }: { checkpoint: string; best?: BestEvaluation },
-    { shape, weights }: { shape: NetworkShape; weights: Weights },
+    {
+      shape,
+      weights,
+      onBatch,
+    }: { shape: NetworkShape; weights: Weights; onBatch?: (rows: number) => void },
     workerFile?: string,
   ) {
     this.checkpoint = checkpoint;
@@ -127,7 +139,7 @@ export class SharedModel implements TrainedModel {
     this.corpus = state.corpus;
     this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
     this.#engine = new ModelEngine(config, shape, weights, workerFile);
-    this.#rows = new RowBatches(this.#engine);
+    this.#rows = new RowBatches(this.#engine, 'predict', this.#engine.rowSizes, onBatch);
     this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine, state.lineEnd ?? '\n');
     const decoding = { ...shape, carries: true };
     const sizes = decodingSizes(config);
@@ -253,6 +265,14 @@ export class SharedModel implements TrainedModel {
     } finally {
       call.end();
     }
+  }
+
+  warmUp(): Promise<void> {
+    return this.#calls.run(() => {
+      const translates = taskOf(this.config.task).call === 'translate';
+      const engine = translates ? this.decodingEngine : this.#engine;
+      return engine.take(() => Promise.resolve());
+    });
   }
 
   /** @throws UserError where the model is for another use */

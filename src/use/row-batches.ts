@@ -60,11 +60,13 @@ export class RowBatches {
   /**
    * @param mode `evaluate` compares rows with their targets
    * @param sizes of the batches
+   * @param onBatch hears how many rows are computed together
    */
   constructor(
     private readonly engine: ModelEngine,
     private readonly mode: 'predict' | 'evaluate' = 'predict',
     private readonly sizes: BatchSizes = engine.rowSizes,
+    private readonly onBatch?: (rows: number) => void,
   ) {
     const { top, targetWords } = describeNetwork(engine.shape);
     this.#batch = createHostBatch(sizes, engine.shape.features, targetWords);
@@ -97,6 +99,7 @@ export class RowBatches {
         engine.load(SLOT.prediction, this.#batch);
         await engine[this.mode](SLOT.prediction);
         this.#handOut(engine, taken);
+        this.onBatch?.(taken.length);
       };
       await this.engine.take(compute, { sizes: this.sizes });
     } catch (error) {

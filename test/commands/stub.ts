@@ -106,6 +106,7 @@ function stubModel(config: NamedConfig): TrainedModel {
     translate: refuse,
     evaluate: refuse,
     generate: refuse,
+    warmUp: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
 }

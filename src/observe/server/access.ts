@@ -10,7 +10,11 @@ export interface Access {
   hosts: readonly string[];
   /** What clients have to show; null asks for nothing. */
   token: string | null;
+  /** What further names and the token are configured by, for messages; of a run where absent. */
+  named?: { readonly hosts: string; readonly token: string };
 }
+
+const RUN_KEYS = { hosts: 'metrics.hosts', token: 'metrics.tokenFile' };
 
 /** Whether only programs on this machine can reach an address. */
 export function isLoopback(address: string): boolean {
@@ -28,9 +32,9 @@ export function isLoopback(address: string): boolean {
  * @param address that is listened on
  */
 export function checkAccess(
-  { host, hosts, token }: Access,
+  { host, hosts, token, named: keys = RUN_KEYS }: Access,
   address: string,
-  request: Request,
+  request: Pick<Request, 'host' | 'path' | 'authorization'>,
 ): Refusal | undefined {
   const { host: named, path, authorization } = request;
   const isKnown =
@@ -41,13 +45,13 @@ export function checkAccess(
   if (!isKnown) {
     return {
       status: 403,
-      reason: `this server is not known as ${named}; metrics.hosts takes further names of it`,
+      reason: `this server is not known as ${named}; ${keys.hosts} takes further names of it`,
     };
   }
   // Whether the run is alive may be seen by all who can reach it.
-  if (token === null || path === '/healthz') return undefined;
+  if (token === null || path === '/healthz' || path === '/readyz') return undefined;
   if (authorization !== undefined && showsToken(authorization, token)) return undefined;
-  return { status: 401, reason: 'expected the token of metrics.tokenFile' };
+  return { status: 401, reason: `expected the token of ${keys.token}` };
 }
 
 /** As a bearer token, or, for browsers, as the password of any user. */

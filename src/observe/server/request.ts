@@ -68,7 +68,7 @@ function readHeaders(lines: readonly string[]): Map<string, string[]> | undefine
 }
 
 /** "localhost", "127.0.0.1", "::1" out of "LOCALHOST:9464", "127.0.0.1", "[::1]:9464". */
-function readHost(values: readonly string[] | undefined): string | undefined {
+export function readHost(values: readonly string[] | undefined): string | undefined {
   if (values?.length !== 1) return undefined;
   const match = /^(?:\[([0-9a-f:.]+)\]|([0-9a-z_.-]+))(?::\d{1,5})?$/i.exec(values[0]!);
   return (match?.[1] ?? match?.[2])?.toLowerCase();

@@ -1,0 +1,167 @@
+import type { Writable } from 'node:stream';
+import { taskOf } from '../tasks/registry.js';
+import type { Context } from './context.js';
+import { defineCommand } from './define.js';
+import type { TrainedModel } from './library.js';
+import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
+import { printLines } from './table.js';
+import { shellWord } from '../system/shell-word.js';
+import { UserError } from '../errors.js';
+
+export const serveCommand = (context: Context) =>
+  defineCommand({
+    command: 'serve <run>',
+    describe:
+      'Serves a model over HTTP: predictions, text or translations, metrics and an OpenAPI document',
+    positionals: runPositional,
+    options: {
+      ...modelOptions,
+      port: {
+        type: 'string',
+        coerce: wholeNumber('port', 0, 65_535),
+        default: 8080,
+        requiresArg: true,
+        describe: 'Port to listen on; 0 picks a free one',
+      },
+      host: {
+        type: 'string',
+        default: '127.0.0.1',
+        requiresArg: true,
+        describe: 'Address to listen on; 0.0.0.0 is reached from other machines',
+      },
+      'allow-host': {
+        type: 'string',
+        array: true,
+        nargs: 1,
+        default: [] as string[],
+        requiresArg: true,
+        describe: 'A further name that clients know this server by; may be given several times',
+      },
+      'token-file': {
+        type: 'string',
+        requiresArg: true,
+        describe: 'File with the token that clients have to show (Authorization: Bearer …)',
+      },
+      'max-texts': {
+        type: 'string',
+        coerce: wholeNumber('max-texts', 1),
+        default: 256,
+        requiresArg: true,
+        describe: 'Texts of a request, at most',
+      },
+      'max-length': {
+        type: 'string',
+        coerce: wholeNumber('max-length', 1),
+        default: 2000,
+        requiresArg: true,
+        describe: 'Tokens that a request has generated, at most',
+      },
+      'max-body': {
+        type: 'string',
+        coerce: wholeNumber('max-body', 1),
+        default: 2 ** 20,
+        requiresArg: true,
+        describe: "Bytes of a request's body, at most",
+      },
+      'queue-size': {
+        type: 'string',
+        coerce: wholeNumber('queue-size', 1),
+        default: 4096,
+        requiresArg: true,
+        describe:
+          'Texts that wait or are computed at a time; further ones are refused with status 503',
+      },
+      timeout: {
+        type: 'string',
+        coerce: numberFrom('timeout', 0.001),
+        default: 30,
+        requiresArg: true,
+        describe: 'Seconds that a request may take',
+      },
+      reload: {
+        type: 'boolean',
+        default: true,
+        describe:
+          'Has a new best checkpoint of the run answer from then on; --no-reload stays with the first',
+      },
+    },
+    async run({ run, port, host, allowHost, tokenFile, reload, ...args }) {
+      const { maxTexts, maxLength, maxBody, queueSize, timeout } = args;
+      if (maxTexts > queueSize) {
+        throw new UserError(
+          `--max-texts: expected at most as many as --queue-size (${queueSize}), got ${maxTexts}`,
+        );
+      }
+      const notify = (message: string): void => printLines(context.stderr, [message]);
+      // Both take a while.
+      const [library, { serveModel, LIMITS, readToken }] = await Promise.all([
+        context.loadLibrary(),
+        import('../serve/index.js'),
+      ]);
+      const named = { hosts: '--allow-host', token: '--token-file' };
+      const token = tokenFile === undefined ? null : await readToken(tokenFile, named.token);
+      // From now on: a signal that comes while the model is opened must not be lost.
+      const caught = context.catchSignals(() => true);
+      try {
+        const openOptions = toOpenOptions(args, context);
+        const server = await serveModel(
+          {
+            run,
+            ...(args.checkpoint !== undefined && { checkpoint: args.checkpoint }),
+            open: (onBatch) => library.openModel(run, { ...openOptions, onBatch }),
+          },
+          {
+            port,
+            access: { host, hosts: allowHost, token, named },
+            limits: {
+              ...LIMITS,
+              ...{ texts: maxTexts, length: maxLength, bodyBytes: maxBody, queue: queueSize },
+              timeoutMs: timeout * 1000,
+            },
+            reloads: reload && canChange(args.checkpoint),
+            notify,
+          },
+        );
+        announce(context.stdout, server.model, server.url, tokenFile);
+        await aborted(caught.signal);
+        await server.close();
+        context.status = caught.status ?? 0;
+      } finally {
+        caught.release();
+      }
+    },
+  });
+
+/** A checkpoint that is named is always that one. */
+function canChange(checkpoint: string | undefined): boolean {
+  return checkpoint === undefined || checkpoint === 'best' || checkpoint === 'latest';
+}
+
+function announce(
+  stdout: Writable,
+  model: TrainedModel,
+  url: string,
+  tokenFile: string | undefined,
+): void {
+  const { call, model: kind } = taskOf(model.config.task);
+  const [path, body] = {
+    classify: ['/predict', '{"texts": ["Some text"]}'],
+    regress: ['/predict', '{"texts": ["Some text"]}'],
+    tag: ['/predict', '{"sentences": [["Some", "words"]]}'],
+    translate: ['/translate', '{"texts": ["Some text"]}'],
+    generate: ['/generate', '{"prompt": "Once"}'],
+  }[call] as [string, string];
+  const token =
+    tokenFile === undefined ? '' : ` -H "Authorization: Bearer $(cat ${shellWord(tokenFile)})"`;
+  printLines(stdout, [
+    `Serving ${model.checkpoint}, ${kind}, at ${url} (the API: ${url}/openapi.json); Ctrl-C ends it.`,
+    `Next: curl${call === 'generate' ? ' -N' : ''} ${url}${path}${token} -H 'Content-Type: application/json' -d '${body}'`,
+  ]);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

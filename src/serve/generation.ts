@@ -1,0 +1,71 @@
+import type { TrainedModel } from '../train/trained-model.js';
+import { MOST_CHARACTERS_READ, type RequestLimits } from './routes.js';
+import { type JsonSchema, number, object, text, whole } from './schemas.js';
+
+/** What a language model writes, over HTTP: text as it is drawn, events, or an object when all of it is there. */
+
+export interface GenerateBody {
+  prompt?: string;
+  length?: number;
+  temperature?: number;
+  topK?: number;
+  seed?: number;
+}
+
+export const generateSummary =
+  'Writes text: as a stream (text/plain), as server-sent events (Accept: text/event-stream), or at once (Accept: application/json)';
+
+export function generateSchema({ length }: RequestLimits): JsonSchema {
+  return object(
+    {
+      prompt: text(
+        'Text to go on from; the beginning of a line where absent.',
+        MOST_CHARACTERS_READ,
+      ),
+      length: whole(`Tokens to write; ${Math.min(length, USUAL_LENGTH)} where absent.`, 1, length),
+      temperature: number('Below 1 keeps to the likely, 0 takes the likeliest; 0.8 where absent.', {
+        minimum: 0,
+        maximum: 100,
+      }),
+      topK: whole('Draws among that many likeliest tokens; among all where 0 or absent.', 0, 1e9),
+      seed: whole('The same seed writes the same text; 1 where absent.', 0, 2 ** 32 - 1),
+    },
+    [],
+  );
+}
+
+export const generatedSchema = object({
+  text: text('What was written behind the prompt.'),
+  checkpoint: text('Name of the checkpoint that has answered.'),
+});
+
+const USUAL_LENGTH = 200;
+
+/** Pieces of text as they are drawn. */
+export function generate(
+  model: TrainedModel,
+  body: GenerateBody,
+  limits: RequestLimits,
+): AsyncGenerator<string, void, undefined> {
+  const { prompt = '\n', temperature = 0.8, topK = 0, seed = 1 } = body;
+  const { length = Math.min(limits.length, USUAL_LENGTH) } = body;
+  return model.generate({ prompt, length, temperature, topK, seed });
+}
+
+export type Layout = 'text' | 'events' | 'json';
+
+/** What a client wants, by its Accept header: the first that is named of those there are. */
+export function layoutOf(accept: string | undefined): Layout {
+  for (const name of (accept ?? '').split(',')) {
+    const type = name.split(';')[0]!.trim().toLowerCase();
+    if (type === 'text/event-stream') return 'events';
+    if (type === 'application/json') return 'json';
+    if (type === 'text/plain') return 'text';
+  }
+  return 'text';
+}
+
+/** A server-sent event, whose data is JSON: text may have ends of lines. */
+export function formatEvent(data: unknown, event?: string): string {
+  return `${event === undefined ? '' : `event: ${event}\n`}data: ${JSON.stringify(data)}\n\n`;
+}

@@ -1,0 +1,230 @@
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { UserError } from '../errors.js';
+import { type Access, inUrl, isLoopback } from '../observe/server/access.js';
+import type { TrainedModel } from '../train/trained-model.js';
+import { Admission } from './admission.js';
+import { answerFault, refuseForeigners, secureAnswers } from './gates.js';
+import {
+  CHECK_MS,
+  HEADERS_MS,
+  KEEP_ALIVE_MS,
+  MOST_HEADER_BYTES,
+  REQUEST_MS,
+  type ServeLimits,
+  STALLED_MS,
+} from './limits.js';
+import { registerModelRoutes, registerOwnRoutes } from './register.js';
+import { type ModelSource, watchCheckpoints } from './reload.js';
+import { Refusal } from './refusal.js';
+import { ServeMetrics } from './serve-metrics.js';
+import { ServedModel } from './served-model.js';
+import { Sockets } from './sockets.js';
+import { describeFault, type SchemaFault } from './schemas.js';
+
+export interface ServeOptions {
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly access: Access;
+  readonly limits: ServeLimits;
+  /** Whether another checkpoint takes over when the run has one. */
+  readonly reloads: boolean;
+  /** Hears, in sentences, what the operator should know. */
+  readonly notify: (message: string) => void;
+  /** How often the run is looked at; a second where absent. */
+  readonly reloadMs?: number;
+}
+
+/** Where models come from: what opens one is given what counts the rows that are computed together. */
+export interface ServedSource extends Omit<ModelSource, 'open'> {
+  open(onBatch: (rows: number) => void): Promise<TrainedModel>;
+}
+
+export interface ModelServer {
+  /** `http://127.0.0.1:8080` */
+  readonly url: string;
+  readonly model: TrainedModel;
+  /** Refuses requests from now on, answers those under way, and closes the model. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a model over HTTP, and the next one of its run when there is a better one.
+ *
+ * @throws UserError where there is no model, or the address cannot be listened on
+ */
+export async function serveModel(
+  source: ServedSource,
+  options: ServeOptions,
+): Promise<ModelServer> {
+  const { access, limits, notify, port } = options;
+  const { connections, queue, timeoutMs } = limits;
+  const admission = new Admission(queue, timeoutMs);
+  // Known when there is a server.
+  const open = { sockets: undefined as Sockets | undefined };
+  const metrics = new ServeMetrics({
+    texts: () => admission.texts,
+    connections: () => open.sockets?.size ?? 0,
+    mostTexts: queue,
+  });
+  const openNext = async (): Promise<TrainedModel> => {
+    const model = await source.open(metrics.countBatch);
+    await model.warmUp();
+    return model;
+  };
+  // The one takes no less time than the other.
+  const [server, first] = await Promise.all([createServer(limits), openNext()]);
+  const served = new ServedModel(first);
+  metrics.showModel(first);
+  const state = { isReady: true };
+  open.sockets = new Sockets(server.server, connections);
+
+  const address = { bound: access.host };
+  refuseForeigners(server, access, address);
+  secureAnswers(server);
+  server.setErrorHandler(answerFault(notify));
+  countRequests(server, metrics);
+  const parts = { served, admission, metrics, limits, state, isLocked: access.token !== null };
+  registerOwnRoutes(server, parts, registerModelRoutes(server, parts));
+  try {
+    await server.listen({ host: access.host, port });
+  } catch (error) {
+    await served.close();
+    throw describeListenFault(error, access.host, port);
+  }
+  const bound = server.server.address() as AddressInfo;
+  address.bound = bound.address;
+  if (access.token === null && !isLoopback(bound.address)) {
+    notify(
+      `--host: ${access.host} can be reached from other machines, and whoever reaches it can use the model; --token-file has the server ask for a token.`,
+    );
+  }
+  const stopWatching = options.reloads
+    ? watchCheckpoints(
+        { ...source, open: openNext },
+        {
+          present: () => served.model.checkpoint,
+          replace(model) {
+            expectSameUse(served.model, model);
+            void served.replace(model);
+            metrics.showModel(model);
+            metrics.countReload('replaced');
+            notify(`From now on ${model.checkpoint} answers.`);
+          },
+          fail(error) {
+            metrics.countReload('failed');
+            const why = error instanceof Error ? error.message.split('\n')[0]! : String(error);
+            notify(
+              `The run has another checkpoint, which cannot be served: ${why}. ${served.model.checkpoint} goes on answering.`,
+            );
+          },
+        },
+        options.reloadMs,
+      )
+    : () => Promise.resolve();
+  return {
+    url: `http://${inUrl(access.host)}:${bound.port}`,
+    get model() {
+      return served.model;
+    },
+    async close() {
+      state.isReady = false;
+      await stopWatching();
+      const closing = server.close();
+      // Of connections that have not asked yet Node would wait for the first request.
+      open.sockets?.close();
+      await closing;
+      await served.close();
+    },
+  };
+}
+
+/** @throws UserError for a model whose clients would have to ask otherwise */
+function expectSameUse(present: TrainedModel, next: TrainedModel): void {
+  if (present.config.task === next.config.task) return;
+  throw new UserError(
+    `${next.checkpoint} is of task ${next.config.task}, not ${present.config.task}`,
+  );
+}
+
+async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<FastifyInstance> {
+  // Here, since nothing but this command needs it.
+  const { default: fastify } = await import('fastify');
+  const server = fastify({
+    bodyLimit: bodyBytes,
+    connectionTimeout: timeoutMs + STALLED_MS,
+    requestTimeout: REQUEST_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    http: {
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: CHECK_MS,
+      maxHeaderSize: MOST_HEADER_BYTES,
+    },
+    routerOptions: { maxParamLength: 100 },
+    ajv: {
+      customOptions: {
+        ...{ coerceTypes: false, removeAdditional: false, useDefaults: false },
+        verbose: true,
+        // Tests look after that; here it would take a third of the time until the first answer.
+        ...{ validateSchema: false, meta: false },
+      },
+    },
+    schemaErrorFormatter: (errors) => new Refusal(400, describeFault(errors[0] as SchemaFault)),
+    frameworkErrors: (error, _request, reply) => {
+      const anyReply = reply as FastifyReply;
+      void anyReply.code(error.statusCode ?? 400).send({ error: error.message });
+    },
+    clientErrorHandler: (error, socket) => {
+      if (!socket.writable) return;
+      const [status, sentence] =
+        error.code === 'HPE_HEADER_OVERFLOW'
+          ? ['431 Request Header Fields Too Large', 'the headers are too long']
+          : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+            ? ['408 Request Timeout', 'the request did not come in time']
+            : ['400 Bad Request', 'expected an HTTP request'];
+      const body = JSON.stringify({ error: sentence });
+      socket.end(
+        `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      );
+    },
+  });
+  // A page of a foreign site may send plain text without asking; JSON it may not.
+  server.removeContentTypeParser('text/plain');
+  return server;
+}
+
+function countRequests(server: FastifyInstance, metrics: ServeMetrics): void {
+  server.addHook('onResponse', (request: FastifyRequest, reply, done) => {
+    metrics.countRequest({
+      // Paths that there are none of are any number.
+      route: request.routeOptions.url ?? '(none)',
+      method: request.routeOptions.url === undefined ? '(any)' : request.method,
+      status: reply.statusCode,
+      seconds: reply.elapsedTime / 1000,
+    });
+    done();
+  });
+}
+
+function describeListenFault(error: unknown, host: string, port: number): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case 'EADDRINUSE':
+      return new UserError(
+        `--port: port ${port} of ${host} is in use; choose another (0 picks a free one)`,
+      );
+    case 'EACCES':
+      return new UserError(
+        `--port: this user may not listen on port ${port}; choose one above 1023`,
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new UserError(
+        `--host: expected an address of this machine, got ${JSON.stringify(host)}`,
+      );
+    default:
+      return error;
+  }
+}
