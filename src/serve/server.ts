@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UserError } from '../errors.js';
 import { type Access, inUrl, isLoopback } from '../observe/server/access.js';
+import { describeListenError } from '../observe/server/listen-error.js';
 import type { TrainedModel } from '../train/trained-model.js';
 import { Admission } from './admission.js';
 import { answerFault, refuseForeigners, secureAnswers } from './gates.js';
@@ -90,7 +91,10 @@ export async function serveModel(
     await server.listen({ host: access.host, port });
   } catch (error) {
     await served.close();
-    throw describeListenFault(error, access.host, port);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    const keys = { host: '--host', port: '--port' };
+    throw new UserError(describeListenError(code, access.host, port, keys), { cause: error });
   }
   const bound = server.server.address() as AddressInfo;
   address.bound = bound.address;
@@ -205,26 +209,4 @@ function countRequests(server: FastifyInstance, metrics: ServeMetrics): void {
     });
     done();
   });
-}
-
-function describeListenFault(error: unknown, host: string, port: number): unknown {
-  const { code = '' } = error as NodeJS.ErrnoException;
-  switch (code) {
-    case 'EADDRINUSE':
-      return new UserError(
-        `--port: port ${port} of ${host} is in use; choose another (0 picks a free one)`,
-      );
-    case 'EACCES':
-      return new UserError(
-        `--port: this user may not listen on port ${port}; choose one above 1023`,
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new UserError(
-        `--host: expected an address of this machine, got ${JSON.stringify(host)}`,
-      );
-    default:
-      return error;
-  }
 }
