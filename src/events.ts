@@ -31,12 +31,24 @@ export interface StartEvent {
   heapBytes: number;
   /** The network's layers from the bottom, each with its share of the multiply-adds, as `lockstep inspect` prints them. */
   network: LayerEntry[];
+  /**
+   * Floating-point operations of a training step for each token of a batch, on average over the training split, in the usual count: a
+   * multiply-add is two, forward one share, backward two.
+   */
+  flopsPerToken: number;
   /** What of `heapBytes` is for what: weights, optimizer, gradients, activations, batches … */
   memory: Record<string, number>;
   /** Optimizer updates already done (0 for a new run) and in the whole run. */
   fromStep: number;
   totalSteps: number;
   stepsPerEpoch: number;
+  /** SHA-256 of the part of the config that decides the weights. */
+  configDigest: string;
+  /** By what evaluations are compared, and the best one of earlier starts. */
+  bestBy: MeasureName;
+  best?: BestEvaluation;
+  /** Rows of the data that were left out, because they cannot be used. */
+  badRows: number;
   trainRows: number;
   trainTokens: number;
   validationRows: number;
@@ -209,6 +221,8 @@ export interface WorkerEvent {
   type: 'worker';
   kind: 'died';
   reason: string;
+  /** Whether its task is given to another one; else the run ends. */
+  retried?: boolean;
 }
 
 /** One sentence worth telling the user: a fallback, a resume, a request to stop. */

@@ -138,12 +138,14 @@ async function trainObserved(
     const { port, host, hosts, tokenFile } = config.metrics;
     if (port !== null) {
       // What a run without a page need not wait for.
-      const [{ collectMetrics }, { serveMetrics }, { compareWithDefaults }] = await Promise.all([
-        import('../observe/metrics.js'),
-        import('../observe/server/serve.js'),
-        import('../observe/board/config-view.js'),
-      ]);
-      const metrics = collectMetrics();
+      const [{ collectMetrics }, { serveMetrics }, { compareWithDefaults }, { measurePeak }] =
+        await Promise.all([
+          import('../observe/metrics.js'),
+          import('../observe/server/serve.js'),
+          import('../observe/board/config-view.js'),
+          import('../bench/peak.js'),
+        ]);
+      const metrics = collectMetrics(measurePeak);
       const status = trackStatus();
       observers.push(metrics, status);
       server = await serveMetrics({

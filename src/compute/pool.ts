@@ -111,9 +111,11 @@ export function createWorkerPool(
         deaths++;
         // A thread that lacks a file is not one that died, and the next would lack it, too.
         const stale = asStaleBuild(error);
-        if (!stale)
-          onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${phase})` });
-        if (stale || deaths >= DEATHS_ALLOWED || pool.threads.length === 0) {
+        const retried = !stale && deaths < DEATHS_ALLOWED && pool.threads.length > 0;
+        if (!stale) {
+          onDeath({ type: 'worker', kind: 'died', reason: `${reason} (during ${phase})`, retried });
+        }
+        if (!retried) {
           // Sends everybody home who waits for a part that nobody will finish.
           meeting.abandon();
           failure = new TaskFailure(

@@ -1,5 +1,17 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { TrainEvent } from '../events.js';
+import { basename } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { BackendKind } from '../backend/select.js';
+import type {
+  EvaluationEvent,
+  PrepareEvent,
+  StartEvent,
+  StepEvent,
+  TrainEvent,
+} from '../events.js';
+import { packageVersion } from '../package-root.js';
+import { DurationHistogram } from './duration-histogram.js';
+import { METRICS, type MetricKey } from './metric-definitions.js';
 import type { Observer } from './observer.js';
 import { RUN_STATES, type Status } from './status.js';
 
@@ -9,177 +21,121 @@ export interface MetricsObserver extends Observer {
   readonly registry: Registry;
 }
 
-export function collectMetrics(): MetricsObserver {
+/** Digits of the config's digest that tell configs apart. */
+const DIGEST_DIGITS = 12;
+
+/** Gauges that show what an evaluation has measured. */
+const MEASURED = {
+  loss: 'validationLoss',
+  accuracy: 'validationAccuracy',
+  f1: 'validationF1',
+  perplexity: 'validationPerplexity',
+  rmse: 'validationRmse',
+  mae: 'validationMae',
+  r2: 'validationR2',
+  bleu: 'validationBleu',
+  chrf: 'validationChrf',
+  exact: 'validationExact',
+} as const satisfies Partial<Record<keyof EvaluationEvent, MetricKey>>;
+
+/** @param measurePeak gives the GFLOP/s that one core can do on a backend; without it no share of them is told */
+export function collectMetrics(measurePeak?: (backend: BackendKind) => number): MetricsObserver {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
-  /** Has no value before the first one is set: a loss of 0 that nobody has measured would tell a lie. */
-  const measured = (name: string, help: string) => {
-    const metric = gauge(name, help);
-    metric.remove();
-    return metric;
-  };
-  const counter = (name: string, help: string) => new Counter({ name, help, registers });
-
-  const loss = measured(
-    'lockstep_train_loss',
-    'Mean loss of the last step in nats per target; of numbers their standardised error.',
-  );
-  const accuracy = measured(
-    'lockstep_train_accuracy',
-    'Share of targets that the last step predicted rightly.',
-  );
-  const error = measured(
-    'lockstep_train_rmse',
-    'Root of the mean squared error of the last step, in the unit of the targets; of numbers.',
-  );
-  const gradientNorm = measured(
-    'lockstep_gradient_norm',
-    'Global norm of the last gradient, before clipping.',
-  );
-  const learningRate = measured('lockstep_learning_rate', 'Learning rate of the last step.');
-  const steps = counter('lockstep_steps_total', 'Steps done by this process.');
-  const badSteps = counter(
-    'lockstep_bad_steps_total',
-    'Steps that were not applied, because their loss or gradient was not finite.',
-  );
-  const rows = counter('lockstep_rows_total', 'Rows trained on by this process.');
-  const tokens = counter('lockstep_tokens_total', 'Tokens trained on by this process.');
-  const stepDuration = new Histogram({
-    name: 'lockstep_step_duration_seconds',
-    help: 'How long steps take.',
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers,
-  });
-  const phases = new Counter({
-    name: 'lockstep_step_phase_seconds_total',
-    help: "Where the steps' time went, by phase.",
-    labelNames: ['phase'],
-    registers,
-  });
-  const busy = measured(
-    'lockstep_worker_busy_ratio',
-    'Share of the last step that the workers spent computing; 1 when none ever waited.',
-  );
-  const workers = measured('lockstep_workers', 'Threads that compute.');
-  const deaths = counter('lockstep_worker_deaths_total', 'Workers that died and were replaced.');
-  const validationLoss = measured(
-    'lockstep_validation_loss',
-    'Loss of the last evaluation on the validation split in nats per target; of numbers their standardised error.',
-  );
-  const validationAccuracy = measured(
-    'lockstep_validation_accuracy',
-    'Share of the validation targets that the last evaluation predicted rightly.',
-  );
-  const validationError = measured(
-    'lockstep_validation_rmse',
-    'Root of the mean squared error of the last evaluation, in the unit of the targets; of numbers.',
-  );
-  const validationTranslations = {
-    bleu: measured(
-      'lockstep_validation_bleu',
-      'BLEU of the pairs that the last evaluation translated, 0 to 100; of translators.',
-    ),
-    chrf: measured('lockstep_validation_chrf', 'chrF of the same translations, 0 to 100.'),
-    exact: measured(
-      'lockstep_validation_exact',
-      'Share of the same translations that are those that are given.',
-    ),
-  };
-  const checkpoints = counter('lockstep_checkpoints_total', 'Checkpoints written.');
-  const checkpointFailures = counter(
-    'lockstep_checkpoint_failures_total',
-    'Checkpoints that could not be written.',
-  );
-  const checkpointDuration = new Histogram({
-    name: 'lockstep_checkpoint_duration_seconds',
-    help: 'How long writing a checkpoint takes.',
-    buckets: [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
-    registers,
-  });
-  const heap = measured(
-    'lockstep_heap_bytes',
-    'Memory shared by all workers, planned at the start.',
-  );
-  const epoch = measured(
-    'lockstep_epoch',
-    'Passes over the training split done, with the fraction.',
-  );
-  const progress = measured(
-    'lockstep_progress_ratio',
-    'Share of all steps of the run that are done.',
-  );
-
-  const preparedBytes = measured(
-    'lockstep_prepared_bytes',
-    'Bytes that the present stage of preparing the data has done.',
-  );
-  const runState = new Gauge({
-    name: 'lockstep_run_state',
-    help: 'What the run is doing: 1 for the state that it is in, 0 for the others.',
-    labelNames: ['state'],
-    registers,
-  });
+  const metrics = createMetrics(registry);
+  const { gauges, counters, histograms } = metrics;
   const enter = (state: Status['state']) => {
-    for (const each of RUN_STATES) runState.set({ state: each }, each === state ? 1 : 0);
+    for (const each of RUN_STATES) gauges.state.set({ state: each }, each === state ? 1 : 0);
   };
+  gauges.build.set({ version: packageVersion(), node: process.version }, 1);
+  for (const outcome of ['written', 'failed']) counters.checkpoints.inc({ outcome }, 0);
   enter('preparing');
 
-  let stepsPerEpoch = 1;
-  let totalSteps = 1;
+  let run: { start: StartEvent; startedAt: number; peakFlops: number } | undefined;
   const showStep = (step: number) => {
-    epoch.set(step / stepsPerEpoch);
-    progress.set(step / totalSteps);
+    if (!run) return;
+    const { stepsPerEpoch, totalSteps, fromStep } = run.start;
+    gauges.epoch.set(step / stepsPerEpoch);
+    gauges.progress.set(step / totalSteps);
+    const done = step - fromStep;
+    const pace = (performance.now() - run.startedAt) / 1000 / done;
+    if (done > 0) gauges.timeLeft.set(pace * (totalSteps - step));
+  };
+  const begin = (start: StartEvent) => {
+    // Before the first step, while no worker computes: a tenth of a second, once.
+    const cores = Math.min(start.workers, availableParallelism());
+    const peakFlops = measurePeak
+      ? 1e9 * cores * measurePeak(start.backend.name as BackendKind)
+      : 0;
+    run = { start, startedAt: performance.now(), peakFlops };
+    describeRun(metrics, start);
+    showStep(start.fromStep);
+    enter('training');
+  };
+  const step = (event: StepEvent) => {
+    const { duration, phases } = event;
+    gauges.loss.set(event.loss);
+    if (event.accuracy !== undefined) gauges.accuracy.set(event.accuracy);
+    if (event.mse !== undefined) gauges.rmse.set(Math.sqrt(event.mse));
+    gauges.gradientNorm.set(event.gradNorm);
+    gauges.learningRate.set(event.learningRate);
+    counters.steps.inc();
+    if (!Number.isFinite(event.loss) || !Number.isFinite(event.gradNorm)) counters.badSteps.inc();
+    counters.rows.inc(event.rows);
+    counters.tokens.inc(event.tokens);
+    histograms.stepDuration.observe(duration);
+    for (const phase in phases) {
+      if (phases[phase]! > 0) histograms.phaseDuration.observe(phases[phase]!, phase);
+    }
+    gauges.busy.set(event.busy);
+    gauges.dataWait.set((phases['waiting for data'] ?? 0) / duration);
+    if (run && run.peakFlops > 0) {
+      const flops = run.start.flopsPerToken * event.tokens;
+      gauges.peakShare.set(flops / duration / run.peakFlops);
+    }
+    showStep(event.step);
+  };
+  const evaluation = (event: EvaluationEvent) => {
+    if (event.split !== 'validation') return;
+    counters.evaluations.inc();
+    histograms.evaluationDuration.observe(event.duration);
+    for (const [name, key] of Object.entries(MEASURED)) {
+      const value = event[name as keyof typeof MEASURED];
+      if (value !== undefined) gauges[key].set(value);
+    }
+    const measure = run?.start.bestBy ?? 'loss';
+    if (!event.best || event[measure] === undefined) return;
+    gauges.best.set({ measure }, event[measure]);
+    gauges.bestStep.set(event.step);
   };
 
   const observe = (event: TrainEvent) => {
     switch (event.type) {
       case 'start':
-        ({ stepsPerEpoch, totalSteps } = event);
-        workers.set(event.workers);
-        heap.set(event.heapBytes);
-        showStep(event.fromStep);
-        enter('training');
+        begin(event);
         break;
       case 'step':
-        loss.set(event.loss);
-        if (event.accuracy !== undefined) accuracy.set(event.accuracy);
-        if (event.mse !== undefined) error.set(Math.sqrt(event.mse));
-        gradientNorm.set(event.gradNorm);
-        learningRate.set(event.learningRate);
-        steps.inc();
-        if (!Number.isFinite(event.loss) || !Number.isFinite(event.gradNorm)) badSteps.inc();
-        rows.inc(event.rows);
-        tokens.inc(event.tokens);
-        stepDuration.observe(event.duration);
-        for (const [phase, seconds] of Object.entries(event.phases)) phases.inc({ phase }, seconds);
-        busy.set(event.busy);
-        showStep(event.step);
+        step(event);
         break;
       case 'evaluation':
-        if (event.split !== 'validation') break;
-        validationLoss.set(event.loss);
-        if (event.accuracy !== undefined) validationAccuracy.set(event.accuracy);
-        if (event.mse !== undefined) validationError.set(Math.sqrt(event.mse));
-        for (const name of ['bleu', 'chrf', 'exact'] as const) {
-          if (event[name] !== undefined) validationTranslations[name].set(event[name]);
-        }
+        evaluation(event);
         break;
       case 'checkpoint':
-        checkpoints.inc();
-        checkpointDuration.observe(event.duration);
+        counters.checkpoints.inc({ outcome: 'written' });
+        histograms.checkpointDuration.observe(event.duration);
         break;
       case 'checkpoint-failed':
-        checkpointFailures.inc();
+        counters.checkpoints.inc({ outcome: 'failed' });
         break;
       case 'worker':
-        deaths.inc();
+        counters.deaths.inc();
+        if (event.retried === true) counters.retries.inc();
         break;
       case 'prepare':
-        preparedBytes.set(event.bytesDone);
+        showPrepared(metrics, event);
         break;
       case 'end':
+        if (event.reason === 'finished') gauges.timeLeft.set(0);
         enter(event.reason);
         break;
       case 'notice':
@@ -193,4 +149,64 @@ export function collectMetrics(): MetricsObserver {
   };
 
   return { registry, observe, close: () => registry.clear() };
+}
+
+function showPrepared({ gauges }: Metrics, { bytesDone }: PrepareEvent): void {
+  gauges.preparedBytes.set(bytesDone);
+}
+
+/** What does not change while the run goes on. */
+function describeRun({ gauges, counters }: Metrics, start: StartEvent): void {
+  const { runDir, task, backend, configDigest, best, bestBy } = start;
+  gauges.run.set(
+    {
+      ...{ run: basename(runDir), task, backend: backend.name, profile: backend.profile },
+      config: configDigest.slice(0, DIGEST_DIGITS),
+    },
+    1,
+  );
+  gauges.workers.set(start.workers);
+  gauges.heap.set(start.heapBytes);
+  for (const [kind, bytes] of Object.entries(start.memory)) {
+    gauges.plannedMemory.set({ kind }, bytes);
+  }
+  counters.badRows.inc(start.badRows);
+  if (best?.[bestBy] === undefined) return;
+  gauges.best.set({ measure: bestBy }, best[bestBy]);
+  gauges.bestStep.set(best.step);
+}
+
+type Metrics = ReturnType<typeof createMetrics>;
+type KeysOf<Kind> = {
+  [Key in MetricKey]: (typeof METRICS)[Key]['kind'] extends Kind ? Key : never;
+}[MetricKey];
+
+/** All that are defined, by their kinds. */
+function createMetrics(registry: Registry) {
+  const gauges: Partial<Record<MetricKey, Gauge>> = {};
+  const counters: Partial<Record<MetricKey, Counter>> = {};
+  const histograms: Partial<Record<MetricKey, DurationHistogram>> = {};
+  for (const [name, definition] of Object.entries(METRICS)) {
+    const key = name as MetricKey;
+    const options = {
+      ...{ name: definition.name, help: definition.help, labelNames: definition.labels },
+      registers: [registry],
+    };
+    if (definition.kind === 'counter') counters[key] = new Counter(options);
+    else if (definition.kind === 'gauge') {
+      const gauge = new Gauge(options);
+      // None has a value before the first one is set: a loss of 0 that nobody has measured would tell a lie.
+      if (definition.labels.length === 0) gauge.remove();
+      gauges[key] = gauge;
+    } else {
+      const histogram = new DurationHistogram(definition);
+      registry.registerMetric(histogram.asMetric());
+      histograms[key] = histogram;
+    }
+  }
+  return {
+    gauges: gauges as Record<KeysOf<'gauge'>, Gauge>,
+    counters: counters as Record<KeysOf<'counter'>, Counter>,
+    histograms: histograms as Record<KeysOf<'histogram'>, DurationHistogram>,
+  };
 }

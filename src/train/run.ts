@@ -121,7 +121,8 @@ class TrainingRun {
     const validation = new Validation(engine, evaluated, evaluations);
     // Nothing is left that could be refused: from here on the directory is written.
     await this.#begin(setting, vocabulary, resumed, settled);
-    listener(describeStart(runDir, config, setting, { fromStep, totalSteps }));
+    const steps = { fromStep, totalSteps };
+    listener(describeStart(runDir, config, setting, steps, evaluations.best));
     const warmup = describeWarmup(config.train.optimizer.schedule.warmupSteps, totalSteps);
     if (warmup !== undefined) this.#notice(warmup);
     const { encoder } = config.model;

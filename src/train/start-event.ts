@@ -1,9 +1,13 @@
+import { digestText } from '../checkpoint/run-state.js';
 import { memoryByKind } from '../compute/memory-kinds.js';
 import { longestRow } from '../compute/sizes.js';
 import type { Config } from '../config/schema.js';
-import type { StartEvent } from '../events.js';
-import { countParameters } from '../model/describe.js';
+import type { Corpus } from '../data/store/corpus.js';
+import type { BestEvaluation, StartEvent } from '../events.js';
+import { countParameters, flopsPerStep } from '../model/describe.js';
+import type { NetworkShape } from '../model/shape.js';
 import { summarizeNetwork } from '../model/summary.js';
+import { signConfig } from '../run/signed-config.js';
 import { taskOf } from '../tasks/registry.js';
 import type { Setting } from './setting.js';
 
@@ -13,6 +17,7 @@ export function describeStart(
   config: Config,
   run: Pick<Setting, 'corpus' | 'engine' | 'choice' | 'updates' | 'translations'>,
   steps: { fromStep: number; totalSteps: number },
+  best: BestEvaluation | undefined,
 ): StartEvent {
   const { corpus, engine, choice, updates, translations } = run;
   const { sizes } = engine.handle;
@@ -31,12 +36,17 @@ export function describeStart(
         share: Number(work.toFixed(4)),
       }),
     ),
+    flopsPerToken: flopsPerToken(config, corpus, sizes.shape),
     memory: {
       ...memoryByKind(choice.kind, sizes),
       ...(translations && { translations: translations.heapBytes }),
     },
     ...steps,
     stepsPerEpoch: updates.perEpoch,
+    configDigest: digestText(JSON.stringify(signConfig(config))),
+    bestBy: config.train.bestBy,
+    ...(best && { best }),
+    badRows: corpus.manifest.sources.reduce((sum, { badRows }) => sum + badRows, 0),
     trainRows: corpus.train.rows,
     trainTokens: corpus.train.tokens,
     validationRows: corpus.validation?.rows ?? 0,
@@ -47,4 +57,18 @@ export function describeStart(
     classNamed: taskOf(task).named,
     ...(corpus.targetScale && { targetScale: corpus.targetScale }),
   };
+}
+
+/** Of a row as long as those of the training split are on average, where rows are read whole. */
+function flopsPerToken(config: Config, { train }: Corpus, shape: NetworkShape): number {
+  const { rows, gives } = taskOf(config.task);
+  if (rows === 'joined') {
+    const { sequenceLength } = config.train;
+    return Math.round(flopsPerStep(shape, sequenceLength, 1) / sequenceLength);
+  }
+  const mean = train.tokens / train.rows;
+  // What is read of a target begins with a token more.
+  const tokens = gives === 'pairs' ? mean + 1 : mean;
+  const sources = train.source ? train.source.tokens / train.rows : tokens;
+  return Math.round(flopsPerStep(shape, tokens, 1, sources) / tokens);
 }

@@ -1,6 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import fc from 'fast-check';
+import { Histogram, Registry } from 'prom-client';
 import { parse } from 'yaml';
+import { DurationHistogram } from '../../src/observe/duration-histogram.js';
+import {
+  describeMetrics,
+  DURATION_BUCKETS,
+  METRICS,
+  type MetricDefinition,
+} from '../../src/observe/metric-definitions.js';
+import { packageVersion } from '../../src/package-root.js';
 import { collectMetrics, type MetricsObserver } from '../../src/observe/metrics.js';
 import { RUN_STATES } from '../../src/observe/status.js';
 import { startEvent, stepEvent } from './events.js';
@@ -33,7 +43,7 @@ describe('Prometheus sees', () => {
       'lockstep_step_duration_seconds_count',
       'lockstep_step_duration_seconds_bucket{le="0.01"}',
       'lockstep_step_duration_seconds_bucket{le="0.025"}',
-      'lockstep_step_phase_seconds_total{phase="gradient"}',
+      'lockstep_step_phase_duration_seconds_sum{phase="gradient"}',
       'lockstep_worker_busy_ratio',
       'lockstep_workers',
       'lockstep_heap_bytes',
@@ -53,7 +63,7 @@ describe('Prometheus sees', () => {
       lockstep_step_duration_seconds_count: '2',
       'lockstep_step_duration_seconds_bucket{le="0.01"}': '0',
       'lockstep_step_duration_seconds_bucket{le="0.025"}': '2',
-      'lockstep_step_phase_seconds_total{phase="gradient"}': '0.03',
+      'lockstep_step_phase_duration_seconds_sum{phase="gradient"}': '0.03',
       lockstep_worker_busy_ratio: '0.9',
       lockstep_workers: '2',
       lockstep_heap_bytes: '3145728',
@@ -79,11 +89,17 @@ describe('Prometheus sees', () => {
     metrics.observe({ type: 'worker', kind: 'died', reason: 'exit' });
     expect(await read(metrics, 'lockstep_validation_loss')).toBe('0.5');
     expect(await read(metrics, 'lockstep_validation_accuracy')).toBe('0.8');
-    expect(await read(metrics, 'lockstep_checkpoints_total')).toBe('1');
+    const checkpoints = (outcome: string) =>
+      read(metrics, `lockstep_checkpoints_total{outcome="${outcome}"}`);
+    expect([await checkpoints('written'), await checkpoints('failed')]).toEqual(['1', '0']);
     expect(await read(metrics, 'lockstep_checkpoint_duration_seconds_sum')).toBe('0.2');
-    expect(await read(metrics, 'lockstep_worker_deaths_total')).toBe('1');
+    metrics.observe({ type: 'worker', kind: 'died', reason: 'exit', retried: true });
+    expect(await read(metrics, 'lockstep_worker_deaths_total')).toBe('2');
+    expect(await read(metrics, 'lockstep_task_retries_total')).toBe('1');
+    expect(await read(metrics, 'lockstep_evaluations_total')).toBe('1');
+    expect(await read(metrics, 'lockstep_evaluation_duration_seconds_sum')).toBe('1');
     metrics.observe({ type: 'checkpoint-failed', step: 2, reason: 'no space' });
-    expect(await read(metrics, 'lockstep_checkpoint_failures_total')).toBe('1');
+    expect(await checkpoints('failed')).toBe('1');
     expect(Number(await read(metrics, 'process_resident_memory_bytes'))).toBeGreaterThan(1e6);
   });
 
@@ -92,7 +108,7 @@ describe('Prometheus sees', () => {
     const numbers = { accuracy: undefined, mse: 6.25 };
     metrics.observe(stepEvent(1, numbers));
     metrics.observe({
-      ...{ type: 'evaluation', step: 1, split: 'validation', loss: 0.5, mse: 4 },
+      ...{ type: 'evaluation', step: 1, split: 'validation', loss: 0.5, mse: 4, rmse: 2 },
       ...{ targets: 10, duration: 1, best: true },
     });
     expect(await read(metrics, 'lockstep_train_rmse')).toBe('2.5');
@@ -152,7 +168,88 @@ describe('Prometheus sees', () => {
     const gauges = [...new Set([...names].map(([, name]) => name!))].filter(
       (name) => !/_(total|bucket|sum|count)$/.test(name),
     );
-    expect(gauges).toEqual(['lockstep_run_state']);
+    expect(gauges).toEqual(['lockstep_build_info', 'lockstep_run_state']);
+  });
+
+  test('which run it is, what its memory is for, what its data lacks, and the best of earlier starts', async () => {
+    const metrics = collectMetrics();
+    metrics.observe(
+      startEvent({
+        ...{ runDir: '/somewhere/runs/tiny', bestBy: 'f1' },
+        best: { step: 40, loss: 0.5, f1: 0.75, by: 'f1' },
+      }),
+    );
+    const info = 'run="tiny",task="classify",backend="wasm",profile="fma",config="0123456789ab"';
+    expect(await read(metrics, `lockstep_run_info{${info}}`)).toBe('1');
+    const build = `lockstep_build_info{version="${packageVersion()}",node="${process.version}"}`;
+    expect(await read(metrics, build)).toBe('1');
+    expect(await read(metrics, 'lockstep_planned_memory_bytes{kind="weights"}')).toBe('1048576');
+    expect(await read(metrics, 'lockstep_bad_rows_total')).toBe('3');
+    const best = () => read(metrics, 'lockstep_best_validation{measure="f1"}');
+    expect([await best(), await read(metrics, 'lockstep_best_step')]).toEqual(['0.75', '40']);
+    const evaluation = { type: 'evaluation', split: 'validation', loss: 9, targets: 1 } as const;
+    metrics.observe({ ...evaluation, step: 50, f1: 0.5, duration: 1, best: false });
+    expect([await best(), await read(metrics, 'lockstep_best_step')]).toEqual(['0.75', '40']);
+    metrics.observe({ ...evaluation, step: 60, f1: 0.875, duration: 1, best: true });
+    expect([await best(), await read(metrics, 'lockstep_best_step')]).toEqual(['0.875', '60']);
+    expect(await read(metrics, 'lockstep_validation_f1')).toBe('0.875');
+  });
+
+  test('what share of the peak of the cores a step reaches, how long it waited for data, and the time left', async () => {
+    let asked = 0;
+    const metrics = collectMetrics((backend) => {
+      asked++;
+      expect(backend).toBe('wasm');
+      return 2;
+    });
+    metrics.observe(startEvent({ workers: 1, flopsPerToken: 1e6, fromStep: 10 }));
+    metrics.observe(
+      stepEvent(11, {
+        ...{ tokens: 100, duration: 0.25, phases: { recurrence: 0.2, 'waiting for data': 0.05 } },
+      }),
+    );
+    metrics.observe(stepEvent(12, { tokens: 100, duration: 0.5 }));
+    expect(asked).toBe(1);
+    // 10⁸ operations in half a second, of 2·10⁹ a second.
+    expect(Number(await read(metrics, 'lockstep_fma_peak_ratio'))).toBeCloseTo(0.1, 9);
+    expect(await read(metrics, 'lockstep_data_wait_ratio')).toBe('0');
+    metrics.observe(stepEvent(13, { duration: 0.5, phases: { 'waiting for data': 0.05 } }));
+    expect(await read(metrics, 'lockstep_data_wait_ratio')).toBe('0.1');
+    expect(Number(await read(metrics, 'lockstep_time_left_seconds'))).toBeGreaterThan(0);
+    metrics.observe({ type: 'end', reason: 'finished', step: 100, duration: 1, checkpoint: 'c' });
+    expect(await read(metrics, 'lockstep_time_left_seconds')).toBe('0');
+  });
+
+  test('durations as those of prom-client, of any length', async () => {
+    const registry = new Registry();
+    const options = { name: 'a_seconds', help: 'h', labelNames: ['phase'] };
+    const oracle = new Histogram({ ...options, buckets: DURATION_BUCKETS, registers: [registry] });
+    const own = new DurationHistogram({
+      ...{ name: 'a_seconds', kind: 'histogram', help: 'h', labels: ['phase'] },
+    });
+    const ownRegistry = new Registry();
+    ownRegistry.registerMetric(own.asMetric());
+    const values = fc.array(
+      fc.record({
+        phase: fc.constantFrom('one', 'other'),
+        seconds: fc.oneof(
+          fc.double({ min: 0, max: 1000, noNaN: true }),
+          fc.constantFrom(...DURATION_BUCKETS),
+        ),
+      }),
+      { minLength: 1 },
+    );
+    await fc.assert(
+      fc.asyncProperty(values, async (all) => {
+        oracle.reset();
+        own.reset();
+        for (const { phase, seconds } of all) {
+          oracle.observe({ phase }, seconds);
+          own.observe(seconds, phase);
+        }
+        expect(await ownRegistry.metrics()).toBe(await registry.metrics());
+      }),
+    );
   });
 
   test('each run by itself', async () => {
@@ -163,33 +260,94 @@ describe('Prometheus sees', () => {
 });
 
 describe('the documents are true', () => {
-  const ours = () =>
-    collectMetrics()
-      .registry.getMetricsAsArray()
-      .filter(({ name }) => name.startsWith('lockstep_'));
+  const byName = new Map<string, MetricDefinition>(
+    Object.values(METRICS).map((metric) => [metric.name, metric]),
+  );
 
-  test('docs/metrics.md lists exactly the metrics there are, each with its kind', async () => {
+  test('docs/metrics.md has the table that scripts/metrics-table.js writes', async () => {
     const text = await readFile(new URL('docs/metrics.md', root), 'utf8');
-    const rows = [...text.matchAll(/^\| `(lockstep_\w+)(?:\{(\w+)\})?` +\| (\w+) /gm)];
-    const documented = rows.map(([, name, label, kind]) => `${name!} ${kind!} ${label ?? ''}`);
-    // prom-client keeps kinds and labels on its metrics, but its types do not tell.
-    const metrics = ours() as unknown as { name: string; type: string; labelNames: string[] }[];
-    const actual = metrics.map(
-      ({ name, type, labelNames }) => `${name} ${type} ${labelNames.join()}`,
-    );
-    expect(documented.sort()).toEqual(actual.sort());
+    const [, table] = text.split('<!-- metrics -->\n\n');
+    const rows = table!.split('\n\n')[0]!.split('\n');
+    const plain = (row: string) => row.replaceAll(/ +/g, ' ').replaceAll(/-+/g, '-').trim();
+    expect(rows.map(plain), 'run it after npm run build').toEqual(describeMetrics().map(plain));
   });
 
-  test('dashboards/ parse and ask only for metrics that exist', async () => {
+  test('what is registered is what is defined', () => {
+    const registered = collectMetrics()
+      .registry.getMetricsAsArray()
+      .map(({ name }) => name)
+      .filter((name) => name.startsWith('lockstep_'));
+    expect(registered).toEqual([...byName.keys()]);
+  });
+
+  test('names follow the rules of Prometheus', () => {
+    for (const { name, kind } of byName.values()) {
+      expect(name).toMatch(/^[a-z]+(_[a-z0-9]+)*$/);
+      expect(name.endsWith('_total')).toBe(kind === 'counter');
+      if (kind === 'histogram') expect(name).toMatch(/_seconds$/);
+      expect(name).not.toMatch(/_(milliseconds|ms|percent|kib|mib)\b/);
+    }
+  });
+
+  /** What an expression asks of metrics of ours that there is not. */
+  function complaints(text: string): string[] {
+    const found: string[] = [];
+    const known = ['job', 'instance', 'le', ...[...byName.values()].flatMap((m) => m.labels ?? [])];
+    for (const [, used, , selectors = ''] of text.matchAll(/\b(lockstep_\w+)(\{([^}]*)\})?/g)) {
+      const name = used!.replace(/_(bucket|sum|count)$/, '');
+      const metric = byName.get(name);
+      const isSeries = metric !== undefined && (metric.kind === 'histogram') === (name !== used);
+      if (!isSeries) found.push(`there is no ${used!}`);
+      for (const [, label] of selectors.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)) {
+        const own = ['job', 'instance', ...(metric?.labels ?? [])];
+        if (!own.includes(label!)) found.push(`${used!} has no label ${label!}`);
+      }
+    }
+    const clauses = /\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)/g;
+    for (const [, list] of text.matchAll(clauses)) {
+      for (const label of list!.split(',').map((each) => each.trim())) {
+        if (label !== '' && !known.includes(label)) found.push(`nothing has a label ${label}`);
+      }
+    }
+    return found;
+  }
+
+  test.each([
+    ['lockstep_step_total', 'there is no lockstep_step_total'],
+    ['rate(lockstep_step_duration_seconds[1m])', 'there is no lockstep_step_duration_seconds'],
+    ['lockstep_steps_total_count', 'there is no lockstep_steps_total_count'],
+    ['lockstep_epoch{phase="a"}', 'lockstep_epoch has no label phase'],
+    ['sum by (stage) (lockstep_epoch)', 'nothing has a label stage'],
+  ])('an expression that asks for what is not there is found: %s', (expression, complaint) => {
+    expect(complaints(expression)).toEqual([complaint]);
+  });
+
+  test('dashboards/ parse and ask only for metrics and labels that exist', async () => {
     const folder = new URL('dashboards/', root);
-    const names = new Set(ours().map(({ name }) => name));
     const files = await readdir(folder);
     expect(files.length).toBeGreaterThan(2);
     for (const file of files) {
       const text = await readFile(new URL(file, folder), 'utf8');
       expect(parse(text), file).toBeTypeOf('object');
-      for (const [used] of text.matchAll(/\blockstep_\w+/g)) {
-        expect(names, file).toContain(used.replace(/_(bucket|sum|count)$/, ''));
+      expect(complaints(text.replaceAll('\\"', '"')), file).toEqual([]);
+    }
+  });
+
+  test('the board shows every metric but those that only rules ask for', async () => {
+    const board = await readFile(new URL('dashboards/grafana.json', root), 'utf8');
+    const shown = [...board.matchAll(/lockstep_\w+/g)].map(([name]) =>
+      name.replace(/_(bucket|sum|count)$/, ''),
+    );
+    const missing = [...byName.keys()].filter((name) => !shown.includes(name));
+    expect(missing).toEqual(['lockstep_prepared_bytes', 'lockstep_steps_total']);
+  });
+
+  test('pages name only metrics that exist', async () => {
+    const pages = await readdir(new URL('docs/', root));
+    for (const page of pages.filter((name) => name.endsWith('.md'))) {
+      const text = await readFile(new URL(`docs/${page}`, root), 'utf8');
+      for (const [name] of text.matchAll(/\blockstep_(?!serve_)[a-z]\w+/g)) {
+        expect(byName.has(name.replace(/_(bucket|sum|count)$/, '')), `${page}: ${name}`).toBe(true);
       }
     }
   });

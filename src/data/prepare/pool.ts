@@ -75,8 +75,9 @@ export function createPreparePool(
           closeIfEmpty(error);
           const stale = asStaleBuild(error);
           if (stale) throw stale;
-          listener({ type: 'worker', kind: 'died', reason: `${reason} (during ${name})` });
-          if (deaths < deathsAllowed && pool.threads.length > 0) continue;
+          const retried = deaths < deathsAllowed && pool.threads.length > 0;
+          listener({ type: 'worker', kind: 'died', reason: `${reason} (during ${name})`, retried });
+          if (retried) continue;
           throw new UserError(
             `${deaths} workers in a row failed on the same part of the data (${name}): ${reason}`,
             { cause: error },
