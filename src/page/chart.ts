@@ -14,8 +14,10 @@ export interface ChartOptions {
 }
 
 const HEIGHT = 220;
-const LINEAR = 1 as uPlot.Scale.Distr;
-const LOGARITHMIC = 3 as uPlot.Scale.Distr;
+/* eslint-disable @typescript-eslint/no-unsafe-enum-assignment -- a const enum of types alone, of which nothing is left in the page */
+const LINEAR: uPlot.Scale.Distr = 1;
+const LOGARITHMIC: uPlot.Scale.Distr = 3;
+/* eslint-enable */
 const MOST_TABLE_ROWS = 40;
 
 /** A chart of lines by step, with its legend, its values under the pointer, and a table of them. */
@@ -167,7 +169,7 @@ export class Chart {
         {
           ...axis,
           values: (_, ticks) => formatTicks(ticks, format),
-          size: 64,
+          size: 72,
           space: 34,
         },
       ],

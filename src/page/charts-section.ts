@@ -4,6 +4,7 @@ import { Chart, type ChartOptions } from './chart.js';
 import { make } from './dom.js';
 import { formatMeasure, formatSeconds } from './format.js';
 import { clip, ratio, type Line } from './lines.js';
+import { phaseLines } from './phases.js';
 import type { ShownRun } from './shown-run.js';
 import type { SeriesData } from './store.js';
 import type { ChartActions, View } from './view.js';
@@ -23,6 +24,8 @@ export class ChartsSection {
     attributes: { 'aria-label': 'Charts by step' },
   });
   readonly #entries: Entry[] = [];
+  /** Of one run alone. */
+  readonly #phases: Chart;
 
   constructor(private readonly actions: ChartActions) {
     for (const name of MEASURE_NAMES) this.#addMeasure(name);
@@ -46,31 +49,44 @@ export class ChartsSection {
       { title: 'Workers computing, share of a step', format: (v) => `${Math.round(100 * v)} %` },
       column('step', 'busy', 'busy'),
     );
+    this.#phases = new Chart(
+      { title: 'Time of a step, by phase', format: formatSeconds, stacked: true },
+      actions,
+    );
+    this.element.append(this.#phases.element);
     this.#add({ title: 'Memory', format: formatBytes }, (run) => [
       ...column('resources', 'residentBytes', 'resident')(run),
       ...column('resources', 'heapBytes', 'objects', true)(run),
     ]);
   }
 
-  /** @param closer finer series of a range, by run, where they are there */
+  /**
+   * @param chosen of which run is shown what would hide that of others
+   * @param closer finer series of a range, by run, where they are there
+   */
   show(
     runs: readonly ShownRun[],
+    chosen: ShownRun | undefined,
     view: View,
     closer: ReadonlyMap<string, ReadonlyMap<string, SeriesData>>,
   ): void {
-    for (const { chart, source } of this.#entries) {
-      const lines = runs.flatMap((run) => {
-        const series = closer.get(run.facts.id);
-        const finer = series && { ...run, data: { ...run.data, series: new Map(series) } };
-        return source(finer ?? run);
-      });
-      const { range } = view;
+    const { range } = view;
+    const finest = (run: ShownRun): ShownRun => {
+      const series = closer.get(run.facts.id);
+      return series === undefined
+        ? run
+        : { ...run, data: { ...run.data, series: new Map(series) } };
+    };
+    const show = (chart: Chart, lines: Line[]) =>
       chart.show(range ? lines.map((line) => clip(line, range.from, range.to)) : lines, view);
-    }
+    const finer = runs.map(finest);
+    for (const { chart, source } of this.#entries) show(chart, finer.flatMap(source));
+    show(this.#phases, chosen === undefined ? [] : phaseLines(finest(chosen)));
   }
 
   redraw(): void {
     for (const { chart } of this.#entries) chart.redraw();
+    this.#phases.redraw();
   }
 
   #addMeasure(name: MeasureName): void {

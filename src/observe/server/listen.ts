@@ -8,11 +8,12 @@ import type { Request } from './request.js';
 /**
  * Serves routes at an address.
  *
+ * @param nice how far the calling thread lets others go first, up to 19
  * @param spend is called with every piece of work
  * @param onAnswer hears what was asked for and answered
  */
 export function listen(
-  { access, port, routes }: { access: Access; port: number; routes: Routes },
+  { access, port, routes, nice }: { access: Access; port: number; routes: Routes; nice: number },
   spend: () => void,
   hooks: {
     onListening: (bound: AddressInfo) => void;
@@ -32,16 +33,16 @@ export function listen(
     const bound = server.address() as AddressInfo;
     address = bound.address;
     hooks.onListening(bound);
-    yieldCores();
+    yieldCores(nice);
   });
   return server;
 }
 
 /** Linux has priorities by thread, others by process: there it stays as it is. */
-function yieldCores(): void {
+function yieldCores(nice: number): void {
   if (process.platform !== 'linux') return;
   try {
-    setPriority(19);
+    setPriority(nice);
   } catch {
     // Where this is forbidden, the budget alone has to do.
   }

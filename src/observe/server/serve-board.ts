@@ -40,7 +40,7 @@ export async function serveBoard(
   const runs = watchRuns(places, budget);
   const routes = new Map([...runs.routes, ['/healthz', fixedRoute(TEXT, 'ok\n')] as const]);
   return new Promise((resolve, reject) => {
-    const server = listen({ access, port, routes }, () => budget.spend(), {
+    const server = listen({ access, port, routes, nice: 5 }, () => budget.spend(), {
       onListening: (bound) =>
         resolve({
           url: `http://${inUrl(access.host)}:${bound.port}/`,

@@ -42,7 +42,7 @@ export function serveSnapshots(
       report({ type: 'waiting', milliseconds: scrapes.end(order.patienceMs) });
     }
   });
-  listen({ access, port, routes }, () => budget.spend(), {
+  listen({ access, port, routes, nice: 19 }, () => budget.spend(), {
     onListening: ({ address, port: bound }) => report({ type: 'listening', address, port: bound }),
     onRefused: (code) => report({ type: 'refused', code }),
     onAnswer: ({ isScrape }, { status }) => {

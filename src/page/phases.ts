@@ -1,0 +1,36 @@
+import type { Line } from './lines.js';
+import type { ShownRun } from './shown-run.js';
+
+/** Smaller phases share an area. */
+const LEAST_SHARE = 0.01;
+const MOST_PHASES = 9;
+
+/** Where steps' time went, as lines that are stacked: each the sum of its phase and those below. */
+export function phaseLines({ data, facts }: ShownRun): Line[] {
+  const series = data.series.get('step');
+  if (series === undefined) return [];
+  const phases = [...series.columns]
+    .filter(([name]) => name.startsWith('phase:'))
+    .map(([name, { mean }]) => ({ name: name.slice('phase:'.length), mean, sum: sumOf(mean) }))
+    .sort((a, b) => b.sum - a.sum);
+  const total = phases.reduce((sum, phase) => sum + phase.sum, 0);
+  const large = phases.filter(({ sum }, at) => at < MOST_PHASES && sum > LEAST_SHARE * total);
+  const small = phases.slice(large.length).filter(({ sum }) => sum > 0);
+  const shown = [
+    ...large,
+    ...(small.length > 0 ? [{ name: 'others', mean: addAll(small.map(({ mean }) => mean)) }] : []),
+  ];
+  const below = series.last.map(() => 0);
+  return shown.map(({ name, mean }, at) => ({
+    ...{ label: name, color: `--phase-${at}`, run: facts.id, steps: series.last },
+    mean: below.map((sum, step) => (below[step] = sum + (mean[step] ?? 0))),
+  }));
+}
+
+function sumOf(values: readonly (number | null)[]): number {
+  return values.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+}
+
+function addAll(lists: readonly (readonly (number | null)[])[]): number[] {
+  return lists[0]!.map((_, at) => lists.reduce((sum, list) => sum + (list[at] ?? 0), 0));
+}
