@@ -7,6 +7,7 @@ import type { Library } from './commands/library.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
+import { initCommand } from './commands/init.js';
 import { inspectCommand } from './commands/inspect.js';
 import { predictCommand } from './commands/predict.js';
 import { prepareCommand } from './commands/prepare.js';
@@ -47,6 +48,7 @@ export async function run(argv: readonly string[], context: Context): Promise<nu
 
 async function parse(argv: readonly string[], context: Context): Promise<void> {
   const commands = {
+    init: initCommand(context),
     train: trainCommand(context),
     evaluate: evaluateCommand(context),
     predict: predictCommand(context),
@@ -68,6 +70,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .usage('$0 <command>\n\nTrains LSTM networks on all cores of a machine.')
     .locale('en')
     .parserConfiguration({ 'dot-notation': false, 'parse-numbers': false })
+    .command(commands.init)
     .command(commands.train)
     .command(commands.evaluate)
     .command(commands.predict)

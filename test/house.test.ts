@@ -7,6 +7,7 @@ const rooms = [
   'cli',
   'commands',
   'serve',
+  'init',
   'index',
   'library-terms',
   'hearing',

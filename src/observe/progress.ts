@@ -29,6 +29,8 @@ interface Display {
   print(line: string): void;
   /** The state of reading the data, also in words; comes at most every `intervalMs`. */
   showPrepare(event: PrepareEvent, text: string): void;
+  /** Takes the state of reading the data away. */
+  clear(): void;
   /** The state of the training; comes at most every `intervalMs`. */
   showStep(figures: Figures): void;
   /** What an evaluation found out; its line has been printed. */
@@ -76,6 +78,7 @@ export function showProgress(
       case 'prepare': {
         const preparePace = measure(event);
         if (event.phase === 'reused' || event.phase === 'done') {
+          display.clear();
           print(describePrepare(event));
         } else if (performance.now() - preparedAt >= display.intervalMs) {
           preparedAt = performance.now();
@@ -146,6 +149,7 @@ function writeLines(stream: Writable): Display {
     intervalMs: LINE_INTERVAL_MS,
     print,
     showPrepare: (_event, text) => print(text),
+    clear: () => undefined,
     showStep: (figures) =>
       print(
         `Step ${figures.step}/${figures.totalSteps}, epoch ${figures.epoch}/${figures.epochs}: ${describeFigures(figures)}`,
@@ -167,6 +171,7 @@ function drawBlock(stream: Writable, paint: Paint, bestBy: MeasureName): Display
     intervalMs: BLOCK_INTERVAL_MS,
     print: (line) => screen.print(line),
     showPrepare: (event, text) => screen.draw([prepareLine(event, text, screen.columns, paint)]),
+    clear: () => screen.draw([]),
     showStep(figures) {
       block.step(figures);
       draw();

@@ -72,9 +72,14 @@ export function describeQuality({ accuracy, mse }: Quality): string {
 
 /** "accuracy 95.1 %", "loss 0.1234". */
 export function describeMeasure(name: MeasureName, value: number): string {
-  const { label, shown } = measureKind(name);
-  if (shown === 'share') return `${label} ${formatShare(value)}`;
-  return `${label} ${shown === 'digits' ? formatNumber(value) : value.toFixed(shown)}`;
+  return `${measureKind(name).label} ${describeValue(name, value)}`;
+}
+
+/** "95.1 %", "0.1234": the value alone. */
+export function describeValue(name: MeasureName, value: number): string {
+  const { shown } = measureKind(name);
+  if (shown === 'share') return formatShare(value);
+  return shown === 'digits' ? formatNumber(value) : value.toFixed(shown);
 }
 
 /** By what the best evaluation is the best, and its other figures: "F1 87.1 % (loss 0.1234, accuracy 95.1 %)". */

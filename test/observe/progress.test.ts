@@ -165,7 +165,7 @@ describe('in a terminal', () => {
       '█████████░░░░░░░░░░░░░░░  40/100  epoch 1/3  6.0 s left',
       'train       loss 0.0500  accuracy 75.0 %  █▃▂▂▂▁▁▁▁▁▁▁▁▁',
       'validation  loss 0.5000  accuracy 90.0 %  ▁█',
-      '3,200 tokens/s  best loss 0.2500 at 40  saved at 40',
+      '3,200 tokens/s  best 0.2500 at 40  saved at 40',
     ]);
     expect(vi.getTimerCount()).toBe(0);
   });
@@ -178,7 +178,7 @@ describe('in a terminal', () => {
       '███░░░░░░  40/100  6.0 s left',
       'train       loss 0.0500  █▃▂▁▁▁▁▁▁',
       'validation  loss 0.5000  ▁█',
-      '3,200 tokens/s  best loss 0.2500 at 40',
+      '3,200 tokens/s  best 0.2500 at 40',
     ]);
   });
 
@@ -195,7 +195,7 @@ describe('in a terminal', () => {
     const { terminal, progress } = watch(120, { bestBy: 'accuracy' });
     train(progress);
     expect(terminal.screen.at(-2)).toBe('validation  accuracy 90.0 %  loss 0.5000  ▁▁');
-    expect(terminal.screen.at(-1)).toContain('best accuracy 90.0 % at 40');
+    expect(terminal.screen.at(-1)).toContain('best 90.0 % at 40');
   });
 
   test('a terminal that is dumb gets plain lines', () => {
@@ -221,10 +221,14 @@ describe('in a terminal', () => {
     expect(terminal.screen).toEqual([
       '█████████░░░░░░░░░░  Turning text into tokens: 512 bytes (50.0 %), 5 rows',
     ]);
+    progress.observe({
+      ...{ type: 'prepare', phase: 'done', bytesDone: 1024, bytesTotal: 1024 },
+      ...{ rows: 5, tokens: 50, storeDir: 's' },
+    });
+    expect(terminal.screen).toEqual(['Prepared the data in s: 5 rows, 50 tokens']);
     progress.observe(startEvent());
     progress.observe(stepEvent(1));
     progress.close();
-    expect(terminal.screen.join('\n')).not.toContain('Turning');
     expect(terminal.screen.join('\n')).toContain('1/100');
   });
 

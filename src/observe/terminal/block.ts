@@ -2,7 +2,7 @@ import type { CheckpointEvent, EvaluationEvent, PrepareEvent } from '../../event
 import type { MeasureName } from '../../measures.js';
 import { formatCount, formatDuration } from '../figures.js';
 import type { Figures } from '../pace.js';
-import { describeMeasure, describeMeasures, describeQuality } from '../sentences.js';
+import { describeMeasure, describeMeasures, describeQuality, describeValue } from '../sentences.js';
 import type { Paint } from './colour.js';
 import { fitLine, type Piece } from './fit.js';
 import { Course } from './sparkline.js';
@@ -78,15 +78,15 @@ export class TrainingBlock {
   }
 
   #facts(figures: Figures): Piece[] {
-    const best = this.#best;
-    const value = best && (best[this.#bestBy] ?? best.loss);
+    const best =
+      this.#best && describeValue(this.#bestBy, this.#best[this.#bestBy] ?? this.#best.loss);
     return [
       { text: `${formatCount(figures.tokensPerSecond)} tokens/s` },
       ...(best
         ? [
             {
               ...({ style: 'good', rank: 1 } as const),
-              text: `best ${describeMeasure(this.#bestBy, value!)} at ${formatCount(best.step)}`,
+              text: `best ${best} at ${formatCount(this.#best!.step)}`,
             },
           ]
         : []),

@@ -1,0 +1,217 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.js';
+import { runWith } from '../commands/stub.js';
+import { useScratch } from '../data/scratch.js';
+
+const scratch = useScratch();
+
+/** Rows of a question each, with one of three classes. */
+const questions = Array.from({ length: 60 }, (_, i) => ({
+  text: `what is the number ${i} of all the things, and where does it stand in row ${i * 7}?`,
+  label: ['place', 'number', 'person'][i % 3]!,
+}));
+
+/** Runs `init` on files in a directory of their own; gives what it said and the config that it wrote. */
+async function init(files: Record<string, string | Uint8Array>, ...options: string[]) {
+  const { path } = await scratch(files);
+  const names = Object.keys(files).map(path);
+  const out = path('config.yaml');
+  const outcome = await runWith(['init', ...names, '--out', out, ...options]);
+  const config = outcome.status === 0 ? await loadConfig(out) : undefined;
+  return { ...outcome, out, config: config!, path };
+}
+
+const quote = (cell: string) => (/[",;]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+const csv = (rows: readonly (readonly string[])[], delimiter = ',') =>
+  `${rows.map((cells) => cells.map(quote).join(delimiter)).join('\n')}\n`;
+const labelled = csv([['text', 'label'], ...questions.map(({ text, label }) => [text, label])]);
+
+describe('a table', () => {
+  test('gives a classifier by its text and its few classes, and the next command', async () => {
+    const { stdout, stderr, out, config, path } = await init({ 'mails.csv': labelled });
+    expect(stderr).toBe('');
+    expect(config).toMatchObject({
+      task: 'classify',
+      data: { train: [path('mails.csv')], text: 'text', label: 'label', header: true },
+      train: { bestBy: 'accuracy' },
+    });
+    expect(stdout).toContain('3 classes: number 33.3 %, person 33.3 %, place 33.3 %');
+    expect(stdout).toContain(`Wrote ${out}.\nNext: lockstep train --config ${out}\n`);
+  });
+
+  test('has ids and dates avoided, and a header that is none told', async () => {
+    const rows = questions.map(({ text, label }, i) => [`${i + 1}`, '2024-03-01', text, label]);
+    const { config, stdout } = await init({ 'data.csv': csv(rows, ';') });
+    expect(config).toMatchObject({
+      task: 'classify',
+      data: { text: 3, label: 4, header: false, delimiter: ';' },
+    });
+    expect(stdout).toContain('CSV without a header (a number stands in the first row;');
+  });
+
+  test('may have fields within fields, compressed', async () => {
+    const lines = questions.map(({ text, label }, i) =>
+      JSON.stringify({ id: `q${i}`, mail: { body: text }, kind: { label }, same: 'x' }),
+    );
+    const { config } = await init({ 'data.jsonl.gz': gzipSync(lines.join('\n')) });
+    expect(config).toMatchObject({
+      task: 'classify',
+      data: { text: 'mail.body', label: 'kind.label' },
+    });
+  });
+
+  test('may be Parquet', async () => {
+    const buffer = parquetWriteBuffer({
+      columnData: [
+        { name: 'review', data: questions.map(({ text }) => text), type: 'STRING' },
+        { name: 'stars', data: questions.map((_, i) => i % 5), type: 'INT32' },
+      ],
+    });
+    const { config, stdout } = await init({ 'data.parquet': new Uint8Array(buffer) });
+    expect(config).toMatchObject({ task: 'classify', data: { text: 'review', label: 'stars' } });
+    expect(stdout).toContain('--task regress takes them for amounts');
+  });
+
+  test('with several labels in a cell gives a model of sets of labels', async () => {
+    const sets = questions.map(({ text }, i) => [
+      text,
+      ['a', 'b', 'c', 'd'].filter((_, bit) => (i >> bit) & 1).join('|'),
+    ]);
+    const { config } = await init({ 'data.csv': csv([['text', 'topics'], ...sets]) });
+    expect(config).toMatchObject({
+      task: 'multi-label',
+      data: { label: 'topics', labelSeparator: '|' },
+    });
+  });
+
+  test('with amounts gives a model of numbers', async () => {
+    const rows = questions.map(({ text }, i) => [text, (i * 1.25).toFixed(2)]);
+    const { config } = await init({ 'data.csv': csv([['text', 'price'], ...rows]) });
+    expect(config).toMatchObject({ task: 'regress', data: { label: 'price' } });
+  });
+
+  test('with nothing to tell gives a language model', async () => {
+    const rows = questions.map(({ text }) => [text]);
+    const { config, stdout } = await init({ 'data.csv': csv([['text'], ...rows]) });
+    expect(config.task).toBe('language-model');
+    expect(stdout).toContain('--label names one that is to be learned');
+  });
+
+  test('is read as who knows it says', async () => {
+    const rows = questions.map(({ text, label }, i) => [text, label, String(i % 4)]);
+    const table = csv([['text', 'label', 'stars'], ...rows]);
+    const { config } = await init({ 'data.csv': table }, '--label', 'stars', '--task', 'regress');
+    expect(config).toMatchObject({ task: 'regress', data: { text: 'text', label: 'stars' } });
+  });
+
+  test('of other characters than UTF-8 is read as Windows writes them', async () => {
+    const bytes = Buffer.from(labelled.replaceAll('number', 'caf\u00e9'), 'latin1');
+    const { config } = await init({ 'data.csv': bytes });
+    expect(config.data.encoding).toBe('windows-1252');
+  });
+
+  test('has rows without a label left out, and told', async () => {
+    const rows = questions.map(({ text, label }, i) => [text, i % 10 === 0 ? '' : label]);
+    const { config, stdout } = await init({ 'data.csv': csv([['text', 'label'], ...rows]) });
+    expect(config.data.onBadRow).toBe('skip');
+    expect(stdout).toContain('"label": label, few values: 3 different, empty in 6 rows');
+  });
+
+  test('with a class of one row holds out such a share that the row is trained on', async () => {
+    let held = 0;
+    for (let i = 0; i < 60; i += 7) {
+      const rows = questions.map(({ text, label }, row) => [text, row === i ? 'rare' : label]);
+      const made = await init({ 'data.csv': csv([['text', 'label'], ...rows]) });
+      const { config, stderr } = made;
+      if (made.status !== 0) expect(stderr).toContain('some class has so few rows');
+      else held += Number(config.data.validation) > 0 ? 1 : 0;
+    }
+    expect(held).toBeGreaterThan(5);
+  });
+});
+
+test('columns of tagged tokens give a tagger, whose further columns are read beside', async () => {
+  const sentence = 'the DT B-NP\ncat NN I-NP\nsleeps VBZ B-VP\n. . O\n\n';
+  const { config, stdout } = await init({ 'train.txt': sentence.repeat(30) });
+  expect(config).toMatchObject({ task: 'tag', data: { format: 'conll' }, train: { bestBy: 'f1' } });
+  expect(config.model.features[0]).toMatchObject({ kind: 'column', column: 2 });
+  expect(stdout).toContain('4 tags: ');
+});
+
+test('lists of tokens and tags give a tagger', async () => {
+  const line = JSON.stringify({ tokens: ['the', 'cat'], tags: ['O', 'O'] });
+  const other = JSON.stringify({ tokens: ['a', 'dog', 'runs'], tags: ['O', 'B-X', 'O'] });
+  const { config } = await init({ 'train.jsonl': `${line}\n${other}\n`.repeat(20) });
+  expect(config).toMatchObject({ task: 'tag', data: { text: 'tokens', label: 'tags' } });
+});
+
+test('two texts of as many lines give a translator, with files to validate on by their names', async () => {
+  const lines = (word: string) =>
+    questions.map((_, i) => `${word} of the line ${i} that is here`).join('\n');
+  const files = {
+    'train.de': lines('Wort'),
+    'train.en': lines('word'),
+    'valid.de': lines('Satz'),
+    'valid.en': lines('sentence'),
+  };
+  const { config, path } = await init(files);
+  expect(config).toMatchObject({
+    task: 'translate',
+    data: { train: [{ source: [path('train.de')], target: [path('train.en')] }] },
+  });
+  expect(config.data.validation).toEqual([
+    { source: [path('valid.de')], target: [path('valid.en')] },
+  ]);
+  const uneven = await init({ 'a.de': lines('Wort'), 'a.en': `${lines('word')}\nmore` });
+  expect(uneven.stderr).toContain('expected as many lines, which belong together, found 60 and 61');
+});
+
+test('a plain text gives a language model', async () => {
+  const { config } = await init({ 'book.txt': 'It was a dark and stormy night.\n'.repeat(200) });
+  expect(config.task).toBe('language-model');
+});
+
+describe('what cannot be is refused in a sentence', () => {
+  test.each([
+    ['an empty file', { 'data.csv': '' }, [], 'expected rows to look at, found none'],
+    ['numbers alone', { 'data.csv': 'a,b\n1,2\n3,4\n5,9\n' }, [], 'expected a column with texts'],
+    ['a list in JSON', { 'data.json': '[]' }, [], 'expected JSON Lines'],
+    ['a short text', { 'data.txt': 'once upon\n' }, [], 'expected at least 1,000 characters'],
+    [
+      'a column that is not there',
+      { 'data.csv': labelled },
+      ['--label', 'klass'],
+      '--label: expected a column of',
+    ],
+    [
+      'a text as number',
+      { 'data.csv': labelled },
+      ['--task', 'regress', '--label', 'label'],
+      'expected numbers in "label"',
+    ],
+    ['tags of a table', { 'data.csv': labelled }, ['--task', 'tag'], 'for the task tag'],
+  ] as [string, Record<string, string>, string[], string][])(
+    '%s',
+    async (_, files, options, sentence) => {
+      const { status, stderr } = await init(files, ...options);
+      expect(status).toBe(1);
+      expect(stderr).toContain(sentence);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+    },
+  );
+
+  test('a config that is there is not replaced, unless it is to be', async () => {
+    const { path } = await scratch({ 'mails.csv': labelled });
+    const out = path('mine.yaml');
+    await writeFile(out, 'precious');
+    const words = ['init', path('mails.csv'), '--out', out];
+    const { status, stderr } = await runWith(words);
+    expect([status, await readFile(out, 'utf8')]).toEqual([1, 'precious']);
+    expect(stderr).toContain('add --overwrite to replace it');
+    expect((await runWith([...words, '--overwrite'])).status).toBe(0);
+    expect(await readFile(out, 'utf8')).toContain('task: classify');
+  });
+});
