@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { isOwnDescriptor } from '../config/config-text.js';
 import { loadConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
+import { trackHealth } from '../observe/health.js';
 import { formatLine, logMetrics } from '../observe/metrics-log.js';
 import type { Observer } from '../observe/observer.js';
 import { showFailures, showProgress } from '../observe/progress.js';
@@ -147,7 +148,8 @@ async function trainObserved(
         ]);
       const metrics = collectMetrics(measurePeak);
       const status = trackStatus();
-      observers.push(metrics, status);
+      const health = trackHealth();
+      observers.push(metrics, status, health);
       server = await serveMetrics({
         host,
         port,
@@ -155,6 +157,7 @@ async function trainObserved(
         token: tokenFile === null ? null : await readToken(tokenFile),
         registry: metrics.registry,
         readStatus: status.read,
+        signs: health.signs,
         run: {
           directory: resolve(options.runDir),
           name: config.name,

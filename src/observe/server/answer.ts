@@ -17,30 +17,21 @@ export type Routes = ReadonlyMap<string, Route>;
 export interface Route {
   type: string;
   /** A text that may have to be waited for; undefined when there is none yet. */
-  read: (request: Request) => Promise<Buffer | undefined>;
+  read: (request: Request) => Promise<Buffer | Reply | undefined>;
   headers?: Readonly<Record<string, string>>;
   /** Of one that goes on and on; undefined where there are too many already. */
   stream?: (request: Request) => Answer['stream'];
+}
+
+/** A text with what is special about it. */
+export interface Reply extends Partial<Omit<Answer, 'stream'>> {
+  body: Buffer;
 }
 
 /** A route whose text never changes. */
 export function fixedRoute(type: string, text: string | Buffer, headers = {}): Route {
   const body = Buffer.from(text);
   return { type, headers, read: () => Promise.resolve(body) };
-}
-
-/** `/status.json`, `/metrics` and `/healthz`. */
-export function createRoutes(sources: {
-  metricsType: string;
-  readMetrics: Route['read'];
-  readStatus: Route['read'];
-}): [string, Route][] {
-  const { metricsType, readMetrics, readStatus } = sources;
-  return [
-    ['/status.json', { type: 'application/json', read: readStatus }],
-    ['/metrics', { type: metricsType, read: readMetrics }],
-    ['/healthz', fixedRoute(TEXT, 'ok\n')],
-  ];
 }
 
 export const TEXT = 'text/plain; charset=utf-8';
@@ -64,11 +55,12 @@ export async function answerRequest(
     return say(405, `${path} takes GET requests, not ${method}.`, { Allow: 'GET, HEAD' });
   }
   if (route.stream !== undefined) return answerStream(route, request);
-  const body = await route.read(request);
-  if (body === undefined) {
+  const text = await route.read(request);
+  if (text === undefined) {
     return say(503, `The training has not said anything yet; ask again.`, { 'Retry-After': '1' });
   }
-  return { status: 200, headers: headersOf(route), body };
+  const { status = 200, headers = {}, body } = Buffer.isBuffer(text) ? { body: text } : text;
+  return { status, headers: { ...headersOf(route), ...headers }, body };
 }
 
 function answerStream(route: Route, request: Request): Answer {

@@ -1,4 +1,5 @@
 import type { ConfigView } from '../board/wire.js';
+import type { HealthSigns } from '../health.js';
 import type { Access } from './access.js';
 
 /** What the serving thread is started with. */
@@ -7,6 +8,7 @@ export interface ServerHandle {
   port: number;
   /** Content type of the metrics. */
   metricsType: string;
+  signs: HealthSigns;
   run: ServedRun;
 }
 

@@ -7,6 +7,8 @@ export interface Request {
   /** The name or address that the client knows this server by: without the port, in lower case. */
   host: string;
   authorization: string | undefined;
+  /** Formats that the client can read. */
+  accept: string | undefined;
   /** Of a browser that comes back to a stream of events: the last one that it has. */
   lastEventId: string | undefined;
   /** Whether a Prometheus asks, which will ask again. */
@@ -45,6 +47,7 @@ export function parseRequest(head: string): Request | Refusal {
     query: new URLSearchParams(query.join('?')),
     host,
     authorization: headers.get('authorization')?.[0],
+    accept: headers.get('accept')?.join(','),
     lastEventId: headers.get('last-event-id')?.[0],
     isScrape: headers.has('x-prometheus-scrape-timeout-seconds'),
   };

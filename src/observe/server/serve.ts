@@ -5,6 +5,7 @@ import { packageFile } from '../../package-root.js';
 import { asStaleBuild } from '../../system/stale-build.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../../system/thread-heap.js';
 import { formatDuration } from '../figures.js';
+import type { HealthSigns } from '../health.js';
 import type { Status } from '../status.js';
 import { inUrl, isLoopback } from './access.js';
 import { describeListenError } from './listen-error.js';
@@ -31,6 +32,8 @@ export interface MetricsServerOptions {
   token: string | null;
   registry: Registry;
   readStatus: () => Status;
+  /** By which the thread tells whether the run gets on. */
+  signs: HealthSigns;
   run: ServedRun;
   /** Hears, in sentences, what the user should know. */
   notify: (message: string) => void;
@@ -39,7 +42,7 @@ export interface MetricsServerOptions {
 }
 
 /**
- * Serves `/` (a live page, with what it asks for), `/status.json`, `/metrics` for Prometheus and `/healthz`.
+ * Serves `/` (a live page, with what it asks for), `/status.json`, `/metrics` for Prometheus, `/healthz` and `/readyz`.
  *
  * A thread of its own has to do with the clients, however many there are and whatever they send. Here only snapshots
  * are rendered for it, when it asks: twice a second at most. A thread that dies is replaced.
@@ -79,12 +82,12 @@ class ServerThread implements MetricsServer {
 
   /** @throws UserError when the thread cannot listen */
   async start(): Promise<void> {
-    const { host, hosts, token, registry, run, threadFile } = this.options;
+    const { host, hosts, token, registry, signs, run, threadFile } = this.options;
     const handle: ServerHandle = {
       access: { host, hosts, token },
       port: this.#port,
       metricsType: registry.contentType,
-      run,
+      ...{ signs, run },
     };
     const worker = new Worker(threadFile ?? packageFile('dist/workers/metrics.js'), {
       workerData: handle,

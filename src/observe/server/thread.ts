@@ -1,9 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
+import { sharedClock } from '../../system/monotonic.js';
 import type { RunPlace } from '../board/run.js';
-import { createRoutes } from './answer.js';
 import { WorkBudget } from './budget.js';
 import { listen } from './listen.js';
 import type { Order, Report, ServedRun, ServerHandle, SnapshotName } from './messages.js';
+import { createRoutes } from './run-routes.js';
 import { ScrapeWatch } from './scrape-watch.js';
 import { Snapshot } from './snapshot.js';
 import { watchRuns } from './watch-runs.js';
@@ -14,7 +15,7 @@ const MOST_MS = 100;
 
 /** The serving thread: answers from snapshots, and asks the training for new ones. Runs until it is ended. */
 export function serveSnapshots(
-  { access, port, metricsType, run }: ServerHandle,
+  { access, port, metricsType, signs, run }: ServerHandle,
   parent: MessagePort,
 ): void {
   const report = (message: Report) => parent.postMessage(message);
@@ -29,6 +30,7 @@ export function serveSnapshots(
       metricsType,
       readMetrics: () => snapshots.metrics.read(),
       readStatus: () => snapshots.status.read(),
+      ...{ signs, clock: sharedClock() },
     }),
   ]);
   const scrapes = new ScrapeWatch(() => report({ type: 'read' }));

@@ -18,6 +18,7 @@ describe('the head of a request', () => {
       query: new URLSearchParams('a=b'),
       host: '::1',
       authorization: 'Bearer x',
+      accept: '*/*,text/plain',
       lastEventId: undefined,
       isScrape: true,
     });
@@ -58,7 +59,7 @@ describe('the head of a request', () => {
 describe('who may ask', () => {
   const request: Request = {
     ...{ method: 'GET', path: '/metrics', host: 'localhost' },
-    ...{ authorization: undefined, isScrape: false, lastEventId: undefined },
+    ...{ authorization: undefined, accept: undefined, isScrape: false, lastEventId: undefined },
     query: new URLSearchParams(),
   };
   const access = { host: '127.0.0.1', hosts: [], token: null };

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { UserError } from '../../../src/errors.js';
+import { trackHealth } from '../../../src/observe/health.js';
 import { collectMetrics } from '../../../src/observe/metrics.js';
 import {
   serveMetrics,
@@ -20,6 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const metrics = collectMetrics();
 const status = trackStatus();
+const health = trackHealth();
 let heard: string[] = [];
 let server: MetricsServer;
 
@@ -31,6 +33,7 @@ function open(changes: Partial<MetricsServerOptions> = {}): Promise<MetricsServe
     token: null,
     registry: metrics.registry,
     readStatus: status.read,
+    signs: health.signs,
     run: { directory: folder, name: 'tiny', since: 0, config: { entries: [] } },
     notify: (message) => heard.push(message),
     ...changes,
@@ -96,11 +99,40 @@ describe('the metrics server', () => {
     expect([response.status, await response.text()]).toEqual([200, 'ok\n']);
   });
 
+  test('is ready when training has begun', async () => {
+    const ask = async () => {
+      const response = await fetch(`${server.url}readyz`);
+      return [response.status, await response.text()];
+    };
+    expect(await ask()).toEqual([
+      503,
+      'The data is still being prepared: training has not begun.\n',
+    ]);
+    health.observe(startEvent());
+    expect(await ask()).toEqual([200, 'ok\n']);
+  });
+
+  test('gives OpenMetrics to who would rather have it, and the older format for it afterwards as before', async () => {
+    metrics.observe(stepEvent(5));
+    const ask = async (accept: string) => {
+      const response = await fetch(`${server.url}metrics`, { headers: { accept } });
+      return { type: response.headers.get('content-type'), text: await response.text() };
+    };
+    const open = await ask('application/openmetrics-text;version=1.0.0,text/plain;q=0.5,*/*;q=0.1');
+    expect(open.type).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    expect(open.text).toMatch(/\n# TYPE lockstep_steps counter\nlockstep_steps_total \d\n/);
+    expect(open.text).toContain('\nlockstep_step_duration_seconds_bucket{le="1.0"} ');
+    expect(open.text.endsWith('\n# EOF\n')).toBe(true);
+    const plain = await ask('text/plain;version=0.0.4;q=0.9, application/openmetrics-text;q=0.5');
+    expect(plain.type).toMatch(/^text\/plain/);
+    expect(plain.text).toMatch(/\n# TYPE lockstep_steps_total counter\nlockstep_steps_total \d\n/);
+  });
+
   test('says what there is when asked for something else', async () => {
     const response = await fetch(`${server.url}metricz`);
     expect(response.status).toBe(404);
     expect(await response.text()).toBe(
-      'There is no /metricz here; there are /, /events, /range, /at, /config, /status.json, /metrics, /healthz.\n',
+      'There is no /metricz here; there are /, /events, /range, /at, /config, /status.json, /metrics, /healthz, /readyz.\n',
     );
   });
 
@@ -126,7 +158,7 @@ describe('the metrics server', () => {
     '10.0.0.1',
     'localhost.attacker.example',
   ])('refuses requests for another name: %s', async (host) => {
-    for (const path of ['/', '/status.json', '/metrics', '/healthz']) {
+    for (const path of ['/', '/status.json', '/metrics', '/healthz', '/readyz']) {
       expect(statusOf(await get(path, host))).toBe(403);
     }
   });
