@@ -1,6 +1,7 @@
 /**
- * Builds kernels/ as WebAssembly: kernels/wasm/lockstep.wasm (SIMD) and lockstep-relaxed.wasm (fused
- * multiply-add). Both are committed; they are rebuilt with clang 16 and lld 16 (Debian: clang-16 lld-16).
+ * Builds kernels/ as WebAssembly: kernels/wasm/lockstep.wasm (SIMD), lockstep-relaxed.wasm (fused multiply-add), and lockstep-web.wasm
+ * for browsers (SIMD, a memory that nobody shares, without what only training needs). All are committed; they are rebuilt with
+ * clang 16 and lld 16 (Debian: clang-16 lld-16).
  *
  *   node scripts/build-wasm.js [output folder]
  */
@@ -20,18 +21,15 @@ const compile = [
   '-ffp-contract=off',
   '-fno-builtin',
   '-msimd128',
-  '-matomics',
   '-mbulk-memory',
   '-mmutable-globals',
   '-nostdlib',
   '-c',
 ];
-// Shared memory of up to 4 GiB comes from outside; every thread sets a stack pointer of its own.
+// Memory comes from outside; every thread sets a stack pointer of its own.
 const link = [
   '--no-entry',
   '--import-memory',
-  '--shared-memory',
-  '--max-memory=4294967296',
   '--export=__stack_pointer',
   '--export=__heap_base',
   '--strip-all',
@@ -40,21 +38,29 @@ const link = [
   'stack-size=16384',
 ];
 
+const threads = { compile: ['-matomics'], link: ['--shared-memory', '--max-memory=4294967296'] };
+const alone = { compile: ['-DFORWARD_ONLY'], link: [] };
+
 mkdirSync(output, { recursive: true });
 const objects = mkdtempSync(path.join(tmpdir(), 'lockstep-wasm-'));
 try {
   for (const [name, flags] of [
-    ['lockstep', []],
-    ['lockstep-relaxed', ['-mrelaxed-simd']],
+    ['lockstep', threads],
+    ['lockstep-relaxed', { ...threads, compile: [...threads.compile, '-mrelaxed-simd'] }],
+    ['lockstep-web', alone],
   ]) {
     const files = [...kernelSources, 'wasm'].map((source) => {
       const object = path.join(objects, `${name}-${source}.o`);
       const file = path.join(root, 'kernels', `${source}.c`);
-      execFileSync('clang-16', [...compile, ...flags, file, '-o', object], { stdio: 'inherit' });
+      execFileSync('clang-16', [...compile, ...flags.compile, file, '-o', object], {
+        stdio: 'inherit',
+      });
       return object;
     });
     const wasm = path.join(output, `${name}.wasm`);
-    execFileSync('wasm-ld-16', [...link, ...files, '-o', wasm], { stdio: 'inherit' });
+    execFileSync('wasm-ld-16', [...link, ...flags.link, ...files, '-o', wasm], {
+      stdio: 'inherit',
+    });
   }
 } finally {
   rmSync(objects, { recursive: true });

@@ -1,7 +1,7 @@
 /**
  * Compiles src/ and workers/ to dist/ with tsc, and shows what tsc says. The command line and the entries of threads become
  * bundles, with the packages that they need at their start: whoever loads some hundred files, each of its own, takes twice
- * to three times as long to start. What a library's user loads stays as it was compiled.
+ * to three times as long to start. What a library's user loads stays as it was compiled. dist/web has what exported models come with.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -16,7 +16,9 @@ import {
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
+import { buildWebModule } from './build-web.js';
 import { kernelDigest } from './kernel-sources.js';
+import { licencesOf } from './licences.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
@@ -42,6 +44,7 @@ if (compile('--noEmitOnError', '--outDir', fresh) && compile('--project', 'src/p
   const builtFrom = `export const builtFrom = ${JSON.stringify(kernels)};\n`;
   writeFileSync(path.join(fresh, 'src/backend/built-from.js'), builtFrom);
   bundle();
+  buildWebModule(root, fresh);
   // As old as the sources were read, so that one changed meanwhile is seen as newer.
   utimesSync(fresh, started, started);
   rmSync(dist, { recursive: true, force: true });
@@ -78,7 +81,7 @@ function bundle() {
   const inParts = entries.filter((name) => !ofOneFile.includes(name));
   const inputs = [...bundleOf(inParts, true), ...bundleOf(ofOneFile, false), ...writePage()];
   for (const name of entries) rmSync(path.join(fresh, `${name}.map`));
-  writeFileSync(path.join(fresh, 'LICENSES.txt'), licencesOf(inputs));
+  writeFileSync(path.join(fresh, 'LICENSES.txt'), licencesOf(root, inputs));
 }
 
 /** Puts bundles in the place of entries. @returns the files that are in them */
@@ -130,21 +133,4 @@ function writePage() {
     .replace('<script></script>', () => `<script>${textOf('.js')}</script>`);
   writeFileSync(path.join(fresh, 'page.html'), html);
   return Object.keys(metafile.inputs);
-}
-
-/** What the licences of packages in bundles ask for: that they go where the packages go. */
-function licencesOf(files) {
-  const folders = files.map((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]);
-  return [...new Set(folders.filter(Boolean))]
-    .sort()
-    .map((folder) => {
-      const { name, version, license } = JSON.parse(
-        readFileSync(path.join(root, folder, 'package.json'), 'utf8'),
-      );
-      const texts = readdirSync(path.join(root, folder))
-        .filter((file) => /^licen[cs]e/i.test(file))
-        .map((file) => readFileSync(path.join(root, folder, file), 'utf8'));
-      return `${name} ${version} (${license})\n\n${texts.join('\n')}`;
-    })
-    .join(`\n\n${'-'.repeat(80)}\n\n`);
 }

@@ -4,6 +4,7 @@ import { benchCommand } from './commands/bench.js';
 import { boardCommand } from './commands/board.js';
 import type { CaughtSignals, Context } from './commands/context.js';
 import type { Library } from './commands/library.js';
+import { exportCommand } from './commands/export.js';
 import { doctorCommand } from './commands/doctor.js';
 import { evaluateCommand } from './commands/evaluate.js';
 import { generateCommand } from './commands/generate.js';
@@ -58,6 +59,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     serve: serveCommand(context),
     board: boardCommand(context),
     average: averageCommand(context),
+    export: exportCommand(context),
     inspect: inspectCommand(context),
     prepare: prepareCommand(context),
     doctor: doctorCommand(context),
@@ -80,6 +82,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .command(commands.serve)
     .command(commands.board)
     .command(commands.average)
+    .command(commands.export)
     .command(commands.inspect)
     .command(commands.prepare)
     .command(commands.doctor)
@@ -215,13 +218,14 @@ function codeOf(error: unknown): string {
 
 /** What commands do their work with: loaded by those that do any. */
 export async function loadLibrary(): Promise<Library> {
-  const [library, { train }, { averageCheckpoints }] = await Promise.all([
+  const [library, { train }, { averageCheckpoints }, { exportForWeb }] = await Promise.all([
     import('./index.js'),
     import('./train/run.js'),
     import('./run/average.js'),
+    import('./export/web.js'),
   ]);
   // Without the translation of its messages into the terms of those who call the library.
-  return { ...library, train, averageCheckpoints };
+  return { ...library, train, averageCheckpoints, exportForWeb };
 }
 
 /** The program: runs the command line in this process and sets its exit status. */

@@ -22,6 +22,9 @@ import { readPairs } from './data/prepare/read-pairs.js';
 import type { EndEvent, TrainListener } from './events.js';
 import { Hearing } from './hearing.js';
 import { hearInLibraryTerms, refuseInLibraryTerms, refuseInPlace } from './library-terms.js';
+import { checkExportArguments } from './export/check-arguments.js';
+import * as webExports from './export/web.js';
+import type { WebExport, WebExportOptions } from './export/web.js';
 import * as averages from './run/average.js';
 import type { Averaged, AverageOptions } from './run/average.js';
 import * as runs from './train/run.js';
@@ -72,6 +75,7 @@ export type { SerializedTokenizer } from './data/tokenizers/serialized.js';
 export type { Tokenizer } from './data/tokenizers/tokenizer.js';
 export { UserError } from './errors.js';
 export type * from './events.js';
+export type { WebExport, WebExportOptions } from './export/web.js';
 export type { Averaged, AverageOptions } from './run/average.js';
 export type { TranslationScores } from './decoding/translation-scores.js';
 export type { TrainOptions } from './train/train-options.js';
@@ -324,6 +328,27 @@ export async function averageCheckpoints(
     hearing.during(() =>
       averages.averageCheckpoints(checkpoints, out, { ...options, notify: hearing.hear }),
     ),
+  );
+}
+
+/**
+ * Writes a run's model for browsers and the edge: an ES module with its declarations, the kernels, the weights and a page.
+ *
+ * @param run directory of a run, or of one of its checkpoints
+ * @param out directory that is made: a new one, or one that is empty; with `overwrite` also an earlier export
+ * @throws UserError where there is no whole checkpoint, the model needs what browsers have not, or something is in the way; what the
+ *   listener throws
+ */
+export async function exportForWeb(
+  run: string,
+  out: string,
+  options: WebExportOptions = {},
+): Promise<WebExport> {
+  checkExportArguments(run, out, options);
+  const { listener = ignore, ...given } = options;
+  const hearing = new Hearing(listener);
+  return refuseInLibraryTerms(() =>
+    hearing.during(() => webExports.exportForWeb(run, out, { ...given, listener: hearing.hear })),
   );
 }
 

@@ -7,6 +7,8 @@ const terms: readonly (readonly [RegExp, string])[] = [
   [/--resume\b/g, 'resume: true'],
   [/--override\b/g, 'override: true'],
   [/--last\b/g, 'last'],
+  [/--overwrite\b/g, 'overwrite: true'],
+  [/--data\b/g, 'data'],
   [/--checkpoint latest\b/g, "checkpoint: 'latest'"],
 ];
 

@@ -13,6 +13,8 @@ const rooms = [
   'hearing',
   'page',
   'observe',
+  'export',
+  'web',
   'use',
   'bench',
   'train',
@@ -96,6 +98,15 @@ describe('the house', () => {
     const loaded = loadedBy(path.join(threads, entry));
     expect(loaded.size).toBeGreaterThan(2);
     expect([...loaded]).not.toContain('zod');
+  });
+
+  it('has nothing of Node, and no schemas, in the module for browsers', () => {
+    const loaded = [...loadedBy(path.join(source, 'web/module.ts'))];
+    expect(loaded.length).toBeGreaterThan(100);
+    expect(loaded.filter((name) => !path.isAbsolute(name))).toEqual([
+      'ndarray',
+      'fastest-levenshtein',
+    ]);
   });
 
   it('has a room for every file', () => {

@@ -10,15 +10,9 @@ import {
   isNativeFused,
 } from './native.js';
 import { createReferenceBackend } from './reference.js';
-import {
-  createWasmBackend,
-  createWasmMemory,
-  hasRelaxedSimd,
-  WASM_HEAP_LIMIT,
-  wasmReservedBytes,
-} from './wasm.js';
-
-export type BackendKind = 'native' | 'wasm' | 'reference';
+import type { BackendKind, SharedBlock } from './block.js';
+import { WASM_HEAP_LIMIT } from './wasm.js';
+import { createWasmBackend, createWasmMemory, hasRelaxedSimd } from './wasm-files.js';
 
 export interface BackendChoice {
   kind: BackendKind;
@@ -70,22 +64,6 @@ function choice(kind: BackendKind, reason: string): BackendChoice {
   if (kind === 'reference') return { kind, reason, profile: 'float64' };
   const fused = kind === 'native' ? isNativeFused() : hasRelaxedSimd();
   return { kind, reason, profile: fused ? 'fma-float32' : 'muladd-float32' };
-}
-
-/** Memory that threads share; `memory` is there for WebAssembly, which cannot use a plain buffer. */
-export interface SharedBlock {
-  bytes: Uint8Array;
-  memory?: WebAssembly.Memory;
-}
-
-/** What a heap plan has to know of its backend: bytes of a float and bytes to keep free at the start. */
-export function heapTraits(
-  kind: BackendKind,
-  threads: number,
-): { floatBytes: 4 | 8; reserved: number } {
-  if (kind === 'reference') return { floatBytes: 8, reserved: 64 };
-  // Offset 0 stands for "absent" in the kernels' arguments, so that nothing may lie there.
-  return { floatBytes: 4, reserved: kind === 'wasm' ? wasmReservedBytes(threads) : 64 };
 }
 
 /**

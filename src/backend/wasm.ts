@@ -1,6 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
-import { packageFile } from '../package-root.js';
 import type { DoubleTensor } from '../tensor/heap.js';
 import { CompiledBackend } from './compiled.js';
 
@@ -21,39 +18,16 @@ export function wasmReservedBytes(threads: number): number {
   return MODULE_BYTES + threads * STACK_BYTES;
 }
 
-/** A shared WebAssembly memory of at least `bytes` bytes. */
-export function createWasmMemory(bytes: number): WebAssembly.Memory {
+/**
+ * A WebAssembly memory of at least `bytes` bytes.
+ *
+ * @param shared by threads; one that is not stays as large as it is
+ */
+export function createMemory(bytes: number, shared: boolean): WebAssembly.Memory {
   const pages = Math.ceil(bytes / PAGE_BYTES);
-  return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES, shared: true });
-}
-
-const modules = new Map<string, WebAssembly.Module>();
-
-function compile(file: string): WebAssembly.Module {
-  let module = modules.get(file);
-  if (!module) {
-    module = new WebAssembly.Module(readFileSync(packageFile(`kernels/wasm/${file}`)));
-    modules.set(file, module);
-  }
-  return module;
-}
-
-/** Whether the engine has relaxed SIMD (fused multiply-add); on Node 20 it lies behind a flag. */
-export function hasRelaxedSimd(): boolean {
-  try {
-    compile('lockstep-relaxed.wasm');
-    return true;
-  } catch {
-    // Not known to the engine by default: the flag has to be set before the module is compiled.
-  }
-  try {
-    setFlagsFromString('--experimental-wasm-relaxed-simd');
-    compile('lockstep-relaxed.wasm');
-    return true;
-  } catch {
-    // An engine without relaxed SIMD altogether: the plain module serves.
-    return false;
-  }
+  return new WebAssembly.Memory(
+    shared ? { initial: pages, maximum: MAX_PAGES, shared } : { initial: pages },
+  );
 }
 
 interface WasmExports {
@@ -63,18 +37,19 @@ interface WasmExports {
 }
 
 /**
- * The WebAssembly kernels, bound to a shared memory on the calling thread.
+ * The WebAssembly kernels, bound to a memory on the calling thread.
  *
+ * @param module the kernels, compiled
  * @param thread number of this thread below the count given to `wasmReservedBytes`: each has a stack of its own
- * @param relaxed whether to use fused multiply-adds; by default when the engine has them
+ * @param relaxed whether the module has fused multiply-adds
  */
-export function createWasmBackend(
+export function bindWasm(
+  module: WebAssembly.Module,
   memory: WebAssembly.Memory,
   thread: number,
   argumentSpace: DoubleTensor,
-  relaxed = hasRelaxedSimd(),
+  relaxed: boolean,
 ): CompiledBackend {
-  const module = compile(relaxed ? 'lockstep-relaxed.wasm' : 'lockstep.wasm');
   const instance = new WebAssembly.Instance(module, { env: { memory } });
   const exports = instance.exports as unknown as WasmExports;
   if (exports.__heap_base.value > MODULE_BYTES) throw new Error('the module outgrew MODULE_BYTES');

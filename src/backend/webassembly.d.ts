@@ -4,8 +4,11 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
     readonly buffer: SharedArrayBuffer;
   }
-  type Module = object;
-  const Module: new (bytes: Uint8Array) => Module;
+  class Module {
+    constructor(bytes: Uint8Array);
+    // Sets it apart from other objects.
+    private readonly isModule;
+  }
   class Instance {
     constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
     readonly exports: Record<string, unknown>;
@@ -13,4 +16,6 @@ declare namespace WebAssembly {
   class Global {
     value: number;
   }
+  function compile(bytes: ArrayBuffer | ArrayBufferView): Promise<Module>;
+  function compileStreaming(response: Response): Promise<Module>;
 }

@@ -1,4 +1,5 @@
-import { chooseBackend, createBackend, type BackendKind } from '../backend/select.js';
+import type { BackendKind } from '../backend/block.js';
+import { chooseBackend, createBackend } from '../backend/select.js';
 import { Network } from '../model/network.js';
 import { SLOT, type NetworkSizes } from '../model/sizes.js';
 import type { IndexTensor, Tensor } from '../tensor/heap.js';
@@ -13,14 +14,10 @@ import {
 import type { Work } from '../backend/kernels/work.js';
 import { watchKernels, type BoundKernel, type ObserveCall } from './watch-kernels.js';
 import { Engine } from '../compute/engine.js';
-import {
-  allocateEngine,
-  openHeap,
-  planEngine,
-  type EngineHandle,
-} from '../compute/engine-memory.js';
+import { allocateEngine } from '../compute/allocate-engine.js';
+import { openHeap, planEngine, type EngineHandle } from '../compute/engine-memory.js';
 import { phasesOf } from '../compute/messages.js';
-import { runInTurns } from '../compute/runner.js';
+import { runInTurns } from '../compute/local-runner.js';
 import { measureBandwidth, measurePeak } from './peak.js';
 
 /** One kernel alone on one core, at a size that it has in a case. */

@@ -1,4 +1,5 @@
-import { chooseBackend, type BackendKind } from '../backend/select.js';
+import type { BackendKind } from '../backend/block.js';
+import { chooseBackend } from '../backend/select.js';
 import { flopsPerStep } from '../model/describe.js';
 import { SLOT } from '../model/sizes.js';
 import { BatchFeed } from '../compute/batch-feed.js';
@@ -11,7 +12,7 @@ import {
   type BenchCase,
 } from './bench-cases.js';
 import { Engine } from '../compute/engine.js';
-import { allocateEngine } from '../compute/engine-memory.js';
+import { allocateEngine } from '../compute/allocate-engine.js';
 import type { StepEvent } from '../events.js';
 import { measurePeaks } from './peak.js';
 import { createWorkerPool } from '../compute/pool.js';

@@ -1,6 +1,7 @@
 import { Piscina } from 'piscina';
 import { peak } from '../backend/kernels/probe.js';
-import { allocateBlock, createBackend, heapTraits, type BackendKind } from '../backend/select.js';
+import { heapTraits, type BackendKind } from '../backend/block.js';
+import { allocateBlock, createBackend } from '../backend/select.js';
 import { packageFile } from '../package-root.js';
 import { Heap, HeapPlan, PANEL } from '../tensor/heap.js';
 

@@ -6,6 +6,7 @@ import type { HeldOut, HeldOutFiles, HeldOutModel } from '../data/prepare/held-o
 import type { EndEvent, TrainListener } from '../events.js';
 import type { TranslationScores } from '../decoding/translation-scores.js';
 import type { Translated, TranslateOptions, Translation } from '../decoding/translation.js';
+import type { WebExport, WebExportOptions } from '../export/web.js';
 import type { Averaged, AverageOptions } from '../run/average.js';
 import type {
   Evaluation,
@@ -57,6 +58,7 @@ export interface Library {
     out: string,
     options: AverageOptions,
   ) => Promise<Averaged>;
+  exportForWeb: (run: string, out: string, options: WebExportOptions) => Promise<WebExport>;
   describeBackends: () => readonly { name: string; available: boolean; reason: string }[];
 }
 
@@ -70,4 +72,5 @@ export type {
   Translated,
   TranslateOptions,
   Translation,
+  WebExport,
 };

@@ -1,9 +1,4 @@
-import {
-  allocateBlock,
-  heapTraits,
-  type BackendKind,
-  type SharedBlock,
-} from '../backend/select.js';
+import { heapTraits, type BackendKind, type SharedBlock } from '../backend/block.js';
 import { planNetwork, type NetworkPlan } from '../model/plan.js';
 import { threadPlaces, type NetworkSizes } from '../model/sizes.js';
 import { Heap, HeapPlan } from '../tensor/heap.js';
@@ -48,21 +43,6 @@ export function planEngine(backend: BackendKind, sizes: NetworkSizes): EnginePla
   const made = { buffers, plan: planNetwork(buffers, sizes) };
   plans.set(backend, made);
   return made;
-}
-
-/**
- * Plans and allocates the memory of a network.
- *
- * @param training whether whoever is told that there is too little trains: evaluations on the way are part of that
- * @throws UserError when the machine or the backend has less
- */
-export function allocateEngine(
-  backend: BackendKind,
-  sizes: NetworkSizes,
-  training = true,
-): EngineHandle {
-  const bytes = plannedBytes(backend, sizes);
-  return { backend, sizes, block: allocateBlock(backend, bytes, training) };
 }
 
 /** Bytes of memory that a network will take. */

@@ -1,4 +1,4 @@
-import type { BackendKind } from '../backend/select.js';
+import type { BackendKind } from '../backend/block.js';
 import type { NetworkPlan } from '../model/plan.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import type { BufferSpec } from '../tensor/heap.js';

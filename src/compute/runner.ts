@@ -1,13 +1,11 @@
+import type { Backend } from '../backend/backend.js';
 import { createBackend } from '../backend/select.js';
-import { Network } from '../model/network.js';
 import { isTeamPhase, type Phase } from '../model/phases.js';
-import type { NetworkPlan } from '../model/plan.js';
-import { SLOTS } from '../model/sizes.js';
 import type { Share } from '../model/work/teams.js';
 import { sharedClock } from '../system/monotonic.js';
-import type { Heap } from '../tensor/heap.js';
 import type { StageRunner } from './engine.js';
 import { openHeap, type EngineHandle } from './engine-memory.js';
+import { bindNetworks, runLocally } from './local-runner.js';
 import { ABANDONED, Meeting } from './meeting.js';
 import { phasesOf, type Task } from './messages.js';
 import { Moments } from './moments.js';
@@ -31,7 +29,7 @@ export function joinEngine(
 ): (task: Task) => void {
   const { heap, plan } = openHeap(handle);
   const { parts, teams } = handle.sizes;
-  const networkOf = bindNetworks(handle, heap, plan, thread);
+  const networkOf = bindNetworks(openBackend(handle, thread), heap, plan, thread);
   const meeting = new Meeting(heap, plan, handle.sizes);
   const [moments, clock] = [new Moments(heap, plan), sharedClock()];
 
@@ -68,19 +66,6 @@ export function joinEngine(
   };
 }
 
-/** A thread's networks, one for each slot, bound when first used: evaluation needs no training kernels. */
-function bindNetworks(
-  handle: EngineHandle,
-  heap: Heap,
-  plan: NetworkPlan,
-  thread: number,
-): (slot: number) => Network {
-  const space = heap.doubles(plan.argumentSpaces[thread]!);
-  const backend = createBackend(handle.backend, handle.block, thread, space);
-  const networks = new Array<Network | undefined>(SLOTS).fill(undefined);
-  return (slot) => (networks[slot] ??= new Network(backend, heap, plan, thread, slot));
-}
-
 /**
  * Takes a free place for a worker thread.
  *
@@ -100,28 +85,13 @@ export function claimThreadPlace(
   throw new Error('no place is free for another worker thread');
 }
 
-/** Runs all parts of a stage's phases on the calling thread: within a phase, each from one meeting of its team to the next. */
-export function runInTurns(
-  network: Network,
-  phases: readonly Phase[],
-  parts: number,
-  claims: Int32Array,
-): void {
-  claims.fill(0);
-  for (const phase of phases) {
-    let shares = Array.from({ length: parts }, (_, part) => network.run(phase, part));
-    while (shares.length > 0) shares = shares.filter((share) => share.next().done !== true);
-  }
-}
-
 /** Runs every phase on the calling thread: the same bits without a pool. */
 export function createLocalRunner(handle: EngineHandle): StageRunner {
+  return runLocally(handle, openBackend(handle, 0));
+}
+
+function openBackend(handle: EngineHandle, thread: number): Backend {
   const { heap, plan } = openHeap(handle);
-  const networkOf = bindNetworks(handle, heap, plan, 0);
-  const claims = heap.flatIndices(plan.claims);
-  return (stage, slot) => {
-    const { shape, parts } = handle.sizes;
-    runInTurns(networkOf(slot), phasesOf(stage, shape), parts, claims);
-    return Promise.resolve();
-  };
+  const space = heap.doubles(plan.argumentSpaces[thread]!);
+  return createBackend(handle.backend, handle.block, thread, space);
 }

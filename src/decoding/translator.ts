@@ -14,9 +14,14 @@ import type { Found, Search } from './search.js';
 import type { TranslateOptions, Translated, Translation } from './translation.js';
 import { isUnknown, WrittenTokens } from './written-tokens.js';
 
+/** How long texts may be, as a config says. */
+export interface TextLimits {
+  readonly data: Pick<Config['data'], 'maxLength' | 'maxSourceLength' | 'truncate'>;
+}
+
 /** What translations are made with. */
 export interface TranslatingModel {
-  readonly config: Config;
+  readonly config: TextLimits;
   readonly tokenizer: Tokenizer;
   readonly sourceTokenizer?: Tokenizer | undefined;
 }
@@ -41,20 +46,25 @@ const USUAL_BEAM = 5;
  * Batches of texts under way, a token of each.
  *
  * @param width texts of a sentence that are followed at a time
+ * @param sentences that are read at a time, at most
  */
-export function decodingSizes({ data }: Config, width = USUAL_BEAM): BatchSizes {
+export function decodingSizes(
+  { data }: TextLimits,
+  width = USUAL_BEAM,
+  sentences = SENTENCES_AT_ONCE,
+): BatchSizes {
   const { maxLength, maxSourceLength = maxLength } = data;
-  const rows = Math.min(TEXTS_AT_ONCE, SENTENCES_AT_ONCE * Math.max(width, TURNS));
+  const rows = Math.min(TEXTS_AT_ONCE, sentences * Math.max(width, TURNS));
   const maxRows = Math.max(width, rows);
   return {
     ...{ maxRows, maxTokens: maxRows, maxSteps: 1 },
-    source: { maxTokens: SENTENCES_AT_ONCE * maxSourceLength, maxSteps: maxSourceLength },
+    source: { maxTokens: sentences * maxSourceLength, maxSteps: maxSourceLength },
   };
 }
 
 /** Which of a source's tokens are read: not all, where it is longer than any row may be. */
 export function partRead(
-  { data: { maxLength, maxSourceLength = maxLength, truncate } }: Config,
+  { data: { maxLength, maxSourceLength = maxLength, truncate } }: TextLimits,
   tokens: number,
 ): { start: number; end: number; unread: number } {
   const unread = Math.max(0, tokens - maxSourceLength);
@@ -108,6 +118,8 @@ export class Translator {
     private readonly engines: readonly DecodingEngine[],
     /** What it throws ends the translation. */
     private readonly beforeStep?: () => void,
+    /** That are read at a time, at most. */
+    private readonly sentences = SENTENCES_AT_ONCE,
   ) {
     this.#boundary = model.tokenizer.vocabularySize;
     this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
@@ -118,8 +130,8 @@ export class Translator {
     const found = sentences.map((): Found[] => []);
     const { beam = USUAL_BEAM, best = 1, sampling } = options;
     const width = sampling ? best : Math.max(beam, best);
-    const sizes = decodingSizes(this.model.config, width);
-    const atOnce = Math.min(SENTENCES_AT_ONCE, Math.floor(sizes.maxRows / width));
+    const sizes = decodingSizes(this.model.config, width, this.sentences);
+    const atOnce = Math.min(this.sentences, Math.floor(sizes.maxRows / width));
     const lengths = sentences.map(({ tokens }) => tokens.length);
     for (const batch of cutIntoBatches(lengths, sizes)) {
       await this.#take(sizes, async (engines) => {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
-import type { BackendKind } from '../backend/select.js';
+import type { BackendKind } from '../backend/block.js';
 import type {
   EvaluationEvent,
   PrepareEvent,

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import * as nodeFs from 'node:fs/promises';
 import path from 'node:path';
 import type { NamedConfig } from '../config/load.js';
@@ -15,7 +14,7 @@ import {
 import { readSafetensors, type Tensor } from '../checkpoint/safetensors.js';
 import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 import { UserError } from '../errors.js';
-import { explainDisk } from '../system/disk.js';
+import { expectVacant, writeDirectory } from '../system/fresh-directory.js';
 import { makeDirectory } from '../system/make-directory.js';
 import { compareConfigs, describeChanges, isBelow, trainingKeys } from './config-changes.js';
 import { findCheckpoint } from './find-checkpoint.js';
@@ -86,21 +85,6 @@ export async function averageCheckpoints(
     checkpoint: path.join(new RunDirectory(out).checkpoints, name),
     of: members.map(({ checkpoint }) => checkpoint),
   };
-}
-
-async function expectVacant(out: string): Promise<void> {
-  // Not what a link leads to: nothing can be moved into the place of a link.
-  const what = await nodeFs.lstat(out.replace(/(?<=.)[/\\]+$/, '')).catch(() => undefined);
-  if (what === undefined) return;
-  if (what.isSymbolicLink()) {
-    throw new UserError(`${out} is a link: expected a new directory, or one that is empty`);
-  }
-  if (what.isDirectory() && (await nodeFs.readdir(out)).length === 0) {
-    // What is moved into its place is another directory: whoever stands in this one would stand nowhere.
-    if (path.resolve(out) !== process.cwd()) return;
-    throw new UserError(`${out} is the directory that this is started in: expected another`);
-  }
-  throw new UserError(`${out} is there: expected a new directory, or one that is empty`);
 }
 
 /** Of each run the best checkpoint, or its latest ones. */
@@ -232,26 +216,13 @@ async function writeRun(
   newest: Member,
   tensors: { model: Tensor[]; optimizer: Tensor[] },
 ): Promise<void> {
-  // A path that ends in a slash has no other beside it. Another average may be on its way to the same place.
-  const place = path.resolve(out);
-  const partial = `${place}.${randomBytes(4).toString('hex')}.partial`;
-  await explainDisk(`${out}: cannot be written`, async () => {
-    await makeDirectory(path.dirname(place));
-    await nodeFs.mkdir(partial);
+  await writeDirectory(out, async (partial) => {
     const run = new RunDirectory(partial);
-    try {
-      await makeDirectory(run.checkpoints);
-      const vocabulary = formatVocabulary(await newest.run.readVocabulary(newest.state));
-      const progress = progressOf(newest.state, digestText(vocabulary));
-      await writeCheckpoint(run.checkpoints, name, tensors, progress);
-      await run.begin({ config: newest.config, vocabulary, history: [], latest: name });
-      // Something may have come into being meanwhile.
-      await expectVacant(out);
-      await nodeFs.rename(partial, place);
-    } catch (error) {
-      await nodeFs.rm(partial, { recursive: true, force: true });
-      throw error;
-    }
+    await makeDirectory(run.checkpoints);
+    const vocabulary = formatVocabulary(await newest.run.readVocabulary(newest.state));
+    const progress = progressOf(newest.state, digestText(vocabulary));
+    await writeCheckpoint(run.checkpoints, name, tensors, progress);
+    await run.begin({ config: newest.config, vocabulary, history: [], latest: name });
   });
 }
 

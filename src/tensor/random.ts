@@ -47,7 +47,7 @@ export const PURPOSE = { weights: 1, sampling: 2 } as const;
  */
 export function streamOf(name: string): number {
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(name)) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  for (const byte of new TextEncoder().encode(name)) hash = Math.imul(hash ^ byte, 0x0100_0193);
   return hash >>> 0;
 }
 

@@ -1,9 +1,5 @@
-import {
-  chooseBackend,
-  expectAddressable,
-  expectMemory,
-  type BackendKind,
-} from '../backend/select.js';
+import type { BackendKind } from '../backend/block.js';
+import { chooseBackend, expectAddressable, expectMemory } from '../backend/select.js';
 import { plannedBytes } from '../compute/engine-memory.js';
 import {
   describeCrowd,

@@ -1,7 +1,7 @@
 import { chooseBackend, type BackendChoice } from '../backend/select.js';
 import type { RunState } from '../checkpoint/run-state.js';
 import { Engine } from '../compute/engine.js';
-import { allocateEngine } from '../compute/engine-memory.js';
+import { allocateEngine } from '../compute/allocate-engine.js';
 import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
 import { networkShape, networkSizes } from '../compute/sizes.js';
 import type { Config } from '../config/schema.js';

@@ -20,7 +20,7 @@ export const flag: Option = {
   expected: 'true or false',
   fits: (value) => typeof value === 'boolean',
 };
-const listener: Option = {
+export const listener: Option = {
   expected: 'a function',
   fits: (value) => typeof value === 'function',
 };
@@ -41,7 +41,7 @@ export function oneOf(...words: readonly string[]): Option {
   };
 }
 
-const isPath = (value: unknown): boolean =>
+export const isPath = (value: unknown): boolean =>
   typeof value === 'string' && value !== '' && !value.includes('\0');
 
 const trainOptions: Options<TrainOptions> = {
@@ -59,11 +59,13 @@ const trainOptions: Options<TrainOptions> = {
   },
 };
 
+export const checkpoint: Option = {
+  expected: '"best", "latest" or the name of a checkpoint',
+  fits: isPath,
+};
+
 const openOptions: Options<OpenOptions> = {
-  checkpoint: {
-    expected: '"best", "latest" or the name of a checkpoint',
-    fits: isPath,
-  },
+  checkpoint,
   workers: wholeNumber(1, 1024),
   backend: oneOf('auto', 'native', 'wasm', 'reference'),
   onBatch: listener,

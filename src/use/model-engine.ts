@@ -1,21 +1,16 @@
 import { chooseBackend } from '../backend/select.js';
 import type { Config } from '../config/schema.js';
-import type { BatchSizes } from '../data/batches/batch-source.js';
-import { describeNetwork, recurrencesOf } from '../model/describe.js';
+import { type BatchSizes, holdsAll } from '../data/batches/batch-source.js';
+import { recurrencesOf } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
 import { chooseTeams } from '../model/work/teams.js';
 import { setWeights, type Weights } from '../checkpoint/weights.js';
 import { Engine } from '../compute/engine.js';
-import { allocateEngine } from '../compute/engine-memory.js';
+import { allocateEngine } from '../compute/allocate-engine.js';
 import { createWorkerPool, TaskFailure, type WorkerPool } from '../compute/pool.js';
-import { longestRow, networkSizes, workerCount } from '../compute/sizes.js';
+import { networkSizes, workerCount } from '../compute/sizes.js';
+import { AT_ONCE, sizesOfRows } from './row-sizes.js';
 import { Turns } from './turns.js';
-
-/** Rows that are computed together, and tokens of them beyond which memory would be worth more than company. */
-const ROWS_AT_ONCE = 64;
-const TOKENS_AT_ONCE = 2 ** 14;
-/** Numbers that all rows carry from batch to batch, beyond which the same holds: of attention to many tokens before one row has millions. */
-const CARRIED_AT_ONCE = 2 ** 22;
 
 /**
  * The engine that all calls of a trained model share, in turns. It is made when it is first needed, made larger when a
@@ -43,24 +38,10 @@ export class ModelEngine {
     rowSizes?: BatchSizes,
   ) {
     this.#weights = weights;
-    const longest = longestRow(config);
     // Where sizes are told, the network may be one whose rows cannot go on, and that is never computed.
-    const maxRows = rowSizes ? ROWS_AT_ONCE : rowsAtOnce(shape);
-    const tokensFor = (longest: number, tokens: number): number =>
-      Math.max(longest, maxRows, Math.min(tokens, TOKENS_AT_ONCE));
-    const { maxSourceLength } = config.data;
-    const source = shape.source && {
-      maxTokens: tokensFor(maxSourceLength!, maxRows * maxSourceLength!),
-      maxSteps: maxSourceLength!,
-    };
-    const sizesFor = (tokens: number): BatchSizes => ({
-      maxRows,
-      maxTokens: tokensFor(longest, tokens),
-      maxSteps: longest,
-      ...(source && { source }),
-    });
-    this.manyRows = sizesFor(maxRows * longest);
-    this.rowSizes = rowSizes ?? (shape.carries ? sizesFor(longest) : this.manyRows);
+    const { manyRows, rowSizes: own } = sizesOfRows(config, shape, rowSizes && AT_ONCE);
+    this.manyRows = manyRows;
+    this.rowSizes = rowSizes ?? own;
   }
 
   /**
@@ -159,23 +140,3 @@ export class ModelEngine {
     await current?.pool.close();
   }
 }
-
-/** One row at least, however much it carries. */
-function rowsAtOnce(shape: NetworkShape): number {
-  if (!shape.carries) return ROWS_AT_ONCE;
-  const { layers } = describeNetwork(shape);
-  const carried = layers
-    .flatMap((layer) => layer.carried)
-    .reduce((sum, { width }) => sum + width, 0);
-  return Math.max(1, Math.min(ROWS_AT_ONCE, Math.floor(CARRIED_AT_ONCE / Math.max(1, carried))));
-}
-
-/** Whether batches of some sizes fit into those that an engine was planned for. */
-function holdsAll(has: BatchSizes, wanted: BatchSizes): boolean {
-  const holds = (own: TextSizes | undefined, other: TextSizes | undefined): boolean =>
-    other === undefined ||
-    (own !== undefined && own.maxTokens >= other.maxTokens && own.maxSteps >= other.maxSteps);
-  return has.maxRows >= wanted.maxRows && holds(has, wanted) && holds(has.source, wanted.source);
-}
-
-type TextSizes = Pick<BatchSizes, 'maxTokens' | 'maxSteps'>;

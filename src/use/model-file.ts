@@ -1,19 +1,17 @@
 import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
-import { type EncodedTokens, RowEncoder, sliceTokens } from '../data/batches/encode-row.js';
+import { RowEncoder } from '../data/batches/encode-row.js';
 import { columnsOf, countValues, type FeatureVocabulary } from '../data/features/features.js';
 import type { TokenStore } from '../data/store/token-store.js';
-import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
 import type { BestEvaluation } from '../events.js';
 import { Calls } from './calls.js';
 import { checkGenerateOptions, checkTranslateOptions } from './check-options.js';
 import { undrawn } from '../decoding/undrawn.js';
-import { draw } from '../decoding/draw.js';
+import { generateText } from './generation.js';
 import type { TranslateOptions, Translated } from '../decoding/translation.js';
 import { decodingSizes, Translator } from '../decoding/translator.js';
-import type { CarriedState } from '../compute/carried-state.js';
 import { evaluate, evaluationBatches } from '../train/evaluation.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
 import { Likelihoods } from './likelihoods.js';
@@ -38,9 +36,42 @@ import type {
 import { taskOf } from '../tasks/registry.js';
 import type { Task } from '../tasks/task.js';
 import type { TargetScale } from '../tasks/target-scale.js';
+import { tagSentences } from './tagging.js';
 import { expectAttention } from './translate-checks.js';
 import { Turns } from './turns.js';
 import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
+
+/** What is read of a run to use its model. */
+export interface ReadModel {
+  readonly config: NamedConfig;
+  readonly vocabulary: Vocabulary;
+  readonly state: RunState;
+  readonly found: { readonly checkpoint: string; readonly best?: BestEvaluation };
+  readonly shape: NetworkShape;
+  readonly weights: Weights;
+}
+
+/**
+ * Reads a trained model.
+ *
+ * @param run directory of a run, or of one of its checkpoints
+ * @throws UserError when there is no whole checkpoint
+ */
+export async function readModel(run: string, options: OpenOptions = {}): Promise<ReadModel> {
+  const found = await findCheckpoint(run, options.checkpoint);
+  const state = await verifyCheckpoint(found.checkpoint);
+  const overrides = [
+    ...(options.workers === undefined ? [] : [`workers=${options.workers}`]),
+    ...(options.backend === undefined ? [] : [`backend=${options.backend}`]),
+  ];
+  const notify = options.notify ?? ((message) => process.emitWarning(message));
+  const config = await readTrainedConfig(found.run, found.checkpoint, state, notify, overrides);
+  const vocabulary = await found.run.readVocabulary(state);
+  const shape = shapeOf(config, vocabulary, state);
+  // Now: whoever has a model answers with what was opened, whatever becomes of the files.
+  const weights = await readWeights(found.checkpoint, state, describeNetwork(shape).parameters);
+  return { config, vocabulary, state, found, shape, weights };
+}
 
 /**
  * Opens a trained model.
@@ -54,33 +85,18 @@ export async function openModel(
   options: OpenOptions = {},
   workerFile?: string,
 ): Promise<SharedModel> {
-  const found = await findCheckpoint(run, options.checkpoint);
-  const state = await verifyCheckpoint(found.checkpoint);
-  const overrides = [
-    ...(options.workers === undefined ? [] : [`workers=${options.workers}`]),
-    ...(options.backend === undefined ? [] : [`backend=${options.backend}`]),
-  ];
-  const notify = options.notify ?? ((message) => process.emitWarning(message));
-  const config = await readTrainedConfig(found.run, found.checkpoint, state, notify, overrides);
-  const vocabulary = await found.run.readVocabulary(state);
-  const shape = shapeOf(config, vocabulary, state);
-  // Now: whoever has a model answers with what was opened, whatever becomes of the files.
-  const weights = await readWeights(found.checkpoint, state, describeNetwork(shape).parameters);
   const { onBatch } = options;
   return new SharedModel(
-    config,
-    vocabulary,
-    state,
-    found,
-    { shape, weights, ...(onBatch && { onBatch }) },
+    { ...(await readModel(run, options)), ...(onBatch && { onBatch }) },
     workerFile,
   );
 }
 
-function shapeOf(
+/** The network of a trained model. */
+export function shapeOf(
   config: NamedConfig,
   { tokenizer, sourceTokenizer, classes, targetScale, features = [] }: Vocabulary,
-  { classWeights, tagsAreFree }: RunState,
+  { classWeights, tagsAreFree }: Pick<RunState, 'classWeights' | 'tagsAreFree'>,
 ): NetworkShape {
   return networkShape(config, tokenizer.vocabularySize, classes, {
     classWeights,
@@ -93,6 +109,7 @@ function shapeOf(
 
 /** A model that any number of callers may use at once. */
 export class SharedModel implements TrainedModel {
+  readonly config: NamedConfig;
   readonly tokenizer: Tokenizer;
   readonly sourceTokenizer?: Tokenizer;
   readonly classes: readonly string[];
@@ -116,17 +133,19 @@ export class SharedModel implements TrainedModel {
   #closed: Promise<void> | undefined;
 
   constructor(
-    readonly config: NamedConfig,
-    vocabulary: Vocabulary,
-    state: RunState,
-    { checkpoint, best }: { checkpoint: string; best?: BestEvaluation },
     {
+      config,
+      vocabulary,
+      state,
+      found,
       shape,
       weights,
       onBatch,
-    }: { shape: NetworkShape; weights: Weights; onBatch?: (rows: number) => void },
+    }: ReadModel & { readonly onBatch?: (rows: number) => void },
     workerFile?: string,
   ) {
+    const { checkpoint, best } = found;
+    this.config = config;
     this.checkpoint = checkpoint;
     if (best) this.best = best;
     this.tokenizer = vocabulary.tokenizer;
@@ -177,26 +196,9 @@ export class SharedModel implements TrainedModel {
     return this.#calls.run(async () => {
       this.#expectUse('tag');
       const given = copySentences(sentences, columnsOf(this.features));
-      // A sentence that is longer than any row is answered in parts.
       const { maxLength } = this.config.data;
-      const parts = given.flatMap(({ tokens, columns }, sentence) =>
-        Array.from({ length: Math.ceil(tokens.length / maxLength) }, (_, part) => {
-          const cut = (texts: readonly string[]): readonly string[] =>
-            texts.slice(part * maxLength, (part + 1) * maxLength);
-          return { sentence, tokens: cut(tokens), columns: columns.map(cut) };
-        }),
-      );
-      const classes = parts.map(({ tokens }) => new Int32Array(tokens.length));
-      await this.#rows.compute({
-        count: parts.length,
-        encode: (part) => this.#encoder.encodeTokens(parts[part]!.tokens, parts[part]!.columns),
-        classesFor: (part) => classes[part]!,
-      });
-      const results = given.map((): string[] => []);
-      parts.forEach(({ sentence }, part) => {
-        for (const id of classes[part]!) results[sentence]!.push(this.classes[id]!);
-      });
-      return results;
+      const model = { rows: this.#rows, encoder: this.#encoder, classes: this.classes, maxLength };
+      return tagSentences(model, given);
     });
   }
 
@@ -231,36 +233,16 @@ export class SharedModel implements TrainedModel {
     try {
       this.#expectUse('generate');
       checkGenerateOptions(options);
-      const given = { ...options };
-      const left = undrawn(this.config.data.tokenizer, this.tokenizer);
-      if (this.tokenizer.vocabularySize <= left.size) {
-        throw new UserError(
-          `${this.checkpoint} has nothing to write: its vocabulary is the unknown token alone`,
-        );
-      }
-      const { sequenceLength } = this.config.train;
-      const state: CarriedState = {};
-      const probabilities = new Float32Array(this.tokenizer.vocabularySize);
-      const read = async (text: EncodedTokens): Promise<void> => {
-        for (let at = 0; at < text.tokens.length; at += sequenceLength) {
-          await this.#rows.compute({
-            count: 1,
-            encode: () => sliceTokens(text, at, at + sequenceLength),
-            state,
-            placeFor: () => probabilities,
-          });
-        }
+      const model = {
+        ...{ name: this.checkpoint, tokenizer: this.tokenizer, encoder: this.#encoder },
+        rows: this.#rows,
+        sequenceLength: this.config.train.sequenceLength,
+        left: undrawn(this.config.data.tokenizer, this.tokenizer),
       };
-      const prompt = this.#encoder.encode(given.prompt);
-      const isEmpty = prompt.tokens.length === 0;
-      await read(isEmpty ? this.#encoder.encodeToken(this.tokenizer.emptyToken) : prompt);
-      const textOf = streamText(this.tokenizer, given.prompt);
-      for (let index = 0; index < given.length; index++) {
-        const token = draw(probabilities, left, given, index);
+      for await (const text of generateText(model, { ...options })) {
         call.pause();
-        yield textOf(token);
+        yield text;
         call.resume();
-        if (index + 1 < given.length) await read(this.#encoder.encodeToken(token));
       }
     } finally {
       call.end();

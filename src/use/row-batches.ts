@@ -29,6 +29,9 @@ export interface Rows {
   lossesFor?(row: number): Float64Array;
 }
 
+/** Lends its engine to one task at a time. */
+export type RowEngine = Pick<ModelEngine, 'rowSizes' | 'shape' | 'take'>;
+
 interface WaitingCall {
   readonly rows: Rows;
   /** The row that is next in line, and its tokens if it has been looked at. */
@@ -63,7 +66,7 @@ export class RowBatches {
    * @param onBatch hears how many rows are computed together
    */
   constructor(
-    private readonly engine: ModelEngine,
+    private readonly engine: RowEngine,
     private readonly mode: 'predict' | 'evaluate' = 'predict',
     private readonly sizes: BatchSizes = engine.rowSizes,
     private readonly onBatch?: (rows: number) => void,

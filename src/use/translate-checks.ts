@@ -1,10 +1,17 @@
 import type { TranslateOptions } from '../decoding/translation.js';
 import { UserError } from '../errors.js';
-import type { TrainedModel } from '../train/trained-model.js';
 
 /** @throws UserError for options that ask where a model looks that looks nowhere */
 export function expectAttention(
-  { config, checkpoint }: Pick<TrainedModel, 'config' | 'checkpoint'>,
+  {
+    config,
+    checkpoint,
+  }: {
+    readonly config: {
+      readonly model: { readonly attention?: { readonly kind: string } | undefined };
+    };
+    readonly checkpoint: string;
+  },
   { attention, coveragePenalty = 0, unknown }: TranslateOptions,
 ): void {
   if (config.model.attention?.kind !== 'none') return;

@@ -5,8 +5,9 @@ import {
   nativeInstructionSets,
 } from '../../src/backend/native.js';
 import { createReferenceBackend } from '../../src/backend/reference.js';
-import { allocateBlock, heapTraits, type SharedBlock } from '../../src/backend/select.js';
-import { createWasmBackend, hasRelaxedSimd } from '../../src/backend/wasm.js';
+import { heapTraits, type SharedBlock } from '../../src/backend/block.js';
+import { allocateBlock } from '../../src/backend/select.js';
+import { createWasmBackend, hasRelaxedSimd } from '../../src/backend/wasm-files.js';
 import type { DoubleTensor } from '../../src/tensor/heap.js';
 
 /** Bytes of the heap that every implementation computes on: room for the largest case. */

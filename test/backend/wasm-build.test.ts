@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { evaluate } from '../../src/backend/kernels/probe.js';
 import { product } from '../../src/backend/kernels/product.js';
 import { KERNELS } from '../../src/backend/kernels/registry.js';
-import { createWasmMemory, hasRelaxedSimd } from '../../src/backend/wasm.js';
+import { createWasmMemory, hasRelaxedSimd } from '../../src/backend/wasm-files.js';
 import { packageFile } from '../../src/package-root.js';
 
 /** Why the committed modules cannot be built anew here, or undefined when they can. */

@@ -7,7 +7,7 @@ import { randomBatches, recurrent, sizesOf, type BenchCase } from '../../src/ben
 import { benchKernels, createWatchedEngine, measureCall } from '../../src/bench/bench-kernels.js';
 import type { ObserveCall } from '../../src/bench/watch-kernels.js';
 import type { Engine } from '../../src/compute/engine.js';
-import { allocateEngine } from '../../src/compute/engine-memory.js';
+import { allocateEngine } from '../../src/compute/allocate-engine.js';
 
 const HIDDEN = 32;
 const LAYERS = 2;

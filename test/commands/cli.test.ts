@@ -107,12 +107,14 @@ describe('a command line that cannot be understood is refused in one sentence', 
     let options = 0;
     for (const [, command, run] of commands) {
       const positional = run === undefined ? [] : ['runs/x'];
-      const needed = command === 'average' ? ['--out', 'runs/y'] : [];
+      const out = ['average', 'export'].includes(command!) ? ['--out', 'runs/y'] : [];
+      const to = command === 'export' ? ['--to', 'web'] : [];
+      const needed = [...to, ...out];
       const config = ['train', 'prepare'].includes(command!) ? ['--config', 'x.yaml'] : [];
       const help = await runWith([command!, '--help']);
       for (const [, name] of help.stdout.matchAll(/^ {2,}--([\w-]+).*\[(?:string|array)\]/gm)) {
         if (['prompt', 'prefix'].includes(name!)) continue;
-        const given = name === 'config' ? [] : name === 'out' ? config : [...config, ...needed];
+        const given = name === 'config' ? [] : [...config, ...to, ...(name === 'out' ? [] : out)];
         const { status, stderr } = await runWith([
           command!,
           ...positional,

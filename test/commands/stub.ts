@@ -60,6 +60,7 @@ const nothing: Library = {
   prepareCorpus: refuse,
   prepareHeldOut: refuse,
   averageCheckpoints: refuse,
+  exportForWeb: refuse,
   scoreTranslations: refuse,
   readBatches,
   describeBackends: refuse,

@@ -13,7 +13,7 @@ import {
   type BenchCase,
 } from '../../src/bench/bench-cases.js';
 import { Engine } from '../../src/compute/engine.js';
-import { allocateEngine } from '../../src/compute/engine-memory.js';
+import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import { describeStack, type Stack } from '../../src/model/stack.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { createWorkerPool } from '../../src/compute/pool.js';

@@ -3,7 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { NetworkSizes } from '../../src/model/sizes.js';
 import { describeStack } from '../../src/model/stack.js';
 import type { Share } from '../../src/model/work/teams.js';
-import { allocateEngine, openHeap } from '../../src/compute/engine-memory.js';
+import { allocateEngine } from '../../src/compute/allocate-engine.js';
+import { openHeap } from '../../src/compute/engine-memory.js';
 import { Meeting } from '../../src/compute/meeting.js';
 
 const sizes: NetworkSizes = {

@@ -3,7 +3,7 @@ import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack, type Stack } from '../../src/model/stack.js';
 import { Engine } from '../../src/compute/engine.js';
-import { allocateEngine } from '../../src/compute/engine-memory.js';
+import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';
 import { Decoder } from '../../src/decoding/decoder.js';

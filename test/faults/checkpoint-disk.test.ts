@@ -12,7 +12,7 @@ import type { RunFileSystem } from '../../src/system/disk.js';
 import { admitResume } from '../../src/run/admission.js';
 import { describeStack } from '../../src/model/stack.js';
 import { Engine } from '../../src/compute/engine.js';
-import { allocateEngine } from '../../src/compute/engine-memory.js';
+import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import type { TrainEvent } from '../../src/events.js';
 import { RunDirectory } from '../../src/run/run-directory.js';
 import type { Progress } from '../../src/checkpoint/run-state.js';

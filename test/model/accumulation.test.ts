@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
-import { chooseBackend, type BackendKind } from '../../src/backend/select.js';
+import type { BackendKind } from '../../src/backend/block.js';
+import { chooseBackend } from '../../src/backend/select.js';
 import { Engine } from '../../src/compute/engine.js';
-import { allocateEngine } from '../../src/compute/engine-memory.js';
+import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { NetworkShape } from '../../src/model/shape.js';
 import { describeStack } from '../../src/model/stack.js';

@@ -1,7 +1,8 @@
 import { checkOptimizer } from '../../src/optimizers/check.js';
-import type { BackendKind } from '../../src/backend/select.js';
+import type { BackendKind } from '../../src/backend/block.js';
 import { Engine, type StageRunner } from '../../src/compute/engine.js';
-import { allocateEngine, type EngineHandle } from '../../src/compute/engine-memory.js';
+import { allocateEngine } from '../../src/compute/allocate-engine.js';
+import type { EngineHandle } from '../../src/compute/engine-memory.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import { asMatrix } from '../../src/model/parameters.js';

@@ -10,7 +10,7 @@ import {
   sizesOf,
 } from '../../src/bench/bench-cases.js';
 import { Engine } from '../../src/compute/engine.js';
-import { allocateEngine } from '../../src/compute/engine-memory.js';
+import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import { evaluate } from '../../src/train/evaluation.js';
 import type { StepEvent } from '../../src/events.js';
 import { createLocalRunner } from '../../src/compute/runner.js';

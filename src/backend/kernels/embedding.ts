@@ -1,11 +1,11 @@
-import { createRequire } from 'node:module';
 import { PANEL, type DoubleTensor, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows } from './kernel.js';
 import { at, columnsOf, element, maybe, setElement } from './operands.js';
 import { bytesOf, pointwise } from './work.js';
 
-/** Loaded where the reference computes, and there alone: threads start sooner without. */
+/** Loaded where the reference computes, and there alone: threads start sooner without, and browsers have no modules of Node. */
 function loadOps() {
+  const { createRequire } = process.getBuiltinModule('node:module');
   return createRequire(import.meta.url)('ndarray-ops') as typeof import('ndarray-ops');
 }
 

@@ -27,3 +27,13 @@ export interface BatchSource {
   /** Lays batch `step` into `into`; steps count from 0 over all epochs. Calls must not overlap. */
   read(step: number, into: HostBatch): Promise<void>;
 }
+
+/** Whether batches of some sizes fit into those that an engine was planned for. */
+export function holdsAll(has: BatchSizes, wanted: BatchSizes): boolean {
+  const holds = (own: TextSizes | undefined, other: TextSizes | undefined): boolean =>
+    other === undefined ||
+    (own !== undefined && own.maxTokens >= other.maxTokens && own.maxSteps >= other.maxSteps);
+  return has.maxRows >= wanted.maxRows && holds(has, wanted) && holds(has.source, wanted.source);
+}
+
+type TextSizes = Pick<BatchSizes, 'maxTokens' | 'maxSteps'>;

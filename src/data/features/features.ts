@@ -1,4 +1,5 @@
 import type { StackFeature } from '../../model/stack.js';
+import { wellFormed } from '../../system/utf8.js';
 import type { Feature, FeatureVocabulary } from './feature-schema.js';
 import type { FeatureConfig } from './options.js';
 
@@ -160,7 +161,7 @@ function anyShapeOf(word: string): string {
 /** The letters of a word, one a code point, with the case that they have; of more than `most` as many from both ends. */
 function spellingOf(word: string, most: number): string {
   // As UTF-8 has it: halves of two surrogate pairs would become a letter of their own.
-  const all = Array.from(Buffer.from(word).toString());
+  const all = Array.from(wellFormed(word));
   const left = Math.ceil(most / 2);
   if (all.length <= most) return all.join('');
   return [...all.slice(0, left), ...all.slice(all.length - (most - left))].join('');
@@ -189,8 +190,7 @@ export function numbering(vocabulary: FeatureVocabulary): (value: string) => rea
     vocabulary.values.map((value, i) => [value, i + 1]),
   );
   // Values are learned as UTF-8, which has no half of a surrogate pair.
-  const idOf = (value: string): number =>
-    ids.get(value) ?? ids.get(Buffer.from(value).toString()) ?? 0;
+  const idOf = (value: string): number => ids.get(value) ?? ids.get(wellFormed(value)) ?? 0;
   if (vocabulary.kind !== 'letters') return (value) => [idOf(value)];
   const { maxLetters } = vocabulary;
   return (value) => {

@@ -1,4 +1,4 @@
-import type { AddedToken } from './bpe-json.js';
+import type { AddedToken } from './bpe-parsed.js';
 import { classes, space } from './character-classes.js';
 
 export type Section = { readonly text: string; readonly id?: undefined } | { readonly id: number };

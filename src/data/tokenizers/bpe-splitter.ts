@@ -1,10 +1,11 @@
 import { classes, space } from './character-classes.js';
+import { encodeUtf8 } from '../../system/utf8.js';
 import type { Visit } from './word-splitter.js';
 
 /** How GPT-2 cuts a text into the words within which byte pairs are merged. */
 
 /** What follows an apostrophe in a word of its own. */
-const contractions = ['s', 't', 're', 've', 'm', 'll', 'd'].map((each) => Buffer.from(each));
+const contractions = ['s', 't', 're', 've', 'm', 'll', 'd'].map(encodeUtf8);
 
 const blank = 0x20;
 const apostrophe = 0x27;

@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
 import { bytesOfToken } from './bpe-alphabet.js';
-import type { Step } from './bpe-json.js';
+import type { Step } from './bpe-parsed.js';
 import { cutBeforeSpace, splitByGpt2 } from './bpe-splitter.js';
 import { TextBytes } from './text-bytes.js';
 import type { Visit } from './word-splitter.js';
@@ -10,10 +9,15 @@ import type { Visit } from './word-splitter.js';
  * times faster than through the package; all others by the package.
  */
 
+/** Whether a normalizer is done here. */
+export function isOwnNormalizer(step: Step | null): boolean {
+  return step === null || step.type === 'Lowercase';
+}
+
 /** The normalizer of a tokenizer.json as a function. */
 export function createNormalizer(step: Step | null): (text: string) => string {
   if (step === null) return (text) => text;
-  if (step.type === 'Lowercase') return lowerCase;
+  if (isOwnNormalizer(step)) return lowerCase;
   const normalizer = loadSteps({ normalizer: step }).getNormalizer()!;
   return (text) => normalizer.normalizeString(text);
 }
@@ -34,8 +38,13 @@ export interface WordCutter {
   readonly cut: (text: string) => number;
 }
 
+/** Whether a pre-tokenizer is done here. */
+export function isOwnCutter(step: Step): boolean {
+  return step.type === 'ByteLevel' && step['use_regex'] !== false;
+}
+
 export function createWordCutter(step: Step): WordCutter {
-  if (step.type === 'ByteLevel' && step['use_regex'] !== false) {
+  if (isOwnCutter(step)) {
     const prefix = step['add_prefix_space'] === false ? '' : ' ';
     const buffer = new TextBytes();
     return {
@@ -63,7 +72,8 @@ export function createWordCutter(step: Step): WordCutter {
 
 /** @throws RangeError with the package's reason for steps that it does not take. */
 function loadSteps(steps: { normalizer?: Step; pre_tokenizer?: Step }) {
-  // Loaded when it is needed: the package has no binary for some platforms.
+  // Loaded when it is needed: the package has no binary for some platforms, and browsers have no packages at all.
+  const { createRequire } = process.getBuiltinModule('node:module');
   const { Tokenizer } = createRequire(import.meta.url)('tokenizers') as typeof import('tokenizers');
   const model = { type: 'BPE', vocab: {}, merges: [] };
   try {

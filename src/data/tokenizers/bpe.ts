@@ -1,21 +1,16 @@
-import { readFileSync } from 'node:fs';
-import type { BpeConfig } from './options.js';
-import { UserError } from '../../errors.js';
+import { decodeUtf8 } from '../../system/utf8.js';
 import { AddedTokenFinder } from './bpe-added-tokens.js';
-import { parseTokenizerJson, type ParsedTokenizer } from './bpe-json.js';
-import { sampleTexts } from './bpe-sample.js';
+import type { CheckedTokenizer } from './bpe-json.js';
+import { type ParsedTokenizer, parseTokenizer } from './bpe-parsed.js';
 import { createNormalizer, createWordCutter, type WordCutter } from './bpe-steps.js';
-import { trainMerges } from './bpe-trainer.js';
 import type { SerializedBpe } from './serialized.js';
-import type { TokenCounts, Tokenizer } from './tokenizer.js';
+import type { Tokenizer } from './tokenizer.js';
 import { WordTable } from './word-table.js';
 
 /** Words whose ids are remembered, at most. */
 const cachedWords = 1 << 17;
 /** Longer words, in bytes, are seldom met again. */
 const longestCached = 128;
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * Byte-level BPE as a Hugging Face `tokenizer.json` describes it. An id is that of the file plus one,
@@ -42,10 +37,13 @@ export class BpeTokenizer implements Tokenizer {
   #ids: number[] = [];
   #ends: number[] = [];
 
-  /** @throws RangeError that names the key of the tokenizer.json and what was expected. */
-  constructor(json: Omit<SerializedBpe, 'kind'>) {
+  /**
+   * @param checked the tokenizer.json as `checkTokenizerJson` gives it
+   * @throws RangeError that names the key of the tokenizer.json and what was expected.
+   */
+  constructor(json: Omit<SerializedBpe, 'kind'>, checked: CheckedTokenizer) {
     this.#json = { kind: 'bpe', ...json };
-    this.#parsed = parseTokenizerJson(json.tokenizer);
+    this.#parsed = parseTokenizer(checked);
     const { addedTokens, normalizer, preTokenizer, size } = this.#parsed;
     this.vocabularySize = size + 1;
     this.#normalize = createNormalizer(normalizer);
@@ -125,7 +123,7 @@ export class BpeTokenizer implements Tokenizer {
       const piece = this.#parsed.bytesOf(ids[i]! - 1);
       if (piece !== undefined) pieces.push(piece);
     }
-    return decoder.decode(Buffer.concat(pieces));
+    return decodeUtf8(joinBytes(pieces));
   }
 
   cut(text: string): number {
@@ -144,111 +142,12 @@ function findIn(
   return tokens.length === 0 ? undefined : new AddedTokenFinder(tokens, normalize);
 }
 
-/** How our own tokenizers cut a text into words. */
-function trainingSteps({ lowerCase }: BpeConfig) {
-  return {
-    normalizer: lowerCase ? { type: 'Lowercase' } : null,
-    pre_tokenizer: {
-      type: 'ByteLevel',
-      add_prefix_space: false,
-      trim_offsets: true,
-      use_regex: true,
-    },
-  };
-}
-
-/** Counts the words in which pairs will be merged; `counts` is made anew at every look. */
-export class BpeCounter {
-  readonly #words = new WordTable();
-  readonly #counts: number[] = [];
-  readonly #normalize: (text: string) => string;
-  readonly #cutter: WordCutter;
-
-  constructor(config: BpeConfig) {
-    const { normalizer, pre_tokenizer } = trainingSteps(config);
-    this.#normalize = createNormalizer(normalizer);
-    this.#cutter = createWordCutter(pre_tokenizer);
+function joinBytes(pieces: readonly Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    joined.set(piece, at);
+    at += piece.length;
   }
-
-  add(text: string): void {
-    const counts = this.#counts;
-    this.#cutter.split(this.#normalize(text), (bytes, start, end) => {
-      const index = this.#words.add(bytes, start, end);
-      if (index === counts.length) counts.push(1);
-      else counts[index]! += 1;
-    });
-  }
-
-  cut(text: string): number {
-    return this.#cutter.cut(text);
-  }
-
-  get counts(): TokenCounts {
-    return new Map(this.#counts.map((count, index) => [this.#words.word(index), count]));
-  }
-}
-
-/** Learns merges until the vocabulary has `vocabularySize` ids, padding included, or no pair is left. */
-export function trainBpeTokenizer(config: BpeConfig, counts: TokenCounts): BpeTokenizer {
-  const { tokens, merges } = trainMerges(counts, config.vocabularySize - 1);
-  return new BpeTokenizer({
-    tokenizer: {
-      version: '1.0',
-      truncation: null,
-      padding: null,
-      added_tokens: [],
-      ...trainingSteps(config),
-      post_processor: null,
-      decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
-      model: {
-        type: 'BPE',
-        dropout: null,
-        unk_token: null,
-        continuing_subword_prefix: null,
-        end_of_word_suffix: null,
-        fuse_unk: false,
-        byte_fallback: false,
-        ignore_merges: false,
-        vocab: Object.fromEntries(tokens.map((token, id) => [token, id])),
-        merges,
-      },
-    },
-  });
-}
-
-/**
- * Learns a tokenizer from a stream of texts, or from an even sample of them (`trainBytes`), or takes
- * it from its file. The same texts in the same order give the same tokenizer.
- *
- * @throws UserError for a file that cannot be used.
- */
-export async function trainBpe(
-  texts: AsyncIterable<string>,
-  config: BpeConfig,
-): Promise<SerializedBpe> {
-  if (config.file !== undefined) return loadBpeTokenizer(config.file).toJSON();
-  const counter = new BpeCounter(config);
-  const sample = await sampleTexts(texts, config.trainBytes, (text) => counter.cut(text));
-  for (const text of sample) counter.add(text.toString());
-  return trainBpeTokenizer(config, counter.counts).toJSON();
-}
-
-/**
- * The tokenizer of a Hugging Face `tokenizer.json`.
- *
- * @throws UserError for a file that is missing, damaged or no byte-level BPE.
- */
-export function loadBpeTokenizer(path: string): BpeTokenizer {
-  try {
-    return new BpeTokenizer({ tokenizer: JSON.parse(readFileSync(path, 'utf8')) });
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    const missing = 'code' in error && error.code === 'ENOENT';
-    throw new UserError(
-      missing
-        ? `data.tokenizer.file: there is no file ${path}; expected a Hugging Face tokenizer.json.`
-        : `${path} is no tokenizer.json that can be used: ${error.message}.`,
-      { cause: error },
-    );
-  }
+  return joined;
 }

@@ -1,8 +1,9 @@
 import type { TokenizerConfig } from './options.js';
-import { BpeTokenizer, loadBpeTokenizer, trainBpeTokenizer } from './bpe.js';
+import { bpeFromJson, loadBpeTokenizer } from './bpe-file.js';
+import { trainBpeTokenizer } from './bpe-training.js';
 import { ByteTokenizer } from './byte.js';
 import { trainCharTokenizer } from './char.js';
-import { plainTokenizerFromJson } from './load.js';
+import { plainTokenizerFromJson } from './plain-kinds.js';
 import type { SerializedTokenizer } from './serialized.js';
 import type { TokenCounts, Tokenizer } from './tokenizer.js';
 import { trainWordTokenizer } from './word.js';
@@ -33,5 +34,5 @@ export function trainTokenizer(config: TokenizerConfig, counts: TokenCounts): To
 
 /** The tokenizer that `toJSON` described. */
 export function tokenizerFromJson(json: SerializedTokenizer): Tokenizer {
-  return json.kind === 'bpe' ? new BpeTokenizer(json) : plainTokenizerFromJson(json);
+  return json.kind === 'bpe' ? bpeFromJson(json) : plainTokenizerFromJson(json);
 }

@@ -59,8 +59,8 @@ export async function createLocalCutter(options: CuttingOptions): Promise<LocalC
       return new ByteCutter();
     case 'bpe': {
       // Threads start sooner without its code.
-      const { BpeTokenizer } = await import('./bpe.js');
-      return new BpeCutter(new BpeTokenizer(options));
+      const { bpeFromJson } = await import('./bpe-file.js');
+      return new BpeCutter(bpeFromJson(options));
     }
   }
 }

@@ -1,16 +1,19 @@
+const encoder = new TextEncoder();
+
 /** A text as UTF-8 in memory that is used again for the next one; lone surrogates become U+FFFD. */
 export class TextBytes {
-  bytes = Buffer.alloc(1 << 16);
+  bytes = new Uint8Array(1 << 16);
   length = 0;
 
   /** Whether the text has as many bytes as code units: it is ASCII then. */
   set(text: string): boolean {
-    // No code unit takes more than three bytes, and most take one.
-    if (3 * text.length > this.bytes.length) {
-      const needed = Buffer.byteLength(text);
-      if (needed > this.bytes.length) this.bytes = Buffer.alloc(2 * needed);
+    let { read, written } = encoder.encodeInto(text, this.bytes);
+    // Most code units take one byte.
+    while (read < text.length) {
+      this.bytes = new Uint8Array(2 * Math.max(text.length, this.bytes.length));
+      ({ read, written } = encoder.encodeInto(text, this.bytes));
     }
-    this.length = this.bytes.write(text);
+    this.length = written;
     return this.length === text.length;
   }
 

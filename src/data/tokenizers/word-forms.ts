@@ -1,3 +1,4 @@
+import { decodeUtf8 } from '../../system/utf8.js';
 import { type HashedVisit, type SplitOptions, WordSplitter, zeroDigits } from './word-splitter.js';
 
 /**
@@ -65,9 +66,7 @@ interface WordMarks {
 /** The words of a text, as a splitter cuts them. */
 export function listWords(splitter: WordSplitter, text: string): string[] {
   const words: string[] = [];
-  splitter.split(text, (bytes, start, end) =>
-    words.push(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString()),
-  );
+  splitter.split(text, (bytes, start, end) => words.push(decodeUtf8(bytes.subarray(start, end))));
   return words;
 }
 

@@ -1,4 +1,5 @@
 import { TextBytes } from './text-bytes.js';
+import { encodeUtf8 } from '../../system/utf8.js';
 import { emptyHash, finishHash, hashWord, takeByte } from './word-table.js';
 
 /** How Keras's `text_to_word_sequence` cuts a text into words. */
@@ -39,12 +40,12 @@ export class WordSplitter {
   /** Where a text may be cut: white space if it separates, else any separator. */
   readonly #cuts: ReadonlySet<string>;
   readonly #text = new TextBytes();
-  readonly #lineEnd: Buffer | undefined;
+  readonly #lineEnd: Uint8Array | undefined;
 
   constructor(options: SplitOptions) {
     this.#options = options;
     const { lineEnd } = options;
-    this.#lineEnd = lineEnd === undefined ? undefined : Buffer.from(lineEnd);
+    this.#lineEnd = lineEnd === undefined ? undefined : encodeUtf8(lineEnd);
     const separators = [...Array.from(options.filters), options.split];
     if (lineEnd !== undefined) separators.push('\n');
     if (separators.every((each) => each.length === 1 && each.charCodeAt(0) <= lastAscii)) {

@@ -1,3 +1,5 @@
+import { decodeUtf8 } from '../../system/utf8.js';
+
 /**
  * Numbers words by first appearance, from 0. A word is its UTF-8, looked up where it stands in a
  * text: no string is made for it, and millions of words are four arrays to the garbage collector.
@@ -5,7 +7,7 @@
 export class WordTable {
   size = 0;
   /** The words, one after the other; word i ends at `#ends[i]`. */
-  #letters = Buffer.alloc(1 << 12);
+  #letters = new Uint8Array(1 << 12);
   #ends = new Uint32Array(1 << 9);
   #hashes = new Int32Array(1 << 9);
   /** Open addressing: number of the word plus one, 0 where free; at most half full. */
@@ -30,11 +32,11 @@ export class WordTable {
 
   /** The word of a number. */
   word(index: number): string {
-    return this.letters(index).toString();
+    return decodeUtf8(this.letters(index));
   }
 
   /** The UTF-8 of a word; a view that lasts until the next word is added. */
-  letters(index: number): Buffer {
+  letters(index: number): Uint8Array {
     return this.#letters.subarray(this.#start(index), this.#ends[index]);
   }
 
@@ -89,7 +91,7 @@ export class WordTable {
     const first = this.#start(index);
     const last = first + end - start;
     if (last > this.#letters.length) {
-      const larger = Buffer.alloc(2 * last);
+      const larger = new Uint8Array(2 * last);
       larger.set(this.#letters);
       this.#letters = larger;
     }

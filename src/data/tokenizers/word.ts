@@ -1,6 +1,7 @@
 import type { TokenizerConfig } from './options.js';
 import type { SerializedWord } from './serialized.js';
 import type { TokenCounts, Tokenizer } from './tokenizer.js';
+import { decodeUtf8, encodeUtf8 } from '../../system/utf8.js';
 import { type SplitOptions, WordSplitter } from './word-splitter.js';
 import { listWords } from './word-forms.js';
 import { WordTable } from './word-table.js';
@@ -31,11 +32,11 @@ export class WordTokenizer implements Tokenizer {
     // A text that holds the unknown token as a word makes it stand twice; as in Keras, the last wins.
     this.#ids = new Uint32Array(json.words.length);
     json.words.forEach((word, i) => {
-      const letters = Buffer.from(word);
+      const letters = encodeUtf8(word);
       this.#ids[this.#known.add(letters, 0, letters.length)] = i + 1;
     });
     const word = json.outOfVocabulary;
-    this.#unknown = word === null ? 0 : this.idOf(Buffer.from(word));
+    this.#unknown = word === null ? 0 : this.idOf(encodeUtf8(word));
     this.emptyToken = this.#unknown;
     this.vocabularySize = json.words.length + 1;
   }
@@ -64,7 +65,7 @@ export class WordTokenizer implements Tokenizer {
     const words: string[] = [];
     this.#splitter.split(text, (bytes, start, end) => {
       const isKnown = this.#known.find(bytes, start, end) >= 0;
-      if (!isKnown) words.push(Buffer.from(bytes.subarray(start, end)).toString());
+      if (!isKnown) words.push(decodeUtf8(bytes.subarray(start, end)));
     });
     return words;
   }

@@ -4,7 +4,8 @@ import { BPE, byteLevelPreTokenizer, Tokenizer as Peer } from 'tokenizers';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../../src/config/schema.js';
 import { sampleTexts } from '../../../src/data/tokenizers/bpe-sample.js';
-import { BpeTokenizer, loadBpeTokenizer, trainBpe } from '../../../src/data/tokenizers/bpe.js';
+import { bpeFromJson, loadBpeTokenizer } from '../../../src/data/tokenizers/bpe-file.js';
+import { trainBpe } from '../../../src/data/tokenizers/bpe-training.js';
 import { tokenizerFromJson } from '../../../src/data/tokenizers/kinds.js';
 import { serializedTokenizerSchema } from '../../../src/data/tokenizers/serialized.js';
 import { UserError } from '../../../src/errors.js';
@@ -30,7 +31,7 @@ async function train(options: object = {}, texts: readonly string[] = corpus) {
     data: { train: 'x.txt', tokenizer: { kind: 'bpe', vocabularySize: 1500, ...options } },
   });
   if (data.tokenizer.kind !== 'bpe') throw new Error('expected a bpe');
-  return new BpeTokenizer(await trainBpe(stream(texts), data.tokenizer));
+  return bpeFromJson(await trainBpe(stream(texts), data.tokenizer));
 }
 
 interface TokenizerJson {
@@ -46,7 +47,7 @@ async function vary({ model, ...parts }: Record<string, unknown> = {}): Promise<
 /** Compares with what the package says, shifted by one. */
 async function expectPeerIds(json: unknown, texts: readonly string[]): Promise<void> {
   const peer = Peer.fromString(JSON.stringify(json));
-  const ours = new BpeTokenizer({ tokenizer: json });
+  const ours = bpeFromJson({ tokenizer: json });
   const theirs = await peer.encodeBatch([...texts], { addSpecialTokens: false });
   texts.forEach((text, i) => {
     const expected = theirs[i]!.getIds().map((id) => id + 1);
@@ -252,7 +253,7 @@ describe('training', () => {
 describe('a text that goes on', () => {
   it('is cut where its ids stay the same', async () => {
     for (const parts of [{}, { normalizer: { type: 'Lowercase' } }]) {
-      const tokenizer = new BpeTokenizer({ tokenizer: await vary(parts) });
+      const tokenizer = bpeFromJson({ tokenizer: await vary(parts) });
       for (const text of [...texts, ...corpus]) {
         for (let end = 0; end <= Math.min(text.length, 40); end += 4) {
           const at = tokenizer.cut(text.slice(0, end));

@@ -1,5 +1,5 @@
 import type { TokenizerConfig } from '../../../src/data/tokenizers/options.js';
-import { BpeCounter } from '../../../src/data/tokenizers/bpe.js';
+import { BpeCounter } from '../../../src/data/tokenizers/bpe-training.js';
 import { trainTokenizer } from '../../../src/data/tokenizers/kinds.js';
 import type { Tokenizer } from '../../../src/data/tokenizers/tokenizer.js';
 import { splitOptions } from '../../../src/data/tokenizers/word.js';

@@ -292,7 +292,9 @@ function sortWords(dictionary: WordTable | undefined) {
   const letters = Buffer.allocUnsafe(length);
   let at = 0;
   numbers.forEach((number, place) => {
-    at += dictionary.letters(number).copy(letters, at);
+    const own = dictionary.letters(number);
+    letters.set(own, at);
+    at += own.length;
     ends[place] = at;
   });
   return { starts, numbers, ends, letters };

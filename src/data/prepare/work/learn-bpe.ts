@@ -6,7 +6,7 @@ import type { PlannedSource } from '../plan-sources.js';
 import { dealRows, type Fractions } from './split.js';
 import type { BytesObserver } from '../../input/source-text.js';
 import { readStreamText } from '../../input/stream-text.js';
-import { trainBpe } from '../../tokenizers/bpe.js';
+import { trainBpe } from '../../tokenizers/bpe-training.js';
 import type { SerializedBpe } from '../../tokenizers/serialized.js';
 import { count, type Tally } from './tally.js';
 

@@ -1,0 +1,71 @@
+import { networkSizes } from '../compute/sizes.js';
+import { decodingSizes } from '../decoding/translator.js';
+import { describeNetwork } from '../model/describe.js';
+import { taskOf } from '../tasks/registry.js';
+import { undrawn } from '../decoding/undrawn.js';
+import type { ReadModel } from '../use/model-file.js';
+import { rowsAtOnce, sizesOfRows } from '../use/row-sizes.js';
+import { FORMAT, SENTENCES_AT_ONCE, type ModelDescription } from '../web/description.js';
+import type { WebTensor } from '../web/model-file.js';
+import { portableTokenizer } from './portable-tokenizer.js';
+
+/** Texts that are computed together, and tokens of them: a page has one thread, and its memory is nobody else's. */
+const ON_A_PAGE = { rows: 16, tokens: 2048 };
+
+/**
+ * What a module needs of a model.
+ *
+ * @throws UserError for a tokenizer that browsers cannot have
+ */
+export function describeModel(
+  read: Pick<ReadModel, 'config' | 'vocabulary' | 'shape' | 'weights'>,
+): {
+  description: ModelDescription;
+  tensors: WebTensor[];
+} {
+  const tensors = describeNetwork(read.shape).parameters.map(({ name, shape }) => ({
+    ...{ name, shape, data: read.weights.get(name)! },
+  }));
+  return { description: describe(read), tensors };
+}
+
+function describe({
+  config,
+  vocabulary,
+  shape,
+}: Pick<ReadModel, 'config' | 'vocabulary' | 'shape'>): ModelDescription {
+  const { task, data, model, train } = config;
+  const { call, model: kind, does, target, gives } = taskOf(task);
+  const isOfPairs = gives === 'pairs';
+  const { tokenizer, sourceTokenizer, classes, features = [] } = vocabulary;
+  const rows = { ...ON_A_PAGE, rows: rowsAtOnce(shape, ON_A_PAGE.rows) };
+  const sizes = networkSizes(
+    { ...config, workers: 1, teams: 1 },
+    isOfPairs ? { ...shape, carries: true } : shape,
+    [
+      isOfPairs
+        ? decodingSizes(config, undefined, SENTENCES_AT_ONCE)
+        : sizesOfRows(config, shape, rows).rowSizes,
+    ],
+    false,
+  );
+  const { maxLength, maxSourceLength, truncate } = data;
+  return {
+    format: FORMAT,
+    name: config.name,
+    task: { call, model: kind, does, target },
+    sizes,
+    config: {
+      data: { maxLength, truncate, ...(maxSourceLength !== undefined && { maxSourceLength }) },
+      model: model.attention ? { attention: { kind: model.attention.kind } } : {},
+      train: { sequenceLength: train.sequenceLength },
+    },
+    undrawn: [...undrawn(data.tokenizer, tokenizer)],
+    tokenizer: portableTokenizer(tokenizer, 'data.tokenizer'),
+    ...(sourceTokenizer && {
+      sourceTokenizer: portableTokenizer(sourceTokenizer, 'data.sourceTokenizer'),
+    }),
+    classes,
+    features,
+  };
+}

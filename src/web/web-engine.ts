@@ -1,0 +1,81 @@
+import { createMemory, bindWasm } from '../backend/wasm.js';
+import { Engine } from '../compute/engine.js';
+import { openHeap, planEngine, type EngineHandle } from '../compute/engine-memory.js';
+import { runLocally } from '../compute/local-runner.js';
+import { type BatchSizes, holdsAll } from '../data/batches/batch-source.js';
+import type { NetworkShape } from '../model/shape.js';
+import type { NetworkSizes } from '../model/sizes.js';
+import { Turns } from '../use/turns.js';
+
+/** Copies a parameter's values to where they are computed with. */
+export type CopyWeight = (parameter: string, to: Float32Array) => void;
+
+/** A network on the calling thread, in a memory of its own that nobody shares, which any page may have. */
+export class WebEngine {
+  readonly shape: NetworkShape;
+  readonly rowSizes: BatchSizes;
+  readonly #turns = new Turns();
+  #engine: Engine | undefined;
+
+  constructor(
+    private readonly kernels: WebAssembly.Module,
+    private readonly sizes: NetworkSizes,
+    private readonly copyWeight: CopyWeight,
+  ) {
+    this.shape = sizes.shape;
+    const { maxRows, maxTokens, maxSteps, source } = sizes;
+    this.rowSizes = { maxRows, maxTokens, maxSteps, ...(source && { source }) };
+  }
+
+  /** Runs a task with the engine when those before it are done; `sizes` are those that it has to hold. */
+  take<T>(
+    task: (engine: Engine) => Promise<T>,
+    { sizes }: { readonly sizes?: BatchSizes } = {},
+  ): Promise<T> {
+    return this.#turns.take(async () => task(await this.#fit(sizes ?? this.rowSizes)));
+  }
+
+  /** Makes the engine that the first call would wait for. */
+  prepare(): Promise<void> {
+    return this.take(() => Promise.resolve());
+  }
+
+  async #fit(wanted: BatchSizes): Promise<Engine> {
+    const former = this.#engine;
+    if (former && holdsAll(former.handle.sizes, wanted)) return former;
+    const sizes: NetworkSizes = { ...this.sizes, ...largerOf(this.rowSizes, wanted) };
+    const { buffers } = planEngine('wasm', sizes);
+    const memory = createMemory(buffers.bytes, false);
+    const handle: EngineHandle = {
+      backend: 'wasm',
+      sizes,
+      block: { bytes: new Uint8Array(memory.buffer), memory },
+    };
+    const { heap, plan } = openHeap(handle);
+    const space = heap.doubles(plan.argumentSpaces[0]!);
+    const backend = bindWasm(this.kernels, memory, 0, space, false);
+    const engine = new Engine(handle, runLocally(handle, backend));
+    for (const { name } of engine.plan.parameters) {
+      this.copyWeight(name, engine.parameter(name) as Float32Array);
+    }
+    await engine.packWeights();
+    this.#engine = engine;
+    return engine;
+  }
+}
+
+function largerOf(one: BatchSizes, other: BatchSizes): BatchSizes {
+  const [a, b] = [one.source, other.source];
+  return {
+    maxRows: Math.max(one.maxRows, other.maxRows),
+    maxTokens: Math.max(one.maxTokens, other.maxTokens),
+    maxSteps: Math.max(one.maxSteps, other.maxSteps),
+    ...(a &&
+      b && {
+        source: {
+          maxTokens: Math.max(a.maxTokens, b.maxTokens),
+          maxSteps: Math.max(a.maxSteps, b.maxSteps),
+        },
+      }),
+  };
+}

@@ -1,0 +1,132 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { accessSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { describeModel } from '../../src/export/describe-model.js';
+import { packageFile } from '../../src/package-root.js';
+import { SharedModel } from '../../src/use/model-file.js';
+import { formatModelFile } from '../../src/web/model-file.js';
+import { answer } from './answers.js';
+import { makeModel, modelNames, sentences, texts } from './models.js';
+
+const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+  (file) => {
+    try {
+      accessSync(file);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+);
+
+/** Files by their paths, served without any header that a page would need for threads. */
+const files = new Map<string, string | Uint8Array>();
+const types: Record<string, string> = {
+  js: 'text/javascript',
+  html: 'text/html',
+  wasm: 'application/wasm',
+};
+
+/** Answers in a worker what the test asks. */
+const worker = (path: string): string => `
+import { loadModel } from '${path}/lockstep.js';
+const answer = ${answer.toString()};
+onmessage = async ({ data: { call, texts, sentences } }) => {
+  try {
+    postMessage({ found: await answer(await loadModel(), call, texts, sentences) });
+  } catch (error) {
+    postMessage({ error: String(error) });
+  }
+};`;
+
+describe.skipIf(program === undefined)(
+  program === undefined
+    ? 'exported models in Chromium (there is none here: apt-get install chromium)'
+    : 'exported models in Chromium',
+  () => {
+    let server: Server;
+    let browser: Browser;
+    let page: Page;
+    let address: string;
+    const faults: string[] = [];
+
+    beforeAll(async () => {
+      server = createServer(({ url = '' }, response) => {
+        const bytes = files.get(url);
+        const type = types[url.split('.').at(-1)!] ?? 'application/octet-stream';
+        response.writeHead(bytes === undefined ? 404 : 200, { 'content-type': type });
+        response.end(bytes);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      for (const name of modelNames) {
+        const { description, tensors } = describeModel(makeModel(name));
+        const path = pathOf(name);
+        for (const file of ['lockstep.js', 'index.html']) {
+          files.set(`${path}/${file}`, readFileSync(packageFile(`dist/web/${file}`)));
+        }
+        files.set(
+          `${path}/lockstep.wasm`,
+          readFileSync(packageFile('kernels/wasm/lockstep-web.wasm')),
+        );
+        files.set(`${path}/model.safetensors`, formatModelFile(description, tensors));
+        files.set(`${path}/worker.js`, worker(path));
+      }
+      browser = await chromium.launch({ executablePath: program!, args: ['--no-sandbox'] });
+      page = await browser.newPage({ colorScheme: 'dark', viewport: { width: 400, height: 800 } });
+      page.on('console', (message) => faults.push(message.text()));
+      page.on('pageerror', (error) => faults.push(error.message));
+    });
+    afterAll(async () => {
+      await browser.close();
+      server.close();
+    });
+
+    // In a worker, too, that of one: all else is the same there.
+    test.each(modelNames)('answer as Node does: %s', async (name) => {
+      const read = makeModel(name);
+      const own = new SharedModel(read);
+      const { call } = describeModel(read).description.task;
+      const expected = await answer(own, call, texts, sentences);
+      await own.close();
+      await page.goto(`${address}${pathOf(name)}/index.html`);
+      expect(await page.evaluate('self.crossOriginIsolated')).toBe(false);
+      const given = JSON.stringify({ call, texts, sentences });
+      const onPage = `import('./lockstep.js').then(async ({ loadModel }) => {
+        const { call, texts, sentences } = ${given};
+        return (${answer.toString()})(await loadModel(), call, texts, sentences);
+      })`;
+      const inWorker = `new Promise((resolve, reject) => {
+        const worker = new Worker('./worker.js', { type: 'module' });
+        worker.onmessage = ({ data: { found, error } }) => error ? reject(new Error(error)) : resolve(found);
+        worker.onerror = (event) => reject(new Error(event.message));
+        worker.postMessage(${given});
+      })`;
+      for (const place of name === 'classify' ? [onPage, inWorker] : [onPage]) {
+        const found: Awaited<ReturnType<typeof answer>> = await page.evaluate(place);
+        expect(found.words).toEqual(JSON.parse(JSON.stringify(expected.words)));
+        expect(found.numbers).toHaveLength(expected.numbers.length);
+        const apart = found.numbers.map((number, i) => Math.abs(number - expected.numbers[i]!));
+        expect(Math.max(0, ...apart)).toBeLessThan(1e-5);
+      }
+    });
+
+    test('are used by their page, whose policy allows nothing from elsewhere', async () => {
+      faults.length = 0;
+      await page.goto(`${address}${pathOf('classify')}/index.html`);
+      await page.getByLabel('Text').fill('the river ran under an old bridge');
+      await expect.poll(() => page.locator('tbody tr').count()).toBe(3);
+      await page.goto(`${address}${pathOf('words')}/index.html`);
+      await page.getByLabel('Tokens').fill('7');
+      await page.getByRole('button').click();
+      await expect.poll(() => page.locator('#output').textContent()).toMatch(/(\S+ ){3}/);
+      expect(faults).toEqual([]);
+    });
+  },
+);
+
+function pathOf(name: string): string {
+  return `/${name.replaceAll(' ', '-')}`;
+}

@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, test } from 'vitest';
+import { describeModel } from '../../src/export/describe-model.js';
+import { packageFile } from '../../src/package-root.js';
+import { SharedModel } from '../../src/use/model-file.js';
+import { formatModelFile } from '../../src/web/model-file.js';
+import type * as face from '../../src/web/public.js';
+import { answer } from './answers.js';
+import { makeModel, modelNames, sentences, texts } from './models.js';
+
+const module = packageFile('dist/web/lockstep.js');
+const kernels = readFileSync(packageFile('kernels/wasm/lockstep-web.wasm'));
+const { loadModel } = (await import(module)) as typeof face;
+
+const opened: SharedModel[] = [];
+afterAll(() => Promise.all(opened.map((model) => model.close())));
+
+describe.each(modelNames)('the module with %s', (name) => {
+  const read = makeModel(name);
+  const { description, tensors } = describeModel(read);
+  const bytes = formatModelFile(description, tensors);
+
+  test('answers as the library does', async () => {
+    const own = new SharedModel(read);
+    opened.push(own);
+    const { call } = description.task;
+    const expected = await answer(own, call, texts, sentences);
+    const model = await loadModel({ model: new Uint8Array(bytes), kernels });
+    const found = await answer(model, call, texts, sentences);
+    expect(found.words).toEqual(expected.words);
+    expect(found.numbers).toHaveLength(expected.numbers.length);
+    const apart = found.numbers.map((number, i) => Math.abs(number - expected.numbers[i]!));
+    expect(Math.max(0, ...apart)).toBeLessThan(1e-5);
+  });
+
+  test('has a description that is the same when it has been written and read', () => {
+    expect(JSON.parse(JSON.stringify(description))).toEqual(description);
+  });
+});
+
+test('the module and the kernels take less than 150 kB, compressed as servers do it', () => {
+  const bytes = [readFileSync(module), kernels].map((file) => gzipSync(file).length);
+  expect(bytes[0]! + bytes[1]!).toBeLessThan(150_000);
+});
