@@ -9,9 +9,14 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exportForWeb, openModel, train, type ConfigInput } from '../../src/index.js';
 import { portableTokenizer } from '../../src/export/portable-tokenizer.js';
+import { alphabet } from '../../src/data/tokenizers/bpe-alphabet.js';
+import { BpeTokenizer } from '../../src/data/tokenizers/bpe.js';
+import type { CheckedTokenizer } from '../../src/data/tokenizers/bpe-json.js';
+import type { SerializedBpe } from '../../src/data/tokenizers/serialized.js';
 import { bpeFromJson } from '../../src/data/tokenizers/bpe-file.js';
 import { packageFile } from '../../src/package-root.js';
 import type * as face from '../../src/web/public.js';
@@ -115,6 +120,56 @@ describe('a tokenizer for browsers', () => {
     const foreign = bpeFromJson({ tokenizer: json({ normalizer: { type: 'NFC' } }) });
     expect(() => portableTokenizer(foreign, 'data.tokenizer')).toThrow(
       /^data\.tokenizer: its tokenizer\.json has the normalizer NFC, which only the package "tokenizers" knows/,
+    );
+  });
+
+  test('gives the ids of the one that it was made of', () => {
+    const merges = ['a b', 'ab c', 'Ġ a', 'Ġa b', 'Ã ¼'];
+    const tokens = [...alphabet, ...merges.map((merge) => merge.replace(' ', ''))];
+    const whole = bpeFromJson({
+      tokenizer: {
+        added_tokens: [
+          { id: tokens.length, content: '<|end|>', lstrip: true },
+          { id: tokens.length + 1, content: 'abba', normalized: true, single_word: true },
+        ],
+        normalizer: { type: 'Lowercase' },
+        pre_tokenizer: { type: 'ByteLevel', add_prefix_space: true },
+        model: {
+          type: 'BPE',
+          vocab: Object.fromEntries(tokens.map((each, id) => [each, id])),
+          merges,
+        },
+      },
+    });
+    const written = JSON.parse(JSON.stringify(portableTokenizer(whole, 'x'))) as SerializedBpe;
+    // As the module makes it.
+    const portable = new BpeTokenizer(written, written.tokenizer as CheckedTokenizer);
+    const piece = fc.constantFrom(
+      'a',
+      'b',
+      'c',
+      ' ',
+      'AB',
+      'ü',
+      'Σ',
+      '<|end|>',
+      ' abba ',
+      '🚢',
+      '\n',
+      '7',
+    );
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.array(piece).map((all) => all.join('')),
+          fc.string({ unit: 'binary' }),
+        ),
+        (text) => {
+          const ids = whole.encode(text);
+          expect(portable.encode(text)).toEqual(ids);
+          expect(portable.decode(ids)).toBe(whole.decode(ids));
+        },
+      ),
     );
   });
 

@@ -10,6 +10,8 @@ import { formatModelFile } from '../../src/web/model-file.js';
 import { answer } from './answers.js';
 import { makeModel, modelNames, sentences, texts } from './models.js';
 
+const axe = readFileSync(packageFile('node_modules/axe-core/axe.min.js'), 'utf8');
+
 const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
   (file) => {
     try {
@@ -124,6 +126,27 @@ describe.skipIf(program === undefined)(
       await expect.poll(() => page.locator('#output').textContent()).toMatch(/(\S+ ){3}/);
       expect(faults).toEqual([]);
     });
+
+    test.each(['light', 'dark'] as const)(
+      'have a page that axe finds nothing to mend on: %s',
+      async (colorScheme) => {
+        // The tool is put in from outside, which the page's own policy forbids.
+        const other = await browser.newPage({ colorScheme, bypassCSP: true });
+        for (const name of ['labels', 'tag', 'translate'] as const) {
+          await other.goto(`${address}${pathOf(name)}/index.html`);
+          await other.locator('textarea').fill('the river');
+          const button = other.getByRole('button');
+          if (await button.isVisible()) await button.click();
+          await other.locator('#output > *').first().waitFor();
+          await other.evaluate(axe);
+          const violations: unknown = await other.evaluate(
+            'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]))',
+          );
+          expect(violations).toEqual([]);
+        }
+        await other.close();
+      },
+    );
   },
 );
 

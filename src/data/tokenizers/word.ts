@@ -1,5 +1,6 @@
 import type { TokenizerConfig } from './options.js';
 import type { SerializedWord } from './serialized.js';
+import { TextBytes } from './text-bytes.js';
 import type { TokenCounts, Tokenizer } from './tokenizer.js';
 import { decodeUtf8, encodeUtf8 } from '../../system/utf8.js';
 import { type SplitOptions, WordSplitter } from './word-splitter.js';
@@ -31,9 +32,10 @@ export class WordTokenizer implements Tokenizer {
     this.separator = json.split;
     // A text that holds the unknown token as a word makes it stand twice; as in Keras, the last wins.
     this.#ids = new Uint32Array(json.words.length);
+    const letters = new TextBytes();
     json.words.forEach((word, i) => {
-      const letters = encodeUtf8(word);
-      this.#ids[this.#known.add(letters, 0, letters.length)] = i + 1;
+      letters.set(word);
+      this.#ids[this.#known.add(letters.bytes, 0, letters.length)] = i + 1;
     });
     const word = json.outOfVocabulary;
     this.#unknown = word === null ? 0 : this.idOf(encodeUtf8(word));
