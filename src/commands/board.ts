@@ -50,10 +50,11 @@ export const boardCommand = (context: Context) =>
       for (const run of runs) {
         if (!existsSync(run)) throw new UserError(`${run}: expected a directory, found nothing`);
       }
-      const [{ serveBoard }, { readToken }, { isLoopback }] = await Promise.all([
+      const [{ serveBoard }, { readToken }, { isLoopback }, { yieldCores }] = await Promise.all([
         import('../observe/server/serve-board.js'),
         import('../observe/server/token.js'),
         import('../observe/server/access.js'),
+        import('../observe/server/yield-cores.js'),
       ]);
       const token = tokenFile === undefined ? null : await readToken(tokenFile);
       const signals = context.catchSignals(() => true);
@@ -61,6 +62,8 @@ export const boardCommand = (context: Context) =>
         const access = { host, hosts, token };
         const keys = { host: '--host', port: '--port' };
         const server = await serveBoard(runs, { access, port }, keys);
+        // Trainings on this machine go first.
+        yieldCores(5);
         printLines(context.stdout, [`Runs at ${server.url}; Ctrl-C ends this`]);
         if (token === null && !isLoopback(host)) {
           printLines(context.stderr, [

@@ -21,7 +21,7 @@ export function attentionMap(row: Record<string, unknown>): HTMLElement | undefi
     'details',
     'attention',
     make('summary', {}, 'Attention: ', make('span', 'text', textIn(row, 'text') ?? '')),
-    table(caption, ['', ...source.map(shown)], rows, 'shades'),
+    table(caption, ['token', ...source.map(shown)], rows, 'shades'),
   );
 }
 
@@ -30,11 +30,7 @@ export function shade(
   share: number,
   text = share < 0.005 ? '' : `${Math.round(100 * share)}`,
 ): HTMLTableCellElement {
-  return make(
-    'td',
-    { class: share > 0.55 ? 'shade full' : 'shade', variables: { '--share': share.toFixed(3) } },
-    text,
-  );
+  return make('td', { class: 'shade', variables: { '--share': share.toFixed(3) } }, text);
 }
 
 /** A token of which something is seen, also when it is a space. */

@@ -264,14 +264,15 @@ export class Chart {
       PageUp: -20,
       PageDown: 20,
     };
-    const move = moves[event.key];
+    const end = { Home: -Infinity, End: Infinity }[event.key];
+    const move = moves[event.key] ?? end;
     if (move !== undefined) {
       const steps = plot.data[0];
       const { min = 0, max = Infinity } = plot.scales['x'] as { min?: number; max?: number };
       const before = plot.cursor.idx ?? nearestStep(steps, move > 0 ? min : max);
       const at = Math.min(
         steps.length - 1,
-        Math.max(0, before + (plot.cursor.idx == null ? 0 : move)),
+        Math.max(0, before + (plot.cursor.idx == null && end === undefined ? 0 : move)),
       );
       plot.setCursor({ left: plot.valToPos(steps[at]!, 'x'), top: plot.over.clientHeight / 2 });
     } else if (event.key === 'Enter') this.#open();

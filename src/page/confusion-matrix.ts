@@ -24,7 +24,7 @@ export function confusionMatrix(event: Record<string, unknown>): HTMLElement {
   });
   return table(
     { shown: 'Rows: the true class; columns: the class that the model told' },
-    ['', ...classes],
+    ['class', ...classes],
     rows,
     'shades',
   );

@@ -33,7 +33,7 @@ function measures(evaluations: readonly LogEvent[]): HTMLElement {
       event['best'] === true ? 'best so far' : '',
     ),
   );
-  const head = ['split', ...names.map((name) => measureKind(name).label), ''];
+  const head = ['split', ...names.map((name) => measureKind(name).label), 'remark'];
   return table('Measures of this evaluation', head, rows);
 }
 

@@ -41,7 +41,7 @@ function about(start: Record<string, unknown>): HTMLElement {
     ['backend', [textIn(backend, 'name'), textIn(backend, 'reason')].filter(Boolean).join(': ')],
   ];
   const rows = facts.flatMap(([name, value]) => (value === undefined ? [] : row(name, value)));
-  return table('What is trained', ['', ''], rows);
+  return table('What is trained', ['what', 'value'], rows);
 }
 
 function layers(start: Record<string, unknown>): HTMLElement {

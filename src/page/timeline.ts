@@ -94,7 +94,7 @@ export function timelineView(event: LogEvent): HTMLElement {
       'details',
       'values',
       make('summary', {}, 'Values as a table'),
-      table(caption, ['', ...phases], rows),
+      table(caption, ['worker', ...phases], rows),
     ),
   );
 }

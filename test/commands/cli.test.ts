@@ -234,7 +234,7 @@ test('doctor says which backend computes, and why the others do not', async () =
 
 describe('every option that has a value takes it from the argument behind it', async () => {
   const commands = await Promise.all(
-    ['average', 'bench', 'doctor', 'evaluate', 'generate', 'inspect', 'predict', 'prepare']
+    ['average', 'bench', 'board', 'doctor', 'evaluate', 'generate', 'inspect', 'predict', 'prepare']
       .concat(['schema', 'score', 'train', 'translate'])
       .map(async (name) => [name, await optionsOf(name)] as const),
   );

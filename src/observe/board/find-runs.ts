@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, statSync, type Dirent } from 'node:fs';
+import { readdirSync, realpathSync, statSync, type Dirent } from 'node:fs';
 import path from 'node:path';
 import { LOG_FILE } from './log-event.js';
 
@@ -18,31 +18,45 @@ const PASSED_OVER = new Set(['node_modules', 'checkpoints']);
 
 /** The runs among and below some directories: all that have a log. */
 export function findRuns(roots: readonly string[]): FoundRun[] {
-  const directories = new Set<string>();
-  for (const root of roots) search(path.resolve(root), DEPTH, directories);
-  const names = shortestNames([...directories]);
-  return [...directories].map((directory, at) => ({
+  const search = new Search();
+  for (const root of roots) search.look(root, DEPTH);
+  const names = shortestNames(search.found);
+  return search.found.map((directory, at) => ({
     id: createHash('sha256').update(directory).digest('hex').slice(0, 10),
     name: names[at]!,
     directory,
   }));
 }
 
-function search(directory: string, depth: number, found: Set<string>): void {
-  if (found.size >= MOST_RUNS) return;
-  let entries: Dirent[];
-  try {
-    entries = readdirSync(directory, { withFileTypes: true });
-  } catch {
-    // Not there any more, or not for us.
-    return;
+class Search {
+  readonly found: string[] = [];
+  /** How deep below a directory it was looked for; links may lead to one again. */
+  readonly #looked = new Map<string, number>();
+
+  look(place: string, depth: number): void {
+    if (this.found.length >= MOST_RUNS) return;
+    let directory: string;
+    let entries: Dirent[];
+    try {
+      directory = realpathSync(place);
+      if ((this.#looked.get(directory) ?? -1) >= depth) return;
+      entries = readdirSync(directory, { withFileTypes: true });
+    } catch {
+      // Not there any more, or not for us.
+      return;
+    }
+    const isNew = !this.#looked.has(directory);
+    this.#looked.set(directory, depth);
+    if (entries.some(({ name }) => name === LOG_FILE)) {
+      if (isNew) this.found.push(directory);
+    } else if (depth > 0) this.#lookInside(directory, entries, depth - 1);
   }
-  if (entries.some(({ name }) => name === LOG_FILE)) found.add(directory);
-  else if (depth > 0) {
+
+  #lookInside(directory: string, entries: readonly Dirent[], depth: number): void {
     for (const entry of entries) {
       if (entry.name.startsWith('.') || PASSED_OVER.has(entry.name)) continue;
       const inner = path.join(directory, entry.name);
-      if (isDirectory(entry, inner)) search(inner, depth - 1, found);
+      if (isDirectory(entry, inner)) this.look(inner, depth);
     }
   }
 }

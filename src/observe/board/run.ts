@@ -90,15 +90,15 @@ export class Run {
     return { id: this.place.id, reset: !isSame, ...(update ?? nothing) };
   }
 
-  /** Where in the log to look for a step. */
+  /** Where in the log to look for a step: at a line before all that tells of it. */
   offsetOf(step: number): number {
-    let offset: number | undefined;
+    let offset = 0;
     for (const [name, series] of this.#detail?.series ?? []) {
-      if (name === 'resources') continue;
-      const found = series.offsetOf(step);
-      if (found !== undefined) offset = Math.max(offset ?? 0, found);
+      // Others than steps tell of one behind its own line.
+      const found = series.offsetOf(name === 'step' ? step : step - 1);
+      offset = Math.max(offset, found ?? 0);
     }
-    return offset ?? 0;
+    return offset;
   }
 
   tell(): RunFacts {

@@ -1,5 +1,4 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { setPriority } from 'node:os';
 import type { Access } from './access.js';
 import { answerRequest, type Answer, type Routes } from './answer.js';
 import { Connections } from './connections.js';
@@ -8,12 +7,11 @@ import type { Request } from './request.js';
 /**
  * Serves routes at an address.
  *
- * @param nice how far the calling thread lets others go first, up to 19
  * @param spend is called with every piece of work
  * @param onAnswer hears what was asked for and answered
  */
 export function listen(
-  { access, port, routes, nice }: { access: Access; port: number; routes: Routes; nice: number },
+  { access, port, routes }: { access: Access; port: number; routes: Routes },
   spend: () => void,
   hooks: {
     onListening: (bound: AddressInfo) => void;
@@ -33,17 +31,6 @@ export function listen(
     const bound = server.address() as AddressInfo;
     address = bound.address;
     hooks.onListening(bound);
-    yieldCores(nice);
   });
   return server;
-}
-
-/** Linux has priorities by thread, others by process: there it stays as it is. */
-function yieldCores(nice: number): void {
-  if (process.platform !== 'linux') return;
-  try {
-    setPriority(nice);
-  } catch {
-    // Where this is forbidden, the budget alone has to do.
-  }
 }

@@ -23,15 +23,16 @@ const MOST_MS = 2000;
 /**
  * Serves the page of all runs among and below some directories, also of those that are begun meanwhile.
  *
+ * @param options.share of one core that may be used in the long run
  * @param keys how host and port are given, for messages
  * @throws UserError when the address cannot be listened on
  */
 export async function serveBoard(
   roots: readonly string[],
-  { access, port }: { access: Access; port: number },
+  { access, port, share = SHARE }: { access: Access; port: number; share?: number },
   keys: { host: string; port: string },
 ): Promise<BoardServer> {
-  const budget = new WorkBudget(SHARE, MOST_MS);
+  const budget = new WorkBudget(share, MOST_MS);
   const places = () =>
     findRuns(roots).map((found) => ({
       ...found,
@@ -40,7 +41,7 @@ export async function serveBoard(
   const runs = watchRuns(places, budget);
   const routes = new Map([...runs.routes, ['/healthz', fixedRoute(TEXT, 'ok\n')] as const]);
   return new Promise((resolve, reject) => {
-    const server = listen({ access, port, routes, nice: 5 }, () => budget.spend(), {
+    const server = listen({ access, port, routes }, () => budget.spend(), {
       onListening: (bound) =>
         resolve({
           url: `http://${inUrl(access.host)}:${bound.port}/`,

@@ -8,6 +8,7 @@ import { createRoutes } from './run-routes.js';
 import { ScrapeWatch } from './scrape-watch.js';
 import { Snapshot } from './snapshot.js';
 import { watchRuns } from './watch-runs.js';
+import { yieldCores } from './yield-cores.js';
 
 /** Of one core, in the long run and at once: some fifty answers a second, and the first ones, which take longer. */
 const SHARE = 0.01;
@@ -44,8 +45,11 @@ export function serveSnapshots(
       report({ type: 'waiting', milliseconds: scrapes.end(order.patienceMs) });
     }
   });
-  listen({ access, port, routes, nice: 19 }, () => budget.spend(), {
-    onListening: ({ address, port: bound }) => report({ type: 'listening', address, port: bound }),
+  listen({ access, port, routes }, () => budget.spend(), {
+    onListening: ({ address, port: bound }) => {
+      report({ type: 'listening', address, port: bound });
+      yieldCores(19);
+    },
     onRefused: (code) => report({ type: 'refused', code }),
     onAnswer: ({ isScrape }, { status }) => {
       if (isScrape && status === 200) scrapes.note();

@@ -1,0 +1,35 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findRuns, shortestNames } from '../../../src/observe/board/find-runs.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'lockstep-find-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+beforeAll(() => {
+  for (const run of ['one', 'group/two', 'group/three']) {
+    mkdirSync(join(folder, run, 'checkpoints'), { recursive: true });
+    writeFileSync(join(folder, run, 'metrics.jsonl'), '');
+  }
+  mkdirSync(join(folder, 'empty'));
+  // A folder that leads back to itself.
+  symlinkSync(folder, join(folder, 'group/loop'));
+});
+
+test('runs are found among directories and below them, each once', () => {
+  const found = findRuns([
+    join(folder, 'group'),
+    join(folder, 'group/two'),
+    join(folder, 'one'),
+    join(folder, 'lost'),
+  ]);
+  expect(found.map(({ name }) => name).sort()).toEqual(['group/three', 'group/two', 'one']);
+  expect(new Set(found.map(({ id }) => id)).size).toBe(3);
+});
+
+test('runs are called by what they do not have in common', () => {
+  expect(shortestNames(['/a/b/one', '/a/b/two'])).toEqual(['one', 'two']);
+  expect(shortestNames(['/a/b/x/run', '/a/c/x/run'])).toEqual(['b/x/run', 'c/x/run']);
+  expect(shortestNames(['/a/b'])).toEqual(['b']);
+});
