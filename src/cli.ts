@@ -88,6 +88,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
     .command(commands.doctor)
     .command(commands.schema)
     .command(commands.bench)
+    .completion('completion', 'Prints a script that has bash or zsh complete commands and options')
     .option('verbose', {
       type: 'boolean',
       default: false,
@@ -218,14 +219,16 @@ function codeOf(error: unknown): string {
 
 /** What commands do their work with: loaded by those that do any. */
 export async function loadLibrary(): Promise<Library> {
-  const [library, { train }, { averageCheckpoints }, { exportForWeb }] = await Promise.all([
-    import('./index.js'),
-    import('./train/run.js'),
-    import('./run/average.js'),
-    import('./export/web.js'),
-  ]);
+  const [library, { train }, { dryRun }, { averageCheckpoints }, { exportForWeb }] =
+    await Promise.all([
+      import('./index.js'),
+      import('./train/run.js'),
+      import('./train/dry-run.js'),
+      import('./run/average.js'),
+      import('./export/web.js'),
+    ]);
   // Without the translation of its messages into the terms of those who call the library.
-  return { ...library, train, averageCheckpoints, exportForWeb };
+  return { ...library, train, dryRun, averageCheckpoints, exportForWeb };
 }
 
 /** The program: runs the command line in this process and sets its exit status. */

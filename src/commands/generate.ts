@@ -5,6 +5,7 @@ import { listNames } from '../data/input/names.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import type { Context } from './context.js';
 import { expectUse } from './expect-use.js';
+import { hintServe } from './hint-serve.js';
 import { defineCommand } from './define.js';
 import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
 import { printLines } from './table.js';
@@ -66,6 +67,7 @@ export const generateCommand = (context: Context) =>
       } finally {
         await model.close();
       }
+      hintServe(context, run);
     },
   });
 

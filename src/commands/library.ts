@@ -8,6 +8,8 @@ import type { TranslationScores } from '../decoding/translation-scores.js';
 import type { Translated, TranslateOptions, Translation } from '../decoding/translation.js';
 import type { WebExport, WebExportOptions } from '../export/web.js';
 import type { Averaged, AverageOptions } from '../run/average.js';
+import type { NamedConfig } from '../config/load.js';
+import type { DryRun } from '../train/dry-run.js';
 import type {
   Evaluation,
   Likelihood,
@@ -32,6 +34,7 @@ export interface Library {
       signal?: AbortSignal;
     },
   ) => Promise<EndEvent>;
+  dryRun: (config: NamedConfig, runDir: string, listener: TrainListener) => Promise<DryRun>;
   /** `run` is a run's directory or a checkpoint's. */
   openModel: (run: string, options?: OpenOptions) => Promise<TrainedModel>;
   /** Of translators, as one. */
@@ -63,6 +66,7 @@ export interface Library {
 }
 
 export type {
+  DryRun,
   Evaluation,
   Likelihood,
   OpenOptions,

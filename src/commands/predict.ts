@@ -13,6 +13,7 @@ import { answerRows, type Prediction, predictRows, told } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { expectUse } from './expect-use.js';
+import { hintServe } from './hint-serve.js';
 import { KnownLabelSets } from './known-label-sets.js';
 import { KnownLabels } from './known-labels.js';
 import { KnownNumbers } from './known-numbers.js';
@@ -73,6 +74,7 @@ export const predictCommand = (context: Context) =>
           };
         },
       );
+      hintServe(context, run, out);
     },
   });
 

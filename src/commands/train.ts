@@ -47,6 +47,12 @@ export const trainCommand = (context: Context) =>
         requiresArg: true,
         describe: 'Serves the live page and /metrics on this port; 0 picks a free one',
       },
+      'dry-run': {
+        type: 'boolean',
+        default: false,
+        describe:
+          'Looks at data, network, memory and time of a few steps, and tells what the run would be, without training or writing anything',
+      },
       ...quietOption,
       json: {
         type: 'boolean',
@@ -63,6 +69,7 @@ export const trainCommand = (context: Context) =>
       override,
       runDir,
       metricsPort,
+      dryRun,
       ...as
     }) {
       if (override && !resume) throw new UserError('--override: expected with --resume only');
@@ -71,6 +78,11 @@ export const trainCommand = (context: Context) =>
         ...set,
       ]);
       const directory = runDir ?? join('runs', config.name);
+      if (dryRun) {
+        if (resume) throw new UserError('--dry-run: expected without --resume');
+        await lookAt(config, directory, context, as);
+        return;
+      }
       // What --set changed stands in the run's own config only, and a pipe is read once.
       const isLasting = set.length === 0 && !isOwnDescriptor(file);
       const resumable = isLasting ? file : join(directory, CONFIG_FILE);
@@ -88,6 +100,25 @@ export const trainCommand = (context: Context) =>
       );
     },
   });
+
+async function lookAt(
+  config: NamedConfig,
+  runDir: string,
+  context: Context,
+  as: { quiet: boolean; json: boolean },
+): Promise<void> {
+  // Of JSON there is one object, at the end.
+  const progress = watch(context, config, { quiet: as.quiet || as.json, json: false });
+  try {
+    const { dryRun } = await context.loadLibrary();
+    const { describeDryRun } = await import('./dry-run.js');
+    const look = await dryRun(config, runDir, progress.observe);
+    progress.close();
+    printLines(context.stdout, as.json ? [JSON.stringify(look)] : describeDryRun(look, config));
+  } finally {
+    progress.close();
+  }
+}
 
 /** Options that stand for a key of the config, where they are given, as `key=value`. */
 function listOverrides(options: Record<string, string | number | undefined>): string[] {

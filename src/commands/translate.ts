@@ -8,6 +8,7 @@ import { answerRows, told } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { expectUse } from './expect-use.js';
+import { hintServe } from './hint-serve.js';
 import type { TrainedModel, TranslateOptions } from './library.js';
 import { translateWriter } from './own-files.js';
 import {
@@ -174,6 +175,7 @@ export const translateCommand = (context: Context) =>
           };
         },
       );
+      if (args.ensemble.length === 0) hintServe(context, run, out);
     },
   });
 

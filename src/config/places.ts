@@ -13,6 +13,12 @@ export function keepPlaces({ data }: Config, placeOf: PlaceOf): void {
   places.set(data, placeOf);
 }
 
+/** Gives a config whose data has been changed the places of the one that it was made of. */
+export function copyPlaces({ data: from }: Config, { data: to }: Config): void {
+  const placeOf = places.get(from);
+  if (placeOf !== undefined) places.set(to, placeOf);
+}
+
 /** The place of a key of a config's data, with a colon behind it; empty for a config from no file. */
 export function introduce({ data }: Config, path: KeyPath): string {
   const place = places.get(data)?.(path);

@@ -55,6 +55,7 @@ const refuse = (): never => {
 
 const nothing: Library = {
   train: refuse,
+  dryRun: refuse,
   openModel: refuse,
   openEnsemble: refuse,
   prepareCorpus: refuse,

@@ -56,6 +56,18 @@ export async function prepareCorpus(
   }
 }
 
+/**
+ * Opens the token store of a configuration's corpus, if there is one whose sources and options are the same; makes none.
+ *
+ * @throws UserError as `prepareCorpus`, of files that are missing and options that are impossible
+ */
+export async function openPrepared(
+  config: Config,
+  notify: (message: string) => void,
+): Promise<Corpus | undefined> {
+  return (await findStore(config, await planCorpus(config, notify))).corpus;
+}
+
 async function preparePlanned(
   config: Config,
   plan: CorpusPlan,
