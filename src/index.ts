@@ -19,7 +19,7 @@ import { checkPaths } from './data/input/check-paths.js';
 import type { Notify } from './data/input/sources.js';
 import * as data from './data/prepare/prepare.js';
 import { readPairs } from './data/prepare/read-pairs.js';
-import type { EndEvent, TrainListener } from './events.js';
+import type { EndEvent, TrainEvent, TrainListener } from './events.js';
 import { Hearing } from './hearing.js';
 import { hearInLibraryTerms, refuseInLibraryTerms, refuseInPlace } from './library-terms.js';
 import { checkExportArguments } from './export/check-arguments.js';
@@ -27,6 +27,7 @@ import * as webExports from './export/web.js';
 import type { WebExport, WebExportOptions } from './export/web.js';
 import * as averages from './run/average.js';
 import type { Averaged, AverageOptions } from './run/average.js';
+import { streamEvents } from './train/event-stream.js';
 import * as runs from './train/run.js';
 import type { TrainOptions } from './train/train-options.js';
 import type { OpenOptions, TrainedModel } from './train/trained-model.js';
@@ -198,6 +199,37 @@ export async function train(config: ConfigInput, options: TrainOptions): Promise
         listener: hearing.hear,
       }),
     ),
+  );
+}
+
+/**
+ * Trains as `train` does, and gives the events as they come. Who leaves the loop before the end, or aborts `signal`, has the step under way be finished, a checkpoint
+ * written and the run ended, which `resume` goes on with. The training waits for no reader: of more than a thousand
+ * events that wait, the oldest steps are left out.
+ *
+ * @throws UserError as `train` does; what the listener throws
+ */
+export async function* trainEvents(
+  config: ConfigInput,
+  options: TrainOptions,
+): AsyncGenerator<TrainEvent, void, undefined> {
+  checkTrainOptions(options);
+  const { listener = ignore, signal: given, ...others } = options;
+  // What it returns may be a promise, which is waited for.
+  const listen: (event: TrainEvent) => unknown = listener;
+  yield* streamEvents((hear, left) =>
+    train(config, {
+      ...others,
+      signal: {
+        get aborted() {
+          return left.aborted || (given?.aborted ?? false);
+        },
+      },
+      listener: (event) => {
+        hear(event);
+        return listen(event);
+      },
+    }),
   );
 }
 

@@ -81,6 +81,11 @@ export interface Prediction {
   tags?: string[];
 }
 
+export interface PredictManyOptions {
+  /** Inputs that may be read ahead of the answer that is next; 256 where absent. */
+  ahead?: number;
+}
+
 export interface Evaluation extends Measures {
   /**
    * Mean cross-entropy in nats per target, with the label smoothing and weights of training; of several labels a row the mean over them, too; of numbers the mean error as training has
@@ -113,6 +118,21 @@ export interface TrainedModel {
   readonly best?: BestEvaluation;
   /** Fingerprint of the corpus that it was trained on. */
   readonly corpus: string;
+  /**
+   * What a model tells of one text, or of one sentence where it is a tagger, in names; not for models that write. Calls that come while others
+   * are computed are computed together: there is no need for lists.
+   */
+  predict(input: string | Sentence): Promise<Prediction>;
+  /** The same for any number of inputs as they come, in their order; at most `ahead` of them are under way. */
+  predictMany(
+    inputs: AsyncIterable<string | Sentence> | Iterable<string | Sentence>,
+    options?: PredictManyOptions,
+  ): AsyncGenerator<Prediction, void, undefined>;
+  /**
+   * A vector for each text, or sentence of a tagger: what the model's last layer, its head, reads. Of models that tell tags or tokens it is the mean
+   * over all tokens. Not for translators.
+   */
+  embed(inputs: readonly (string | Sentence)[]): Promise<Float32Array[]>;
   /** Probabilities of each text in the order of `classes`: of its class, or of a multi-label classifier of each label by itself. */
   classify(texts: readonly string[]): Promise<Float32Array[]>;
   /** The number of each text, in the unit of those that it was trained on. */

@@ -4,7 +4,7 @@ import { UserError } from '../errors.js';
 import type { AverageOptions } from '../run/average.js';
 import type { TrainOptions } from '../train/train-options.js';
 import type { TranslateOptions } from '../decoding/translation.js';
-import type { GenerateOptions, OpenOptions } from '../train/trained-model.js';
+import type { GenerateOptions, OpenOptions, PredictManyOptions } from '../train/trained-model.js';
 
 /** Callers in JavaScript have no compiler to tell them what they got wrong. */
 
@@ -98,6 +98,8 @@ const translateOptions: Options<TranslateOptions> = {
   attention: flag,
 };
 
+const predictManyOptions: Options<PredictManyOptions> = { ahead: wholeNumber(1, 2 ** 20) };
+
 const averageOptions: Options<AverageOptions> = {
   last: wholeNumber(1, Number.MAX_SAFE_INTEGER),
   notify: listener,
@@ -158,6 +160,20 @@ export function checkAverageArguments(
     );
   }
   checkOptions('averageCheckpoints', options, averageOptions, 'options');
+}
+
+/** @throws UserError for inputs that are no iterable, and naming the option of `predictMany` that is unknown or of another kind */
+export function checkPredictMany(inputs: unknown, options: PredictManyOptions): void {
+  const isIterable =
+    typeof inputs === 'object' &&
+    inputs !== null &&
+    (Symbol.asyncIterator in inputs || Symbol.iterator in inputs);
+  if (!isIterable) {
+    throw new UserError(
+      `predictMany: expected a list, an iterable or an async iterable, got ${describeValue(inputs)}`,
+    );
+  }
+  checkOptions('predictMany', options, predictManyOptions, 'options');
 }
 
 /** @throws UserError naming the option of `translate` that is unknown or of another kind */

@@ -115,6 +115,18 @@ class Ensemble implements TrainedModel {
     return this.#refuse('regress');
   }
 
+  predict(): Promise<never> {
+    return this.#refuse('predict');
+  }
+
+  async *predictMany(): AsyncGenerator<never, void, undefined> {
+    yield await this.#refuse('predict');
+  }
+
+  embed(): Promise<never> {
+    return this.#refuse('embed');
+  }
+
   tag(): Promise<never> {
     return this.#refuse('tag');
   }

@@ -7,8 +7,9 @@ import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
 import type { BestEvaluation } from '../events.js';
 import { Calls } from './calls.js';
-import { checkGenerateOptions, checkTranslateOptions } from './check-options.js';
+import { checkGenerateOptions, checkPredictMany, checkTranslateOptions } from './check-options.js';
 import { undrawn } from '../decoding/undrawn.js';
+import { describeEmbeddings, Embeddings, expectEmbeddings } from './embeddings.js';
 import { generateText } from './generation.js';
 import type { TranslateOptions, Translated } from '../decoding/translation.js';
 import { decodingSizes, Translator } from '../decoding/translator.js';
@@ -16,6 +17,8 @@ import { evaluate, evaluationBatches } from '../train/evaluation.js';
 import { findCheckpoint } from '../run/find-checkpoint.js';
 import { Likelihoods } from './likelihoods.js';
 import { ModelEngine } from './model-engine.js';
+import { predictMany } from './predict-many.js';
+import { predictAll } from './predictions.js';
 import { RowBatches } from './row-batches.js';
 import { copySentences, copyTexts } from './sentences.js';
 import { verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
@@ -29,6 +32,8 @@ import type {
   GenerateOptions,
   Likelihood,
   OpenOptions,
+  Prediction,
+  PredictManyOptions,
   Scorable,
   Sentence,
   TrainedModel,
@@ -130,6 +135,10 @@ export class SharedModel implements TrainedModel {
   /** Of a row. */
   readonly #outputs: number;
   readonly #evaluations = new Turns();
+  #embeddings: Embeddings | undefined;
+  /** Undefined once closed. */
+  #weights: Weights | undefined;
+  private readonly shape: NetworkShape;
   #closed: Promise<void> | undefined;
 
   constructor(
@@ -142,11 +151,13 @@ export class SharedModel implements TrainedModel {
       weights,
       onBatch,
     }: ReadModel & { readonly onBatch?: (rows: number) => void },
-    workerFile?: string,
+    private readonly workerFile?: string,
   ) {
     const { checkpoint, best } = found;
     this.config = config;
     this.checkpoint = checkpoint;
+    this.shape = shape;
+    this.#weights = weights;
     if (best) this.best = best;
     this.tokenizer = vocabulary.tokenizer;
     if (vocabulary.sourceTokenizer) this.sourceTokenizer = vocabulary.sourceTokenizer;
@@ -190,6 +201,42 @@ export class SharedModel implements TrainedModel {
       placeFor: (row) => (results[row] = new Float32Array(this.#outputs)),
     });
     return results;
+  }
+
+  predict(input: string | Sentence): Promise<Prediction> {
+    return this.#calls.run(async () => {
+      this.#expectInput(input);
+      return (await predictAll(this, [input]))[0]!;
+    });
+  }
+
+  async *predictMany(
+    inputs: AsyncIterable<string | Sentence> | Iterable<string | Sentence>,
+    options: PredictManyOptions = {},
+  ): AsyncGenerator<Prediction, void, undefined> {
+    checkPredictMany(inputs, options);
+    yield* predictMany((input) => this.predict(input), inputs, options);
+  }
+
+  embed(inputs: readonly (string | Sentence)[]): Promise<Float32Array[]> {
+    return this.#calls.run(async () => {
+      expectEmbeddings(this);
+      return (this.#embeddings ??= this.#openEmbeddings()).embed(inputs);
+    });
+  }
+
+  /** The network without its head, on an engine of its own, which is made when it is first asked for. */
+  #openEmbeddings(): Embeddings {
+    const { shape, weights, width } = describeEmbeddings(this.shape, this.#weights!);
+    const engine = new ModelEngine(this.config, shape, weights, this.workerFile);
+    return new Embeddings(this, this.#encoder, engine, width);
+  }
+
+  /** @throws UserError for what is neither a text nor, for a tagger, a sentence */
+  #expectInput(input: unknown): void {
+    const { gives } = taskOf(this.config.task);
+    if (gives === 'tokens' || typeof input === 'string') return;
+    throw new UserError(`predict: expected a text, got ${describeValue(input)}`);
   }
 
   tag(sentences: readonly Sentence[]): Promise<string[][]> {
@@ -284,6 +331,8 @@ export class SharedModel implements TrainedModel {
     return (this.#closed ??= this.#calls.close().then(async () => {
       await this.#engine.close();
       await this.decodingEngine.close();
+      await this.#embeddings?.close();
+      this.#weights = undefined;
     }));
   }
 }

@@ -21,6 +21,8 @@ export interface Rows {
   readonly state?: CarriedState;
   /** Where a row's probabilities go: of the classes, or of the token behind its last; or its number. */
   placeFor?(row: number): Float32Array;
+  /** Where what is told of each of its tokens goes. */
+  tokenPlacesFor?(row: number): readonly Float32Array[];
   /** Where the class of each of its tokens goes. */
   classesFor?(row: number): Int32Array;
   /** Where rows are compared: the class of a row, or of each of its tokens the one that follows or its class. */
@@ -171,6 +173,9 @@ export class RowBatches {
       const last = tokenPlaces[rowStart[k + 1]! - 1]!;
       const place = call.rows.placeFor?.(row);
       if (place) engine.probabilities(this.#byRow ? k : last, place);
+      call.rows.tokenPlacesFor?.(row).forEach((out, token) => {
+        engine.probabilities(tokenPlaces[rowStart[k]! + token]!, out);
+      });
       call.rows.classesFor?.(row).forEach((_, token, classes) => {
         classes[token] = predicted[tokenPlaces[rowStart[k]! + token]!]!;
       });
