@@ -6,7 +6,7 @@ import type { HeldOut, HeldOutFiles, HeldOutModel } from '../data/prepare/held-o
 import type { EndEvent, TrainListener } from '../events.js';
 import type { TranslationScores } from '../decoding/translation-scores.js';
 import type { Translated, TranslateOptions, Translation } from '../decoding/translation.js';
-import type { WebExport, WebExportOptions } from '../export/web.js';
+import type { WebExport, WebExportOptions } from '../export/web-export.js';
 import type { Averaged, AverageOptions } from '../run/average.js';
 import type { NamedConfig } from '../config/load.js';
 import type { DryRun } from '../train/dry-run.js';

@@ -9,7 +9,7 @@ import {
   oneOf,
   type Options,
 } from '../use/check-options.js';
-import type { WebExportOptions } from './web.js';
+import type { WebExportOptions } from './web-export.js';
 
 const webExportOptions: Options<WebExportOptions> = {
   checkpoint,

@@ -3,16 +3,8 @@ import { prepareCorpus } from '../data/prepare/prepare.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import { UserError } from '../errors.js';
 import type { TrainListener } from '../events.js';
-import type { Evaluation } from '../train/trained-model.js';
 import { SharedModel, type ReadModel } from '../use/model-file.js';
-
-/** Two evaluations on the same rows. */
-export interface Compared {
-  /** What was measured on, in words. */
-  on: string;
-  before: Evaluation;
-  after: Evaluation;
-}
+import type { Compared } from './web-export.js';
 
 /**
  * Evaluates a model with its weights and with others.

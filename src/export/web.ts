@@ -8,30 +8,10 @@ import { expectVacant, writeDirectory } from '../system/fresh-directory.js';
 import { readModel, type ReadModel } from '../use/model-file.js';
 import { dequantize, formatModelFile, quantize, type WebTensor } from '../web/model-file.js';
 import { describeModel } from './describe-model.js';
-import { measureBoth, type Compared } from './measure.js';
+import { measureBoth } from './measure.js';
+import type { Compared, WebExport, WebExportOptions } from './web-export.js';
 
 /** A trained model as files that any static server can serve: a module, kernels, weights, and a page that uses them. */
-
-export interface WebExportOptions {
-  /** `best` (the default), `latest`, or the name of a checkpoint. */
-  checkpoint?: string;
-  /** `int8` takes a quarter of the space, and says what is lost by it; float32 where absent. */
-  weights?: 'float32' | 'int8';
-  /** Files that the loss by int8 is measured on; the validation split where absent. */
-  data?: readonly string[];
-  /** Whether an export that is there may be replaced. */
-  overwrite?: boolean;
-  /** Hears how the data is prepared that is measured on, and what is odd about the run. */
-  listener?: TrainListener;
-}
-
-export interface WebExport {
-  /** Directory of the checkpoint whose weights these are. */
-  checkpoint: string;
-  files: { name: string; bytes: number }[];
-  /** Of int8: what evaluations say with either weights, and of what. */
-  measured?: Compared;
-}
 
 /** What comes with every model, by the names that it has there; the module and the page come from the build. */
 const MODULE = 'lockstep.js';

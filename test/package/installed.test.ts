@@ -56,6 +56,23 @@ describe('an installed package', () => {
     expect(stdout).toContain('the native kernels have not been built (npm rebuild');
   });
 
+  test('exports a model for browsers', () => {
+    const program = join('node_modules', 'lockstep', 'bin', 'lockstep.js');
+    const { status } = installed.run(
+      'node',
+      program,
+      'export',
+      'runs/esm',
+      '--to',
+      'web',
+      '--out',
+      'web',
+    );
+    expect(status).toBe(0);
+    const page = readFileSync(join(installed.folder, 'web/index.html'), 'utf8');
+    expect(page).toContain("from './lockstep.js'");
+  });
+
   test('holds every script that it names', () => {
     const names = new Set<string>();
     for (const file of installed.files) {
