@@ -36,7 +36,6 @@ describe('a table', () => {
     expect(config).toMatchObject({
       task: 'classify',
       data: { train: [path('mails.csv')], text: 'text', label: 'label', header: true },
-      train: { bestBy: 'accuracy' },
     });
     expect(stdout).toContain('3 classes: number 33.3 %, person 33.3 %, place 33.3 %');
     expect(stdout).toContain(`Wrote ${out}.\nNext: lockstep train --config ${out}\n`);
