@@ -165,7 +165,7 @@ export class Chart {
         y: { distr: this.#isLogarithmic ? LOGARITHMIC : LINEAR },
       },
       axes: [
-        { ...axis, values: (_, ticks) => ticks.map((tick) => shortCount(tick)), space: 70 },
+        { ...axis, values: (_, ticks) => ticks.map(shortCount), space: 70, size: 32 },
         {
           ...axis,
           values: (_, ticks) => formatTicks(ticks, format),

@@ -3,7 +3,9 @@ import type { ShownRun } from './shown-run.js';
 
 /** Smaller phases share an area. */
 const LEAST_SHARE = 0.01;
-const MOST_PHASES = 9;
+const MOST_PHASES = 8;
+/** Single steps vary so much that areas could not be told apart. */
+const MOST_POINTS = 100;
 
 /** Where steps' time went, as lines that are stacked: each the sum of its phase and those below. */
 export function phaseLines({ data, facts }: ShownRun): Line[] {
@@ -20,11 +22,33 @@ export function phaseLines({ data, facts }: ShownRun): Line[] {
     ...large,
     ...(small.length > 0 ? [{ name: 'others', mean: addAll(small.map(({ mean }) => mean)) }] : []),
   ];
-  const below = series.last.map(() => 0);
+  const together = Math.ceil(series.last.length / MOST_POINTS);
+  const ends = series.last.flatMap((_, at) =>
+    (at + 1) % together === 0 || at === series.last.length - 1 ? at + 1 : [],
+  );
+  const below = ends.map(() => 0);
   return shown.map(({ name, mean }, at) => ({
-    ...{ label: name, color: `--phase-${at}`, run: facts.id, steps: series.last },
-    mean: below.map((sum, step) => (below[step] = sum + (mean[step] ?? 0))),
+    ...{ label: name, color: name === 'others' ? '--phase-8' : `--phase-${at}`, run: facts.id },
+    steps: ends.map((end) => series.last[end - 1]!),
+    mean: ends.map(
+      (end, point) => (below[point]! += meanOf(mean, series.count, ends[point - 1] ?? 0, end)),
+    ),
   }));
+}
+
+/** Of the steps in some buckets. */
+function meanOf(
+  values: readonly (number | null)[],
+  counts: readonly number[],
+  begin: number,
+  end: number,
+): number {
+  let [sum, steps] = [0, 0];
+  for (let at = begin; at < end; at++) {
+    sum += (values[at] ?? 0) * counts[at]!;
+    steps += counts[at]!;
+  }
+  return sum / steps;
 }
 
 function sumOf(values: readonly (number | null)[]): number {
