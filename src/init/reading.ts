@@ -57,6 +57,8 @@ export interface ReadContent {
   readonly rows: number;
   /** Whether there is no more. */
   readonly isWhole: boolean;
+  /** Where more text was read than rows were taken of: the share of it in which they stand. */
+  readonly share?: number;
 }
 
 /** Pieces that were not all read to their end, since they are too many. */

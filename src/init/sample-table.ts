@@ -20,7 +20,7 @@ export async function readTable(reading: Reading): Promise<ReadContent> {
     }),
   );
   const best = layouts.reduce((a, b) => (b.faults < a.faults && b.rows >= 0.9 * a.rows ? b : a));
-  const { rows, faulty, isWhole } = await parse(pieces, reading, delimiter, best.quote);
+  const { rows, faulty, isWhole, characters } = await parse(pieces, reading, delimiter, best.quote);
   const width = commonWidth(rows);
   const even = rows.filter(({ length }) => length === width);
   const { isHeader, reason } = judgeHeader(even, reading.header);
@@ -35,6 +35,12 @@ export async function readTable(reading: Reading): Promise<ReadContent> {
     },
     rows: body.length,
     isWhole: isWhole && !isCut(reading.pieces),
+    share:
+      characters /
+      Math.max(
+        1,
+        pieces.reduce((sum, piece) => sum + piece.length, 0),
+      ),
   };
 }
 
@@ -45,22 +51,26 @@ async function parse(
   { source, mostRows }: Reading,
   delimiter: string,
   quote: Quote,
-): Promise<{ rows: string[][]; faulty: number; isWhole: boolean }> {
+): Promise<{ rows: string[][]; faulty: number; isWhole: boolean; characters: number }> {
   const quoting = chooseQuoting(source.format, quote === 'usual' ? undefined : quote);
   const rows: string[][] = [];
   let faulty = 0;
+  let characters = 0;
   const given = async function* () {
     await Promise.resolve();
     yield* pieces;
   };
   for await (const batch of parseCsv(given(), { delimiter, quoting, source })) {
+    characters += batch.text.length;
     for (const { cells, fault } of batch.rows) {
       if (fault === undefined) rows.push([...cells]);
       else faulty++;
     }
-    if (rows.length > mostRows) return { rows: rows.slice(0, mostRows), faulty, isWhole: false };
+    if (rows.length <= mostRows) continue;
+    characters *= mostRows / rows.length;
+    return { rows: rows.slice(0, mostRows), faulty, characters, isWhole: false };
   }
-  return { rows, faulty, isWhole: true };
+  return { rows, faulty, characters, isWhole: true };
 }
 
 /** Rows that another delimiter than the usual one has to divide alike, to be taken for it. */

@@ -76,9 +76,9 @@ export async function takeSample(path: string, options: SampleOptions = {}): Pro
       ? await sniffFormat(open('text').pieces, named === undefined)
       : named);
   const reading = open(format);
-  const { content, rows, isWhole } = await readContent(reading);
+  const { content, rows, isWhole, share: taken = 1 } = await readContent(reading);
   if (rows === 0) throw new UserError(`${nameSource(path)}: expected rows to look at, found none`);
-  const share = reading.read() / Math.max(1, (await stat(path)).size);
+  const share = (taken * reading.read()) / Math.max(1, (await stat(path)).size);
   return {
     ...{ path, format, content, rows, isTold: named !== format },
     ...(encoding && { encoding }),

@@ -25,7 +25,7 @@ it('init, train and predict each tell the next command, which works as it is pri
   expect(status).toBe(0);
   expect(told).toContain("Wrote it's mine.yaml.\n");
   const trained = paste(told);
-  expect(trained.stdout).toMatch(/^Best validation accuracy (100|9\d)/m);
+  expect(trained.stdout).toMatch(/^Best validation loss .*\(accuracy (100|9\d)/m);
   const predicted = paste(trained.stdout);
   expect(predicted.stdout).toMatch(/^text,predicted,probability_blue/);
   expect([trained.status, predicted.status]).toEqual([0, 0]);

@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
+import { takeSample } from '../../src/init/sample.js';
 import { runWith } from '../commands/stub.js';
 import { useScratch } from '../data/scratch.js';
 
@@ -130,6 +131,20 @@ describe('a table', () => {
     }
     expect(held).toBeGreaterThan(5);
   });
+});
+
+test('of a large file the first rows are looked at, and about how many there are is told', async () => {
+  const { path } = await scratch();
+  const rows = Array.from({ length: 3000 }, (_, i) => questions[i % 60]!);
+  const lines = rows.map(({ text, label }) => `"${text}",${label}`);
+  await writeFile(path('data.csv'), `text,label\n${lines.join('\n')}\n`);
+  await writeFile(path('data.csv.gz'), gzipSync(await readFile(path('data.csv'))));
+  for (const name of ['data.csv', 'data.csv.gz']) {
+    const sample = await takeSample(path(name), { mostRows: 100 });
+    expect(sample.rows).toBe(99);
+    expect(sample.allRows / 3000).toBeGreaterThan(0.8);
+    expect(sample.allRows / 3000).toBeLessThan(1.25);
+  }
 });
 
 test('columns of tagged tokens give a tagger, whose further columns are read beside', async () => {
