@@ -90,9 +90,9 @@ export function parseModelFile(
     return { ...entry, data: bytes.subarray(begin + from, begin + to) };
   };
   const floats = (data: Uint8Array): Float32Array => {
-    // A copy: the file may lie anywhere in other bytes.
-    const own = data.slice();
-    return new Float32Array(own.buffer, 0, own.length / 4);
+    // The file may lie anywhere in other bytes.
+    const own = data.byteOffset % 4 === 0 ? data : data.slice();
+    return new Float32Array(own.buffer, own.byteOffset, own.length / 4);
   };
   const copy = (parameter: string, to: Float32Array): void => {
     const { dtype, shape, data } = find(parameter);

@@ -1,5 +1,5 @@
 import type { AddedToken } from './bpe-parsed.js';
-import { classes, space } from './character-classes.js';
+import { classTable, space } from './character-classes.js';
 
 export type Section = { readonly text: string; readonly id?: undefined } | { readonly id: number };
 
@@ -43,7 +43,7 @@ export class AddedTokenFinder {
 }
 
 function isSpace(text: string, index: number): boolean {
-  return index < text.length && classes[text.charCodeAt(index)] === space;
+  return index < text.length && classTable()[text.charCodeAt(index)] === space;
 }
 
 function touchesWord(text: string, start: number, end: number): boolean {

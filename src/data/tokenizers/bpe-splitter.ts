@@ -1,4 +1,4 @@
-import { classes, space } from './character-classes.js';
+import { classTable, space } from './character-classes.js';
 import { encodeUtf8 } from '../../system/utf8.js';
 import type { Visit } from './word-splitter.js';
 
@@ -52,7 +52,7 @@ function endOfRun(text: Uint8Array, start: number, kind: number): number {
 
 function classAt(text: Uint8Array, at: number): number {
   const first = text[at]!;
-  return classes[first <= lastAscii ? first : pointAt(text, at)]!;
+  return classTable()[first <= lastAscii ? first : pointAt(text, at)]!;
 }
 
 /** Number of bytes of the character that begins there. */
@@ -84,6 +84,7 @@ function startOfCharacter(text: Uint8Array, at: number): number {
  * @param blanks Whether the white space must be a blank.
  */
 export function cutBeforeSpace(text: string, blanks: boolean): number {
+  const classes = classTable();
   for (let i = text.length - 1; i > 0; i--) {
     if (classes[text.charCodeAt(i)] !== space || classes[text.charCodeAt(i - 1)] === space)
       continue;

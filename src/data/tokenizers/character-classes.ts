@@ -49,16 +49,20 @@ export const letter = 1;
 export const digit = 2;
 export const space = 3;
 
-/** The class of each code point. */
-export const classes = readRuns();
+/** The class of each code point; made when it is first asked for, since most tokenizers never do. */
+export function classTable(): Uint8Array {
+  return (table ??= readRuns());
+}
+
+let table: Uint8Array | undefined;
 
 function readRuns(): Uint8Array {
-  const table = new Uint8Array(0x110000);
+  const made = new Uint8Array(0x110000);
   let point = 0;
   for (const [, kind, length] of runs.matchAll(/([OLNS])([0-9a-z]+)/g)) {
     const end = point + parseInt(length!, 36);
-    table.fill('OLNS'.indexOf(kind!), point, end);
+    made.fill('OLNS'.indexOf(kind!), point, end);
     point = end;
   }
-  return table;
+  return made;
 }
