@@ -27,8 +27,10 @@ export class SamplePairs {
     private readonly store: TokenStore,
     rows: readonly number[],
   ) {
-    const { maxRows, maxTokens, maxSteps } = engine.handle.sizes;
-    this.#rows = rows.slice(0, maxRows);
+    const { maxRows, maxTokens, maxSteps, source } = engine.handle.sizes;
+    // A batch of few tokens holds few of the longest sources.
+    const most = Math.floor(source!.maxTokens / store.source!.longestRow);
+    this.#rows = rows.slice(0, Math.max(1, Math.min(maxRows, most)));
     const tokens = Math.floor(maxTokens / this.#rows.length);
     this.#mostTokens = Math.min(MOST_TOKENS, maxSteps, tokens);
   }
