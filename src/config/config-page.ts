@@ -17,9 +17,9 @@ export function formatConfigPage(): string {
   return [
     '# Config files',
     '',
-    'Every key of a config, its type, its default and what it means. This page is made of the schema that configs are checked by',
-    '(`node scripts/config-page.js`), which `lockstep schema` prints for editors. `lockstep init` writes a config for data of your own; `configs/` has',
-    'recipes with the reason beside each number. A key may be changed on the command line: `--set train.batchSize=64`.',
+    'Every key of a config, its type, its default and what it means. This page is made of the schema that configs are checked by,',
+    'which `lockstep schema` prints for editors. `lockstep init` writes a config for data of your own; `configs/` has recipes with',
+    'the reason beside each number. A key may be changed on the command line: `--set train.batchSize=64`.',
     '',
     ...new Page().write(root),
   ].join('\n');

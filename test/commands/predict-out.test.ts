@@ -40,6 +40,14 @@ describe('--out', () => {
     );
   const whole = `body,${added}\nx,${ham}\n`;
 
+  test('is told in a terminal, with the command that serves the model', async () => {
+    const file = write('in.csv', 'body\nx\n');
+    const out = join(folder, 'out.csv');
+    const words = ['predict', 'runs/my run', file, '--out', out];
+    const { stderr } = await runWith(words, classifier(), { isTTY: true });
+    expect(stderr).toBe(`Answers: ${out}\nNext: lockstep serve 'runs/my run'\n`);
+  });
+
   test('is replaced when predict wrote it or it is empty, whole or not at all', async () => {
     const out = join(folder, 'out.csv');
     expect(await predict(out)).toMatchObject({ status: 0, stdout: '' });

@@ -18,10 +18,10 @@ export interface Outcome {
 export async function runWith(
   argv: string[],
   library: Partial<Library> = {},
-  options: { signalStatus?: number; stdout?: PassThrough } = {},
+  options: { signalStatus?: number; stdout?: PassThrough; isTTY?: boolean } = {},
 ): Promise<Outcome> {
-  const { signalStatus, stdout = new PassThrough() } = options;
-  const stderr = new PassThrough();
+  const { signalStatus, stdout = new PassThrough(), isTTY = false } = options;
+  const stderr = Object.assign(new PassThrough(), { isTTY });
   const written = { stdout: '', stderr: '' };
   // A stream that the test brings is the test's to read.
   if (options.stdout === undefined) {
