@@ -76,7 +76,7 @@ export type { SerializedTokenizer } from './data/tokenizers/serialized.js';
 export type { Tokenizer } from './data/tokenizers/tokenizer.js';
 export { UserError } from './errors.js';
 export type * from './events.js';
-export type { WebExport, WebExportOptions } from './export/web-export.js';
+export type * from './export/web-export.js';
 export type { Averaged, AverageOptions } from './run/average.js';
 export type { TranslationScores } from './decoding/translation-scores.js';
 export type { TrainOptions } from './train/train-options.js';

@@ -4,7 +4,7 @@ import type { TokenStore } from '../data/store/token-store.js';
 import { UserError } from '../errors.js';
 import type { TrainListener } from '../events.js';
 import { SharedModel, type ReadModel } from '../use/model-file.js';
-import type { Compared } from './web-export.js';
+import type { WeightsCompared } from './web-export.js';
 
 /**
  * Evaluates a model with its weights and with others.
@@ -17,10 +17,10 @@ export async function measureBoth(
   other: ReadModel,
   data: readonly string[] | undefined,
   listener: TrainListener = () => undefined,
-): Promise<Compared> {
+): Promise<WeightsCompared> {
   const before = new SharedModel(one);
   const after = new SharedModel(other);
-  const measure = async (store: TokenStore, on: string): Promise<Compared> => ({
+  const measure = async (store: TokenStore, on: string): Promise<WeightsCompared> => ({
     ...{ on, before: await before.evaluate(store), after: await after.evaluate(store) },
   });
   try {

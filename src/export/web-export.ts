@@ -21,11 +21,11 @@ export interface WebExport {
   checkpoint: string;
   files: { name: string; bytes: number }[];
   /** Of int8: what evaluations say with either weights, and of what. */
-  measured?: Compared;
+  measured?: WeightsCompared;
 }
 
 /** Two evaluations on the same rows. */
-export interface Compared {
+export interface WeightsCompared {
   /** What was measured on, in words. */
   on: string;
   before: Evaluation;

@@ -9,7 +9,7 @@ import { readModel, type ReadModel } from '../use/model-file.js';
 import { dequantize, formatModelFile, quantize, type WebTensor } from '../web/model-file.js';
 import { describeModel } from './describe-model.js';
 import { measureBoth } from './measure.js';
-import type { Compared, WebExport, WebExportOptions } from './web-export.js';
+import type { WeightsCompared, WebExport, WebExportOptions } from './web-export.js';
 
 /** A trained model as files that any static server can serve: a module, kernels, weights, and a page that uses them. */
 
@@ -76,7 +76,7 @@ async function measureLoss(
   written: readonly WebTensor[],
   data: readonly string[] | undefined,
   listener: TrainListener | undefined,
-): Promise<Compared> {
+): Promise<WeightsCompared> {
   const scales = new Map(written.map(({ name, data: values }) => [name, values]));
   const weights = new Map(
     written.flatMap(({ name, data: values }): [string, Float32Array][] => {
