@@ -5,6 +5,7 @@ import { loadConfig, type NamedConfig } from '../config/load.js';
 import { UserError } from '../errors.js';
 import { trackHealth } from '../observe/health.js';
 import { formatLine, logMetrics } from '../observe/metrics-log.js';
+import { nextCommand } from '../observe/next-command.js';
 import type { Observer } from '../observe/observer.js';
 import { showFailures, showProgress } from '../observe/progress.js';
 import type { MetricsServer } from '../observe/server/serve.js';
@@ -80,7 +81,10 @@ export const trainCommand = (context: Context) =>
       const directory = runDir ?? join('runs', config.name);
       if (dryRun) {
         if (resume) throw new UserError('--dry-run: expected without --resume');
-        await lookAt(config, directory, context, as);
+        const words = ['--config', file, ...set.flatMap((each) => ['--set', each])];
+        if (runDir !== undefined) words.push('--run-dir', runDir);
+        const next = nextCommand(context.program, ['train', ...words]);
+        await lookAt(config, directory, next, context, as);
         return;
       }
       // What --set changed stands in the run's own config only, and a pipe is read once.
@@ -101,9 +105,11 @@ export const trainCommand = (context: Context) =>
     },
   });
 
+/** @param next the command that trains */
 async function lookAt(
   config: NamedConfig,
   runDir: string,
+  next: string,
   context: Context,
   as: { quiet: boolean; json: boolean },
 ): Promise<void> {
@@ -114,7 +120,10 @@ async function lookAt(
     const { describeDryRun } = await import('./dry-run.js');
     const look = await dryRun(config, runDir, progress.observe);
     progress.close();
-    printLines(context.stdout, as.json ? [JSON.stringify(look)] : describeDryRun(look, config));
+    printLines(
+      context.stdout,
+      as.json ? [JSON.stringify(look)] : [...describeDryRun(look, config), `Next: ${next}`],
+    );
   } finally {
     progress.close();
   }

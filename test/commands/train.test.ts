@@ -140,6 +140,26 @@ test('with --quiet there is what came out, and what went wrong', async () => {
   expect(stdout).toMatch(/^Finished after step 2 /);
 });
 
+test('with --dry-run it is told what the run would be, and how to start it; nothing is trained', async () => {
+  const look = {
+    ...{ start: startEvent(), layers: [], storeDir: 'stores/x', timedSteps: 12 },
+    ...{ stepSeconds: 0.02, stepTokens: 320, stepFlops: 2e9 },
+    ...{ evaluations: 3, evaluationSeconds: 0.5, totalSeconds: 3.5 },
+  };
+  const words = ['train', '--config', file, '--set', 'train.epochs=3', '--dry-run'];
+  const library = { dryRun: () => Promise.resolve(look) };
+  const { status, stdout } = await runWith(words, library);
+  expect(status).toBe(0);
+  expect(stdout).toContain('The prepared data in stores/x fits, and train takes it.\n');
+  expect(stdout).toContain('320 tokens, 2 GFLOP in 20.0 ms (16,000 tokens/s, 100 GFLOP/s)');
+  expect(stdout).toContain('about 3.5 s for 100 steps and 3 evaluations, of about 500.0 ms each');
+  expect(stdout).toMatch(/Next: lockstep train --config \S+ --set train.epochs=3\n$/);
+  const json = await runWith([...words, '--json'], library);
+  expect(JSON.parse(json.stdout)).toEqual(look);
+  const resumed = await runWith([...words, '--resume'], library);
+  expect(resumed.stderr).toBe('--dry-run: expected without --resume\n');
+});
+
 test.each([129, 130, 143])(
   'a signal aborts the run, is told, and gives status %i',
   async (number) => {
