@@ -18,9 +18,11 @@ const PATIENCE_MS = 5000;
 
 const [port, seconds] = process.argv.slice(2).map(Number);
 const until = performance.now() + 1000 * Math.min(seconds, LONGEST_SECONDS);
-const counts = { pipelines: 0, idle: 0, flood: 0, posts: 0 };
+const counts = { pipelines: 0, idle: 0, flood: 0, posts: 0, streams: 0, lookups: 0 };
 
 const request = 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n';
+const stream = 'GET /events?runs=run HTTP/1.1\r\nHost: localhost\r\n\r\n';
+const lookup = 'GET /range?run=run&from=0&to=1000000000 HTTP/1.1\r\nHost: localhost\r\n\r\n';
 const post = 'POST /metrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n';
 
 /** One connection: `act` uses it; resolves when it is closed, or given up. */
@@ -72,6 +74,15 @@ await Promise.all([
     socket.resume();
     socket.write(post);
     pourWithoutEnd(socket, Buffer.alloc(100_000, 'x'));
+  }),
+  // Pages that do not read, and that look into the log again and again.
+  ...keep('streams', 24, 50, (socket) => {
+    socket.pause();
+    socket.write(stream);
+  }),
+  ...keep('lookups', 8, 0, (socket) => {
+    socket.resume();
+    socket.write(lookup);
   }),
 ]);
 const { user, system } = process.cpuUsage();

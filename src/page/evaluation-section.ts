@@ -1,8 +1,10 @@
+import type { LogEvent } from '../observe/board/wire.js';
 import { formatCount } from '../observe/figures.js';
 import { make, refill } from './dom.js';
 import { evaluationView } from './evaluation-view.js';
 import { lookUpStep } from './lookups.js';
 import type { ShownRun } from './shown-run.js';
+import type { RunData } from './store.js';
 
 const MOST_CHOICES = 500;
 
@@ -18,16 +20,18 @@ export class EvaluationSection {
   );
   #run = '';
   #steps = '';
-  /** The step whose evaluation is shown or on its way; and that of the user's choice, 0 for the last one. */
-  #shown = -1;
+  /** The step of the user's choice; 0 for the last one. */
   #chosen = 0;
-  #latest: unknown;
+  /** What is shown of the last one. */
+  #latest: readonly LogEvent[] = [];
+  #data: RunData | undefined;
 
   constructor() {
     this.#choice.addEventListener('change', () => {
       this.#chosen = Number(this.#choice.value);
-      this.#shown = -1;
-      void this.#fill(this.#chosen === 0 ? this.#lastStep() : this.#chosen);
+      this.#latest = [];
+      if (this.#chosen === 0) this.#showLatest();
+      else void this.#lookUp(this.#chosen);
     });
   }
 
@@ -35,29 +39,36 @@ export class EvaluationSection {
     if (facts.id !== this.#run) {
       this.#run = facts.id;
       this.#chosen = 0;
-      this.#shown = -1;
       this.#steps = '';
     }
-    const steps = this.#list(data.series.get('evaluation:validation')?.last ?? []);
+    this.#data = data;
+    const steps = data.series.get('evaluation:validation')?.last ?? [];
+    this.#list(steps);
     this.element.hidden = steps.length === 0;
-    if (this.#chosen !== 0 || steps.length === 0) return;
-    // What belongs to an evaluation is written after it.
-    const latest = [data.latest.get('samples'), data.latest.get('hardest')];
-    if (latest.some((event, at) => event !== (this.#latest as unknown[] | undefined)?.[at])) {
-      this.#shown = -1;
-    }
-    this.#latest = latest;
-    void this.#fill(steps.at(-1)!);
+    if (this.#chosen === 0) this.#showLatest();
   }
 
-  #lastStep(): number {
-    return Number(this.#choice.options[1]?.value ?? 0);
+  /** What the stream has told of it, which also stays when the server ends with its run. */
+  #showLatest(): void {
+    if (this.#data === undefined) return;
+    const { events, latest } = this.#data;
+    const evaluation = events.findLast(({ type }) => type === 'evaluation');
+    const of = ['confusion', 'samples', 'hardest'].flatMap((type) => latest.get(type) ?? []);
+    const all = [
+      ...(evaluation === undefined ? [] : [evaluation]),
+      ...of.filter(({ step }) => step === evaluation?.step),
+    ];
+    if (all.length === this.#latest.length && all.every((each, at) => each === this.#latest[at])) {
+      return;
+    }
+    this.#latest = all;
+    this.#fill(all);
   }
 
   /** Offers the evaluations there are, newest first. */
-  #list(steps: readonly number[]): readonly number[] {
+  #list(steps: readonly number[]): void {
     const key = `${steps.length} ${steps.at(-1)}`;
-    if (key === this.#steps) return steps;
+    if (key === this.#steps) return;
     this.#steps = key;
     const options = steps
       .slice(-MOST_CHOICES)
@@ -67,19 +78,20 @@ export class EvaluationSection {
       );
     refill(this.#choice, make('option', { attributes: { value: 0 } }, 'the last one'), ...options);
     this.#choice.value = String(this.#chosen);
-    return steps;
   }
 
-  async #fill(step: number): Promise<void> {
-    if (step === this.#shown || step === 0) return;
-    this.#shown = step;
+  async #lookUp(step: number): Promise<void> {
     const view = await lookUpStep(this.#run, step);
-    if (view === undefined || this.#shown !== step) return;
+    if (step !== this.#chosen) return;
+    if (view !== undefined) this.#fill(view.events);
+    else refill(this.#content, make('p', 'soft', 'The log cannot be looked into now.'));
+  }
+
+  #fill(events: readonly LogEvent[]): void {
     // What is unfolded stays so.
     const open = [...this.#content.querySelectorAll('details')].map((each) => each.open);
-    refill(this.#content, ...evaluationView(view.events));
-    this.#content
-      .querySelectorAll('details')
-      .forEach((each, at) => (each.open = open[at] ?? false));
+    refill(this.#content, ...evaluationView(events));
+    const details = this.#content.querySelectorAll('details');
+    details.forEach((each, at) => (each.open = open[at] ?? false));
   }
 }

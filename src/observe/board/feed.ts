@@ -18,6 +18,8 @@ export interface FeedLimits {
   /** A client that has not taken what it was sent for so long is let go. */
   patienceMs: number;
   heartbeatMs: number;
+  /** For so long, pages that are opened are given the same text to begin with. */
+  sharedMs: number;
 }
 
 export const FEED_LIMITS: FeedLimits = {
@@ -25,6 +27,7 @@ export const FEED_LIMITS: FeedLimits = {
   runs: 12,
   patienceMs: 20_000,
   heartbeatMs: 15_000,
+  sharedMs: 10_000,
 };
 
 /**
@@ -33,12 +36,15 @@ export const FEED_LIMITS: FeedLimits = {
  */
 export class Feed {
   readonly #streams = new Set<Stream>();
+  readonly #beginnings: Beginnings;
 
   constructor(
     private readonly board: Board,
     private readonly spend: () => void,
     private readonly limits: FeedLimits = FEED_LIMITS,
-  ) {}
+  ) {
+    this.#beginnings = new Beginnings(limits.sharedMs);
+  }
 
   get isFull(): boolean {
     return this.#streams.size >= this.limits.streams;
@@ -55,9 +61,10 @@ export class Feed {
    */
   open(sink: Sink, wanted: readonly string[], lastId: string): () => void {
     const ids = wanted.slice(0, this.limits.runs);
-    const stream = new Stream(sink, this.board, ids, parseCursors(lastId), this.limits);
-    this.#streams.add(stream);
     for (const id of ids) this.board.find(id)?.keepDetail();
+    const cursors = parseCursors(lastId);
+    const stream = new Stream(sink, this.board, ids, cursors, this.#beginnings, this.limits);
+    this.#streams.add(stream);
     stream.tell();
     this.spend();
     return () => {
@@ -93,6 +100,7 @@ class Stream {
     private readonly board: Board,
     readonly ids: readonly string[],
     private readonly cursors: Map<string, Cursor>,
+    private readonly beginnings: Beginnings,
     private readonly limits: FeedLimits,
   ) {
     // Browsers come back after so many milliseconds.
@@ -138,10 +146,44 @@ class Stream {
 
   #formatRun(run: Run): string {
     const { id } = run.place;
-    const update = run.since(this.cursors.get(id));
-    if (update === undefined) return '';
-    this.cursors.set(id, run.cursor);
-    return `event: run\nid: ${formatCursors(this.cursors)}\ndata: ${JSON.stringify(update)}\n\n`;
+    const before = this.cursors.get(id);
+    const isNew = before?.generation !== run.cursor.generation;
+    const { cursor, text } = isNew ? this.beginnings.of(run) : tell(run, before);
+    if (text === '') return '';
+    this.cursors.set(id, cursor);
+    return `event: run\nid: ${formatCursors(this.cursors)}\ndata: ${text}\n\n`;
+  }
+}
+
+interface Told {
+  cursor: Cursor;
+  /** JSON; none where nothing is new. */
+  text: string;
+}
+
+function tell(run: Run, before: Cursor | undefined): Told {
+  const update = run.since(before);
+  return { cursor: run.cursor, text: update === undefined ? '' : JSON.stringify(update) };
+}
+
+/**
+ * All there is of a run, as a page that is opened is told it. It takes a hundred times as long to write as what is new of a second, so that
+ * those who come soon after each other get the same; what has come since follows at once.
+ */
+class Beginnings {
+  readonly #told = new Map<string, Told & { at: number }>();
+
+  constructor(private readonly sharedMs: number) {}
+
+  of(run: Run): Told {
+    const now = performance.now();
+    const kept = this.#told.get(run.place.id);
+    const isFresh = kept !== undefined && now - kept.at < this.sharedMs;
+    if (isFresh && kept.cursor.generation === run.cursor.generation) return kept;
+    const told = { ...tell(run, undefined), at: now };
+    this.#told.set(run.place.id, told);
+    for (const [id, { at }] of this.#told) if (now - at > this.sharedMs) this.#told.delete(id);
+    return told;
   }
 }
 

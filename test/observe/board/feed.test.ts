@@ -105,6 +105,21 @@ describe('the stream of an open page', () => {
     }
   });
 
+  test('begins alike for pages that come soon after each other, and what is new since follows', () => {
+    const first = new Client();
+    feed.open(first, ['a'], '');
+    const { run } = first.take();
+    appendFileSync(file, lines[100]!);
+    readAll();
+    const second = new Client();
+    feed.open(second, ['a'], '');
+    expect(second.take().run).toEqual(run);
+    feed.tick();
+    const next = second.take();
+    expect(next.run).toEqual(first.take().run);
+    expect(next.run[0]).toMatchObject({ reset: false });
+  });
+
   test('begins anew when the log was cut off', () => {
     const client = new Client();
     feed.open(client, ['a'], '');
