@@ -10,6 +10,7 @@ import { Calls } from './calls.js';
 import { checkTranslateOptions } from './check-options.js';
 import { openModel } from './model-file.js';
 import { copyTexts } from './sentences.js';
+import { SharedTranslations } from './shared-translations.js';
 import { expectAttention } from './translate-checks.js';
 
 /** A model with the engine that it translates on. */
@@ -64,7 +65,7 @@ class Ensemble implements TrainedModel {
   readonly step: number;
   readonly checkpoint: string;
   readonly corpus: string;
-  readonly #translator: Translator;
+  readonly #translator: SharedTranslations;
   readonly #calls: Calls;
   #closed: Promise<void> | undefined;
 
@@ -80,7 +81,7 @@ class Ensemble implements TrainedModel {
       `${this.checkpoint}: the model has been closed; open it again to use it`,
     );
     const engines = members.map(({ decodingEngine }) => decodingEngine);
-    this.#translator = new Translator(this, engines);
+    this.#translator = new SharedTranslations(new Translator(this, engines));
   }
 
   translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {

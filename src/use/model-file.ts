@@ -42,6 +42,7 @@ import { taskOf } from '../tasks/registry.js';
 import type { Task } from '../tasks/task.js';
 import type { TargetScale } from '../tasks/target-scale.js';
 import { tagSentences } from './tagging.js';
+import { SharedTranslations } from './shared-translations.js';
 import { expectAttention } from './translate-checks.js';
 import { Turns } from './turns.js';
 import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
@@ -131,7 +132,7 @@ export class SharedModel implements TrainedModel {
   readonly #likelihoods: Likelihoods;
   /** Whose rows carry what they have read. */
   readonly decodingEngine: ModelEngine;
-  readonly #translator: Translator;
+  readonly #translator: SharedTranslations;
   /** Of a row. */
   readonly #outputs: number;
   readonly #evaluations = new Turns();
@@ -174,7 +175,7 @@ export class SharedModel implements TrainedModel {
     const decoding = { ...shape, carries: true };
     const sizes = decodingSizes(config);
     this.decodingEngine = new ModelEngine(config, decoding, weights, workerFile, sizes);
-    this.#translator = new Translator(this, [this.decodingEngine]);
+    this.#translator = new SharedTranslations(new Translator(this, [this.decodingEngine]));
     this.#outputs = this.targetScale ? 1 : this.classes.length;
   }
 
