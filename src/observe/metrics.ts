@@ -24,6 +24,8 @@ export interface MetricsObserver extends Observer {
 /** Digits of the config's digest that tell configs apart. */
 const DIGEST_DIGITS = 12;
 
+const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`);
+
 /** Gauges that show what an evaluation has measured. */
 const MEASURED = {
   loss: 'validationLoss',
@@ -42,6 +44,8 @@ const MEASURED = {
 export function collectMetrics(measurePeak?: (backend: BackendKind) => number): MetricsObserver {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // Gauges that are called as counters are.
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const metrics = createMetrics(registry);
   const { gauges, counters, histograms } = metrics;
   const enter = (state: Status['state']) => {

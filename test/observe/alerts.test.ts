@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { collectMetrics } from '../../src/observe/metrics.js';
 import { packageFile } from '../../src/package-root.js';
+import { startEvent, stepEvent } from './events.js';
 
 const dashboards = packageFile('dashboards');
 const cases = fileURLToPath(new URL('alerts.promtool.yaml', import.meta.url));
@@ -21,6 +23,15 @@ const isMissing = spawnSync('promtool', ['--version']).error !== undefined;
 const needed = isMissing
   ? ' (skipped: needs promtool, which Debian has in its package prometheus)'
   : '';
+
+test.skipIf(isMissing)(`promtool finds nothing in the metrics of a run${needed}`, async () => {
+  const metrics = collectMetrics();
+  metrics.observe(startEvent());
+  metrics.observe(stepEvent(1));
+  const input = await metrics.registry.metrics();
+  const found = spawnSync('promtool', ['check', 'metrics'], { input, encoding: 'utf8' });
+  expect(found).toMatchObject({ status: 0, stdout: '', stderr: '' });
+});
 
 describe(`the alert rules${needed}`, () => {
   test.skipIf(isMissing)('are raised by their causes and by nothing else', () => {
