@@ -1,8 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { accessSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium as program } from '../page/chromium.js';
 import { describeModel } from '../../src/export/describe-model.js';
 import { packageFile } from '../../src/package-root.js';
 import { SharedModel } from '../../src/use/model-file.js';
@@ -11,17 +12,6 @@ import { answer } from './answers.js';
 import { makeModel, modelNames, sentences, texts } from './models.js';
 
 const axe = readFileSync(packageFile('node_modules/axe-core/axe.min.js'), 'utf8');
-
-const program = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  (file) => {
-    try {
-      accessSync(file);
-      return true;
-    } catch {
-      return false;
-    }
-  },
-);
 
 /** Files by their paths, served without any header that a page would need for threads. */
 const files = new Map<string, string | Uint8Array>();
