@@ -13,6 +13,7 @@ import {
   type MetricsServerOptions,
 } from '../../../src/observe/server/serve.js';
 import { trackStatus } from '../../../src/observe/status.js';
+import { sharedClock } from '../../../src/system/monotonic.js';
 import { packageFile } from '../../../src/package-root.js';
 import { startEvent, stepEvent } from '../events.js';
 
@@ -97,6 +98,30 @@ describe('the metrics server', () => {
   test('answers the health check', async () => {
     const response = await fetch(`${server.url}healthz`);
     expect([response.status, await response.text()]).toEqual([200, 'ok\n']);
+  });
+
+  test('tells that a run does not get on, though the thread that trains hangs, to who has no token, too', async () => {
+    const now = sharedClock();
+    const hung = trackHealth(() => now() - 3_600_000);
+    hung.observe(startEvent());
+    hung.observe(stepEvent(1));
+    const other = await open({ signs: hung.signs, token: 'a token of sixteen or more letters' });
+    const answer = new Promise<string>((resolve, reject) => {
+      const socket = connect({ port: Number(new URL(other.url).port), host: '127.0.0.1' });
+      let received = '';
+      socket.on('data', (data) => (received += data.toString()));
+      socket.on('end', () => resolve(received));
+      socket.on('error', reject);
+      socket.write('GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    });
+    // Nothing of this thread runs while the other one answers.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+    const text = await answer;
+    await other.close();
+    expect(statusOf(text)).toBe(503);
+    expect(text).toContain(
+      'The training has made no step, evaluation or checkpoint for 1 h 0 min, and 1 min 0 s is the most that one should take.\n',
+    );
   });
 
   test('is ready when training has begun', async () => {
