@@ -1,5 +1,8 @@
+import { WASM_HEAP_LIMIT } from '../backend/wasm.js';
+import { plannedBytes } from '../compute/engine-memory.js';
 import { networkSizes } from '../compute/sizes.js';
 import { decodingSizes } from '../decoding/translator.js';
+import { UserError } from '../errors.js';
 import { describeNetwork } from '../model/describe.js';
 import { taskOf } from '../tasks/registry.js';
 import { undrawn } from '../decoding/undrawn.js';
@@ -15,18 +18,23 @@ const ON_A_PAGE = { rows: 16, tokens: 2048 };
 /**
  * What a module needs of a model.
  *
- * @throws UserError for a tokenizer that browsers cannot have
+ * @throws UserError for a tokenizer that browsers cannot have, and a network that is too large for them
  */
-export function describeModel(
-  read: Pick<ReadModel, 'config' | 'vocabulary' | 'shape' | 'weights'>,
-): {
+export function describeModel(read: ReadModel): {
   description: ModelDescription;
   tensors: WebTensor[];
 } {
+  const description = describe(read);
+  const bytes = plannedBytes('wasm', description.sizes);
+  if (bytes > WASM_HEAP_LIMIT) {
+    throw new UserError(
+      `${read.found.checkpoint}: with its batches the model takes ${(bytes / 2 ** 30).toFixed(1)} GiB, and browsers' WebAssembly can address 4: export one with smaller sizes under model`,
+    );
+  }
   const tensors = describeNetwork(read.shape).parameters.map(({ name, shape }) => ({
     ...{ name, shape, data: read.weights.get(name)! },
   }));
-  return { description: describe(read), tensors };
+  return { description, tensors };
 }
 
 function describe({

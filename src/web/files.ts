@@ -7,7 +7,7 @@ import type { FileSource, LoadOptions } from './public.js';
 export async function readBytes(
   source: FileSource | undefined,
   besides: string,
-): Promise<{ bytes: Uint8Array<ArrayBuffer>; name: string }> {
+): Promise<{ bytes: Uint8Array; name: string }> {
   if (source instanceof ArrayBuffer) return { bytes: new Uint8Array(source), name: besides };
   if (source !== undefined && ArrayBuffer.isView(source)) {
     const { buffer, byteOffset, byteLength } = source;

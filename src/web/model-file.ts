@@ -61,7 +61,7 @@ interface Entry {
  * @throws UserError for what is no such file, or is cut short
  */
 export function parseModelFile(
-  bytes: Uint8Array<ArrayBuffer>,
+  bytes: Uint8Array,
   name: string,
 ): { description: ModelDescription; copy: (parameter: string, to: Float32Array) => void } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

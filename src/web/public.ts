@@ -1,7 +1,7 @@
 /** What an exported model is for those who import it: its declarations are written beside it, and name nothing else. */
 
 /** Bytes, or where they are: an address relative to the page's or the worker's own. */
-export type FileSource = string | URL | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
+export type FileSource = string | URL | ArrayBuffer | ArrayBufferView;
 
 export interface LoadOptions {
   /** The model's file; `model.safetensors` beside the module where absent. */

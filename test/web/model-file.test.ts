@@ -9,7 +9,7 @@ import { makeModel } from './models.js';
 const { description, tensors } = describeModel(makeModel('tag'));
 const bytes = new Uint8Array(formatModelFile(description, tensors));
 
-function readAll(file: Uint8Array<ArrayBuffer>): Float32Array[] {
+function readAll(file: Uint8Array): Float32Array[] {
   const { copy } = parseModelFile(file, 'a.safetensors');
   return tensors.map(({ name, data }) => {
     const to = new Float32Array(data.length);
