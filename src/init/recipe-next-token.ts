@@ -45,7 +45,7 @@ export function recipeOfPairs(source: TextFacts, target: TextFacts, pairs: numbe
     roundUp(facts.p99 * (isByLetter && facts.unit === 'word' ? 12 : isByLetter ? 1 : 1.5));
   const width = pairs < 5_000 ? 128 : 256;
   const vocabulary =
-    pairs < 5_000 ? 1_000 : pairs < 20_000 ? 4_000 : pairs < 500_000 ? 8_000 : 16_000;
+    pairs < 5_000 ? 1_000 : pairs < 20_000 ? 4_000 : pairs < 500_000 ? 6_000 : 16_000;
   const lengths: Entry[] = [
     [
       'maxLength',
@@ -83,38 +83,59 @@ export function recipeOfPairs(source: TextFacts, target: TextFacts, pairs: numbe
       ],
     };
   }
+  const isSmall = pairs < 500_000;
+  const dropped = [flow({ kind: 'dropout', rate: isSmall ? 0.3 : 0.1 })] as const;
   return {
     data: [
       [
         'tokenizer',
         flow({ kind: 'bpe', vocabularySize: vocabulary }),
-        'of either side its own; small ones learn more from little text',
+        'small ones learn more from little text',
+      ],
+      [
+        'sharedVocabulary',
+        'true',
+        'names and numbers are the same on both sides; leave it out where the scripts differ',
       ],
       ...lengths,
       ['maxRatio', '4', 'of more different lengths texts hardly belong together'],
     ],
     model: [
-      ['embedding', String(width)],
+      [
+        'embedding',
+        flow({ width, tied: true, dropout: 0.1 }),
+        'one table for the source, the target and the output',
+      ],
       [
         'encoder',
         [
-          ['embedding', String(width)],
-          ['layers', `[${flow({ kind: 'lstm', hiddenSize: width, direction: 'both' })}]`],
+          ['embedding', flow({ tied: true })],
+          [
+            'layers',
+            {
+              items: [
+                dropped,
+                [flow({ kind: 'lstm', hiddenSize: width, direction: 'both' })],
+                dropped,
+              ],
+            },
+          ],
         ],
       ],
-      ['layers', `[${flow({ kind: 'lstm', hiddenSize: 2 * width })}]`],
-      ['attention', flow({ kind: 'general' })],
-      ['dropout', '0.3'],
+      ['layers', { items: [dropped, [flow({ kind: 'lstm', hiddenSize: 2 * width })]] }],
+      ['attention', flow({ kind: 'general', width })],
+      ['dropout', isSmall ? '0.5' : '0.2'],
     ],
     train: [
-      ['batchTokens', '2500', 'by tokens, so that steps cost about the same whatever the length'],
+      ['batchTokens', '2000', 'by tokens, so that steps cost about the same whatever the length'],
       ['bucketBatches', '64'],
-      ['epochs', pairs < 500_000 ? '20' : '5', 'at most'],
+      ['epochs', isSmall ? '30' : '5', 'at most'],
       ['loss', flow({ labelSmoothing: 0.1 })],
       [
         'optimizer',
-        '{ kind: adam, learningRate: 0.001, schedule: { kind: linear, warmupSteps: 400 } }',
+        '{ kind: adam, learningRate: 0.002, schedule: { kind: linear, warmupSteps: 400 } }',
       ],
+      ['averaging', flow({ kind: 'ema', decay: 0.998 })],
       ['clipNorm', '1'],
       ['earlyStopping', flow({ patience: 3 }), 'evaluations without a better one end the run'],
     ],
