@@ -1,6 +1,10 @@
 import uPlot from 'uplot';
 import { make, refill, row, table } from './dom.js';
-import { smooth, type Line } from './lines.js';
+import { colorOf } from './colors.js';
+import type { Line } from './lines.js';
+import { nearestIndex, nearestStep } from './nearest.js';
+import { layOut } from './plot-layout.js';
+import { formatTicks, shortCount } from './ticks.js';
 import { formatCount } from '../observe/figures.js';
 import type { ChartActions, View } from './view.js';
 
@@ -66,7 +70,12 @@ export class Chart {
     if (this.#lines.length === 0) return;
     this.#isLogarithmic =
       view.logarithmic && this.options.canBeLogarithmic === true && this.#isPositive();
-    const { data, series, bands } = this.#layOut(view.smoothing);
+    const stacked = this.options.stacked === true;
+    const { data, series, bands, drawn } = layOut(this.#lines, {
+      smoothing: view.smoothing,
+      stacked,
+    });
+    this.#drawn = drawn;
     const shape = JSON.stringify([
       this.#lines.map(({ label, color }) => [label, color]),
       ...[series.length, this.#isLogarithmic, this.#colors()],
@@ -94,53 +103,6 @@ export class Chart {
 
   #colors(): string[] {
     return ['--ink', '--line', ...this.#lines.map(({ color }) => color)].map(colorOf);
-  }
-
-  /** Lines as uPlot has them: of common steps, with a band from the least to the greatest value around a mean. */
-  #layOut(smoothing: number) {
-    const tables: uPlot.AlignedData[] = [];
-    const series: uPlot.Series[] = [{}];
-    const bands: uPlot.Band[] = [];
-    this.#drawn = [undefined];
-    const add = (
-      steps: number[],
-      values: (number | null)[],
-      options: uPlot.Series,
-      line?: Line,
-    ) => {
-      tables.push([steps, values]);
-      this.#drawn.push(line);
-      return series.push({ spanGaps: false, points: { show: false }, ...options }) - 1;
-    };
-    for (const line of this.#lines) {
-      const color = colorOf(line.color);
-      const { steps, mean, min, max } = line;
-      if (min !== undefined && max !== undefined) {
-        const none = { width: 0, stroke: 'transparent' };
-        const above = add(steps, max, none);
-        const below = add(steps, min, none);
-        bands.push({ series: [above, below], fill: fade(color, 0.18) });
-      }
-      const isSmooth = smoothing > 0 && line.sparse !== true && this.options.stacked !== true;
-      if (isSmooth && min === undefined) add(steps, mean, { stroke: fade(color, 0.3), width: 1 });
-      const at = add(
-        steps,
-        isSmooth ? smooth(mean, smoothing) : mean,
-        {
-          stroke: color,
-          width: this.options.stacked === true ? 0.5 : 1.75,
-          ...(line.dashed === true && { dash: [6, 4] }),
-          points: { show: line.sparse === true && steps.length < 200, size: 5, fill: color },
-        },
-        line,
-      );
-      if (this.options.stacked === true) {
-        if (at === 1) series[at]!.fill = fade(color, 0.75);
-        else bands.push({ series: [at, at - 1], fill: fade(color, 0.75) });
-      }
-    }
-    const data = tables.length === 1 ? tables[0]! : uPlot.join(tables);
-    return { data, series, bands };
   }
 
   #make(series: uPlot.Series[], bands: uPlot.Band[]): void {
@@ -329,51 +291,4 @@ export class Chart {
     });
     this.#table.append(table(this.options.title, ['step', 'line', 'value'], rows));
   }
-}
-
-/** Index of the value at or near `at` that is one. */
-function nearestIndex(
-  steps: ArrayLike<number>,
-  values: ArrayLike<number | null | undefined>,
-  at: number,
-): number | undefined {
-  let before = at;
-  while (before >= 0 && values[before] == null) before--;
-  let after = at;
-  while (after < values.length && values[after] == null) after++;
-  if (before < 0) return after < values.length ? after : undefined;
-  if (after >= values.length) return before;
-  return steps[at]! - steps[before]! <= steps[after]! - steps[at]! ? before : after;
-}
-
-function nearestStep(steps: ArrayLike<number>, step: number): number {
-  let [low, high] = [0, steps.length - 1];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (steps[middle]! < step) low = middle + 1;
-    else high = middle;
-  }
-  return low > 0 && step - steps[low - 1]! < steps[low]! - step ? low - 1 : low;
-}
-
-/** A logarithmic axis leaves some of its ticks without a number. */
-function formatTicks(ticks: (number | null)[], format: (value: number) => string): string[] {
-  return ticks.map((tick) => (tick === null ? '' : format(tick)));
-}
-
-/** 12,000 → "12k". */
-function shortCount(value: number): string {
-  if (value >= 1e6) return `${Number((value / 1e6).toPrecision(4))}M`;
-  return value >= 1e4 ? `${Number((value / 1e3).toPrecision(4))}k` : String(value);
-}
-
-function colorOf(property: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(property).trim();
-}
-
-/** A colour "#rrggbb" with so much of it. */
-function fade(color: string, share: number): string {
-  return `${color}${Math.round(255 * share)
-    .toString(16)
-    .padStart(2, '0')}`;
 }
