@@ -66,6 +66,14 @@ model:
   encoder: { embedding: 8, layers: [{ cell: lstm, hiddenSize: 12, direction: both }] }
   layers: [{ cell: lstm, hiddenSize: 16 }]
 `,
+  'translate with one vocabulary': `task: translate
+data: { train: { source: a, target: b }, maxLength: 15, maxSourceLength: 20, sharedVocabulary: true, tokenizer: { kind: word, minCount: 2, filters: '' } }
+model:
+  embedding: { width: 12, tied: true }
+  encoder: { embedding: { tied: true }, layers: [{ kind: gru, hiddenSize: 10 }, { kind: lstm, hiddenSize: 12 }] }
+  layers: [{ cell: gru, hiddenSize: 16 }, { cell: lstm, hiddenSize: 16 }]
+  attention: { kind: additive, width: 12, inputFeeding: true }
+`,
 } as const;
 
 export type ModelName = keyof typeof configs;
