@@ -249,6 +249,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     stderr: process.stderr,
     program: programName(process.argv[1] ?? 'lockstep'),
     loadLibrary,
+    loadModels: () => import('./use/model-file.js'),
     catchSignals,
     status: 0,
   });

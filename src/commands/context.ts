@@ -10,6 +10,8 @@ export interface Context {
   /** The command that starts the program where the user stands, for hints. */
   readonly program: string;
   loadLibrary(): Promise<Library>;
+  /** What opens models alone, which takes less time. */
+  loadModels(): Promise<Pick<Library, 'openModel'>>;
   /**
    * From now on the first SIGINT, SIGTERM or SIGHUP does not end the process but aborts `signal`; the
    * second one ends it at once.

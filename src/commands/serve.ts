@@ -94,8 +94,8 @@ export const serveCommand = (context: Context) =>
       }
       const notify = (message: string): void => printLines(context.stderr, [message]);
       // Both take a while.
-      const [library, { serveModel, LIMITS, readToken }] = await Promise.all([
-        context.loadLibrary(),
+      const [{ openModel }, { serveModel, LIMITS, readToken }] = await Promise.all([
+        context.loadModels(),
         import('../serve/index.js'),
       ]);
       const named = { hosts: '--allow-host', token: '--token-file' };
@@ -108,7 +108,7 @@ export const serveCommand = (context: Context) =>
           {
             run,
             ...(args.checkpoint !== undefined && { checkpoint: args.checkpoint }),
-            open: (onBatch) => library.openModel(run, { ...openOptions, onBatch }),
+            open: (onBatch) => openModel(run, { ...openOptions, onBatch }),
           },
           {
             port,

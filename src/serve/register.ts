@@ -17,14 +17,14 @@ import { describeApi, type DocumentedRoute } from './openapi.js';
 import { Refusal } from './refusal.js';
 import { checkpointNameOf, routesOf } from './routes.js';
 import { type JsonSchema, object, text, whole } from './schemas.js';
-import type { ServeMetrics } from './serve-metrics.js';
+import type { DeferredMetrics } from './deferred-metrics.js';
 import type { ServedModel } from './served-model.js';
 
 /** What routes are answered with. */
 export interface ServerParts {
   readonly served: ServedModel;
   readonly admission: Admission;
-  readonly metrics: ServeMetrics;
+  readonly metrics: DeferredMetrics;
   readonly limits: ServeLimits;
   /** Whether new requests are welcome. */
   readonly state: { readonly isReady: boolean };
@@ -46,7 +46,7 @@ export function registerModelRoutes(
       const answered = await admission.run(texts, () =>
         served.use((model) => respond(model, request.body)),
       );
-      metrics.countTexts(path, texts);
+      metrics.tell((each) => each.countTexts(path, texts));
       return answered;
     });
     return {
@@ -97,7 +97,7 @@ async function answerGeneration(
         if (raw.socket.destroyed) return;
         yield piece;
       }
-      metrics.countTexts('/generate', 1);
+      metrics.tell((each) => each.countTexts('/generate', 1));
     } finally {
       clearTimeout(timer);
       release();
@@ -187,9 +187,13 @@ export function registerOwnRoutes(
   get(
     {
       ...{ path: '/metrics', summary: 'Metrics for Prometheus' },
-      ...{ type: metrics.registry.contentType, schema: words },
+      ...{ type: 'text/plain; charset=utf-8', schema: words },
     },
-    () => metrics.registry.metrics(),
+    async (reply) => {
+      const { registry } = await metrics.load();
+      void reply.type(registry.contentType);
+      return registry.metrics();
+    },
   );
   get(
     {

@@ -15,10 +15,10 @@ import {
   type ServeLimits,
   STALLED_MS,
 } from './limits.js';
+import { DeferredMetrics } from './deferred-metrics.js';
 import { registerModelRoutes, registerOwnRoutes } from './register.js';
 import { type ModelSource, watchCheckpoints } from './reload.js';
 import { Refusal } from './refusal.js';
-import { ServeMetrics } from './serve-metrics.js';
 import { ServedModel } from './served-model.js';
 import { Sockets } from './sockets.js';
 import { describeFault, type SchemaFault } from './schemas.js';
@@ -63,20 +63,19 @@ export async function serveModel(
   const admission = new Admission(queue, timeoutMs);
   // Known when there is a server.
   const open = { sockets: undefined as Sockets | undefined };
-  const metrics = new ServeMetrics({
+  const metrics = new DeferredMetrics({
     texts: () => admission.texts,
     connections: () => open.sockets?.size ?? 0,
     mostTexts: queue,
   });
-  const openNext = async (): Promise<TrainedModel> => {
-    const model = await source.open(metrics.countBatch);
-    await model.warmUp();
-    return model;
-  };
-  // The one takes no less time than the other.
-  const [server, first] = await Promise.all([createServer(limits), openNext()]);
+  const countBatch = (rows: number): void => metrics.tell((each) => each.countBatch(rows));
+  const first = await source.open(countBatch);
+  // Its threads start while the server is made.
+  const warming = first.warmUp();
+  warming.catch(() => undefined);
+  const server = await createServer(limits);
   const served = new ServedModel(first);
-  metrics.showModel(first);
+  metrics.tell((each) => each.showModel(first));
   const state = { isReady: true };
   open.sockets = new Sockets(server.server, connections);
 
@@ -88,6 +87,8 @@ export async function serveModel(
   const parts = { served, admission, metrics, limits, state, isLocked: access.token !== null };
   registerOwnRoutes(server, parts, registerModelRoutes(server, parts));
   try {
+    await server.ready();
+    await warming;
     await server.listen({ host: access.host, port });
   } catch (error) {
     await served.close();
@@ -105,18 +106,27 @@ export async function serveModel(
   }
   const stopWatching = options.reloads
     ? watchCheckpoints(
-        { ...source, open: openNext },
+        {
+          ...source,
+          async open() {
+            const model = await source.open(countBatch);
+            await model.warmUp();
+            return model;
+          },
+        },
         {
           present: () => served.model.checkpoint,
           replace(model) {
             expectSameUse(served.model, model);
             void served.replace(model);
-            metrics.showModel(model);
-            metrics.countReload('replaced');
+            metrics.tell((each) => {
+              each.showModel(model);
+              each.countReload('replaced');
+            });
             notify(`From now on ${model.checkpoint} answers.`);
           },
           fail(error) {
-            metrics.countReload('failed');
+            metrics.tell((each) => each.countReload('failed'));
             const why = error instanceof Error ? error.message.split('\n')[0]! : String(error);
             notify(
               `The run has another checkpoint, which cannot be served: ${why}. ${served.model.checkpoint} goes on answering.`,
@@ -174,6 +184,10 @@ async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<Fast
         ...{ validateSchema: false, meta: false },
       },
     },
+    // Answers are what they are; Fastify's own serializers take longer to load and to make than they would ever save.
+    schemaController: {
+      compilersFactory: { buildSerializer: () => () => (data) => JSON.stringify(data) },
+    },
     schemaErrorFormatter: (errors) => new Refusal(400, describeFault(errors[0] as SchemaFault)),
     frameworkErrors: (error, _request, reply) => {
       const anyReply = reply as FastifyReply;
@@ -198,15 +212,19 @@ async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<Fast
   return server;
 }
 
-function countRequests(server: FastifyInstance, metrics: ServeMetrics): void {
+function countRequests(server: FastifyInstance, metrics: DeferredMetrics): void {
   server.addHook('onResponse', (request: FastifyRequest, reply, done) => {
-    metrics.countRequest({
+    const { url: route } = request.routeOptions;
+    const answered = {
       // Paths that there are none of are any number.
-      route: request.routeOptions.url ?? '(none)',
-      method: request.routeOptions.url === undefined ? '(any)' : request.method,
+      ...(route === undefined
+        ? { route: '(none)', method: '(any)' }
+        : { route, method: request.method }),
       status: reply.statusCode,
       seconds: reply.elapsedTime / 1000,
-    });
+    };
+    metrics.tell((each) => each.countRequest(answered));
     done();
+    void metrics.load();
   });
 }

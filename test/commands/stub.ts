@@ -34,6 +34,7 @@ export async function runWith(
     status: 0,
     program: 'lockstep',
     loadLibrary: () => Promise.resolve({ ...nothing, ...library }),
+    loadModels: () => Promise.resolve({ ...nothing, ...library }),
     catchSignals: (onFirst) => {
       const abort = new AbortController();
       if (signalStatus !== undefined) {

@@ -87,6 +87,7 @@ async function runHere(cwd: string, args: readonly string[]): Promise<Outcome> {
       stderr: write('stderr'),
       program: programName(program, env),
       loadLibrary,
+      loadModels: loadLibrary,
       catchSignals: () => ({
         signal: new AbortController().signal,
         status: undefined,

@@ -1,0 +1,30 @@
+import type { ServeMetrics } from './serve-metrics.js';
+
+/** What is measured when somebody asks. */
+export type Readings = ConstructorParameters<typeof ServeMetrics>[0];
+
+/** Metrics whose package is loaded when the first request has been answered, which would have had to wait for it. What is told before is kept until then. */
+export class DeferredMetrics {
+  #waiting: ((metrics: ServeMetrics) => void)[] = [];
+  #metrics: ServeMetrics | undefined;
+  #loading: Promise<ServeMetrics> | undefined;
+
+  constructor(private readonly readings: Readings) {}
+
+  tell(what: (metrics: ServeMetrics) => void): void {
+    if (this.#metrics) what(this.#metrics);
+    else this.#waiting.push(what);
+  }
+
+  load(): Promise<ServeMetrics> {
+    return (this.#loading ??= this.#load());
+  }
+
+  async #load(): Promise<ServeMetrics> {
+    const { ServeMetrics } = await import('./serve-metrics.js');
+    const metrics = new ServeMetrics(this.readings);
+    this.#metrics = metrics;
+    for (const what of this.#waiting.splice(0)) what(metrics);
+    return metrics;
+  }
+}
