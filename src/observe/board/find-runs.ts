@@ -63,12 +63,18 @@ class Search {
 
 function isDirectory(entry: Dirent, place: string): boolean {
   if (!entry.isSymbolicLink()) return entry.isDirectory();
-  return statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+  try {
+    return statSync(place).isDirectory();
+  } catch {
+    // A link to nothing, to itself, or to what is not for us.
+    return false;
+  }
 }
 
 /** Directories without what all of them have in common at their beginning. */
 export function shortestNames(directories: readonly string[]): string[] {
   const parts = directories.map((directory) => directory.split(path.sep));
+  if (parts.length === 0) return [];
   let common = 0;
   while (parts.every((each) => each.length > common + 1 && each[common] === parts[0]![common])) {
     common++;

@@ -15,6 +15,10 @@ beforeAll(() => {
   mkdirSync(join(folder, 'empty'));
   // A folder that leads back to itself.
   symlinkSync(folder, join(folder, 'group/loop'));
+  // Links that lead nowhere.
+  symlinkSync('itself', join(folder, 'group/itself'));
+  symlinkSync('lost', join(folder, 'group/dangling'));
+  symlinkSync('one/metrics.jsonl/inside', join(folder, 'through-a-file'));
 });
 
 test('runs are found among directories and below them, each once', () => {
@@ -26,6 +30,15 @@ test('runs are found among directories and below them, each once', () => {
   ]);
   expect(found.map(({ name }) => name).sort()).toEqual(['group/three', 'group/two', 'one']);
   expect(new Set(found.map(({ id }) => id)).size).toBe(3);
+});
+
+test('folders without runs have none', () => {
+  expect(findRuns([join(folder, 'empty'), join(folder, 'lost')])).toEqual([]);
+  expect(findRuns([])).toEqual([]);
+});
+
+test('links that lead nowhere are passed over', () => {
+  expect(findRuns([folder])).toHaveLength(3);
 });
 
 test('runs are called by what they do not have in common', () => {
