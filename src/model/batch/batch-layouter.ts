@@ -1,6 +1,6 @@
 import { HEADER, TEAM, TEAM_FIELDS, type BatchLayout } from './batch-layout.js';
 import { listDistinct, numberDistinct } from './distinct-layout.js';
-import { checkBatch, type KnownIds, type RawBatch } from './raw-batch.js';
+import { checkBatch, expectRoom, type KnownIds, type RawBatch } from './raw-batch.js';
 import { copyTargets, placeFeature } from './place-values.js';
 import { RowDealer, type DealingOptions, type SourceCosts } from './row-dealer.js';
 import { countRuns, sortByLength } from './row-lists.js';
@@ -39,8 +39,8 @@ export class BatchLayouter {
 
   constructor(
     private readonly options: LayoutOptions,
-    maxRows: number,
-    maxTokens: number,
+    private readonly maxRows: number,
+    private readonly maxTokens: number,
   ) {
     const { maxSteps, source } = options;
     this.#dealer = new RowDealer(options, maxRows, maxSteps, source);
@@ -68,6 +68,7 @@ export class BatchLayouter {
    * @param bounds where each team's share of the tokens begins and ends, rising from 0 to 1. [teams + 1]
    * @param partBounds the same of each part. [parts + 1]
    * @throws UserError for ids that the network does not know: kernels would read beside their tables
+   * @throws RangeError for more than there is room for, which would be left out in silence
    */
   layOut(
     batch: RawBatch,
@@ -76,6 +77,7 @@ export class BatchLayouter {
     partBounds: Readonly<Float64Array> = bounds,
   ): void {
     checkBatch(batch, this.options);
+    expectRoom(batch, this.maxRows, this.maxTokens, this.options.maxSteps);
     this.#dealer.deal(batch, bounds, out);
     this.#layOutDealt(batch, out);
     this.#numberFeatures(batch, out, partBounds);
@@ -88,6 +90,7 @@ export class BatchLayouter {
     const { layouter, batch: source } = this.#source;
     source.rows = batch.rows;
     if (batch.source) ({ tokens: source.tokens, rowStart: source.rowStart } = batch.source);
+    expectRoom(source, layouter.maxRows, layouter.maxTokens, layouter.options.maxSteps);
     layouter.#follow(source, out, out.source!, this.options.source!.isShared);
   }
 

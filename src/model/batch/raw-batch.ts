@@ -61,6 +61,22 @@ export function checkBatch(
   } else requireBelow(outputs, 'class ids', labels, 0, rows);
 }
 
+/** @throws RangeError for a batch that is larger than was planned for: what is over would be left out in silence */
+export function expectRoom(
+  { rows, rowStart }: RawBatch,
+  maxRows: number,
+  maxTokens: number,
+  maxSteps: number,
+): void {
+  const tokens = rowStart[rows]! - rowStart[0]!;
+  let steps = 0;
+  for (let r = 0; r < rows; r++) steps = Math.max(steps, rowStart[r + 1]! - rowStart[r]!);
+  if (rows <= maxRows && tokens <= maxTokens && steps <= maxSteps) return;
+  throw new RangeError(
+    `a batch of ${rows} rows, ${tokens} tokens and rows of up to ${steps} tokens has no room where ${maxRows}, ${maxTokens} and ${maxSteps} were planned for`,
+  );
+}
+
 function checkSource(rows: number, source: RawTokens | undefined, vocabulary: number): void {
   if (!source) throw new RangeError('a batch has no source');
   const { tokens, rowStart } = source;

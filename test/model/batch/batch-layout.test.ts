@@ -4,6 +4,9 @@ import { HEADER, type BatchLayout } from '../../../src/model/batch/batch-layout.
 import { checkBatch, type RawBatch } from '../../../src/model/batch/raw-batch.js';
 import {
   MAX_PLACES,
+  MAX_ROWS,
+  MAX_SOURCE_STEPS,
+  MAX_STEPS,
   rows,
   dealings,
   lengthsOf,
@@ -273,5 +276,24 @@ describe('a slot', () => {
         }
       }),
     );
+  });
+
+  it('takes no batch that it has no room for: what is over would be left out in silence', () => {
+    const dealing = {
+      ...fc.sample(dealings, { numRuns: 1, seed: 1 })[0]!,
+      reads: 'source',
+    } as const;
+    const full: number[][] = upTo(MAX_ROWS).map(() => [0]);
+    const longest: number[][] = [upTo(MAX_STEPS).map(() => 0)];
+    const lay = (batch: RawBatch): void =>
+      layouterOf(dealing).layOut(batch, dealing.bounds, emptyLayout(dealing));
+    const of = (batch: number[][]): RawBatch => batchOf(batch, dealing.targetWords);
+    lay(of(full));
+    lay(of(longest));
+    expect(() => lay(of([...full, [0]]))).toThrow('no room');
+    expect(() => lay(of([[...longest[0]!, 0]]))).toThrow('no room');
+    const tokens = new Int32Array(MAX_SOURCE_STEPS + 1);
+    const source = { tokens, rowStart: Int32Array.of(0, tokens.length) };
+    expect(() => lay({ ...of([[0]]), source })).toThrow('no room');
   });
 });

@@ -10,7 +10,7 @@ import type { DistinctLayout } from '../../../src/model/batch/distinct-layout.js
 import type { RawBatch } from '../../../src/model/batch/raw-batch.js';
 
 export const VOCABULARY = 9;
-const MAX_ROWS = 24;
+export const MAX_ROWS = 24;
 /** Of one feature of tokens; the other is how they are spelled. */
 const FEATURE_VALUES = 5;
 export const LETTERS = 4;
