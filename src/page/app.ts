@@ -44,6 +44,8 @@ export class App implements ChartActions {
   #isScheduled = false;
   /** Ids of the runs that are shown; a place that is empty keeps its colour for the next. */
   #shown: (string | undefined)[] = [];
+  /** Aborts a closer look that nobody wants to see any more. */
+  #looking = new AbortController();
   #closer = new Map<string, Map<string, SeriesData>>();
 
   constructor(body: HTMLElement) {
@@ -151,10 +153,13 @@ export class App implements ChartActions {
   /** Has the server look into the logs for what is between the points that are here. */
   async #lookCloser(): Promise<void> {
     this.#closer.clear();
+    this.#looking.abort();
+    this.#looking = new AbortController();
+    const { signal } = this.#looking;
     const { range } = this.#view;
     if (range === undefined) return;
     const look = async (run: string) => {
-      const view = await lookUpRange(run, range.from, range.to);
+      const view = await lookUpRange(run, range, signal);
       if (view === undefined || this.#view.range !== range) return;
       const merged = Object.entries(view.series).map(
         ([name, update]) => [name, mergeSeries(undefined, update)] as const,

@@ -16,8 +16,8 @@ export type Routes = ReadonlyMap<string, Route>;
 
 export interface Route {
   type: string;
-  /** A text that may have to be waited for; undefined when there is none yet. */
-  read: (request: Request) => Promise<Buffer | Reply | undefined>;
+  /** A text that may have to be waited for, until `gone` aborts; undefined when the training has not said anything yet. */
+  read: (request: Request, gone: AbortSignal) => Promise<Buffer | Reply | undefined>;
   headers?: Readonly<Record<string, string>>;
   /** Of one that goes on and on; undefined where there are too many already. */
   stream?: (request: Request) => Answer['stream'];
@@ -36,12 +36,16 @@ export function fixedRoute(type: string, text: string | Buffer, headers = {}): R
 
 export const TEXT = 'text/plain; charset=utf-8';
 
-/** @param address that is listened on */
+/**
+ * @param address that is listened on
+ * @param gone aborts when nobody waits for the answer any more
+ */
 export async function answerRequest(
   request: Request | Refusal,
   routes: Routes,
   access: Access,
   address: string,
+  gone: AbortSignal,
 ): Promise<Answer> {
   if ('reason' in request) return explain(request);
   const refusal = checkAccess(access, address, request);
@@ -55,7 +59,7 @@ export async function answerRequest(
     return say(405, `${path} takes GET requests, not ${method}.`, { Allow: 'GET, HEAD' });
   }
   if (route.stream !== undefined) return answerStream(route, request);
-  const text = await route.read(request);
+  const text = await route.read(request, gone);
   if (text === undefined) {
     return say(503, `The training has not said anything yet; ask again.`, { 'Retry-After': '1' });
   }
@@ -88,7 +92,12 @@ function explain({ status, reason }: Refusal): Answer {
   return say(status, `This request is refused: ${reason}.`, status === 401 ? challenge : {});
 }
 
-function say(status: number, sentence: string, headers: Record<string, string> = {}): Answer {
+/** An answer that is one sentence. */
+export function say(
+  status: number,
+  sentence: string,
+  headers: Record<string, string> = {},
+): Answer {
   return {
     status,
     headers: { 'Content-Type': TEXT, ...headers },

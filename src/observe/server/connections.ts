@@ -20,6 +20,8 @@ export const LIMITS: Limits = {
   discardedBytes: 65_536,
 };
 
+export type Answerer = (request: Request | Refusal, gone: AbortSignal) => Promise<Answer>;
+
 /**
  * Serves one request on each connection and closes it: there is never more than one answer on its way, nothing waits for
  * a client that does not read, and what is kept of a request is its head. A stream sees to it by itself that its client reads.
@@ -28,11 +30,11 @@ export class Connections {
   readonly #open = new Set<Connection>();
 
   /**
-   * @param answer gives the answer to a request; never rejects
+   * @param answer gives the answer to a request, which nobody waits for any more when `gone` aborts; never rejects
    * @param spend is called with every piece of work
    */
   constructor(
-    private readonly answer: (request: Request | Refusal) => Promise<Answer>,
+    private readonly answer: Answerer,
     private readonly spend: () => void,
     private readonly limits: Limits = LIMITS,
   ) {}
@@ -68,11 +70,12 @@ class Connection {
   #asked = false;
   #isStream = false;
   #discarded = 0;
+  readonly #gone = new AbortController();
   #deadline: NodeJS.Timeout;
 
   constructor(
     private readonly socket: Socket,
-    private readonly answer: (request: Request | Refusal) => Promise<Answer>,
+    private readonly answer: Answerer,
     private readonly spend: () => void,
     private readonly limits: Limits,
   ) {
@@ -81,10 +84,13 @@ class Connection {
       limits.headMs,
     );
     socket.on('data', (bytes) => this.#receive(bytes));
-    socket.on('end', () => this.#asked || this.close());
+    socket.on('end', () => this.#receiveEnd());
     // A client that has gone is nobody's fault.
     socket.on('error', () => this.close());
-    socket.on('close', () => clearTimeout(this.#deadline));
+    socket.on('close', () => {
+      clearTimeout(this.#deadline);
+      this.#gone.abort();
+    });
   }
 
   get hasAsked(): boolean {
@@ -98,6 +104,12 @@ class Connection {
   close(): void {
     clearTimeout(this.#deadline);
     this.socket.destroy();
+  }
+
+  /** Most clients that end their side have gone, though some only have nothing more to ask: these are answered if it is at once. */
+  #receiveEnd(): void {
+    if (this.#asked) this.#gone.abort();
+    else this.close();
   }
 
   #receive(bytes: Buffer): void {
@@ -138,7 +150,7 @@ class Connection {
     this.#head = Buffer.alloc(0);
     clearTimeout(this.#deadline);
     this.#deadline = setTimeout(() => this.close(), this.limits.wholeMs);
-    const answer = await this.answer(request);
+    const answer = await this.answer(request, this.#gone.signal);
     if (this.socket.destroyed) return;
     for (const part of formatAnswer(answer, 'method' in request && request.method === 'HEAD')) {
       this.socket.write(part);

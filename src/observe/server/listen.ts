@@ -20,8 +20,8 @@ export function listen(
   },
 ): Server {
   let address = access.host;
-  const connections = new Connections(async (request) => {
-    const answer = await answerRequest(request, routes, access, address);
+  const connections = new Connections(async (request, gone) => {
+    const answer = await answerRequest(request, routes, access, address, gone);
     if ('path' in request) hooks.onAnswer?.(request, answer);
     return answer;
   }, spend);

@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Board } from '../board/board.js';
 import { Feed } from '../board/feed.js';
-import type { Pause } from '../board/log-lookup.js';
 import type { RunPlace } from '../board/run.js';
 import type { Route } from './answer.js';
-import { boardRoutes } from './board-routes.js';
+import { boardRoutes, type WaitForTurn } from './board-routes.js';
 import type { WorkBudget } from './budget.js';
 import { pageRoute } from './page-route.js';
 
@@ -52,12 +51,16 @@ export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsW
   };
   turn();
 
-  const pause: Pause = async () => {
-    while (!mayGoOn()) await sleep(BEHIND_MS);
+  const waitForTurn: WaitForTurn = async (expectWanted) => {
+    expectWanted();
+    while (!mayGoOn()) {
+      await sleep(BEHIND_MS);
+      expectWanted();
+    }
     await sleep(0);
   };
   return {
-    routes: [['/', pageRoute()], ...boardRoutes(board, feed, pause)],
+    routes: [['/', pageRoute()], ...boardRoutes(board, feed, waitForTurn)],
     flush: () => {
       while (board.read(feed.watched, () => true));
       feed.tick();

@@ -2,7 +2,12 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Answer } from '../../../src/observe/server/answer.js';
-import { Connections, LIMITS, type Limits } from '../../../src/observe/server/connections.js';
+import {
+  type Answerer,
+  Connections,
+  LIMITS,
+  type Limits,
+} from '../../../src/observe/server/connections.js';
 import type { Refusal, Request } from '../../../src/observe/server/request.js';
 
 let server: Server;
@@ -20,10 +25,7 @@ const answerAll = (request: Request | Refusal): Promise<Answer> => {
   });
 };
 
-async function open(
-  limits: Partial<Limits> = {},
-  answer: (request: Request | Refusal) => Promise<Answer> = answerAll,
-): Promise<void> {
+async function open(limits: Partial<Limits> = {}, answer: Answerer = answerAll): Promise<void> {
   connections = new Connections(answer, () => undefined, { ...LIMITS, ...limits });
   server = createServer({ allowHalfOpen: true }, (socket) => connections.accept(socket));
   server.listen(0, '127.0.0.1');
@@ -125,11 +127,32 @@ describe('a connection', () => {
     await expect.poll(() => connections.size, { interval: 5 }).toBe(1);
     await expect.poll(() => connections.size, { interval: 5 }).toBe(0);
     server.close();
-    await open({ wholeMs: 30 }, () => new Promise<Answer>(() => undefined));
+    let isWanted = true;
+    await open({ wholeMs: 30 }, (_, gone) => {
+      gone.addEventListener('abort', () => (isWanted = false));
+      return new Promise<Answer>(() => undefined);
+    });
     const other = await dial();
     other.socket.write(request);
     await other.closed;
+    await expect.poll(() => isWanted, { interval: 2 }).toBe(false);
     expect(other.received()).toBe('');
+  });
+
+  test('has its answer no longer worked on when the client has gone', async () => {
+    const working: AbortSignal[] = [];
+    await open({ wholeMs: 2000 }, (_, gone) => {
+      working.push(gone);
+      return new Promise<Answer>(() => undefined);
+    });
+    const [gone, ended, waiting] = [await dial(), await dial(), await dial()];
+    for (const { socket } of [gone, ended, waiting]) socket.write(request);
+    await expect.poll(() => working.length, { interval: 2 }).toBe(3);
+    const left = () => working.filter(({ aborted }) => !aborted).length;
+    expect(left()).toBe(3);
+    gone.socket.destroy();
+    ended.socket.end();
+    await expect.poll(left, { interval: 2 }).toBe(1);
   });
 
   test('ends with the client that hangs up before it has asked', async () => {
