@@ -1,3 +1,4 @@
+import { isRoutine } from '../observe/board/event-list.js';
 import type { LogEvent } from '../observe/board/wire.js';
 import { formatBytes, formatCount, formatDuration } from '../observe/figures.js';
 import { make, refill, row, table } from './dom.js';
@@ -35,7 +36,7 @@ export class EventsSection {
   #fill(): void {
     const rows = [...this.#events]
       .reverse()
-      .filter(({ type }) => this.#evaluations.checked || !ROUTINE.has(type))
+      .filter((event) => this.#evaluations.checked || !isRoutine(event))
       .map((event) => {
         const line = row(
           formatTime(event.time),
@@ -48,8 +49,6 @@ export class EventsSection {
     refill(this.#content, table('Events, newest first', ['time', 'after step', 'what'], rows));
   }
 }
-
-const ROUTINE = new Set(['evaluation', 'checkpoint']);
 
 function describeEvent(event: LogEvent): string {
   switch (event.type) {

@@ -1,3 +1,4 @@
+import { newestEvents } from '../observe/board/event-list.js';
 import type {
   BoardUpdate,
   ColumnUpdate,
@@ -23,8 +24,6 @@ export interface RunData {
   timelines: LogEvent[];
 }
 
-const MOST_EVENTS = 400;
-
 /** What the page knows of the runs. */
 export class Store {
   readonly facts = new Map<string, RunFacts>();
@@ -48,7 +47,7 @@ export class Store {
     for (const [name, update] of Object.entries(series)) {
       data.series.set(name, mergeSeries(data.series.get(name), update));
     }
-    data.events = [...data.events, ...events].slice(-MOST_EVENTS);
+    data.events = newestEvents([...data.events, ...events]);
     for (const [type, event] of Object.entries(latest)) data.latest.set(type, event);
     if (timelines !== undefined) data.timelines = timelines;
   }

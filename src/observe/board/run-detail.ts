@@ -1,3 +1,4 @@
+import { isRoutine, MOST_EVENTS } from './event-list.js';
 import { addToSeries, type SeriesByName } from './log-series.js';
 import type { LogEvent, RunUpdate, SeriesUpdate } from './wire.js';
 
@@ -7,8 +8,6 @@ const LATEST = new Set(['start', 'samples', 'confusion', 'hardest', 'resources']
 const LISTED = new Set([
   ...['start', 'evaluation', 'checkpoint', 'checkpoint-failed', 'worker', 'notice', 'end'],
 ]);
-/** Notices and the like, and evaluations, of which there may be very many. */
-const MOST_EVENTS = 400;
 const MOST_TIMELINES = 6;
 /** Of what is kept of one event as text; classes may be many and long. */
 const MOST_CLASSES = 100;
@@ -24,7 +23,9 @@ export class RunDetail {
   moment = 0;
   readonly series: SeriesByName = new Map();
   readonly #latest = new Map<string, Kept>();
-  readonly #events: Kept[] = [];
+  readonly #routine: Kept[] = [];
+  /** Starts, notices, dead workers, failures and the end. */
+  readonly #others: Kept[] = [];
   readonly #timelines: Kept[] = [];
 
   /**
@@ -36,7 +37,10 @@ export class RunDetail {
     if (!addToSeries(this.series, event, offset, moment)) return false;
     const { type } = event;
     if (LATEST.has(type)) this.#latest.set(type, { moment, event: trim(event) });
-    if (LISTED.has(type)) keep(this.#events, { moment, event: list(event) }, MOST_EVENTS);
+    if (LISTED.has(type)) {
+      const events = isRoutine(event) ? this.#routine : this.#others;
+      keep(events, { moment, event: list(event) }, MOST_EVENTS);
+    }
     if (type === 'timeline') keep(this.#timelines, { moment, event }, MOST_TIMELINES);
     return true;
   }
@@ -53,7 +57,10 @@ export class RunDetail {
     const latest = [...this.#latest].filter(([, kept]) => isNew(kept));
     return {
       series,
-      events: this.#events.filter(isNew).map(({ event }) => event),
+      events: [...this.#routine, ...this.#others]
+        .filter(isNew)
+        .sort((a, b) => a.moment - b.moment)
+        .map(({ event }) => event),
       latest: Object.fromEntries(latest.map(([type, { event }]) => [type, event])),
       ...(this.#timelines.some(isNew) && {
         timelines: this.#timelines.map(({ event }) => event),

@@ -36,6 +36,8 @@ export class RunSummary {
 
   add(event: LogEvent): void {
     this.#noteTime(event);
+    // A log that was put aside while the run goes on begins anew without a start.
+    if (this.#state === 'empty' && event.type === 'step') this.#state = 'training';
     switch (event.type) {
       case 'start':
         this.#begin(event);

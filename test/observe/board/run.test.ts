@@ -41,6 +41,38 @@ describe('a run by its log', () => {
     expect([last!.step, last!['loss'], best!.step]).toEqual([100, 0.01, 100]);
   });
 
+  test('is training where its log was put aside and goes on without a start', () => {
+    writeFileSync(file, logOf(20).slice(5, 9).join(''));
+    const { state, step, secondsLeft } = readAll(follow()).tell();
+    expect({ state, step, secondsLeft }).toEqual({
+      state: 'training',
+      step: 8,
+      secondsLeft: undefined,
+    });
+  });
+
+  test('keeps its notices, however many evaluations come after them', () => {
+    const notice = line({ type: 'notice', message: 'a worker is slow' }, 0);
+    const [start, ...others] = logOf(1000, 1);
+    writeFileSync(file, [start, notice, ...others.slice(0, -1)].join(''));
+    const run = readAll(follow());
+    const page = new Store();
+    page.applyRun(run.since(undefined)!);
+    const before = run.cursor;
+    appendFileSync(file, [notice, others.at(-1)].join(''));
+    page.applyRun(readAll(run).since(before)!);
+    const again = new Store();
+    again.applyRun(run.since(undefined)!);
+    for (const { data } of [page, again]) {
+      const events = data.get('a')!.events;
+      const types = events.map(({ type }) => type);
+      expect(types.slice(0, 2)).toEqual(['start', 'notice']);
+      expect(types.slice(-2)).toEqual(['notice', 'end']);
+      expect(types).toHaveLength(404);
+      expect(events.findLast(({ type }) => type === 'evaluation')!.step).toBe(1000);
+    }
+  });
+
   test('passes over lines that are none of ours, and says how many', () => {
     writeFileSync(
       file,
