@@ -115,6 +115,8 @@ async function lookAt(
 ): Promise<void> {
   // Of JSON there is one object, at the end.
   const progress = watch(context, config, { quiet: as.quiet || as.json, json: false });
+  // Ends at once, but by an exit of the process, which leaves no temporary files.
+  const signals = context.catchSignals(() => false);
   try {
     const { dryRun } = await context.loadLibrary();
     const { describeDryRun } = await import('./dry-run.js');
@@ -125,6 +127,7 @@ async function lookAt(
       as.json ? [JSON.stringify(look)] : [...describeDryRun(look, config), `Next: ${next}`],
     );
   } finally {
+    signals.release();
     progress.close();
   }
 }

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -53,7 +54,7 @@ const FORWARD_SHARE = 1 / 3;
 
 /**
  * Does all that a training does before its first step, and some steps to time them; writes nothing that stays: data that is not
- * prepared yet is prepared in a temporary directory.
+ * prepared yet is prepared in a temporary directory, which is removed also where the process exits meanwhile.
  *
  * @throws UserError for what training would refuse, and for much data that is not prepared yet
  */
@@ -97,7 +98,12 @@ async function openOrPrepare(config: NamedConfig, listener: TrainListener): Prom
     );
   }
   const place = await mkdtemp(join(tmpdir(), 'lockstep-look-'));
-  const remove = () => rm(place, { recursive: true, force: true });
+  const removeAtExit = () => removeNow(place);
+  process.once('exit', removeAtExit);
+  const remove = async (): Promise<void> => {
+    await rm(place, { recursive: true, force: true });
+    process.off('exit', removeAtExit);
+  };
   try {
     const elsewhere = { ...config, data: { ...config.data, storeDir: place } };
     copyPlaces(config, elsewhere);
@@ -110,6 +116,15 @@ async function openOrPrepare(config: NamedConfig, listener: TrainListener): Prom
   } catch (error) {
     await remove();
     throw error;
+  }
+}
+
+/** For a process that exits meanwhile, while its threads may still write there. */
+function removeNow(place: string): void {
+  try {
+    rmSync(place, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
+  } catch {
+    // Nobody can be told any more; the system clears its temporary files away.
   }
 }
 
