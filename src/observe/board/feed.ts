@@ -38,9 +38,10 @@ export class Feed {
   readonly #streams = new Set<Stream>();
   readonly #beginnings: Beginnings;
 
+  /** @param mayTell is asked each time before a page is told something, which can wait */
   constructor(
     private readonly board: Board,
-    private readonly spend: () => void,
+    private readonly mayTell: () => boolean,
     private readonly limits: FeedLimits = FEED_LIMITS,
   ) {
     this.#beginnings = new Beginnings(limits.sharedMs);
@@ -65,8 +66,7 @@ export class Feed {
     const cursors = parseCursors(lastId);
     const stream = new Stream(sink, this.board, ids, cursors, this.#beginnings, this.limits);
     this.#streams.add(stream);
-    stream.tell();
-    this.spend();
+    if (this.mayTell()) stream.tell();
     return () => {
       this.#streams.delete(stream);
     };
@@ -81,11 +81,13 @@ export class Feed {
     for (const stream of this.#streams) stream.close();
   }
 
-  /** Tells each page what is new for it. */
-  tick(): void {
-    for (const stream of this.#streams) {
+  /** Tells each page what is new for it, as far as that may be; those that had to wait are the first ones the next time. */
+  tick(mayTell = this.mayTell): void {
+    for (const stream of [...this.#streams]) {
+      if (!mayTell()) return;
+      this.#streams.delete(stream);
+      this.#streams.add(stream);
       stream.tell();
-      this.spend();
     }
   }
 }

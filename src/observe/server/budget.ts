@@ -32,10 +32,10 @@ export class WorkBudget {
     this.#computed = clock.computed();
   }
 
-  /** Whether there is room for work that can wait, with enough left for what comes in between. */
-  get hasRoom(): boolean {
+  /** Whether more than this share of what may be saved up is left: work that can wait leaves so much for what cannot. */
+  hasMoreThan(share: number): boolean {
     const earned = (this.#clock.now() - this.#at) * this.#share;
-    return this.#left + earned > this.#most / 2;
+    return this.#left + earned > this.#most * share;
   }
 
   /** To be called along with every piece of work. */

@@ -12,6 +12,9 @@ const WATCHED_MS = 1000;
 const UNWATCHED_MS = 10_000;
 /** While a log is being caught up with. */
 const BEHIND_MS = 50;
+/** Of the budget: what reading leaves for telling pages, and that for answers that nobody may have to wait for, of probes and scrapes. */
+const LEFT_BY_READING = 0.75;
+const LEFT_BY_TELLING = 0.5;
 /** How often runs are looked for. */
 const FIND_MS = 5000;
 
@@ -26,11 +29,12 @@ export interface RunsWatch {
 /** Follows the logs of runs within the budget, and gives the routes that show them. */
 export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsWatch {
   const board = new Board();
-  const feed = new Feed(board, () => budget.spend());
-  const mayGoOn = () => {
+  const leaving = (share: number) => () => {
     budget.spend();
-    return budget.hasRoom;
+    return budget.hasMoreThan(share);
   };
+  const mayRead = leaving(LEFT_BY_READING);
+  const feed = new Feed(board, leaving(LEFT_BY_TELLING));
   const isDue = { find: every(FIND_MS), read: every(WATCHED_MS), tell: every(WATCHED_MS) };
   const isDueUnwatched = every(UNWATCHED_MS);
   let isBehind = false;
@@ -43,7 +47,7 @@ export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsW
       if (board.runs.length === 1) board.runs[0]!.keepDetail();
     }
     const isWanted = feed.size > 0 ? isDue.read() : isDueUnwatched();
-    if (isWanted || isBehind) isBehind = board.read(feed.watched, mayGoOn);
+    if (isWanted || isBehind) isBehind = board.read(feed.watched, mayRead);
     if (isDue.tell()) feed.tick();
     budget.spend();
     timer = setTimeout(turn, isBehind ? BEHIND_MS : WATCHED_MS);
@@ -53,7 +57,7 @@ export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsW
 
   const waitForTurn: WaitForTurn = async (expectWanted) => {
     expectWanted();
-    while (!mayGoOn()) {
+    while (!mayRead()) {
       await sleep(BEHIND_MS);
       expectWanted();
     }
@@ -63,7 +67,7 @@ export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsW
     routes: [['/', pageRoute()], ...boardRoutes(board, feed, waitForTurn)],
     flush: () => {
       while (board.read(feed.watched, () => true));
-      feed.tick();
+      feed.tick(() => true);
     },
     close: () => {
       clearTimeout(timer);

@@ -49,7 +49,7 @@ function restart(): void {
   board.setPlaces([
     { id: 'a', name: 'run', directory: folder, readConfig: () => ({ entries: [] }) },
   ]);
-  feed = new Feed(board, () => undefined, { ...FEED_LIMITS, streams: 3 });
+  feed = new Feed(board, () => true, { ...FEED_LIMITS, streams: 3 });
   board.find('a')!.keepDetail();
 }
 
@@ -157,6 +157,33 @@ describe('the stream of an open page', () => {
     feed.tick();
     expect(client.text).toBe(':\n\n');
     now.mockRestore();
+  });
+
+  test('waits where there is no time for it, and pages have their turns then', () => {
+    let turns = 0;
+    feed = new Feed(board, () => turns-- > 0);
+    const clients = [new Client(), new Client(), new Client()];
+    const leave = clients.map((client) => feed.open(client, ['a'], ''));
+    const told = () => clients.map((client) => client.take().run.length);
+    expect(told()).toEqual([0, 0, 0]);
+    turns = 2;
+    feed.tick();
+    expect(told()).toEqual([1, 1, 0]);
+    appendFileSync(file, lines[100]!);
+    readAll();
+    turns = 2;
+    feed.tick();
+    expect(told()).toEqual([1, 0, 1]);
+    leave[1]!();
+    turns = 9;
+    feed.tick();
+    // What has come since the beginning that it was told with the others.
+    expect(told()).toEqual([0, 0, 1]);
+    turns = 0;
+    appendFileSync(file, lines[101]!);
+    readAll();
+    feed.tick(() => true);
+    expect(told()).toEqual([1, 0, 1]);
   });
 
   test('is one of few', () => {

@@ -19,6 +19,21 @@ test('whatever a thread is asked to do, it computes for its share of the time an
   );
 });
 
+test('what is left tells what can wait to wait', () => {
+  let [now, computed] = [0, 0];
+  const clock = { now: () => now, computed: () => computed };
+  const budget = new WorkBudget(0.1, 100, clock, () => expect.unreachable());
+  expect([budget.hasMoreThan(0.5), budget.hasMoreThan(0.75)]).toEqual([true, true]);
+  computed = 40;
+  budget.spend();
+  expect([budget.hasMoreThan(0.5), budget.hasMoreThan(0.75)]).toEqual([true, false]);
+  computed = 60;
+  budget.spend();
+  expect([budget.hasMoreThan(0.5), budget.hasMoreThan(0.75)]).toEqual([false, false]);
+  now = 200;
+  expect([budget.hasMoreThan(0.5), budget.hasMoreThan(0.75)]).toEqual([true, false]);
+});
+
 test('within the budget it never sleeps', () => {
   let [now, computed] = [0, 0];
   const clock = { now: () => now, computed: () => computed };
