@@ -237,8 +237,8 @@ function* readLines(descriptor: number, at: number): Generator<Buffer> {
 
 /** The step that a line tells of; -1 for lines that tell of none, or of one that has long passed. */
 function stepOf(line: string): number {
-  // Checkpoints are on the disk some steps after the one that they are of.
-  if (/"type":"checkpoint(-failed)?"/.test(line)) return -1;
+  // Checkpoints are on the disk some steps after the one that they are of; a start tells of the best of earlier ones.
+  if (/"type":"(start|checkpoint(-failed)?)"/.test(line)) return -1;
   // Not JSON.parse: a line that someone has edited is no reason not to resume.
   const match = /"step":(\d+)/.exec(line);
   return match === null ? -1 : Number(match[1]);

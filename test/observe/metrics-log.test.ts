@@ -111,6 +111,11 @@ describe('after a resume', () => {
       for (let step = 1; step <= last; step++) {
         log.observe(stepEvent(step));
         if (step % 7 === 0) log.observe({ type: 'notice', message: 'x'.repeat(50 * step) });
+        // Resumed, with the best step of long ago.
+        if (step % 9 === 0) {
+          const best = { step: 1, by: 'loss', loss: 1 } as const;
+          log.observe(startEvent({ runDir, fromStep: step, best }));
+        }
         // Written while steps go on.
         if (step % 10 === 2) {
           log.observe({ type: 'checkpoint', step: step - 2, path: 'c', bytes: 1, duration: 1 });
