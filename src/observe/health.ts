@@ -33,8 +33,11 @@ export function trackHealth(clock: () => number = sharedClock()): HealthObserver
   const values = new Float64Array(signs);
   let start: StartEvent | undefined;
   let [longestStep, longestOther, firstEvaluation] = [0, 0, 0];
+  // Nobody knows how long the first step takes: whoever ended the run for it would do so again and again.
+  let hasStepped = false;
 
   const step = ({ duration, tokens }: StepEvent): void => {
+    hasStepped = true;
     longestStep = Math.max(duration, FORGOTTEN * longestStep);
     if (!start || longestOther > 0) return;
     const validationTokens = (start.trainTokens / start.trainRows) * start.validationRows;
@@ -47,7 +50,7 @@ export function trackHealth(clock: () => number = sharedClock()): HealthObserver
   const getOn = (): void => {
     values[PLACE.progressAt] = clock();
     const seconds = [LEAST_SECONDS, STEPS * longestStep, OTHERS * longestOther, firstEvaluation];
-    values[PLACE.boundMs] = 1000 * Math.max(...seconds);
+    values[PLACE.boundMs] = hasStepped ? 1000 * Math.max(...seconds) : Infinity;
   };
 
   const observe = (event: TrainEvent): void => {

@@ -51,6 +51,13 @@ it('long steps may be followed by ones twenty times as long, and evaluations and
   expect(stall()).toBeUndefined();
 });
 
+it('the first step may take as long as it takes', () => {
+  const { health, wait, stall } = watch();
+  health.observe(startEvent());
+  wait(3600);
+  expect(stall()).toBeUndefined();
+});
+
 it('a slow first step is forgotten', () => {
   const { health, wait, stall } = watch();
   health.observe(startEvent({ validationRows: 0 }));
@@ -82,6 +89,7 @@ it('a run that prepares its data, or has ended, is well, and ready when training
   expect(stall()).toBeUndefined();
   health.observe(startEvent());
   expect(hasBegun(health.signs)).toBe(true);
+  health.observe(stepEvent(1));
   wait(1e6);
   expect(stall()).toBeDefined();
   health.observe({ type: 'end', reason: 'stopped', step: 1, duration: 1, checkpoint: 'c' });
