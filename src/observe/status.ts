@@ -7,7 +7,7 @@ import { printableLine } from '../system/printable.js';
 /** What a run can be doing, in this order. A run that fails or dies is in neither of the last two. */
 export const RUN_STATES = ['preparing', 'training', 'finished', 'stopped'] as const;
 
-/** What the live page shows; the answer to `/status.json`. */
+/** A run in a few numbers, for programs: the answer to `/status.json`. The page reads the run's log. */
 export interface Status {
   state: (typeof RUN_STATES)[number];
   run?: Pick<
@@ -30,7 +30,7 @@ export interface StatusObserver extends Observer {
   read: () => Status;
 }
 
-/** Keeps what the live page shows, in bounded memory. */
+/** Keeps what is told of a run, in bounded memory. */
 export function trackStatus(): StatusObserver {
   const train = new Curve();
   const validation = new Curve();

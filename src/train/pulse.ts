@@ -6,7 +6,7 @@ import { sharedClock } from '../system/monotonic.js';
 const INTERVAL_MS = 5000;
 const FIRST_MS = 2000;
 /** Workers whose time is told: a line of the log stays short. */
-const WORKERS_TOLD = 64;
+const WORKERS_TOLD = 16;
 /** Digits of seconds: tens of microseconds. */
 const DIGITS = 5;
 
