@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js';
+import { counted } from '../system/counted.js';
 import { taskOf, type TaskKind } from '../tasks/registry.js';
 import { type Decision, decidePair, decideTable, decideTags, decideText } from './decide.js';
 import type { Roles } from './files.js';
@@ -37,6 +38,7 @@ export function planConfig(samples: readonly Sample[], roles: Roles, wishes: Wis
           ? decideTags(first, first.content, wishes)
           : decideText(first, first.content, wishes);
   const { task, recipe } = decision;
+  if (isPair) expectPairs(roles);
   const data: Entry[] = [
     ['train', listFiles(roles.train, isPair)],
     roles.validation.length > 0
@@ -75,6 +77,16 @@ function holdOut({ path }: Sample, { rows, classesByRow }: Decision, roles: Role
       ? 'a part of the rows is not trained on: it tells how well unseen ones do'
       : 'not trained on; with more, no row of some rare class would be left to train on';
   return ['validation', String(share), why];
+}
+
+/** @throws UserError where files to validate on or to measure on are not a text and its translation */
+function expectPairs({ validation, test }: Roles): void {
+  for (const [purpose, files] of Object.entries({ 'validate on': validation, test })) {
+    if (files.length === 0 || files.length === 2) continue;
+    throw new UserError(
+      `${files.join(', ')}: expected one text and its translation to ${purpose}, found ${counted(files.length, 'file', 'files')}: name two, and write further pairs into the config`,
+    );
+  }
 }
 
 function listFiles(files: readonly string[], isPair: boolean): string {

@@ -179,6 +179,13 @@ test('two texts of as many lines give a translator, with files to validate on by
   expect(config.data.validation).toEqual([
     { source: [path('valid.de')], target: [path('valid.en')] },
   ]);
+  const single = Object.fromEntries(Object.entries(files).filter(([name]) => name !== 'valid.en'));
+  expect((await init(single)).stderr).toMatch(
+    /valid\.de: expected one text and its translation to validate on, found 1 file: name two/,
+  );
+  const tests = ['test2016.de', 'test2016.en', 'test2017.de', 'test2017.en'];
+  const many = Object.fromEntries(tests.map((name) => [name, lines('Satz')]));
+  expect((await init({ ...files, ...many })).stderr).toContain('to test, found 4 files: name two');
   const uneven = await init({ 'a.de': lines('Wort'), 'a.en': `${lines('word')}\nmore` });
   expect(uneven.stderr).toContain('expected as many lines, which belong together, found 60 and 61');
 });
