@@ -148,14 +148,18 @@ export function wholeNumber(
 }
 
 /** A check for `--name`: a finite number of at least `minimum`. */
-export function numberFrom(name: string, minimum: number): (given: unknown) => number {
+export function numberFrom(
+  name: string,
+  minimum: number,
+  maximum = Infinity,
+): (given: unknown) => number {
   return (given) => {
     expectOnce(name, given);
     const value = toNumber(given);
-    if (!Number.isFinite(value) || value < minimum) {
-      throw new UserError(
-        `--${name}: expected a number of at least ${minimum}, got ${JSON.stringify(given)}`,
-      );
+    if (!Number.isFinite(value) || value < minimum || value > maximum) {
+      const range =
+        maximum === Infinity ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+      throw new UserError(`--${name}: expected a number ${range}, got ${JSON.stringify(given)}`);
     }
     return value;
   };

@@ -73,7 +73,7 @@ export const serveCommand = (context: Context) =>
       },
       timeout: {
         type: 'string',
-        coerce: numberFrom('timeout', 0.001),
+        coerce: numberFrom('timeout', 0.001, LONGEST_TIMEOUT),
         default: 30,
         requiresArg: true,
         describe: 'Seconds that a request may take',
@@ -131,6 +131,9 @@ export const serveCommand = (context: Context) =>
       }
     },
   });
+
+/** A day, in seconds: a timer that is set to more than 24 of them would go off at once. */
+const LONGEST_TIMEOUT = 86_400;
 
 /** A checkpoint that is named is always that one. */
 function canChange(checkpoint: string | undefined): boolean {

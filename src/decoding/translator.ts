@@ -120,6 +120,8 @@ export class Translator {
     private readonly beforeStep?: () => void,
     /** That are read at a time, at most. */
     private readonly sentences = SENTENCES_AT_ONCE,
+    /** Hears how many sentences were translated together. */
+    private readonly onBatch?: (sentences: number) => void,
   ) {
     this.#boundary = model.tokenizer.vocabularySize;
     this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
@@ -147,6 +149,7 @@ export class Translator {
         await decode(searches, { step }, this.#boundary, atOnce);
         batch.forEach((i, place) => (found[i] = searches[place]!.results()));
       });
+      this.onBatch?.(Math.min(batch.length, atOnce));
     }
     return sentences.map((sentence, i) => ({
       translations: found[i]!.map((each) => this.#tell(each, sentence, options)),

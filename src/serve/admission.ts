@@ -3,15 +3,23 @@ import { Refusal } from './refusal.js';
 /** Seconds until a client that was refused may find room. */
 const RETRY_SECONDS = 1;
 
+/** What a request takes up for as long as it waits or is computed. */
+export interface Demand {
+  readonly texts: number;
+  /** Of memory, about. */
+  readonly bytes: number;
+}
+
 /**
- * How many texts may wait or be computed at a time, and for how long. Work that nobody waits for any more keeps its place until it is
- * done: a client that asks and leaves again and again has no more computed than one that stays.
+ * How many texts may wait or be computed at a time, how much memory they may take, and for how long. Work that nobody waits for any more keeps
+ * its place until it is done: a client that asks and leaves again and again has no more computed than one that stays.
  */
 export class Admission {
   #texts = 0;
+  #bytes = 0;
 
   constructor(
-    private readonly mostTexts: number,
+    private readonly most: Demand,
     private readonly timeoutMs: number,
   ) {}
 
@@ -20,14 +28,18 @@ export class Admission {
     return this.#texts;
   }
 
+  /** What they take of memory, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   /**
    * Does what a request asks for.
    *
-   * @param texts that it takes the place of
    * @throws Refusal where there is no room, or the time is over
    */
-  async run<T>(texts: number, work: () => Promise<T>): Promise<T> {
-    const leave = this.enter(texts);
+  async run<T>(demand: Demand, work: () => Promise<T>): Promise<T> {
+    const leave = this.enter(demand);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(this.tooLate()), this.timeoutMs);
@@ -47,25 +59,31 @@ export class Admission {
    *
    * @throws Refusal where there is no room
    */
-  enter(texts: number): () => void {
-    if (this.#texts + texts > this.mostTexts) {
-      throw new Refusal(503, `all ${this.mostTexts} places for texts are taken; ask again later`, {
-        'Retry-After': String(RETRY_SECONDS),
-      });
+  enter({ texts, bytes }: Demand): () => void {
+    if (this.#texts + texts > this.most.texts) {
+      throw noRoom(`all ${this.most.texts} places for texts are taken; ask again later`);
+    }
+    // One that is larger than all of it is answered when nobody else is.
+    if (this.#bytes > 0 && this.#bytes + bytes > this.most.bytes) {
+      throw noRoom('other requests take the memory that there is for them; ask again later');
     }
     this.#texts += texts;
+    this.#bytes += bytes;
     let hasLeft = false;
     return () => {
       if (hasLeft) return;
       hasLeft = true;
       this.#texts -= texts;
+      this.#bytes -= bytes;
     };
   }
 
   tooLate(): Refusal {
     const seconds = this.timeoutMs / 1000;
-    return new Refusal(503, `there was no answer within ${seconds} s; ask for less, or later`, {
-      'Retry-After': String(RETRY_SECONDS),
-    });
+    return noRoom(`there was no answer within ${seconds} s; ask for less, or later`);
   }
+}
+
+function noRoom(sentence: string): Refusal {
+  return new Refusal(503, sentence, { 'Retry-After': String(RETRY_SECONDS) });
 }

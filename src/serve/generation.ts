@@ -1,5 +1,6 @@
 import type { TrainedModel } from '../train/trained-model.js';
 import { MOST_CHARACTERS_READ, type RequestLimits } from './routes.js';
+import { memoryOf } from './memory.js';
 import { type JsonSchema, number, object, text, whole } from './schemas.js';
 
 /** What a language model writes, over HTTP: text as it is drawn, events, or an object when all of it is there. */
@@ -40,6 +41,14 @@ export const generatedSchema = object({
 });
 
 const USUAL_LENGTH = 200;
+
+/** Bytes that a request takes, about: with its text it holds how likely each token of the vocabulary is. */
+export function memoryOfGeneration(
+  { tokenizer }: Pick<TrainedModel, 'tokenizer'>,
+  body: unknown,
+): number {
+  return memoryOf(body) + tokenizer.vocabularySize * Float32Array.BYTES_PER_ELEMENT;
+}
 
 /** Pieces of text as they are drawn. */
 export function generate(

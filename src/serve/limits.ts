@@ -6,6 +6,8 @@ export interface ServeLimits {
   length: number;
   /** Texts of all requests that wait or are computed. */
   queue: number;
+  /** Bytes of memory that these take, about. */
+  memoryBytes: number;
   /** Until a request is answered. */
   timeoutMs: number;
   /** Of a request's body. */
@@ -18,6 +20,7 @@ export const LIMITS: ServeLimits = {
   texts: 256,
   length: 2000,
   queue: 4096,
+  memoryBytes: 512 * 2 ** 20,
   timeoutMs: 30_000,
   bodyBytes: 2 ** 20,
   connections: 1024,

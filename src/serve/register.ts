@@ -11,6 +11,7 @@ import {
   generateSchema,
   generateSummary,
   layoutOf,
+  memoryOfGeneration,
 } from './generation.js';
 import type { ServeLimits } from './limits.js';
 import { describeApi, type DocumentedRoute } from './openapi.js';
@@ -40,13 +41,13 @@ export function registerModelRoutes(
   { served, admission, metrics, limits }: ServerParts,
 ): DocumentedRoute[] {
   const routes = routesOf(served.model, limits).map((route): DocumentedRoute => {
-    const { path, summary, body, answer, count, respond } = route;
+    const { path, summary, body, answer, measure, respond } = route;
     server.post(path, { schema: { body } }, async (request) => {
-      const texts = count(request.body);
-      const answered = await admission.run(texts, () =>
+      const demand = measure(request.body);
+      const answered = await admission.run(demand, () =>
         served.use((model) => respond(model, request.body)),
       );
-      metrics.tell((each) => each.countTexts(path, texts));
+      metrics.tell((each) => each.countTexts(path, demand.texts));
       return answered;
     });
     return {
@@ -84,7 +85,7 @@ async function answerGeneration(
   parts: Pick<ServerParts, 'served' | 'admission' | 'metrics' | 'limits'>,
 ): Promise<unknown> {
   const { served, admission, metrics, limits } = parts;
-  const leave = admission.enter(1);
+  const leave = admission.enter({ texts: 1, bytes: memoryOfGeneration(served.model, body) });
   const { model, release } = served.borrow();
   const pieces = generate(model, body as GenerateBody, limits);
   let isLate = false;

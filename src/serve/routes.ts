@@ -2,6 +2,8 @@ import type { Scorable, Sentence, TrainedModel } from '../train/trained-model.js
 import { columnsOf } from '../data/features/features.js';
 import { taskOf } from '../tasks/registry.js';
 import { predictAll } from '../use/predictions.js';
+import type { Demand } from './admission.js';
+import { memoryOf } from './memory.js';
 import { type JsonSchema, list, number, object, text, whole } from './schemas.js';
 
 /** What a request may ask for at most. */
@@ -19,8 +21,8 @@ export interface ModelRoute {
   /** Of the request's body, by which it has been checked when the rest is called. */
   readonly body: JsonSchema;
   readonly answer: JsonSchema;
-  /** Texts that a body asks to be read. */
-  readonly count: (body: unknown) => number;
+  /** Texts that a body asks to be read, and the memory that this takes. */
+  readonly measure: (body: unknown) => Demand;
   readonly respond: (model: TrainedModel, body: unknown) => Promise<object>;
 }
 
@@ -28,6 +30,8 @@ export interface ModelRoute {
 const MOST_CHARACTERS = 200_000;
 export const MOST_CHARACTERS_READ = 20_000;
 const WIDEST_BEAM = 32;
+/** Where each of them may be a token that is told of: its numbers, and what is said of it. */
+const BYTES_OF_SCORED_CHARACTER = 128;
 
 const checkpointSchema = text('Name of the checkpoint that has answered.');
 
@@ -50,13 +54,18 @@ function defineRoute<B>(route: {
   body: JsonSchema;
   answer: Readonly<Record<string, JsonSchema>>;
   list: (body: B) => readonly unknown[];
+  /** Memory for a character of it; what the character itself takes where absent. */
+  bytesOfCharacter?: number;
   respond: (model: TrainedModel, body: B) => Promise<object>;
 }): ModelRoute {
-  const { path, summary, body, answer, list: listOf, respond } = route;
+  const { path, summary, body, answer, list: listOf, bytesOfCharacter, respond } = route;
   return {
     ...{ path, summary, body },
     answer: object({ ...answer, checkpoint: checkpointSchema }),
-    count: (given) => listOf(given as B).length,
+    measure: (given) => ({
+      texts: listOf(given as B).length,
+      bytes: memoryOf(given, bytesOfCharacter),
+    }),
     respond: async (model, given) => ({
       ...(await respond(model, given as B)),
       checkpoint: checkpointNameOf(model),
@@ -192,6 +201,7 @@ function scoreRoute(model: TrainedModel, limits: RequestLimits): ModelRoute {
     body: object({ rows: list(row[call], limits.texts) }),
     answer: { scores: list(likelihood) },
     list: ({ rows }) => rows,
+    ...(call !== 'classify' && { bytesOfCharacter: BYTES_OF_SCORED_CHARACTER }),
     respond: async (used, { rows }) => ({ scores: await used.score(rows) }),
   });
 }

@@ -15,7 +15,12 @@ export class ServeMetrics {
   readonly #info: Gauge<'checkpoint' | 'task' | 'run' | 'version'>;
 
   /** @param read what is measured when somebody asks */
-  constructor(read: { texts: () => number; connections: () => number; mostTexts: number }) {
+  constructor(read: {
+    texts: () => number;
+    bytes: () => number;
+    connections: () => number;
+    mostTexts: number;
+  }) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     this.#requests = new Counter({
@@ -76,6 +81,11 @@ export class ServeMetrics {
       });
     };
     measured('lockstep_serve_queue_texts', 'Texts that wait or are computed.', read.texts);
+    measured(
+      'lockstep_serve_queue_bytes',
+      'Memory that texts take that wait or are computed, about.',
+      read.bytes,
+    );
     measured('lockstep_serve_connections', 'Connections that are open.', read.connections);
   }
 

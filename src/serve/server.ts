@@ -59,12 +59,13 @@ export async function serveModel(
   options: ServeOptions,
 ): Promise<ModelServer> {
   const { access, limits, notify, port } = options;
-  const { connections, queue, timeoutMs } = limits;
-  const admission = new Admission(queue, timeoutMs);
+  const { connections, queue, memoryBytes, timeoutMs } = limits;
+  const admission = new Admission({ texts: queue, bytes: memoryBytes }, timeoutMs);
   // Known when there is a server.
   const open = { sockets: undefined as Sockets | undefined };
   const metrics = new DeferredMetrics({
     texts: () => admission.texts,
+    bytes: () => admission.bytes,
     connections: () => open.sockets?.size ?? 0,
     mostTexts: queue,
   });
@@ -83,12 +84,18 @@ export async function serveModel(
   refuseForeigners(server, access, address);
   secureAnswers(server);
   server.setErrorHandler(answerFault(notify));
-  countRequests(server, metrics);
+  countRequests(server, metrics, notify);
   const parts = { served, admission, metrics, limits, state, isLocked: access.token !== null };
   registerOwnRoutes(server, parts, registerModelRoutes(server, parts));
   try {
     await server.ready();
+    // Its errors have codes, too: they are none of listening.
     await warming;
+  } catch (error) {
+    await served.close();
+    throw error;
+  }
+  try {
     await server.listen({ host: access.host, port });
   } catch (error) {
     await served.close();
@@ -110,8 +117,13 @@ export async function serveModel(
           ...source,
           async open() {
             const model = await source.open(countBatch);
-            await model.warmUp();
-            return model;
+            try {
+              await model.warmUp();
+              return model;
+            } catch (error) {
+              await model.close();
+              throw error;
+            }
           },
         },
         {
@@ -212,7 +224,12 @@ async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<Fast
   return server;
 }
 
-function countRequests(server: FastifyInstance, metrics: DeferredMetrics): void {
+function countRequests(
+  server: FastifyInstance,
+  metrics: DeferredMetrics,
+  notify: (message: string) => void,
+): void {
+  let isLoading = false;
   server.addHook('onResponse', (request: FastifyRequest, reply, done) => {
     const { url: route } = request.routeOptions;
     const answered = {
@@ -225,6 +242,11 @@ function countRequests(server: FastifyInstance, metrics: DeferredMetrics): void 
     };
     metrics.tell((each) => each.countRequest(answered));
     done();
-    void metrics.load();
+    if (isLoading) return;
+    isLoading = true;
+    metrics.load().catch((error: unknown) => {
+      const why = error instanceof Error ? error.message.split('\n')[0]! : String(error);
+      notify(`There are no metrics, since they cannot be loaded: ${why}`);
+    });
   });
 }

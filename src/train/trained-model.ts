@@ -16,7 +16,7 @@ export interface OpenOptions {
   checkpoint?: string;
   workers?: number;
   backend?: Config['backend'];
-  /** Hears how many rows were computed together, batch by batch. */
+  /** Hears how many rows, or sentences that are translated, were computed together, batch by batch. */
   onBatch?: (rows: number) => void;
   /** Hears where the run's config.yaml is not what the checkpoint was trained with; a warning of Node by default. */
   notify?: (message: string) => void;

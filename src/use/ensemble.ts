@@ -35,7 +35,7 @@ export async function openEnsemble(
       members.push(member);
       expectAlike(members[0]!, member);
     }
-    return new Ensemble(members);
+    return new Ensemble(members, options.onBatch);
   } catch (error) {
     for (const member of members) await member.close();
     throw error;
@@ -69,7 +69,10 @@ class Ensemble implements TrainedModel {
   readonly #calls: Calls;
   #closed: Promise<void> | undefined;
 
-  constructor(private readonly members: readonly EnsembleMember[]) {
+  constructor(
+    private readonly members: readonly EnsembleMember[],
+    onBatch?: (rows: number) => void,
+  ) {
     const [first] = members as [EnsembleMember];
     this.config = first.config;
     this.tokenizer = first.tokenizer;
@@ -81,7 +84,9 @@ class Ensemble implements TrainedModel {
       `${this.checkpoint}: the model has been closed; open it again to use it`,
     );
     const engines = members.map(({ decodingEngine }) => decodingEngine);
-    this.#translator = new SharedTranslations(new Translator(this, engines));
+    this.#translator = new SharedTranslations(
+      new Translator(this, engines, undefined, undefined, onBatch),
+    );
   }
 
   translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {

@@ -26,9 +26,10 @@ export class Likelihoods {
     engine: ModelEngine,
     /** Behind each line of what a language model has learned from, and so before each. */
     private readonly lineEnd: string,
+    onBatch?: (rows: number) => void,
   ) {
-    this.#rows = new RowBatches(engine, 'evaluate', engine.manyRows);
-    this.#pairs = new PairLikelihoods(model, engine, this.#rows);
+    this.#rows = new RowBatches(engine, 'evaluate', engine.manyRows, onBatch);
+    this.#pairs = new PairLikelihoods(model, engine, this.#rows, onBatch);
     this.#ids = new Map(model.classes.map((name, id) => [name, id]));
   }
 

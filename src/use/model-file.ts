@@ -171,11 +171,19 @@ export class SharedModel implements TrainedModel {
     this.#calls = new Calls(`${checkpoint}: the model has been closed; open it again to use it`);
     this.#engine = new ModelEngine(config, shape, weights, workerFile);
     this.#rows = new RowBatches(this.#engine, 'predict', this.#engine.rowSizes, onBatch);
-    this.#likelihoods = new Likelihoods(this, this.#encoder, this.#engine, state.lineEnd ?? '\n');
+    this.#likelihoods = new Likelihoods(
+      this,
+      this.#encoder,
+      this.#engine,
+      state.lineEnd ?? '\n',
+      onBatch,
+    );
     const decoding = { ...shape, carries: true };
     const sizes = decodingSizes(config);
     this.decodingEngine = new ModelEngine(config, decoding, weights, workerFile, sizes);
-    this.#translator = new SharedTranslations(new Translator(this, [this.decodingEngine]));
+    this.#translator = new SharedTranslations(
+      new Translator(this, [this.decodingEngine], undefined, undefined, onBatch),
+    );
     this.#outputs = this.targetScale ? 1 : this.classes.length;
   }
 

@@ -25,6 +25,7 @@ export class PairLikelihoods {
     private readonly model: LikelihoodModel,
     private readonly engine: ModelEngine,
     private readonly rows: RowBatches,
+    private readonly onBatch?: (rows: number) => void,
   ) {
     this.#boundary = model.tokenizer.vocabularySize;
   }
@@ -73,7 +74,9 @@ export class PairLikelihoods {
       maxSteps: longest,
     };
     return this.#turns.take(() =>
-      this.engine.lend(sizes, (engine) => new RowBatches(engine, 'evaluate', sizes).compute(rows)),
+      this.engine.lend(sizes, (engine) =>
+        new RowBatches(engine, 'evaluate', sizes, this.onBatch).compute(rows),
+      ),
     );
   }
 

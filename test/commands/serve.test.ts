@@ -53,6 +53,10 @@ test.each([
     '--port: expected a whole number from 0 to 65535, got "70000"; see lockstep serve --help',
   ],
   [
+    ['--timeout', '2147484'],
+    '--timeout: expected a number from 0.001 to 86400, got "2147484"; see lockstep serve --help',
+  ],
+  [
     ['--max-texts', '9', '--queue-size', '8'],
     '--max-texts: expected at most as many as --queue-size (8), got 9',
   ],

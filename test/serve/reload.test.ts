@@ -5,6 +5,7 @@ import { openModel } from '../../src/use/model-file.js';
 import { predictAll } from '../../src/use/predictions.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { trainSmall } from '../faults/small-run.js';
+import { stubClassifier } from '../commands/stub.js';
 import { type Served, useServer } from './serving.js';
 
 const serve = useServer();
@@ -93,6 +94,7 @@ test('another checkpoint takes over under load without a lost request; answers a
 
 test('a checkpoint that cannot be opened is told of once, and the one before goes on', async () => {
   let opened = 0;
+  let closed = 0;
   const served = await serve(
     {
       run,
@@ -100,7 +102,14 @@ test('a checkpoint that cannot be opened is told of once, and the one before goe
       open: () =>
         opened++ === 0
           ? openModel(run, { checkpoint: 'step-00000030' })
-          : Promise.reject(new Error('damaged\n    at x')),
+          : Promise.resolve({
+              ...stubClassifier(),
+              warmUp: () => Promise.reject(new Error('damaged\n    at x')),
+              close: () => {
+                closed++;
+                return Promise.resolve();
+              },
+            }),
     },
     { reloads: true, reloadMs: 20 },
   );
@@ -115,4 +124,7 @@ test('a checkpoint that cannot be opened is told of once, and the one before goe
     `The run has another checkpoint, which cannot be served: damaged. ${join(run, 'checkpoints/step-00000030')} goes on answering.`,
   ]);
   expect((await ask(served, texts)).checkpoint).toBe('step-00000030');
+  // Whenever the run has changed it is tried again.
+  expect(closed).toBeGreaterThan(0);
+  expect(closed).toBe(opened - 1);
 });

@@ -140,6 +140,41 @@ describe('a server', () => {
     expect((await last).status).toBe(200);
   });
 
+  it('refuses what takes more memory than there is room for; one request is answered whatever it takes', async () => {
+    const { model, answer, asked } = waitingModel();
+    const { post, get } = await serve(model, { limits: { memoryBytes: 10_000 } });
+    const first = post('/predict', { texts: ['x'.repeat(6000)] });
+    await expect.poll(() => asked.length).toBe(1);
+    const refused = await post('/predict', { texts: ['a'] });
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await refused.json()).toEqual({
+      error: 'other requests take the memory that there is for them; ask again later',
+    });
+    expect(await (await get('/metrics')).text()).toMatch(/\nlockstep_serve_queue_bytes 12\d{3}\n/);
+    answer();
+    expect((await first).status).toBe(200);
+    expect(await (await get('/metrics')).text()).toContain('\nlockstep_serve_queue_bytes 0\n');
+    const next = post('/predict', { texts: ['a'] });
+    await expect.poll(() => asked.length).toBe(2);
+    answer();
+    expect((await next).status).toBe(200);
+  });
+
+  it('closes its model and says what is wrong where its threads do not start', async () => {
+    let closed = 0;
+    const model = {
+      ...stubClassifier(),
+      warmUp: () =>
+        Promise.reject(Object.assign(new Error('no memory'), { code: 'ERR_WORKER_OUT_OF_MEMORY' })),
+      close: () => {
+        closed++;
+        return Promise.resolve();
+      },
+    };
+    await expect(serve(model)).rejects.toThrow(/^no memory$/);
+    expect(closed).toBe(1);
+  });
+
   it('answers in time, and gives a place free only when its work is done', async () => {
     const { model, answer } = waitingModel();
     const { post } = await serve(model, { limits: { queue: 1, texts: 1, timeoutMs: 50 } });

@@ -69,6 +69,18 @@ test('a translation longer than any of training is scored as a whole; what was n
   });
 });
 
+test('tells how many are computed together, of translations and scores', async () => {
+  const batches: number[] = [];
+  const model = await openModel(run, { workers: 1, onBatch: (rows) => batches.push(rows) });
+  await model.translate(pairs.slice(0, 3).map(({ source }) => source));
+  expect(batches.splice(0)).toEqual([3]);
+  await model.score(pairs.slice(0, 2));
+  expect(batches.splice(0)).toEqual([2]);
+  await model.score([{ source: 'eins', target: '1 '.repeat(40).trim() }]);
+  expect(batches).toEqual([1]);
+  await model.close();
+});
+
 test('memory for a translation longer than any of training is given back', async () => {
   const taken = vi.spyOn(ModelEngine.prototype, 'take');
   await withModel(1, async (model) => {
