@@ -82,7 +82,10 @@ export const trainCommand = (context: Context) =>
       if (dryRun) {
         if (resume) throw new UserError('--dry-run: expected without --resume');
         const words = ['--config', file, ...set.flatMap((each) => ['--set', each])];
-        if (runDir !== undefined) words.push('--run-dir', runDir);
+        const given = { workers, backend, 'metrics-port': metricsPort, 'run-dir': runDir };
+        for (const [name, value] of Object.entries(given)) {
+          if (value !== undefined) words.push(`--${name}`, String(value));
+        }
         const next = nextCommand(context.program, ['train', ...words]);
         await lookAt(config, directory, next, context, as);
         return;

@@ -1,5 +1,6 @@
-import { resolveConfig } from './load.js';
+import { TASKS, taskOf, type TaskKind } from '../tasks/registry.js';
 import { configJsonSchema, type SchemaNode } from './json-schema.js';
+import { type NamedConfig, resolveConfig } from './load.js';
 
 /** The page docs/config.md: every key of a config, from the schema that configs are checked by. */
 
@@ -148,9 +149,22 @@ function describeRange(node: Node): string {
 /** A default that the JSON Schema lacks, of a key that does not say itself what it is by default. */
 function usualValue(path: string, { description = '' }: Node): unknown {
   if (description.includes('by default') || path.includes('[]')) return undefined;
-  let value: unknown = resolveConfig({ task: 'classify', data: { train: 'rows.csv' } });
+  const [value, ...others] = new Set(TASKS.map((task) => valueOf(bareConfig(task), path)));
+  // What is another one for each task is none that could be named.
+  return others.length > 0 || (typeof value === 'object' && value !== null) ? undefined : value;
+}
+
+/** All that follows from a task. */
+function bareConfig(task: TaskKind): NamedConfig {
+  const isOfPairs = taskOf(task).gives === 'pairs';
+  const train = isOfPairs ? { source: 'rows.txt', target: 'targets.txt' } : 'rows.txt';
+  return resolveConfig({ task, data: { train } });
+}
+
+function valueOf(config: unknown, path: string): unknown {
+  let value = config;
   for (const key of path.split('.')) value = (value as Record<string, unknown> | undefined)?.[key];
-  return typeof value === 'object' && value !== null ? undefined : value;
+  return value;
 }
 
 function isEmpty(value: unknown): boolean {
