@@ -41,8 +41,8 @@ export function serveSnapshots(
     else {
       snapshots.metrics.finish(order.texts.metrics);
       snapshots.status.finish(order.texts.status);
-      runs.flush();
       report({ type: 'waiting', milliseconds: scrapes.end(order.patienceMs) });
+      runs.flush();
     }
   });
   listen({ access, port, routes }, () => budget.spend(), {

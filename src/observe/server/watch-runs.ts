@@ -15,12 +15,14 @@ const BEHIND_MS = 50;
 /** Of the budget: what reading leaves for telling pages, and that for answers that nobody may have to wait for, of probes and scrapes. */
 const LEFT_BY_READING = 0.75;
 const LEFT_BY_TELLING = 0.5;
+/** For how long the thread may do nothing else at the end of a run. */
+const MOST_FLUSH_MS = 1000;
 /** How often runs are looked for. */
 const FIND_MS = 5000;
 
 export interface RunsWatch {
   routes: [string, Route][];
-  /** Tells open pages all there is, at once. */
+  /** Tells open pages all there is, at once: as far as it is read within a second. */
   flush: () => void;
   /** Ends all streams. */
   close: () => void;
@@ -66,7 +68,10 @@ export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsW
   return {
     routes: [['/', pageRoute()], ...boardRoutes(board, feed, waitForTurn)],
     flush: () => {
-      while (board.read(feed.watched, () => true));
+      if (feed.size === 0) return;
+      const end = performance.now() + MOST_FLUSH_MS;
+      const mayGoOn = () => performance.now() < end;
+      while (board.read(feed.watched, mayGoOn) && mayGoOn());
       feed.tick(() => true);
     },
     close: () => {
