@@ -32,7 +32,7 @@ export const boardCommand = (context: Context) =>
         requiresArg: true,
         describe: 'Address that is listened on; 0.0.0.0 for all of this machine',
       },
-      hosts: {
+      'allow-host': {
         type: 'string',
         array: true,
         nargs: 1,
@@ -46,7 +46,7 @@ export const boardCommand = (context: Context) =>
         describe: 'File with a token that browsers have to show as password',
       },
     },
-    async run({ runs, port = DEFAULT_PORT, host, hosts, tokenFile }) {
+    async run({ runs, port = DEFAULT_PORT, host, allowHost, tokenFile }) {
       for (const run of runs) {
         if (!existsSync(run)) throw new UserError(`${run}: expected a directory, found nothing`);
       }
@@ -56,16 +56,17 @@ export const boardCommand = (context: Context) =>
         import('../observe/server/access.js'),
         import('../observe/server/yield-cores.js'),
       ]);
-      const token = tokenFile === undefined ? null : await readToken(tokenFile);
+      const named = { hosts: '--allow-host', token: '--token-file' };
+      const token = tokenFile === undefined ? null : await readToken(tokenFile, named.token);
       const signals = context.catchSignals(() => true);
       try {
-        const access = { host, hosts, token };
+        const access = { host, hosts: allowHost, token, named };
         const keys = { host: '--host', port: '--port' };
         const server = await serveBoard(runs, { access, port }, keys);
         // Trainings on this machine go first.
         yieldCores(5);
         printLines(context.stdout, [`Runs at ${server.url}; Ctrl-C ends this`]);
-        if (token === null && !isLoopback(host)) {
+        if (token === null && !isLoopback(server.address)) {
           printLines(context.stderr, [
             `--host: ${host} can be reached from other machines, and whoever reaches it can read these runs' figures; --token-file has the server ask for a token.`,
           ]);

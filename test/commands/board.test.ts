@@ -28,6 +28,33 @@ test('the board serves the runs in a folder, until it is interrupted', async () 
   expect(await ended).toMatchObject({ status: 0, stderr: '' });
 });
 
+test('what it says of its options is said by their names', async () => {
+  const token = join(folder, 'token');
+  writeFileSync(token, 'a-token-of-many-letters');
+  const options = ['--port', '0', '--host', 'localhost', '--token-file', token];
+  const { child } = start(folder, ['board', folder, ...options]);
+  let stdout = '';
+  child.stdout!.on('data', (text: string) => (stdout += text));
+  await expect.poll(() => stdout, { timeout: 10_000 }).toContain('Ctrl-C');
+  const response = await fetch(/http:\S+\//.exec(stdout)![0]);
+  expect([response.status, await response.text()]).toEqual([
+    401,
+    'This request is refused: expected the token of --token-file.\n',
+  ]);
+  child.kill('SIGINT');
+  const unread = await runWith(['board', folder, '--token-file', join(folder, 'none')]);
+  expect(unread.stderr).toMatch(/^--token-file: .* cannot be read \(ENOENT\)\n$/);
+});
+
+test('who listens on this machine alone is not warned of others, whatever it is called', async () => {
+  const { child, ended } = start(folder, ['board', folder, '--port', '0', '--host', 'localhost']);
+  let stdout = '';
+  child.stdout!.on('data', (text: string) => (stdout += text));
+  await expect.poll(() => stdout, { timeout: 10_000 }).toContain('Ctrl-C');
+  child.kill('SIGINT');
+  expect((await ended).stderr).toBe('');
+});
+
 test('what is not there is refused by its name', async () => {
   const { status, stderr } = await runWith(['board', join(folder, 'lost')]);
   expect([status, stderr]).toEqual([

@@ -13,6 +13,8 @@ import { watchRuns } from './watch-runs.js';
 export interface BoardServer {
   /** Where the page is: `http://127.0.0.1:9465/`. */
   readonly url: string;
+  /** The address that is listened on. */
+  readonly address: string;
   close(): Promise<void>;
 }
 
@@ -45,6 +47,7 @@ export async function serveBoard(
       onListening: (bound) =>
         resolve({
           url: `http://${inUrl(access.host)}:${bound.port}/`,
+          address: bound.address,
           close: async () => {
             server.close();
             runs.close();
