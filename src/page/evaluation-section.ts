@@ -56,7 +56,8 @@ export class EvaluationSection {
     const of = ['confusion', 'samples', 'hardest'].flatMap((type) => latest.get(type) ?? []);
     const all = [
       ...(evaluation === undefined ? [] : [evaluation]),
-      ...of.filter(({ step }) => step === evaluation?.step),
+      // Samples are written less often than evaluations: the latest there are, which say after which step.
+      ...of.filter(({ type, step }) => type === 'samples' || step === evaluation?.step),
     ];
     if (all.length === this.#latest.length && all.every((each, at) => each === this.#latest[at])) {
       return;

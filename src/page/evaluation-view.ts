@@ -1,4 +1,5 @@
 import { MEASURE_NAMES, measureKind } from '../measures.js';
+import { formatCount } from '../observe/figures.js';
 import type { LogEvent } from '../observe/board/wire.js';
 import { confusionMatrix } from './confusion-matrix.js';
 import { make, row, table } from './dom.js';
@@ -14,7 +15,9 @@ export function evaluationView(events: readonly LogEvent[]): HTMLElement[] {
   for (const event of events) {
     const rows = groupsIn(event, 'rows');
     if (event.type === 'samples' && rows.length > 0) {
-      parts.push(part('Samples', rowsTable('Samples of what the model makes of rows', rows)));
+      const isOlder = evaluations.length > 0 && event.step !== evaluations[0]!.step;
+      const title = isOlder ? `Samples after step ${formatCount(event.step ?? 0)}` : 'Samples';
+      parts.push(part(title, rowsTable('Samples of what the model makes of rows', rows)));
     } else if (event.type === 'hardest' && rows.length > 0) {
       parts.push(part('Hardest rows', rowsTable('Rows with the greatest loss', rows)));
     } else if (event.type === 'confusion') {

@@ -1,3 +1,4 @@
+import { UserError } from '../errors.js';
 import type { Scorable, Sentence, TrainedModel } from '../train/trained-model.js';
 import { columnsOf } from '../data/features/features.js';
 import { taskOf } from '../tasks/registry.js';
@@ -202,6 +203,26 @@ function scoreRoute(model: TrainedModel, limits: RequestLimits): ModelRoute {
     answer: { scores: list(likelihood) },
     list: ({ rows }) => rows,
     ...(call !== 'classify' && { bytesOfCharacter: BYTES_OF_SCORED_CHARACTER }),
-    respond: async (used, { rows }) => ({ scores: await used.score(rows) }),
+    respond: async (used, { rows }) => {
+      if (call === 'translate') expectUsualTargets(used, rows);
+      return { scores: await used.score(rows) };
+    },
+  });
+}
+
+/**
+ * A longer target has an engine of its own made, of a size that clients of a server are not to choose.
+ *
+ * @throws UserError for one that is longer than any of training
+ */
+function expectUsualTargets({ config, tokenizer }: TrainedModel, rows: readonly Scorable[]): void {
+  const { maxLength } = config.data;
+  rows.forEach((row, i) => {
+    const target = typeof row === 'object' && 'target' in row ? row.target : '';
+    const { length } = tokenizer.encode(target);
+    if (length <= maxLength) return;
+    throw new UserError(
+      `row ${i}: expected a target of at most ${maxLength} tokens (data.maxLength), got one of ${length}`,
+    );
   });
 }

@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test, vi } from 'vitest';
+import { parseConfig } from '../../src/config/load.js';
 import { UserError } from '../../src/errors.js';
 import { packageFile } from '../../src/package-root.js';
 import type { TrainedModel } from '../../src/train/trained-model.js';
-import { stubClassifier } from '../commands/stub.js';
+import { stubClassifier, stubLanguageModel } from '../commands/stub.js';
 import { useServer } from './serving.js';
 
 const serve = useServer();
@@ -101,6 +102,27 @@ describe('a served classifier', () => {
       400,
       { error: 'row 1: expected a class' },
     ]);
+  });
+
+  it('scores no translation that is longer than any of training, for which an engine of its own would be made', async () => {
+    const text = 'task: translate\ndata: { train: { source: a.txt, target: b.txt }, maxLength: 5 }';
+    const score = vi.fn(() => Promise.resolve([{ logProbability: -1, unknown: 0 }]));
+    const { post } = await serve({
+      ...stubLanguageModel(),
+      config: parseConfig(text, 'x.yaml'),
+      score,
+    });
+    expect((await post('/score', { rows: [{ source: 'a', target: 'five!' }] })).status).toBe(200);
+    const rows = [
+      { source: 'a', target: 'b' },
+      { source: 'a', target: 'longer' },
+    ];
+    const answer = await post('/score', { rows });
+    expect([answer.status, await answer.json()]).toEqual([
+      400,
+      { error: 'row 1: expected a target of at most 5 tokens (data.maxLength), got one of 6' },
+    ]);
+    expect(score).toHaveBeenCalledOnce();
   });
 
   it('keeps bugs to itself, and tells the operator', async () => {
