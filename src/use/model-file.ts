@@ -307,7 +307,8 @@ export class SharedModel implements TrainedModel {
 
   warmUp(): Promise<void> {
     return this.#calls.run(() => {
-      const translates = taskOf(this.config.task).call === 'translate';
+      const { call } = taskOf(this.config.task);
+      const translates = call === 'translate';
       const engine = translates ? this.decodingEngine : this.#engine;
       return engine.take(() => Promise.resolve());
     });
