@@ -1,5 +1,5 @@
-import { rmSync } from 'node:fs';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BatchFeed } from '../compute/batch-feed.js';
@@ -97,7 +97,8 @@ async function openOrPrepare(config: NamedConfig, listener: TrainListener): Prom
       `data.train: its files are not prepared yet, and too large to be prepared for a look alone: run prepare first, whose token store training uses, too`,
     );
   }
-  const place = await mkdtemp(join(tmpdir(), 'lockstep-look-'));
+  // At once, so that no signal comes between: what is made is removed.
+  const place = mkdtempSync(join(tmpdir(), 'lockstep-look-'));
   const removeAtExit = () => removeNow(place);
   process.once('exit', removeAtExit);
   const remove = async (): Promise<void> => {
@@ -119,12 +120,17 @@ async function openOrPrepare(config: NamedConfig, listener: TrainListener): Prom
   }
 }
 
-/** For a process that exits meanwhile, while its threads may still write there. */
+/** For a process that exits meanwhile: what its other threads have under way may make the directory anew for a moment. */
 function removeNow(place: string): void {
-  try {
-    rmSync(place, { recursive: true, force: true, maxRetries: 5, retryDelay: 10 });
-  } catch {
-    // Nobody can be told any more; the system clears its temporary files away.
+  const never = new Int32Array(new SharedArrayBuffer(4));
+  for (let tries = 0, absent = 0; tries < 50 && absent < 5; tries++) {
+    absent = existsSync(place) ? 0 : absent + 1;
+    try {
+      rmSync(place, { recursive: true, force: true });
+    } catch {
+      // Filled meanwhile: the next try, or the system, which clears its temporary files away.
+    }
+    Atomics.wait(never, 0, 0, 10);
   }
 }
 
