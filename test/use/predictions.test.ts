@@ -103,9 +103,9 @@ describe('predictMany', () => {
     expect((await answers.next()).value).toEqual({ label: 'a' });
     await expect(answers.next()).rejects.toThrow('no such text');
     expect(ended).toBe(1);
-    // eslint-disable-next-line require-yield, @typescript-eslint/require-await
     async function* failing(): AsyncGenerator<string, void, undefined> {
-      throw new Error('no such file');
+      await Promise.reject(new Error('no such file'));
+      yield 'never read';
     }
     await expect(predictMany(answer, failing()).next()).rejects.toThrow('no such file');
   });
