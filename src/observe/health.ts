@@ -1,7 +1,7 @@
 import type { EvaluationEvent, StartEvent, StepEvent, TrainEvent } from '../events.js';
 import { sharedClock } from '../system/monotonic.js';
 import { formatDuration } from './figures.js';
-import type { Observer } from './observer.js';
+import { byType, type Observer } from './observer.js';
 
 /**
  * Signs of life of a run, on memory that the thread which serves shares: it sees also that the one which trains hangs, and asks it nothing.
@@ -22,6 +22,8 @@ const OTHERS = 3;
 const EVALUATION_STEPS = 10;
 /** What is longest is forgotten step by step: the first ones may be slow. */
 const FORGOTTEN = 0.99;
+/** By these a run has not got on. */
+const NO_PROGRESS: ReadonlySet<TrainEvent['type']> = new Set(['prepare', 'worker', 'notice']);
 
 export interface HealthObserver extends Observer {
   readonly signs: HealthSigns;
@@ -53,37 +55,23 @@ export function trackHealth(clock: () => number = sharedClock()): HealthObserver
     values[PLACE.boundMs] = hasStepped ? 1000 * Math.max(...seconds) : Infinity;
   };
 
+  const learn = byType({
+    start(event) {
+      start = event;
+      values[PLACE.stage] = STAGE.training;
+    },
+    step,
+    evaluation,
+    checkpoint({ duration }) {
+      longestOther = Math.max(longestOther, duration);
+    },
+    end() {
+      values[PLACE.stage] = STAGE.ended;
+    },
+  });
   const observe = (event: TrainEvent): void => {
-    switch (event.type) {
-      case 'start':
-        start = event;
-        values[PLACE.stage] = STAGE.training;
-        break;
-      case 'step':
-        step(event);
-        break;
-      case 'evaluation':
-        evaluation(event);
-        break;
-      case 'checkpoint':
-        longestOther = Math.max(longestOther, event.duration);
-        break;
-      case 'end':
-        values[PLACE.stage] = STAGE.ended;
-        break;
-      case 'checkpoint-failed':
-      case 'samples':
-      case 'hardest':
-      case 'confusion':
-      case 'timeline':
-      case 'resources':
-        break;
-      case 'prepare':
-      case 'worker':
-      case 'notice':
-        // Nothing has been learned by it.
-        return;
-    }
+    if (NO_PROGRESS.has(event.type)) return;
+    learn(event);
     getOn();
   };
   return { signs, observe, close: () => undefined };

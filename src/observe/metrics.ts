@@ -2,17 +2,11 @@ import { basename } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import type { BackendKind } from '../backend/block.js';
-import type {
-  EvaluationEvent,
-  PrepareEvent,
-  StartEvent,
-  StepEvent,
-  TrainEvent,
-} from '../events.js';
+import type { EvaluationEvent, StartEvent, StepEvent } from '../events.js';
 import { packageVersion } from '../package-root.js';
 import { DurationHistogram } from './duration-histogram.js';
 import { METRICS, type MetricKey } from './metric-definitions.js';
-import type { Observer } from './observer.js';
+import { byType, type Observer } from './observer.js';
 import { RUN_STATES, type Status } from './status.js';
 
 /** Watches a run for Prometheus. Every metric is explained in docs/metrics.md. */
@@ -113,50 +107,31 @@ export function collectMetrics(measurePeak?: (backend: BackendKind) => number): 
     gauges.bestStep.set(event.step);
   };
 
-  const observe = (event: TrainEvent) => {
-    switch (event.type) {
-      case 'start':
-        begin(event);
-        break;
-      case 'step':
-        step(event);
-        break;
-      case 'evaluation':
-        evaluation(event);
-        break;
-      case 'checkpoint':
-        counters.checkpoints.inc({ outcome: 'written' });
-        histograms.checkpointDuration.observe(event.duration);
-        break;
-      case 'checkpoint-failed':
-        counters.checkpoints.inc({ outcome: 'failed' });
-        break;
-      case 'worker':
-        counters.deaths.inc();
-        if (event.retried === true) counters.retries.inc();
-        break;
-      case 'prepare':
-        showPrepared(metrics, event);
-        break;
-      case 'end':
-        if (event.reason === 'finished') gauges.timeLeft.set(0);
-        enter(event.reason);
-        break;
-      case 'notice':
-      case 'samples':
-      case 'hardest':
-      case 'confusion':
-      case 'timeline':
-      case 'resources':
-        break;
-    }
-  };
+  const observe = byType({
+    start: begin,
+    step,
+    evaluation,
+    checkpoint({ duration }) {
+      counters.checkpoints.inc({ outcome: 'written' });
+      histograms.checkpointDuration.observe(duration);
+    },
+    'checkpoint-failed'() {
+      counters.checkpoints.inc({ outcome: 'failed' });
+    },
+    worker({ retried }) {
+      counters.deaths.inc();
+      if (retried === true) counters.retries.inc();
+    },
+    prepare({ bytesDone }) {
+      gauges.preparedBytes.set(bytesDone);
+    },
+    end({ reason }) {
+      if (reason === 'finished') gauges.timeLeft.set(0);
+      enter(reason);
+    },
+  });
 
   return { registry, observe, close: () => registry.clear() };
-}
-
-function showPrepared({ gauges }: Metrics, { bytesDone }: PrepareEvent): void {
-  gauges.preparedBytes.set(bytesDone);
 }
 
 /** What does not change while the run goes on. */

@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
 import type { MeasureName } from '../measures.js';
 import { printableLine } from '../system/printable.js';
-import type { CheckpointEvent, EvaluationEvent, PrepareEvent, TrainEvent } from '../events.js';
-import type { Observer } from './observer.js';
+import type { CheckpointEvent, EvaluationEvent, PrepareEvent } from '../events.js';
+import { byType, type Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { measurePrepare } from './prepare-pace.js';
 import {
@@ -68,58 +68,45 @@ export function showProgress(
     pace = undefined;
   };
 
-  const observe = (event: TrainEvent) => {
-    switch (event.type) {
-      case 'step': {
-        const figures = pace?.add(event);
-        if (figures !== undefined) display.showStep(figures);
-        break;
+  const observe = byType({
+    step(event) {
+      const figures = pace?.add(event);
+      if (figures !== undefined) display.showStep(figures);
+    },
+    prepare(event) {
+      const preparePace = measure(event);
+      if (event.phase === 'reused' || event.phase === 'done') {
+        display.clear();
+        print(describePrepare(event));
+      } else if (performance.now() - preparedAt >= display.intervalMs) {
+        preparedAt = performance.now();
+        display.showPrepare(event, printableLine(describePrepare(event, preparePace)));
       }
-      case 'prepare': {
-        const preparePace = measure(event);
-        if (event.phase === 'reused' || event.phase === 'done') {
-          display.clear();
-          print(describePrepare(event));
-        } else if (performance.now() - preparedAt >= display.intervalMs) {
-          preparedAt = performance.now();
-          display.showPrepare(event, printableLine(describePrepare(event, preparePace)));
-        }
-        break;
-      }
-      case 'start':
-        describeStart(event).forEach((line) => print(line));
-        pace = new Pace(event, display.intervalMs);
-        break;
-      case 'evaluation': {
-        const line = printableLine(describeEvaluation(event));
-        const told = event.best ? line.slice(0, -BEST_SO_FAR.length) : line;
-        display.print(event.best ? told + paint(BEST_SO_FAR, 'good') : told);
-        display.showEvaluation(event);
-        break;
-      }
-      case 'checkpoint':
-        display.showCheckpoint(event, printableLine(describeCheckpoint(event)));
-        break;
-      case 'checkpoint-failed':
-        print(describeCheckpointFailure(event), 'bad');
-        break;
-      case 'worker':
-        print(`A worker died (${event.reason}); another one does its work again`, 'odd');
-        break;
-      case 'notice':
-        print(event.message);
-        break;
-      case 'end':
-        finish();
-        break;
-      case 'samples':
-      case 'hardest':
-      case 'confusion':
-      case 'timeline':
-      case 'resources':
-        break;
-    }
-  };
+    },
+    start(event) {
+      describeStart(event).forEach((line) => print(line));
+      pace = new Pace(event, display.intervalMs);
+    },
+    evaluation(event) {
+      const line = printableLine(describeEvaluation(event));
+      const told = event.best ? line.slice(0, -BEST_SO_FAR.length) : line;
+      display.print(event.best ? told + paint(BEST_SO_FAR, 'good') : told);
+      display.showEvaluation(event);
+    },
+    checkpoint(event) {
+      display.showCheckpoint(event, printableLine(describeCheckpoint(event)));
+    },
+    'checkpoint-failed'(event) {
+      print(describeCheckpointFailure(event), 'bad');
+    },
+    worker({ reason }) {
+      print(`A worker died (${reason}); another one does its work again`, 'odd');
+    },
+    notice({ message }) {
+      print(message);
+    },
+    end: finish,
+  });
 
   return {
     observe,
@@ -133,10 +120,11 @@ export function showProgress(
 /** Tells only of what went wrong, for those who want the result and no progress. */
 export function showFailures(stream: Writable): Observer {
   return {
-    observe(event) {
-      if (event.type !== 'checkpoint-failed') return;
-      stream.write(`${printableLine(describeCheckpointFailure(event))}\n`);
-    },
+    observe: byType({
+      'checkpoint-failed'(event) {
+        stream.write(`${printableLine(describeCheckpointFailure(event))}\n`);
+      },
+    }),
     close: () => undefined,
   };
 }

@@ -1,5 +1,5 @@
-import type { EvaluationEvent, StartEvent, TrainEvent } from '../events.js';
-import type { Observer } from './observer.js';
+import type { EvaluationEvent, StartEvent } from '../events.js';
+import { byType, type Observer } from './observer.js';
 import { type Figures, Pace } from './pace.js';
 import { describeCheckpointFailure } from './sentences.js';
 import { printableLine } from '../system/printable.js';
@@ -42,62 +42,49 @@ export function trackStatus(): StatusObserver {
   let pace: Pace | undefined;
   let figures: Figures | undefined;
 
-  const observe = (event: TrainEvent) => {
-    switch (event.type) {
-      case 'start': {
-        const { runDir, task, workers, parameters, heapBytes, totalSteps, backend } = event;
-        status.state = 'training';
-        status.run = {
-          runDir: printableLine(runDir),
-          task,
-          workers,
-          parameters,
-          heapBytes,
-          totalSteps,
-          backend: backend.name,
-        };
-        pace = new Pace(event, 1000);
-        break;
-      }
-      case 'step':
-        train.add(event.step, event.loss);
-        status.phases = event.phases;
-        // The first step shows at once, later ones once a second.
-        figures = pace?.add(event) ?? figures ?? pace?.take();
-        break;
-      case 'evaluation': {
-        const { step, split, loss, accuracy, mse } = event;
-        if (split === 'validation') validation.add(step, loss);
-        status.evaluation = {
-          ...{ step, split: printableLine(split), loss },
-          ...(accuracy !== undefined && { accuracy }),
-          ...(mse !== undefined && { mse }),
-        };
-        break;
-      }
-      case 'worker':
-        status.workerDeaths++;
-        break;
-      case 'checkpoint-failed':
-        status.notice = printableLine(describeCheckpointFailure(event));
-        break;
-      case 'notice':
-        status.notice = printableLine(event.message);
-        break;
-      case 'end':
-        status.state = event.reason;
-        figures = pace?.take() ?? figures;
-        break;
-      case 'prepare':
-      case 'checkpoint':
-      case 'samples':
-      case 'hardest':
-      case 'confusion':
-      case 'timeline':
-      case 'resources':
-        break;
-    }
-  };
+  const observe = byType({
+    start(event) {
+      const { runDir, task, workers, parameters, heapBytes, totalSteps, backend } = event;
+      status.state = 'training';
+      status.run = {
+        runDir: printableLine(runDir),
+        task,
+        workers,
+        parameters,
+        heapBytes,
+        totalSteps,
+        backend: backend.name,
+      };
+      pace = new Pace(event, 1000);
+    },
+    step(event) {
+      train.add(event.step, event.loss);
+      status.phases = event.phases;
+      // The first step shows at once, later ones once a second.
+      figures = pace?.add(event) ?? figures ?? pace?.take();
+    },
+    evaluation({ step, split, loss, accuracy, mse }) {
+      if (split === 'validation') validation.add(step, loss);
+      status.evaluation = {
+        ...{ step, split: printableLine(split), loss },
+        ...(accuracy !== undefined && { accuracy }),
+        ...(mse !== undefined && { mse }),
+      };
+    },
+    worker() {
+      status.workerDeaths++;
+    },
+    'checkpoint-failed'(event) {
+      status.notice = printableLine(describeCheckpointFailure(event));
+    },
+    notice({ message }) {
+      status.notice = printableLine(message);
+    },
+    end({ reason }) {
+      status.state = reason;
+      figures = pace?.take() ?? figures;
+    },
+  });
 
   return {
     observe,
