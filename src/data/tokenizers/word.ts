@@ -27,7 +27,7 @@ export class WordTokenizer implements Tokenizer {
   readonly #unknown: number = 0;
 
   constructor(json: Omit<SerializedWord, 'kind'>) {
-    this.#json = { kind: 'word', ...json };
+    this.#json = inOrder(json);
     this.#splitter = new WordSplitter(json);
     this.separator = json.split;
     // A text that holds the unknown token as a word makes it stand twice; as in Keras, the last wins.
@@ -101,6 +101,18 @@ export class WordTokenizer implements Tokenizer {
   toJSON(): SerializedWord {
     return this.#json;
   }
+}
+
+/** With its keys in the order of the schema, wherever it comes from: the same tokenizer is the same text. */
+function inOrder(json: Omit<SerializedWord, 'kind'>): SerializedWord {
+  const { filters, lowerCase, zeroDigits, split, outOfVocabulary, lineEnd, words } = json;
+  return {
+    ...{ kind: 'word', filters, lowerCase },
+    ...(zeroDigits !== undefined && { zeroDigits }),
+    ...{ split, outOfVocabulary },
+    ...(lineEnd !== undefined && { lineEnd }),
+    words,
+  };
 }
 
 /**
