@@ -39,6 +39,7 @@ import {
 } from './use/check-arguments.js';
 import {
   checkAverageArguments,
+  checkCompareOptions,
   checkEnsembleArguments,
   checkListener,
   checkOpenArguments,
@@ -47,7 +48,7 @@ import {
 import * as ensembles from './use/ensemble.js';
 import * as models from './use/model-file.js';
 import * as translationScores from './decoding/translation-scores.js';
-import type { TranslationScores } from './decoding/translation-scores.js';
+import type { CompareOptions, TranslationScores } from './decoding/translation-scores.js';
 
 export type { NamedConfig } from './config/load.js';
 export type { Config, ConfigInput } from './config/schema.js';
@@ -78,7 +79,7 @@ export { UserError } from './errors.js';
 export type * from './events.js';
 export type * from './export/web-export.js';
 export type { Averaged, AverageOptions } from './run/average.js';
-export type { TranslationScores } from './decoding/translation-scores.js';
+export type { CompareOptions, TranslationScores } from './decoding/translation-scores.js';
 export type { TrainOptions } from './train/train-options.js';
 export type * from './train/trained-model.js';
 
@@ -295,11 +296,14 @@ export async function scoreTranslations(
   model: TrainedModel,
   files: FilePair | readonly (string | FilePair)[],
   named = 'paths',
+  options: CompareOptions = {},
 ): Promise<TranslationScores> {
   checkHeldOutModel('scoreTranslations', model);
   checkText('scoreTranslations', 'named', named);
+  checkCompareOptions(options);
   const all = isFilePair(files) ? [files] : files;
-  return translationScores.scoreTranslations(model, readPairs(model.config, all, named));
+  const pairs = readPairs(model.config, all, named);
+  return translationScores.scoreTranslations(model, pairs, {}, { ...options });
 }
 
 /**
@@ -324,7 +328,7 @@ export async function openModel(run: string, options: OpenOptions = {}): Promise
  * members on average.
  *
  * @param runs directories of runs or checkpoints
- * @throws UserError as `openModel`, and where their vocabularies are not the same
+ * @throws UserError as `openModel`, and where their vocabularies, or how much they read of a source, are not the same
  */
 export async function openEnsemble(
   runs: readonly string[],

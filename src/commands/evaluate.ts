@@ -10,7 +10,7 @@ import type { HeldOutFiles } from '../data/prepare/held-out.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
-import type { TranslationScores } from '../decoding/translation-scores.js';
+import type { CompareOptions, TranslationScores } from '../decoding/translation-scores.js';
 import type { TrainListener } from '../events.js';
 import { openAny } from './answer-output.js';
 import { ensembleOptions, modelOptions, runPositional, toOpenOptions } from './options.js';
@@ -44,9 +44,14 @@ export const evaluateCommand = (context: Context) =>
         describe:
           'Of a translator: text files or globs with the translations of those of --data, line by line',
       },
+      lowercase: {
+        type: 'boolean',
+        describe:
+          'Of a translator: compares translations in lower case (case:lc); by default where its tokenizer has no capitals',
+      },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object' },
     },
-    async run({ run, split, data, target, json, ...args }) {
+    async run({ run, split, data, target, lowercase, json, ...args }) {
       if (split !== undefined && data !== undefined) {
         throw new UserError('Expected either --split or --data, got both');
       }
@@ -57,9 +62,15 @@ export const evaluateCommand = (context: Context) =>
       const model = await openAny(library, run, args.ensemble, toOpenOptions(args, context));
       // Of several models the loss is nobody's: they are measured by what they translate together.
       const isEnsemble = args.ensemble.length > 0;
-      const isOfTexts = taskOf(model.config.task).gives === 'pairs' && target === undefined;
+      const { gives, model: kind } = taskOf(model.config.task);
+      const isOfTexts = gives === 'pairs' && target === undefined;
       const progress = showProgress(context.stderr);
       try {
+        if (lowercase !== undefined && gives !== 'pairs') {
+          throw new UserError(
+            `--lowercase: expected nothing for ${kind}, which translates nothing`,
+          );
+        }
         const result = isEnsemble
           ? undefined
           : data === undefined
@@ -78,7 +89,14 @@ export const evaluateCommand = (context: Context) =>
             : target
               ? { source: data, target }
               : data;
-        const translated = await scoreIfTranslator(model, files, library, progress.observe);
+        const compare = lowercase === undefined ? {} : { lowercase };
+        const translated = await scoreIfTranslator(
+          model,
+          files,
+          library,
+          compare,
+          progress.observe,
+        );
         if (isEnsemble && translated === undefined) {
           throw new UserError(
             '--ensemble: expected --data, or a split of files of its own, to translate',
@@ -167,6 +185,7 @@ async function scoreIfTranslator(
   model: TrainedModel,
   files: TrainedModel['config']['data']['validation'] | HeldOutFiles | undefined,
   { scoreTranslations }: Library,
+  options: CompareOptions,
   observe: TrainListener,
 ): Promise<TranslationScores | undefined> {
   if (taskOf(model.config.task).gives !== 'pairs' || files === undefined) return undefined;
@@ -176,7 +195,7 @@ async function scoreIfTranslator(
     observe({ type: 'notice', message });
     return undefined;
   }
-  return refuseInTerms(evaluateTerms, () => scoreTranslations(model, files, '--data'));
+  return refuseInTerms(evaluateTerms, () => scoreTranslations(model, files, '--data', options));
 }
 
 function describeTranslations(scores: TranslationScores | undefined): string[] {

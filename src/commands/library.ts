@@ -4,7 +4,7 @@ import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import type { FilePair } from '../data/input/file-pairs.js';
 import type { HeldOut, HeldOutFiles, HeldOutModel } from '../data/prepare/held-out.js';
 import type { EndEvent, TrainListener } from '../events.js';
-import type { TranslationScores } from '../decoding/translation-scores.js';
+import type { CompareOptions, TranslationScores } from '../decoding/translation-scores.js';
 import type { Translated, TranslateOptions, Translation } from '../decoding/translation.js';
 import type { WebExport, WebExportOptions } from '../export/web-export.js';
 import type { Averaged, AverageOptions } from '../run/average.js';
@@ -55,6 +55,7 @@ export interface Library {
     model: TrainedModel,
     files: FilePair | readonly (string | FilePair)[],
     named: string,
+    options: CompareOptions,
   ) => Promise<TranslationScores>;
   averageCheckpoints: (
     checkpoints: readonly string[],

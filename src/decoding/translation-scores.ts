@@ -18,6 +18,12 @@ export interface TranslationScores {
   cut: number;
 }
 
+/** How translations are compared with those that are given. */
+export interface CompareOptions {
+  /** Whether letters are compared in lower case, as sacreBLEU's `case:lc`; where absent as the tokenizer of the translations has them. */
+  lowercase?: boolean;
+}
+
 const PAIRS_AT_ONCE = 1024;
 
 /** What translates, and the tokenizer of what it writes. */
@@ -28,14 +34,15 @@ interface TranslatingModel {
 
 /**
  * Translates what pairs have as source, as `translate` does where nothing else is said, and compares it with their targets. A model whose
- * tokens are all lower-cased is compared so, too, and the signature says it.
+ * tokens are all lower-cased is compared so, too, where nothing else is said, and the signature says it.
  */
 export async function scoreTranslations(
   model: TranslatingModel,
   batches: AsyncIterable<readonly Pair[]> | Iterable<readonly Pair[]>,
   options: TranslateOptions = {},
+  { lowercase = lowersCase(model.tokenizer) }: CompareOptions = {},
 ): Promise<TranslationScores> {
-  const lowercase = lowersCase(model.tokenizer);
+  const asCompared = (text: string): string => (lowercase ? text.toLowerCase() : text);
   const [bleu, chrf] = [new Bleu({ lowercase }), new Chrf({ lowercase })];
   let [pairs, exact, cut] = [0, 0, 0];
   for await (const batch of batches) {
@@ -50,8 +57,8 @@ export async function scoreTranslations(
         const text = best?.text ?? '';
         bleu.add(text, [target]);
         chrf.add(text, [target]);
-        const expected = lowercase ? target.toLowerCase() : target;
-        if (text === expected) exact += 1;
+        // Of what is unknown a translation has the capitals of its source.
+        if (asCompared(text) === asCompared(target)) exact += 1;
         if (best?.isCut === true) cut += 1;
         pairs += 1;
       });

@@ -4,6 +4,7 @@ import { UserError } from '../errors.js';
 import type { AverageOptions } from '../run/average.js';
 import type { TrainOptions } from '../train/train-options.js';
 import type { TranslateOptions } from '../decoding/translation.js';
+import type { CompareOptions } from '../decoding/translation-scores.js';
 import type { GenerateOptions, OpenOptions, PredictManyOptions } from '../train/trained-model.js';
 
 /** Callers in JavaScript have no compiler to tell them what they got wrong. */
@@ -98,6 +99,8 @@ const translateOptions: Options<TranslateOptions> = {
   attention: flag,
 };
 
+const compareOptions: Options<CompareOptions> = { lowercase: flag };
+
 const predictManyOptions: Options<PredictManyOptions> = { ahead: wholeNumber(1, 2 ** 20) };
 
 const averageOptions: Options<AverageOptions> = {
@@ -184,6 +187,11 @@ export function checkTranslateOptions(options: TranslateOptions): void {
   throw new UserError(
     `translate: best: expected at most as many as the beam is wide (${beam}), got ${best}`,
   );
+}
+
+/** @throws UserError naming the option of `scoreTranslations` that is unknown or of another kind */
+export function checkCompareOptions(options: CompareOptions): void {
+  checkOptions('scoreTranslations', options, compareOptions, 'options');
 }
 
 /** @throws UserError naming the option of `generate` that is missing, unknown or of another kind */
