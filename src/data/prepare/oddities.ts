@@ -60,13 +60,17 @@ export function refuseEmptyTexts(
   { maxEmptyShare, text }: Config['data'],
   { splits, statistics }: Pick<Manifest, 'splits' | 'statistics'>,
 ): void {
-  // Pairs with an empty side are left out, which is told.
-  if (statistics.train.source) return;
-  const [rows, empty] = [splits.train.rows, statistics.train.emptyRows];
+  const { emptyRows, leftOut, source } = statistics.train;
+  // Pairs with an empty side are left out, as others may be.
+  const left = leftOut ? leftOut.empty + leftOut.long + leftOut.uneven : 0;
+  const [rows, empty] = [splits.train.rows + left, emptyRows + (leftOut?.empty ?? 0)];
   if (rows === 0 || empty / rows <= maxEmptyShare) return;
+  const share = `${formatCount(empty)} of ${counted(rows, source ? 'pair' : 'text')} (${percent(empty / rows)})`;
+  const lacks = source ? 'a side that has no token of the vocabulary' : 'no token';
+  const doubt = source ? '' : `; is ${JSON.stringify(text)} the column that data.text should name?`;
   throw new UserError(
-    `data.train: ${formatCount(empty)} of ${counted(rows, 'text')} (${percent(empty / rows)}) ${empty === 1 ? 'has' : 'have'} no token: expected at most ` +
-      `${percent(maxEmptyShare)} (data.maxEmptyShare); is ${JSON.stringify(text)} the column that data.text should name?`,
+    `data.train: ${share} ${empty === 1 ? 'has' : 'have'} ${lacks}: expected at most ` +
+      `${percent(maxEmptyShare)} (data.maxEmptyShare)${doubt}`,
   );
 }
 
@@ -108,7 +112,7 @@ function* describeLeftOut({ splits, statistics: { train } }: Told): Generator<st
   const { empty, long, uneven } = train.leftOut;
   const count = empty + long + uneven;
   const why = [
-    ...(empty > 0 ? [`${formatCount(empty)} with a side that has no token`] : []),
+    ...(empty > 0 ? [`${formatCount(empty)} with a side that has no token of the vocabulary`] : []),
     ...(long > 0
       ? [`${formatCount(long)} longer than data.maxLength or data.maxSourceLength`]
       : []),

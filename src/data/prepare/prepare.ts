@@ -151,7 +151,7 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
     if (each.bytes !== source.stamp.bytes) return undefined;
   }
   if (lacksScheme(manifest) || lacksMixed(manifest, plan)) return undefined;
-  if (lacksSourceTokens(manifest, plan)) return undefined;
+  if (lacksSourceTokens(manifest, plan) || trainsEmptyPairs(manifest)) return undefined;
   let touched = false;
   for (const { source, known: each } of known) {
     if (sameStamp(each, source.stamp)) continue;
@@ -188,6 +188,11 @@ function lacksSourceTokens({ splits }: Manifest, { sources }: CorpusPlan): boole
   const { source, sources: counts } = splits.train;
   if (source === undefined || sources.every(({ weight }) => weight === 1)) return false;
   return counts.some(({ sourceTokens }) => sourceTokens === undefined);
+}
+
+/** Whether a store is from before pairs were left out of which the vocabulary knows no token of a side. */
+function trainsEmptyPairs({ splits, statistics }: Manifest): boolean {
+  return splits.train.source !== undefined && statistics.train.emptyRows > 0;
 }
 
 function ignoreDiskError(error: unknown): void {

@@ -45,7 +45,7 @@ export async function writeStore(
   pool: PreparePool,
 ): Promise<{ splits: BySplit<SplitManifest>; statistics: BySplit<Statistics> }> {
   const { splits, places } = await planSplits(job, path, pool);
-  requireText(plan, splits);
+  requireText(plan, job, splits);
   for (const [name, split] of splits) await allocate(job, name, split);
   await inOrder(
     job.pieces.map((_, index) => index),
@@ -131,9 +131,19 @@ function countStreams(split: SplitPlan): void {
   split.rows = held.length;
 }
 
-function requireText(plan: CorpusPlan, splits: ReadonlyMap<SplitName, SplitPlan>): void {
+function requireText(
+  plan: CorpusPlan,
+  { pairs }: EncodeJob,
+  splits: ReadonlyMap<SplitName, SplitPlan>,
+): void {
   for (const name of splitNames) {
     if (splits.has(name)) continue;
+    // Else there would have been no vocabulary.
+    if (name === 'train' && pairs?.areHeld === true) {
+      throw new UserError(
+        'data.train: expected pairs whose sides both have tokens of the vocabulary, found none: is minCount of a tokenizer too large for so little text?',
+      );
+    }
     // A fraction of a small corpus may be nothing; files that hold nothing are a mistake.
     if (name === 'train' || plan.sources.some(({ from }) => from === name)) {
       throw new UserError(`${plan.named[name]} has no text: the files are empty.`);

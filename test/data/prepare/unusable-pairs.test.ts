@@ -44,6 +44,60 @@ describe('pairs that cannot be used', () => {
     );
   });
 
+  describe('of which the vocabulary knows no word of a side, where unknown words are dropped', () => {
+    const strict = { ...word, minCount: 2, outOfVocabulary: null };
+    const pairs = [
+      ['eins zwei', 'one two'],
+      ['zwei selten', 'two'],
+      ['selten1 selten2', 'one'],
+      ['eins', 'Rare'],
+      ['eins', 'one two'],
+    ] as const;
+    const trainOn = (place: Scratch) => ({ train: pairOf(place, 'a'), tokenizer: strict });
+
+    test('are left out of training, and told', async () => {
+      const place = await scratch(pairFiles('a', pairs));
+      const config = configureIn(place, 'translate', { validation: 0, ...trainOn(place) });
+      const { corpus, events } = await prepare(config);
+      expect(await readPairs(corpus, corpus.train)).toEqual([
+        ['eins zwei', 'one two'],
+        ['zwei', 'two'],
+        ['eins', 'one two'],
+      ]);
+      const { leftOut, emptyRows } = corpus.manifest.statistics.train;
+      expect([leftOut, emptyRows]).toEqual([{ empty: 2, long: 0, uneven: 0 }, 0]);
+      const told = events.map((event) => (event.type === 'notice' ? event.message : ''));
+      expect(told).toContain(
+        '2 of 5 pairs to train on are left out: 2 with a side that has no token of the vocabulary.',
+      );
+    });
+
+    test('are refused where they are more than data.maxEmptyShare allows, or all', async () => {
+      const some = await refusalOf(pairFiles('a', pairs), (place) => ({
+        ...trainOn(place),
+        maxEmptyShare: 0.2,
+      }));
+      expect(some.message).toBe(
+        'data.train: 2 of 5 pairs (40.0 %) have a side that has no token of the vocabulary: expected at most 20.0 % (data.maxEmptyShare)',
+      );
+      const none = await refusalOf(pairFiles('a', [['a b', 'c'], ['a b', 'd']]), trainOn); // prettier-ignore
+      expect(none.message).toBe(
+        'data.train: expected pairs whose sides both have tokens of the vocabulary, found none: is minCount of a tokenizer too large for so little text?',
+      );
+    });
+
+    test('stay where they are measured alone', async () => {
+      const place = await scratch({
+        ...pairFiles('a', pairs),
+        ...pairFiles('b', [['neu', 'new']]),
+      });
+      const data = { ...trainOn(place), validation: pairOf(place, 'b') };
+      const { corpus } = await prepare(configureIn(place, 'translate', data));
+      expect(corpus.validation!.rows).toBe(1);
+      expect(corpus.manifest.statistics.validation!.emptyRows).toBe(1);
+    });
+  });
+
   test('are left out with their true places, where bad rows are', async () => {
     const place = await scratch({
       ...pairFiles('a', first),

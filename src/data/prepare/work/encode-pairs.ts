@@ -4,7 +4,7 @@ import { type PieceFile, SOURCE_STREAM } from '../pieces/piece.js';
 import { assignRows } from './assignment.js';
 import { dropsUnknown, IdReader, recallTokenizer } from './id-reader.js';
 import type { EncodeJob } from './job.js';
-import { leftOut } from './pair-filter.js';
+import { leftEmpty, leftOut, type LeftOut, type PairLimits } from './pair-filter.js';
 import type { BySplit, PieceShare, SplitName } from './split.js';
 import type { SplitOutput } from './split-output.js';
 import { addLongest, countLength, emptySide, emptyStatistics } from './statistics.js';
@@ -13,6 +13,21 @@ import { addLongest, countLength, emptySide, emptyStatistics } from './statistic
 
 /** How a row of so many tokens is stored: at least one, at most so many. */
 const storedLength = (kept: number, most: number): number => Math.min(Math.max(kept, 1), most);
+
+/** Tokens of a pair's sides, and how many of them the vocabulary keeps. */
+interface SideCounts {
+  readonly sources: number;
+  readonly targets: number;
+  readonly keptSource: number;
+  readonly kept: number;
+}
+
+function whyLeft(
+  limits: PairLimits,
+  { sources, targets, keptSource, kept }: SideCounts,
+): LeftOut | undefined {
+  return leftOut(limits, sources, targets) ?? leftEmpty(limits, keptSource, kept);
+}
 
 /** See `measurePiece`. */
 export async function measurePairs(
@@ -33,7 +48,8 @@ export async function measurePairs(
     const split = splitOf(placed.rowsBefore + row);
     // Also where all are left out: the split is there, and its statistics tell why it is so small.
     const share = (shares[split] ??= { rows: 0, tokens: 0, sourceTokens: 0 });
-    if (split === 'train' && leftOut(job.pairs!, sourceTokens!, tokens) !== undefined) return;
+    const counts = { sources: sourceTokens!, targets: tokens, keptSource, kept };
+    if (split === 'train' && whyLeft(job.pairs!, counts) !== undefined) return;
     share.rows += 1;
     share.tokens += storedLength(kept, maxLength);
     share.sourceTokens! += storedLength(keptSource, maxSourceLength);
@@ -60,7 +76,8 @@ export async function encodePairs(
     const split = splitOf(row);
     const statistics = (told[split] ??= emptyStatistics(0));
     const ofSources = (statistics.source ??= emptySide());
-    const why = split === 'train' ? leftOut(job.pairs!, sourceTokens!, tokens) : undefined;
+    const sides = { sources: sourceTokens!, targets: tokens, keptSource, kept };
+    const why = split === 'train' ? whyLeft(job.pairs!, sides) : undefined;
     if (why !== undefined) {
       const counts = (statistics.leftOut ??= { empty: 0, long: 0, uneven: 0 });
       counts[why] += 1;
