@@ -9,6 +9,7 @@ import type { Problem } from './problem.js';
 import { checkTogether, describeIssues } from './problems.js';
 import { type Config, type ConfigInput, configSchema } from './schema.js';
 import { findNode, type Locate, parseConfigText } from './yaml.js';
+import { freezeDeep } from '../system/freeze-deep.js';
 
 /** A configuration with its name settled. */
 export type NamedConfig = Config & { readonly name: string };
@@ -131,12 +132,4 @@ function nameAfter(fileName: string): string {
     .name.replaceAll(/[^\w.-]+/g, '-')
     .replace(/^[.-]+/, '');
   return name === '' ? 'run' : name;
-}
-
-function freezeDeep<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    Object.values(value).forEach(freezeDeep);
-  }
-  return value;
 }

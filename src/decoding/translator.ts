@@ -106,23 +106,29 @@ interface Sentence {
   readonly unread: number;
 }
 
+export interface TranslatorOptions {
+  /** What it throws ends the translation. */
+  beforeStep?: (() => void) | undefined;
+  /** That are read at a time, at most. */
+  sentences?: number;
+  /** Hears how many sentences were translated together. */
+  onBatch?: ((sentences: number) => void) | undefined;
+}
+
 /** Texts that are translated many at a time, each as it would be alone. */
 export class Translator {
   /** Begins what the decoder reads, and ends what it writes: behind all tokens of the tokenizer. */
   readonly #boundary: number;
   readonly #written: WrittenTokens;
+  readonly #sentences: number;
 
+  /** @param engines of several what they tell is averaged */
   constructor(
     private readonly model: TranslatingModel,
-    /** Of several what they tell is averaged. */
     private readonly engines: readonly DecodingEngine[],
-    /** What it throws ends the translation. */
-    private readonly beforeStep?: () => void,
-    /** That are read at a time, at most. */
-    private readonly sentences = SENTENCES_AT_ONCE,
-    /** Hears how many sentences were translated together. */
-    private readonly onBatch?: (sentences: number) => void,
+    private readonly options: TranslatorOptions = {},
   ) {
+    this.#sentences = options.sentences ?? SENTENCES_AT_ONCE;
     this.#boundary = model.tokenizer.vocabularySize;
     this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
   }
@@ -132,8 +138,8 @@ export class Translator {
     const found = sentences.map((): Found[] => []);
     const { beam = USUAL_BEAM, best = 1, sampling } = options;
     const width = sampling ? best : Math.max(beam, best);
-    const sizes = decodingSizes(this.model.config, width, this.sentences);
-    const atOnce = Math.min(this.sentences, Math.floor(sizes.maxRows / width));
+    const sizes = decodingSizes(this.model.config, width, this.#sentences);
+    const atOnce = Math.min(this.#sentences, Math.floor(sizes.maxRows / width));
     const lengths = sentences.map(({ tokens }) => tokens.length);
     for (const batch of cutIntoBatches(lengths, sizes)) {
       await this.#take(sizes, async (engines) => {
@@ -143,13 +149,13 @@ export class Translator {
         const [only, ...others] = decoders;
         const stepper = others.length === 0 ? only! : new EnsembleDecoder(decoders);
         const step: Stepper['step'] = (rows, waiting) => {
-          this.beforeStep?.();
+          this.options.beforeStep?.();
           return stepper.step(rows, waiting);
         };
         await decode(searches, { step }, this.#boundary, atOnce);
         batch.forEach((i, place) => (found[i] = searches[place]!.results()));
       });
-      this.onBatch?.(Math.min(batch.length, atOnce));
+      this.options.onBatch?.(Math.min(batch.length, atOnce));
     }
     return sentences.map((sentence, i) => ({
       translations: found[i]!.map((each) => this.#tell(each, sentence, options)),

@@ -102,7 +102,7 @@ export class ValidationTranslations {
     const translator = new Translator(
       { config, tokenizer: corpus.tokenizer, sourceTokenizer: corpus.sourceTokenizer },
       [{ take: (task) => task(engine) }],
-      beforeStep,
+      { beforeStep },
     );
     const { bleu, chrf, exact } = await scoreTranslations(
       { translate: (...given) => translator.translate(...given), tokenizer: corpus.tokenizer },

@@ -21,7 +21,7 @@ export type EnsembleMember = TrainedModel & { readonly decodingEngine: DecodingE
  *
  * @param runs directories of runs or checkpoints, all of the same vocabulary
  * @param workerFile entry of the threads; tests bring one whose workers die
- * @throws UserError for what is no translator, or of another vocabulary than the first
+ * @throws UserError for what is no translator, or of another vocabulary than the first, or reads sources another way
  */
 export async function openEnsemble(
   runs: readonly string[],
@@ -49,10 +49,22 @@ function expectAlike(first: EnsembleMember, member: EnsembleMember): void {
       `${member.checkpoint}: expected a translator for an ensemble, got ${model}`,
     );
   }
-  if (formatVocabulary(first) === formatVocabulary(member)) return;
+  if (formatVocabulary(first) !== formatVocabulary(member)) {
+    throw new UserError(
+      `${member.checkpoint} has another vocabulary than ${first.checkpoint}: the probabilities of an ensemble are those of the same tokens`,
+    );
+  }
+  const [read, own] = [first, member].map(({ config }) => describeReading(config));
+  if (read === own) return;
   throw new UserError(
-    `${member.checkpoint} has another vocabulary than ${first.checkpoint}: the probabilities of an ensemble are those of the same tokens`,
+    `${member.checkpoint} reads ${own!} of a source, ${first.checkpoint} ${read!}: the members of an ensemble have to read the same (data.maxSourceLength, data.truncate)`,
   );
+}
+
+/** How much of a source that is too long is read; as `partRead` does it. */
+function describeReading({ data }: NamedConfig): string {
+  const { maxLength, maxSourceLength = maxLength, truncate } = data;
+  return `the ${truncate === 'post' ? 'first' : 'last'} ${maxSourceLength} tokens`;
 }
 
 /** Translators as one: what it says of itself is what the first one does. */
@@ -84,9 +96,7 @@ class Ensemble implements TrainedModel {
       `${this.checkpoint}: the model has been closed; open it again to use it`,
     );
     const engines = members.map(({ decodingEngine }) => decodingEngine);
-    this.#translator = new SharedTranslations(
-      new Translator(this, engines, undefined, undefined, onBatch),
-    );
+    this.#translator = new SharedTranslations(new Translator(this, engines, { onBatch }));
   }
 
   translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {

@@ -44,6 +44,7 @@ import type { TargetScale } from '../tasks/target-scale.js';
 import { tagSentences } from './tagging.js';
 import { SharedTranslations } from './shared-translations.js';
 import { expectAttention } from './translate-checks.js';
+import { freezeDeep } from '../system/freeze-deep.js';
 import { Turns } from './turns.js';
 import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -155,16 +156,17 @@ export class SharedModel implements TrainedModel {
     private readonly workerFile?: string,
   ) {
     const { checkpoint, best } = found;
-    this.config = config;
+    this.config = freezeDeep(config);
     this.checkpoint = checkpoint;
     this.shape = shape;
     this.#weights = weights;
     if (best) this.best = best;
     this.tokenizer = vocabulary.tokenizer;
     if (vocabulary.sourceTokenizer) this.sourceTokenizer = vocabulary.sourceTokenizer;
-    this.classes = vocabulary.classes;
-    if (vocabulary.targetScale) this.targetScale = vocabulary.targetScale;
-    this.features = vocabulary.features ?? [];
+    // What one caller did to these would be done to the answers of all.
+    this.classes = freezeDeep(vocabulary.classes);
+    if (vocabulary.targetScale) this.targetScale = freezeDeep(vocabulary.targetScale);
+    this.features = freezeDeep(vocabulary.features ?? []);
     this.#encoder = new RowEncoder(this.tokenizer, this.features);
     this.step = state.step;
     this.corpus = state.corpus;
@@ -182,7 +184,7 @@ export class SharedModel implements TrainedModel {
     const sizes = decodingSizes(config);
     this.decodingEngine = new ModelEngine(config, decoding, weights, workerFile, sizes);
     this.#translator = new SharedTranslations(
-      new Translator(this, [this.decodingEngine], undefined, undefined, onBatch),
+      new Translator(this, [this.decodingEngine], { onBatch }),
     );
     this.#outputs = this.targetScale ? 1 : this.classes.length;
   }

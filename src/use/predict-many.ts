@@ -5,6 +5,7 @@ const USUAL_AHEAD = 256;
 
 /**
  * Answers inputs as they come, in their order. At most so many are read ahead; an answer that is there waits for no further input.
+ * What the inputs throw is thrown behind the answers to those before.
  *
  * @param predict never throws, but may reject
  */
@@ -15,24 +16,32 @@ export async function* predictMany<I>(
 ): AsyncGenerator<Prediction, void, undefined> {
   const source = iterate(inputs);
   const asked: Promise<Prediction>[] = [];
+  /** An input, the end, or what the inputs have thrown. */
+  const read = (): Promise<IteratorResult<I> | { thrown: unknown }> =>
+    source.next().catch((thrown: unknown) => ({ thrown }));
   let hasEnded = false;
-  let next = heard(source.next());
+  let failure: { thrown: unknown } | undefined;
+  let next = read();
   try {
     for (;;) {
       const [first] = asked;
       if (!hasEnded && asked.length < ahead) {
         // Whichever comes first: an input, or the answer to one before.
-        const read = await (first === undefined ? next : Promise.race([next, first.then(nothing)]));
-        if (read !== undefined) {
-          if (read.done === true) hasEnded = true;
+        const come = await (first === undefined ? next : Promise.race([next, first.then(nothing)]));
+        if (come !== undefined) {
+          if ('thrown' in come) [hasEnded, failure] = [true, come];
+          else if (come.done === true) hasEnded = true;
           else {
-            asked.push(heard(predict(read.value)));
-            next = heard(source.next());
+            asked.push(heard(predict(come.value)));
+            next = read();
           }
           continue;
         }
       }
-      if (first === undefined) return;
+      if (first === undefined) {
+        if (failure !== undefined) throw failure.thrown;
+        return;
+      }
       yield await first;
       void asked.shift();
     }

@@ -57,7 +57,7 @@ class WebModel implements face.Model {
     this.#description = description;
     this.name = description.name;
     this.call = task.call;
-    this.classes = description.classes;
+    this.classes = Object.freeze([...description.classes]);
     this.isMultiLabel = task.target === 'labels';
     this.columns = columnsOf(features);
     this.#tokenizer = openTokenizer(description.tokenizer);
@@ -72,8 +72,7 @@ class WebModel implements face.Model {
           sourceTokenizer: sourceTokenizer && openTokenizer(sourceTokenizer),
         },
         [this.#engine],
-        undefined,
-        SENTENCES_AT_ONCE,
+        { sentences: SENTENCES_AT_ONCE },
       );
     }
   }

@@ -13,11 +13,9 @@ import { pairs, trainTranslators } from './digit-pairs.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
-const [one, two, other] = ['one', 'two', 'other'].map((name) => join(cwd, name)) as [
-  string,
-  string,
-  string,
-];
+const [one, two, other, longer] = ['one', 'two', 'other', 'longer'].map((name) =>
+  join(cwd, name),
+) as [string, string, string, string];
 
 const sources = pairs.slice(0, 30).map(({ source }) => source);
 
@@ -27,6 +25,7 @@ const runs = new Map([
   [one, []],
   [two, wide],
   [other, ['data.tokenizer.minCount=30', 'train.maxSteps=1']],
+  [longer, ['data.maxSourceLength=20', 'train.maxSteps=1']],
 ]);
 beforeAll(() => trainTranslators(cwd, runs));
 
@@ -128,5 +127,11 @@ test('the commands translate, score and measure together', async () => {
 test('runs of different vocabularies are refused, naming both', async () => {
   await expect(openEnsemble([one, other], { workers: 1 })).rejects.toThrow(
     /other.* has another vocabulary than .*one.*: the probabilities of an ensemble are those of the same tokens/,
+  );
+});
+
+test('runs that read other parts of long sources are refused, since one cut is for all', async () => {
+  await expect(openEnsemble([one, longer], { workers: 1 })).rejects.toThrow(
+    /longer.* reads the first 20 tokens of a source, .*one.* the first 6 tokens: the members of an ensemble have to read the same \(data\.maxSourceLength, data\.truncate\)$/,
   );
 });

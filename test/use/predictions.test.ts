@@ -40,6 +40,17 @@ describe('predict', () => {
     expect(byName![label!]).toBe(probability);
   });
 
+  it('answers the same whatever a caller tries to do to what the model tells of itself', async () => {
+    const before = await classifier.predict('the ruby');
+    const { classes, config } = classifier as unknown as {
+      classes: string[];
+      config: { data: { maxLength: number } };
+    };
+    expect(() => classes.reverse()).toThrow(TypeError);
+    expect(() => (config.data.maxLength = 1)).toThrow(TypeError);
+    expect(await classifier.predict('the ruby')).toEqual(before);
+  });
+
   it('refuses what is no text, and a model that writes', async () => {
     await expect(classifier.predict(['the', 'ruby'])).rejects.toThrow(
       'predict: expected a text, got a list',
@@ -108,6 +119,21 @@ describe('predictMany', () => {
       yield 'never read';
     }
     await expect(predictMany(answer, failing()).next()).rejects.toThrow('no such file');
+  });
+
+  it('answers all inputs that came before the inputs fail', async () => {
+    function* failing(): Generator<string, void, undefined> {
+      yield* ['a', 'b', 'c'];
+      throw new Error('the disk is gone');
+    }
+    const slow = async (text: string): Promise<Prediction> => {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      return answer(text);
+    };
+    const answers = predictMany(slow, failing());
+    for (const label of ['a', 'b', 'c']) expect((await answers.next()).value).toEqual({ label });
+    await expect(answers.next()).rejects.toThrow('the disk is gone');
+    expect((await answers.next()).done).toBe(true);
   });
 });
 
