@@ -1,14 +1,15 @@
 import { describeNetwork } from './describe.js';
+import { lossKind } from './losses/registry.js';
 import type { NetworkLayer } from './layer.js';
-import { elementsOf } from './parameters.js';
+import { elementsOf, type Parameter } from './parameters.js';
 import { SOURCE, type LayerDescription, type NetworkShape } from './shape.js';
 import type { Signal } from './signal.js';
 
-/** One layer as people read of it. */
+/** One layer, or a loss that learns something itself, as people read of it. */
 export interface LayerSummary {
   /** `dense 2` */
   name: string;
-  /** By which the registry of layers knows it. */
+  /** By which its registry knows it. */
   kind: string;
   /** Names of what it stands on, where that is not the layer just before alone. */
   inputs?: string[];
@@ -30,15 +31,29 @@ export function summarizeNetwork(shape: NetworkShape, tokensOfRow: number): Laye
   const lines = linesOf(shape);
   const work = lines.map(({ layer }) => layer.multiplyAdds(tokensOfRow, 1));
   const total = work.reduce((sum, each) => sum + each, 0);
-  return lines.map(({ name, kind, inputs, layer: { output, parameters } }, index) => ({
+  const layers = lines.map(({ name, kind, inputs, layer: { output, parameters } }, index) => ({
     ...{ name, kind },
     ...(inputs.length === 1 && inputs[0] === (lines[index - 1]?.name ?? 'tokens')
       ? {}
       : { inputs }),
     output,
-    parameters: parameters.reduce((sum, parameter) => sum + elementsOf(parameter.shape), 0),
+    parameters: countOf(parameters),
     work: total > 0 ? work[index]! / total : 0,
   }));
+  return [...layers, ...summarizeLoss(shape)];
+}
+
+/** What a loss learns beside the layers; its work, which is small, does not count. */
+function summarizeLoss(shape: NetworkShape): LayerSummary[] {
+  const { kind } = shape.loss;
+  const { top } = describeNetwork(shape);
+  const parameters = lossKind(kind).parameters?.(top) ?? [];
+  if (parameters.length === 0) return [];
+  return [{ name: kind, kind, output: top, parameters: countOf(parameters), work: 0 }];
+}
+
+function countOf(parameters: readonly Parameter[]): number {
+  return parameters.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
 }
 
 function linesOf(shape: NetworkShape): Line[] {

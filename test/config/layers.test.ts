@@ -258,3 +258,14 @@ it('the JSON Schema says what there is once', () => {
   expect(text.match(/"warmupSteps"/g)!.length).toBeLessThan(10);
   expect(text.match(/"#\/\$defs\/layer"/g)!.length).toBe(3);
 });
+
+it('the parameters of a crf stand in the table of layers, too, so that it comes to what a checkpoint holds', () => {
+  const config = parseConfig(
+    'task: tag\ndata: { train: [a.conll] }\nmodel: { layers: [{ hiddenSize: 4 }] }\ntrain: { loss: { kind: crf } }\n',
+    'x.yaml',
+  );
+  const shape = networkShape(config, 9, ['a', 'b', 'c']);
+  const layers = summarizeNetwork(shape, 5);
+  expect(layers.at(-1)).toMatchObject({ name: 'crf', parameters: 3 * 3 + 3 + 3 });
+  expect(layers.reduce((sum, { parameters }) => sum + parameters, 0)).toBe(countParameters(shape));
+});
