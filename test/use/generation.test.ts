@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { configSchema } from '../../src/config/schema.js';
 import { describeUnknown } from '../../src/commands/generate.js';
-import { draw } from '../../src/decoding/draw.js';
+import { draw, type DrawOptions } from '../../src/decoding/draw.js';
 import { undrawn } from '../../src/decoding/undrawn.js';
+import { PURPOSE, uniform } from '../../src/tensor/random.js';
 import { fitTokenizer } from '../data/tokenizers/fit.js';
 
 function fit(options: object) {
@@ -17,6 +18,23 @@ function fit(options: object) {
     config,
     tokenizer: fitTokenizer(config, [`the cat ${String(unknown)} sat on the mat the cat sat`]),
   };
+}
+
+/** A draw as it is meant: all ids in their order, and then along them. */
+function drawInOrder(
+  probabilities: Float32Array,
+  left: ReadonlySet<number>,
+  { temperature, topK, seed }: DrawOptions,
+  index: number,
+): number {
+  const ids = Array.from(probabilities.keys()).filter((id) => !left.has(id));
+  ids.sort((a, b) => probabilities[b]! - probabilities[a]! || a - b);
+  if (!Number.isFinite(1 / temperature)) return ids[0]!;
+  const kept = topK > 0 ? ids.slice(0, topK) : ids;
+  const weights = kept.map((id) => (probabilities[id]! / probabilities[kept[0]!]!) ** (1 / temperature)); // prettier-ignore
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let rest = uniform(seed, PURPOSE.sampling, 0, index) * total;
+  return kept.find((_, place) => (rest -= weights[place]!) < 0) ?? kept.at(-1)!;
 }
 
 const word = { kind: 'word', minCount: 1, filters: '' };
@@ -72,6 +90,30 @@ describe('what is drawn', () => {
   it('is the first of those not left out where all have no probability', () => {
     const options = { prompt: '', length: 1, temperature: 1, topK: 0, seed: 1 };
     expect(draw(Float32Array.of(0, 1, 0, 0), new Set([0, 1]), options, 0)).toBe(2);
+  });
+
+  it('is what comes up where all are put in order, whether few or many or all may be drawn', () => {
+    const size = 1000;
+    fc.assert(
+      fc.property(
+        // Few different values, so that many are as likely as each other.
+        fc.array(fc.constantFrom(0, 0.01, 0.02, 0.25, 0.3), { minLength: size, maxLength: size, size: 'max' }), // prettier-ignore
+        fc.uniqueArray(fc.nat(size - 1), { maxLength: 5 }),
+        fc.record({
+          temperature: fc.constantFrom(1e-320, 0.3, 1, 2),
+          topK: fc.constantFrom(0, 1, 7, 256, 257, size),
+          seed: fc.nat(),
+        }),
+        (values, left, options) => {
+          const probabilities = Float32Array.from(values);
+          for (let index = 0; index < 5; index++) {
+            const drawn = draw(probabilities, new Set(left), options, index);
+            expect(drawn).toBe(drawInOrder(probabilities, new Set(left), options, index));
+          }
+        },
+      ),
+      { numRuns: 40 },
+    );
   });
 
   it('is no id that is left out, however likely that is', () => {
