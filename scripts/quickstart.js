@@ -44,7 +44,7 @@ say(
   resume
     ? `${run} is there already: going on with it. (Delete the folder to train afresh.)`
     : 'Training a spam filter with every core:',
-  `  lockstep train --config ${config}${resume ? ' --resume' : ''}`,
+  `  npx lockstep train --config ${config}${resume ? ' --resume' : ''}`,
   '',
 );
 node(
@@ -53,10 +53,10 @@ node(
   ),
 );
 
-say('', 'Mails that it has never seen:', `  lockstep evaluate ${run} --data ${heldOut}`, '');
+say('', 'Mails that it has never seen:', `  npx lockstep evaluate ${run} --data ${heldOut}`, '');
 node(['bin/lockstep.js', 'evaluate', run, '--data', heldOut]);
 
-say('', 'A few new ones:', `  lockstep predict ${run}`, '');
+say('', 'A few new ones:', `  npx lockstep predict ${run}`, '');
 const predictions = node(['bin/lockstep.js', 'predict', run, '--to', 'jsonl'], {
   input: `${mails.join('\n')}\n`,
   stdio: ['pipe', 'pipe', 'inherit'],

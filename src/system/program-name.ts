@@ -18,8 +18,13 @@ export function programName(
   const beside = path.join(folder, isSource ? 'lockstep.js' : 'lockstep');
   const near = path.relative(cwd, beside);
   const place = shellWord(near.startsWith('..') ? beside : near);
-  if (isSource) return `node ${place}`;
+  if (isSource) return isOwnScript(folder, env) ? 'npx lockstep' : `node ${place}`;
   if (env['npm_lifecycle_event'] !== undefined) return 'npx lockstep';
   const isOnPath = (env['PATH'] ?? '').split(path.delimiter).includes(folder);
   return isOnPath ? 'lockstep' : place;
+}
+
+/** Whether a script of this clone has started the program, as `npm run quickstart` does: there npx finds it. */
+function isOwnScript(folder: string, env: NodeJS.ProcessEnv): boolean {
+  return env['npm_package_json'] === path.join(folder, '..', 'package.json');
 }
