@@ -157,10 +157,13 @@ export class App implements ChartActions {
     this.#looking = new AbortController();
     const { signal } = this.#looking;
     const { range } = this.#view;
+    this.#controls.tell('');
     if (range === undefined) return;
     const look = async (run: string) => {
-      const view = await lookUpRange(run, range, signal);
-      if (view === undefined || this.#view.range !== range) return;
+      const { view, fault } = await lookUpRange(run, range, signal);
+      if (signal.aborted) return;
+      if (fault !== undefined) this.#controls.tell(fault);
+      if (view === undefined) return;
       const merged = Object.entries(view.series).map(
         ([name, update]) => [name, mergeSeries(undefined, update)] as const,
       );
@@ -186,7 +189,7 @@ export class App implements ChartActions {
     this.#choice.show(runs);
     const chosen = this.#choice.chosen(runs);
     this.#header.show(chosen?.facts ?? all[0], this.#isConnected);
-    this.#runs.show(all, new Map(this.#colors()));
+    this.#runs.show(all, new Map(this.#colors()), this.#store.areMore);
     this.#charts.show(runs, chosen, this.#view, this.#closer);
     this.#comparison.show(runs);
     for (const section of this.#sections) {

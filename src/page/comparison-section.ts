@@ -24,9 +24,16 @@ export class ComparisonSection {
   }
 
   async #read(runs: readonly ShownRun[], key: string): Promise<void> {
-    const views = await Promise.all(runs.map(({ facts }) => lookUpConfig(facts.id)));
+    const found = await Promise.all(runs.map(({ facts }) => lookUpConfig(facts.id)));
     if (key !== this.#shown) return;
-    const configs = views.map((view) => valuesOf(view?.entries ?? []));
+    const faults = found.flatMap(({ view, fault = view?.fault }, at) =>
+      fault === undefined ? [] : make('p', 'soft', `${runs[at]!.facts.name}: ${fault}`),
+    );
+    if (faults.length > 0) {
+      refill(this.#content, ...faults);
+      return;
+    }
+    const configs = found.map(({ view }) => valuesOf(view?.entries ?? []));
     const keys = [...new Set(configs.flatMap((config) => [...config.keys()]))];
     const rows = keys
       .filter((each) => new Set(configs.map((config) => config.get(each) ?? '')).size > 1)

@@ -35,11 +35,11 @@ export class ConfigSection {
   }
 
   async #read(run: string, key: string): Promise<void> {
-    const view = await lookUpConfig(run);
-    if (view === undefined || key !== this.#shown) return;
-    this.#entries = view.entries;
-    if (view.fault !== undefined) refill(this.#content, make('p', 'soft', view.fault));
-    else this.#fill();
+    const { view, fault = view?.fault } = await lookUpConfig(run);
+    if (key !== this.#shown) return;
+    this.#entries = view?.entries ?? [];
+    if (fault !== undefined) refill(this.#content, make('p', 'soft', fault));
+    else if (view !== undefined) this.#fill();
   }
 
   #fill(): void {

@@ -1,4 +1,4 @@
-import { make } from './dom.js';
+import { make, setText } from './dom.js';
 import type { View } from './view.js';
 
 /** Smoothing, scale and the steps that are looked at. */
@@ -15,6 +15,7 @@ export class Controls {
     attributes: { type: 'number', min: 0, 'aria-label': 'Last step' },
   });
   readonly #all = make('button', { attributes: { type: 'button' } }, 'All steps');
+  readonly #told = make('p', { class: 'soft', attributes: { role: 'status', hidden: true } });
   readonly element = make(
     'form',
     {
@@ -25,6 +26,7 @@ export class Controls {
     make('label', {}, 'Smoothing ', this.#smoothing, this.#shown),
     make('label', {}, this.#scale, ' Logarithmic'),
     make('span', 'range', 'Steps ', this.#from, ' to ', this.#to, this.#all),
+    this.#told,
   );
 
   constructor(
@@ -53,6 +55,12 @@ export class Controls {
       onChange();
     });
     this.show();
+  }
+
+  /** Says why the charts show less than was asked for. */
+  tell(message: string): void {
+    setText(this.#told, message);
+    this.#told.hidden = message === '';
   }
 
   /** What is looked at, also where a chart was dragged over. */

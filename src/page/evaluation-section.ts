@@ -2,7 +2,7 @@ import type { LogEvent } from '../observe/board/wire.js';
 import { formatCount } from '../observe/figures.js';
 import { make, refill } from './dom.js';
 import { evaluationView } from './evaluation-view.js';
-import { lookUpStep } from './lookups.js';
+import { CANNOT_LOOK, lookUpStep } from './lookups.js';
 import type { ShownRun } from './shown-run.js';
 import type { RunData } from './store.js';
 
@@ -82,10 +82,10 @@ export class EvaluationSection {
   }
 
   async #lookUp(step: number): Promise<void> {
-    const view = await lookUpStep(this.#run, step);
+    const { view, fault = CANNOT_LOOK } = await lookUpStep(this.#run, step);
     if (step !== this.#chosen) return;
     if (view !== undefined) this.#fill(view.events);
-    else refill(this.#content, make('p', 'soft', 'The log cannot be looked into now.'));
+    else refill(this.#content, make('p', 'soft', fault));
   }
 
   #fill(events: readonly LogEvent[]): void {

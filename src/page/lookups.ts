@@ -1,21 +1,30 @@
 import type { ConfigView, RangeView, StepView } from '../observe/board/wire.js';
 
-/** What the server is asked for when somebody wants to see it; undefined where it does not answer. */
+/** What the server is asked for when somebody wants to see it. */
+
+/** What was found, or a sentence why nothing was; neither where the server is away, or nobody wants to see it any more. */
+export interface Found<T> {
+  view?: T;
+  fault?: string;
+}
+
+/** Where the server is away. */
+export const CANNOT_LOOK = 'The log cannot be looked into now.';
 
 /** @param signal aborts when nobody wants to see it any more */
 export function lookUpRange(
   run: string,
   { from, to }: { from: number; to: number },
   signal: AbortSignal,
-): Promise<RangeView | undefined> {
+): Promise<Found<RangeView>> {
   return ask<RangeView>('range', { run, from: String(from), to: String(to) }, signal);
 }
 
-export function lookUpStep(run: string, step: number): Promise<StepView | undefined> {
+export function lookUpStep(run: string, step: number): Promise<Found<StepView>> {
   return ask<StepView>('at', { run, step: String(step) });
 }
 
-export function lookUpConfig(run: string): Promise<ConfigView | undefined> {
+export function lookUpConfig(run: string): Promise<Found<ConfigView>> {
   return ask<ConfigView>('config', { run });
 }
 
@@ -23,12 +32,14 @@ async function ask<T>(
   path: string,
   query: Record<string, string>,
   signal: AbortSignal | null = null,
-): Promise<T | undefined> {
+): Promise<Found<T>> {
   try {
     const response = await fetch(`${path}?${new URLSearchParams(query)}`, { signal });
-    return response.ok ? (((await response.json()) as T | null) ?? undefined) : undefined;
+    if (!response.ok) return { fault: (await response.text()).trim() };
+    const view = (await response.json()) as T | null;
+    return view === null ? { fault: 'There is no such run any more.' } : { view };
   } catch {
     // The server has ended with its run, or is away; or nobody waits any more.
-    return undefined;
+    return {};
   }
 }

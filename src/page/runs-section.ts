@@ -1,7 +1,7 @@
 import { MEASURE_NAMES, measureKind } from '../measures.js';
 import type { RunFacts } from '../observe/board/wire.js';
 import { formatCount, formatDuration } from '../observe/figures.js';
-import { make, refill } from './dom.js';
+import { make, refill, setText } from './dom.js';
 import { formatMeasure, formatTime, formatValue } from './format.js';
 import { describeState } from './header.js';
 
@@ -19,10 +19,12 @@ const MOST_KEYS = 12;
 export class RunsSection {
   readonly #head = make('tr');
   readonly #body = make('tbody');
+  readonly #more = make('p', { class: 'soft', attributes: { role: 'status' } });
   readonly element = make(
     'section',
     { class: 'panel', attributes: { 'aria-label': 'Runs' } },
     make('h2', {}, 'Runs'),
+    this.#more,
     make(
       'div',
       {
@@ -45,10 +47,19 @@ export class RunsSection {
 
   constructor(private readonly onChoose: (run: string, isShown: boolean) => void) {}
 
-  /** @param colors of the runs that are shown */
-  show(runs: readonly RunFacts[], colors: ReadonlyMap<string, string>): void {
+  /**
+   * @param colors of the runs that are shown
+   * @param areMore whether there are runs that the server leaves out
+   */
+  show(runs: readonly RunFacts[], colors: ReadonlyMap<string, string>, areMore: boolean): void {
     this.element.hidden = runs.length < 2;
     if (runs.length < 2) return;
+    setText(this.#more, areMore ? describeMore(runs.length) : '');
+    this.#more.hidden = !areMore;
+    this.#fill(runs, colors);
+  }
+
+  #fill(runs: readonly RunFacts[], colors: ReadonlyMap<string, string>): void {
     const columns = listColumns(runs);
     const isSame =
       columns.map(({ name }) => name).join() === this.#columns.map(({ name }) => name).join();
@@ -96,7 +107,7 @@ export class RunsSection {
           this.#isDescending = isSorted ? !this.#isDescending : name !== 'run';
           this.#sortedBy = name;
           this.#fillHead(runs, colors);
-          this.show(runs, colors);
+          this.#fill(runs, colors);
           this.#head.querySelectorAll('button').forEach((each) => {
             if (each.textContent === name) each.focus();
           });
@@ -135,6 +146,10 @@ export class RunsSection {
     );
     return line;
   }
+}
+
+function describeMore(shown: number): string {
+  return `There are more runs than the ${formatCount(shown)} that are shown here: start the board with the folders of those that you want to see.`;
 }
 
 function listColumns(runs: readonly RunFacts[]): Column[] {

@@ -4,7 +4,7 @@ import { make, refill, row, table } from './dom.js';
 import { evaluationView } from './evaluation-view.js';
 import { groupIn, numberIn } from './event-values.js';
 import { formatMeasure, formatSeconds, formatTime } from './format.js';
-import { lookUpStep } from './lookups.js';
+import { CANNOT_LOOK, lookUpStep } from './lookups.js';
 import { timelineView } from './timeline.js';
 
 /** All that is known of one step, above the page. */
@@ -38,10 +38,10 @@ export class StepDialog {
     refill(this.#title, `Step ${formatCount(step)} of ${run.name}`);
     refill(this.#content, make('p', 'soft', 'Looking into the log …'));
     if (!this.element.open) this.element.showModal();
-    const view = await lookUpStep(run.id, step);
+    const { view, fault = CANNOT_LOOK } = await lookUpStep(run.id, step);
     const events = view?.events ?? [];
     if (events.length === 0) {
-      refill(this.#content, make('p', 'soft', 'The log cannot be looked into now.'));
+      refill(this.#content, make('p', 'soft', fault));
       return;
     }
     refill(

@@ -28,8 +28,11 @@ export interface RunData {
 export class Store {
   readonly facts = new Map<string, RunFacts>();
   readonly data = new Map<string, RunData>();
+  /** Whether there are runs of which nothing is told. */
+  areMore = false;
 
-  applyBoard({ reset, runs, gone }: BoardUpdate): void {
+  applyBoard({ reset, runs, gone, areMore }: BoardUpdate): void {
+    this.areMore = areMore;
     if (reset) {
       const there = new Set(runs.map(({ id }) => id));
       for (const id of this.facts.keys()) if (!there.has(id)) this.#remove(id);

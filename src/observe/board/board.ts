@@ -9,6 +9,8 @@ const MOST_DETAILS = 16;
 export class Board {
   #runs: Run[] = [];
   #byId = new Map<string, Run>();
+  /** Whether there are runs beside those that are watched. */
+  areMore = false;
 
   get runs(): readonly Run[] {
     return this.#runs;
@@ -19,7 +21,8 @@ export class Board {
   }
 
   /** Takes up new runs and lets go of those that are no longer there. */
-  setPlaces(places: readonly RunPlace[]): void {
+  setPlaces(places: readonly RunPlace[], areMore = false): void {
+    this.areMore = areMore;
     this.#runs = places.map((place) => this.#byId.get(place.id) ?? new Run(place));
     this.#byId = new Map(this.#runs.map((run) => [run.place.id, run]));
   }

@@ -94,6 +94,7 @@ export class Feed {
 
 class Stream {
   readonly #facts = new Map<string, string>();
+  #toldMore = false;
   #toldAt = performance.now();
   #takenAt = performance.now();
 
@@ -128,14 +129,16 @@ class Stream {
   }
 
   #formatFacts(): string {
-    const runs = this.board.runs;
+    const { runs, areMore } = this.board;
     const reset = this.#facts.size === 0;
     const changed = runs.filter(({ place, version }) => this.#facts.get(place.id) !== version);
     const gone = [...this.#facts.keys()].filter((id) => this.board.find(id) === undefined);
-    if (changed.length === 0 && gone.length === 0 && !reset) return '';
+    const isAsBefore = areMore === this.#toldMore && !reset;
+    if (changed.length === 0 && gone.length === 0 && isAsBefore) return '';
+    this.#toldMore = areMore;
     for (const { place, version } of changed) this.#facts.set(place.id, version);
     for (const id of gone) this.#facts.delete(id);
-    const update: BoardUpdate = { reset, runs: changed.map((run) => run.tell()), gone };
+    const update: BoardUpdate = { reset, runs: changed.map((run) => run.tell()), gone, areMore };
     return `event: board\ndata: ${JSON.stringify(update)}\n\n`;
   }
 

@@ -12,29 +12,31 @@ export interface FoundRun {
 
 /** How deep below a folder runs are looked for, and how many are taken. */
 const DEPTH = 4;
-const MOST_RUNS = 500;
+export const MOST_RUNS = 500;
 /** Folders that hold much and no runs. */
 const PASSED_OVER = new Set(['node_modules', 'checkpoints']);
 
-/** The runs among and below some directories: all that have a log. */
-export function findRuns(roots: readonly string[]): FoundRun[] {
+/** The runs among and below some directories, all that have a log; and whether there are more than are taken. */
+export function findRuns(roots: readonly string[]): { runs: FoundRun[]; areMore: boolean } {
   const search = new Search();
   for (const root of roots) search.look(root, DEPTH);
   const names = shortestNames(search.found);
-  return search.found.map((directory, at) => ({
+  const runs = search.found.map((directory, at) => ({
     id: createHash('sha256').update(directory).digest('hex').slice(0, 10),
     name: names[at]!,
     directory,
   }));
+  return { runs, areMore: search.areMore };
 }
 
 class Search {
   readonly found: string[] = [];
+  areMore = false;
   /** How deep below a directory it was looked for; links may lead to one again. */
   readonly #looked = new Map<string, number>();
 
   look(place: string, depth: number): void {
-    if (this.found.length >= MOST_RUNS) return;
+    if (this.areMore) return;
     let directory: string;
     let entries: Dirent[];
     try {
@@ -48,7 +50,9 @@ class Search {
     const isNew = !this.#looked.has(directory);
     this.#looked.set(directory, depth);
     if (entries.some(({ name }) => name === LOG_FILE)) {
-      if (isNew) this.found.push(directory);
+      if (!isNew) return;
+      if (this.found.length < MOST_RUNS) this.found.push(directory);
+      else this.areMore = true;
     } else if (depth > 0) this.#lookInside(directory, entries, depth - 1);
   }
 

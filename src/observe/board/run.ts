@@ -49,7 +49,7 @@ export class Run {
   /** By what it can be told whether the facts have changed. */
   get version(): string {
     const { read, size } = this.#tail.progress;
-    return `${this.#generation} ${this.#lines} ${read} ${size}`;
+    return `${this.#generation} ${this.#lines} ${read} ${size} ${this.#config === undefined}`;
   }
 
   get config(): ConfigView {
@@ -60,9 +60,11 @@ export class Run {
     return this.#detail !== undefined;
   }
 
-  /** Reads on; @returns whether there is more */
+  /** Reads on, in the log and then the config, which takes some milliseconds; @returns whether there is more */
   poll(maxBytes: number): boolean {
-    return this.#tail.poll(maxBytes);
+    if (this.#tail.poll(maxBytes)) return true;
+    this.#config ??= this.place.readConfig();
+    return false;
   }
 
   /** From now on keeps all that the page shows, for which the log is read once more. */
@@ -104,7 +106,7 @@ export class Run {
   tell(): RunFacts {
     const { id, name, directory } = this.place;
     const summary = this.#summary.tell();
-    const differing = this.config.entries.filter(({ differs }) => differs);
+    const differing = (this.#config?.entries ?? []).filter(({ differs }) => differs);
     return {
       ...{ id, name, directory, ...summary, ...this.#tail.progress },
       live: this.place.liveSince !== undefined,

@@ -99,6 +99,8 @@ export interface BoardUpdate {
   reset: boolean;
   runs: RunFacts[];
   gone: string[];
+  /** Whether there are runs beside those that are watched, of which nothing is told. */
+  areMore: boolean;
 }
 
 /** One key of a config. */

@@ -35,11 +35,14 @@ export async function serveBoard(
   keys: { host: string; port: string },
 ): Promise<BoardServer> {
   const budget = new WorkBudget(share, MOST_MS);
-  const places = () =>
-    findRuns(roots).map((found) => ({
+  const places = () => {
+    const { runs, areMore } = findRuns(roots);
+    const readable = runs.map((found) => ({
       ...found,
       readConfig: () => readRunConfig(found.directory),
     }));
+    return { places: readable, areMore };
+  };
   const runs = watchRuns(places, budget);
   const routes = new Map([...runs.routes, ['/healthz', fixedRoute(TEXT, 'ok\n')] as const]);
   return new Promise((resolve, reject) => {

@@ -24,7 +24,7 @@ export function serveSnapshots(
   const snapshots = { metrics: snapshotOf('metrics'), status: snapshotOf('status') };
   const budget = new WorkBudget(SHARE, MOST_MS);
   const place = placeOf(run);
-  const runs = watchRuns(() => [place], budget);
+  const runs = watchRuns(() => ({ places: [place] }), budget);
   const routes = new Map([
     ...runs.routes,
     ...createRoutes({

@@ -20,6 +20,12 @@ const MOST_FLUSH_MS = 1000;
 /** How often runs are looked for. */
 const FIND_MS = 5000;
 
+export interface RunsFound {
+  places: RunPlace[];
+  /** Whether there are others beside these. */
+  areMore?: boolean;
+}
+
 export interface RunsWatch {
   routes: [string, Route][];
   /** Tells open pages all there is, at once: as far as it is read within a second. */
@@ -29,7 +35,7 @@ export interface RunsWatch {
 }
 
 /** Follows the logs of runs within the budget, and gives the routes that show them. */
-export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsWatch {
+export function watchRuns(findRuns: () => RunsFound, budget: WorkBudget): RunsWatch {
   const board = new Board();
   const leaving = (share: number) => () => {
     budget.spend();
@@ -44,7 +50,8 @@ export function watchRuns(findRuns: () => RunPlace[], budget: WorkBudget): RunsW
 
   const turn = () => {
     if (isDue.find()) {
-      board.setPlaces(findRuns());
+      const { places, areMore = false } = findRuns();
+      board.setPlaces(places, areMore);
       // A run alone is what pages are about; where there are several, those that they choose.
       if (board.runs.length === 1) board.runs[0]!.keepDetail();
     }

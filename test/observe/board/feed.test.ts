@@ -77,6 +77,20 @@ describe('the stream of an open page', () => {
     expect(next.run[0]!.series['step']!.first).toHaveLength(1);
   });
 
+  test('tells that there are runs beside those that are watched', () => {
+    const client = new Client();
+    feed.open(client, [], '');
+    expect(client.take().board[0]).toMatchObject({ areMore: false });
+    board.setPlaces(
+      board.runs.map(({ place }) => place),
+      true,
+    );
+    feed.tick();
+    expect(client.take().board).toEqual([{ reset: false, runs: [], gone: [], areMore: true }]);
+    feed.tick();
+    expect(client.text).toBe('');
+  });
+
   test('goes on where a page that comes back has left off', () => {
     const client = new Client();
     const leave = feed.open(client, ['a'], '');

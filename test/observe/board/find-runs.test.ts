@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findRuns, shortestNames } from '../../../src/observe/board/find-runs.js';
+import { findRuns, MOST_RUNS, shortestNames } from '../../../src/observe/board/find-runs.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lockstep-find-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,7 +22,7 @@ beforeAll(() => {
 });
 
 test('runs are found among directories and below them, each once', () => {
-  const found = findRuns([
+  const { runs: found } = findRuns([
     join(folder, 'group'),
     join(folder, 'group/two'),
     join(folder, 'one'),
@@ -33,12 +33,28 @@ test('runs are found among directories and below them, each once', () => {
 });
 
 test('folders without runs have none', () => {
-  expect(findRuns([join(folder, 'empty'), join(folder, 'lost')])).toEqual([]);
-  expect(findRuns([])).toEqual([]);
+  const none = { runs: [], areMore: false };
+  expect(findRuns([join(folder, 'empty'), join(folder, 'lost')])).toEqual(none);
+  expect(findRuns([])).toEqual(none);
 });
 
 test('links that lead nowhere are passed over', () => {
-  expect(findRuns([folder])).toHaveLength(3);
+  expect(findRuns([folder]).runs).toHaveLength(3);
+});
+
+test('runs beyond as many as are taken are left out, and it is told', () => {
+  const many = mkdtempSync(join(tmpdir(), 'lockstep-find-'));
+  const write = (name: string): void => {
+    mkdirSync(join(many, name));
+    writeFileSync(join(many, name, 'metrics.jsonl'), '');
+  };
+  for (let i = 0; i < MOST_RUNS; i++) write(`run-${i}`);
+  const all = findRuns([many]);
+  write('one-more');
+  const some = findRuns([many]);
+  rmSync(many, { recursive: true });
+  expect([all.runs.length, all.areMore]).toEqual([MOST_RUNS, false]);
+  expect([some.runs.length, some.areMore]).toEqual([MOST_RUNS, true]);
 });
 
 test('runs are called by what they do not have in common', () => {

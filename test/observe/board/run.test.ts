@@ -41,6 +41,24 @@ describe('a run by its log', () => {
     expect([last!.step, last!['loss'], best!.step]).toEqual([100, 0.01, 100]);
   });
 
+  test('has its config read when its log is, not when it is told of', () => {
+    writeFileSync(file, logOf(10).join(''));
+    let reads = 0;
+    const readConfig = () => {
+      reads++;
+      return { entries: [{ key: 'task', value: 'tag', differs: true }] };
+    };
+    const run = new Run({ id: 'a', name: 'run', directory: folder, readConfig });
+    const before = run.version;
+    expect(run.tell().differs).toEqual({});
+    expect(reads).toBe(0);
+    readAll(run);
+    expect(run.tell().differs).toEqual({ task: 'tag' });
+    expect(run.version).not.toBe(before);
+    readAll(run);
+    expect(reads).toBe(1);
+  });
+
   test('is training where its log was put aside and goes on without a start', () => {
     writeFileSync(file, logOf(20).slice(5, 9).join(''));
     const { state, step, secondsLeft } = readAll(follow()).tell();

@@ -17,7 +17,7 @@ let sockets: Socket[] = [];
 
 beforeAll(async () => {
   writeFileSync(file, lines.slice(0, 200).join(''));
-  id = findRuns([folder])[0]!.id;
+  id = findRuns([folder]).runs[0]!.id;
   const access = { host: '127.0.0.1', hosts: [], token: null };
   server = await serveBoard([folder], { access, port: 0, share: 1 }, { host: '', port: '' });
 });
