@@ -76,10 +76,6 @@ function explain(error: FastifyError): {
       return { status: 413, sentence: 'the body is larger than this server takes' };
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return { status: 415, sentence: 'expected a body of type application/json' };
-    case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return { status: 400, sentence: 'the body is no valid JSON' };
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return { status: 400, sentence: 'expected a body of JSON, got none' };
   }
   if (statusCode < 500) return { status: statusCode, sentence: error.message };
   return { status: 500, sentence: 'this request could not be answered, which is a bug' };

@@ -16,6 +16,7 @@ import {
   STALLED_MS,
 } from './limits.js';
 import { DeferredMetrics } from './deferred-metrics.js';
+import { readJsonBody } from './json-body.js';
 import { registerModelRoutes, registerOwnRoutes } from './register.js';
 import { type ModelSource, watchCheckpoints } from './reload.js';
 import { Refusal } from './refusal.js';
@@ -220,7 +221,18 @@ async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<Fast
     },
   });
   // A page of a foreign site may send plain text without asking; JSON it may not.
-  server.removeContentTypeParser('text/plain');
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser<Buffer>(
+    'application/json',
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      try {
+        done(null, readJsonBody(body, request.headers['content-type']));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  );
   return server;
 }
 

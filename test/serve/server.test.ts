@@ -56,7 +56,8 @@ describe('a served classifier', () => {
     ['{"texts": ["a"', 400, 'the body is no valid JSON'],
     ['', 400, 'expected a body of JSON, got none'],
     [{ texts: ['x'.repeat(5000)] }, 413, 'the body is larger than this server takes'],
-    ['{"__proto__": {"texts": []}, "texts": ["a"]}', 400, 'the body is no valid JSON'],
+    ['{"__proto__": {"texts": []}, "texts": ["a"]}', 400, '__proto__: unknown key'],
+    ['{"texts": ["a"], "texts": ["b"]}', 400, 'texts: expected once, got it twice'],
   ])('refuses %j in a sentence', async (body, status, error) => {
     const { post } = await serve(stubClassifier(), { limits: { texts: 3, bodyBytes: 4096 } });
     const answer = await post('/predict', body);
