@@ -111,12 +111,18 @@ function countFaults(rows: readonly string[][]): number {
 /** Whether the first row names the columns, and what tells so. */
 function judgeHeader(
   rows: readonly string[][],
-  given: boolean | undefined,
+  asked: boolean | undefined,
 ): { isHeader: boolean; reason: string } {
-  if (given !== undefined) return { isHeader: given, reason: 'as --header says' };
+  if (asked !== undefined) return { isHeader: asked, reason: 'as --header says' };
   const [first, ...others] = rows;
   if (first === undefined || others.length === 0) {
     return { isHeader: false, reason: 'there is one row only' };
+  }
+  const numbersIn = (column: number): number =>
+    others.filter((cells) => readNumber(cells[column]!) !== undefined).length;
+  const hasTexts = first.some((_, column) => numbersIn(column) < 0.1 * others.length);
+  if (hasTexts && countsColumns(first)) {
+    return { isHeader: true, reason: 'the first row numbers the columns, unlike the rows below' };
   }
   if (first.some((cell) => readNumber(cell) !== undefined)) {
     return { isHeader: false, reason: 'a number stands in the first row' };
@@ -131,19 +137,28 @@ function judgeHeader(
       reason: `the first row has ${JSON.stringify(first[again]!.slice(0, 40))}, as rows below have`,
     };
   }
+  // Tables from spreadsheets have columns without a name at their end.
   const names = first.map((cell) => cell.trim());
-  const areNames = names.every((name) => name.length <= 60) && new Set(names).size === names.length;
+  const given = names.filter((name) => name !== '');
+  const areNames = given.length > 0 && given.every((name) => name.length <= 60);
   const mean = (column: number): number =>
     others.reduce((sum, cells) => sum + cells[column]!.length, 0) / others.length;
   const differs = names.some((name, i) => {
-    const numbers = others.filter((cells) => readNumber(cells[i]!) !== undefined).length;
-    return numbers > 0.9 * others.length || mean(i) > 3 * Math.max(8, name.length);
+    if (name === '') return false;
+    return numbersIn(i) > 0.9 * others.length || mean(i) > 3 * Math.max(8, name.length);
   });
-  const isWord = names.every((name) => /^[\p{L}_][\p{L}\p{N}_ .()/-]{0,40}$/u.test(name));
+  const isWord = given.every((name) => /^[\p{L}_][\p{L}\p{N}_ .()/-]{0,40}$/u.test(name));
   if (areNames && (differs || isWord)) {
     return { isHeader: true, reason: 'the first row has names, unlike the rows below' };
   }
   return { isHeader: false, reason: 'the first row looks like the rows below' };
+}
+
+/** Whether a row is 0, 1, 2, … or 1, 2, 3, …, as tables are written whose columns nobody has named. */
+function countsColumns(row: readonly string[]): boolean {
+  const counts = (from: number): boolean =>
+    row.every((cell, column) => cell.trim() === String(from + column));
+  return row.length > 1 && (counts(0) || counts(1));
 }
 
 /** A file that is put together of several repeats its header. */

@@ -52,6 +52,19 @@ describe('a table', () => {
     expect(stdout).toContain('CSV without a header (a number stands in the first row;');
   });
 
+  test.each([
+    // As spreadsheets write columns without a name, and as names that stand twice.
+    ['label,text,,', (text: string, label: string) => [label, text, '', ''], 'label', 'text'],
+    ['note,note,text,label', (text: string, label: string) => ['x', 'y', text, label], 'label', 'text'], // prettier-ignore
+    // As tables are written whose columns nobody has named.
+    ['0,1', (text: string, label: string) => [text, label], '1', '0'],
+  ])('with the header %s has a header', async (header, cells, label, text) => {
+    const rows = questions.map((each) => cells(each.text, each.label));
+    const { config, stdout } = await init({ 'data.csv': `${header}\n${csv(rows)}` });
+    expect(config).toMatchObject({ task: 'classify', data: { text, label, header: true } });
+    expect(stdout).toContain('3 classes: number 33.3 %, person 33.3 %, place 33.3 %');
+  });
+
   test('may have fields within fields, compressed', async () => {
     const lines = questions.map(({ text, label }, i) =>
       JSON.stringify({ id: `q${i}`, mail: { body: text }, kind: { label }, same: 'x' }),
