@@ -1,10 +1,12 @@
+import { extname } from 'node:path';
 import type { BadRow, Example, RowBatch } from '../data/formats/examples.js';
 import { readMembers, textOfValue } from '../data/formats/json/json-members.js';
 import type { RowFields } from '../data/formats/rows.js';
 import { nameSource } from '../data/input/sources.js';
+import { joinWords } from '../config/expectation.js';
 import { UserError } from '../errors.js';
 import { namePlace } from './bad-rows.js';
-import type { Answer, Prediction } from './answers.js';
+import { type Answer, answerRows, type Prediction } from './answers.js';
 import { inTerms, predictTerms } from './reading-terms.js';
 
 /** How answers are written: joined to all that the input's rows hold. */
@@ -42,6 +44,58 @@ export function addPredictions(classes: readonly string[]): Added<Prediction> {
       return [JSON.stringify(predicted), ...(classes.length > 0 ? [`{${byClass.join(',')}}`] : [])];
     },
   };
+}
+
+/** What the output may be. */
+const endings = { csv: '.csv', jsonl: '.jsonl', text: '.txt', conll: '.conll' } as const;
+
+/**
+ * The layout that the end of a file's name tells, of those that a command has.
+ *
+ * @throws UserError where it tells none
+ */
+export function layoutByName<L extends keyof typeof endings>(
+  out: string,
+  layouts: readonly L[],
+): L {
+  const ending = extname(out) === '.ndjson' ? endings.jsonl : extname(out);
+  const found = layouts.find((each) => endings[each] === ending);
+  if (found !== undefined) return found;
+  const known = joinWords(layouts.map((each) => endings[each]));
+  throw new UserError(`--out: expected a name that ends in ${known}, or --to, got ${out}`);
+}
+
+/**
+ * Answers rows, and gives the output piece by piece, as they come.
+ *
+ * @param batchSize rows that are answered at a time, at most
+ * @param totals is told of all answers
+ */
+export async function* writeRows<P>(
+  writer: AnswerWriter<P>,
+  batches: AsyncIterable<RowBatch>,
+  batchSize: number,
+  answer: (rows: readonly Example[]) => Promise<P[]>,
+  totals: { add(answers: readonly Answer<P>[]): void },
+): AsyncGenerator<string, void, undefined> {
+  let isEmpty = true;
+  for await (const answers of answerRows(knownTo(writer, batches), batchSize, answer)) {
+    isEmpty = false;
+    totals.add(answers);
+    yield writer.write(answers);
+  }
+  if (isEmpty) yield writer.empty;
+}
+
+/** Passes batches on; whoever writes their answers is told of each before. */
+async function* knownTo(
+  writer: Pick<AnswerWriter<unknown>, 'know'>,
+  batches: AsyncIterable<RowBatch>,
+): AsyncGenerator<RowBatch, void, undefined> {
+  for await (const batch of batches) {
+    writer.know(batch);
+    yield batch;
+  }
 }
 
 /** @param prefix Stands before the name of everything that is added. */

@@ -22,17 +22,6 @@ export interface Prediction {
 
 export type AnsweringModel = Pick<TrainedModel, 'config' | 'classes' | 'classify' | 'regress'>;
 
-/** Passes batches on; whoever writes their answers is told of each before. */
-export async function* told(
-  writer: { know(batch: RowBatch): void },
-  batches: AsyncIterable<RowBatch>,
-): AsyncGenerator<RowBatch, void, undefined> {
-  for await (const batch of batches) {
-    writer.know(batch);
-    yield batch;
-  }
-}
-
 /** Answers rows as they arrive, at most `batchSize` at a time: what is there waits for no other row. */
 export async function* answerRows<P>(
   batches: AsyncIterable<RowBatch>,

@@ -1,4 +1,3 @@
-import { extname } from 'node:path';
 import type { RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
 import { taskOf } from '../tasks/registry.js';
@@ -6,10 +5,12 @@ import {
   addPredictions,
   type AnswerWriter,
   type Layout,
+  layoutByName,
   openAnswerWriter,
+  writeRows,
 } from './answer-layouts.js';
 import { answerInput, answerOptions, filesPositional } from './answer-output.js';
-import { answerRows, type Prediction, predictRows, told } from './answers.js';
+import { type Prediction, predictRows } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { expectUse } from './expect-use.js';
@@ -50,7 +51,8 @@ export const predictCommand = (context: Context) =>
       },
     },
     async run({ run, files, out, overwrite, to, prefix, batchSize, ...args }) {
-      const layout = to ?? (out === undefined ? undefined : layoutOf(out));
+      const layout =
+        to ?? (out === undefined ? undefined : layoutByName(out, ['csv', 'jsonl', 'conll']));
       if (prefix !== '' && layout === 'conll') {
         throw new UserError(
           '--prefix: expected --to jsonl beside it: columns of tokens have no names',
@@ -62,15 +64,22 @@ export const predictCommand = (context: Context) =>
         (model) => {
           expectUse(model, run, 'predict', 'a classifier');
           const known = openKnown(model);
+          const answer = (batches: AsyncIterable<RowBatch>) =>
+            known instanceof KnownTags
+              ? answerSentences(model, batches, batchSize, known, {
+                  ...{ layout: layoutOfTags(layout), prefix },
+                })
+              : writeRows(
+                  openWriter(layout, model, prefix),
+                  batches,
+                  batchSize,
+                  (rows) => predictRows(model, rows),
+                  known,
+                );
           return {
             ...planReading(model, files, args),
             describe: () => known.describe(),
-            answer: (batches) =>
-              known instanceof KnownTags
-                ? answerSentences(model, batches, batchSize, known, {
-                    ...{ layout: layoutOfTags(layout), prefix },
-                  })
-                : answer(model, batches, batchSize, known, openWriter(layout, model, prefix)),
+            answer,
           };
         },
       );
@@ -88,25 +97,6 @@ function openKnown({ config, classes }: TrainedModel): KnownTags | Known {
   return target === 'number' ? new KnownNumbers() : new KnownLabels(classes);
 }
 
-/** Answers rows, line by line as text. */
-async function* answer(
-  model: TrainedModel,
-  batches: AsyncIterable<RowBatch>,
-  batchSize: number,
-  known: Known,
-  writer: AnswerWriter<Prediction>,
-): AsyncGenerator<string, void, undefined> {
-  let isEmpty = true;
-  for await (const answers of answerRows(told(writer, batches), batchSize, (rows) =>
-    predictRows(model, rows),
-  )) {
-    isEmpty = false;
-    known.add(answers);
-    yield writer.write(answers);
-  }
-  if (isEmpty) yield writer.empty;
-}
-
 function openWriter(
   layout: Layout | 'conll' | undefined,
   { classes, config }: TrainedModel,
@@ -121,14 +111,4 @@ function openWriter(
 function layoutOfTags(layout: Layout | 'conll' | undefined): 'conll' | 'jsonl' | undefined {
   if (layout !== 'csv') return layout;
   throw new UserError('--to: expected conll or jsonl for a tagger, got csv');
-}
-
-function layoutOf(out: string): Layout | 'conll' {
-  const extension = extname(out);
-  if (extension === '.csv') return 'csv';
-  if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
-  if (extension === '.conll') return 'conll';
-  throw new UserError(
-    `--out: expected a name that ends in .csv, .jsonl or .conll, or --to, got ${out}`,
-  );
 }

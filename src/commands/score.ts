@@ -1,11 +1,9 @@
-import { extname } from 'node:path';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import type { FilePair } from '../data/input/file-pairs.js';
 import { UserError } from '../errors.js';
 import { taskOf } from '../tasks/registry.js';
-import { type Layout, openAnswerWriter } from './answer-layouts.js';
+import { layoutByName, openAnswerWriter, writeRows } from './answer-layouts.js';
 import { answerInput, answerOptions, filesPositional } from './answer-output.js';
-import { answerRows, told } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { TrainedModel } from './library.js';
@@ -51,7 +49,7 @@ export const scoreCommand = (context: Context) =>
       },
     },
     async run({ run, files, target, out, overwrite, to, prefix, batchSize, byToken, ...args }) {
-      const layout = to ?? (out === undefined ? 'csv' : layoutOf(out));
+      const layout = to ?? (out === undefined ? 'csv' : layoutByName(out, ['csv', 'jsonl']));
       if (byToken && layout === 'csv') {
         throw new UserError('--by-token: expected --to jsonl: a table has no place for lists');
       }
@@ -62,21 +60,13 @@ export const scoreCommand = (context: Context) =>
         return {
           ...{ paths, reading },
           describe: () => totals.describe(),
-          async *answer(batches: AsyncIterable<RowBatch>) {
+          answer(batches: AsyncIterable<RowBatch>) {
             const writer = openAnswerWriter(layout, addScores(model, byToken), prefix);
             const fault = reading.label === undefined ? undefined : unknownFault(model);
             const usable = fault
               ? withoutFault(batches, fault, reading.onBadRow === 'error')
               : batches;
-            let isEmpty = true;
-            for await (const answers of answerRows(told(writer, usable), batchSize, (rows) =>
-              scoreRows(model, rows),
-            )) {
-              isEmpty = false;
-              totals.add(answers);
-              yield writer.write(answers);
-            }
-            if (isEmpty) yield writer.empty;
+            return writeRows(writer, usable, batchSize, (rows) => scoreRows(model, rows), totals);
           },
         };
       });
@@ -126,11 +116,4 @@ function planScoring(
     );
   }
   return { paths, reading: { ...reading, mayLackLabel: false } };
-}
-
-function layoutOf(out: string): Layout {
-  const extension = extname(out);
-  if (extension === '.csv') return 'csv';
-  if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
-  throw new UserError(`--out: expected a name that ends in .csv or .jsonl, or --to, got ${out}`);
 }

@@ -4,9 +4,12 @@ import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { TrainedModel } from './library.js';
 import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
+import { aborted, readAccess, serverOptions } from './server-options.js';
 import { printLines } from './table.js';
 import { shellWord } from '../system/shell-word.js';
 import { UserError } from '../errors.js';
+
+const DEFAULT_PORT = 8080;
 
 export const serveCommand = (context: Context) =>
   defineCommand({
@@ -16,32 +19,7 @@ export const serveCommand = (context: Context) =>
     positionals: runPositional,
     options: {
       ...modelOptions,
-      port: {
-        type: 'string',
-        coerce: wholeNumber('port', 0, 65_535),
-        default: 8080,
-        requiresArg: true,
-        describe: 'Port to listen on; 0 picks a free one',
-      },
-      host: {
-        type: 'string',
-        default: '127.0.0.1',
-        requiresArg: true,
-        describe: 'Address to listen on; 0.0.0.0 is reached from other machines',
-      },
-      'allow-host': {
-        type: 'string',
-        array: true,
-        nargs: 1,
-        default: [] as string[],
-        requiresArg: true,
-        describe: 'A further name that clients know this server by; may be given several times',
-      },
-      'token-file': {
-        type: 'string',
-        requiresArg: true,
-        describe: 'File with the token that clients have to show (Authorization: Bearer …)',
-      },
+      ...serverOptions(DEFAULT_PORT),
       'max-texts': {
         type: 'string',
         coerce: wholeNumber('max-texts', 1),
@@ -85,7 +63,7 @@ export const serveCommand = (context: Context) =>
           'Has a new best checkpoint of the run answer from then on; --no-reload stays with the first',
       },
     },
-    async run({ run, port, host, allowHost, tokenFile, reload, ...args }) {
+    async run({ run, port, reload, ...args }) {
       const { maxTexts, maxLength, maxBody, queueSize, timeout } = args;
       if (maxTexts > queueSize) {
         throw new UserError(
@@ -94,12 +72,11 @@ export const serveCommand = (context: Context) =>
       }
       const notify = (message: string): void => printLines(context.stderr, [message]);
       // Both take a while.
-      const [{ openModel }, { serveModel, LIMITS, readToken }] = await Promise.all([
+      const [{ openModel }, { serveModel, LIMITS }] = await Promise.all([
         context.loadModels(),
         import('../serve/index.js'),
       ]);
-      const named = { hosts: '--allow-host', token: '--token-file' };
-      const token = tokenFile === undefined ? null : await readToken(tokenFile, named.token);
+      const access = await readAccess(args);
       // From now on: a signal that comes while the model is opened must not be lost.
       const caught = context.catchSignals(() => true);
       try {
@@ -112,7 +89,7 @@ export const serveCommand = (context: Context) =>
           },
           {
             port,
-            access: { host, hosts: allowHost, token, named },
+            access,
             limits: {
               ...LIMITS,
               ...{ texts: maxTexts, length: maxLength, bodyBytes: maxBody, queue: queueSize },
@@ -122,7 +99,7 @@ export const serveCommand = (context: Context) =>
             notify,
           },
         );
-        announce(context.stdout, server.model, server.url, tokenFile);
+        announce(context.stdout, server.model, server.url, args.tokenFile);
         await aborted(caught.signal);
         await server.close();
         context.status = caught.status ?? 0;
@@ -160,11 +137,4 @@ function announce(
     `Serving ${model.checkpoint}, ${kind}, at ${url} (the API: ${url}/openapi.json); Ctrl-C ends it.`,
     `Next: curl${call === 'generate' ? ' -N' : ''} ${url}${path}${token} -H 'Content-Type: application/json' -d '${body}'`,
   ]);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,10 +1,8 @@
-import { extname } from 'node:path';
 import { formatOfTables } from '../data/input/file-pairs.js';
-import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
+import type { Example, ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
-import { openAnswerWriter } from './answer-layouts.js';
+import { layoutByName, openAnswerWriter, writeRows } from './answer-layouts.js';
 import { answerInput, answerOptions, filesPositional } from './answer-output.js';
-import { answerRows, told } from './answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { expectUse } from './expect-use.js';
@@ -138,7 +136,8 @@ export const translateCommand = (context: Context) =>
       },
     },
     async run({ run, files, out, overwrite, to, prefix, batchSize, ...args }) {
-      const layout = to ?? (out === undefined ? 'text' : layoutOf(out));
+      const layout =
+        to ?? (out === undefined ? 'text' : layoutByName(out, ['text', 'csv', 'jsonl']));
       const { best, alignment, attention } = args;
       const beside = { best, alignment, attention };
       expectPlace(layout, beside, prefix);
@@ -153,24 +152,17 @@ export const translateCommand = (context: Context) =>
           return {
             ...planSources(model, files, args),
             describe: () => notes.describe(),
-            async *answer(batches: AsyncIterable<RowBatch>) {
+            answer(batches: AsyncIterable<RowBatch>) {
               const writer =
                 layout === 'text'
                   ? new PlainTranslations()
                   : openAnswerWriter(layout, addTranslations(beside), prefix);
-              let isEmpty = true;
-              const translated = answerRows(told(writer, batches), batchSize, (rows) =>
+              const translate = (rows: readonly Example[]) =>
                 model.translate(
-                  rows.map(({ text }) => text),
+                  rows.map((row) => row.text),
                   options,
-                ),
-              );
-              for await (const answers of translated) {
-                isEmpty = false;
-                notes.add(answers);
-                yield writer.write(answers);
-              }
-              if (isEmpty) yield writer.empty;
+                );
+              return writeRows(writer, batches, batchSize, translate, notes);
             },
           };
         },
@@ -253,14 +245,4 @@ function toTranslateOptions(args: {
 
 function lengthOption(given: unknown): 'average' | number {
   return given === 'average' ? given : numberFrom('length-normalisation', 0)(given);
-}
-
-function layoutOf(out: string): 'text' | 'csv' | 'jsonl' {
-  const extension = extname(out);
-  if (extension === '.txt') return 'text';
-  if (extension === '.csv') return 'csv';
-  if (extension === '.jsonl' || extension === '.ndjson') return 'jsonl';
-  throw new UserError(
-    `--out: expected a name that ends in .txt, .csv or .jsonl, or --to, got ${out}`,
-  );
 }
