@@ -58,7 +58,7 @@ INLINE void run_tile(const int rows, const int vectors, const tile_operands *x, 
     const tile_sight *seen = &x->seen[tap];
     const size_t together = seen->is_whole ? x->panels : 1;
     const float *weight = x->weight + tap * x->tap_stride;
-    fetch ahead = {x->ahead.from + (x->ahead.step == 0 ? 0 : tap * x->tap_stride), x->ahead.step};
+    fetch ahead = {.from = x->ahead.from + (x->ahead.step == 0 ? 0 : tap * x->tap_stride), .step = x->ahead.step};
     for (size_t panel = 0; panel < x->panels; panel += together) {
       const float *a = seen->rows[0].columns;
       if (!seen->is_whole) {
@@ -108,7 +108,7 @@ void KERNEL(convolve)(char *base, const double *args) {
         const size_t left = block_end - row, share = tiles.count - t;
         const int rows = (int)((left + share - 1) / share);
         look(base, &x->windows, row, rows, seen);
-        operands.ahead = (fetch){operands.weight, step};
+        operands.ahead = (fetch){.from = operands.weight, .step = step};
         if (step > 0)
           operands.ahead.from = F32(base, x->weight) + after / PV * weight_stride + after % PV * VL +
                                 t * operands.panels * PANEL * step;

@@ -75,6 +75,7 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
         .gather = x->projected != 0 ? from_row : w.token,
         .k_panels = w.units,
         .start = START_GATHER,
+        .is_near = rests_near(w.units, 3 * (w.unit1 - w.unit0)),
     };
     if (half % 2 == 0) {
       p.a = previous;
@@ -185,6 +186,7 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
         .gather = w.token,
         .k_panels = is_reset ? w.units : OUTER_PANELS * w.units,
         .start = is_reset || x->d_hidden == 0 ? START_ZERO : START_GATHER,
+        .is_near = rests_near(w.units, 3 * (w.unit1 - w.unit0)),
     };
     const size_t multiplied = is_reset ? rows : next_rows;
     const size_t groups = (w.unit1 - w.unit0 + UNITS - 1) / UNITS;
@@ -192,7 +194,7 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
       const size_t first = w.unit0 + UNITS * turn(t, n, groups), last = min_size(w.unit1, first + UNITS);
       p.c_panel = first;
       p.next = p.b + (n + 1 == groups ? first : w.unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
-      for (size_t u = first; !is_reset && u < last; u++) fetch_ahead(base, x, u, w.token, before, rows);
+      for (size_t u = first; !is_reset && u < last; u++) fetch_ahead(base, x, u, w.token, before, 0, rows);
       if (multiplied > 0) KERNEL(multiply)(&p, 0, multiplied, first, last);
       for (size_t u = first; u < last; u++) {
         float *d = results + (u - first) * work_stride, *carried = work_carried + u * work_stride;

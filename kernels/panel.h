@@ -44,6 +44,15 @@ INLINE size_t vector_offset(int vector, size_t stride) {
 enum product_start { START_ZERO = 0, START_BIAS = 1, START_RESULT = 2, START_GATHER = 3 };
 
 /*
+ * Lines of a panel that are needed after a product: a list of rows, in the order of the product's own. They lie far apart, so that
+ * no hardware prefetcher sees them.
+ */
+typedef struct {
+  const float *panel;
+  const int32_t *rows;
+} scattered_lines;
+
+/*
  * Operands of one product C[rows, n] = start + A[rows, k] B[k, n], all panel matrices; strides in floats.
  * With START_GATHER row r starts from row gather[r] of the panel matrix `from`.
  */
@@ -55,8 +64,19 @@ typedef struct {
   size_t k_panels;
   size_t c_panel; /* panel that c begins with */
   const float *next; /* panels of B that the next call begins with, or 0 */
+  const scattered_lines *later; /* what is fetched meanwhile, one of these with each panel of k of each column of tiles */
+  size_t later_count;
   enum product_start start;
+  int is_near; /* whether B is in the second-level cache: see rests_near */
 } product;
+
+/*
+ * Whether weights that are read again and again stay in the second-level cache meanwhile. Where vectors are narrower, fetching them
+ * anyway costs nothing.
+ */
+INLINE int rests_near(size_t k_panels, size_t panels) {
+  return VL == 16 && k_panels * panels * PANEL * PANEL * sizeof(float) <= 5 << 18;
+}
 
 /* Computes rows [row0, row1) of the columns of panels [panel0, panel1). */
 void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0, size_t panel1);

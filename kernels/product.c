@@ -8,6 +8,9 @@
 /* Panels of a block of A that are multiplied one behind the other. */
 #define BLOCK_K_PANELS 32
 
+/* Of a column of tiles, those that share in fetching the next columns of B: a power of two. */
+#define FETCHING_TILES (VL == 16 ? 4 : PANEL)
+
 /* Operands of a tile, from its first row and column on; what it fetches for later. */
 typedef struct {
   const float *a, *b, *bias, *from;
@@ -43,6 +46,7 @@ void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0,
   };
   for (size_t block = row0; block < row1; block += BLOCK_ROWS) {
     const size_t block_end = min_size(row1, block + BLOCK_ROWS);
+    size_t fetched = 0;
     for (size_t k0 = 0; k0 < p->k_panels; k0 += BLOCK_K_PANELS) {
       x.k_panels = min_size(p->k_panels - k0, BLOCK_K_PANELS);
       x.start = k0 == 0 ? p->start : START_RESULT;
@@ -56,7 +60,8 @@ void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0,
         if (x.start == START_GATHER) x.from = p->from + first * p->from_stride + lane;
         const float *next = after < vectors ? p->b + (after / PV) * p->b_stride + after % PV * VL : p->next;
         /* All tiles but the first find their columns of B in the cache: they have time to fetch the next ones. */
-        const size_t step = tiles.count == 1 || next == 0 ? 0 : PANEL / min_size(tiles.count, PANEL);
+        const size_t fetching = p->is_near ? 0 : min_size(tiles.count, FETCHING_TILES);
+        const size_t step = fetching <= 1 || next == 0 ? 0 : PANEL / fetching;
         if (next != 0) next += k0 * PANEL * PANEL;
         size_t row = block;
         for (size_t t = 0; t < tiles.count; t++) {
@@ -64,10 +69,12 @@ void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0,
           const int rows = (int)((left + share - 1) / share);
           x.a = p->a + k0 * p->a_stride + row * PANEL;
           if (x.start == START_GATHER) x.gather = p->gather + row;
-          x.ahead = (fetch){step == 0 ? p->b : next + t * x.k_panels * PANEL * step, step};
+          const float *from = step == 0 ? p->b : next + t * x.k_panels * PANEL * step;
+          x.ahead = (fetch){t < fetching || VL < 16 ? from : 0, step, p->later + fetched, p->later_count - fetched, row};
           run_shape(tiles.vectors, rows, &x, c + row * PANEL);
           row += (size_t)rows;
         }
+        fetched = min_size(p->later_count, fetched + x.k_panels);
       }
     }
   }

@@ -36,6 +36,9 @@ INLINE void multiply_units(product *p, size_t rows, size_t first, size_t last, s
   part.c_panel = panel;
   part.next = p->b + split * p->b_stride;
   KERNEL(multiply)(&part, 0, rows, panel, split);
+  const size_t fetched = min_size(p->later_count, p->k_panels * (PRODUCT_SPLIT * PV / TILE_VECTORS));
+  part.later += fetched;
+  part.later_count -= fetched;
   part.from += skipped * p->from_stride;
   part.c += skipped * p->c_stride;
   part.next = next_weights;
@@ -44,6 +47,42 @@ INLINE void multiply_units(product *p, size_t rows, size_t first, size_t last, s
     for (size_t r = 0; r < rows; r++)
       copy_row(p->c + s * p->c_stride + r * PANEL,
                p->from + (PANELS * first + s) * p->from_stride + (size_t)p->gather[r] * PANEL);
+}
+
+/* What the next group of units reads of each row, and the places that it writes to. */
+INLINE size_t list_forward(const share *w, const product *p, size_t next, scattered_lines *lines) {
+  const size_t last = min_size(w->unit1, next + FORWARD_UNITS);
+  size_t count = 0;
+  for (size_t u = next; u < last; u++) {
+    for (size_t panel = PANELS * u; p->from != w->gates && panel < PANELS * (u + 1); panel++)
+      lines[count++] = (scattered_lines){p->from + panel * p->from_stride, p->gather};
+    for (size_t panel = PANELS * u; panel < PANELS * (u + 1); panel++)
+      lines[count++] = (scattered_lines){w->gates + panel * w->gates_stride, w->token};
+    if (STATES > 1) lines[count++] = (scattered_lines){w->cell + u * w->state_stride, w->token};
+    lines[count++] = (scattered_lines){w->hidden + u * w->state_stride, w->token};
+  }
+  return count;
+}
+
+/*
+ * What the next group of units reads of each row on the way back; behind the last group that is the same one in the step before, of
+ * which what came before it is not known yet.
+ */
+INLINE size_t list_backward(char *base, const backward_args *x, const share *w, size_t next, const int32_t *before,
+                            int turns, scattered_lines *lines) {
+  const int32_t *rows = turns ? before : w->token;
+  const size_t last = min_size(w->unit1, next + BACKWARD_UNITS);
+  size_t count = 0;
+  for (size_t u = next; u < last; u++) {
+    const float *state = (STATES > 1 ? w->cell : w->hidden) + u * w->state_stride;
+    for (size_t panel = PANELS * u; panel < PANELS * (u + 1); panel++)
+      lines[count++] = (scattered_lines){w->gates + panel * w->gates_stride, rows};
+    if (x->d_hidden != 0)
+      lines[count++] = (scattered_lines){F32(base, x->d_hidden) + u * (size_t)x->d_hidden_stride, rows};
+    lines[count++] = (scattered_lines){state, rows};
+    if (!turns) lines[count++] = (scattered_lines){state, before};
+  }
+  return count;
 }
 
 INLINE void run_forward(char *base, const double *args) {
@@ -76,12 +115,16 @@ INLINE void run_forward(char *base, const double *args) {
         .gather = x->projected != 0 ? from_row : w.token,
         .k_panels = w.units,
         .start = START_GATHER,
+        .is_near = rests_near(w.units, PRODUCT_PANELS * (w.unit1 - w.unit0)),
     };
     const size_t groups = (w.unit1 - w.unit0 + FORWARD_UNITS - 1) / FORWARD_UNITS;
     for (size_t n = 0; n < groups; n++) {
       const size_t first = w.unit0 + FORWARD_UNITS * turn(t, n, groups);
       const size_t last = min_size(w.unit1, first + FORWARD_UNITS);
       const size_t next = n + 1 == groups ? first : t % 2 == 0 ? first + FORWARD_UNITS : first - FORWARD_UNITS;
+      scattered_lines lines[FORWARD_UNITS * (2 * PANELS + 2)];
+      p.later = lines;
+      p.later_count = n + 1 == groups ? 0 : list_forward(&w, &p, next, lines);
       multiply_units(&p, rows, first, last, next);
       for (size_t u = first; u < last; u++) {
         const cell_forward panel = {
@@ -133,6 +176,7 @@ INLINE void run_backward(char *base, const double *args) {
         .gather = w.token,
         .k_panels = PRODUCT_PANELS * w.units,
         .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
+        .is_near = rests_near(w.units, PRODUCT_PANELS * (w.unit1 - w.unit0)),
     };
     /* As wide as a tile. */
     const size_t groups = (w.unit1 - w.unit0 + BACKWARD_UNITS - 1) / BACKWARD_UNITS;
@@ -142,7 +186,11 @@ INLINE void run_backward(char *base, const double *args) {
       const size_t next = n + 1 == groups ? first : t % 2 == 0 ? first + BACKWARD_UNITS : first - BACKWARD_UNITS;
       p.c_panel = first;
       p.next = p.b + next * p.b_stride;
-      for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, w.token, before, rows);
+      const int turns = n + 1 == groups;
+      scattered_lines lines[BACKWARD_UNITS * (PANELS + 3)];
+      p.later = lines;
+      p.later_count = turns && t == 0 ? 0 : list_backward(base, x, &w, next, before, turns, lines);
+      for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, w.token, before, next_rows, rows);
       if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
       for (size_t u = first; u < last; u++) {
         float *d_hidden = work_hidden + (u - first) * work_stride;

@@ -75,6 +75,7 @@ INLINE void run_norm_forward(char *base, const double *args) {
           .c_stride = work_stride,
           .k_panels = w.units,
           .start = START_ZERO,
+          .is_near = rests_near(w.units, PRODUCT_PANELS * (w.unit1 - w.unit0)),
       };
       for (size_t first = w.unit0; first < w.unit1; first += NORM_UNITS) {
         const size_t last = min_size(w.unit1, first + NORM_UNITS);
@@ -182,6 +183,7 @@ INLINE void run_norm_backward(char *base, const double *args) {
           .gather = w.token,
           .k_panels = PRODUCT_PANELS * w.units,
           .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
+          .is_near = rests_near(w.units, PRODUCT_PANELS * (w.unit1 - w.unit0)),
       };
       for (size_t first = w.unit0; first < w.unit1; first += 2) {
         const size_t last = min_size(w.unit1, first + 2);

@@ -162,12 +162,12 @@ static __attribute__((noinline)) void begin_states(char *base, const forward_arg
   }
 }
 
-/* Fetches what the way back will read of a panel: its lines are far apart, no hardware prefetcher sees them. */
+/* Fetches what the way back will read of a panel for ranks [first, rows). */
 INLINE void fetch_ahead(char *base, const backward_args *x, size_t u, const int32_t *token, const int32_t *before,
-                        size_t rows) {
+                        size_t first, size_t rows) {
   const size_t gates_stride = (size_t)x->s.gates_stride;
   const float *state = F32(base, STATES > 1 ? x->s.cell : x->s.hidden) + u * (size_t)x->s.state_stride;
-  for (size_t r = 0; r < rows; r++) {
+  for (size_t r = first; r < rows; r++) {
     const size_t place = (size_t)token[r] * PANEL;
     for (size_t gate = 0; gate < PANELS; gate++)
       PREFETCH(F32(base, x->s.gates) + (PANELS * u + gate) * gates_stride + place);

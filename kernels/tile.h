@@ -31,13 +31,30 @@
 /* Rows of a block of A: about half a megabyte, to stay in the second-level cache. */
 #define BLOCK_ROWS 252
 
+/*
+ * A tile of wide vectors has few loads to spare beside its multiply-adds, and every fetch takes the place of one: so only some tiles fetch,
+ * and what the compiler can leave out of the loop is left out.
+ */
+#if VL != 16
+#define UNROLL_TWICE
+#elif defined(__clang__)
+#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
+#else
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
+#endif
+
 /* Rows of B that are fetched before they are needed: B seldom fits into the first-level cache. */
 #define ROWS_AHEAD 16
 
-/* What a tile fetches into the second-level cache for later: its part of the next columns of B. */
+/*
+ * What a tile fetches into the second-level cache for later: its part of the next columns of B. From nowhere, it fetches nothing of B,
+ * not even its own columns into the first-level cache.
+ */
 typedef struct {
   const float *from;
   size_t step;
+  const scattered_lines *later; /* and for what follows the product, one with each panel of k, from `row` on */
+  size_t later_count, row;
 } fetch;
 
 /* How wide the next tiles of a block are, and how many of nearly equal height they are: one of a single row would run at a fraction of the speed. */
@@ -72,17 +89,24 @@ INLINE void store_tile(const int rows, const int vectors, float *c, size_t c_str
     UNROLL for (int j = 0; j < vectors; j++) vstore(c + i * PANEL + vector_offset(j, c_stride), acc[i][j]);
 }
 
-INLINE void tile(const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
+/* A tile whose walk fetches ahead or not, which the compiler knows. */
+INLINE void walk(const int fetches, const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
                  size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][WIDE_VECTORS]) {
   for (size_t panel = 0; panel < k_panels; panel++) {
     /* The next panel of A: a team's other members may have written it just now, then it is in their caches. */
     UNROLL for (int i = 0; i < rows; i++) PREFETCH_NEAR(a + a_stride + i * PANEL);
-    for (int k = 0; k < PANEL; k++) {
+    if (panel < ahead.later_count) {
+      const scattered_lines lines = ahead.later[panel];
+      UNROLL for (int i = 0; i < rows; i++) PREFETCH(lines.panel + (size_t)lines.rows[ahead.row + (size_t)i] * PANEL);
+    }
+    UNROLL_TWICE for (int k = 0; k < PANEL; k++) {
       vf column[WIDE_VECTORS];
-      /* Once for each cache line, however many vectors it has. */
-      UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
-      UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH(ahead.from + vector_offset(j, b_stride));
-      ahead.from += ahead.step;
+      if (fetches) {
+        /* Once for each cache line, however many vectors it has. */
+        UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
+        UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH(ahead.from + vector_offset(j, b_stride));
+        ahead.from += ahead.step;
+      }
       UNROLL for (int j = 0; j < vectors; j++) column[j] = vload(b + vector_offset(j, b_stride));
       UNROLL for (int i = 0; i < rows; i++) {
         const vf left = vset(a[i * PANEL + k]);
@@ -92,6 +116,12 @@ INLINE void tile(const int rows, const int vectors, const float *a, size_t a_str
     }
     a += a_stride;
   }
+}
+
+INLINE void tile(const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
+                 size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][WIDE_VECTORS]) {
+  if (VL == 16 && ahead.from == 0) walk(0, rows, vectors, a, a_stride, b, b_stride, k_panels, ahead, acc);
+  else walk(1, rows, vectors, a, a_stride, b, b_stride, k_panels, ahead, acc);
 }
 
 #endif
