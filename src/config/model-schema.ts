@@ -228,7 +228,7 @@ export const modelSchema = z.strictObject({
     .transform((given): (string | StackLayer)[] => (Array.isArray(given) ? given : [given]))
     .prefault('last')
     .describe(
-      'What is read of the top layer where rows have targets: of every row what a recurrent layer ends with (`last`, of other layers what stands at the last token), or what else is made of its tokens, by its name or as a group of keys; of a list, all of it side by side.',
+      'What is read of the top layer where rows have targets: of every row what a recurrent layer ends with, also below dropout (`last`, of other layers what stands at the last token), or what else is made of its tokens, by its name or as a group of keys; of a list, all of it side by side.',
     ),
   dropout: dropoutSchema.describe(
     'Share of the outputs of the layers, of a classifier also of what is pooled, that is dropped in training.',

@@ -241,11 +241,33 @@ export class Graph {
     return this.add('add', number, {}, [below, top], path, { module: RESIDUAL, index: number });
   }
 
+  /**
+   * What rows end with. Where dropout stands on a recurrent layer this is what that one ends with, of which is then dropped: what stands
+   * at the last token is not that in a layer that reads from the end of rows.
+   *
+   * @param top the place of what is left of each token
+   * @returns the place of what is left of each row
+   */
+  addLast(top: number, path: Path, name?: LayerName): number {
+    const dropouts: LayerDescription[] = [];
+    let below = top;
+    while (this.descriptions[below]!.kind === 'dropout') {
+      dropouts.unshift(this.descriptions[below]!);
+      below = inputsOf(this.descriptions, below)[0]!;
+    }
+    if (!this.#layers[below]!.output.final) return this.add('last', 0, {}, [top], path, name);
+    const last = this.add('last', 0, {}, [below], path, name);
+    return dropouts.reduce((place, { options, name: { module, index } }) => {
+      const ofRows = { module: `${module}_of_rows`, index };
+      return this.add('dropout', index, options, [place], path, ofRows);
+    }, last);
+  }
+
   /** What the rows of a layer begin with, if not with zeros. */
   #begin({ kind, ...options }: StackLayer, number: number, path: Path): number[] {
     if (this.#memory === undefined || !CELLS.some((cell) => cell === kind)) return [];
     const last = { module: 'encoder.last', index: 0 };
-    this.#ends ??= this.add('last', 0, {}, [this.#memory], ['encoder'], last);
+    this.#ends ??= this.addLast(this.#memory, ['encoder'], last);
     const states = kind === 'lstm' ? 2 : 1;
     const name = { module: `bridge_${number}`, index: number };
     const given = { hiddenSize: options['hiddenSize'], states };

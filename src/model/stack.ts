@@ -7,6 +7,7 @@ import {
   type StackEncoder,
   type StackLayer,
 } from './stack-layers.js';
+import { withoutUnreadDropout } from './unread-dropout.js';
 
 export { StackProblem };
 
@@ -144,6 +145,7 @@ export function describeStack(stack: Stack): NetworkShape {
     const path = ['pooling'];
     const pooled = pooling.map((each) => {
       const { kind, ...options } = typeof each === 'string' ? { kind: each } : each;
+      if (kind === 'last') return graph.addLast(top, path);
       return graph.add(kind, 0, options, [top], path);
     });
     const name = { module: 'pooling', index: 0 };
@@ -153,7 +155,7 @@ export function describeStack(stack: Stack): NetworkShape {
   graph.addHead(stack, top, attendsAfter === layers.length);
   return {
     ...sizes,
-    layers: graph.descriptions,
+    layers: withoutUnreadDropout(graph.descriptions),
     loss: stack.loss ?? { kind: 'softmax', options: {} },
     carries,
   };

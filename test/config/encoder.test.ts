@@ -51,6 +51,36 @@ describe("a translator's config", () => {
     ]);
   });
 
+  it.each(['general', 'none'])(
+    'begins with what the top recurrent layer of the encoder ends with, below dropout (attention %s)',
+    (kind) => {
+      const layers = 'layers: [{ hiddenSize: 8 }]';
+      const dropped = '{ hiddenSize: 3, direction: both }, { kind: dropout, rate: 0.3 }';
+      const encoder = `encoder: { layers: [${dropped}] }, attention: { kind: ${kind} }`;
+      const shape = networkShape(
+        parseConfig(translator(`${layers}, ${encoder}`), 'x.yaml'),
+        9,
+        [],
+        {
+          sourceVocabulary: 7,
+        },
+      );
+      const summary = summarizeNetwork(shape, 5).map(({ name, inputs }) =>
+        inputs ? `${name} on ${inputs.join(' and ')}` : name,
+      );
+      const end = 'encoder.last 0 on encoder.lstm 0';
+      expect(summary).toContain(end);
+      expect(summary.slice(summary.indexOf(end) + 1, summary.indexOf(end) + 3)).toEqual([
+        'encoder.dropout_1_of_rows 1',
+        'bridge 0',
+      ]);
+      // Nobody reads the tokens where nothing attends to them.
+      expect(summary.some((name) => name.startsWith('encoder.dropout_1 1'))).toBe(
+        kind === 'general',
+      );
+    },
+  );
+
   it('may have one weight for the words of both sides and for the head', () => {
     const embedding = 'embedding: { width: 8, tied: true }';
     const layers = 'layers: [{ hiddenSize: 8 }]';

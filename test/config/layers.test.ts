@@ -117,6 +117,22 @@ describe('a stack of layers', () => {
     ]);
   });
 
+  it('reads what rows end with below dropout on a recurrent layer, and drops of that', () => {
+    const both = '{ hiddenSize: 4, direction: both }';
+    const dropout = '{ kind: dropout, rate: 0.3 }';
+    expect(graphOf(parse(`{ layers: [${both}, ${dropout}] }`))).toEqual([
+      ...['embedding 0', 'lstm 0', 'last 0', 'dropout_1_of_rows 1', 'head'],
+    ]);
+    expect(graphOf(parse(`{ layers: [${both}, ${dropout}], pooling: [max, last] }`))).toEqual([
+      ...['embedding 0', 'lstm 0', 'dropout 1', 'max 0', 'last 0 on lstm 0', 'dropout_1_of_rows 1'],
+      ...['pooling 0 on max 0 and dropout_1_of_rows 1', 'head'],
+    ]);
+    // What stands on a token is all that other layers leave of it.
+    expect(graphOf(parse(`{ layers: [${both}, { kind: layer-norm }, ${dropout}] }`))).toEqual([
+      ...['embedding 0', 'lstm 0', 'layer-norm 1', 'dropout 2', 'last 0', 'head'],
+    ]);
+  });
+
   it('has no two parameters of the same name', () => {
     const twice = '{ kind: dense, width: 4 }, { kind: layer-norm }, { hiddenSize: 4 }';
     const config = parse(
