@@ -30,11 +30,14 @@ SENTENCES_AT_ONCE = 128
 
 class Translator:
     def __init__(self, weights):
-        names = {"encoder.embedding.weight", "embedding.weight", "attention.query.weight", "head.weight"}
-        missing = names - weights.keys()
-        if missing:
-            sys.exit(f"this script knows encoders of one LSTM and general attention: the checkpoint has no {sorted(missing)[0]}")
-        self.weights = weights
+        # A table that several share is held once, as embedding.weight.
+        shared = {name: weights["embedding.weight"] for name in ("encoder.embedding.weight", "head.weight")}
+        weights = self.weights = {**shared, **weights}
+        self.bridge = next((name.split(".")[0] for name in weights if name.startswith("bridge_")), None)
+        missing = {"attention.query.weight", f"{self.bridge}.hidden.weight", "encoder.lstm.weight_hh_l0", "lstm.weight_hh_l0"} - weights.keys()
+        others = {"encoder.lstm.weight_hh_l1", "lstm.weight_hh_l1"} & weights.keys()
+        for name in sorted(missing | others):
+            sys.exit(f"this script knows encoders and decoders of one LSTM, a bridge and general attention: the checkpoint has {name if name in others else f'no {name}'}")
         self.encoder = self.lstm("encoder.lstm", bidirectional=True)
         self.decoder = self.lstm("lstm")
         self.boundary = weights["head.weight"].shape[0] - 1
@@ -57,7 +60,7 @@ class Translator:
         memory, (ends, _) = self.encoder(pack_padded_sequence(embedded, lengths, enforce_sorted=False))
         memory = pad_packed_sequence(memory, batch_first=True)[0]
         ends = torch.cat([ends[0], ends[1]], 1)
-        hidden, cell = (torch.tanh(self.linear(f"bridge_0.{state}", ends)) for state in ("hidden", "cell"))
+        hidden, cell = (torch.tanh(self.linear(f"{self.bridge}.{state}", ends)) for state in ("hidden", "cell"))
         return memory, torch.arange(memory.shape[1]) >= lengths.unsqueeze(1), hidden, cell
 
     def step(self, ids, hidden, cell, memory, padding):

@@ -39,7 +39,7 @@ export class Engine {
   readonly #layouter: BatchLayouter;
   readonly #predicted: Int32Array;
   readonly #outputs: FloatArray;
-  readonly #ranked: Int32Array | undefined;
+  readonly #ranked: { ids: Int32Array; probabilities: FloatArray } | undefined;
   readonly #attends: { weights: BufferSpec; heads: number; values: FloatArray } | undefined;
   readonly #settings: SettingsOnHeap;
   readonly #clocks: Float64Array;
@@ -67,7 +67,11 @@ export class Engine {
     this.#outputs = heap.flat(plan.loss.outputs);
     const attends = plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
     this.#attends = attends && { ...attends, values: heap.flat(attends.weights) };
-    this.#ranked = plan.loss.ranked && heap.flatIndices(plan.loss.ranked);
+    const { ranked } = plan.loss;
+    this.#ranked = ranked && {
+      ids: heap.flatIndices(ranked.ids),
+      probabilities: heap.flat(ranked.probabilities),
+    };
     this.#settings = new SettingsOnHeap(heap, plan);
     this.#clocks = heap.flatDoubles(plan.clocks);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
@@ -200,9 +204,13 @@ export class Engine {
     await this.runStage('predict', slot);
   }
 
-  /** The same for tokens behind those before, of rows whose source has been read. */
-  async predictNext(slot: number): Promise<void> {
-    await this.runStage('predict-next', slot);
+  /**
+   * The same for tokens behind those before, of rows whose source has been read.
+   *
+   * @param ranksAlone whether nobody will ask but for what is ranked
+   */
+  async predictNext(slot: number, ranksAlone = false): Promise<void> {
+    await this.runStage(ranksAlone && this.#ranked ? 'rank-next' : 'predict-next', slot);
   }
 
   /**
@@ -214,21 +222,18 @@ export class Engine {
     copyRow(this.#outputs, this.plan.loss.outputs, k, out);
   }
 
-  /** Whether `predict` ranks the likeliest classes. */
-  get ranks(): boolean {
-    return this.#ranked !== undefined;
+  /** How many of the likeliest classes `predict` ranks; 0 where it ranks none. */
+  get ranks(): number {
+    return this.#ranked ? RANKS : 0;
   }
 
   /** The likeliest classes of a row or token, at most 16 and at most so many: the likeliest first, of equals the lower id. */
   ranked(k: number, most: number): { id: number; probability: number }[] {
     const found: { id: number; probability: number }[] = [];
-    const stride = this.plan.loss.outputs.stride[0]!;
+    const { ids, probabilities } = this.#ranked!;
     const end = k * RANKS + Math.min(RANKS, most);
-    for (let i = k * RANKS; i < end && this.#ranked![i]! >= 0; i++) {
-      const id = this.#ranked![i]!;
-      const lane = id % PANEL;
-      const probability = this.#outputs[((id - lane) / PANEL) * stride + k * PANEL + lane]!;
-      found.push({ id, probability });
+    for (let i = k * RANKS; i < end && ids[i]! >= 0; i++) {
+      found.push({ id: ids[i]!, probability: probabilities[i]! });
     }
     return found;
   }

@@ -18,6 +18,7 @@ const STAGES = {
   evaluate: ['prepare', 'spell', 'evaluate'],
   predict: ['prepare', 'spell', 'predict'],
   'predict-next': ['prepare-next', 'predict-next'],
+  'rank-next': ['prepare-next', 'rank-next'],
 } as const satisfies Record<string, readonly Phase[]>;
 
 export type Stage = keyof typeof STAGES;
@@ -33,6 +34,7 @@ const WITHOUT_LETTERS: Record<Stage, readonly Phase[]> = {
   evaluate: without('evaluate'),
   predict: without('predict'),
   'predict-next': without('predict-next'),
+  'rank-next': without('rank-next'),
 };
 
 /** The phases of a stage, for a network: whoever reads no letters does not wait for what has to do with them. */

@@ -28,6 +28,11 @@ export class BeamSearch implements Search {
 
   constructor(private readonly options: BeamOptions) {}
 
+  needsAll(ranks: number): boolean {
+    const { width, left, noRepeat, maxLength } = this.options;
+    return noRepeat > 0 || width + 1 + left.size > ranks || this.#length === maxLength;
+  }
+
   advance(next: NextTokens): void {
     const { maxLength } = this.options;
     if (this.#length === maxLength) {
@@ -82,7 +87,7 @@ export class BeamSearch implements Search {
   /** A text that may be no longer ends, however unlikely that is. */
   #cut(path: Path | undefined, parent: number, next: NextTokens): void {
     const { end } = this.options;
-    const probabilities = next.probabilities(parent);
+    const probabilities = next.probabilities!(parent);
     const [first] = likeliest(probabilities, 1, forbiddenAfter(path, this.options));
     this.#finish(extend(path, end, probabilities[end]!, next.attention?.(parent)), first !== end);
   }

@@ -12,12 +12,19 @@ export interface StepRow {
 
 /** A network that goes on with many texts at once, a token a step. */
 export interface Stepper {
+  /** How many of the likeliest tokens it tells of each text; 0 where it ranks none. */
+  readonly ranks: number;
   /**
    * Reads the next token of every text; what follows each is told by its row.
    *
    * @param waiting sentences that have no row in this step, but will in a later one
+   * @param needsAll whether somebody will look at the probabilities of all tokens
    */
-  step(rows: readonly StepRow[], waiting: readonly number[]): Promise<NextTokens>;
+  step(
+    rows: readonly StepRow[],
+    waiting: readonly number[],
+    needsAll: boolean,
+  ): Promise<NextTokens>;
 }
 
 /** A search and its rows in the last step in which it took part. */
@@ -74,10 +81,13 @@ async function advance(
       rows.push({ sentence, parent, token: path?.token ?? boundary });
     });
   }
-  const next = await stepper.step(rows, waiting);
+  const needsAll = some.some(({ search }) => search.needsAll(stepper.ranks));
+  const next = await stepper.step(rows, waiting, needsAll);
   for (const { search, firstRow } of some) {
     search.advance({
-      probabilities: (place) => next.probabilities(firstRow + place),
+      ...(next.probabilities && {
+        probabilities: (place: number) => next.probabilities!(firstRow + place),
+      }),
       ...(next.ranked && {
         ranked: (place: number, most: number) => next.ranked!(firstRow + place, most),
       }),

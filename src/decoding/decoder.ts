@@ -37,7 +37,15 @@ export class Decoder implements Stepper {
     });
   }
 
-  async step(rows: readonly StepRow[], waiting: readonly number[]): Promise<NextTokens> {
+  get ranks(): number {
+    return this.engine.ranks;
+  }
+
+  async step(
+    rows: readonly StepRow[],
+    waiting: readonly number[],
+    needsAll: boolean,
+  ): Promise<NextTokens> {
     const { engine } = this;
     const slot = SLOT.prediction;
     const { source, ...batch } = this.#batch;
@@ -47,6 +55,7 @@ export class Decoder implements Stepper {
       batch.rowStart[row + 1] = row + 1;
       this.#sourceRow[row] = sentence;
     });
+    const tellsAll = needsAll || this.#steps === 0 || engine.ranks === 0;
     if (this.#steps === 0) {
       engine.load(slot, { ...batch, source: source! });
       engine.clearState(slot);
@@ -55,18 +64,20 @@ export class Decoder implements Stepper {
       if (this.#steps === 1) this.#keep(slot, waiting);
       this.#findParents(slot, rows);
       engine.load(slot, { ...batch, sourceRow: this.#sourceRow, parents: this.#parents });
-      await engine.predictNext(slot);
+      await engine.predictNext(slot, !tellsAll);
     }
     this.#steps += 1;
     const { rowStart, tokenPlaces } = engine.layout(slot);
     const placeOf = (row: number): number => tokenPlaces[rowStart[row]!]!;
     const heads = engine.attentionHeads;
     return {
-      probabilities: (row) => {
-        engine.probabilities(placeOf(row), this.#probabilities);
-        return this.#probabilities;
-      },
-      ...(engine.ranks && {
+      ...(tellsAll && {
+        probabilities: (row: number) => {
+          engine.probabilities(placeOf(row), this.#probabilities);
+          return this.#probabilities;
+        },
+      }),
+      ...(engine.ranks > 0 && {
         ranked: (row: number, most: number) => engine.ranked(placeOf(row), most),
       }),
       ...(heads > 0 && {

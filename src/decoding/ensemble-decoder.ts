@@ -3,15 +3,16 @@ import type { NextTokens } from './search.js';
 
 /** Several networks that go on with the same texts, each from its own states: what may follow is as likely as it is to them on average. */
 export class EnsembleDecoder implements Stepper {
+  readonly ranks = 0;
   #mean = new Float64Array(0);
 
   constructor(private readonly members: readonly Stepper[]) {}
 
   async step(rows: readonly StepRow[], waiting: readonly number[]): Promise<NextTokens> {
     const told: NextTokens[] = [];
-    for (const member of this.members) told.push(await member.step(rows, waiting));
+    for (const member of this.members) told.push(await member.step(rows, waiting, true));
     return {
-      probabilities: (row) => this.#meanOf(told.map((next) => next.probabilities(row))),
+      probabilities: (row) => this.#meanOf(told.map((next) => next.probabilities!(row))),
       ...(told.every((next) => next.attention !== undefined) && {
         attention: (row: number) => meanOf(told.map((next) => next.attention!(row))),
       }),

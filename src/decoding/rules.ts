@@ -20,7 +20,8 @@ export function forbiddenAfter(
 }
 
 /**
- * The likeliest tokens that may follow a text, in the order of `likeliest`: among those that are ranked beforehand, or, where these do not suffice, among all.
+ * The likeliest tokens that may follow a text, in the order of `likeliest`: among those that are ranked beforehand, or, where these do not suffice, among all. Where all
+ * are not told those ranked suffice, or there are no others.
  *
  * @param count at most
  */
@@ -32,7 +33,7 @@ export function likeliestNext(
 ): readonly Likely[] {
   const ranked = next.ranked?.(place, count + forbidden.size) ?? [];
   const allowed = ranked.filter(({ id }) => !forbidden.has(id));
-  if (allowed.length >= count) return allowed.slice(0, count);
+  if (allowed.length >= count || !next.probabilities) return allowed.slice(0, count);
   const probabilities = next.probabilities(place);
   return likeliest(probabilities, count, forbidden).map((id) => ({
     id,

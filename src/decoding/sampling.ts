@@ -27,13 +27,17 @@ export class Sampling implements Search {
     this.#samples = Array.from({ length: options.wanted }, (_, sample) => ({ sample, place: 0 }));
   }
 
+  needsAll(): boolean {
+    return true;
+  }
+
   advance(next: NextTokens): void {
     const { end, maxLength, stream } = this.options;
     const isLast = this.#length === maxLength;
     const going: { sample: number; parent: number; path: Path }[] = [];
     for (const { sample, place } of this.#samples) {
       const path = this.live[place];
-      const probabilities = next.probabilities(place);
+      const probabilities = next.probabilities!(place);
       const forbidden = forbiddenAfter(path, this.options);
       const own = (stream + sample) >>> 0;
       const token = isLast ? end : draw(probabilities, forbidden, this.options, this.#length, own);

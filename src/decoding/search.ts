@@ -10,6 +10,12 @@ export interface Search {
   readonly live: readonly (Path | undefined)[];
   /** For each of them which of those of the step before it continues: whose states it starts from. */
   readonly parents: readonly number[];
+  /**
+   * Whether it will look at the probabilities of all tokens next.
+   *
+   * @param ranks how many of the likeliest are told anyway
+   */
+  needsAll(ranks: number): boolean;
   /** Takes what may follow. */
   advance(next: NextTokens): void;
   /** What was found, the best first. */
@@ -18,8 +24,8 @@ export interface Search {
 
 /** What may follow each text that is under way. */
 export interface NextTokens {
-  /** [vocabulary] of the text in that place of `live`; looked at before the next one is asked for. */
-  probabilities(place: number): Float32Array | Float64Array;
+  /** [vocabulary] of the text in that place of `live`; looked at before the next one is asked for. Absent where nobody needs all. */
+  probabilities?(place: number): Float32Array | Float64Array;
   /** As many of the tokens as have been ranked, or as are asked for: the likeliest first, of equals the lower id; all others come behind. */
   ranked?(place: number, most: number): readonly Likely[];
   /** [source positions]: where the network looks meanwhile; kept. */

@@ -58,6 +58,8 @@ export interface Face {
   training?: readonly string[];
   /** Of a layer of the stack: whether `model.dropout` drops some of its outputs. */
   dropped?: boolean;
+  /** Whether it hands on what it stands on where nobody trains the network. */
+  onlyTrains?: boolean;
   /**
    * Whether the names of its parameters hold the layer's number among all such layers (`gru.weight_ih_l0`). If not, the name of its
    * module holds that among all layers (`dense_2.weight`).

@@ -40,8 +40,8 @@ export interface PlannedLoss {
   crossEntropies: BufferSpec;
   /** [panels, rows, 16]: probabilities after `predict`, or the number predicted */
   outputs: BufferSpec;
-  /** [rows of the top signal, 16]: after `predict` the likeliest classes, where rows are texts that are being written: see the kernel `rank` */
-  ranked?: BufferSpec;
+  /** [rows of the top signal, 16]: after `predict` and `rank` the likeliest classes and their probabilities, where rows are texts that are being written: see the kernel `rank` */
+  ranked?: { ids: BufferSpec; probabilities: BufferSpec };
   /** By class: how much a target counts in the mean of a batch; absent where each counts as one. */
   targetWeights?: readonly number[];
   /** Meetings of a team beside those of the layers. */
@@ -53,15 +53,15 @@ export interface PlannedLoss {
 
 /**
  * Works on rows [row0, row1) of the top layer's outputs, and leaves there, for `train` their gradient, divided by what the
- * targets of the batch count, for `predict` probabilities or the number predicted.
+ * targets of the batch count, for `predict` probabilities or the number predicted. For `rank` the likeliest classes are all that is told.
  */
-export type RowLoss = (mode: LossMode, row0: number, row1: number) => void;
+export type RowLoss = (mode: LossMode | 'rank', row0: number, row1: number) => void;
 
 /** A loss of all tokens of a row together; a team meets before it, and before layers read the gradient. */
 export interface ChainLoss {
   by: 'rows of tokens';
   /** The same for rows [row0, row1) of the batch. */
-  run: RowLoss;
+  run(mode: LossMode, row0: number, row1: number): void;
   /** Of its own parameters, as layers have them. */
   weightGradients?: WorkGroup[];
   packs: Pack[];

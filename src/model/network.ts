@@ -177,7 +177,8 @@ export class Network {
         yield* this.#pass(phase, part, this.#sequences);
         break;
       case 'predict-next':
-        yield* this.#pass('predict', part, this.#ownSequences);
+      case 'rank-next':
+        yield* this.#pass(phase === 'rank-next' ? 'rank' : 'predict', part, this.#ownSequences);
         break;
       case 'gradients':
         this.#runGradients(part);
@@ -209,7 +210,7 @@ export class Network {
     for (const layer of this.#layers) layer.spellBack?.(part, again);
   }
 
-  *#pass(mode: LossMode, part: number, sequences: readonly Pass[]): Share {
+  *#pass(mode: LossMode | 'rank', part: number, sequences: readonly Pass[]): Share {
     // Layers of rows below one that mixes them go over a part's rows as a whole.
     for (const { layer, per, view } of sequences) {
       if (layer.by === 'rows') layer.forward(...rangeOf(view, per, part));
@@ -221,7 +222,7 @@ export class Network {
       for (const layer of this.#top) layer.forward(row, last);
       this.#loss?.(mode, row, last);
     }
-    if (this.#chain) yield* this.#runChain(this.#chain, mode, part);
+    if (this.#chain && mode !== 'rank') yield* this.#runChain(this.#chain, mode, part);
     if (mode !== 'train') return;
     for (let l = this.#top.length - 1; l >= 0; l--) this.#top[l]!.backward!(begin, end);
     for (let l = sequences.length - 1; l >= 0; l--) {

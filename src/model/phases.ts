@@ -9,9 +9,9 @@ import type { ClaimedPhase } from './work/shares.js';
  *   spell                 where tokens are spelled: what is made of the letters of each distinct spelling
  *   train | evaluate | predict
  *                         forward and loss, for `train` also backward, on the rows of the part's team
- *   prepare-next | predict-next
+ *   prepare-next | predict-next | rank-next
  *                         the same for tokens whose source has been read: of the layers that do not read it; before,
- *                         rows are given what those that they go on from have ended with
+ *                         rows are given what those that they go on from have ended with; `rank-next` tells the likeliest alone
  *   gradients             weight gradients: every part some stretches of the weights, over all rows
  *   distinct-gradients    gradients of what there is once for each distinct token
  *   spell-back            where tokens are spelled: from the gradients of spellings to those of their letters
@@ -22,14 +22,14 @@ import type { ClaimedPhase } from './work/shares.js';
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
 export type Phase =
-  ('prepare' | 'spell' | LossMode | ClaimedPhase) | ('prepare-next' | 'predict-next');
+  ('prepare' | 'spell' | LossMode | ClaimedPhase) | ('prepare-next' | 'predict-next' | 'rank-next');
 
 /** Phases that follow each other without asking the coordinator, at most. */
 export const MOST_PHASES = 16;
 
 /** Whether the members of a team meet within a phase. */
 export function isTeamPhase(phase: Phase): boolean {
-  return ['train', 'evaluate', 'predict', 'predict-next'].includes(phase);
+  return ['train', 'evaluate', 'predict', 'predict-next', 'rank-next'].includes(phase);
 }
 
 /** Whether only networks that read letters have something to do in a phase. */

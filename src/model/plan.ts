@@ -4,6 +4,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import { createOptimizer } from '../optimizers/registry.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import { planSlot, type Reverses, type SlotPlan } from './batch/slot-plan.js';
+import { computingShape } from './computing-shape.js';
 import { describeNetwork } from './describe.js';
 import type { Carried, PlannedNetworkLayer } from './layer.js';
 import type { PlannedLoss } from './loss.js';
@@ -72,7 +73,9 @@ const KERNEL_ARGUMENTS = 40;
 /** Adds every buffer of a network to a heap plan. Pure: the same sizes give the same plan on every thread. */
 export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
   const { shape, training } = sizes;
-  const { layers, inputs, top, targetWords, parameters } = describeNetwork(shape);
+  const { layers, inputs, top, targetWords, parameters } = describeNetwork(
+    training ? shape : computingShape(shape),
+  );
   const optimizer = createOptimizer(sizes.optimizer);
   const { states } = optimizer.kernel;
   const planned = planParameters(heap, parameters, sizes, states);

@@ -7,6 +7,7 @@ import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';
 import { Decoder } from '../../src/decoding/decoder.js';
+import type { Likely } from '../../src/decoding/search.js';
 import { onEachBackend, rawBatch } from '../parity/fixture.js';
 
 const vocabulary = 21;
@@ -81,12 +82,13 @@ const divisions = [
 ];
 
 interface Read {
-  probabilities: number[];
+  probabilities: number[] | undefined;
+  ranked: readonly Likely[];
   attention: number[] | undefined;
 }
 
 /** What is told of every row in every step. */
-async function goThrough(decoder: Decoder, walk: typeof steps): Promise<Read[][]> {
+async function goThrough(decoder: Decoder, walk: typeof steps, needsAll = true): Promise<Read[][]> {
   const found: Read[][] = [];
   for (const [step, { tokens, parents, sentences }] of walk.entries()) {
     const rows = tokens.map((token, row) => {
@@ -96,10 +98,12 @@ async function goThrough(decoder: Decoder, walk: typeof steps): Promise<Read[][]
     const next = await decoder.step(
       rows,
       [...later].filter((sentence) => !sentences.includes(sentence)),
+      needsAll,
     );
     found.push(
       rows.map((_, row) => ({
-        probabilities: [...next.probabilities(row)],
+        probabilities: next.probabilities && [...next.probabilities(row)],
+        ranked: next.ranked!(row, 6),
         attention: next.attention && [...next.attention(row)],
       })),
     );
@@ -174,4 +178,27 @@ onEachBackend('goes on with texts', (backend) => {
       }
     },
   );
+
+  it('with the likeliest of what follows alone, where nobody needs all', async () => {
+    const found: Read[][][] = [];
+    for (const needsAll of [true, false]) {
+      const sizes = { maxRows: 8, maxTokens: 8, maxSteps: 1 };
+      const engine = await createEngine(shapeOf({}, true), divisions[1]!, sizes);
+      found.push(await goThrough(new Decoder(engine, sources), steps, needsAll));
+    }
+    const [all, few] = found.map((each) => each.flat());
+    for (const [row, { probabilities, ranked }] of all!.entries()) {
+      const ids = Array.from(probabilities!.keys());
+      ids.sort((a, b) => probabilities![b]! - probabilities![a]! || a - b);
+      const expected = ids.slice(0, 6).map((id) => ({ id, probability: probabilities![id]! }));
+      const rounded = ranked.map(({ id, probability }) => ({
+        id,
+        probability: Math.fround(probability),
+      }));
+      expect(rounded).toEqual(expected);
+      expect(few![row]!.ranked).toEqual(ranked);
+      // In the first step, in which sources are read, all are told anyway.
+      if (row >= steps[0]!.tokens.length) expect(few![row]!.probabilities).toBeUndefined();
+    }
+  });
 });

@@ -2,7 +2,7 @@ import { PURPOSE, uniform, streamOf } from '../../src/tensor/random.js';
 import { BeamSearch, type BeamOptions } from '../../src/decoding/beam.js';
 import { tokensOf, type Path } from '../../src/decoding/path.js';
 import { likeliest } from '../../src/decoding/rules.js';
-import type { Search } from '../../src/decoding/search.js';
+import type { NextTokens, Search } from '../../src/decoding/search.js';
 
 /** A model of a few tokens, the last of which ends a text: what follows depends on all that was written, and on nothing else. */
 export class TinyModel {
@@ -66,7 +66,19 @@ export function advance(search: Search, model: TinyModel, ranks = 0): void {
   const paths: readonly (Path | undefined)[] = search.live;
   const probabilities = (place: number): Float32Array => model.next(tokensOf(paths[place]));
   search.advance({
-    probabilities,
+    ...tell(probabilities, ranks, search.needsAll(ranks)),
+    attention: (place) => model.attention(tokensOf(paths[place])),
+  });
+}
+
+/** All probabilities where they are needed, and as many of the likeliest as are ranked. */
+export function tell(
+  probabilities: (place: number) => Float32Array,
+  ranks: number,
+  needsAll: boolean,
+): NextTokens {
+  return {
+    ...((needsAll || ranks === 0) && { probabilities }),
     ...(ranks > 0 && {
       ranked: (place, most) =>
         likeliest(probabilities(place), Math.min(ranks, most), new Set()).map((id) => ({
@@ -74,8 +86,7 @@ export function advance(search: Search, model: TinyModel, ranks = 0): void {
           probability: probabilities(place)[id]!,
         })),
     }),
-    attention: (place) => model.attention(tokensOf(paths[place])),
-  });
+  };
 }
 
 export function beam(model: TinyModel, options: Partial<BeamOptions>): BeamSearch {

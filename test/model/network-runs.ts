@@ -26,16 +26,21 @@ export interface Running {
   averaging?: Averaging;
 }
 
-/** An engine for a case, its work divided as told, with drawn weights. */
+/**
+ * An engine for a case, its work divided as told, with drawn weights.
+ *
+ * @param training whether it can train
+ */
 export async function start(
   { shape, batches, averaging, seed }: Case,
   backend: BackendKind,
   division: Division,
   createRunner: (handle: EngineHandle) => StageRunner = createLocalRunner,
+  training = true,
 ): Promise<Running> {
   const { parts, teams } = division;
   const sizes: NetworkSizes = {
-    ...{ shape, optimizer, parts, teams, seed, shards: 4, training: true },
+    ...{ shape, optimizer, parts, teams, seed, shards: 4, training },
     averages: averaging !== undefined,
     maxRows: Math.max(...batches.map(({ rows }) => rows)),
     ...largestOf(batches),

@@ -28,6 +28,7 @@ export const dropout = defineLayer({
   accepts: ['row', 'token'],
   training: ['rate', 'over'],
   place: 'layers',
+  onlyTrains: true,
   describe: ({ rate, over }, input, { module, index }): Layer => ({
     output: { per: input.per, width: input.width },
     reads: 'whole',

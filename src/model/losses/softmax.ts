@@ -4,9 +4,6 @@ import { PANEL, panelsOf } from '../../tensor/heap.js';
 import type { LossKind } from '../loss.js';
 import { mostRows } from '../sizes.js';
 
-/** Rows whose probabilities stay in the second-level cache; as many as the kernels go through at a time. */
-const RANKED_ROWS = 16;
-
 export interface SoftmaxOptions {
   /** Share of a target that is spread evenly over all classes, from 0 to below 1. */
   labelSmoothing?: number;
@@ -27,7 +24,12 @@ export const softmax: LossKind = {
     const predicted = heap.indices('predicted', rows);
     // Whoever goes on with a text looks at a few of thousands of words.
     const ranked =
-      sizes.shape.source && sizes.shape.carries ? heap.indices('ranked', rows, RANKS) : undefined;
+      sizes.shape.source && sizes.shape.carries
+        ? {
+            ids: heap.indices('ranked', rows, RANKS),
+            probabilities: heap.tensor('ranked probabilities', [rows, RANKS]),
+          }
+        : undefined;
     const weighting =
       labelSmoothing > 0 || classWeights
         ? {
@@ -73,17 +75,15 @@ export const softmax: LossKind = {
         const normalise = backend.bind(softmaxLoss, operands);
         const order =
           ranked &&
-          backend.bind(rank, { probabilities: value, classes, ids: bound.indices(ranked) });
+          backend.bind(rank, {
+            ...{ logits: value, classes, ids: bound.indices(ranked.ids) },
+            probabilities: bound.tensor(ranked.probabilities),
+          });
         return (mode, row0, row1) => {
-          if (mode === 'predict') {
-            // What has been normalised is ranked before it leaves the second-level cache.
-            const rows = order ? RANKED_ROWS : row1 - row0;
-            for (let row = row0; row < row1; row += rows) {
-              const end = Math.min(row1, row + rows);
-              normalise(0, row, end);
-              order?.(row, end);
-            }
-          } else compare(mode === 'train' ? 1 / view.divisor : 0, row0, row1);
+          // Before probabilities take the place of logits.
+          if (mode === 'rank' || mode === 'predict') order?.(row0, row1);
+          if (mode === 'predict') normalise(0, row0, row1);
+          else if (mode !== 'rank') compare(mode === 'train' ? 1 / view.divisor : 0, row0, row1);
           clock.lap('loss');
         };
       },
