@@ -148,15 +148,9 @@ export class Translator {
         const decoders = engines.map((engine) => new Decoder(engine, sources));
         const [only, ...others] = decoders;
         const stepper = others.length === 0 ? only! : new EnsembleDecoder(decoders);
-<<<<<<< HEAD
-        const step: Stepper['step'] = (rows, waiting) => {
-          this.options.beforeStep?.();
-          return stepper.step(rows, waiting);
-=======
         const step: Stepper['step'] = (...asked) => {
-          this.beforeStep?.();
+          this.options.beforeStep?.();
           return stepper.step(...asked);
->>>>>>> e857ced (Networks that are not trained do without dropout, so that layers above it work on distinct tokens; a beam's words are ranked by logits, and no probabilities but theirs are written)
         };
         await decode(searches, { ranks: stepper.ranks, step }, this.#boundary, atOnce);
         batch.forEach((i, place) => (found[i] = searches[place]!.results()));
