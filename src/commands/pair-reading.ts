@@ -43,7 +43,10 @@ export function planPairs(
   const isPiped = readsInputAlone(files);
   if (isPiped && format === undefined) {
     const columns = { text: text ?? 1, label: label ?? 2 };
-    const layout = { format: 'tsv' as const, header: false, delimiter, quote: quote ?? 'none' };
+    const layout = {
+      ...{ format: 'tsv' as const, header: false, everyLine: true },
+      ...{ delimiter, quote: quote ?? 'none' },
+    };
     return { paths: [standardInput], reading: { ...reading, ...columns, ...layout, encoding } };
   }
   const isPlain = (file: string): boolean => {

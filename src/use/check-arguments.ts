@@ -37,6 +37,7 @@ const readingOptions: Options<ExampleOptions> = {
   encoding: oneOf(...encodings),
   textUnit: oneOf('line', 'paragraph', 'whole'),
   keep: flag,
+  everyLine: flag,
   mayLackLabel: flag,
   onBadRow: oneOf('error', 'skip', 'quarantine'),
 };

@@ -1,4 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readBatches } from '../../src/data/formats/examples.js';
 import type { TrainedModel } from '../../src/commands/library.js';
 import { planPairs } from '../../src/commands/pair-reading.js';
 
@@ -21,3 +25,32 @@ test.each(['a.de', 'a.txt.gz', 'a.conll', 'noname', 'data/*.txt'])(
     );
   },
 );
+
+test('every line of standard input has a row, also a blank one and one that is no pair', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
+  const file = join(folder, 'piped');
+  const { reading } = planPairs(model, [], undefined, { onBadRow: 'skip' });
+  const read = async (text: string) => {
+    writeFileSync(file, text);
+    const found = [];
+    for await (const { rows, bad } of readBatches([file], reading)) {
+      const lines = [
+        ...rows.map(({ row, text, label }) => [row, text, label]),
+        ...bad.map(({ row, reason }) => [row, reason]),
+      ];
+      found.push(...lines.sort((a, b) => Number(a[0]) - Number(b[0])));
+    }
+    return found;
+  };
+  const lacking = (found: string): string => `expected 2 cells with a tab between them, found ${found}.`; // prettier-ignore
+  expect(await read('\n\nfree\tgratis\n  \nno tab\na\tb')).toEqual([
+    [1, lacking('an empty line')],
+    [2, lacking('an empty line')],
+    [3, 'free', 'gratis'],
+    [4, lacking('an empty line')],
+    [5, lacking('1')],
+    [6, 'a', 'b'],
+  ]);
+  expect(await read('no tab\n')).toEqual([[1, lacking('1')]]);
+  rmSync(folder, { recursive: true });
+});

@@ -38,6 +38,8 @@ export interface RowOptions {
    * row then, and a row may be without a label.
    */
   readonly keep?: boolean | undefined;
+  /** Whether every line of a CSV without a header is a row, a blank one, too, so that each has its answer. */
+  readonly everyLine?: boolean | undefined;
   /** Whether the files may be without the label's column. */
   readonly mayLackLabel?: boolean | undefined;
 }

@@ -44,9 +44,10 @@ export async function* readCsvRows(
   const goesOn = extent !== undefined && extent.end < (await stat(source.path)).size;
   const pieces = readMarkedText(source, options, decoding, extent, observe);
   const { delimiter, quoting } = chooseLayout(source, options);
-  for await (const batch of parseCsv(pieces, { delimiter, quoting, source, goesOn })) {
+  const layout = { delimiter, quoting, keepsBlank: options.everyLine === true };
+  for await (const batch of parseCsv(pieces, { ...layout, source, goesOn })) {
     const isStart = columns === undefined && batch.rows.length > 0;
-    if (isStart) columns = placeColumns(batch.rows[0]!, source, options);
+    if (isStart) columns = placeColumns(widened(batch.rows[0]!, options), source, options);
     const from = isStart && hasHeader(options) ? 1 : 0;
     const rows = columns === undefined ? [] : readBatch(batch, from, columns, options, delimiter);
     const kept = options.keep === true && columns && { columns: columns.names };
@@ -82,6 +83,14 @@ export function chooseLayout(
     delimiter: chooseDelimiter(source, options),
     quoting: chooseQuoting(source.format, options.quote),
   };
+}
+
+/** The first row, with all cells that are asked for: where every line is a row, one with less is at fault itself. */
+function widened(row: CsvRow, { everyLine, text, label }: RowOptions): CsvRow {
+  const asked = [text, label].map((column) => toNumber(column ?? 1));
+  if (everyLine !== true || row.fault !== undefined) return row;
+  const width = Math.max(row.cells.length, ...asked.filter((each) => typeof each === 'number'));
+  return { ...row, cells: Array.from({ length: width }, (_, i) => row.cells[i] ?? '') };
 }
 
 function hasHeader({ header = true }: RowOptions): boolean {
@@ -189,6 +198,10 @@ function readBatch(
   }
 
   function findFault(cells: readonly string[]): string | undefined {
+    if (cells.length !== width && options.everyLine === true) {
+      const between = delimiter === '\t' ? 'a tab' : JSON.stringify(delimiter);
+      return `expected ${width} cells with ${between} between them, found ${cells.join('').trim() === '' ? 'an empty line' : cells.length}.`;
+    }
     if (cells.length !== width) {
       const like = hasHeader(options) ? 'in the header' : 'in the first row';
       const spans = cells.some((cell) => /[\r\n]/.test(cell));

@@ -33,10 +33,11 @@ export interface ScanOptions {
   readonly quoting: Quoting;
   /** Whether nothing follows the text, so that its last row ends with it. */
   readonly isEnd?: boolean;
+  /** Whether blank lines are rows of one empty cell; they are none by default. */
+  readonly keepsBlank?: boolean;
 }
 
 export interface CsvScan {
-  /** Blank lines are no rows. */
   readonly rows: CsvRow[];
   /** Where the rows that were cut end. */
   readonly end: number;
@@ -51,7 +52,7 @@ const carriageReturn = 0x0d;
 /** Cuts rows from the start of a text. */
 export function scanRows(text: string, firstLine: number, options: ScanOptions): CsvScan {
   const rows: CsvRow[] = [];
-  const { delimiter, quoting, isEnd = false } = options;
+  const { delimiter, quoting, isEnd = false, keepsBlank = false } = options;
   let line = firstLine;
   let start = 0;
   let nextQuote = quoting === 'none' ? Infinity : find(text, '"', 0);
@@ -73,6 +74,7 @@ export function scanRows(text: string, firstLine: number, options: ScanOptions):
       start = end;
     } else {
       if (row.cells.length > 0) rows.push({ cells: row.cells, line });
+      else if (keepsBlank) rows.push({ cells: [''], line });
       line += 1 + row.breaks;
       start = row.end;
     }

@@ -5,7 +5,7 @@ import { BrokenExtent } from '../../input/extent.js';
 
 /** CSV with the line on which each row begins. */
 
-/** Rows that stand behind one another; blank lines are no rows. */
+/** Rows that stand behind one another. */
 export interface CsvBatch {
   readonly rows: readonly CsvRow[];
   /** What the rows were parsed from, and the line on which it begins. */
@@ -25,6 +25,8 @@ export interface CsvOptions {
   readonly goesOn?: boolean;
   /** Characters that a row may have. */
   readonly longestRow?: number;
+  /** Whether blank lines are rows of one empty cell; they are none by default. */
+  readonly keepsBlank?: boolean;
 }
 
 const defaultLongestRow = 1 << 24;
@@ -42,13 +44,14 @@ export async function* parseCsv(
     source,
     goesOn = false,
     longestRow = defaultLongestRow,
+    keepsBlank = false,
   }: CsvOptions,
 ): AsyncGenerator<CsvBatch, void, undefined> {
   let pending = '';
   let line = 1;
   let unseen = 0;
   const take = (isEnd: boolean): CsvBatch | undefined => {
-    const scan = scanRows(pending, line, { delimiter, quoting, isEnd });
+    const scan = scanRows(pending, line, { delimiter, quoting, isEnd, keepsBlank });
     if (scan.end === 0) return undefined;
     const batch = {
       rows: scan.rows,
