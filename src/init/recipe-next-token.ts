@@ -84,6 +84,8 @@ export function recipeOfPairs(source: TextFacts, target: TextFacts, pairs: numbe
     };
   }
   const isSmall = pairs < 500_000;
+  const epochs = isSmall ? 30 : 5;
+  const { batchTokens, warmupSteps, decay } = paceOf(pairs * target.mean, epochs);
   const dropped = [flow({ kind: 'dropout', rate: isSmall ? 0.3 : 0.1 })] as const;
   return {
     data: [
@@ -127,17 +129,41 @@ export function recipeOfPairs(source: TextFacts, target: TextFacts, pairs: numbe
       ['dropout', isSmall ? '0.5' : '0.2'],
     ],
     train: [
-      ['batchTokens', '2000', 'by tokens, so that steps cost about the same whatever the length'],
+      [
+        'batchTokens',
+        String(batchTokens),
+        'by tokens, so that steps cost about the same whatever the length',
+      ],
       ['bucketBatches', '64'],
-      ['epochs', isSmall ? '30' : '5', 'at most'],
+      ['epochs', String(epochs), 'at most'],
       ['loss', flow({ labelSmoothing: 0.1 })],
       [
         'optimizer',
-        '{ kind: adam, learningRate: 0.002, schedule: { kind: linear, warmupSteps: 400 } }',
+        `{ kind: adam, learningRate: 0.002, schedule: { kind: linear, warmupSteps: ${warmupSteps} } }`,
       ],
-      ['averaging', flow({ kind: 'ema', decay: 0.998 })],
+      ['averaging', flow({ kind: 'ema', decay })],
       ['clipNorm', '1'],
       ['earlyStopping', flow({ patience: 3 }), 'evaluations without a better one end the run'],
     ],
   };
+}
+
+/** Steps of an epoch, at least, and the share of all steps in which the rate rises, and over which weights are averaged. */
+const FEWEST_STEPS = 40;
+const RISE = 1 / 10;
+const AVERAGED = 1 / 20;
+
+/** How fast is learned: of few texts in small steps, so that the rate has risen, and the first weights are forgotten, long before the end. */
+function paceOf(
+  words: number,
+  epochs: number,
+): { batchTokens: number; warmupSteps: number; decay: number } {
+  // Pieces of words are some more.
+  const tokens = 1.3 * words;
+  const fitting = Math.floor(tokens / FEWEST_STEPS / 100) * 100;
+  const batchTokens = Math.min(2000, Math.max(200, fitting));
+  const steps = (epochs * tokens) / batchTokens;
+  const warmupSteps = Math.min(400, Math.max(10, Math.round((steps * RISE) / 10) * 10));
+  const decay = Math.min(0.998, Number((1 - 1 / Math.max(10, steps * AVERAGED)).toFixed(3)));
+  return { batchTokens, warmupSteps, decay };
 }

@@ -30,6 +30,21 @@ const csv = (rows: readonly (readonly string[])[], delimiter = ',') =>
   `${rows.map((cells) => cells.map(quote).join(delimiter)).join('\n')}\n`;
 const labelled = csv([['text', 'label'], ...questions.map(({ text, label }) => [text, label])]);
 
+test.each([300, 3_000, 30_000])(
+  'the rate of a translator of %i pairs has risen, and its first weights are forgotten, long before the end',
+  async (count) => {
+    const words = (i: number) => Array.from({ length: 12 }, (_, k) => `w${(i * (k + 7)) % 97}`).join(' '); // prettier-ignore
+    const pairs = Array.from({ length: count }, (_, i) => [words(i), words(i + 1).toUpperCase()]);
+    const side = (column: number) => pairs.map((pair) => `${pair[column]!}\n`).join('');
+    const { config } = await init({ 'a.de': side(0), 'a.en': side(1) });
+    const { batchTokens, epochs, optimizer, averaging } = config.train;
+    const steps = (epochs * count * 12) / batchTokens!;
+    expect(steps).toBeGreaterThan(500);
+    expect(optimizer.schedule.warmupSteps).toBeLessThan(steps / 5);
+    expect((averaging as { decay: number }).decay ** steps).toBeLessThan(1e-3);
+  },
+);
+
 describe('a table', () => {
   test('gives a classifier by its text and its few classes, and the next command', async () => {
     const { stdout, stderr, out, config, path } = await init({ 'mails.csv': labelled });
