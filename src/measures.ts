@@ -63,3 +63,17 @@ export function isBetter(
   if (than === undefined) return true;
   return MEASURES[name].better === 'lower' ? value < than : value > than;
 }
+
+/**
+ * Whether a result is better than another one by a measure. While nothing has been told rightly yet, and the measure of both is 0, the
+ * loss tells which of them has learned more.
+ */
+export function isBetterResult(
+  name: MeasureName,
+  result: MeasureValues,
+  than: MeasureValues | undefined,
+): boolean {
+  const isNone = MEASURES[name].better === 'higher' && result[name] === 0 && than?.[name] === 0;
+  const by = isNone ? 'loss' : name;
+  return isBetter(by, result[by], than?.[by]);
+}

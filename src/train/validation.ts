@@ -5,7 +5,7 @@ import type { Engine } from '../compute/engine.js';
 import { evaluate, evaluationBatches } from './evaluation.js';
 import {
   finiteMeasures,
-  isBetter,
+  isBetterResult,
   measureKind,
   measuresOf,
   type MeasureName,
@@ -132,7 +132,7 @@ export class Validation {
     const finite = finiteMeasures(measured);
     const best = former.best && compareBy(bestBy, comparable(former.best, translated));
     // A loss that is not finite is never the best, nor could it be written down.
-    const isBest = finite.loss !== undefined && isBetter(bestBy, finite[bestBy], best?.[bestBy]);
+    const isBest = finite.loss !== undefined && isBetterResult(bestBy, finite, best);
     const isUnmeasured = finite.loss !== undefined && finite[bestBy] === undefined;
     if (isUnmeasured) this.#tellOfNone();
     const isRegular = step % this.options.everySteps === 0;
