@@ -45,9 +45,8 @@ export function summarizeTraining(
 function useCommand(config: NamedConfig, runDir: string, program: string): string {
   const { command, gives } = taskOf(config.task);
   if (command === 'generate') return nextCommand(program, [command, runDir]);
-  // What each token has beside its word does not stand in a line of text.
-  const needsFile =
-    gives === 'tokens' && config.model.features.some(({ kind }) => kind === 'column');
+  // A line of text is no sentence to a tagger, which reads a token a line, with what it has beside.
+  const needsFile = gives === 'tokens';
   const file = [config.data.test, config.data.validation, config.data.train]
     .flatMap((files) => (Array.isArray(files) ? (files as readonly unknown[]) : []))
     .find((each) => typeof each === 'string');

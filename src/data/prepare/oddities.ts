@@ -78,10 +78,12 @@ export function refuseEmptyTexts(
 const unknownOfNote = 0.5;
 
 function* describeUnknown({
+  options,
   tokenizer,
   sourceTokenizer,
   statistics: { train },
 }: Told): Generator<string> {
+  const isCut = taskOf(options.task).gives !== 'tokens';
   const sides = [{ side: train, own: tokenizer, key: 'tokenizer', of: '' }];
   if (train.source) {
     const key = sourceTokenizer ? 'sourceTokenizer' : 'tokenizer';
@@ -95,7 +97,7 @@ function* describeUnknown({
     const share = side.unknownTokens / Math.max(1, side.textTokens);
     if (!(share > unknownOfNote)) continue;
     // Each text as one word is what is left where nothing of it is a separator.
-    const isOther = own.kind === 'word' && own.split !== ' ';
+    const isOther = isCut && own.kind === 'word' && own.split !== ' ';
     const doubt = isOther
       ? `, or is ${JSON.stringify(own.split)} (data.${key}.split) not what stands between words`
       : '';
