@@ -37,6 +37,9 @@ export function isDropped(layer: StackLayer): boolean {
   return isBlock(layer) || layerKind(layer.kind).dropped === true;
 }
 
+/** Behind the name of dropout that stands on what rows end with in the place of their tokens. */
+export const OF_ROWS = '_of_rows';
+
 /** Tokens before one that it attends to, unless something else is said. */
 const USUAL_SPAN = 64;
 
@@ -258,7 +261,7 @@ export class Graph {
     if (!this.#layers[below]!.output.final) return this.add('last', 0, {}, [top], path, name);
     const last = this.add('last', 0, {}, [below], path, name);
     return dropouts.reduce((place, { options, name: { module, index } }) => {
-      const ofRows = { module: `${module}_of_rows`, index };
+      const ofRows = { module: `${module}${OF_ROWS}`, index };
       return this.add('dropout', index, options, [place], path, ofRows);
     }, last);
   }

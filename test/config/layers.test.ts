@@ -259,6 +259,20 @@ describe('configs of before', () => {
     expect(restoreConfig(now, signed, 'state.json')).toEqual({ config: now, changes: [] });
   });
 
+  it('are refused where a checkpoint of an early version read rows’ ends above dropout', () => {
+    const dropout = '{ kind: dropout, rate: 0.3 }';
+    const both = parse(`{ layers: [{ hiddenSize: 4, direction: both }, ${dropout}] }`);
+    const { readsEndsBelowDropout, ...early } = signConfig(both);
+    expect(readsEndsBelowDropout).toBe(true);
+    expect(restoreConfig(both, signConfig(both), 'state.json').changes).toEqual([]);
+    expect(() => restoreConfig(both, early, 'state.json')).toThrow(
+      'state.json: was trained by an early version, which read what rows end with above the dropout that stands on the top recurrent layer: train it anew',
+    );
+    // From the left it is the same: a row ends at its last token.
+    const forwards = parse(`{ layers: [{ hiddenSize: 4 }, ${dropout}] }`);
+    expect(signConfig(forwards)).not.toHaveProperty('readsEndsBelowDropout');
+  });
+
   it('come back from what a run writes', () => {
     expect(parseConfig(formatConfig(now), 'x.yaml')).toEqual(now);
     const more = parse(
