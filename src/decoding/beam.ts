@@ -1,6 +1,6 @@
-import { extend, logProbabilityOf, type Path } from './path.js';
+import { extend, logProbabilityOf, type Look, type Path } from './path.js';
 import { bestScoreOf, scoreOf, type Ranking } from './ranking.js';
-import { forbiddenAfter, likeliest, likeliestNext } from './rules.js';
+import { forbiddenAfter, likeliest, likeliestNext, lookOf } from './rules.js';
 import type { Found, Likely, NextTokens, Search, TextRules } from './search.js';
 
 export interface BeamOptions extends TextRules, Ranking {
@@ -41,10 +41,10 @@ export class BeamSearch implements Search {
       return;
     }
     const { going, ending } = this.#choose(next);
-    const attended = new Map<number, Float32Array | undefined>();
+    const looks = new Map<number, Look | undefined>();
     const goOn = ({ parent, id, probability }: Way): Path => {
-      if (!attended.has(parent)) attended.set(parent, next.attention?.(parent));
-      return extend(this.live[parent], id, probability, attended.get(parent));
+      if (!looks.has(parent)) looks.set(parent, lookOf(next, parent, this.options));
+      return extend(this.live[parent], id, probability, looks.get(parent));
     };
     for (const way of ending) this.#finish(goOn(way), false);
     this.live = going.map(goOn);
@@ -89,7 +89,8 @@ export class BeamSearch implements Search {
     const { end } = this.options;
     const probabilities = next.probabilities!(parent);
     const [first] = likeliest(probabilities, 1, forbiddenAfter(path, this.options));
-    this.#finish(extend(path, end, probabilities[end]!, next.attention?.(parent)), first !== end);
+    const look = lookOf(next, parent, this.options);
+    this.#finish(extend(path, end, probabilities[end]!, look), first !== end);
   }
 
   #finish(path: Path, isCut: boolean): void {

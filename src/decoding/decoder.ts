@@ -16,6 +16,8 @@ export class Decoder implements Stepper {
   readonly #parents: Int32Array;
   readonly #probabilities: Float32Array;
   readonly #sourceRow: Int32Array;
+  /** By sentence: what a text of it attends to, until the next one is asked for. */
+  readonly #attention: Float32Array[] = [];
   /** By sentence: what it has come to in the first step, of those that have waited since. */
   readonly #waiting = new Map<number, CarriedState>();
   #steps = 0;
@@ -82,10 +84,15 @@ export class Decoder implements Stepper {
       }),
       ...(heads > 0 && {
         attention: (row: number) => {
-          const { length } = this.sources[rows[row]!.sentence]!;
-          return meanOfHeads(heads, (head) =>
-            engine.attention(placeOf(row), head, new Float32Array(length)),
-          );
+          const { sentence } = rows[row]!;
+          const mean = (this.#attention[sentence] ??= new Float32Array(
+            this.sources[sentence]!.length,
+          ));
+          engine.attention(placeOf(row), 0, mean);
+          if (heads > 1) {
+            takeMean(heads, mean, (head, out) => engine.attention(placeOf(row), head, out));
+          }
+          return mean;
         },
       }),
     };
@@ -120,11 +127,16 @@ export class Decoder implements Stepper {
   }
 }
 
-function meanOfHeads(heads: number, attentionOf: (head: number) => Float32Array): Float32Array {
-  const mean = attentionOf(0);
+/** @param mean what the first head attends to, which becomes the mean of all */
+function takeMean(
+  heads: number,
+  mean: Float32Array,
+  attentionOf: (head: number, out: Float32Array) => Float32Array,
+): void {
+  const other = new Float32Array(mean.length);
   for (let head = 1; head < heads; head++) {
-    const other = attentionOf(head);
+    attentionOf(head, other);
     for (let i = 0; i < mean.length; i++) mean[i]! += other[i]!;
   }
-  return heads === 1 ? mean : mean.map((sum) => sum / heads);
+  for (let i = 0; i < mean.length; i++) mean[i]! /= heads;
 }

@@ -8,8 +8,16 @@ export interface Path {
   readonly length: number;
   /** ln p of all of them together. */
   readonly logProbability: number;
-  /** [source positions]: where the decoder looked when it wrote the token; undefined where nobody wants to know. */
-  readonly attention: Float32Array | undefined;
+  /** Undefined where it looks nowhere. */
+  readonly look: Look | undefined;
+}
+
+/** Where the decoder looked when it wrote a token. */
+export interface Look {
+  /** The position of the source that was attended to most, of several the first. */
+  readonly position: number;
+  /** [source positions], where somebody wants to know: of each step of each text it would be much to keep. */
+  readonly attention?: Float32Array;
 }
 
 /** Tokens of a path from the first to the last. */
@@ -34,8 +42,8 @@ export function extend(
   path: Path | undefined,
   token: number,
   probability: number,
-  attention: Float32Array | undefined,
+  look: Look | undefined,
 ): Path {
   const logProbability = logProbabilityOf(path, probability);
-  return { token, previous: path, length: (path?.length ?? 0) + 1, logProbability, attention };
+  return { token, previous: path, length: (path?.length ?? 0) + 1, logProbability, look };
 }

@@ -36,8 +36,8 @@ function divisorOf(length: number, { lengthNormalisation }: Ranking): number {
 /** Sum over the source's words of the logarithm of all attention that each had, of which more than 1 is no better: at most 0. */
 function coverageOf(path: Path): number {
   const seen: number[] = [];
-  for (const { attention } of stepsOf(path)) {
-    attention?.forEach((share, position) => (seen[position] = (seen[position] ?? 0) + share));
+  for (const { look } of stepsOf(path)) {
+    look?.attention?.forEach((share, position) => (seen[position] = (seen[position] ?? 0) + share));
   }
   return seen.reduce((sum, all) => sum + Math.log(Math.min(1, Math.max(all, LEAST_COVERAGE))), 0);
 }

@@ -1,4 +1,4 @@
-import { tokensOf, type Path } from './path.js';
+import { tokensOf, type Look, type Path } from './path.js';
 import type { Likely, NextTokens, TextRules } from './search.js';
 
 /** Ids that may not follow a text; the end always may. */
@@ -17,6 +17,21 @@ export function forbiddenAfter(
     if (same === noRepeat - 1) forbidden.add(tokens[at + same]!);
   }
   return forbidden;
+}
+
+/** Where the network looks meanwhile, if anywhere. */
+export function lookOf(
+  next: NextTokens,
+  place: number,
+  { keepsAttention }: Pick<TextRules, 'keepsAttention'>,
+): Look | undefined {
+  const attention = next.attention?.(place);
+  if (!attention) return undefined;
+  let position = 0;
+  for (let i = 1; i < attention.length; i++) {
+    if (attention[i]! > attention[position]!) position = i;
+  }
+  return keepsAttention ? { position, attention: attention.slice() } : { position };
 }
 
 /**

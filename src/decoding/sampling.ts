@@ -1,7 +1,7 @@
 import { draw } from './draw.js';
 import { extend, type Path } from './path.js';
 import { scoreOf, type Ranking } from './ranking.js';
-import { forbiddenAfter, likeliest } from './rules.js';
+import { forbiddenAfter, likeliest, lookOf } from './rules.js';
 import type { Found, NextTokens, Search, TextRules } from './search.js';
 
 export interface SamplingOptions extends TextRules, Ranking {
@@ -41,7 +41,7 @@ export class Sampling implements Search {
       const forbidden = forbiddenAfter(path, this.options);
       const own = (stream + sample) >>> 0;
       const token = isLast ? end : draw(probabilities, forbidden, this.options, this.#length, own);
-      const longer = extend(path, token, probabilities[token]!, next.attention?.(place));
+      const longer = extend(path, token, probabilities[token]!, lookOf(next, place, this.options));
       if (token !== end) going.push({ sample, parent: place, path: longer });
       else {
         const isCut = isLast && likeliest(probabilities, 1, forbidden)[0] !== end;

@@ -28,7 +28,7 @@ export interface NextTokens {
   probabilities?(place: number): Float32Array | Float64Array;
   /** As many of the tokens as have been ranked, or as are asked for: the likeliest first, of equals the lower id; all others come behind. */
   ranked?(place: number, most: number): readonly Likely[];
-  /** [source positions]: where the network looks meanwhile; kept. */
+  /** [source positions]: where the network looks meanwhile; looked at before the next one is asked for. */
   attention?(place: number): Float32Array;
 }
 
@@ -57,4 +57,6 @@ export interface TextRules {
   readonly left: ReadonlySet<number>;
   /** Tokens in a row of which a text has no two alike; 0 where it may. */
   readonly noRepeat: number;
+  /** Whether found texts tell what was attended to, not only where most. */
+  readonly keepsAttention: boolean;
 }

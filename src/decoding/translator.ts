@@ -192,6 +192,7 @@ export class Translator {
       ...{ end: this.#boundary, maxLength, noRepeat, lengthNormalisation, coveragePenalty },
       left: new Set(unknown === 'avoid' ? [0, tokenizer.emptyToken] : [0]),
       wanted: best,
+      keepsAttention: options.attention === true || coveragePenalty !== 0,
     };
     return sampling
       ? new Sampling({ ...rules, ...sampling, stream: streamOf(text) })
@@ -219,7 +220,7 @@ export class Translator {
       tokens: ids.map((id, i) => replacements[i] ?? tokenizer.decode([id])),
       ...(isAligned && { alignment: alignment.slice(0, -1) }),
       ...(options.attention === true &&
-        isAligned && { attention: steps.map(({ attention }) => Array.from(attention!)) }),
+        isAligned && { attention: steps.map(({ look }) => Array.from(look!.attention!)) }),
     };
   }
 }

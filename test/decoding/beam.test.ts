@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { tokensOf } from '../../src/decoding/path.js';
+import { stepsOf, tokensOf } from '../../src/decoding/path.js';
 import type { Ranking } from '../../src/decoding/ranking.js';
 import { tries } from '../effort.js';
 import { advance, beam, finish, TinyModel } from './tiny-model.js';
@@ -208,4 +208,17 @@ describe('beam search', () => {
     };
     expect([search(1), search(2), search(3)]).toEqual([true, false, false]);
   });
+});
+
+it('tells where was looked at most, and what was attended to where that is asked for', () => {
+  const model = new TinyModel(11, 4);
+  const looks = (keepsAttention: boolean) =>
+    finish(beam(model, { width: 3, keepsAttention }), model)
+      .results()
+      .flatMap(({ path }) => stepsOf(path).map(({ look }) => look!));
+  const [few, all] = [looks(false), looks(true)];
+  expect(few).toEqual(all.map(({ position }) => ({ position })));
+  for (const { position, attention } of all) {
+    expect(position).toBe(attention!.indexOf(Math.max(...attention!)));
+  }
 });

@@ -8,7 +8,7 @@ const model = new TinyModel(7, 3, 2);
 function sample(options: Partial<SamplingOptions>): number[][] {
   const search = new Sampling({
     ...{ end: model.end, maxLength: 4, left: new Set<number>(), noRepeat: 0 },
-    ...{ lengthNormalisation: 0, coveragePenalty: 0, wanted: 1 },
+    ...{ lengthNormalisation: 0, coveragePenalty: 0, keepsAttention: false, wanted: 1 },
     ...{ temperature: 1, topK: 0, seed: 1, stream: 0 },
     ...options,
   });

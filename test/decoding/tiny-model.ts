@@ -92,6 +92,7 @@ export function tell(
 export function beam(model: TinyModel, options: Partial<BeamOptions>): BeamSearch {
   return new BeamSearch({
     ...{ end: model.end, maxLength: 4, left: new Set<number>(), noRepeat: 0 },
+    keepsAttention: true,
     ...{ lengthNormalisation: 'average', coveragePenalty: 0, width: 1, wanted: 1 },
     ...options,
   });
