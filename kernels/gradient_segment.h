@@ -26,6 +26,7 @@
 typedef struct {
   const float *output, *input[GRADIENT_VECTORS], *ahead;
   const int32_t *order_output, *order_input, *order_ahead, *runs;
+  int32_t ahead_by, last_token; /* how many tokens further on that lies, up to the last one */
   /* Of windows: */
   char *base;
   const windows *windows;
@@ -64,12 +65,13 @@ INLINE float *sum_segment(const int vectors, const enum lookup lookup, const til
   }
   for (int32_t k = p->k0, end; k < p->k1; k = end) {
     const float *output = x->output, *ahead = x->ahead, *input[GRADIENT_VECTORS];
-    size_t left = (size_t)k, right = left, later = left;
+    const int32_t further = k + x->ahead_by;
+    size_t left = (size_t)k, right = left, later = (size_t)(further < x->last_token ? further : x->last_token);
     end = p->k1;
     if (lookup != PLAIN) {
       if (x->order_output) left = (size_t)x->order_output[k];
       if (x->order_input) right = (size_t)x->order_input[k];
-      if (x->order_ahead) later = (size_t)x->order_ahead[k];
+      if (x->order_ahead) later = (size_t)x->order_ahead[later];
       if (end - k > x->runs[k]) end = k + x->runs[k];
     }
     output += left * PANEL;

@@ -12,6 +12,8 @@
 
 /* Rows handled together, so that every visit to a panel reads consecutive cache lines. */
 #define BLOCK 16
+/* Panels of them that are fetched before they are needed: a processor's own prefetchers see no more than a block's lines of each. */
+#define PANELS_AHEAD 4
 
 typedef struct {
   double logits, stride, panels;  /* [panels][rows][16]; becomes probabilities or the gradient of the loss */
@@ -62,10 +64,12 @@ INLINE void softmax_block(char *base, const softmax_args *x, size_t row, size_t 
   for (size_t r = 0; r < rows; r++)
     for (int i = 0; i < PANEL; i++) lanes[r][i] = logits[r * PANEL + (size_t)i];
   for (size_t p = 1; p < panels; p++)
-    for (size_t r = 0; r < rows; r++)
+    for (size_t r = 0; r < rows; r++) {
+      PREFETCH_NEAR(logits + (p + PANELS_AHEAD) * stride + r * PANEL);
       UNROLL for (int v = 0; v < PV; v++)
         vstore(lanes[r] + v * VL,
                vmax(vload(lanes[r] + v * VL), vload(logits + p * stride + r * PANEL + (size_t)v * VL)));
+    }
   for (size_t r = 0; r < rows; r++) {
     max[r] = max_lanes(lanes[r]);
     I32(base, x->predicted)[row + r] = first_equal(logits + r * PANEL, stride, classes, max[r]);
@@ -81,6 +85,7 @@ INLINE void softmax_block(char *base, const softmax_args *x, size_t row, size_t 
   for (size_t p = 0; p < panels; p++)
     for (size_t r = 0; r < rows; r++) {
       float *at = logits + p * stride + r * PANEL;
+      PREFETCH_NEAR(at + PANELS_AHEAD * stride);
       UNROLL for (int v = 0; v < PV; v++) {
         const vf logit = vload(at + v * VL);
         if (weighted) {
@@ -122,6 +127,7 @@ INLINE void softmax_block(char *base, const softmax_args *x, size_t row, size_t 
   for (size_t p = 0; p < panels; p++)
     for (size_t r = 0; r < rows; r++) {
       float *at = logits + p * stride + r * PANEL;
+      PREFETCH_NEAR(at + PANELS_AHEAD * stride);
       UNROLL for (int v = 0; v < PV; v++) {
         const vf value = vmul(vload(at + v * VL), vset(factor[r]));
         vstore(at + v * VL,

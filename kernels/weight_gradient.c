@@ -15,8 +15,13 @@
 
 /* Units, each a panel of dY, handled together: they share a chunk of X while it is in the first-level cache. */
 #define BLOCK_UNITS 2
-/* Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache. */
-#define CHUNK_TOKENS 176
+/*
+ * Tokens of a chunk: three panels of X take 192 bytes a token, and are to stay in the first-level cache, or little more: a segment that
+ * is divided costs more than some of its lines coming from the second-level one.
+ */
+#define CHUNK_TOKENS 264
+/* Where there are more, three panels of X of all of them are too much to be fetched while three others are multiplied. */
+#define FEW_TOKENS 1024
 
 typedef struct {
   double d_output, d_output_stride; /* [panels][tokens][16] */
@@ -110,15 +115,14 @@ INLINE size_t group_width(size_t left) {
 
 /*
  * What a tile fetches for later while it computes: nothing here is contiguous, so the processor's own prefetchers
- * are of no help. The first tiles of a block take the columns of the next group, the others, in the last group, the
+ * are of no help. The first tiles of a block take what comes next of X, the columns from `wanted` on, the others, in the last group, the
  * panels of the next block.
  */
 INLINE const float *data_ahead(char *base, const gradient_args *x, const unit_block *block, size_t tile,
-                               column_group next, int is_last, size_t vectors, const int32_t **order) {
+                               size_t wanted, int is_last, size_t vectors, const int32_t **order) {
   if (tile < GRADIENT_VECTORS) {
-    const size_t wanted = next.vector + tile;
     *order = x->order_input == 0 ? 0 : I32(base, x->order_input);
-    return input_vector(base, x, wanted < vectors ? wanted : 0);
+    return input_vector(base, x, wanted + tile < vectors ? wanted + tile : 0);
   }
   *order = x->order_output == 0 ? 0 : I32(base, x->order_output);
   return is_last ? block->next[tile - GRADIENT_VECTORS] : block->output[0];
@@ -154,6 +158,9 @@ INLINE void gradient_block(const int width, char *base, const gradient_args *x, 
     if (!whole) last = segment + 1;
     const int32_t left = segments[last] - k, pieces = (left + CHUNK_TOKENS - 1) / CHUNK_TOKENS;
     chunk_end = whole ? segments[last] : k + (left + pieces - 1) / pieces;
+    /* Of X the next chunk comes next, behind the last one the first one of the next group; where all fit, that group's same chunk. */
+    const int few = segments[count] - segments[0] <= FEW_TOKENS, goes_on = !few && chunk_end < segments[count];
+    const int32_t ahead_by = few ? 0 : goes_on ? chunk_end - k : segments[0] - k;
     for (size_t t = 0; t < tiles; t++) {
       const size_t unit = t / (PANEL / GRADIENT_ROWS), sub = t % (PANEL / GRADIENT_ROWS) * GRADIENT_ROWS;
       tile_operands operands = {
@@ -161,6 +168,8 @@ INLINE void gradient_block(const int width, char *base, const gradient_args *x, 
           .order_output = order_a,
           .order_input = order_b,
           .runs = x->runs == 0 ? 0 : I32(base, x->runs),
+          .ahead_by = t < GRADIENT_VECTORS ? ahead_by : 0,
+          .last_token = segments[count] - 1,
       };
       for (int j = 0; j < width; j++) operands.input[j] = input_vector(base, x, group.vector + (size_t)j);
       if (sees) {
@@ -171,7 +180,8 @@ INLINE void gradient_block(const int width, char *base, const gradient_args *x, 
         operands.sources = list_of(base, &x->windows, x->windows.sources, group.tap);
         operands.reach = list_of(base, &x->windows, x->windows.reach, group.tap);
       }
-      operands.ahead = data_ahead(base, x, block, t, next, is_last, vectors, &operands.order_ahead);
+      operands.ahead = data_ahead(base, x, block, t, goes_on ? group.vector : next.vector, is_last, vectors,
+                                  &operands.order_ahead);
       float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;
       const float *result = pending;
       for (size_t s = segment; s < last; s++) {
