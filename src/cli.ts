@@ -31,6 +31,9 @@ const STATUS_BUG = 70;
 /** What yargs is given for a lone dash, standard input, which among positionals it would drop; no argument of a process has a NUL. */
 const DASH = '\0-';
 
+/** Stands for `--`: yargs gives what stands behind that to nobody. */
+const FILES_FOLLOW = 'files-follow';
+
 /**
  * Runs one command line and gives the exit status: 0 done, 1 an error that the user can mend,
  * 129, 130 or 143 a run that SIGHUP, SIGINT or SIGTERM stopped, 70 a bug.
@@ -94,6 +97,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
       default: false,
       describe: 'Shows where in the program an unexpected error arose',
     })
+    .option(FILES_FOLLOW, { type: 'boolean', hidden: true })
     .version(packageVersion())
     .middleware(restoreDashes, true)
     .demandCommand(1, 'Expected a command')
@@ -112,7 +116,7 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
           : `${context.program} ${argv[0]!} --help`;
       throw new UserError(`${sentence}; see ${help}`);
     });
-  const words = argv.map((word) => (word === '-' ? DASH : word));
+  const words = hideDashes(argv);
   // With a callback, yargs hands over what it would otherwise print (help and version).
   const parsed = parser.parseAsync(words, {}, (_error, _args, output) => {
     if (output !== '') context.stdout.write(`${output}\n`);
@@ -123,11 +127,21 @@ async function parse(argv: readonly string[], context: Context): Promise<void> {
   });
 }
 
-/** Puts lone dashes back where yargs has found places for them. */
+/** Lone dashes, and words behind two of them, whatever they begin with, are no options; nor are the latter values of one before. */
+function hideDashes(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((word, place) => {
+    if (place === end) return `--${FILES_FOLLOW}=true`;
+    if (end >= 0 && place > end) return word.replace(/^-/, DASH);
+    return word === '-' ? DASH : word;
+  });
+}
+
+/** Puts dashes back where yargs has found places for them. */
 function restoreDashes(args: Record<string, unknown>): void {
   const restore = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(restore);
-    return value === DASH ? '-' : value;
+    return typeof value === 'string' ? value.replace(DASH, '-') : value;
   };
   for (const [name, value] of Object.entries(args)) args[name] = restore(value);
 }

@@ -268,3 +268,26 @@ async function optionsOf(name: string): Promise<Record<string, Options>> {
   define({}).builder(hears);
   return found;
 }
+
+test.each([
+  [
+    ['predict', 'runs/x', '--', '-dash.csv', 'a.csv'],
+    ['-dash.csv', 'a.csv'],
+  ],
+  [
+    ['predict', 'runs/x', 'b.csv', '--batch-size', '3', '--', '--', '-'],
+    ['b.csv', '--', '-'],
+  ],
+  [['predict', '--', 'runs/x', '--help'], ['--help']],
+])('what stands behind two dashes are files, whatever their names: %j', async (argv, files) => {
+  let read: unknown;
+  const { stderr } = await runWith(argv, {
+    openModel: () => Promise.resolve(stubClassifier()),
+    // eslint-disable-next-line require-yield -- a text without rows
+    async *readBatches(paths) {
+      await Promise.resolve();
+      read = paths;
+    },
+  });
+  expect([read, stderr]).toEqual([files, expect.not.stringContaining('Unknown')]);
+});
