@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
 import { RowEncoder } from '../data/batches/encode-row.js';
@@ -65,7 +66,24 @@ export interface ReadModel {
  * @throws UserError when there is no whole checkpoint
  */
 export async function readModel(run: string, options: OpenOptions = {}): Promise<ReadModel> {
-  const found = await findCheckpoint(run, options.checkpoint);
+  for (let tries = 1; ; tries++) {
+    const found = await findCheckpoint(run, options.checkpoint);
+    try {
+      return await readFound(found, options);
+    } catch (error) {
+      // A run that is being trained may have removed it meanwhile, and has another one then.
+      if (tries === MOST_TRIES || existsSync(found.checkpoint)) throw error;
+    }
+  }
+}
+
+/** Checkpoints that are looked for, one after the other, where they are removed while they are read. */
+const MOST_TRIES = 5;
+
+async function readFound(
+  found: Awaited<ReturnType<typeof findCheckpoint>>,
+  options: OpenOptions,
+): Promise<ReadModel> {
   const state = await verifyCheckpoint(found.checkpoint);
   const overrides = [
     ...(options.workers === undefined ? [] : [`workers=${options.workers}`]),

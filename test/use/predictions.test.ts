@@ -1,3 +1,4 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { describeNetwork } from '../../src/model/describe.js';
@@ -134,6 +135,32 @@ describe('predictMany', () => {
     for (const label of ['a', 'b', 'c']) expect((await answers.next()).value).toEqual({ label });
     await expect(answers.next()).rejects.toThrow('the disk is gone');
     expect((await answers.next()).done).toBe(true);
+  });
+});
+
+describe('a checkpoint that is removed while it is opened', () => {
+  it('gives way to the one that the run has then', async () => {
+    const runDir = join(cwd, 'going');
+    await trainSmall(cwd, 'classifier', {
+      runDir,
+      set: ['train.maxSteps=4', 'train.checkpoint.everySteps=2', 'train.checkpoint.keep=2'],
+    });
+    const file = join(runDir, 'config.yaml');
+    const changed = readFileSync(file, 'utf8').replace(/(learningRate: )[\d.]+/, '$10.5');
+    writeFileSync(file, changed);
+    // It is told of between the look for a checkpoint and its weights.
+    const told: string[] = [];
+    const model = await openModel(runDir, {
+      checkpoint: 'latest',
+      notify: (message) => {
+        told.push(message);
+        rmSync(join(runDir, 'checkpoints/step-00000004'), { recursive: true, force: true });
+      },
+    });
+    expect(told.length).toBeGreaterThan(0);
+    expect(model.step).toBe(2);
+    expect((await model.predict('the ruby')).label).toBeDefined();
+    await model.close();
   });
 });
 
