@@ -148,6 +148,16 @@ export class RunsSection {
   }
 }
 
+/** Keys that every config says, in one form or another. */
+const GIVEN = /^(task|data\.train)(\.|$)/;
+
+/** A value of a config of which is known what differs from the defaults, if anything is. */
+function showKey(key: string, differs: RunFacts['differs']): string {
+  if (differs === undefined) return 'unknown';
+  if (key in differs) return formatValue(differs[key]);
+  return GIVEN.test(key) ? '–' : 'default';
+}
+
 function describeMore(shown: number): string {
   return `There are more runs than the ${formatCount(shown)} that are shown here: start the board with the folders of those that you want to see.`;
 }
@@ -156,8 +166,8 @@ function listColumns(runs: readonly RunFacts[]): Column[] {
   const measures = MEASURE_NAMES.filter((name) =>
     runs.some(({ evaluation }) => evaluation && name in evaluation),
   );
-  const keys = [...new Set(runs.flatMap(({ differs }) => Object.keys(differs)))]
-    .filter((key) => new Set(runs.map(({ differs }) => JSON.stringify(differs[key]))).size > 1)
+  const keys = [...new Set(runs.flatMap(({ differs = {} }) => Object.keys(differs)))]
+    .filter((key) => new Set(runs.map(({ differs }) => JSON.stringify(differs?.[key]))).size > 1)
     .slice(0, MOST_KEYS);
   return [
     { name: 'run', show: ({ name }) => name, sort: ({ name }) => name },
@@ -198,9 +208,9 @@ function listColumns(runs: readonly RunFacts[]): Column[] {
     },
     ...keys.map((key) => ({
       name: key,
-      show: ({ differs }: RunFacts) => (key in differs ? formatValue(differs[key]) : 'default'),
+      show: ({ differs }: RunFacts) => showKey(key, differs),
       sort: ({ differs }: RunFacts) => {
-        const value = differs[key];
+        const value = differs?.[key];
         return typeof value === 'number'
           ? value
           : value === undefined

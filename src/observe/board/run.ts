@@ -106,12 +106,15 @@ export class Run {
   tell(): RunFacts {
     const { id, name, directory } = this.place;
     const summary = this.#summary.tell();
-    const differing = (this.#config?.entries ?? []).filter(({ differs }) => differs);
+    const entries = this.#config?.fault === undefined ? this.#config?.entries : undefined;
+    const differing = entries?.filter(({ differs }) => differs);
     return {
       ...{ id, name, directory, ...summary, ...this.#tail.progress },
       live: this.place.liveSince !== undefined,
       state: this.#hasStarted ? summary.state : 'preparing',
-      differs: Object.fromEntries(differing.map(({ key, value }) => [key, value])),
+      ...(differing && {
+        differs: Object.fromEntries(differing.map(({ key, value }) => [key, value])),
+      }),
     };
   }
 

@@ -47,8 +47,8 @@ export interface RunFacts {
   best?: Measured;
   bestBy?: string;
   counts: RunCounts;
-  /** Keys of the config whose values are not those that they have by default. */
-  differs: Record<string, unknown>;
+  /** Keys of the config whose values are not those that they have by default; absent where it cannot be read, or has not been yet. */
+  differs?: Record<string, unknown>;
   /** How far the log has been read, in bytes. */
   read: number;
   size: number;
