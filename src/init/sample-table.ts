@@ -1,7 +1,8 @@
 import { parseCsv } from '../data/formats/csv/csv.js';
 import { chooseQuoting } from '../data/formats/csv/csv-scan.js';
-import { delimiters } from '../data/formats/columns.js';
+import { delimiters, refuseSeparatorLine } from '../data/formats/columns.js';
 import { readNumber } from '../data/formats/numbers.js';
+import { nameSource } from '../data/input/sources.js';
 import { isCut, type ReadContent, type Reading, type SampledColumn } from './reading.js';
 
 /** The first rows of a CSV or TSV: what divides and quotes its cells, and whether a header names them. */
@@ -21,6 +22,7 @@ export async function readTable(reading: Reading): Promise<ReadContent> {
   );
   const best = layouts.reduce((a, b) => (b.faults < a.faults && b.rows >= 0.9 * a.rows ? b : a));
   const { rows, faulty, isWhole, characters } = await parse(pieces, reading, delimiter, best.quote);
+  if (rows[0]) refuseSeparatorLine(rows[0], nameSource(source.path));
   const width = commonWidth(rows);
   const even = rows.filter(({ length }) => length === width);
   const { isHeader, reason } = judgeHeader(even, reading.header);
@@ -91,8 +93,21 @@ async function chooseDelimiter(start: string, reading: Reading, usual: string): 
   const isOwnGood = own.width > 1 && own.even > 0.9;
   return tried.reduce((best, each) => {
     const isBetter = each.width > best.width && (isOwnGood ? each.isSure : each.even > 0.9);
-    return isBetter ? each : best;
+    // As well divided, but for commas that may stand within numbers or texts.
+    const isSurer =
+      best === own && each !== own && each.width === own.width && each.width > 1 && each.isSure;
+    return isBetter || (isSurer && (!own.isSure || isWithinNumbers(start, usual))) ? each : best;
   }).delimiter;
+}
+
+/** Whether a character stands between digits alone. */
+function isWithinNumbers(text: string, character: string): boolean {
+  return text
+    .split(character)
+    .every(
+      (part, i, parts) =>
+        (i === 0 || /^\d/.test(part)) && (i === parts.length - 1 || /\d$/.test(part)),
+    );
 }
 
 function commonWidth(rows: readonly string[][]): number {

@@ -80,6 +80,24 @@ describe('a table', () => {
     expect(stdout).toContain('3 classes: number 33.3 %, person 33.3 %, place 33.3 %');
   });
 
+  test.each(['', 'text;price\n'])(
+    'is not divided by the commas of its numbers, where semicolons divide it as well (header %j)',
+    async (header) => {
+      const rate = (i: number) => ['1,5', '2,0', '3,5'][i % 3]!;
+      const rows = questions.map(({ text }, i) => `${text.replaceAll(',', '')};${rate(i)}`);
+      const { config } = await init({ 'data.csv': `${header}${rows.join('\n')}\n` });
+      expect(config).toMatchObject({ task: 'classify', data: { delimiter: ';' } });
+      expect(config.data.text).toBe(header === '' ? 1 : 'text');
+    },
+  );
+
+  test('that begins with a line for Excel is refused', async () => {
+    const { stderr } = await init({ 'data.csv': `sep=;\n${labelled.replaceAll(',', ';')}` });
+    expect(stderr).toContain(
+      'begins with a line for spreadsheets (sep=), which is no header: remove it',
+    );
+  });
+
   test('may have fields within fields, compressed', async () => {
     const lines = questions.map(({ text, label }, i) =>
       JSON.stringify({ id: `q${i}`, mail: { body: text }, kind: { label }, same: 'x' }),

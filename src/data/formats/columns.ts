@@ -8,6 +8,19 @@ export type ColumnKey =
 /** What usually divides the cells of tables. */
 export const delimiters = [';', '\t', '|', ','];
 
+/** @throws UserError for a first row that is a line for spreadsheets, `sep=;`, and neither a header nor data */
+export function refuseSeparatorLine(
+  [first = '', ...others]: readonly string[],
+  name: string,
+): void {
+  const separator = /^\uFEFF?sep=(.?)$/i.exec(first.trim());
+  if (separator === null || others.some((cell) => cell !== '')) return;
+  const delimiter = JSON.stringify(separator[1] || ';');
+  throw new UserError(
+    `${name} begins with a line for spreadsheets (sep=), which is no header: remove it, and set data.delimiter to ${delimiter}.`,
+  );
+}
+
 /**
  * The place of a named column in a header.
  *
@@ -21,13 +34,6 @@ export function findColumn(
 ): number {
   const index = header.indexOf(column);
   if (index < 0) {
-    const separator = /^sep=(.?)$/.exec(header[0]!.trim());
-    if (separator !== null) {
-      const delimiter = JSON.stringify(separator[1] || ';');
-      throw new UserError(
-        `${name} begins with a line for spreadsheets (sep=), which is no header: remove it, and set data.delimiter to ${delimiter}.`,
-      );
-    }
     const near = suggest(header, column);
     // What names the columns of other files need not be changed for the sake of one.
     const orNone = near === '' ? 'if that is data, give the file a header, else ' : '';

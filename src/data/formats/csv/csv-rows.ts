@@ -1,6 +1,12 @@
 import { stat } from 'node:fs/promises';
 import { UserError } from '../../../errors.js';
-import { adviseDelimiter, type ColumnKey, findColumn, refuseSameColumn } from '../columns.js';
+import {
+  adviseDelimiter,
+  type ColumnKey,
+  findColumn,
+  refuseSameColumn,
+  refuseSeparatorLine,
+} from '../columns.js';
 import { type CsvBatch, openRowTexts, parseCsv } from './csv.js';
 import { adviseQuote, chooseQuoting, type CsvRow, type Quoting } from './csv-scan.js';
 import { isBlank } from '../lines.js';
@@ -103,6 +109,7 @@ function placeColumns(
   options: RowOptions,
 ): Columns {
   if (fault !== undefined) throw new RowError(source, line, fault);
+  refuseSeparatorLine(cells, nameSource(source.path));
   const names = cells.map((name) => name.trim());
   const place = (given: string | number, key: ColumnKey): number => {
     const column = hasHeader(options) ? given : toNumber(given);
