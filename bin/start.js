@@ -1,7 +1,9 @@
 import './node-version.js';
 import { existsSync } from 'fs';
+import * as modules from 'module';
 
 const program = new URL('../dist/src/cli.js', import.meta.url);
+const serveProgram = new URL('../dist/src/cli-serve.js', import.meta.url);
 const npmShell = new URL('../dist/src/system/npm-shell.js', import.meta.url);
 
 /** Runs a command line, or says how to build the program that would. */
@@ -25,9 +27,11 @@ export async function start(argv) {
 }
 
 async function load(argv) {
+  // What was compiled once is kept in the system's folder for temporary files, where Node can do that.
+  modules.enableCompileCache?.();
   // Before the program is loaded, which takes a while: a shell that dies meanwhile would not be missed.
   const { followShellOfNpm } = await import(npmShell.href);
   followShellOfNpm();
-  const { main } = await import(program.href);
+  const { main } = await import((argv[0] === 'serve' ? serveProgram : program).href);
   await main(argv);
 }

@@ -4,13 +4,14 @@
  *
  * RUN is a classifier of one LSTM layer (configs/keras-seed.yaml), TEXTS a CSV with a column `text`, PEERS a folder with the peers installed
  * (npm install fastify@5.12.8 onnxruntime-node@1.23.0 @tensorflow/tfjs@4.22.0 @tensorflow/tfjs-backend-wasm@4.22.0). Each request has one text. Clients are connections of
- * one process beside the server's, each of which asks again when it has been answered: both share the machine's cores. The last column is the processor time of the
- * server, all its threads together, which says more than the others where the machine has other work (Linux).
+ * one process beside the server's, each of which asks again when it has been answered: both share the machine's cores, so that the clients do as little as they can. The
+ * last column is the processor time of the server, all its threads together, which says more than the others where the machine has other work (Linux).
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
+import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { fileURLToPath } from 'node:url';
 import { readExamples } from '../dist/src/index.js';
@@ -32,6 +33,12 @@ for await (const { text } of readExamples([file], { text: 'text', header: true }
   bodies.push(JSON.stringify({ texts: [text.slice(0, 2000)] }));
   if (bodies.length === 500) break;
 }
+
+const requests = bodies.map((body) =>
+  Buffer.from(
+    `POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  ),
+);
 
 const rows = [];
 let expected;
@@ -81,26 +88,57 @@ function urlOf(server) {
 
 /** Has clients ask for a while. @returns how many were answered in a second, and how long they waited, in milliseconds */
 async function load(url, clients, forSeconds, pid) {
-  const agent = new Agent({ keepAlive: true, maxSockets: clients });
   const times = [];
   const computed = processorSeconds(pid);
   const start = performance.now();
   const end = start + 1000 * forSeconds;
   let next = 0;
   const client = async () => {
+    const connection = await open(url);
     while (performance.now() < end) {
       const asked = performance.now();
-      await ask(url, bodies[next++ % bodies.length], agent);
+      await connection.ask(requests[next++ % requests.length]);
       times.push(performance.now() - asked);
     }
+    connection.close();
   };
   await Promise.all(Array.from({ length: clients }, client));
   const took = (performance.now() - start) / 1000;
-  agent.destroy();
   const processorMs = (1000 * (processorSeconds(pid) - computed)) / times.length;
   times.sort((a, b) => a - b);
   const at = (share) => times[Math.min(times.length - 1, Math.floor(share * times.length))];
   return { perSecond: times.length / took, p50: at(0.5), p99: at(0.99), processorMs };
+}
+
+/** A client's connection: a client of Node's own would take as much of the processor as the server. */
+async function open(url) {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.setNoDelay(true);
+  await once(socket, 'connect');
+  let answered;
+  let got = '';
+  socket.on('data', (chunk) => {
+    got += chunk.toString('latin1');
+    const head = got.indexOf('\r\n\r\n');
+    if (head < 0) return;
+    const length = Number(/^content-length: (\d+)/im.exec(got)[1]);
+    if (got.length < head + 4 + length) return;
+    const isWell = got.startsWith('HTTP/1.1 200 ') && got.includes('"probabilities":');
+    const { resolve, reject } = answered;
+    const told = got;
+    got = '';
+    if (isWell) resolve();
+    else reject(new Error(told));
+  });
+  socket.on('close', () => answered?.reject(new Error('the server has closed a connection')));
+  return {
+    ask(bytes) {
+      socket.write(bytes);
+      return new Promise((resolve, reject) => (answered = { resolve, reject }));
+    },
+    close: () => socket.destroy(),
+  };
 }
 
 /** Of a process and all its threads. */
@@ -113,13 +151,12 @@ function processorSeconds(pid) {
   return (Number(user) + Number(system)) / 100;
 }
 
-function ask(url, body, agent) {
+function ask(url, body) {
   return new Promise((resolve, reject) => {
     const asking = request(
       `${url}/predict`,
       {
         method: 'POST',
-        agent,
         headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
       },
       (answer) => {

@@ -33,10 +33,18 @@ const outside = [
   'piscina',
   'prom-client',
   'tokenizers',
+  // More than half of Fastify, which it loads where somebody asks for it: the server does not.
+  '@fastify/ajv-compiler',
+  '@fastify/fast-json-stringify-compiler',
+  'light-my-request',
+  'pino',
 ];
 
-/** Threads that load all they need when they start: a file each, which takes less time than parts that they share. */
+/** What loads all it needs when it starts: a file each, which takes less time than parts that they share. */
 const ofOneFile = ['workers/compute.js', 'workers/metrics.js', 'workers/read.js'];
+
+/** The program that serves a model has parts of its own: all that it needs until its first answer lies in few of them. */
+const server = 'src/cli-serve.js';
 
 const started = new Date();
 const kernels = kernelDigest();
@@ -77,9 +85,15 @@ function findCompiler() {
 /** What is loaded only where it is asked for stays apart. */
 function bundle() {
   const threads = readdirSync(path.join(fresh, 'workers')).filter((name) => name.endsWith('.js'));
-  const entries = ['src/cli.js', ...threads.map((name) => `workers/${name}`)];
-  const inParts = entries.filter((name) => !ofOneFile.includes(name));
-  const inputs = [...bundleOf(inParts, true), ...bundleOf(ofOneFile, false), ...writePage()];
+  const entries = ['src/cli.js', server, ...threads.map((name) => `workers/${name}`)];
+  const inParts = entries.filter((name) => name !== server && !ofOneFile.includes(name));
+  // The server first: what others are made of is replaced by bundles.
+  const inputs = [
+    ...bundleOf([server], true),
+    ...bundleOf(inParts, true),
+    ...bundleOf(ofOneFile, false),
+    ...writePage(),
+  ];
   for (const name of entries) rmSync(path.join(fresh, `${name}.map`));
   writeFileSync(path.join(fresh, 'LICENSES.txt'), licencesOf(root, inputs));
 }
@@ -96,6 +110,7 @@ function bundleOf(entries, splitting) {
     splitting,
     chunkNames: 'parts/[name]-[hash]',
     external: outside.flatMap((name) => [name, `${name}/*`]),
+    alias: { 'string-width': path.join(root, 'scripts/text-width.cjs') },
     platform: 'node',
     format: 'esm',
     target: 'node20',

@@ -14,4 +14,6 @@ export interface Backend {
     kernel: Kernel<Operands, Arguments>,
     operands: Operands,
   ): Call<Arguments>;
+  /** Lets go of the heap: nothing is computed any more. */
+  release(): void;
 }

@@ -18,13 +18,17 @@ export class CompiledBackend implements Backend {
   readonly #end: number;
   #free: number;
 
-  /** @param argumentSpace doubles on the heap of this thread's own that hold the arguments of bound kernels */
+  /**
+   * @param argumentSpace doubles on the heap of this thread's own that hold the arguments of bound kernels
+   * @param release lets go of the heap, where something else than this object holds it
+   */
   constructor(
     readonly name: string,
     readonly profile: NumericProfile,
     readonly lanes: number,
     private readonly runKernel: RunKernel,
     argumentSpace: DoubleTensor,
+    readonly release: () => void = () => undefined,
   ) {
     this.#arguments = argumentSpace.data;
     this.#free = argumentSpace.offset;

@@ -17,6 +17,8 @@ interface Addon {
 const CACHE_LINE = 64;
 
 let loaded: Addon | undefined;
+/** Whose heap this thread's addon is at: it knows one at a time. */
+let attached: object | undefined;
 
 function load(): Addon {
   // The addon is loaded through `require`, since `import` cannot load native code.
@@ -98,8 +100,7 @@ export function createNativeMemory(bytes: number): Uint8Array {
 }
 
 /**
- * The kernels compiled for this processor, bound to a heap on the calling thread. One heap per thread: the
- * latest call wins.
+ * The kernels compiled for this processor, bound to a heap on the calling thread, which may have several.
  *
  * @param instructionSet one of `nativeInstructionSets()`
  */
@@ -112,8 +113,21 @@ export function createNativeBackend(
   const index = addon.instructionSets.findIndex((set) => set.name === instructionSet);
   const set = addon.instructionSets[index];
   if (!set) throw new Error(`unknown instruction set ${instructionSet}`);
-  addon.attach(heap, index);
-  const run = (kernel: number, offset: number): void => addon.run(kernel, offset);
+  const own = {};
+  const run = (kernel: number, offset: number): void => {
+    if (attached !== own) {
+      addon.attach(heap, index);
+      attached = own;
+    }
+    addon.run(kernel, offset);
+  };
+  const release = (): void => {
+    if (attached !== own) return;
+    // What the addon is at stays in memory.
+    addon.attach(new Uint8Array(1), index);
+    attached = undefined;
+  };
   const profile = set.fused ? 'fma-float32' : 'muladd-float32';
-  return new CompiledBackend(`native (${set.name})`, profile, set.lanes, run, argumentSpace);
+  const name = `native (${set.name})`;
+  return new CompiledBackend(name, profile, set.lanes, run, argumentSpace, release);
 }

@@ -10,5 +10,6 @@ export function createReferenceBackend(): Backend {
     profile: 'float64',
     lanes: 1,
     bind: (kernel, operands) => kernel.reference(operands),
+    release: () => undefined,
   };
 }

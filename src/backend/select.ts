@@ -47,13 +47,14 @@ export function describeBackends(): { name: BackendKind; available: boolean; rea
  * @throws UserError when the one asked for cannot be used here
  */
 export function chooseBackend(requested: 'auto' | BackendKind): BackendChoice {
-  const known = describeBackends();
-  const native = known[0]!;
   if (requested === 'auto') {
+    requireOwnKernels();
+    // WebAssembly is not looked at where nobody needs it: to find out what it can do here takes a while.
+    const native = describeNative();
     if (native.available) return choice('native', native.reason);
     return choice('wasm', `native kernels are not available: ${native.reason}`);
   }
-  const chosen = known.find((backend) => backend.name === requested)!;
+  const chosen = describeBackends().find((backend) => backend.name === requested)!;
   if (!chosen.available) {
     throw new UserError(`the ${requested} backend cannot be used here: ${chosen.reason}`);
   }

@@ -18,6 +18,7 @@ export function watchKernels(backend: Backend, observe: ObserveCall): Backend {
     name: backend.name,
     profile: backend.profile,
     lanes: backend.lanes,
+    release: () => backend.release(),
     bind(kernel, operands) {
       const run = backend.bind(kernel, operands);
       const bound = kernel.work?.(operands);

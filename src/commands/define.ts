@@ -9,7 +9,7 @@ import { UserError } from '../errors.js';
 import { expectOnce } from './options.js';
 
 /** A command as yargs takes it, together with the names of its options for spelling hints. */
-export interface Command<Arguments> extends CommandModule<object, Arguments> {
+export interface Command extends CommandModule {
   readonly optionNames: readonly string[];
 }
 
@@ -30,7 +30,7 @@ export function defineCommand<
   run: (
     args: ArgumentsCamelCase<InferredOptionTypes<Positionals> & InferredOptionTypes<Named>>,
   ) => Promise<void>;
-}): Command<InferredOptionTypes<Positionals> & InferredOptionTypes<Named>> {
+}): Command {
   const { command, describe, positionals, options, mayBeEmpty = [], run } = definition;
   return {
     command,
@@ -40,14 +40,15 @@ export function defineCommand<
       for (const [name, positional] of Object.entries(positionals)) {
         yargs.positional(name, positional);
       }
-      return yargs.options(options) as never;
+      return yargs.options(options);
     },
     handler: (args) => {
       refuseRepeated(args, options);
       refuseEmpty(args, Object.keys(positionals), (name) => `<${name}>`);
       const filled = Object.keys(options).filter((name) => !mayBeEmpty.includes(name));
       refuseEmpty(args, filled, (name) => `--${name}`);
-      return run(args);
+      // As yargs has been told that they are.
+      return run(args as never);
     },
   };
 }

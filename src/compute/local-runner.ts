@@ -38,11 +38,12 @@ export function runInTurns(
 /**
  * Runs every phase on the calling thread.
  *
- * @param backend bound to the handle's memory as its first thread
+ * @param backend bound to the handle's memory
+ * @param thread the place that it is bound for
  */
-export function runLocally(handle: EngineHandle, backend: Backend): StageRunner {
+export function runLocally(handle: EngineHandle, backend: Backend, thread: number): StageRunner {
   const { heap, plan } = openHeap(handle);
-  const networkOf = bindNetworks(backend, heap, plan, 0);
+  const networkOf = bindNetworks(backend, heap, plan, thread);
   const claims = heap.flatIndices(plan.claims);
   return (stage, slot) => {
     const { shape, parts } = handle.sizes;

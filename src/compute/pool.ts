@@ -1,6 +1,5 @@
 import { Piscina } from 'piscina';
-import { UserError } from '../errors.js';
-import { isTeamPhase, type Phase } from '../model/phases.js';
+import { isTeamPhase } from '../model/phases.js';
 import { packageFile } from '../package-root.js';
 import { asStaleBuild } from '../system/stale-build.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../system/thread-heap.js';
@@ -9,6 +8,7 @@ import { openHeap, type EngineHandle } from './engine-memory.js';
 import type { WorkerEvent } from '../events.js';
 import { phasesOf, type Task } from './messages.js';
 import { Meeting } from './meeting.js';
+import { TaskFailure } from './task-failure.js';
 
 /** A task that has taken this many workers down with it is not given to another. */
 const DEATHS_ALLOWED = 3;
@@ -18,18 +18,6 @@ const DEATHS_ALLOWED = 3;
  * stays what it was at the start.
  */
 const WORKER_HEAP: HeapAllowance = { young: 2, total: 64 };
-
-/** Tells that a task took every worker with it that tried. */
-export class TaskFailure extends UserError {
-  constructor(
-    message: string,
-    /** What is half done now. */
-    readonly phase: Phase,
-    options: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
 
 export interface WorkerPool {
   runStage: StageRunner;
@@ -86,7 +74,7 @@ export function createWorkerPool(
   const buryDead = (): void => {
     const living = new Set(pool.threads.map((thread) => thread.threadId));
     owners.forEach((owner, place) => {
-      if (owner !== 0 && !living.has(owner)) Atomics.store(owners, place, 0);
+      if (owner > 0 && !living.has(owner)) Atomics.store(owners, place, 0);
     });
   };
 

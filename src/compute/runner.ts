@@ -66,10 +66,13 @@ export function joinEngine(
   };
 }
 
+/** Holds a place for the thread that has made the engine, and computes beside its workers, though never at the same time. */
+export const COORDINATOR = -1;
+
 /**
- * Takes a free place for a worker thread.
+ * Takes a free place for a thread.
  *
- * @param threadId the worker's own, above 0; a place it holds already is kept
+ * @param threadId the worker's own, above 0, or COORDINATOR; a place it holds already is kept
  * @throws Error when every place is taken
  */
 export function claimThreadPlace(
@@ -87,10 +90,11 @@ export function claimThreadPlace(
 
 /** Runs every phase on the calling thread: the same bits without a pool. */
 export function createLocalRunner(handle: EngineHandle): StageRunner {
-  return runLocally(handle, openBackend(handle, 0));
+  return runLocally(handle, openBackend(handle, 0), 0);
 }
 
-function openBackend(handle: EngineHandle, thread: number): Backend {
+/** @param thread a place that no other thread holds */
+export function openBackend(handle: EngineHandle, thread: number): Backend {
   const { heap, plan } = openHeap(handle);
   const space = heap.doubles(plan.argumentSpaces[thread]!);
   return createBackend(handle.backend, handle.block, thread, space);

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { UserError } from '../errors.js';
 import { type Access, inUrl, isLoopback } from '../observe/server/access.js';
 import { describeListenError } from '../observe/server/listen-error.js';
@@ -22,7 +22,8 @@ import { type ModelSource, watchCheckpoints } from './reload.js';
 import { Refusal } from './refusal.js';
 import { ServedModel } from './served-model.js';
 import { Sockets } from './sockets.js';
-import { describeFault, type SchemaFault } from './schemas.js';
+import { findFault } from './check-body.js';
+import type { JsonSchema } from './schemas.js';
 
 export interface ServeOptions {
   /** 0 picks a free one. */
@@ -72,8 +73,8 @@ export async function serveModel(
   });
   const countBatch = (rows: number): void => metrics.tell((each) => each.countBatch(rows));
   const first = await source.open(countBatch);
-  // Its threads start while the server is made.
-  const warming = first.warmUp();
+  // Its threads, which no small request needs, start when the first has been answered.
+  const warming = first.warmUp({ threads: false });
   warming.catch(() => undefined);
   const server = await createServer(limits);
   const served = new ServedModel(first);
@@ -86,6 +87,7 @@ export async function serveModel(
   secureAnswers(server);
   server.setErrorHandler(answerFault(notify));
   countRequests(server, metrics, notify);
+  afterFirstAnswer(server, () => served.use((model) => model.warmUp()));
   const parts = { served, admission, metrics, limits, state, isLocked: access.token !== null };
   registerOwnRoutes(server, parts, registerModelRoutes(server, parts));
   try {
@@ -189,19 +191,14 @@ async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<Fast
       maxHeaderSize: MOST_HEADER_BYTES,
     },
     routerOptions: { maxParamLength: 100 },
-    ajv: {
-      customOptions: {
-        ...{ coerceTypes: false, removeAdditional: false, useDefaults: false },
-        verbose: true,
-        // Tests look after that; here it would take a third of the time until the first answer.
-        ...{ validateSchema: false, meta: false },
+    // Bodies are checked by what describes them, and answers are what they are: Fastify's own packages for either take longer to load, and to
+    // make what they make, than all the rest of it.
+    schemaController: {
+      compilersFactory: {
+        buildValidator: buildValidator as unknown as NonNullable<Compilers['buildValidator']>,
+        buildSerializer: () => () => (data) => JSON.stringify(data),
       },
     },
-    // Answers are what they are; Fastify's own serializers take longer to load and to make than they would ever save.
-    schemaController: {
-      compilersFactory: { buildSerializer: () => () => (data) => JSON.stringify(data) },
-    },
-    schemaErrorFormatter: (errors) => new Refusal(400, describeFault(errors[0] as SchemaFault)),
     frameworkErrors: (error, _request, reply) => {
       const anyReply = reply as FastifyReply;
       void anyReply.code(error.statusCode ?? 400).send({ error: error.message });
@@ -234,6 +231,31 @@ async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<Fast
     },
   );
   return server;
+}
+
+type Compilers = NonNullable<
+  NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']
+>;
+
+/** Fastify expects a function of ajv's, of which it uses this much. */
+function buildValidator() {
+  return ({ schema }: { schema: JsonSchema }) =>
+    (body: unknown): true | { error: Refusal } => {
+      const fault = findFault(schema, body);
+      return fault === undefined ? true : { error: new Refusal(400, fault) };
+    };
+}
+
+/** Does what the first answer shall not have to wait for. */
+function afterFirstAnswer(server: FastifyInstance, work: () => Promise<void>): void {
+  let isBegun = false;
+  server.addHook('onResponse', (_request, _reply, done) => {
+    done();
+    if (isBegun) return;
+    isBegun = true;
+    // What cannot be done now fails again where it is needed, and is told there.
+    work().catch(() => undefined);
+  });
 }
 
 function countRequests(

@@ -8,7 +8,7 @@ import type { CheckpointWriter } from '../run/checkpoint-writer.js';
 import type { Engine } from '../compute/engine.js';
 import { Moments } from '../compute/moments.js';
 import type { TrainListener } from '../events.js';
-import { TaskFailure } from '../compute/pool.js';
+import { TaskFailure } from '../compute/task-failure.js';
 import { describeBetter } from '../measures.js';
 import type { Progress } from '../checkpoint/run-state.js';
 import { signConfig } from '../run/signed-config.js';

@@ -147,8 +147,12 @@ export interface TrainedModel {
   evaluate(store: TokenStore): Promise<Evaluation>;
   /** Draws tokens one after the other and yields their text; the same seed draws the same text. */
   generate(options: GenerateOptions): AsyncGenerator<string, void, undefined>;
-  /** Has the memory and the threads that the first call needs be made now. */
-  warmUp(): Promise<void>;
+  /**
+   * Has the memory that the first call needs be made now, and the threads be started that larger ones need.
+   *
+   * @param options.threads false leaves the threads to the first call that needs them
+   */
+  warmUp(options?: { threads?: boolean }): Promise<void>;
   /**
    * Refuses calls from now on, waits for those under way and ends the threads. A text that nobody goes on reading does not
    * count as under way.

@@ -119,8 +119,8 @@ class Ensemble implements TrainedModel {
     });
   }
 
-  async warmUp(): Promise<void> {
-    for (const member of this.members) await member.warmUp();
+  async warmUp(options?: { threads?: boolean }): Promise<void> {
+    for (const member of this.members) await member.warmUp(options);
   }
 
   classify(): Promise<never> {

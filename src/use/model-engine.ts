@@ -7,9 +7,10 @@ import { chooseTeams } from '../model/work/teams.js';
 import { setWeights, type Weights } from '../checkpoint/weights.js';
 import { Engine } from '../compute/engine.js';
 import { allocateEngine } from '../compute/allocate-engine.js';
-import { createWorkerPool, TaskFailure, type WorkerPool } from '../compute/pool.js';
 import { networkSizes, workerCount } from '../compute/sizes.js';
+import { TaskFailure } from '../compute/task-failure.js';
 import { AT_ONCE, sizesOfRows } from './row-sizes.js';
+import { StageRunners } from './stage-runners.js';
 import { Turns } from './turns.js';
 
 /**
@@ -24,7 +25,7 @@ export class ModelEngine {
   readonly #turns = new Turns();
   /** Undefined once closed: who keeps a closed model shall not keep its weights. */
   #weights: Weights | undefined;
-  #current: { engine: Engine; pool: WorkerPool } | undefined;
+  #current: { engine: Engine; runners: StageRunners } | undefined;
 
   /**
    * @param workerFile entry of the threads; tests bring one whose workers die
@@ -45,7 +46,8 @@ export class ModelEngine {
   }
 
   /**
-   * Runs a task with the engine when those before it are done.
+   * Runs a task with the engine when those before it are done, and the event loop has gone round: what has come at the same time can be
+   * computed together then, and tasks that are computed by this thread keep nobody else out.
    *
    * @param engine the one that the task belongs to; else the present one
    * @param sizes that it has to hold
@@ -55,6 +57,7 @@ export class ModelEngine {
     { engine, sizes }: { engine?: Engine; sizes?: BatchSizes } = {},
   ): Promise<T> {
     return this.#turns.take(async () => {
+      await new Promise((resolve) => setImmediate(resolve));
       const used = engine ?? (await this.#fit(sizes));
       try {
         return await task(used);
@@ -63,6 +66,13 @@ export class ModelEngine {
         if (error instanceof TaskFailure && this.#current?.engine === used) await this.#discard();
         throw error;
       }
+    });
+  }
+
+  /** Makes the engine, and starts its threads where they are to be ready, too. */
+  warmUp(withThreads: boolean): Promise<void> {
+    return this.take(async () => {
+      if (withThreads) await this.#current?.runners.start();
     });
   }
 
@@ -116,16 +126,16 @@ export class ModelEngine {
       false,
     );
     const handle = allocateEngine(chooseBackend(config.backend).kind, sizes, false);
-    const pool = createWorkerPool(handle, () => undefined, this.workerFile);
-    const engine = new Engine(handle, pool.runStage);
+    const runners = new StageRunners(handle, this.workerFile);
+    const engine = new Engine(handle, runners.runStage);
     try {
       setWeights(engine, weights);
       await engine.packWeights();
     } catch (error) {
-      await pool.close();
+      await runners.close();
       throw error;
     }
-    this.#current = { engine, pool };
+    this.#current = { engine, runners };
     return engine;
   }
 
@@ -137,6 +147,6 @@ export class ModelEngine {
   async #discard(): Promise<void> {
     const current = this.#current;
     this.#current = undefined;
-    await current?.pool.close();
+    await current?.runners.close();
   }
 }

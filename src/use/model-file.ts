@@ -325,12 +325,12 @@ export class SharedModel implements TrainedModel {
     }
   }
 
-  warmUp(): Promise<void> {
+  warmUp({ threads = true }: { threads?: boolean } = {}): Promise<void> {
     return this.#calls.run(() => {
       const { call } = taskOf(this.config.task);
       const translates = call === 'translate';
       const engine = translates ? this.decodingEngine : this.#engine;
-      return engine.take(() => Promise.resolve());
+      return engine.warmUp(threads);
     });
   }
 

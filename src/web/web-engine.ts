@@ -54,7 +54,7 @@ export class WebEngine {
     const { heap, plan } = openHeap(handle);
     const space = heap.doubles(plan.argumentSpaces[0]!);
     const backend = bindWasm(this.kernels, memory, 0, space, false);
-    const engine = new Engine(handle, runLocally(handle, backend));
+    const engine = new Engine(handle, runLocally(handle, backend, 0));
     for (const { name } of engine.plan.parameters) {
       this.copyWeight(name, engine.parameter(name) as Float32Array);
     }

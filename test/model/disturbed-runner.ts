@@ -208,6 +208,7 @@ class Fate {
       name: backend.name,
       profile: backend.profile,
       lanes: backend.lanes,
+      release: () => backend.release(),
       bind: (kernel, operands) => {
         const call = backend.bind(kernel, operands);
         return (...given) => {

@@ -122,11 +122,15 @@ const pauses = fc.constantFrom(0, 0, 0, 1, 3, 20);
 const schedules = fc.array(fc.tuple(calls, pauses), { minLength: 2, maxLength: 20 });
 
 describe('calls of any kind that overlap answer what they answer alone', () => {
-  // Three work in a team.
-  test.each([1, 3])('on %i workers', async (workers) => {
+  // Three work in a team: as threads, or in turns on the one that asks, which is what such small models have.
+  test.each([
+    { workers: 1, by: 'the thread that asks', file: undefined },
+    { workers: 3, by: 'the thread that asks', file: undefined },
+    { workers: 3, by: 'threads', file: packageFile('dist/workers/compute.js') },
+  ])('of $workers parts, by $by', async ({ workers, file }) => {
     const models = {
-      classifier: await open('classifier', { workers }),
-      'language-model': await open('language-model', { workers }),
+      classifier: await open('classifier', { workers }, file),
+      'language-model': await open('language-model', { workers }, file),
     };
     const answer = (call: AnyCall): Promise<void> => {
       if (Array.isArray(call)) return classifyRight(models.classifier, call);

@@ -27,7 +27,7 @@ export function largestTeam({ parts, teams }: Teams): number {
   return Math.ceil(parts / teams);
 }
 
-/** What a step of the recurrence is taken to cost. Only the choice of teams depends on it. */
+/** What a step of the recurrence is taken to cost. Only who computes depends on it. */
 const COSTS = {
   /** Multiply-adds of one core in a microsecond. */
   multiplyAdds: 60_000,
@@ -42,6 +42,12 @@ const COSTS = {
   /** How much longer the slowest member takes for a time step than the others. */
   slowest: 1.08,
 } as const;
+
+/** How long a core takes, about, for a product of so many rows with so many weights. */
+export function microsecondsOf(weights: number, rows: number): number {
+  const fewest = 4 * weights > COSTS.nearBytes ? COSTS.fewRowsFar : COSTS.fewRowsNear;
+  return (weights * Math.max(rows, fewest)) / COSTS.multiplyAdds;
+}
 
 /** What the choice of teams depends on, of one recurrent layer. */
 export interface Recurrence {
@@ -72,8 +78,7 @@ export function chooseTeams(
     return recurrences.reduce((sum, { units, gates, meetings }) => {
       const own = Math.ceil(units / members);
       const weights = gates * 16 * own * 16 * units;
-      const fewest = 4 * weights > COSTS.nearBytes ? COSTS.fewRowsFar : COSTS.fewRowsNear;
-      const alone = (weights * Math.max(teamRows, fewest)) / COSTS.multiplyAdds;
+      const alone = microsecondsOf(weights, teamRows);
       const meeting = meetings * (COSTS.meeting + COSTS.member * members);
       return sum + (members > 1 ? alone * COSTS.slowest + meeting : alone);
     }, 0);
