@@ -46,7 +46,7 @@ typedef struct {
 } tile_operands;
 
 INLINE void run_tile(const int rows, const int vectors, const tile_operands *x, float *out) {
-  vf acc[TILE_ROWS][WIDE_VECTORS];
+  vf acc[TILE_ROWS][WIDEST_VECTORS];
   /* Results of the tile below: they are not in the caches. */
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j += PV)
@@ -97,7 +97,7 @@ void KERNEL(convolve)(char *base, const double *args) {
     const size_t block_end = min_size(row1, block + BLOCK_ROWS);
     tile_shape tiles;
     for (size_t vector = 0; vector < vectors; vector += tiles.vectors) {
-      tiles = shape_tiles(vectors - vector, block_end - block);
+      tiles = shape_tiles(vectors - vector, block_end - block, operands.taps * operands.panels);
       const size_t after = vector + tiles.vectors, lane = vector % PV * VL;
       const size_t step = tiles.count == 1 || after >= vectors ? 0 : PANEL / min_size(tiles.count, PANEL);
       operands.weight = F32(base, x->weight) + vector / PV * weight_stride + lane;

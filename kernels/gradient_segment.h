@@ -90,7 +90,7 @@ INLINE float *sum_segment(const int vectors, const enum lookup lookup, const til
       UNROLL for (int j = 0; j < vectors; j++) input[j] = x->input[j] + right * PANEL;
     }
     /* No index is looked up in here: address arithmetic would compete with the multiply-adds for their ports. */
-    for (size_t at = 0; at < (size_t)(end - k) * PANEL; at += PANEL) {
+    UNROLL_TWICE for (size_t at = 0; at < (size_t)(end - k) * PANEL; at += PANEL) {
       PREFETCH(ahead + at);
       PREFETCH_NEAR(output + at + ROWS_AHEAD * PANEL);
       vf column[GRADIENT_VECTORS];
@@ -113,29 +113,48 @@ INLINE float *sum_segment(const int vectors, const enum lookup lookup, const til
   return pending;
 }
 
-/* Functions of their own: inlined into their caller, the compiler would run out of registers for the sums. */
-#define SEGMENT_FUNCTION(vectors, lookup)                                                                     \
-  static __attribute__((noinline)) float *sum_segment_##vectors##_##lookup(const tile_operands *x,            \
-                                                                           const piece *p, float *pending) {  \
-    return sum_segment(vectors, lookup, x, p, pending);                                                       \
+/* Tokens [k0, k1): those of segments [first, last), or a piece of one, which is long. */
+typedef struct {
+  const int32_t *segments;
+  int32_t k0, k1;
+  size_t first, last;
+  int whole;
+} chunk;
+
+/* Sums a chunk for a tile. Segments may be short: a call for each of them would take a twentieth of their time. */
+INLINE float *sum_chunk(const int vectors, const enum lookup lookup, const tile_operands *x, const chunk *c, float *pending) {
+  float *result = pending;
+  for (size_t s = c->first; s < c->last; s++) {
+    const int32_t from = s == c->first ? c->k0 : c->segments[s];
+    const piece p = {from, c->whole ? c->segments[s + 1] : c->k1, s, from == c->segments[s], c->whole};
+    result = sum_segment(vectors, lookup, x, &p, pending);
   }
-#define SEGMENT_FUNCTIONS(vectors)  \
-  SEGMENT_FUNCTION(vectors, PLAIN)   \
-  SEGMENT_FUNCTION(vectors, ORDERED) \
-  SEGMENT_FUNCTION(vectors, SEEN)
-SEGMENT_FUNCTIONS(1)
-SEGMENT_FUNCTIONS(2)
+  return result;
+}
+
+/* Functions of their own: inlined into their caller, the compiler would run out of registers for the sums. */
+#define CHUNK_FUNCTION(vectors, lookup)                                                                     \
+  static __attribute__((noinline)) float *sum_chunk_##vectors##_##lookup(const tile_operands *x,            \
+                                                                         const chunk *c, float *pending) {  \
+    return sum_chunk(vectors, lookup, x, c, pending);                                                       \
+  }
+#define CHUNK_FUNCTIONS(vectors)  \
+  CHUNK_FUNCTION(vectors, PLAIN)   \
+  CHUNK_FUNCTION(vectors, ORDERED) \
+  CHUNK_FUNCTION(vectors, SEEN)
+CHUNK_FUNCTIONS(1)
+CHUNK_FUNCTIONS(2)
 #if GRADIENT_VECTORS > 2
-SEGMENT_FUNCTIONS(3)
+CHUNK_FUNCTIONS(3)
 #endif
 
-typedef float *(*segment_function)(const tile_operands *, const piece *, float *);
+typedef float *(*chunk_function)(const tile_operands *, const chunk *, float *);
 
-static const segment_function segment_functions[GRADIENT_VECTORS][3] = {
-    {sum_segment_1_PLAIN, sum_segment_1_ORDERED, sum_segment_1_SEEN},
-    {sum_segment_2_PLAIN, sum_segment_2_ORDERED, sum_segment_2_SEEN},
+static const chunk_function chunk_functions[GRADIENT_VECTORS][3] = {
+    {sum_chunk_1_PLAIN, sum_chunk_1_ORDERED, sum_chunk_1_SEEN},
+    {sum_chunk_2_PLAIN, sum_chunk_2_ORDERED, sum_chunk_2_SEEN},
 #if GRADIENT_VECTORS > 2
-    {sum_segment_3_PLAIN, sum_segment_3_ORDERED, sum_segment_3_SEEN},
+    {sum_chunk_3_PLAIN, sum_chunk_3_ORDERED, sum_chunk_3_SEEN},
 #endif
 };
 

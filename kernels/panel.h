@@ -40,6 +40,18 @@ INLINE size_t vector_offset(int vector, size_t stride) {
 #define TILE_VECTORS 2
 #endif
 
+/*
+ * Tiles of wide vectors have few loads to spare beside their multiply-adds, and what counts a loop and fetches takes the place of these:
+ * their loops go by twos. With narrower vectors that is slower.
+ */
+#if VL != 16
+#define UNROLL_TWICE
+#elif defined(__clang__)
+#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
+#else
+#define UNROLL_TWICE _Pragma("GCC unroll 2")
+#endif
+
 /* How the sum of a product's element starts. */
 enum product_start { START_ZERO = 0, START_BIAS = 1, START_RESULT = 2, START_GATHER = 3 };
 

@@ -21,7 +21,7 @@ typedef struct {
 } tile_operands;
 
 INLINE void run_tile(const int rows, const int vectors, const tile_operands *x, float *c) {
-  vf acc[TILE_ROWS][WIDE_VECTORS];
+  vf acc[TILE_ROWS][WIDEST_VECTORS];
   if (x->start == START_GATHER) {
     UNROLL for (int i = 0; i < rows; i++) {
       const float *source = x->from + (size_t)x->gather[i] * PANEL;
@@ -52,7 +52,7 @@ void KERNEL(multiply)(const product *p, size_t row0, size_t row1, size_t panel0,
       x.start = k0 == 0 ? p->start : START_RESULT;
       tile_shape tiles;
       for (size_t vector = panel0 * PV; vector < vectors; vector += tiles.vectors) {
-        tiles = shape_tiles(vectors - vector, block_end - block);
+        tiles = shape_tiles(vectors - vector, block_end - block, p->k_panels);
         const size_t first = vector / PV, lane = vector % PV * VL, after = vector + tiles.vectors;
         float *c = p->c + (first - p->c_panel) * p->c_stride + lane;
         x.b = p->b + first * p->b_stride + lane + k0 * PANEL * PANEL;

@@ -9,16 +9,24 @@
 
 /*
  * Three vectors that are left over behind pairs are one tile, less high: a single one would load a vector of B and an element of A
- * for every two multiply-adds.
+ * for every two multiply-adds. Four are one where their columns of B stay in the first-level cache for all tiles: it has the fewest
+ * loads.
  */
 #if VL == 16
 #define WIDE_VECTORS 3
 #define WIDE_ROWS 9
+#define WIDEST_VECTORS 4
+#define WIDEST_ROWS 6
+#define WIDEST_K_PANELS 8
 #define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #define EACH_WIDE_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
+#define EACH_WIDEST_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6)
 #else
 #define WIDE_VECTORS TILE_VECTORS
 #define WIDE_ROWS TILE_ROWS
+#define WIDEST_VECTORS TILE_VECTORS
+#define WIDEST_ROWS TILE_ROWS
+#define WIDEST_K_PANELS 0
 #if TILE_ROWS == 8
 #define EACH_HEIGHT(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8)
 #elif TILE_ROWS == 6
@@ -30,18 +38,6 @@
 
 /* Rows of a block of A: about half a megabyte, to stay in the second-level cache. */
 #define BLOCK_ROWS 252
-
-/*
- * A tile of wide vectors has few loads to spare beside its multiply-adds, and every fetch takes the place of one: so only some tiles fetch,
- * and what the compiler can leave out of the loop is left out.
- */
-#if VL != 16
-#define UNROLL_TWICE
-#elif defined(__clang__)
-#define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
-#else
-#define UNROLL_TWICE _Pragma("GCC unroll 2")
-#endif
 
 /* Rows of B that are fetched before they are needed: B seldom fits into the first-level cache. */
 #define ROWS_AHEAD 16
@@ -62,7 +58,10 @@ typedef struct {
   size_t vectors, count;
 } tile_shape;
 
-INLINE tile_shape shape_tiles(size_t vectors_left, size_t rows) {
+INLINE tile_shape shape_tiles(size_t vectors_left, size_t rows, size_t k_panels) {
+  /* Of five, three are left over behind a pair. */
+  if (k_panels <= WIDEST_K_PANELS && vectors_left >= WIDEST_VECTORS && vectors_left != WIDEST_VECTORS + 1)
+    return (tile_shape){WIDEST_VECTORS, (rows + WIDEST_ROWS - 1) / WIDEST_ROWS};
   const int wide = WIDE_VECTORS > TILE_VECTORS && vectors_left == WIDE_VECTORS && rows > TILE_ROWS;
   const size_t height = wide ? WIDE_ROWS : TILE_ROWS;
   return (tile_shape){wide ? WIDE_VECTORS : min_size(vectors_left, TILE_VECTORS), (rows + height - 1) / height};
@@ -70,7 +69,7 @@ INLINE tile_shape shape_tiles(size_t vectors_left, size_t rows) {
 
 /* What a tile's sums start from: what lies at its place, its biases or zeros. */
 INLINE void begin_tile(const int rows, const int vectors, enum product_start start, const float *c, size_t c_stride,
-                       const float *bias, vf acc[TILE_ROWS][WIDE_VECTORS]) {
+                       const float *bias, vf acc[TILE_ROWS][WIDEST_VECTORS]) {
   if (start == START_RESULT) {
     UNROLL for (int i = 0; i < rows; i++)
       UNROLL for (int j = 0; j < vectors; j++) acc[i][j] = vload(c + i * PANEL + vector_offset(j, c_stride));
@@ -84,14 +83,14 @@ INLINE void begin_tile(const int rows, const int vectors, enum product_start sta
   }
 }
 
-INLINE void store_tile(const int rows, const int vectors, float *c, size_t c_stride, vf acc[TILE_ROWS][WIDE_VECTORS]) {
+INLINE void store_tile(const int rows, const int vectors, float *c, size_t c_stride, vf acc[TILE_ROWS][WIDEST_VECTORS]) {
   UNROLL for (int i = 0; i < rows; i++)
     UNROLL for (int j = 0; j < vectors; j++) vstore(c + i * PANEL + vector_offset(j, c_stride), acc[i][j]);
 }
 
 /* A tile whose walk fetches ahead or not, which the compiler knows. */
 INLINE void walk(const int fetches, const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
-                 size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][WIDE_VECTORS]) {
+                 size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][WIDEST_VECTORS]) {
   for (size_t panel = 0; panel < k_panels; panel++) {
     /* The next panel of A: a team's other members may have written it just now, then it is in their caches. */
     UNROLL for (int i = 0; i < rows; i++) PREFETCH_NEAR(a + a_stride + i * PANEL);
@@ -100,7 +99,7 @@ INLINE void walk(const int fetches, const int rows, const int vectors, const flo
       UNROLL for (int i = 0; i < rows; i++) PREFETCH(lines.panel + (size_t)lines.rows[ahead.row + (size_t)i] * PANEL);
     }
     UNROLL_TWICE for (int k = 0; k < PANEL; k++) {
-      vf column[WIDE_VECTORS];
+      vf column[WIDEST_VECTORS];
       if (fetches) {
         /* Once for each cache line, however many vectors it has. */
         UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
@@ -119,7 +118,7 @@ INLINE void walk(const int fetches, const int rows, const int vectors, const flo
 }
 
 INLINE void tile(const int rows, const int vectors, const float *a, size_t a_stride, const float *b,
-                 size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][WIDE_VECTORS]) {
+                 size_t b_stride, size_t k_panels, fetch ahead, vf acc[TILE_ROWS][WIDEST_VECTORS]) {
   if (VL == 16 && ahead.from == 0) walk(0, rows, vectors, a, a_stride, b, b_stride, k_panels, ahead, acc);
   else walk(1, rows, vectors, a, a_stride, b, b_stride, k_panels, ahead, acc);
 }

@@ -9,6 +9,10 @@
 
 INLINE void run_rows(const int vectors, int rows, const tile_operands *x, float *c) {
 #ifdef EACH_WIDE_HEIGHT
+  if (vectors == WIDEST_VECTORS) {
+    switch (rows) { EACH_WIDEST_HEIGHT(TILE_CASE) }
+    return;
+  }
   if (vectors == WIDE_VECTORS) {
     switch (rows) { EACH_WIDE_HEIGHT(TILE_CASE) }
     return;
@@ -27,6 +31,9 @@ INLINE void run_shape(size_t vectors, int rows, const tile_operands *x, float *c
 #if WIDE_VECTORS > TILE_VECTORS
     case WIDE_VECTORS:
       run_rows(WIDE_VECTORS, rows, x, c);
+      break;
+    case WIDEST_VECTORS:
+      run_rows(WIDEST_VECTORS, rows, x, c);
       break;
 #endif
     default:

@@ -143,7 +143,7 @@ INLINE void gradient_block(const int width, char *base, const gradient_args *x, 
   const size_t tiles = block->units * (PANEL / GRADIENT_ROWS);
   const int sees = x->windows.sources != 0;
   const enum lookup lookup = sees ? SEEN : order_a != 0 || order_b != 0 ? ORDERED : PLAIN;
-  const segment_function sum = segment_functions[width - 1][lookup];
+  const chunk_function sum = chunk_functions[width - 1][lookup];
   const size_t out_vector = group.tap * vectors + group.vector;
   column_group next = {group.vector + (size_t)width, group.tap};
   if (next.vector >= vectors) next = (column_group){0, group.tap + 1};
@@ -183,12 +183,7 @@ INLINE void gradient_block(const int width, char *base, const gradient_args *x, 
       operands.ahead = data_ahead(base, x, block, t, goes_on ? group.vector : next.vector, is_last, vectors,
                                   &operands.order_ahead);
       float *pending = F32(base, x->scratch) + t * MAX_LEVELS * TILE_FLOATS;
-      const float *result = pending;
-      for (size_t s = segment; s < last; s++) {
-        const int32_t from = s == segment ? k : segments[s];
-        const piece p = {from, whole ? segments[s + 1] : chunk_end, s, from == segments[s], whole};
-        result = sum(&operands, &p, pending);
-      }
+      const float *result = sum(&operands, &(chunk){segments, k, chunk_end, segment, last, whole}, pending);
       if (whole && last == count)
         finish_tile(width, base, x, block->rows[unit], sub, out_vector, result, lanes + t * GRADIENT_ROWS);
     }

@@ -48,13 +48,19 @@ const cases: KernelCase[] = [
   ...heights.flatMap((rows) =>
     starts.map((start) => productCase({ rows, panels: 3, kPanels: 2, start, calls: [[0, rows]] })),
   ),
-  ...[1, 2, 3, 5].flatMap((panels) =>
+  ...[1, 2, 3, 4, 5, 6, 7, 9].flatMap((panels) =>
     [1, 2, 33].map((kPanels) =>
       productCase({ rows: 14, panels, kPanels, start: 'bias', calls: [[0, 13]] }),
     ),
   ),
   ...starts.map((start) =>
     productCase({ rows: 30, panels: 3, kPanels: 33, start, calls: [[4, 21]] }),
+  ),
+  // Every height of a tile as wide as four panels, where these stay in the nearest cache, and right behind.
+  ...[1, 2, 3, 4, 5, 6, 7].flatMap((rows) =>
+    [8, 9].map((kPanels) =>
+      productCase({ rows, panels: 4, kPanels, start: 'result', calls: [[0, rows]] }),
+    ),
   ),
   productCase({ rows: 245, panels: 2, kPanels: 33, start: 'result', calls: [[2, 244]] }),
   // No rows at all, then one, so that there is something to see.
