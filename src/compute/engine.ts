@@ -227,15 +227,12 @@ export class Engine {
     return this.#ranked ? RANKS : 0;
   }
 
-  /** The likeliest classes of a row or token, at most 16 and at most so many: the likeliest first, of equals the lower id. */
-  ranked(k: number, most: number): { id: number; probability: number }[] {
-    const found: { id: number; probability: number }[] = [];
+  /** The class of a rank of a row or token, from 0, the likeliest, on, of equals the one with the lower id first; undefined behind those that are ranked. */
+  ranked(k: number, rank: number): { id: number; probability: number } | undefined {
     const { ids, probabilities } = this.#ranked!;
-    const end = k * RANKS + Math.min(RANKS, most);
-    for (let i = k * RANKS; i < end && ids[i]! >= 0; i++) {
-      found.push({ id: ids[i]!, probability: probabilities[i]! });
-    }
-    return found;
+    const at = k * RANKS + rank;
+    const id = rank < RANKS ? ids[at]! : -1;
+    return id < 0 ? undefined : { id, probability: probabilities[at]! };
   }
 
   /** Heads of the attention that is told: of several layers that attend to a source that of the last; 0 where none does. */

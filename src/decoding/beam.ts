@@ -1,6 +1,6 @@
 import { extend, logProbabilityOf, type Look, type Path } from './path.js';
 import { bestScoreOf, scoreOf, type Ranking } from './ranking.js';
-import { forbiddenAfter, likeliest, likeliestNext, lookOf } from './rules.js';
+import { forbiddenAfter, likeliest, LikeliestNext, lookOf } from './rules.js';
 import type { Found, Likely, NextTokens, Search, TextRules } from './search.js';
 
 export interface BeamOptions extends TextRules, Ranking {
@@ -57,31 +57,34 @@ export class BeamSearch implements Search {
   #choose(next: NextTokens): { going: Way[]; ending: Way[] } {
     const { width, end } = this.options;
     // Of each text in their order, so that the likeliest of all is always the first one of some text. One more than can go on, since one may be the end.
-    const ways = this.live.map((path, parent) =>
-      likeliestNext(next, parent, width + 1, forbiddenAfter(path, this.options)),
+    const ways = this.live.map(
+      (path, parent) =>
+        new LikeliestNext(next, parent, width + 1, forbiddenAfter(path, this.options)),
     );
-    const taken = ways.map(() => 0);
-    const logOf = (parent: number): number => {
-      const way = ways[parent]![taken[parent]!];
-      return way ? logProbabilityOf(this.live[parent], way.probability) : NaN;
-    };
-    const firsts = ways.map((_, parent) => logOf(parent));
+    const firsts = ways.map((each) => each.take());
+    const logs = firsts.map((first, parent) => this.#logOf(parent, first));
     const [going, ending]: [Way[], Way[]] = [[], []];
     for (let rank = 0; going.length < width; rank++) {
       let parent = -1;
-      for (let other = 0; other < ways.length; other++) {
-        const first = firsts[other]!;
+      for (let other = 0; other < logs.length; other++) {
+        const log = logs[other]!;
         // Of those as likely the text that ranks higher comes first.
-        if (!Number.isNaN(first) && (parent < 0 || first > firsts[parent]!)) parent = other;
+        if (!Number.isNaN(log) && (parent < 0 || log > logs[parent]!)) parent = other;
       }
       if (parent < 0) break;
-      const { id, probability } = ways[parent]![taken[parent]!]!;
+      const { id, probability } = firsts[parent]!;
       if (id !== end) going.push({ parent, id, probability });
       else if (rank < width) ending.push({ parent, id, probability });
-      taken[parent]! += 1;
-      firsts[parent] = logOf(parent);
+      const first = ways[parent]!.take();
+      firsts[parent] = first;
+      logs[parent] = this.#logOf(parent, first);
     }
     return { going, ending };
+  }
+
+  /** Of a text and what it may go on with; NaN for nothing. */
+  #logOf(parent: number, first: Likely | undefined): number {
+    return first ? logProbabilityOf(this.live[parent], first.probability) : NaN;
   }
 
   /** A text that may be no longer ends, however unlikely that is. */

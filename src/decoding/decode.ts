@@ -89,7 +89,7 @@ async function advance(
         probabilities: (place: number) => next.probabilities!(firstRow + place),
       }),
       ...(next.ranked && {
-        ranked: (place: number, most: number) => next.ranked!(firstRow + place, most),
+        ranked: (place: number, rank: number) => next.ranked!(firstRow + place, rank),
       }),
       ...(next.attention && { attention: (place) => next.attention!(firstRow + place) }),
     });

@@ -80,7 +80,7 @@ export class Decoder implements Stepper {
         },
       }),
       ...(engine.ranks > 0 && {
-        ranked: (row: number, most: number) => engine.ranked(placeOf(row), most),
+        ranked: (row: number, rank: number) => engine.ranked(placeOf(row), rank),
       }),
       ...(heads > 0 && {
         attention: (row: number) => {

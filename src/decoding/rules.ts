@@ -35,25 +35,41 @@ export function lookOf(
 }
 
 /**
- * The likeliest tokens that may follow a text, in the order of `likeliest`: among those that are ranked beforehand, or, where these do not suffice, among all. Where all
- * are not told those ranked suffice, or there are no others.
- *
- * @param count at most
+ * The likeliest tokens that may follow a text, one after the other, in the order of `likeliest`: of those that are ranked beforehand, and where these do not suffice of all.
+ * Where all are not told those ranked suffice, or there are no others.
  */
-export function likeliestNext(
-  next: NextTokens,
-  place: number,
-  count: number,
-  forbidden: ReadonlySet<number>,
-): readonly Likely[] {
-  const ranked = next.ranked?.(place, count + forbidden.size) ?? [];
-  const allowed = ranked.filter(({ id }) => !forbidden.has(id));
-  if (allowed.length >= count || !next.probabilities) return allowed.slice(0, count);
-  const probabilities = next.probabilities(place);
-  return likeliest(probabilities, count, forbidden).map((id) => ({
-    id,
-    probability: probabilities[id]!,
-  }));
+export class LikeliestNext {
+  #rank = 0;
+  #taken = 0;
+  #all: readonly Likely[] | undefined;
+
+  /** @param most that are asked for */
+  constructor(
+    private readonly next: NextTokens,
+    private readonly place: number,
+    private readonly most: number,
+    private readonly forbidden: ReadonlySet<number>,
+  ) {}
+
+  /** The next one, if there is any. */
+  take(): Likely | undefined {
+    while (!this.#all) {
+      const likely = this.next.ranked?.(this.place, this.#rank++);
+      if (!likely && !this.next.probabilities) return undefined;
+      if (!likely) this.#all = this.#rankAll();
+      else if (!this.forbidden.has(likely.id)) {
+        this.#taken++;
+        return likely;
+      }
+    }
+    return this.#all[this.#taken++];
+  }
+
+  #rankAll(): Likely[] {
+    const probabilities = this.next.probabilities!(this.place);
+    const ids = likeliest(probabilities, this.most, this.forbidden);
+    return ids.map((id) => ({ id, probability: probabilities[id]! }));
+  }
 }
 
 /**

@@ -26,8 +26,8 @@ export interface Search {
 export interface NextTokens {
   /** [vocabulary] of the text in that place of `live`; looked at before the next one is asked for. Absent where nobody needs all. */
   probabilities?(place: number): Float32Array | Float64Array;
-  /** As many of the tokens as have been ranked, or as are asked for: the likeliest first, of equals the lower id; all others come behind. */
-  ranked?(place: number, most: number): readonly Likely[];
+  /** The token of a rank, the likeliest being the first, 0, and of equals the one with the lower id; undefined behind those that have been ranked, behind which all others come. */
+  ranked?(place: number, rank: number): Likely | undefined;
   /** [source positions]: where the network looks meanwhile; looked at before the next one is asked for. */
   attention?(place: number): Float32Array;
 }

@@ -103,7 +103,7 @@ async function goThrough(decoder: Decoder, walk: typeof steps, needsAll = true):
     found.push(
       rows.map((_, row) => ({
         probabilities: next.probabilities && [...next.probabilities(row)],
-        ranked: next.ranked!(row, 6),
+        ranked: Array.from({ length: 6 }, (_, rank) => next.ranked!(row, rank)!),
         attention: next.attention && [...next.attention(row)],
       })),
     );

@@ -80,11 +80,10 @@ export function tell(
   return {
     ...((needsAll || ranks === 0) && { probabilities }),
     ...(ranks > 0 && {
-      ranked: (place, most) =>
-        likeliest(probabilities(place), Math.min(ranks, most), new Set()).map((id) => ({
-          id,
-          probability: probabilities(place)[id]!,
-        })),
+      ranked(place, rank) {
+        const id = likeliest(probabilities(place), ranks, new Set())[rank];
+        return id === undefined ? undefined : { id, probability: probabilities(place)[id]! };
+      },
     }),
   };
 }
