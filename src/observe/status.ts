@@ -97,6 +97,12 @@ export function trackStatus(): StatusObserver {
   };
 }
 
+/**
+ * Curves are thinned out in three ways, for three ends: here into pairs of step and mean that programs read as they are; for the terminal into means
+ * alone, since a line of text has no steps (terminal/sparkline.ts); for the page by step, with the least and the greatest value and the place in the
+ * log, so that it can be looked into (board/series.ts).
+ */
+
 /** Most points of a curve; a power of two. */
 const CAPACITY = 512;
 
