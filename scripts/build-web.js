@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { buildSync } from 'esbuild';
 import { licencesOf } from './licences.js';
@@ -32,11 +32,22 @@ export function buildWebModule(root, dist) {
       js: '// A model that Lockstep has trained; LICENSES.txt has the licences of what is in here.',
     },
   });
-  copyFileSync(path.join(compiled, 'public.d.ts'), path.join(out, 'lockstep.d.ts'));
+  const declarations = declarationsOf(path.join(compiled, 'public.d.ts'));
+  writeFileSync(path.join(out, 'lockstep.d.ts'), declarations);
   writeFileSync(path.join(out, 'index.html'), pageOf(path.join(root, 'src/web/page')));
   const own = `Lockstep\n\n${readFileSync(path.join(root, 'LICENSE'), 'utf8')}`;
   const others = licencesOf(root, Object.keys(metafile.inputs));
   writeFileSync(path.join(out, 'LICENSES.txt'), `${own}\n${'-'.repeat(80)}\n\n${others}\n`);
+}
+
+/** What a file of types declares, with what it imports from other such files in the place of the imports. */
+function declarationsOf(file, taken = new Set()) {
+  if (taken.has(file)) return '';
+  taken.add(file);
+  return readFileSync(file, 'utf8').replace(
+    /^(?:import|export) type .* from '(\.[^']+)\.js';\n/gm,
+    (_, name) => declarationsOf(path.join(path.dirname(file), `${name}.d.ts`), taken),
+  );
 }
 
 /** The page in one file. Its policy allows its own script and style, the module beside it and WebAssembly, and nothing from elsewhere. */

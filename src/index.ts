@@ -54,7 +54,7 @@ export type { NamedConfig } from './config/load.js';
 export type { Config, ConfigInput } from './config/schema.js';
 export type { Corpus, TrainSource } from './data/store/corpus.js';
 export type { BadRow, Example, ExampleOptions, RowBatch } from './data/formats/examples.js';
-export type { DrawOptions } from './decoding/draw.js';
+export type { DrawOptions } from './decoding/draw-options.js';
 export type * from './decoding/translation.js';
 export type { FeatureVocabulary } from './data/features/features.js';
 export type { Encoding } from './data/input/encodings.js';

@@ -1,4 +1,4 @@
-import type { DrawOptions } from './draw.js';
+import type { DrawOptions } from './draw-options.js';
 
 /** How translations are searched for. */
 export interface TranslateOptions {

@@ -1,7 +1,7 @@
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { BestEvaluation } from '../events.js';
-import type { DrawOptions } from '../decoding/draw.js';
+import type { DrawOptions } from '../decoding/draw-options.js';
 import type { TranslateOptions, Translated } from '../decoding/translation.js';
 import type { FeatureVocabulary } from '../data/features/features.js';
 import type { TokenStore } from '../data/store/token-store.js';

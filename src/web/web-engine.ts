@@ -5,6 +5,7 @@ import { runLocally } from '../compute/local-runner.js';
 import { type BatchSizes, holdsAll } from '../data/batches/batch-source.js';
 import type { NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
+import { UserError } from '../errors.js';
 import { Turns } from '../use/turns.js';
 
 /** Copies a parameter's values to where they are computed with. */
@@ -45,7 +46,7 @@ export class WebEngine {
     if (former && holdsAll(former.handle.sizes, wanted)) return former;
     const sizes: NetworkSizes = { ...this.sizes, ...largerOf(this.rowSizes, wanted) };
     const { buffers } = planEngine('wasm', sizes);
-    const memory = createMemory(buffers.bytes, false);
+    const memory = makeMemory(buffers.bytes);
     const handle: EngineHandle = {
       backend: 'wasm',
       sizes,
@@ -61,6 +62,18 @@ export class WebEngine {
     await engine.packWeights();
     this.#engine = engine;
     return engine;
+  }
+}
+
+/** @throws UserError where a browser gives no such memory: a wide beam follows many texts at a time */
+function makeMemory(bytes: number): WebAssembly.Memory {
+  try {
+    return createMemory(bytes, false);
+  } catch (error) {
+    throw new UserError(
+      `the model takes ${Math.ceil(bytes / 2 ** 20)} MiB of memory for this, which is not to be had here: where it translates, a narrower beam takes less`,
+      { cause: error },
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { describeModel } from '../../src/export/describe-model.js';
 import { packageFile } from '../../src/package-root.js';
 import { SharedModel } from '../../src/use/model-file.js';
@@ -42,4 +42,32 @@ describe.each(modelNames)('the module with %s', (name) => {
 test('the module and the kernels take less than 150 kB, compressed as servers do it', () => {
   const bytes = [readFileSync(module), kernels].map((file) => gzipSync(file).length);
   expect(bytes[0]! + bytes[1]!).toBeLessThan(150_000);
+});
+
+test('the declarations name nothing outside of their file', () => {
+  const text = readFileSync(packageFile('dist/web/lockstep.d.ts'), 'utf8');
+  expect(text).not.toMatch(/ from '/);
+  const declared = [...text.matchAll(/^export (?:interface|type|declare function) (\w+)/gm)];
+  const names = declared.map(([, name]) => name!);
+  expect(names.toSorted()).toEqual([
+    ...['DrawOptions', 'FileSource', 'GenerateOptions', 'LoadOptions', 'Model', 'Sentence'],
+    ...['TranslateOptions', 'Translated', 'Translation', 'loadModel'],
+  ]);
+});
+
+test('a beam that takes more memory than there is is refused in a sentence', async () => {
+  const { description, tensors } = describeModel(makeModel(modelNames.find((name) => name.includes('translat'))!)); // prettier-ignore
+  const model = await loadModel({
+    model: new Uint8Array(formatModelFile(description, tensors)),
+    kernels,
+  });
+  const memory = vi.spyOn(WebAssembly, 'Memory').mockImplementation(function () {
+    throw new RangeError('WebAssembly.Memory(): could not allocate memory');
+  });
+  const asked = model.translate(texts, { beam: 1000 });
+  await expect(asked).rejects.toThrow(
+    /^the model takes \d+ MiB of memory for this, which is not to be had here: where it translates, a narrower beam takes less$/,
+  );
+  memory.mockRestore();
+  expect(await model.translate(texts)).toHaveLength(texts.length);
 });
