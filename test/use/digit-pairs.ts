@@ -3,16 +3,18 @@ import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.js';
 import { train } from '../../src/train/run.js';
 
-const words = ['null', 'eins', 'zwei', 'drei', 'vier', 'fuenf'];
+export const words = ['null', 'eins', 'zwei', 'drei', 'vier', 'fuenf'];
+
+/** Digits of numbers. */
+export const numbers = Array.from({ length: 120 }, (_, i) =>
+  Array.from({ length: 1 + ((i * 5) % 6) }, (_, k) => (i * (k + 3) + k * k) % words.length),
+);
 
 /** Numbers in words, and the digits of them, the other way round. */
-export const pairs = Array.from({ length: 90 }, (_, i) => {
-  const digits = Array.from({ length: 1 + ((i * 5) % 6) }, (_, k) => (i * (k + 3) + k * k) % 6);
-  return {
-    source: digits.map((digit) => words[digit]).join(' '),
-    target: digits.toReversed().join(' '),
-  };
-});
+export const pairs = numbers.map((digits) => ({
+  source: digits.map((digit) => words[digit]).join(' '),
+  target: digits.toReversed().join(' '),
+}));
 
 /**
  * Trains a small translator of the pairs for each run directory, from files in a folder.

@@ -2,15 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
 import { readBatches } from '../../src/data/formats/examples.js';
 import { prepareHeldOut, scoreTranslations } from '../../src/index.js';
 import { Bleu } from '../../src/scoring/bleu.js';
-import { train } from '../../src/train/run.js';
 import type { Translated, TranslateOptions } from '../../src/decoding/translation.js';
 import type { TrainedModel } from '../../src/train/trained-model.js';
 import { openModel } from '../../src/use/model-file.js';
 import { runWith } from '../commands/stub.js';
+import { numbers, pairs, trainTranslators, words } from './digit-pairs.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
@@ -18,52 +17,19 @@ const run = join(cwd, 'run');
 /** Of a model that attends to nothing. */
 const blind = join(cwd, 'blind');
 
-/** Numbers in words, and the digits of them, the other way round. */
-const words = ['null', 'eins', 'zwei', 'drei', 'vier', 'fuenf'];
-const sources = Array.from({ length: 120 }, (_, i) =>
-  Array.from({ length: 1 + ((i * 5) % 6) }, (_, k) => (i * (k + 3) + k * k) % words.length),
-);
+const limits = ['data.maxLength=9', 'data.maxSourceLength=8'];
 
-beforeAll(async () => {
-  const lines = (each: (digits: readonly number[]) => string): string =>
-    sources.map((digits) => `${each(digits)}\n`).join('');
-  writeFileSync(
-    join(cwd, 'a.de'),
-    lines((digits) => digits.map((digit) => words[digit]).join(' ')),
-  );
-  writeFileSync(
-    join(cwd, 'a.en'),
-    lines((digits) => digits.toReversed().join(' ')),
-  );
-  const config = `task: translate
-data:
-  train: { source: ${cwd}/a.de, target: ${cwd}/a.en }
-  storeDir: ${cwd}/stores
-  tokenizer: { kind: word, minCount: 1, filters: '' }
-  maxLength: 9
-  maxSourceLength: 8
-model:
-  embedding: 12
-  encoder: { embedding: 8, layers: [{ cell: lstm, hiddenSize: 12, direction: both }] }
-  layers: [{ cell: lstm, hiddenSize: 16 }]
-train: { batchSize: 16, epochs: 4, optimizer: { learningRate: 0.02 } }
-`;
-  writeFileSync(join(cwd, 'a.yaml'), config);
-  writeFileSync(
-    join(cwd, 'blind.yaml'),
-    config
-      .replace('model:\n', 'model:\n  attention: { kind: none }\n')
-      .replace('epochs: 4', 'maxSteps: 1'),
-  );
-  for (const [name, runDir] of [
-    ['a.yaml', run],
-    ['blind.yaml', blind],
-  ] as const) {
-    await train(await loadConfig(join(cwd, name)), {
-      ...{ runDir, resume: false, listener: () => undefined },
-    });
-  }
-}, 60_000);
+beforeAll(
+  () =>
+    trainTranslators(
+      cwd,
+      new Map([
+        [run, [...limits, 'train.epochs=4']],
+        [blind, [...limits, 'train.maxSteps=1', 'model.attention={ kind: none }']],
+      ]),
+    ),
+  60_000,
+);
 
 async function withModel<T>(workers: number, use: (model: TrainedModel) => Promise<T>): Promise<T> {
   const model = await openModel(run, { workers });
@@ -77,7 +43,7 @@ async function withModel<T>(workers: number, use: (model: TrainedModel) => Promi
 const texts = Array.from({ length: 90 }, (_, i) =>
   i % 11 === 0
     ? ['', '  ', 'sieben eins', 'eins zwei drei vier fuenf null eins zwei drei'][i % 4]!
-    : sources[i]!.map((digit) => words[(digit + i) % 6]).join(' '),
+    : numbers[i]!.map((digit) => words[(digit + i) % 6]).join(' '),
 );
 
 const options: Record<string, TranslateOptions> = {
@@ -182,7 +148,7 @@ describe('a model without attention', () => {
     ['--unknown', ['replace']],
   ])('so does the command: %s %j', async (name, others) => {
     const library = { openModel: (path: string) => openModel(path, { workers: 1 }), readBatches };
-    const file = join(cwd, 'a.de');
+    const file = join(cwd, 'source');
     const { stderr } = await runWith(['translate', blind, file, name, ...others], library);
     expect(stderr).toMatch(
       new RegExp(`^${name}.*: ${blind} attends to no word of the source`, 'm'),
@@ -243,7 +209,7 @@ describe('the command', () => {
 });
 
 test('evaluate tells BLEU, chrF and exact match of what translate writes', async () => {
-  const files = [join(cwd, 'a.de'), '--target', join(cwd, 'a.en')];
+  const files = [join(cwd, 'source'), '--target', join(cwd, 'target')];
   const { status, stdout, stderr } = await runWith(
     ['evaluate', run, '--data', ...files, '--json'],
     {
@@ -256,18 +222,16 @@ test('evaluate tells BLEU, chrF and exact match of what translate writes', async
   const bleu = new Bleu({ lowercase: true });
   let exact = 0;
   await withModel(2, async (model) => {
-    const found = await model.translate(
-      sources.map((digits) => digits.map((digit) => words[digit]).join(' ')),
-    );
+    const found = await model.translate(pairs.map(({ source }) => source));
     found.forEach(({ translations: [best] }, i) => {
-      const target = sources[i]!.toReversed().join(' ');
+      const { target } = pairs[i]!;
       bleu.add(best!.text, [target]);
       if (best!.text === target) exact += 1;
     });
   });
   expect(report).toMatchObject({
     ...{ bleu: bleu.result().score, bleuSignature: bleu.result().signature },
-    ...{ exact: exact / sources.length, pairs: sources.length },
+    ...{ exact: exact / pairs.length, pairs: pairs.length },
   });
   expect(report['chrfSignature']).toContain('case:lc|eff:yes|nc:6|nw:0|space:no|version:2.6.0');
   expect(report['perplexity']).toBeGreaterThan(1);
