@@ -16,6 +16,7 @@ const modes = {
   'resume-times': { describe: 'How long a resume takes at step 10 and at step 100,000' },
   pauses: { describe: 'How long training stands still for a checkpoint of 20 million weights' },
   clients: { describe: 'Whether clients of the metrics server can slow a training' },
+  'served-clients': { describe: 'Whether clients of serve can keep others waiting' },
   calls: {
     describe:
       'So many calls of one model from 64 callers at once, each compared with its rows alone',
@@ -87,6 +88,9 @@ if (options.networks) {
 } else if (options.clients) {
   const { measureClients } = await import('./soak/clients.js');
   await measureClients();
+} else if (options.servedClients) {
+  const { measureServedClients } = await import('./soak/served-clients.js');
+  await measureServedClients();
 } else if (options.flips !== undefined) {
   const { measureFlips } = await import('./soak/watched-flips.js');
   await measureFlips(options.flips === '' ? undefined : options.flips);
