@@ -15,6 +15,7 @@ import {
   type ServeLimits,
   STALLED_MS,
 } from './limits.js';
+import { ConnectionTurns } from './connection-turns.js';
 import { DeferredMetrics } from './deferred-metrics.js';
 import { readJsonBody } from './json-body.js';
 import { registerModelRoutes, registerOwnRoutes } from './register.js';
@@ -72,17 +73,18 @@ export async function serveModel(
     mostTexts: queue,
   });
   const countBatch = (rows: number): void => metrics.tell((each) => each.countBatch(rows));
-  const first = await source.open(countBatch);
+  // What the server is made of is loaded while files are read.
+  const [first, server] = await Promise.all([source.open(countBatch), createServer(limits)]);
   // Its threads, which no small request needs, start when the first has been answered.
   const warming = first.warmUp({ threads: false });
   warming.catch(() => undefined);
-  const server = await createServer(limits);
   const served = new ServedModel(first);
   metrics.tell((each) => each.showModel(first));
   const state = { isReady: true };
   open.sockets = new Sockets(server.server, connections);
 
   const address = { bound: access.host };
+  takeTurns(server);
   refuseForeigners(server, access, address);
   secureAnswers(server);
   server.setErrorHandler(answerFault(notify));
@@ -244,6 +246,13 @@ function buildValidator() {
       const fault = findFault(schema, body);
       return fault === undefined ? true : { error: new Refusal(400, fault) };
     };
+}
+
+function takeTurns(server: FastifyInstance): void {
+  const turns = new ConnectionTurns();
+  server.addHook('onRequest', ({ raw }, reply, done) => {
+    turns.enter(raw.socket, reply.raw, done);
+  });
 }
 
 /** Does what the first answer shall not have to wait for. */

@@ -108,6 +108,26 @@ describe('clients that mean no good keep nobody out', () => {
     expect(received.match(/HTTP\/1\.1 200/g)).toHaveLength(301);
   });
 
+  it('those that send hundreds of requests at once have one of them answered at a time, while others are', async () => {
+    let [underWay, most, begun] = [0, 0, 0];
+    const model = {
+      ...stubClassifier(),
+      async classify(texts: readonly string[]) {
+        begun++;
+        most = Math.max(most, ++underWay);
+        await sleep(1);
+        underWay--;
+        return texts.map(() => new Float32Array([0.25, 0.75]));
+      },
+    };
+    const served = await serve(model);
+    for (let i = 0; i < 3; i++) (await open(served)).write(request().repeat(400));
+    while (begun === 0) await sleep(1);
+    await expectAnswers(served, 1);
+    expect(begun).toBeLessThan(400);
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
   it.each([
     ['GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n', 404],
     ['GET /%2e%2e/%2e%2e/etc/passwd HTTP/1.1\r\nHost: localhost\r\n', 404],
