@@ -101,8 +101,8 @@ export const serveCommand = (context: Context) =>
         );
         announce(context.stdout, server.model, server.url, args.tokenFile);
         await aborted(caught.signal);
+        // All has been answered: that a signal ended it is no failure, as it is of work that was left undone.
         await server.close();
-        context.status = caught.status ?? 0;
       } finally {
         caught.release();
       }

@@ -1,4 +1,5 @@
 import type { Options } from 'yargs';
+import { UserError } from '../errors.js';
 import type { Access } from '../observe/server/access.js';
 import { wholeNumber } from './options.js';
 
@@ -36,13 +37,22 @@ export const serverOptions = (port: number) =>
     },
   }) satisfies Record<string, Options>;
 
-/** @throws UserError for a file that holds no token */
+/** @throws UserError for a file that holds no token, and for what is no name of a server */
 export async function readAccess(given: {
   host: string;
   allowHost: readonly string[];
   tokenFile: string | undefined;
 }): Promise<Access> {
   const { host, allowHost: hosts, tokenFile } = given;
+  // A client sends one name, or an address, without anything else.
+  const odd = hosts.find(
+    (name) => !/^[\p{L}\p{N}._:[\]-]+$/u.test(name) || /[^\]:]:\d+$/.test(name),
+  );
+  if (odd !== undefined) {
+    throw new UserError(
+      `--allow-host: expected one name or address, without a port, got ${JSON.stringify(odd)}; further ones are given by further --allow-host`,
+    );
+  }
   const named = { hosts: '--allow-host', token: '--token-file' };
   if (tokenFile === undefined) return { host, hosts, token: null, named };
   const { readToken } = await import('../observe/server/token.js');

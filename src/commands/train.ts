@@ -15,6 +15,7 @@ import type { EndEvent } from '../events.js';
 import { CONFIG_FILE } from '../run/run-directory.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
+import { expectHeard } from './vain-options.js';
 import { computeOptions, configOptions, quietOption, wholeNumber } from './options.js';
 import { printLines } from './table.js';
 import { summarizeTraining } from './train-summary.js';
@@ -73,6 +74,7 @@ export const trainCommand = (context: Context) =>
       dryRun,
       ...as
     }) {
+      expectHeard(as);
       if (override && !resume) throw new UserError('--override: expected with --resume only');
       const config = await loadConfig(file, [
         ...listOverrides({ workers, backend, 'metrics.port': metricsPort }),

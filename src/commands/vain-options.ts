@@ -42,6 +42,14 @@ export function expectUsed(
   );
 }
 
+/** @throws UserError for `--quiet` where events are printed, beside which nothing is shown anyway */
+export function expectHeard({ quiet, json }: { quiet: boolean; json: boolean }): void {
+  if (!quiet || !json) return;
+  throw new UserError(
+    '--quiet: --json prints events and shows nothing else: leave out either of them',
+  );
+}
+
 /** @throws UserError for what chooses among tokens where the likeliest is taken */
 export function expectDrawn(given: {
   temperature: number | undefined;

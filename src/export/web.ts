@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { requireOwnKernels } from '../backend/kernel-sources.js';
@@ -99,6 +100,11 @@ function isExport(names: readonly string[]): boolean {
 /** Says by which option an export may be replaced, and that nothing else may. */
 function advise(error: unknown, out: string, overwrite: boolean): never {
   if (!(error instanceof UserError) || !error.message.startsWith(`${out} is there:`)) throw error;
+  if (!statSync(out).isDirectory()) {
+    throw new UserError(`${out} is there, and no directory: expected a new one, or an export`, {
+      cause: error,
+    });
+  }
   throw new UserError(
     overwrite
       ? `${out} is there, and holds other files than an export does: expected an export, a new directory, or one that is empty`

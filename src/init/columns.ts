@@ -6,10 +6,10 @@ import type { SampledColumn } from './reading.js';
 
 /**
  * `text`: words that differ from row to row; `class`: few different values; `number`; `list`: lists of texts; `id`: tells rows apart and
- * nothing else; `date`; `constant`: the same in every row; `empty`.
+ * nothing else; `date`; `written number`: for people, with commas; `constant`: the same in every row; `empty`.
  */
 export type ColumnKind =
-  'text' | 'class' | 'number' | 'list' | 'id' | 'date' | 'constant' | 'empty';
+  'text' | 'class' | 'number' | 'list' | 'id' | 'date' | 'written number' | 'constant' | 'empty';
 
 export interface ColumnFacts {
   readonly column: SampledColumn;
@@ -21,6 +21,8 @@ export interface ColumnFacts {
   readonly counts: ReadonlyMap<string, number>;
   /** Of the values that are there: whether all are numbers, and whole ones. */
   readonly isNumeric: boolean;
+  /** Whether all are numbers as they are written for people, with commas (12,34 or 1,234.5), which are read as texts. */
+  readonly hasCommas: boolean;
   readonly isWhole: boolean;
   /** Words of each value that is there, in rising order. */
   readonly words: readonly number[];
@@ -35,6 +37,7 @@ const date =
   /^\d{4}-\d{1,2}-\d{1,2}([T ]\d.*)?$|^\d{1,2}[./-]\d{1,2}[./-]\d{2,4}( .*)?$|^\w{3}, \d{1,2} \w{3} \d{4}/;
 const code =
   /^[0-9a-f]{8,}$|^[0-9a-f-]{32,}$|^https?:\/\/\S+$|^[\w.+-]+@[\w-]+\.[\w.]+$|^\S*\d\S*$/i;
+const grouped = /^[-+]?\d{1,3}(?:[.,'’ ]?\d{3})*(?:[.,]\d+)?$/;
 const idName = /(^|[_. ])(id|uuid|guid|index|idx|key|nr|no|number|row)$|^unnamed|Id$/i;
 
 export function describeColumn(column: SampledColumn): ColumnFacts {
@@ -46,6 +49,9 @@ export function describeColumn(column: SampledColumn): ColumnFacts {
   const numbers = values.filter((value) => readNumber(value) !== undefined).length;
   const facts = {
     ...{ column, counts, words, rows: column.values.length, filled: values.length },
+    hasCommas:
+      values.some((value) => value.includes(',')) &&
+      values.every((value) => grouped.test(value.trim()) || readNumber(value) !== undefined),
     isNumeric: values.length > 0 && numbers >= 0.98 * values.length,
     isWhole: values.every((value) => /^[-+]?\d+$/.test(value.trim())),
     meanCharacters: characters / Math.max(1, values.length),
@@ -69,6 +75,8 @@ function kindOf(facts: Omit<ColumnFacts, 'kind'>): ColumnKind {
     return counting || (named && counts.size > 0.5 * filled) ? 'id' : 'number';
   }
   const meanWords = words.reduce((sum, count) => sum + count, 0) / filled;
+  // Spread out as amounts are.
+  if (facts.hasCommas && counts.size > 10) return 'written number';
   const isFew = filled / counts.size >= ROWS_OF_CLASS && meanCharacters <= LONGEST_CLASS;
   if (isFew) return 'class';
   if (meanWords < 1.2 && counts.size > 0.5 * filled && shareOf(code) > 0.8) return 'id';

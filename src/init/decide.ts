@@ -11,7 +11,7 @@ import type { LinesSample, TableSample, TaggedSample } from './reading.js';
 import { type Recipe, recipeOfRows, recipeOfTags } from './recipe.js';
 import { recipeOfPairs, recipeOfText } from './recipe-next-token.js';
 import type { Sample } from './sample.js';
-import { describeClasses, describeColumns, describeFile } from './told.js';
+import { describeClasses, describeColumns, describeEdges, describeFile } from './told.js';
 import { type Entry, quote } from './written.js';
 
 /** What is to be learned of a sample, and how. */
@@ -48,6 +48,7 @@ export function decideTable(sample: Sample, table: TableSample, wishes: Wishes):
           { classify: 'class', tag: 'tag' }[task as string] ?? 'label',
         )
       : []),
+    ...describeEdges(guess),
     ...(table.faulty > 0
       ? [`  ${counted(table.faulty, 'row')} that cannot be read as the others`]
       : []),

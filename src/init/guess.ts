@@ -47,6 +47,12 @@ export function guessTable(path: string, table: TableSample, wishes: Wishes): Ta
         `${path}: expected a column with ${wishes.task === 'regress' ? 'numbers' : 'few different values'} beside ${showColumn(text.column.name)} for the task ${wishes.task}, found none; --label names one`,
       );
     }
+    const written = facts.find(({ kind }) => kind === 'written number');
+    if (written !== undefined) {
+      throw new UserError(
+        `${path}: expected numbers as 12.34 to be learned, found them written with commas in ${showColumn(written.column.name)}, such as ${JSON.stringify(written.counts.keys().next().value)}: write them without, or add --task language-model or --label for something else`,
+      );
+    }
     reasons.push(
       `Task: language-model, because no column beside ${showColumn(text.column.name)} has few different values or numbers (--label names one that is to be learned).`,
     );
@@ -92,7 +98,8 @@ function chooseText(
 ): ColumnFacts {
   if (text !== undefined) return findColumn(path, facts, text, '--text');
   const isFree = ({ column, kind }: ColumnFacts): boolean =>
-    column.name !== label && !['id', 'date', 'number', 'constant', 'empty', 'list'].includes(kind);
+    column.name !== label &&
+    !['id', 'date', 'number', 'written number', 'constant', 'empty', 'list'].includes(kind);
   // The longest and most varied; a column that is called a text counts twice.
   const weigh = ({ column, meanCharacters, counts, filled }: ColumnFacts): number =>
     meanCharacters * (counts.size / filled) * (isTextName(column.name) ? 2 : 1);
@@ -217,6 +224,11 @@ function learn(
       `${path}: expected one value a row in ${name} for the task ${task!}, found lists; --label names another column`,
     );
   }
+  if (label.kind === 'written number' && told) {
+    throw new UserError(
+      `${path}: expected numbers as 12.34 in ${name}, found them written with commas, such as ${JSON.stringify(byFrequency(label.counts)[0]![0])}: write them without, or add --task classify`,
+    );
+  }
   const isMany = !label.isWhole || label.counts.size > FEW_NUMBERS;
   const asNumber =
     label.isNumeric &&
@@ -224,7 +236,7 @@ function learn(
   if (task === 'regress' || (task === undefined && asNumber)) {
     if (!label.isNumeric)
       throw new UserError(
-        `${path}: expected numbers in ${name} for the task regress, found texts such as ${JSON.stringify(byFrequency(label.counts)[0]![0].slice(0, 40))}`,
+        `${path}: expected numbers ${label.hasCommas ? 'as 12.34 ' : ''}in ${name} for the task regress, found texts such as ${JSON.stringify(byFrequency(label.counts)[0]![0].slice(0, 40))}`,
       );
     if (told)
       reasons.push(

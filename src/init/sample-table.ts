@@ -1,9 +1,11 @@
-import { parseCsv } from '../data/formats/csv/csv.js';
-import { chooseQuoting } from '../data/formats/csv/csv-scan.js';
-import { delimiters, refuseSeparatorLine } from '../data/formats/columns.js';
+import { isSeparatorLine } from '../data/formats/columns.js';
 import { readNumber } from '../data/formats/numbers.js';
 import { nameSource } from '../data/input/sources.js';
+import { UserError } from '../errors.js';
+import { formatCount } from '../observe/figures.js';
+import { counted } from '../system/counted.js';
 import { isCut, type ReadContent, type Reading, type SampledColumn } from './reading.js';
+import { chooseDelimiter, commonWidth, countFaults, parse } from './table-layout.js';
 
 /** The first rows of a CSV or TSV: what divides and quotes its cells, and whether a header names them. */
 export async function readTable(reading: Reading): Promise<ReadContent> {
@@ -22,9 +24,9 @@ export async function readTable(reading: Reading): Promise<ReadContent> {
   );
   const best = layouts.reduce((a, b) => (b.faults < a.faults && b.rows >= 0.9 * a.rows ? b : a));
   const { rows, faulty, isWhole, characters } = await parse(pieces, reading, delimiter, best.quote);
-  if (rows[0]) refuseSeparatorLine(rows[0], nameSource(source.path));
   const width = commonWidth(rows);
   const even = rows.filter(({ length }) => length === width);
+  expectRows(nameSource(source.path), rows, { width, delimiter, faulty });
   const { isHeader, reason } = judgeHeader(even, reading.header);
   const body = isHeader ? even.slice(1) : even;
   const columns = nameColumns(isHeader ? even[0]! : undefined, body, width);
@@ -46,81 +48,37 @@ export async function readTable(reading: Reading): Promise<ReadContent> {
   };
 }
 
-type Quote = 'usual' | '"' | 'auto' | 'none';
+/** Rows that may have another number of cells than the others: more of them show that the table is not divided as it is read. */
+const MOST_UNEVEN = 0.1;
 
-async function parse(
-  pieces: readonly string[],
-  { source, mostRows }: Reading,
-  delimiter: string,
-  quote: Quote,
-): Promise<{ rows: string[][]; faulty: number; isWhole: boolean; characters: number }> {
-  const quoting = chooseQuoting(source.format, quote === 'usual' ? undefined : quote);
-  const rows: string[][] = [];
-  let faulty = 0;
-  let characters = 0;
-  const given = async function* () {
-    await Promise.resolve();
-    yield* pieces;
-  };
-  for await (const batch of parseCsv(given(), { delimiter, quoting, source })) {
-    characters += batch.text.length;
-    for (const { cells, fault } of batch.rows) {
-      if (fault === undefined) rows.push([...cells]);
-      else faulty++;
-    }
-    if (rows.length <= mostRows) continue;
-    characters *= mostRows / rows.length;
-    return { rows: rows.slice(0, mostRows), faulty, characters, isWhole: false };
-  }
-  return { rows, faulty, characters, isWhole: true };
-}
-
-/** Rows that another delimiter than the usual one has to divide alike, to be taken for it. */
-const FEWEST_ROWS = 5;
-
-/** The usual one, unless another divides all rows into more cells, as many in each. */
-async function chooseDelimiter(start: string, reading: Reading, usual: string): Promise<string> {
-  const tried = await Promise.all(
-    [usual, ...delimiters.filter((each) => each !== usual)].map(async (delimiter) => {
-      const { rows } = await parse([start], reading, delimiter, 'usual');
-      const width = commonWidth(rows);
-      const isEven = rows.every(({ length }, i) => length === width || i === rows.length - 1);
-      const even = rows.filter(({ length }) => length === width).length / Math.max(1, rows.length);
-      return { delimiter, width, even, isSure: isEven && rows.length >= FEWEST_ROWS };
-    }),
-  );
-  const own = tried[0]!;
-  const isOwnGood = own.width > 1 && own.even > 0.9;
-  return tried.reduce((best, each) => {
-    const isBetter = each.width > best.width && (isOwnGood ? each.isSure : each.even > 0.9);
-    // As well divided, but for commas that may stand within numbers or texts.
-    const isSurer =
-      best === own && each !== own && each.width === own.width && each.width > 1 && each.isSure;
-    return isBetter || (isSurer && (!own.isSure || isWithinNumbers(start, usual))) ? each : best;
-  }).delimiter;
-}
-
-/** Whether a character stands between digits alone. */
-function isWithinNumbers(text: string, character: string): boolean {
-  return text
-    .split(character)
-    .every(
-      (part, i, parts) =>
-        (i === 0 || /^\d/.test(part)) && (i === parts.length - 1 || /\d$/.test(part)),
+/** @throws UserError for what could be trained on only without much of its rows, or not at all */
+function expectRows(
+  name: string,
+  rows: readonly string[][],
+  { width, delimiter, faulty }: { width: number; delimiter: string; faulty: number },
+): void {
+  const [first] = rows;
+  if (first === undefined) return;
+  if (isSeparatorLine(first)) {
+    throw new UserError(
+      `${name} begins with a line for spreadsheets (sep=), which is no header: remove it`,
     );
-}
-
-function commonWidth(rows: readonly string[][]): number {
-  const counts = new Map<number, number>();
-  for (const { length } of rows) counts.set(length, (counts.get(length) ?? 0) + 1);
-  return [...counts].reduce((a, b) => (b[1] > a[1] ? b : a), [0, 0])[0];
-}
-
-function countFaults(rows: readonly string[][]): number {
-  const width = commonWidth(rows);
-  // A quotation mark at one end of a cell alone is one that was taken for a character.
-  const isHalf = (cell: string): boolean => /^"[^"]*$|^[^"]*"$/.test(cell);
-  return rows.filter((cells) => cells.length !== width || cells.some(isHalf)).length;
+  }
+  if (rows.length === 1) {
+    throw new UserError(`${name}: expected rows below the first one, found none`);
+  }
+  const between = delimiter === '\t' ? 'tabs' : JSON.stringify(delimiter);
+  const uneven = rows.filter(({ length }) => length !== width).length + faulty;
+  if (uneven > MOST_UNEVEN * (rows.length + faulty) && uneven > 1) {
+    throw new UserError(
+      `${name}: expected ${counted(width, 'cell')} with ${between} between them in every row, as most have, found others in ${formatCount(uneven)} of ${formatCount(rows.length + faulty)}: cells with ${between} in them have to be quoted`,
+    );
+  }
+  if (first.length !== width) {
+    throw new UserError(
+      `${name}: expected a header, or a row of ${counted(width, 'cell')} as the others, found first ${counted(first.length, 'cell')} (${JSON.stringify(first.join(delimiter).slice(0, 40))}): remove that line, or mend it`,
+    );
+  }
 }
 
 /** Whether the first row names the columns, and what tells so. */

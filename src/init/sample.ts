@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Encoding } from '../data/input/encodings.js';
 import { formatOf, nameSource, type Format, type Source } from '../data/input/sources.js';
+import { UnmarkedUtf16 } from '../data/input/content-kind.js';
 import { readMarkedText } from '../data/input/source-text.js';
 import { isMarked } from '../data/input/utf8.js';
 import { UserError } from '../errors.js';
@@ -125,12 +126,17 @@ async function readLines({ pieces, mostRows }: Reading): Promise<ReadContent> {
 /** Bytes that are looked at to tell an encoding: in pieces of some 128 KiB. */
 const PIECES_LOOKED_AT = 32;
 
-/** Windows-1252, which is what text that is no UTF-8 mostly is; undefined where nothing has to be said. */
+/** UTF-16 without a mark, or Windows-1252, which is what other text that is no UTF-8 mostly is; undefined where nothing has to be said. */
 async function findEncoding(source: Source): Promise<Encoding | undefined> {
   let pieces = 0;
-  for await (const text of readMarkedText(source, {}, { isMalformed: false })) {
-    if (isMarked(text)) return 'windows-1252';
-    if (++pieces >= PIECES_LOOKED_AT) break;
+  try {
+    for await (const text of readMarkedText(source, {}, { isMalformed: false })) {
+      if (isMarked(text)) return 'windows-1252';
+      if (++pieces >= PIECES_LOOKED_AT) break;
+    }
+  } catch (error) {
+    if (error instanceof UnmarkedUtf16) return error.encoding;
+    throw error;
   }
   return undefined;
 }

@@ -37,6 +37,8 @@ const kinds = {
   list: 'lists',
   id: 'numbers or names of rows',
   date: 'dates',
+  'written number':
+    'numbers written with commas, which are read as texts (12.34 is read as a number)',
   constant: 'always the same',
   empty: 'empty',
 } as const;
@@ -49,7 +51,9 @@ export function describeColumns({ facts, text, label, task }: TableGuess): strin
           ? 'source'
           : 'text'
         : each === label
-          ? 'label'
+          ? task === 'translate'
+            ? 'target'
+            : 'label'
           : 'not used';
     const parts = [`  ${showColumn(each.column.name)}: ${use}`, describeValues(each)];
     const gaps = each.rows - each.filled;
@@ -60,7 +64,7 @@ export function describeColumns({ facts, text, label, task }: TableGuess): strin
 
 function describeValues({ kind, words, counts }: ColumnFacts): string {
   if (kind === 'text') {
-    return `${formatCount(percentile(words, 0.5))} words in the middle, at most ${formatCount(percentile(words, 0.95))} in 95 of 100 rows`;
+    return `${counted(percentile(words, 0.5), 'word')} in the middle, at most ${formatCount(percentile(words, 0.95))} in 95 of 100 rows`;
   }
   return kind === 'class' || kind === 'number'
     ? `${kinds[kind]}: ${formatCount(counts.size)} different`
@@ -93,5 +97,15 @@ export function describeClasses(
     ...(rare > 0 && what === 'class'
       ? [`  ${counted(rare, 'class', 'classes')} with fewer than 5 rows will hardly be learned`]
       : []),
+  ];
+}
+
+/** That classes are told apart by blanks at their edges, too, which are hardly meant. */
+export function describeEdges({ task, classes, label }: TableGuess): string[] {
+  if (task !== 'classify' || classes === undefined || label === undefined) return [];
+  const edged = Array.from(classes.keys()).filter((name) => name !== name.trim());
+  if (edged.length === 0) return [];
+  return [
+    `  ${counted(edged.length, 'class', 'classes')} of ${showColumn(label.column.name)} begin or end with a blank (${JSON.stringify(edged[0]!.slice(0, 40))}), which is part of the name in every answer: remove it from the file if it is not meant`,
   ];
 }

@@ -4,7 +4,7 @@ import { colorOf } from './colors.js';
 import type { Line } from './lines.js';
 import { nearestIndex, nearestStep } from './nearest.js';
 import { layOut } from './plot-layout.js';
-import { formatTicks, shortCount } from './ticks.js';
+import { formatTicks, rangeOfAxis, shortCount } from './ticks.js';
 import { formatCount } from '../observe/figures.js';
 import type { ChartActions, View } from './view.js';
 
@@ -124,7 +124,13 @@ export class Chart {
       legend: { show: false },
       scales: {
         x: { time: false },
-        y: { distr: this.#isLogarithmic ? LOGARITHMIC : LINEAR },
+        y: this.#isLogarithmic
+          ? { distr: LOGARITHMIC }
+          : {
+              distr: LINEAR,
+              range: (_, least, most) =>
+                rangeOfAxis(least, most, (from, to) => uPlot.rangeNum(from, to, 0.1, true)),
+            },
       },
       axes: [
         { ...axis, values: (_, ticks) => ticks.map(shortCount), space: 70, size: 32 },

@@ -50,7 +50,8 @@ export function secureAnswers(server: FastifyInstance): void {
 export function answerFault(notify: (message: string) => void) {
   return (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const { status, sentence, headers = {} } = explain(error);
-    if (status === 500) {
+    // A client that leaves while it is answered is no fault of anybody's.
+    if (status === 500 && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') {
       notify(
         `${request.method} ${request.routeOptions.url ?? ''} has failed, which is a bug in lockstep: ${error.message.split('\n')[0]!}`,
       );

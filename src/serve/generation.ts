@@ -1,4 +1,6 @@
+import { fillDrawing } from '../decoding/draw.js';
 import type { TrainedModel } from '../train/trained-model.js';
+import { USUAL_LENGTH } from '../use/generation.js';
 import { MOST_CHARACTERS_READ, type RequestLimits } from './routes.js';
 import { memoryOf } from './memory.js';
 import { type JsonSchema, number, object, text, whole } from './schemas.js';
@@ -40,8 +42,6 @@ export const generatedSchema = object({
   checkpoint: text('Name of the checkpoint that has answered.'),
 });
 
-const USUAL_LENGTH = 200;
-
 /** Bytes that a request takes, about: with its text it holds how likely each token of the vocabulary is. */
 export function memoryOfGeneration(
   { tokenizer }: Pick<TrainedModel, 'tokenizer'>,
@@ -56,9 +56,8 @@ export function generate(
   body: GenerateBody,
   limits: RequestLimits,
 ): AsyncGenerator<string, void, undefined> {
-  const { prompt = '\n', temperature = 0.8, topK = 0, seed = 1 } = body;
-  const { length = Math.min(limits.length, USUAL_LENGTH) } = body;
-  return model.generate({ prompt, length, temperature, topK, seed });
+  const { prompt = '\n', length = Math.min(limits.length, USUAL_LENGTH) } = body;
+  return model.generate({ prompt, length, ...fillDrawing(body) });
 }
 
 export type Layout = 'text' | 'events' | 'json';

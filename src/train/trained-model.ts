@@ -22,10 +22,11 @@ export interface OpenOptions {
   notify?: (message: string) => void;
 }
 
-export interface GenerateOptions extends DrawOptions {
+/** What is absent is as the `serve` command has it: 200 tokens, drawn among all at a temperature of 0.8 with the seed 1. */
+export interface GenerateOptions extends Partial<DrawOptions> {
   prompt: string;
   /** Tokens to draw. */
-  length: number;
+  length?: number;
 }
 
 /** Tokens, with what stands in the columns that a model reads beside them: of each, in the order of `model.features`, a text a token. */

@@ -9,7 +9,7 @@ import type { GenerateOptions, OpenOptions, PredictManyOptions } from '../train/
 
 /** Callers in JavaScript have no compiler to tell them what they got wrong. */
 
-interface Option {
+export interface Option {
   expected: string;
   fits: (value: unknown) => boolean;
   required?: boolean;
@@ -110,15 +110,14 @@ const averageOptions: Options<AverageOptions> = {
 
 const generateOptions: Options<GenerateOptions> = {
   prompt: { expected: 'text', fits: (value) => typeof value === 'string', required: true },
-  length: { ...wholeNumber(0, Number.MAX_SAFE_INTEGER), required: true },
+  length: wholeNumber(0, Number.MAX_SAFE_INTEGER),
   temperature: {
     expected: 'a number of at least 0',
     fits: (value) => Number.isFinite(value) && Number(value) >= 0,
-    required: true,
   },
-  topK: { ...wholeNumber(0, Number.MAX_SAFE_INTEGER), required: true },
+  topK: wholeNumber(0, Number.MAX_SAFE_INTEGER),
   // Beyond that two seeds would draw the same text.
-  seed: { ...wholeNumber(0, 2 ** 32 - 1), required: true },
+  seed: wholeNumber(0, 2 ** 32 - 1),
 };
 
 /** @throws UserError naming the option of `train` that is missing, unknown or of another kind */

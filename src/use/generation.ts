@@ -2,10 +2,13 @@ import type { CarriedState } from '../compute/carried-state.js';
 import { type EncodedTokens, type RowEncoder, sliceTokens } from '../data/batches/encode-row.js';
 import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
-import { draw } from '../decoding/draw.js';
+import { draw, fillDrawing } from '../decoding/draw.js';
 import { UserError } from '../errors.js';
 import type { GenerateOptions } from '../train/trained-model.js';
 import type { RowBatches } from './row-batches.js';
+
+/** Tokens that are written where nobody says how many. */
+export const USUAL_LENGTH = 200;
 
 /** What texts are generated with. */
 export interface GeneratingModel {
@@ -47,10 +50,12 @@ export async function* generateText(
   const prompt = encoder.encode(given.prompt);
   const isEmpty = prompt.tokens.length === 0;
   await read(isEmpty ? encoder.encodeToken(tokenizer.emptyToken) : prompt);
+  const { length = USUAL_LENGTH } = given;
+  const drawing = fillDrawing(given);
   const textOf = streamText(tokenizer, given.prompt);
-  for (let index = 0; index < given.length; index++) {
-    const token = draw(probabilities, left, given, index);
+  for (let index = 0; index < length; index++) {
+    const token = draw(probabilities, left, drawing, index);
     yield textOf(token);
-    if (index + 1 < given.length) await read(encoder.encodeToken(token));
+    if (index + 1 < length) await read(encoder.encodeToken(token));
   }
 }

@@ -7,7 +7,13 @@ import type { SerializedTokenizer } from '../data/tokenizers/serialized.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { Translator } from '../decoding/translator.js';
 import { UserError } from '../errors.js';
-import { checkGenerateOptions, checkTranslateOptions } from '../use/check-options.js';
+import {
+  checkGenerateOptions,
+  checkOptions,
+  checkTranslateOptions,
+  type Option,
+  type Options,
+} from '../use/check-options.js';
 import { generateText } from '../use/generation.js';
 import { RowBatches } from '../use/row-batches.js';
 import { copySentences, copyTexts } from '../use/sentences.js';
@@ -23,7 +29,27 @@ import { WebEngine, type CopyWeight } from './web-engine.js';
 
 export type * from './public.js';
 
-export const loadModel: typeof face.loadModel = async ({ model, kernels } = {}) => {
+const source: Option = {
+  expected: 'an address or bytes',
+  fits: (value) =>
+    typeof value === 'string' ||
+    value instanceof URL ||
+    value instanceof ArrayBuffer ||
+    ArrayBuffer.isView(value),
+};
+
+const loadOptions: Options<face.LoadOptions> = {
+  model: source,
+  kernels: {
+    expected: `${source.expected}, or an object with what is compiled`,
+    fits: (value) =>
+      source.fits(value) || (typeof value === 'object' && value !== null && 'compiled' in value),
+  },
+};
+
+export const loadModel: typeof face.loadModel = async (options = {}) => {
+  checkOptions('loadModel', options, loadOptions, 'options with a model or kernels');
+  const { model, kernels } = options;
   const [{ bytes, name }, compiled] = await Promise.all([
     readBytes(model, 'model.safetensors'),
     readKernels(kernels, 'lockstep.wasm'),

@@ -16,10 +16,11 @@ export interface LoadOptions {
   kernels?: FileSource | { readonly compiled: object };
 }
 
-export interface GenerateOptions extends DrawOptions {
+/** What is absent: 200 tokens, drawn among all at a temperature of 0.8 with the seed 1. */
+export interface GenerateOptions extends Partial<DrawOptions> {
   prompt: string;
   /** Tokens to draw. */
-  length: number;
+  length?: number;
 }
 
 /** Tokens; where `columns` names some, with the texts that stand in these beside them. */

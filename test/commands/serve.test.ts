@@ -21,7 +21,7 @@ test('serve says where the model is, how it is asked, and ends when it is told t
     },
     { signalStatus: 143 },
   );
-  expect({ status, closed, stderr }).toEqual({ status: 143, closed: 1, stderr: '' });
+  expect({ status, closed, stderr }).toEqual({ status: 0, closed: 1, stderr: '' });
   const [first, next] = stdout.split('\n');
   expect(first).toMatch(
     /^Serving runs\/x\/checkpoints\/step-00000007, a classifier, at http:\/\/127\.0\.0\.1:\d+ \(the API: http:\/\/127\.0\.0\.1:\d+\/openapi\.json\); Ctrl-C ends it\.$/,
@@ -60,7 +60,18 @@ test.each([
     ['--max-texts', '9', '--queue-size', '8'],
     '--max-texts: expected at most as many as --queue-size (8), got 9',
   ],
-  [['--token-file', '/absent/token'], '--token-file: /absent/token cannot be read (ENOENT)'],
+  [
+    ['--token-file', '/absent/token'],
+    '--token-file: /absent/token cannot be read: no such file or directory (ENOENT)',
+  ],
+  [
+    ['--allow-host', 'a.org,b.org'],
+    '--allow-host: expected one name or address, without a port, got "a.org,b.org"; further ones are given by further --allow-host',
+  ],
+  [
+    ['--allow-host', 'a.org:80'],
+    '--allow-host: expected one name or address, without a port, got "a.org:80"; further ones are given by further --allow-host',
+  ],
   [
     ['--host', 'no.such.host.invalid'],
     '--host: expected an address of this machine, got "no.such.host.invalid"',

@@ -89,10 +89,12 @@ describe('an export', () => {
     mkdirSync(at('mine'));
     writeFileSync(at('mine/notes.txt'), 'kept');
     symlinkSync(at('mine'), at('link'));
+    writeFileSync(at('file'), 'kept');
     const before = readdirSync(dir);
     const refusals: [string, Parameters<typeof exportForWeb>[2], RegExp][] = [
       ['mine', {}, /mine is there: expected a new directory or one that is empty/],
       ['mine', { overwrite: true }, /mine is there, and holds other files than an export does/],
+      ['file', { overwrite: true }, /file is there, and no directory/],
       ['link', { overwrite: true }, /link is a link/],
       ['new', { data: [at('rows.csv')] }, /^data: expected beside weights int8/],
       ['new', { weights: 'int8', data: [at('nowhere.csv')] }, /nowhere\.csv/],

@@ -159,6 +159,25 @@ describe('a table', () => {
     expect(config.data.encoding).toBe('windows-1252');
   });
 
+  test.each(['utf-16le', 'utf-16be'])('of %s without a mark is read as such', async (encoding) => {
+    const bytes = Buffer.from(labelled, 'utf16le');
+    const { config } = await init({
+      'data.csv': encoding === 'utf-16le' ? bytes : bytes.swap16(),
+    });
+    expect(config.data).toMatchObject({ encoding, text: 'text', label: 'label' });
+  });
+
+  test('whose classes have blanks around them has that told', async () => {
+    const { stdout } = await init({ 'data.csv': labelled.replaceAll(/,(\w+)\n/g, ', $1\n') });
+    expect(stdout).toContain('3 classes of "label" begin or end with a blank (" place")');
+  });
+
+  test('of two languages has its target called so', async () => {
+    const rows = questions.map(({ text }) => [text, text.toUpperCase()]);
+    const { stdout } = await init({ 'data.csv': csv([['en', 'de'], ...rows]) });
+    expect(stdout).toContain('"de": target, ');
+  });
+
   test('has rows without a label left out, and told', async () => {
     const rows = questions.map(({ text, label }, i) => [text, i % 10 === 0 ? '' : label]);
     const { config, stdout } = await init({ 'data.csv': csv([['text', 'label'], ...rows]) });
@@ -245,6 +264,35 @@ describe('what cannot be is refused in a sentence', () => {
   test.each([
     ['an empty file', { 'data.csv': '' }, [], 'expected rows to look at, found none'],
     ['numbers alone', { 'data.csv': 'a,b\n1,2\n3,4\n5,9\n' }, [], 'expected a column with texts'],
+    ['a header alone', { 'data.csv': 'text,label\n' }, [], 'expected rows below the first one'],
+    [
+      'a comment before the header',
+      { 'data.csv': `# exported 2020\n${labelled}` },
+      [],
+      'found first 1 cell ("# exported 2020"): remove that line, or mend it',
+    ],
+    [
+      'a table whose texts have the delimiter in them',
+      {
+        'data.csv': labelled
+          .replaceAll(', and', ' and')
+          .replaceAll('"', '')
+          .replaceAll(/[47] of all/g, '4, of all'),
+      },
+      [],
+      'found others in 12 of 61: cells with "," in them have to be quoted',
+    ],
+    [
+      'amounts with commas',
+      {
+        'data.csv': csv([
+          ['text', 'price'],
+          ...questions.map(({ text }, i) => [text, `${i},${10 + i}`]),
+        ]),
+      },
+      [],
+      'expected numbers as 12.34 to be learned, found them written with commas in "price", such as "0,10"',
+    ],
     ['a list in JSON', { 'data.json': '[]' }, [], 'expected JSON Lines'],
     ['a short text', { 'data.txt': 'once upon\n' }, [], 'expected at least 1,000 characters'],
     [

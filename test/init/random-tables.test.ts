@@ -96,6 +96,68 @@ test('whatever the table, the config is one that train takes, or a sentence says
   );
 });
 
+const plain = fc.constantFrom(...'abcdefgh');
+const delimiters = [',', ';', '\t', '|'];
+
+/** Texts beside one of three classes or an amount, with whatever else divides tables, commas above all, within texts and amounts. */
+const written = fc.record({
+  delimiter: fc.constantFrom(...delimiters),
+  mark: fc.constantFrom('.', ','),
+  /** Whether all cells are quoted, or those that have to be. */
+  quotesAll: fc.boolean(),
+  end: fc.constantFrom('\n', '\r\n'),
+  start: fc.constantFrom('', '\uFEFF'),
+  header: fc.boolean(),
+  rows: fc.array(
+    fc.record({
+      words: fc.array(fc.array(plain, { minLength: 3, maxLength: 8 }), {
+        minLength: 4,
+        maxLength: 12,
+      }),
+      signs: fc.array(fc.constantFrom(' ', ' ', ' ', ', ', '; ', ' | '), {
+        minLength: 12,
+        maxLength: 12,
+      }),
+      amount: fc.integer({ min: 0, max: 99_999 }),
+      kind: fc.constantFrom('red', 'green', 'blue'),
+    }),
+    { minLength: 30, maxLength: 40 },
+  ),
+});
+
+test('what divides a table is found, whatever else is in its texts and numbers', async () => {
+  const { path } = await scratch();
+  await fc.assert(
+    fc.asyncProperty(written, async ({ delimiter, mark, quotesAll, end, start, header, rows }) => {
+      const quote = (cell: string): string =>
+        quotesAll || cell.includes(delimiter) ? `"${cell}"` : cell;
+      const cells = rows.map(({ words, signs, amount, kind }) => [
+        words
+          .map((letters, i) => letters.join('') + (i + 1 < words.length ? signs[i]! : ''))
+          .join(''),
+        (amount / 100).toFixed(2).replace('.', mark),
+        kind,
+      ]);
+      const lines = [...(header ? [['text', 'price', 'color']] : []), ...cells];
+      const file = path('written.csv');
+      await writeFile(
+        file,
+        start + lines.map((line) => line.map(quote).join(delimiter) + end).join(''),
+      );
+      const made = await plan(file);
+      if (made instanceof UserError) throw made;
+      const { task, data } = parseConfig(made, 'config.yaml', [`data.storeDir=${path('kept')}`]);
+      expect(data.delimiter).toBe(delimiter === ',' ? undefined : delimiter);
+      expect({ task, ...data }).toMatchObject({
+        ...{ task: 'classify', header },
+        ...(header ? { text: 'text', label: 'color' } : { text: 1, label: 3 }),
+        onBadRow: 'error',
+      });
+    }),
+    { numRuns: tries(100), endOnFailure: true },
+  );
+});
+
 test('the data can be prepared with the config', async () => {
   const { path } = await scratch();
   let prepared = 0;

@@ -102,7 +102,7 @@ const generation = { prompt: 'the sea', length: 5, temperature: 1, topK: 0, seed
 
 test.each<[unknown, string]>([
   [null, 'expected options (prompt, length, temperature, topK or seed), got null'],
-  [{ prompt: 'a' }, 'length: expected a whole number of at least 0, got nothing'],
+  [{ length: 5 }, 'prompt: expected text, got nothing'],
   [{ ...generation, prompt: 7 }, 'prompt: expected text, got 7'],
   [{ ...generation, length: -1 }, 'length: expected a whole number of at least 0, got -1'],
   [{ ...generation, length: NaN }, 'length: expected a whole number of at least 0, got NaN'],
@@ -118,6 +118,17 @@ test.each<[unknown, string]>([
 ])('generate refuses %j', async (options, sentence) => {
   const given = options as GenerateOptions;
   expect(await refusal(() => languageModel.generate(given).next())).toBe(`generate: ${sentence}`);
+});
+
+test('generate has the values of serve where nothing is said', async () => {
+  const all = { length: 200, temperature: 0.8, topK: 0, seed: 1 };
+  const [given, usual] = await Promise.all(
+    [{ prompt: 'the sea', ...all }, { prompt: 'the sea' }].map((options) =>
+      collect(languageModel.generate(options)),
+    ),
+  );
+  expect(given).toHaveLength(200);
+  expect(usual).toEqual(given);
 });
 
 test('a temperature of next to nothing takes the likeliest, as 0 does', async () => {

@@ -3,6 +3,7 @@ import { clip, smooth } from '../../src/page/lines.js';
 import { phaseLines } from '../../src/page/phases.js';
 import type { ShownRun } from '../../src/page/shown-run.js';
 import { mergeSeries } from '../../src/page/store.js';
+import { rangeOfAxis } from '../../src/page/ticks.js';
 
 test('smoothing has no bias towards the first value, leaves gaps, and none leaves all as it is', () => {
   expect(smooth([4, null, 4, 4], 0.9)).toEqual([
@@ -13,6 +14,13 @@ test('smoothing has no bias towards the first value, leaves gaps, and none leave
   ]);
   expect(smooth([1, 3], 0.5)[1]).toBeCloseTo((0.25 * 1 + 0.5 * 3) / 0.75);
   expect(smooth([1, null, 3], 0)).toEqual([1, null, 3]);
+});
+
+test('an axis of nothing but zeros ends at 1, any other where it did', () => {
+  const usual = (least: number, most: number): [number, number] => [least - 1, most + 1];
+  expect(rangeOfAxis(0, 0, usual)).toEqual([0, 1]);
+  expect(rangeOfAxis(0, 0.5, usual)).toEqual([-1, 1.5]);
+  expect(rangeOfAxis(3, 3, usual)).toEqual([2, 4]);
 });
 
 test('a stretch of a line reaches one point beyond on either side', () => {

@@ -14,7 +14,7 @@ function countingModel(): { model: TrainedModel; written: () => number; hasEnded
     hasEnded: () => hasEnded,
     model: {
       ...stubLanguageModel(),
-      async *generate({ length }: GenerateOptions) {
+      async *generate({ length = 0 }: GenerateOptions) {
         try {
           for (; written < length; written++) {
             await new Promise((resolve) => setImmediate(resolve));

@@ -26,6 +26,14 @@ describe.each(modelNames)('the module with %s', (name) => {
     opened.push(own);
     const { call } = description.task;
     const expected = await answer(own, call, texts, sentences);
+    for (const [given, sentence] of [
+      [{ modell: 'x' }, 'modell: unknown option; did you mean model?'],
+      [{ model: 5 }, 'model: expected an address or bytes, got 5'],
+      [null, 'expected options with a model or kernels, got null'],
+      [5, 'expected options with a model or kernels, got 5'],
+    ] as const) {
+      await expect(loadModel(given as never)).rejects.toThrow(`loadModel: ${sentence}`);
+    }
     const model = await loadModel({ model: new Uint8Array(bytes), kernels });
     const found = await answer(model, call, texts, sentences);
     expect(found.words).toEqual(expected.words);

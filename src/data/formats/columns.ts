@@ -8,14 +8,17 @@ export type ColumnKey =
 /** What usually divides the cells of tables. */
 export const delimiters = [';', '\t', '|', ','];
 
-/** @throws UserError for a first row that is a line for spreadsheets, `sep=;`, and neither a header nor data */
-export function refuseSeparatorLine(
-  [first = '', ...others]: readonly string[],
-  name: string,
-): void {
-  const separator = /^\uFEFF?sep=(.?)$/i.exec(first.trim());
-  if (separator === null || others.some((cell) => cell !== '')) return;
-  const delimiter = JSON.stringify(separator[1] || ';');
+const separatorLine = /^\uFEFF?sep=(.?)$/i;
+
+/** Whether a first row is a line for spreadsheets, `sep=;`, and neither a header nor data. */
+export function isSeparatorLine([first = '', ...others]: readonly string[]): boolean {
+  return separatorLine.test(first.trim()) && others.every((cell) => cell === '');
+}
+
+/** @throws UserError for a first row that is a line for spreadsheets */
+export function refuseSeparatorLine(row: readonly string[], name: string): void {
+  if (!isSeparatorLine(row)) return;
+  const delimiter = JSON.stringify(separatorLine.exec(row[0]!.trim())![1] || ';');
   throw new UserError(
     `${name} begins with a line for spreadsheets (sep=), which is no header: remove it, and set data.delimiter to ${delimiter}.`,
   );

@@ -14,6 +14,18 @@ const kinds: readonly (readonly [start: string, what: string, hint: string])[] =
   ['25504446', 'a PDF', 'export it as text'],
 ];
 
+/** A text that has to be told to be UTF-16. */
+export class UnmarkedUtf16 extends UserError {
+  constructor(
+    path: string,
+    readonly encoding: Encoding,
+  ) {
+    super(
+      `${path} seems to be UTF-16 without a byte order mark: set data.encoding to ${encoding}.`,
+    );
+  }
+}
+
 /** Whatever is not text soon shows. */
 const searchedBytes = 2 ** 13;
 
@@ -86,11 +98,7 @@ function explainNoText(
   if ((encoding ?? marked)?.startsWith('utf-16') === true) return undefined;
   const searched = start.subarray(0, searchedBytes);
   const guess = guessUtf16(searched);
-  if (guess !== undefined) {
-    return new UserError(
-      `${path} seems to be UTF-16 without a byte order mark: set data.encoding to ${guess}.`,
-    );
-  }
+  if (guess !== undefined) return new UnmarkedUtf16(path, guess);
   const isBinary = countControls(searched) > Math.max(fewestControls, searched.length / 20);
   return isBinary ? new UserError(`${path} is binary data, expected text.`) : undefined;
 }

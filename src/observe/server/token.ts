@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { isOwnDescriptor } from '../../config/config-text.js';
 import { UserError } from '../../errors.js';
-import { describeOddFile } from '../../system/system-errors.js';
+import { describeOddFile, describeSystemError } from '../../system/system-errors.js';
 
 /** Fewer characters could be guessed. */
 const FEWEST_CHARACTERS = 16;
@@ -23,8 +23,8 @@ export async function readToken(file: string, key = 'metrics.tokenFile'): Promis
     text = await readFile(file, 'latin1');
   } catch (error) {
     if (error instanceof UserError) throw error;
-    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
-    throw new UserError(`${key}: ${file} cannot be read (${code})`, { cause: error });
+    const reason = describeSystemError(error) ?? 'unknown error';
+    throw new UserError(`${key}: ${file} cannot be read: ${reason}`, { cause: error });
   }
   const token = text.trim();
   if (token.length < FEWEST_CHARACTERS || !/^[\x21-\x7e]+$/.test(token)) {
