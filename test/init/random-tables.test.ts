@@ -96,7 +96,7 @@ test('whatever the table, the config is one that train takes, or a sentence says
   );
 });
 
-const plain = fc.constantFrom(...'abcdefgh');
+const plain = fc.constantFrom(...Array.from('abcdefgh'));
 const delimiters = [',', ';', '\t', '|'];
 
 /** Texts beside one of three classes or an amount, with whatever else divides tables, commas above all, within texts and amounts. */
