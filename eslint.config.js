@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'build/', 'data/', 'runs/', 'coverage/', 'node_modules/'] },
+  { ignores: ['dist/', 'build/', 'prebuilds/', 'data/', 'runs/', 'coverage/', 'node_modules/'] },
   js.configs.recommended,
   {
     files: ['**/*.js'],

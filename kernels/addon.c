@@ -13,6 +13,11 @@
 
 #include "table.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+enum { HAS_FMA = 1, HAS_AVX2 = 2, HAS_AVX512 = 4 };
+#endif
+
 #define CACHE_LINE 64
 
 #if defined(__x86_64__)
@@ -58,23 +63,37 @@ static const instruction_set sets[] = {
 };
 #define SET_COUNT (sizeof sets / sizeof sets[0])
 
-static int is_supported(size_t set) {
 #if defined(__x86_64__)
-  switch (set) {
-    case 0:
-      return __builtin_cpu_supports("avx512f") != 0;
-    case 1:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    case 2:
-      return __builtin_cpu_supports("fma") != 0;
-    default:
-      return 1;
-  }
+/*
+ * What the processor has and the system saves of its registers. Asked of the processor itself: the library that
+ * __builtin_cpu_supports reads from answers only where its constructor runs, which not every linker sees to.
+ */
+static unsigned supported_extensions(void) {
+  enum { OSXSAVE = 1 << 27, AVX = 1 << 28, SAVED_AVX = 0x6, SAVED_AVX512 = 0xe6 };
+  unsigned a, b, c, d, saved, saved_high, has = 0;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE) || !(c & AVX)) return 0;
+  __asm__("xgetbv" : "=a"(saved), "=d"(saved_high) : "c"(0));
+  if ((saved & SAVED_AVX) != SAVED_AVX) return 0;
+  if (c & bit_FMA) has |= HAS_FMA;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return has;
+  if (b & bit_AVX2) has |= HAS_AVX2;
+#if defined(__APPLE__)
+  saved |= SAVED_AVX512; /* enabled when a thread first uses it */
+#endif
+  if ((b & bit_AVX512F) && (saved & SAVED_AVX512) == SAVED_AVX512) has |= HAS_AVX512;
+  return has;
+}
+
+static int is_supported(size_t set) {
+  static const unsigned needed[SET_COUNT] = {HAS_AVX512 | HAS_FMA, HAS_AVX2 | HAS_FMA, HAS_FMA, 0};
+  return (needed[set] & ~supported_extensions()) == 0;
+}
 #else
+static int is_supported(size_t set) {
   (void)set;
   return 1;
-#endif
 }
+#endif
 
 typedef struct {
   char *base;

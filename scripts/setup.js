@@ -73,7 +73,13 @@ if (isClone && !isInstalling && needsInstall()) {
   if (!(await run('Installing packages …', 'npm', 'ci', ...options))) process.exit(1);
 }
 const builds = [];
-if (isOutdated('build/native.json', ['kernels', 'scripts/build-native.js'])) {
+if (
+  isOutdated('build/native.json', [
+    'kernels',
+    'scripts/build-native.js',
+    'scripts/compile-addon.js',
+  ])
+) {
   builds.push(run('Building the native kernels …', process.execPath, 'scripts/build-native.js'));
 }
 if (compiles && isOutdated('dist', ['src', 'workers', 'tsconfig.json', 'scripts/build.js'])) {

@@ -4,10 +4,13 @@ import { wasmReservedBytes } from './wasm.js';
 
 export type BackendKind = 'native' | 'wasm' | 'reference';
 
-/** Memory that threads share; `memory` is there for WebAssembly, which cannot use a plain buffer. */
+/** Memory that threads share, with what their kernels need beside it. */
 export interface SharedBlock {
   bytes: Uint8Array;
+  /** WebAssembly cannot use a plain buffer. */
   memory?: WebAssembly.Memory;
+  /** Path of the native kernels: every thread has the same. */
+  nativeFile?: string;
 }
 
 /** What a heap plan has to know of its backend: bytes of a float and bytes to keep free at the start. */

@@ -1,45 +1,36 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { UserError } from '../errors.js';
-import { packageFile } from '../package-root.js';
 import type { DoubleTensor } from '../tensor/heap.js';
+import type { SharedBlock } from './block.js';
 import { CompiledBackend } from './compiled.js';
-import { kernelDigest } from './kernel-sources.js';
-
-/** What the addon (kernels/addon.c) exports. */
-interface Addon {
-  attach(heap: Uint8Array, instructionSet: number): void;
-  run(kernel: number, argsOffset: number): void;
-  prepareMemory(memory: Uint8Array): number;
-  instructionSets: { name: string; supported: boolean; fused: boolean; lanes: number }[];
-}
+import { findNativeFile, loadAddon, type Addon, type NativeFile } from './native-file.js';
 
 const CACHE_LINE = 64;
 
-let loaded: Addon | undefined;
 /** Whose heap this thread's addon is at: it knows one at a time. */
 let attached: object | undefined;
 
-function load(): Addon {
-  // The addon is loaded through `require`, since `import` cannot load native code.
-  loaded ??= createRequire(import.meta.url)(packageFile('build/lockstep.node')) as Addon;
-  return loaded;
+/** @throws Error where there is none */
+function nativeFile(): NativeFile {
+  const file = findNativeFile();
+  if ('missing' in file) throw new Error(file.missing);
+  return file;
 }
 
 /** The instruction sets that the addon was built for and this processor has, the fastest first. */
 export function nativeInstructionSets(): string[] {
-  return load()
-    .instructionSets.filter((set) => set.supported)
-    .map((set) => set.name);
+  return supportedBy(loadAddon(nativeFile().path));
 }
+
+const supportedBy = ({ instructionSets }: Addon): string[] =>
+  instructionSets.filter((set) => set.supported).map((set) => set.name);
 
 /**
  * The instruction set that computes: the fastest, or the one that the environment variable LOCKSTEP_INSTRUCTIONS names.
  *
  * @throws UserError when it names one that is not to be had
  */
-function chosenInstructionSet(): string {
-  const sets = nativeInstructionSets();
+function chosenInstructionSet(addon: Addon): string {
+  const sets = supportedBy(addon);
   const wanted = process.env['LOCKSTEP_INSTRUCTIONS'] ?? '';
   if (wanted === '') return sets[0]!;
   if (sets.includes(wanted)) return wanted;
@@ -50,53 +41,25 @@ function chosenInstructionSet(): string {
 
 /** Whether the instruction set that computes rounds multiply-adds once. */
 export function isNativeFused(): boolean {
-  const chosen = chosenInstructionSet();
-  return load().instructionSets.find(({ name }) => name === chosen)!.fused;
+  const addon = loadAddon(nativeFile().path);
+  const chosen = chosenInstructionSet(addon);
+  return addon.instructionSets.find(({ name }) => name === chosen)!.fused;
 }
 
 /** Why the native backend can or cannot be used here. */
 export function describeNative(): { available: boolean; reason: string } {
-  const missing = whyNotBuilt();
-  if (missing !== undefined) return { available: false, reason: missing };
-  try {
-    return {
-      available: true,
-      reason: `compiled for this machine, ${chosenInstructionSet()} kernels`,
-    };
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    return { available: false, reason: firstLine(error) };
-  }
-}
-
-/** What scripts/build-native.js says of its latest build. */
-interface BuildReport {
-  built: boolean;
-  reason: string;
-  /** Of the sources that it was built from. */
-  sources: string;
-}
-
-function whyNotBuilt(): string | undefined {
-  let report: BuildReport;
-  try {
-    report = JSON.parse(readFileSync(packageFile('build/native.json'), 'utf8')) as BuildReport;
-  } catch {
-    return 'the native kernels have not been built (npm rebuild, or npm install without --ignore-scripts)';
-  }
-  if (!report.built) return report.reason;
-  if (report.sources === kernelDigest()) return undefined;
-  return `the native kernels were built from other sources than there are now (node scripts/build-native.js in ${packageFile('.')} builds them anew)`;
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n')[0] ?? '';
+  const file = findNativeFile();
+  if ('missing' in file) return { available: false, reason: file.missing };
+  const set = chosenInstructionSet(loadAddon(file.path));
+  return { available: true, reason: `${file.origin}, ${set} kernels` };
 }
 
 /** Shared memory for the native kernels: from a cache line on, and on large pages where the system has them. */
-export function createNativeMemory(bytes: number): Uint8Array {
+export function createNativeBlock(bytes: number): SharedBlock {
+  const { path } = nativeFile();
   const buffer = new SharedArrayBuffer(bytes + CACHE_LINE);
-  return new Uint8Array(buffer, load().prepareMemory(new Uint8Array(buffer)), bytes);
+  const offset = loadAddon(path).prepareMemory(new Uint8Array(buffer));
+  return { bytes: new Uint8Array(buffer, offset, bytes), nativeFile: path };
 }
 
 /**
@@ -105,18 +68,19 @@ export function createNativeMemory(bytes: number): Uint8Array {
  * @param instructionSet one of `nativeInstructionSets()`
  */
 export function createNativeBackend(
-  heap: Uint8Array,
+  block: SharedBlock,
   argumentSpace: DoubleTensor,
-  instructionSet = chosenInstructionSet(),
+  instructionSet?: string,
 ): CompiledBackend {
-  const addon = load();
-  const index = addon.instructionSets.findIndex((set) => set.name === instructionSet);
+  const addon = loadAddon(block.nativeFile!);
+  const wanted = instructionSet ?? chosenInstructionSet(addon);
+  const index = addon.instructionSets.findIndex((set) => set.name === wanted);
   const set = addon.instructionSets[index];
-  if (!set) throw new Error(`unknown instruction set ${instructionSet}`);
+  if (!set) throw new Error(`unknown instruction set ${wanted}`);
   const own = {};
   const run = (kernel: number, offset: number): void => {
     if (attached !== own) {
-      addon.attach(heap, index);
+      addon.attach(block.bytes, index);
       attached = own;
     }
     addon.run(kernel, offset);

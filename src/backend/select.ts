@@ -3,12 +3,7 @@ import { UserError } from '../errors.js';
 import type { DoubleTensor } from '../tensor/heap.js';
 import type { Backend, NumericProfile } from './backend.js';
 import { requireOwnKernels } from './kernel-sources.js';
-import {
-  createNativeBackend,
-  createNativeMemory,
-  describeNative,
-  isNativeFused,
-} from './native.js';
+import { createNativeBackend, createNativeBlock, describeNative, isNativeFused } from './native.js';
 import { createReferenceBackend } from './reference.js';
 import type { BackendKind, SharedBlock } from './block.js';
 import { WASM_HEAP_LIMIT } from './wasm.js';
@@ -75,7 +70,7 @@ function choice(kind: BackendKind, reason: string): BackendChoice {
  */
 export function allocateBlock(kind: BackendKind, bytes: number, training = true): SharedBlock {
   expectMemory(kind, bytes, undefined, training);
-  if (kind === 'native') return { bytes: createNativeMemory(bytes) };
+  if (kind === 'native') return createNativeBlock(bytes);
   if (kind === 'reference') return { bytes: new Uint8Array(new SharedArrayBuffer(bytes)) };
   const memory = createWasmMemory(bytes);
   return { bytes: new Uint8Array(memory.buffer), memory };
@@ -122,7 +117,7 @@ export function expectAddressable(
   if (kind !== 'wasm' || bytes <= WASM_HEAP_LIMIT) return;
   throw new UserError(
     `${needed} ${gib(bytes)} of memory, and the wasm backend can address 4 GiB: ` +
-      `use the native backend (a C compiler at install time), or ${instead}`,
+      `use the native backend (lockstep doctor says what it lacks), or ${instead}`,
   );
 }
 
@@ -135,7 +130,7 @@ export function createBackend(
   thread: number,
   argumentSpace: DoubleTensor,
 ): Backend {
-  if (kind === 'native') return createNativeBackend(block.bytes, argumentSpace);
+  if (kind === 'native') return createNativeBackend(block, argumentSpace);
   if (kind === 'reference') return createReferenceBackend();
   return createWasmBackend(block.memory!, thread, argumentSpace);
 }

@@ -56,7 +56,7 @@ function nativeVariants(): Implementation[] {
     }),
     reserved: heapTraits('native', 1).reserved,
     block,
-    bind: ({ bytes }, space) => createNativeBackend(bytes, space, name),
+    bind: (block, space) => createNativeBackend(block, space, name),
   }));
 }
 

@@ -1,12 +1,12 @@
-import { createRequire } from 'node:module';
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
-  createNativeMemory,
+  createNativeBlock,
   describeNative,
   nativeInstructionSets,
 } from '../../src/backend/native.js';
+import { loadAddon } from '../../src/backend/native-file.js';
 import { UserError } from '../../src/errors.js';
-import { packageFile } from '../../src/package-root.js';
 
 const { available, reason } = describeNative();
 
@@ -14,22 +14,36 @@ describe.skipIf(!available)(`native kernels${available ? '' : ` (skipped: ${reas
   afterEach(() => vi.unstubAllEnvs());
 
   it('have memory that begins with a cache line', () => {
-    const { prepareMemory } = createRequire(import.meta.url)(
-      packageFile('build/lockstep.node'),
-    ) as { prepareMemory: (memory: Uint8Array) => number };
-    const memory = createNativeMemory(10_000);
-    expect(memory.length).toBe(10_000);
+    const { bytes, nativeFile } = createNativeBlock(10_000);
+    const addon = loadAddon(nativeFile!);
+    expect(bytes.length).toBe(10_000);
     // The offset of the next cache line.
-    expect(prepareMemory(memory)).toBe(0);
-    expect(prepareMemory(memory.subarray(16))).toBe(48);
+    expect(addon.prepareMemory(bytes)).toBe(0);
+    expect(addon.prepareMemory(bytes.subarray(16))).toBe(48);
   });
 
   it('are those of the fastest instruction set, unless another one is asked for', () => {
     const [fastest] = nativeInstructionSets();
-    expect(reason).toBe(`compiled for this machine, ${fastest} kernels`);
+    const origin = /^(compiled for this machine|prebuilt for \w+ \w+ with \w+), /.source;
+    expect(reason).toMatch(new RegExp(`${origin}${fastest} kernels$`));
     const slowest = nativeInstructionSets().at(-1)!;
     vi.stubEnv('LOCKSTEP_INSTRUCTIONS', slowest);
-    expect(describeNative().reason).toBe(`compiled for this machine, ${slowest} kernels`);
+    expect(describeNative().reason).toMatch(new RegExp(`${origin}${slowest} kernels$`));
+  });
+
+  it('are those that the processor has by what the system says of it', ({ skip }) => {
+    if (process.platform !== 'linux' || process.arch !== 'x64') skip('not told by this system');
+    const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))![1]!.split(' ');
+    const needs = {
+      avx512: ['avx512f', 'fma'],
+      avx2: ['avx2', 'fma'],
+      fma128: ['fma'],
+      baseline: [],
+    };
+    const expected = Object.entries(needs)
+      .filter(([, needed]) => needed.every((flag) => flags.includes(flag)))
+      .map(([name]) => name);
+    expect(nativeInstructionSets()).toEqual(expected);
   });
 
   it('of an instruction set that is not to be had are refused in one sentence', () => {

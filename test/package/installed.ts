@@ -15,7 +15,8 @@ export interface Installed {
   remove(): void;
 }
 
-export function installPackage(): Installed {
+/** @param withPrebuilds whether with the native kernels that the package carries, where they have been built */
+export function installPackage({ withPrebuilds = false } = {}): Installed {
   const folder = mkdtempSync(join(tmpdir(), 'lockstep-package-'));
   const run = (cwd: string, [command, ...args]: string[]) => {
     const { status, stdout, stderr } = spawnSync(command!, args, { cwd, encoding: 'utf8' });
@@ -32,6 +33,7 @@ export function installPackage(): Installed {
   mkdirSync(target, { recursive: true });
   const unpacked = run(folder, ['tar', '-xzf', filename, '--strip-components=1', '-C', target]);
   if (unpacked.status !== 0) throw new Error(`tar: ${unpacked.stderr}`);
+  if (!withPrebuilds) rmSync(join(target, 'prebuilds'), { recursive: true, force: true });
   for (const place of listDependencies()) {
     mkdirSync(dirname(join(folder, place)), { recursive: true });
     symlinkSync(packageFile(place), join(folder, place));
