@@ -3,6 +3,7 @@ import type { Stage } from '../compute/messages.js';
 import { HEADER, TEAM, TEAM_FIELDS, type BatchLayout } from '../model/batch/batch-layout.js';
 import { viewSlot } from '../model/batch/slot-plan.js';
 import type { NetworkLayer } from '../model/layer.js';
+import { elementsOf } from '../model/parameters.js';
 import { microsecondsOf } from '../model/work/teams.js';
 
 /** Weights that a core packs in a microsecond, about. */
@@ -18,10 +19,7 @@ export class StageWork {
     const { heap, plan } = openHeap(handle);
     this.#layers = plan.layers;
     this.#slots = plan.slots.map((slot) => viewSlot(heap, slot));
-    this.#weights = plan.parameters.reduce(
-      (sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1),
-      0,
-    );
+    this.#weights = plan.parameters.reduce((sum, { shape }) => sum + elementsOf(shape), 0);
   }
 
   /** @param slot whose batch has been laid out */
@@ -43,7 +41,7 @@ function microsecondsOfLayer(
   { header, teams }: Pick<BatchLayout, 'header' | 'teams'>,
 ): number {
   const rows = Math.max(1, header[HEADER.rows]!);
-  const tokens = header[HEADER.tokens]!;
+  const tokens = Math.max(1, header[HEADER.tokens]!);
   let steps = 1;
   for (let team = 0; team < teams.length; team += TEAM_FIELDS) {
     steps = Math.max(steps, teams[team + TEAM.steps]!);
