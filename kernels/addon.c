@@ -5,6 +5,8 @@
 #if defined(__linux__)
 #define _GNU_SOURCE
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 #include <node_api.h>
 #include <stdint.h>
@@ -15,7 +17,7 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-enum { HAS_FMA = 1, HAS_AVX2 = 2, HAS_AVX512 = 4 };
+enum { HAS_FMA = 1, HAS_AVX2 = 2, HAS_AVX512 = 4, HAS_AMX = 8 };
 #endif
 
 #define CACHE_LINE 64
@@ -44,32 +46,47 @@ FOR_EACH_KERNEL(DECLARE)
 #define TABLE(set) static const kernel_function kernels_##set[] = {FOR_EACH_KERNEL(ENTRY_##set)};
 FOR_EACH_SET(TABLE)
 
+/* Whether products of bfloat16 go through tiles on this thread. */
+_Thread_local int lockstep_uses_amx;
+
 typedef struct {
   const char *name;
   const kernel_function *kernels;
   int fused;      /* multiply-adds round once: the numeric profile */
   uint32_t lanes; /* floats of a vector */
+  int uses_amx;
 } instruction_set;
 
 static const instruction_set sets[] = {
 #if defined(__x86_64__)
-    {"avx512", kernels_avx512, 1, 16},
-    {"avx2", kernels_avx2, 1, 8},
-    {"fma128", kernels_fma128, 1, 4},
-    {"baseline", kernels_baseline, 0, 4},
+    {"avx512", kernels_avx512, 1, 16, 0},
+    {"amx", kernels_avx512, 1, 16, 1}, /* behind the other as long as no model computes in bfloat16 */
+    {"avx2", kernels_avx2, 1, 8, 0},
+    {"fma128", kernels_fma128, 1, 4, 0},
+    {"baseline", kernels_baseline, 0, 4, 0},
 #else
-    {"neon", kernels_neon, 1, 4},
+    {"neon", kernels_neon, 1, 4, 0},
 #endif
 };
 #define SET_COUNT (sizeof sets / sizeof sets[0])
 
 #if defined(__x86_64__)
+/* Linux saves the registers of tiles for processes that have asked for it: once, for all threads. Older ones know of none. */
+static int may_use_tiles(void) {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+  return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+#else
+  return 0;
+#endif
+}
+
 /*
  * What the processor has and the system saves of its registers. Asked of the processor itself: the library that
  * __builtin_cpu_supports reads from answers only where its constructor runs, which not every linker sees to.
  */
 static unsigned supported_extensions(void) {
-  enum { OSXSAVE = 1 << 27, AVX = 1 << 28, SAVED_AVX = 0x6, SAVED_AVX512 = 0xe6 };
+  enum { OSXSAVE = 1 << 27, AVX = 1 << 28, AMX = 5 << 22, SAVED_AVX = 0x6, SAVED_AVX512 = 0xe6, SAVED_AMX = 3 << 17 };
   unsigned a, b, c, d, saved, saved_high, has = 0;
   if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & OSXSAVE) || !(c & AVX)) return 0;
   __asm__("xgetbv" : "=a"(saved), "=d"(saved_high) : "c"(0));
@@ -81,11 +98,14 @@ static unsigned supported_extensions(void) {
   saved |= SAVED_AVX512; /* enabled when a thread first uses it */
 #endif
   if ((b & bit_AVX512F) && (saved & SAVED_AVX512) == SAVED_AVX512) has |= HAS_AVX512;
+  if ((d & AMX) == AMX && (saved & SAVED_AMX) == SAVED_AMX && may_use_tiles()) has |= HAS_AMX;
   return has;
 }
 
 static int is_supported(size_t set) {
-  static const unsigned needed[SET_COUNT] = {HAS_AVX512 | HAS_FMA, HAS_AVX2 | HAS_FMA, HAS_FMA, 0};
+  static const unsigned needed[SET_COUNT] = {
+      HAS_AVX512 | HAS_FMA, HAS_AMX | HAS_AVX512 | HAS_FMA, HAS_AVX2 | HAS_FMA, HAS_FMA, 0,
+  };
   return (needed[set] & ~supported_extensions()) == 0;
 }
 #else
@@ -128,6 +148,7 @@ static napi_value attach(napi_env env, napi_callback_info info) {
   self->base = data;
   self->length = length;
   self->kernels = sets[set].kernels;
+  lockstep_uses_amx = sets[set].uses_amx;
   return NULL;
 }
 

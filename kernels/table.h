@@ -7,6 +7,7 @@
 
 #define KERNEL_TABLE(X, T)     \
   X(product)                   \
+  X(product_bfloat16)          \
   X(lstm_forward)              \
   T(lstm_backward)             \
   X(gru_forward)               \
@@ -77,6 +78,8 @@
   X(copy_columns)              \
   X(pack)                      \
   X(pack_bias)                 \
+  X(round_pairs)               \
+  X(pack_pairs)                \
   T(dropout)                   \
   T(drop_rows)                 \
   T(drop_weights)              \

@@ -76,6 +76,18 @@ export class HeapPlan {
     );
   }
 
+  /** A pair matrix (kernels/bfloat16.h) of `rows` × `columns` in bfloat16: 32-bit words of shape [pairs of panels, rows, 16]. */
+  pairs(name: string, rows: number, columns: number): BufferSpec {
+    const pairs = Math.ceil(panelsOf(columns) / 2);
+    return this.#add(name, 'int32', [pairs, rows, PANEL], [pairs, rows | 1, PANEL]);
+  }
+
+  /** A right operand of such products, `inputs` × `columns`: words of shape [panels, 16 · pairs of panels of inputs, 16]. */
+  pairedPanels(name: string, inputs: number, columns: number): BufferSpec {
+    const [panels, lines] = [panelsOf(columns), Math.ceil(panelsOf(inputs) / 2) * PANEL];
+    return this.#add(name, 'int32', [panels, lines, PANEL], [panels, lines | 1, PANEL]);
+  }
+
   indices(name: string, ...shape: number[]): BufferSpec {
     return this.#add(name, 'int32', shape, shape);
   }

@@ -40,8 +40,12 @@ export function outcomeOf(kernelCase: KernelCase, implementation: Implementation
  * What every kernel promises: the oracle's results within the tolerances that the case states, nothing touched
  * beyond them, and the same bits from all variants that round alike.
  */
-export function describeContract(kernel: string, cases: readonly KernelCase[]): void {
-  describe.each(compiled)(`${kernel}, $name`, (implementation) => {
+export function describeContract(
+  kernel: string,
+  cases: readonly KernelCase[],
+  implementations: readonly Implementation[] = compiled,
+): void {
+  describe.each(implementations)(`${kernel}, $name`, (implementation) => {
     const { missing } = implementation;
     if (missing) {
       it.skip(`cannot run here: ${missing}`, () => undefined);
@@ -73,8 +77,13 @@ export function describeContract(kernel: string, cases: readonly KernelCase[]): 
 }
 
 /** Promises that two ways to make the same calls leave the same bits, in every implementation. */
-export function itHasEqualBits(promise: string, one: KernelCase, other: KernelCase): void {
-  for (const implementation of compiled) {
+export function itHasEqualBits(
+  promise: string,
+  one: KernelCase,
+  other: KernelCase,
+  implementations: readonly Implementation[] = compiled,
+): void {
+  for (const implementation of implementations) {
     const { name, missing } = implementation;
     if (missing) {
       it.skip(`${promise}: ${name} cannot run here: ${missing}`, () => undefined);

@@ -36,15 +36,21 @@ export const reference: Implementation = {
 };
 
 /** Every compiled variant of the kernels, whether it can run here or not. */
-export const compiled: Implementation[] = [...nativeVariants(), wasm(true), wasm(false)];
+export const compiled: Implementation[] = [
+  ...nativeVariants(process.arch === 'arm64' ? ['neon'] : ['avx512', 'avx2', 'fma128', 'baseline']),
+  wasm(true),
+  wasm(false),
+];
+
+/** The variant whose products of bfloat16 go through tiles; all else it computes as AVX-512 does. */
+export const [amx] = nativeVariants(['amx']) as [Implementation];
 
 /** Those that can run here, by how they round. */
 export function runnable(profile: NumericProfile): Implementation[] {
   return compiled.filter((one) => one.missing === undefined && one.profile === profile);
 }
 
-function nativeVariants(): Implementation[] {
-  const names = process.arch === 'arm64' ? ['neon'] : ['avx512', 'avx2', 'fma128', 'baseline'];
+function nativeVariants(names: readonly string[]): Implementation[] {
   const { available, reason } = describeNative();
   const supported = available ? nativeInstructionSets() : [];
   const block = once(() => allocateBlock('native', CAPACITY));

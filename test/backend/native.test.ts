@@ -36,6 +36,7 @@ describe.skipIf(!available)(`native kernels${available ? '' : ` (skipped: ${reas
     const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))![1]!.split(' ');
     const needs = {
       avx512: ['avx512f', 'fma'],
+      amx: ['amx_bf16', 'amx_tile', 'avx512f', 'fma'],
       avx2: ['avx2', 'fma'],
       fma128: ['fma'],
       baseline: [],

@@ -1,4 +1,5 @@
 import type { Backend } from '../../src/backend/backend.js';
+import { leftPlace, rightPlace, writeHalf } from '../../src/backend/kernels/pairs.js';
 import {
   Heap,
   HeapPlan,
@@ -80,6 +81,29 @@ export class Workbench {
           const column = panel * PANEL + lane;
           tensor.data[place + lane] = column < columns ? fill(row, column) : 0;
         }
+      }
+    }
+    return tensor;
+  }
+
+  /** A left operand in bfloat16, zeros in what fills up its last pair of panels. Without `fill`, canaries. */
+  pairs(name: string, rows: number, columns: number, fill?: Fill): IndexTensor {
+    const tensor = this.#heap.indices(this.#plan.pairs(name, rows, columns));
+    for (let row = 0; fill && !this.given && row < rows; row++) {
+      for (let k = 0; k < 2 * PANEL * tensor.shape[0]!; k++) {
+        writeHalf(tensor, leftPlace(tensor, row, k), k < columns ? fill(row, k) : 0);
+      }
+    }
+    return tensor;
+  }
+
+  /** A right operand in bfloat16, in the same way. */
+  pairedPanels(name: string, inputs: number, columns: number, fill?: Fill): IndexTensor {
+    const tensor = this.#heap.indices(this.#plan.pairedPanels(name, inputs, columns));
+    for (let k = 0; fill && !this.given && k < 2 * tensor.shape[1]!; k++) {
+      for (let column = 0; column < PANEL * tensor.shape[0]!; column++) {
+        const value = k < inputs && column < columns ? fill(k, column) : 0;
+        writeHalf(tensor, rightPlace(tensor, k, column), value);
       }
     }
     return tensor;

@@ -26,9 +26,11 @@ import { layerNormBackward, layerNormForward, layerNormGradient } from './layer-
 import { softmax } from './loss.js';
 import { lstmBackward, lstmForward, lstmNorm } from './lstm.js';
 import { momentum } from './momentum.js';
+import { packPairs, roundPairs } from './pack-bfloat16.js';
 import { pack, packBias } from './pack.js';
 import { pool, unpool } from './pool.js';
 import { evaluate, peak } from './probe.js';
+import { productBfloat16 } from './product-bfloat16.js';
 import { product } from './product.js';
 import { rank } from './ranking.js';
 import { regression } from './regression.js';
@@ -48,6 +50,7 @@ import { carryInputs, neighbours } from './windows.js';
 /** Every kernel, in the order of kernels/table.h: its place is the number that the compiled kernels know it by. */
 export const KERNELS: readonly { readonly name: string }[] = [
   product,
+  productBfloat16,
   lstmForward,
   lstmBackward,
   gruForward,
@@ -118,6 +121,8 @@ export const KERNELS: readonly { readonly name: string }[] = [
   copyColumns,
   pack,
   packBias,
+  roundPairs,
+  packPairs,
   dropout,
   dropRows,
   dropWeights,
