@@ -78,13 +78,14 @@ export interface LayerEntry {
 export interface PrepareEvent {
   type: 'prepare';
   /**
-   * The phases in their order: looking at the files, cutting their text into tokens, counting those,
+   * The phases in their order: copying standard input, where it is read, looking at the files, cutting their text into tokens, counting those,
    * writing the store. `reused` when the store on disk still fits its sources and options.
    */
-  phase: 'survey' | 'tokenize' | 'vocabulary' | 'write' | 'reused' | 'done';
+  phase: 'copy' | 'survey' | 'tokenize' | 'vocabulary' | 'write' | 'reused' | 'done';
   /** Of the sources, and from `vocabulary` on of what was made of them. */
   bytesDone: number;
-  bytesTotal: number;
+  /** Null of standard input. */
+  bytesTotal: number | null;
   rows: number;
   tokens: number;
   storeDir: string;

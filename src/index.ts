@@ -29,7 +29,7 @@ import * as averages from './run/average.js';
 import type { Averaged, AverageOptions } from './run/average.js';
 import { streamEvents } from './train/event-stream.js';
 import * as runs from './train/run.js';
-import type { TrainOptions } from './train/train-options.js';
+import type { PrepareOptions, TrainOptions } from './train/train-options.js';
 import type { OpenOptions, TrainedModel } from './train/trained-model.js';
 import {
   checkHeldOutModel,
@@ -43,6 +43,7 @@ import {
   checkEnsembleArguments,
   checkListener,
   checkOpenArguments,
+  checkPrepareOptions,
   checkTrainOptions,
 } from './use/check-options.js';
 import * as ensembles from './use/ensemble.js';
@@ -80,7 +81,7 @@ export type * from './events.js';
 export type * from './export/web-export.js';
 export type { Averaged, AverageOptions } from './run/average.js';
 export type { CompareOptions, TranslationScores } from './decoding/translation-scores.js';
-export type { TrainOptions } from './train/train-options.js';
+export type { PrepareOptions, TrainOptions } from './train/train-options.js';
 export type * from './train/trained-model.js';
 
 /** A set of kernels, whether it can compute here, and why or why not. */
@@ -239,17 +240,19 @@ export async function* trainEvents(
  *
  * @param config as for `train`
  * @param listener hears how it goes
- * @throws UserError that names file and line of what cannot be used; what the listener throws
+ * @throws UserError that names file and line of what cannot be used; what the listener throws; the reason of a signal that aborts
  */
 export async function prepareCorpus(
   config: ConfigInput,
   listener: TrainListener = ignore,
+  options: PrepareOptions = {},
 ): Promise<Corpus> {
   checkListener('prepareCorpus', listener);
+  checkPrepareOptions(options);
   const hearing = new Hearing(listener);
   return refuseInPlace(() =>
     hearing.during(
-      () => data.prepareCorpus(configs.resolveConfig(config), hearing.hear),
+      () => data.prepareCorpus(configs.resolveConfig(config), hearing.hear, { ...options }),
       (corpus) => corpus.close(),
     ),
   );

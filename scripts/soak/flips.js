@@ -75,7 +75,7 @@ export async function flipCorpus(task, folder, stride, hear) {
   writeFileSync(path.join(folder, file), content);
   const train = path.join(folder, file);
   const config = configSchema.parse({ task, workers: 1, data: { ...data, train, storeDir } });
-  const made = await prepareCorpus(config, () => undefined, sizes);
+  const made = await prepareCorpus(config, () => undefined, { sizes });
   await made.close();
   const [dir, pieces] = [made.storeDir, path.join(storeDir, 'pieces')];
   const whole = digestFiles(dir);

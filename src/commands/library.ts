@@ -34,7 +34,12 @@ export interface Library {
       signal?: AbortSignal;
     },
   ) => Promise<EndEvent>;
-  dryRun: (config: NamedConfig, runDir: string, listener: TrainListener) => Promise<DryRun>;
+  dryRun: (
+    config: NamedConfig,
+    runDir: string,
+    listener: TrainListener,
+    signal: AbortSignal,
+  ) => Promise<DryRun>;
   /** `run` is a run's directory or a checkpoint's. */
   openModel: (run: string, options?: OpenOptions) => Promise<TrainedModel>;
   /** Of translators, as one. */

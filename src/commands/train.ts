@@ -120,17 +120,20 @@ async function lookAt(
 ): Promise<void> {
   // Of JSON there is one object, at the end.
   const progress = watch(context, config, { quiet: as.quiet || as.json, json: false });
-  // Ends at once, but by an exit of the process, which leaves no temporary files.
-  const signals = context.catchSignals(() => false);
+  // What was made for the look is removed.
+  const signals = context.catchSignals(() => true);
   try {
     const { dryRun } = await context.loadLibrary();
     const { describeDryRun } = await import('./dry-run.js');
-    const look = await dryRun(config, runDir, progress.observe);
+    const look = await dryRun(config, runDir, progress.observe, signals.signal);
     progress.close();
     printLines(
       context.stdout,
       as.json ? [JSON.stringify(look)] : [...describeDryRun(look, config), `Next: ${next}`],
     );
+  } catch (error) {
+    if (error !== signals.signal.reason) throw error;
+    context.status = signals.status ?? 1;
   } finally {
     signals.release();
     progress.close();

@@ -3,7 +3,8 @@ import type { PrepareEvent } from '../events.js';
 /** How fast a phase of preparing the data goes. */
 export interface PreparePace {
   bytesPerSecond: number;
-  secondsLeft: number;
+  /** Absent where nobody knows how much there is. */
+  secondsLeft?: number;
 }
 
 /**
@@ -28,6 +29,7 @@ export function measurePrepare(
     first ??= { at, bytes: event.bytesDone };
     const bytesPerSecond = (1000 * (event.bytesDone - first.bytes)) / (at - first.at);
     if (!(bytesPerSecond > 0)) return undefined;
+    if (event.bytesTotal === null) return { bytesPerSecond };
     return { bytesPerSecond, secondsLeft: (event.bytesTotal - event.bytesDone) / bytesPerSecond };
   };
 }

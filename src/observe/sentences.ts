@@ -101,6 +101,8 @@ export function describePrepare(event: PrepareEvent, pace?: PreparePace): string
       return `The prepared data in ${event.storeDir} still fits: ${counts}`;
     case 'done':
       return `Prepared the data in ${event.storeDir}: ${counts}`;
+    case 'copy':
+      return `Copying standard input: ${describeRead(event, pace)}`;
     case 'survey':
       return `Looking at the files: ${describeRead(event, pace)}`;
     case 'tokenize':
@@ -117,7 +119,8 @@ function describeRead(
   { bytesDone, bytesTotal, rows }: PrepareEvent,
   pace: PreparePace | undefined,
 ): string {
-  const share = bytesTotal > 0 ? ` (${formatShare(bytesDone / bytesTotal)})` : '';
+  const share =
+    bytesTotal !== null && bytesTotal > 0 ? ` (${formatShare(bytesDone / bytesTotal)})` : '';
   return [
     `${formatBytes(bytesDone)}${share}`,
     ...(rows > 0 ? [counted(rows, 'row')] : []),
@@ -125,7 +128,7 @@ function describeRead(
       ? []
       : [
           `${(pace.bytesPerSecond / 1e6).toFixed(1)} MB/s`,
-          `${formatDuration(pace.secondsLeft)} left`,
+          ...(pace.secondsLeft === undefined ? [] : [`${formatDuration(pace.secondsLeft)} left`]),
         ]),
   ].join(', ');
 }

@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BatchFeed } from '../compute/batch-feed.js';
@@ -54,20 +53,22 @@ const FORWARD_SHARE = 1 / 3;
 
 /**
  * Does all that a training does before its first step, and some steps to time them; writes nothing that stays: data that is not
- * prepared yet is prepared in a temporary directory, which is removed also where the process exits meanwhile.
+ * prepared yet is prepared in a temporary directory.
  *
- * @throws UserError for what training would refuse, and for much data that is not prepared yet
+ * @throws UserError for what training would refuse, and for much data that is not prepared yet; the reason of a signal that
+ *   aborts
  */
 export async function dryRun(
   config: NamedConfig,
   runDir: string,
   listener: TrainListener,
+  signal?: AbortSignal,
 ): Promise<DryRun> {
   const notify = (message: string): void => listener({ type: 'notice', message });
   expectFeasible(config, notify);
-  const prepared = await openOrPrepare(config, listener);
+  const prepared = await openOrPrepare(config, listener, signal);
   try {
-    return await look(config, runDir, prepared, listener);
+    return await look(config, runDir, prepared, listener, signal);
   } finally {
     await prepared.close();
   }
@@ -79,7 +80,11 @@ interface Prepared {
   close(): Promise<void>;
 }
 
-async function openOrPrepare(config: NamedConfig, listener: TrainListener): Promise<Prepared> {
+async function openOrPrepare(
+  config: NamedConfig,
+  listener: TrainListener,
+  signal: AbortSignal | undefined,
+): Promise<Prepared> {
   const { train, validation, test } = config.data;
   if ([train, validation, test].flat().includes(standardInput)) {
     throw new UserError('--dry-run: expected files, since standard input is read once, got "-"');
@@ -97,18 +102,13 @@ async function openOrPrepare(config: NamedConfig, listener: TrainListener): Prom
       `data.train: its files are not prepared yet, and too large to be prepared for a look alone: run prepare first, whose token store training uses, too`,
     );
   }
-  // At once, so that no signal comes between: what is made is removed.
-  const place = mkdtempSync(join(tmpdir(), 'lockstep-look-'));
-  const removeAtExit = () => removeNow(place);
-  process.once('exit', removeAtExit);
-  const remove = async (): Promise<void> => {
-    await rm(place, { recursive: true, force: true });
-    process.off('exit', removeAtExit);
-  };
+  signal?.throwIfAborted();
+  const place = await mkdtemp(join(tmpdir(), 'lockstep-look-'));
+  const remove = (): Promise<void> => rm(place, { recursive: true, force: true });
   try {
     const elsewhere = { ...config, data: { ...config.data, storeDir: place } };
     copyPlaces(config, elsewhere);
-    const corpus = await prepareCorpus(elsewhere, listener);
+    const corpus = await prepareCorpus(elsewhere, listener, { signal });
     const close = async (): Promise<void> => {
       await corpus.close();
       await remove();
@@ -120,25 +120,12 @@ async function openOrPrepare(config: NamedConfig, listener: TrainListener): Prom
   }
 }
 
-/** For a process that exits meanwhile: what its other threads have under way may make the directory anew for a moment. */
-function removeNow(place: string): void {
-  const never = new Int32Array(new SharedArrayBuffer(4));
-  for (let tries = 0, absent = 0; tries < 50 && absent < 5; tries++) {
-    absent = existsSync(place) ? 0 : absent + 1;
-    try {
-      rmSync(place, { recursive: true, force: true });
-    } catch {
-      // Filled meanwhile: the next try, or the system, which clears its temporary files away.
-    }
-    Atomics.wait(never, 0, 0, 10);
-  }
-}
-
 async function look(
   config: NamedConfig,
   runDir: string,
   { corpus, storeDir }: Prepared,
   listener: TrainListener,
+  signal: AbortSignal | undefined,
 ): Promise<DryRun> {
   expectMeasured(config, corpus);
   const sample = await readSample(config, corpus, (message) =>
@@ -147,7 +134,7 @@ async function look(
   const { course } = restOf(config, corpus, sample, undefined);
   const setting = await createSetting(config, corpus, { sample }, { listener });
   try {
-    const steps = await timeSteps(config, setting, course.totalSteps);
+    const steps = await timeSteps(config, setting, course.totalSteps, signal);
     const { shape } = setting.engine.handle.sizes;
     const mean = (of: (step: StepEvent) => number): number =>
       steps.reduce((sum, step) => sum + of(step), 0) / Math.max(1, steps.length);
@@ -190,6 +177,7 @@ async function timeSteps(
   config: NamedConfig,
   { engine, source, updates }: Awaited<ReturnType<typeof createSetting>>,
   totalSteps: number,
+  signal: AbortSignal | undefined,
 ): Promise<StepEvent[]> {
   const events: StepEvent[] = [];
   const loop = new StepLoop(engine, config.train, (event) => {
@@ -199,6 +187,7 @@ async function timeSteps(
   const feed = new BatchFeed(engine, source, SLOT.training);
   let begun = performance.now();
   for (let step = 0; step < Math.min(totalSteps, WARM_UP + MOST); step++) {
+    signal?.throwIfAborted();
     await loop.step(feed, step, totalSteps, updates);
     if (step + 1 === WARM_UP) begun = performance.now();
     const enough = step + 1 >= WARM_UP + FEWEST && performance.now() - begun > 1000 * SECONDS;

@@ -13,3 +13,9 @@ export interface TrainOptions {
   /** An AbortSignal: when it aborts, the step under way is finished or the evaluation left to a resume, a checkpoint written and the run ended. */
   signal?: { readonly aborted: boolean };
 }
+
+/** How a corpus is prepared, beside what its config says. */
+export interface PrepareOptions {
+  /** When it aborts, the work ends as soon as it can, and is refused with the signal's reason; what has been cut is kept for the next time. */
+  signal?: AbortSignal;
+}

@@ -2,7 +2,7 @@ import { describeValue, joinWords } from '../config/expectation.js';
 import { findNearest } from '../config/nearest.js';
 import { UserError } from '../errors.js';
 import type { AverageOptions } from '../run/average.js';
-import type { TrainOptions } from '../train/train-options.js';
+import type { PrepareOptions, TrainOptions } from '../train/train-options.js';
 import type { TranslateOptions } from '../decoding/translation.js';
 import type { CompareOptions } from '../decoding/translation-scores.js';
 import type { GenerateOptions, OpenOptions, PredictManyOptions } from '../train/trained-model.js';
@@ -58,6 +58,10 @@ const trainOptions: Options<TrainOptions> = {
     expected: 'an AbortSignal',
     fits: (value) => typeof value === 'object' && value !== null && 'aborted' in value,
   },
+};
+
+const prepareOptions: Options<PrepareOptions> = {
+  signal: { expected: 'an AbortSignal', fits: (value) => value instanceof AbortSignal },
 };
 
 export const checkpoint: Option = {
@@ -123,6 +127,11 @@ const generateOptions: Options<GenerateOptions> = {
 /** @throws UserError naming the option of `train` that is missing, unknown or of another kind */
 export function checkTrainOptions(options: TrainOptions): void {
   checkOptions('train', options, trainOptions, 'options with a runDir');
+}
+
+/** @throws UserError naming the option of `prepareCorpus` that is unknown or of another kind */
+export function checkPrepareOptions(options: PrepareOptions): void {
+  checkOptions('prepareCorpus', options, prepareOptions, 'options');
 }
 
 /** @throws UserError naming what of `openModel`'s arguments is missing, unknown or of another kind */

@@ -175,6 +175,9 @@ test('a listener that is no function and a column without a name are refused', a
   expect(await refusal(() => prepareCorpus(config, 5 as never))).toBe(
     'prepareCorpus: listener: expected a function, got 5',
   );
+  expect(await refusal(() => prepareCorpus(config, () => undefined, { signal: 5 as never }))).toBe(
+    'prepareCorpus: signal: expected an AbortSignal, got 5',
+  );
   expect(await refusal(() => collect(readExamples([file], {} as never)))).toBe(
     'readExamples: text: expected the name or number of a column, got nothing',
   );

@@ -47,6 +47,16 @@ const usualSizes: PartSizes = { extentBytes: 32 << 20, pieceLength: 16 << 20 };
 /** Starts those who do the work: threads, but in tests. */
 export type StartPool = typeof createPreparePool;
 
+/** How a store is built, beside what is in it. */
+export interface BuildOptions {
+  /** Of the parts into which the corpus is divided; the usual ones when absent. */
+  readonly sizes?: PartSizes | undefined;
+  /** Who does the work: threads when absent. */
+  readonly startPool?: StartPool;
+  /** When it aborts, the work ends as soon as it can and is refused with the reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Where a store is built. */
 export interface BuildPlace {
   /** Where what has been cut is kept for the next time. */
@@ -69,8 +79,7 @@ export async function buildStore(
   place: BuildPlace,
   progress: PrepareProgress,
   listener: TrainListener,
-  sizes: PartSizes = usualSizes,
-  startPool: StartPool = createPreparePool,
+  { sizes = usualSizes, startPool = createPreparePool, signal }: BuildOptions = {},
 ): Promise<Manifest> {
   const parts = plan.sources.reduce(
     (sum, { stamp }) => sum + Math.max(1, Math.ceil(stamp.bytes / sizes.extentBytes)),
@@ -78,7 +87,7 @@ export async function buildStore(
   );
   const workers = Math.min(config.workers ?? availableParallelism(), parts);
   const handle = { tally: progress.tally, storeDir: config.data.storeDir };
-  const createPool = (size: number): PreparePool => startPool(size, handle, listener);
+  const createPool = (size: number): PreparePool => startPool(size, handle, listener, { signal });
   const tokenizer = await chooseCuttings(config, plan, place.cacheDir, progress, createPool);
   const pool = createPool(workers);
   const cache = new SourceCache();

@@ -92,7 +92,7 @@ export async function prepareHeldOut(
       listener({ type: 'notice', message });
     }
     const progress = new PrepareProgress(listener, dir);
-    const manifest = await buildStore(measured, plan, place, progress, listener, sizes);
+    const manifest = await buildStore(measured, plan, place, progress, listener, { sizes });
     const weights = plan.sources.map(() => 1);
     const corpus = await openCorpus(place.dir, manifest, weights);
     let closed: Promise<void> | undefined;

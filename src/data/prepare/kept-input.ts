@@ -24,8 +24,17 @@ export interface KeptInput {
   readonly made: readonly MadeDirectory[];
 }
 
+/** Who hears how copying goes, and may end it. */
+export interface Copying {
+  begin(): void;
+  /** @param bytes since the last time */
+  take(bytes: number): void;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Copies standard input into a file, because a corpus is read more than once. */
-export async function keepStandardInput(storeDir: string): Promise<KeptInput> {
+export async function keepStandardInput(storeDir: string, copying?: Copying): Promise<KeptInput> {
+  copying?.begin();
   let workplace: Workplace | undefined;
   const content = createHash('sha256');
   const made: MadeDirectory[] = [];
@@ -38,10 +47,12 @@ export async function keepStandardInput(storeDir: string): Promise<KeptInput> {
       async function* (bytes: AsyncIterable<Buffer>) {
         for await (const each of bytes) {
           content.update(each);
+          copying?.take(each.length);
           yield each;
         }
       },
       createWriteStream(partial, { flush: true }),
+      { ...(copying?.signal && { signal: copying.signal }) },
     );
     const path = join(storeDir, keptInput(content.digest('hex')));
     const isNew = (await stampOf(path).catch(missingAsUndefined)) === undefined;

@@ -19,7 +19,7 @@ import {
   stampSource,
   standardInput,
 } from '../input/sources.js';
-import { keepStandardInput, type KeptInput } from './kept-input.js';
+import { type Copying, keepStandardInput, type KeptInput } from './kept-input.js';
 import type { SplitName } from './work/split.js';
 
 /** The files that a corpus is read from. */
@@ -72,6 +72,7 @@ export async function planSources(
   entries: SplitEntries,
   named: Readonly<Record<SplitName, string>>,
   notify: Notify,
+  copying?: Copying,
 ): Promise<PlannedSource[]> {
   const { data } = config;
   const listed: NamedSource[] = [];
@@ -84,7 +85,8 @@ export async function planSources(
   for (const each of listed) requireFormat(config, each, named[each.from]);
   return Promise.all(
     listed.map(async ({ source: each, from, pattern }) => {
-      const kept = each.path === standardInput ? await keepStandardInput(data.storeDir) : undefined;
+      const isInput = each.path === standardInput;
+      const kept = isInput ? await keepStandardInput(data.storeDir, copying) : undefined;
       const source = { ...each, ...(kept && { path: kept.path, kept }) };
       const weight = weightOf(entries[from][pattern]!);
       return { ...source, from, weight, name: splitName(source), stamp: await stampSource(source) };

@@ -15,7 +15,7 @@ import type { ExampleOptions } from '../formats/examples.js';
 import { findFile } from '../input/find-files.js';
 import { checkHeaders } from '../formats/header-check.js';
 import { checkEncodings } from '../input/encoding-check.js';
-import { discardInput } from './kept-input.js';
+import { type Copying, discardInput } from './kept-input.js';
 import { type Manifest, storeVersion } from '../store/manifest.js';
 import type { Notify } from '../input/sources.js';
 import {
@@ -69,10 +69,15 @@ const configKeys = { train: 'data.train', validation: 'data.validation', test: '
  * standard input, which becomes one.
  *
  * @param notify Hears of files that are named more than once, and of first rows that may be data.
+ * @param copying Hears how far standard input has been copied.
  * @throws UserError for missing files, files that two splits name, and impossible options.
  */
-export async function planCorpus(config: Config, notify: Notify): Promise<CorpusPlan> {
-  return plan(config, configKeys, notify);
+export async function planCorpus(
+  config: Config,
+  notify: Notify,
+  copying?: Copying,
+): Promise<CorpusPlan> {
+  return plan(config, configKeys, notify, { copying });
 }
 
 /**
@@ -86,14 +91,14 @@ export async function planHeldOut(
   vocabulary: KnownVocabulary,
   notify: Notify,
 ): Promise<CorpusPlan> {
-  return plan(config, { train: named, validation: named, test: named }, notify, vocabulary);
+  return plan(config, { train: named, validation: named, test: named }, notify, { vocabulary });
 }
 
 async function plan(
   config: Config,
   named: CorpusPlan['named'],
   notify: Notify,
-  vocabulary?: KnownVocabulary,
+  { vocabulary, copying }: { vocabulary?: KnownVocabulary; copying?: Copying | undefined },
 ): Promise<CorpusPlan> {
   const { data, task } = config;
   const { rows, gives } = taskOf(task);
@@ -112,7 +117,7 @@ async function plan(
   // Before standard input is copied.
   const tokenizer = vocabulary?.tokenizer ?? (await describeOwn(config, 'tokenizer'));
   const pairs = gives === 'pairs' && (await describePairs(config, vocabulary));
-  const sources = await planSources(config, entries, named, notify);
+  const sources = await planSources(config, entries, named, notify, copying);
   const features = featuresOf(config.model.features);
   const cut = vocabulary?.tokenizer ?? data.tokenizer;
   const ofTexts = gives === 'text' && features.length > 0;

@@ -31,12 +31,19 @@ export interface PreparePool {
   close(): Promise<void>;
 }
 
+export interface PoolOptions {
+  /** When it aborts, the threads end, and work is refused with the reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** What the threads run; tests bring ones that die. */
+  readonly filename?: string;
+}
+
 /** @param listener hears of every worker that died */
 export function createPreparePool(
   workers: number,
   handle: PrepareHandle,
   listener: TrainListener,
-  filename = packageFile('dist/workers/prepare.js'),
+  { signal, filename = packageFile('dist/workers/prepare.js') }: PoolOptions = {},
 ): PreparePool {
   const pool = new Piscina<Work, WorkReply>({
     filename,
@@ -61,15 +68,22 @@ export function createPreparePool(
     void pool.destroy();
   };
   pool.on('error', closeIfEmpty);
+  let aborting: Promise<void> | undefined;
+  const abort = (): void => {
+    aborting = pool.destroy();
+  };
+  signal?.addEventListener('abort', abort);
 
   return {
     workers,
     async run<N extends WorkName>(name: N, input: WorkInput<N>): Promise<WorkResult<N>> {
       for (let deaths = 1; ; deaths++) {
+        signal?.throwIfAborted();
         let reply: WorkReply<N>;
         try {
           reply = (await pool.run({ name, input })) as WorkReply<N>;
         } catch (rejection) {
+          signal?.throwIfAborted();
           const error: unknown = startFailure ?? rejection;
           const reason = error instanceof Error ? error.message : String(error);
           closeIfEmpty(error);
@@ -89,7 +103,8 @@ export function createPreparePool(
     async close() {
       clearInterval(keepAlive);
       stopWatching();
-      await pool.destroy();
+      signal?.removeEventListener('abort', abort);
+      await Promise.all([aborting, pool.destroy()]);
     },
   };
 }

@@ -15,11 +15,12 @@ import { manifestName, quarantineName } from '../store/file-names.js';
 import type { Manifest } from '../store/manifest.js';
 import { describeOddities, refuseEmptyTexts } from './oddities.js';
 import { type CorpusPlan, hash, planCorpus } from './plan.js';
-import { buildStore, type PartSizes, type StartPool } from './build.js';
+import { type BuildOptions, buildStore } from './build.js';
 import { discardInput } from './kept-input.js';
 import { explainDiskError } from '../../system/disk-errors.js';
 import { requireUnchanged } from './source-cache.js';
 import { hashContent } from './work/survey.js';
+import { count } from './work/tally.js';
 import { lockEnding, openWorkplace, type Workplace } from './workplace.js';
 import { PrepareProgress } from './progress.js';
 import { missingAsUndefined, syncDirectory, writeSealed } from '../store/sealed-json.js';
@@ -37,19 +38,24 @@ const cacheName = 'pieces';
  *
  * @param listener Hears `prepare` events, workers that die, and a notice when a split is empty, rows
  *   were left out or a store is damaged.
- * @param sizes Of the parts into which the corpus is divided; the usual ones when absent.
- * @param startPool Who does the work: threads when absent.
- * @throws UserError that names file and line of what cannot be used.
+ * @throws UserError that names file and line of what cannot be used; the reason of a signal that aborts, and then
+ *   nothing is left but what spares the next preparation some work.
  */
 export async function prepareCorpus(
   config: Config,
   listener: TrainListener,
-  sizes?: PartSizes,
-  startPool?: StartPool,
+  options: BuildOptions = {},
 ): Promise<Corpus> {
-  const plan = await planCorpus(config, (message) => listener({ type: 'notice', message }));
+  options.signal?.throwIfAborted();
+  const notify = (message: string): void => listener({ type: 'notice', message });
+  const copying = new PrepareProgress(listener, config.data.storeDir);
+  const plan = await planCorpus(config, notify, {
+    begin: () => copying.begin('copy', null),
+    take: (bytes) => count(copying.tally, 'bytes', bytes),
+    signal: options.signal,
+  }).finally(() => copying.stop());
   try {
-    return await preparePlanned(config, plan, listener, sizes, startPool);
+    return await preparePlanned(config, plan, listener, options);
   } catch (error) {
     await discardInput(plan.sources);
     throw error;
@@ -72,14 +78,13 @@ async function preparePlanned(
   config: Config,
   plan: CorpusPlan,
   listener: TrainListener,
-  sizes?: PartSizes,
-  startPool?: StartPool,
+  options: BuildOptions,
 ): Promise<Corpus> {
   const progress = new PrepareProgress(listener, join(config.data.storeDir, plan.key));
   const found = await findStore(config, plan);
   const { corpus, phase } = found.corpus
     ? { corpus: found.corpus, phase: 'reused' as const }
-    : await makeOrAwait(config, plan, found.damage, progress, listener, sizes, startPool);
+    : await makeOrAwait(config, plan, found.damage, progress, listener, options);
   try {
     refuseEmptyTexts(config.data, corpus.manifest);
     const stores = [corpus.train, corpus.validation, corpus.test].filter((store) => store != null);
@@ -215,8 +220,7 @@ async function makeOrAwait(
   damage: string | undefined,
   progress: PrepareProgress,
   listener: TrainListener,
-  sizes?: PartSizes,
-  startPool?: StartPool,
+  options: BuildOptions,
 ): Promise<Made> {
   const { storeDir } = config.data;
   const notice = (message: string): void => listener({ type: 'notice', message });
@@ -225,12 +229,12 @@ async function makeOrAwait(
   const made: MadeDirectory[] = [];
   try {
     made.push(...(await makeDirectory(storeDir)));
-    lock = await lockMaking(storeDir, plan, notice);
+    lock = await lockMaking(storeDir, plan, notice, options.signal);
     const found = await findStore(config, plan);
     if (found.corpus) return { corpus: found.corpus, phase: 'reused' };
     if (found.damage !== undefined) notice(`${found.damage} The token store is made anew.`);
     workplace = await openWorkplace(storeDir, plan.key);
-    const corpus = await makeStore(config, plan, workplace, progress, listener, sizes, startPool);
+    const corpus = await makeStore(config, plan, workplace, progress, listener, options);
     return { corpus, phase: 'done' };
   } catch (error) {
     const message = explainDiskError(error, storeDir);
@@ -253,12 +257,14 @@ async function lockMaking(
   storeDir: string,
   { key, sources }: CorpusPlan,
   notice: (message: string) => void,
+  signal: AbortSignal | undefined,
 ): Promise<FileLock> {
   const files = hash(sources.map(({ path, from, stamp }) => [resolve(path), from, stamp]));
   let told = false;
   return takeLock(join(storeDir, `${key}-${files.slice(0, 8)}${lockEnding}`), {
     notice,
     onHeld: (holder) => {
+      signal?.throwIfAborted();
       if (!told) notice(`Waiting for ${holder}, which prepares the same data.`);
       told = true;
     },
@@ -272,8 +278,7 @@ async function makeStore(
   workplace: Workplace,
   progress: PrepareProgress,
   listener: TrainListener,
-  sizes?: PartSizes,
-  startPool?: StartPool,
+  options: BuildOptions,
 ): Promise<Corpus> {
   const { storeDir } = config.data;
   const place = {
@@ -283,7 +288,7 @@ async function makeStore(
   };
   await mkdir(place.dir);
   await mkdir(place.scratch);
-  const manifest = await buildStore(config, plan, place, progress, listener, sizes, startPool);
+  const manifest = await buildStore(config, plan, place, progress, listener, options);
   await writeSealed(join(place.dir, manifestName), manifest);
   const dir = join(storeDir, plan.key);
   // Opened before others can replace it in turn.

@@ -8,7 +8,7 @@ export class PrepareProgress {
   /** What the threads count. */
   readonly tally = createTally();
   #phase: PrepareEvent['phase'] = 'survey';
-  #bytesTotal = 0;
+  #bytesTotal: number | null = 0;
   #timer: NodeJS.Timeout | undefined;
   #failure: { readonly error: unknown } | undefined;
   readonly #listener: TrainListener;
@@ -19,8 +19,8 @@ export class PrepareProgress {
     this.#storeDir = storeDir;
   }
 
-  /** Begins a phase that will work on `bytesTotal` bytes. */
-  begin(phase: PrepareEvent['phase'], bytesTotal: number): void {
+  /** Begins a phase that will work on `bytesTotal` bytes; null where nobody knows how many. */
+  begin(phase: PrepareEvent['phase'], bytesTotal: number | null): void {
     this.#phase = phase;
     this.#bytesTotal = bytesTotal;
     resetTally(this.tally);
@@ -38,7 +38,7 @@ export class PrepareProgress {
   done(phase: 'done' | 'reused', storeDir: string, totals: { rows: number; tokens: number }): void {
     this.#phase = phase;
     this.#storeDir = storeDir;
-    this.#emit({ ...totals, bytes: this.#bytesTotal });
+    this.#emit({ ...totals, bytes: this.#bytesTotal ?? 0 });
   }
 
   /** Nobody would catch here what a listener throws: it is thrown where the next phase begins. */
@@ -57,7 +57,7 @@ export class PrepareProgress {
       type: 'prepare',
       phase: this.#phase,
       // Work that is done again after a worker died is counted again.
-      bytesDone: Math.min(bytes, this.#bytesTotal),
+      bytesDone: Math.min(bytes, this.#bytesTotal ?? Infinity),
       bytesTotal: this.#bytesTotal,
       rows,
       tokens,

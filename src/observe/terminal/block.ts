@@ -109,7 +109,7 @@ export function prepareLine(
   columns: number,
   paint: Paint,
 ): string {
-  const share = bytesTotal > 0 ? bytesDone / bytesTotal : 0;
+  const share = bytesTotal ? bytesDone / bytesTotal : 0;
   return fitLine([{ text: drawBar(share, 1, columns), rank: 1 }, { text }], columns, paint);
 }
 

@@ -116,8 +116,8 @@ export function usePreparation() {
   return async (config: Config, sizes = smallParts): Promise<Preparation> => {
     const events: TrainEvent[] = [];
     const listen = (event: TrainEvent): unknown => events.push(event);
-    const startPool = config.workers === 1 ? startLocalPool : undefined;
-    const corpus = await prepareCorpus(config, listen, sizes, startPool);
+    const options = { sizes, ...(config.workers === 1 && { startPool: startLocalPool }) };
+    const corpus = await prepareCorpus(config, listen, options);
     opened.push(corpus);
     return { corpus, events };
   };

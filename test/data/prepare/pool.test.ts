@@ -13,7 +13,7 @@ describe('a pool whose workers die', () => {
     const events: TrainEvent[] = [];
     const dying = packageFile('test/data/prepare/dying-worker.js');
     const handle = { tally: createTally(), storeDir: 'stores' };
-    const pool = createPreparePool(2, handle, (event) => events.push(event), dying);
+    const pool = createPreparePool(2, handle, (event) => events.push(event), { filename: dying });
     const input = { source: { path: 'x' }, extentBytes: null, options: {} };
     await expect(pool.run('survey', input as never)).resolves.toEqual(input);
     expect(events).toMatchObject([{ type: 'worker', kind: 'died' }]);

@@ -29,7 +29,7 @@ export function useWholePreparation() {
     const events: TrainEvent[] = [];
     const config = configureWhole(place, task, data);
     const listen = (event: TrainEvent): unknown => events.push(event);
-    const corpus = await prepareCorpus(config, listen, undefined, startLocalPool);
+    const corpus = await prepareCorpus(config, listen, { startPool: startLocalPool });
     opened.push(corpus);
     return { corpus, events, phase: events.findLast((event) => event.type === 'prepare')?.phase };
   };
