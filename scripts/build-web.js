@@ -53,7 +53,13 @@ function declarationsOf(file, taken = new Set()) {
 /** The page in one file. Its policy allows its own script and style, the module beside it and WebAssembly, and nothing from elsewhere. */
 function pageOf(folder) {
   const read = (name) => readFileSync(path.join(folder, name), 'utf8');
-  const [style, script] = [`\n${read('page.css')}`, `\n${read('page.js')}`];
+  const { outputFiles } = buildSync({
+    entryPoints: [path.join(folder, 'page.css')],
+    bundle: true,
+    write: false,
+    logLevel: 'warning',
+  });
+  const [style, script] = [`\n${outputFiles[0].text}`, `\n${read('page.js')}`];
   const policy = [
     "default-src 'none'",
     `script-src 'self' 'wasm-unsafe-eval' ${hashOf(script)}`,
