@@ -61,7 +61,7 @@ function describe({
   return {
     format: FORMAT,
     name: config.name,
-    task: { call, model: kind, does, target },
+    task: { call, model: kind, does, target, gives },
     sizes,
     config: {
       data: { maxLength, truncate, ...(maxSourceLength !== undefined && { maxSourceLength }) },

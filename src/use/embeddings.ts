@@ -1,33 +1,37 @@
 import type { CarriedState } from '../compute/carried-state.js';
-import { longestRow } from '../compute/sizes.js';
-import type { NamedConfig } from '../config/load.js';
+import type { Config } from '../config/schema.js';
 import { type EncodedTokens, type RowEncoder, sliceTokens } from '../data/batches/encode-row.js';
-import { columnsOf, type FeatureVocabulary } from '../data/features/features.js';
-import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
 import { describeNetwork } from '../model/describe.js';
 import type { LayerDescription, NetworkShape } from '../model/shape.js';
-import { taskOf } from '../tasks/registry.js';
-import type { Weights } from '../checkpoint/weights.js';
-import type { ModelEngine } from './model-engine.js';
-import { RowBatches } from './row-batches.js';
+import type { Task } from '../tasks/task.js';
+import { RowBatches, type RowEngine } from './row-batches.js';
 import { copySentences, copyTexts } from './sentences.js';
 
 /** What has embeddings of texts computed. */
 export interface EmbeddingModel {
-  readonly config: NamedConfig;
-  readonly checkpoint: string;
-  readonly tokenizer: Tokenizer;
-  readonly features: readonly FeatureVocabulary[];
+  readonly task: Pick<Task, 'gives' | 'target'>;
+  readonly encoder: RowEncoder;
+  /** That stand beside a tagger's tokens. */
+  readonly columns: readonly (string | number)[];
+  readonly limits: Pick<Config['data'], 'maxLength' | 'truncate'>;
+  /** Tokens of a language model's text that are read at once. */
+  readonly longestRow: number;
+  /** What stands for a language model's text without tokens. */
+  readonly emptyToken: number;
 }
 
 const HEAD = 'head';
 
-/** A network that tells what a model's head reads, in the place of what the head makes of it: of as many outputs, each one of those. */
-export function describeEmbeddings(
-  shape: NetworkShape,
-  weights: Weights,
-): { shape: NetworkShape; weights: Weights; width: number } {
+/** A network that tells what a model's head reads. */
+export interface EmbeddingNetwork {
+  readonly shape: NetworkShape;
+  /** Of what is in the head's place: as many outputs as there are inputs, each one of those. */
+  readonly head: { readonly weight: string; readonly values: Float32Array };
+  readonly width: number;
+}
+
+export function describeEmbeddings(shape: NetworkShape): EmbeddingNetwork {
   const { layers, inputs } = describeNetwork(shape);
   const top = shape.layers.length - 1;
   const [below] = inputs[top]!;
@@ -47,7 +51,7 @@ export function describeEmbeddings(
       // Leaves a row's first output as it is, and all others.
       loss: { kind: 'squared', options: {} },
     },
-    weights: new Map(weights).set(`${HEAD}.weight`, identity),
+    head: { weight: `${HEAD}.weight`, values: identity },
   };
 }
 
@@ -63,8 +67,7 @@ export class Embeddings {
 
   constructor(
     private readonly model: EmbeddingModel,
-    private readonly encoder: RowEncoder,
-    private readonly engine: ModelEngine,
+    engine: RowEngine,
     private readonly width: number,
   ) {
     this.#rows = new RowBatches(engine);
@@ -72,23 +75,21 @@ export class Embeddings {
 
   /** @throws UserError for what is no list of texts, or of a tagger's sentences */
   async embed(inputs: readonly unknown[]): Promise<Float32Array[]> {
-    const { config, features, tokenizer } = this.model;
-    const { gives, target } = taskOf(config.task);
+    const { gives, target } = this.model.task;
     if (gives === 'tokens') {
-      return this.#embedSentences(copySentences(inputs, columnsOf(features), 'embed'));
+      return this.#embedSentences(copySentences(inputs, this.model.columns, 'embed'));
     }
     const texts = copyTexts('embed', inputs);
-    return target === 'next token'
-      ? this.#embedTexts(texts, tokenizer.emptyToken)
-      : this.#embedRows(texts);
+    return target === 'next token' ? this.#embedTexts(texts) : this.#embedRows(texts);
   }
 
   /** The vector that a text's class or number is told from. */
   async #embedRows(texts: readonly string[]): Promise<Float32Array[]> {
+    const { encoder, limits } = this.model;
     const vectors = texts.map(() => new Float32Array(this.width));
     await this.#rows.compute({
       count: texts.length,
-      encode: (row) => this.encoder.encodeRow(texts[row]!, this.model.config.data),
+      encode: (row) => encoder.encodeRow(texts[row]!, limits),
       placeFor: (row) => vectors[row]!,
     });
     return vectors;
@@ -101,7 +102,8 @@ export class Embeddings {
       readonly columns: readonly (readonly string[])[];
     }[],
   ): Promise<Float32Array[]> {
-    const { maxLength } = this.model.config.data;
+    const { encoder, limits } = this.model;
+    const { maxLength } = limits;
     const parts = sentences.flatMap(({ tokens }, sentence) =>
       Array.from({ length: Math.ceil(tokens.length / maxLength) }, (_, part) => ({
         sentence,
@@ -115,7 +117,7 @@ export class Embeddings {
       encode: (part) => {
         const { sentence, start, end } = parts[part]!;
         const { tokens, columns } = sentences[sentence]!;
-        return this.encoder.encodeTokens(
+        return encoder.encodeTokens(
           tokens.slice(start, end),
           columns.map((texts) => texts.slice(start, end)),
         );
@@ -129,12 +131,13 @@ export class Embeddings {
   }
 
   /** The same of texts as a language model reads them, each from the beginning of a line on. */
-  #embedTexts(texts: readonly string[], emptyToken: number): Promise<Float32Array[]> {
+  #embedTexts(texts: readonly string[]): Promise<Float32Array[]> {
+    const { encoder, emptyToken } = this.model;
     return Promise.all(
       texts.map(async (text) => {
-        const encoded = this.encoder.encode(text);
+        const encoded = encoder.encode(text);
         const isEmpty = encoded.tokens.length === 0;
-        return this.#embedText(isEmpty ? this.encoder.encodeToken(emptyToken) : encoded);
+        return this.#embedText(isEmpty ? encoder.encodeToken(emptyToken) : encoded);
       }),
     );
   }
@@ -142,7 +145,7 @@ export class Embeddings {
   async #embedText(text: EncodedTokens): Promise<Float32Array> {
     const vectors = this.#places(text.tokens.length);
     const state: CarriedState = {};
-    const atOnce = longestRow(this.model.config);
+    const atOnce = this.model.longestRow;
     for (let at = 0; at < vectors.length; at += atOnce) {
       await this.#rows.compute({
         ...{ count: 1, state },
@@ -156,20 +159,15 @@ export class Embeddings {
   #places(tokens: number): Float32Array[] {
     return Array.from({ length: tokens }, () => new Float32Array(this.width));
   }
-
-  close(): Promise<void> {
-    return this.engine.close();
-  }
 }
 
 /** @throws UserError for a model that reads two texts, of which none is the text's */
-export function expectEmbeddings({
-  config,
-  checkpoint,
-}: Pick<EmbeddingModel, 'config' | 'checkpoint'>): void {
-  const { gives, model, does } = taskOf(config.task);
+export function expectEmbeddings(
+  { gives, model, does }: Pick<Task, 'gives' | 'model' | 'does'>,
+  name: string,
+): void {
   if (gives !== 'pairs') return;
-  throw new UserError(`${checkpoint} is ${model}: it ${does}, it does not embed`);
+  throw new UserError(`${name} is ${model}: it ${does}, it does not embed`);
 }
 
 /** In float64, token by token; zeros of none. */

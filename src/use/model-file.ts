@@ -26,7 +26,7 @@ import { verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
 import { readWeights, type Weights } from '../checkpoint/weights.js';
 import { describeNetwork } from '../model/describe.js';
 import type { NetworkShape } from '../model/shape.js';
-import { networkShape } from '../compute/sizes.js';
+import { longestRow, networkShape } from '../compute/sizes.js';
 import { readTrainedConfig } from '../run/trained-config.js';
 import type {
   Evaluation,
@@ -155,7 +155,7 @@ export class SharedModel implements TrainedModel {
   /** Of a row. */
   readonly #outputs: number;
   readonly #evaluations = new Turns();
-  #embeddings: Embeddings | undefined;
+  #embeddings: { readonly of: Embeddings; readonly engine: ModelEngine } | undefined;
   /** Undefined once closed. */
   #weights: Weights | undefined;
   private readonly shape: NetworkShape;
@@ -249,16 +249,23 @@ export class SharedModel implements TrainedModel {
 
   embed(inputs: readonly (string | Sentence)[]): Promise<Float32Array[]> {
     return this.#calls.run(async () => {
-      expectEmbeddings(this);
-      return (this.#embeddings ??= this.#openEmbeddings()).embed(inputs);
+      expectEmbeddings(taskOf(this.config.task), this.checkpoint);
+      return (this.#embeddings ??= this.#openEmbeddings()).of.embed(inputs);
     });
   }
 
   /** The network without its head, on an engine of its own, which is made when it is first asked for. */
-  #openEmbeddings(): Embeddings {
-    const { shape, weights, width } = describeEmbeddings(this.shape, this.#weights!);
-    const engine = new ModelEngine(this.config, shape, weights, this.workerFile);
-    return new Embeddings(this, this.#encoder, engine, width);
+  #openEmbeddings(): { of: Embeddings; engine: ModelEngine } {
+    const { config } = this;
+    const { shape, head, width } = describeEmbeddings(this.shape);
+    const weights = new Map(this.#weights).set(head.weight, head.values);
+    const engine = new ModelEngine(config, shape, weights, this.workerFile);
+    const model = {
+      ...{ task: taskOf(config.task), encoder: this.#encoder, columns: columnsOf(this.features) },
+      ...{ limits: config.data, longestRow: longestRow(config) },
+      emptyToken: this.tokenizer.emptyToken,
+    };
+    return { of: new Embeddings(model, engine, width), engine };
   }
 
   /** @throws UserError for what is neither a text nor, for a tagger, a sentence */
@@ -361,7 +368,7 @@ export class SharedModel implements TrainedModel {
     return (this.#closed ??= this.#calls.close().then(async () => {
       await this.#engine.close();
       await this.decodingEngine.close();
-      await this.#embeddings?.close();
+      await this.#embeddings?.engine.close();
       this.#weights = undefined;
     }));
   }

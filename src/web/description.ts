@@ -5,13 +5,13 @@ import type { NetworkSizes } from '../model/sizes.js';
 import type { Task } from '../tasks/task.js';
 
 /** The version of what modules and models have to agree upon: a module reads its own alone. */
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 /** All of a model but its weights: what a module needs to know, as JSON. */
 export interface ModelDescription {
   format: number;
   name: string;
-  task: Pick<Task, 'call' | 'model' | 'does' | 'target'>;
+  task: Pick<Task, 'call' | 'model' | 'does' | 'target' | 'gives'>;
   /** One part: a page has one thread. Of a translator those of texts under way, whose rows carry what they have read. */
   sizes: NetworkSizes;
   config: TextLimits & {

@@ -58,10 +58,10 @@ async function fetchFile(
   try {
     response = await fetch(url);
   } catch (error) {
-    throw new UserError(
-      `${name}: cannot be fetched: pages that are opened as files may not fetch others, a static file server serves them`,
-      { cause: error },
-    );
+    const why = name.startsWith('file:')
+      ? 'pages that are opened as files may not fetch others, a static file server serves them, and Deno asks for --allow-read'
+      : 'nobody answers, or the page may not ask there';
+    throw new UserError(`${name}: cannot be fetched: ${why}`, { cause: error });
   }
   if (!response.ok) {
     throw new UserError(`${name}: expected a file, the server answers ${response.status}`);

@@ -14,6 +14,7 @@ import {
   type Option,
   type Options,
 } from '../use/check-options.js';
+import { describeEmbeddings, Embeddings, expectEmbeddings } from '../use/embeddings.js';
 import { generateText } from '../use/generation.js';
 import { RowBatches } from '../use/row-batches.js';
 import { copySentences, copyTexts } from '../use/sentences.js';
@@ -77,6 +78,8 @@ class WebModel implements face.Model {
   readonly #engine: WebEngine;
   readonly #rows: RowBatches;
   readonly #translator?: Translator;
+  readonly #openEmbeddings: () => Embeddings;
+  #embeddings: Embeddings | undefined;
 
   constructor(description: ModelDescription, kernels: WebAssembly.Module, copy: CopyWeight) {
     const { task, features, sourceTokenizer, sizes, config } = description;
@@ -90,6 +93,19 @@ class WebModel implements face.Model {
     this.#encoder = new RowEncoder(this.#tokenizer, features);
     this.#engine = new WebEngine(kernels, sizes, copy);
     this.#rows = new RowBatches(this.#engine);
+    // On an engine of its own, made when it is first asked for.
+    this.#openEmbeddings = () => {
+      const { shape, head, width } = describeEmbeddings(sizes.shape);
+      const engine = new WebEngine(kernels, { ...sizes, shape }, (parameter, to) => {
+        if (parameter === head.weight) to.set(head.values);
+        else copy(parameter, to);
+      });
+      const model = {
+        ...{ task, encoder: this.#encoder, columns: this.columns, limits: config.data },
+        ...{ longestRow: config.train.sequenceLength, emptyToken: this.#tokenizer.emptyToken },
+      };
+      return new Embeddings(model, engine, width);
+    };
     if (sizes.source) {
       this.#translator = new Translator(
         {
@@ -137,6 +153,11 @@ class WebModel implements face.Model {
     const { maxLength } = this.#description.config.data;
     const model = { rows: this.#rows, encoder: this.#encoder, classes: this.classes, maxLength };
     return tagSentences(model, copySentences(sentences, this.columns));
+  }
+
+  async embed(inputs: readonly (string | face.Sentence)[]): Promise<Float32Array[]> {
+    expectEmbeddings(this.#description.task, this.name);
+    return (this.#embeddings ??= this.#openEmbeddings()).embed(inputs);
   }
 
   async translate(

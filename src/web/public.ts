@@ -48,6 +48,8 @@ export interface Model {
   regress(texts: readonly string[]): Promise<number[]>;
   /** The tag of every token of each sentence. */
   tag(sentences: readonly Sentence[]): Promise<string[][]>;
+  /** What stands below the model's head for each text or sentence, of as many numbers for all of them; of tokens their mean. Not of translators. */
+  embed(inputs: readonly (string | Sentence)[]): Promise<Float32Array[]>;
   translate(texts: readonly string[], options?: TranslateOptions): Promise<Translated[]>;
   /** Draws tokens one after the other and yields their text; the same seed draws the same text. */
   generate(options: GenerateOptions): AsyncGenerator<string, void, undefined>;

@@ -216,7 +216,7 @@ describe('embed', () => {
       embedding: { width: 9, tied: true },
       layers: [{ kind: 'lstm', hiddenSize: 9 }],
     });
-    const untied = describeEmbeddings(shape, new Map());
+    const untied = describeEmbeddings(shape);
     expect(untied.width).toBe(9);
     expect(() => describeNetwork(untied.shape)).not.toThrow();
   });

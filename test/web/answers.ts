@@ -2,20 +2,23 @@ import type { Model } from '../../src/web/public.js';
 
 /** What a model is asked in a browser and in Node alike; in a browser it is this function's text. */
 export async function answer(
-  model: Pick<Model, 'classify' | 'regress' | 'tag' | 'generate' | 'translate'>,
+  model: Pick<Model, 'classify' | 'regress' | 'tag' | 'generate' | 'translate' | 'embed'>,
   call: Model['call'],
   texts: readonly string[],
   sentences: readonly { tokens: readonly string[]; columns: readonly (readonly string[])[] }[],
 ): Promise<{ words: unknown[]; numbers: number[] }> {
+  const embed = async (inputs: Parameters<typeof model.embed>[0]): Promise<number[]> =>
+    (await model.embed(inputs)).flatMap((each) => Array.from(each));
   switch (call) {
     case 'classify': {
       const found = await model.classify(texts);
-      return { words: [], numbers: found.flatMap((each) => Array.from(each)) };
+      const numbers = found.flatMap((each) => Array.from(each));
+      return { words: [], numbers: [...numbers, ...(await embed(texts))] };
     }
     case 'regress':
-      return { words: [], numbers: await model.regress(texts) };
+      return { words: [], numbers: [...(await model.regress(texts)), ...(await embed(texts))] };
     case 'tag':
-      return { words: await model.tag(sentences), numbers: [] };
+      return { words: await model.tag(sentences), numbers: await embed(sentences) };
     case 'generate': {
       const words: string[] = [];
       for (const [seed, prompt] of texts.slice(0, 9).entries()) {
@@ -24,7 +27,7 @@ export async function answer(
         for await (const piece of model.generate(options)) text += piece;
         words.push(text);
       }
-      return { words, numbers: [] };
+      return { words, numbers: await embed(texts) };
     }
     case 'translate': {
       const found = [
