@@ -43,31 +43,41 @@ INLINE vf second_of_pair(vf pair) { return (vf)((words)pair & UPPER_HALF); }
 /* Panels that come as pairs; a last one alone has zeros beside it. */
 INLINE size_t pairs_of(size_t panels) { return (panels + 1) / 2; }
 
-/* C[rows, n] = start + A[rows, k] B[k, n]; strides in floats, which are words in A and B. */
-typedef struct {
-  const float *a, *b; /* pair matrices: [k pairs][rows][16], [n panels][16 k pairs][16] */
-  const float *bias;
-  float *c; /* panel matrix */
-  size_t a_stride, b_stride, c_stride, k_pairs;
-  enum product_start start;
-} pair_product;
+/* Rounds rows [0, rows) of panels that begin with the first one of a pair; beside a last one alone come zeros. */
+INLINE void round_panels(const float *panels, size_t stride, size_t count, size_t rows, float *pairs, size_t pairs_stride) {
+  for (size_t panel = 0; panel < count; panel += 2, pairs += pairs_stride) {
+    const float *first = panels + panel * stride;
+    const int is_alone = panel + 1 == count;
+    for (size_t i = 0; i < rows * PANEL; i += VL)
+      vstore(pairs + i, pair_words(vload(first + i), is_alone ? vzero() : vload(first + stride + i)));
+  }
+}
 
-/* What an element starts from, added to its sum. */
-INLINE vf started(const pair_product *p, const float *c, const float *bias, vf sum) {
+/*
+ * What the elements of a row start from, added to their sums: vector `lane` of a panel.
+ *
+ * @param c where the row's vector lies in the result
+ */
+INLINE vf started(const product *p, size_t row, size_t panel, size_t lane, const float *c, vf sum) {
   if (p->start == START_RESULT) return vadd(vload(c), sum);
-  if (p->start == START_BIAS) return vadd(vload(bias), sum);
+  if (p->start == START_BIAS) return vadd(vload(p->bias + panel * PANEL + lane), sum);
+  if (p->start == START_GATHER)
+    return vadd(vload(p->from + panel * p->from_stride + (size_t)p->gather[row] * PANEL + lane), sum);
   return sum;
 }
 
-/* Computes rows [row0, row1) of the columns of panels [panel0, panel1). */
-void KERNEL(multiply_pairs)(const pair_product *p, size_t row0, size_t row1, size_t panel0, size_t panel1);
+/*
+ * Computes rows [row0, row1) of the columns of panels [panel0, panel1), A and B being pair matrices: [k pairs][rows][16] and
+ * [n panels][16 k pairs][16]. Of B nothing is fetched for later.
+ */
+void KERNEL(multiply_pairs)(const product *p, size_t row0, size_t row1, size_t panel0, size_t panel1);
 
 /* The same through tiles of AMX: where the thread has been told that it may. */
 #if defined(__x86_64__) && VL == 16 && defined(__has_include)
 #if __has_include(<amxbf16intrin.h>)
 #define LOCKSTEP_AMX 1
 extern _Thread_local int lockstep_uses_amx;
-void KERNEL(multiply_pairs_amx)(const pair_product *p, size_t row0, size_t row1, size_t panel0, size_t panel1);
+void KERNEL(multiply_pairs_amx)(const product *p, size_t row0, size_t row1, size_t panel0, size_t panel1);
 #endif
 #endif
 

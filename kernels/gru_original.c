@@ -59,6 +59,8 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
   float *sums = F32(base, x->work_gates) + PANELS * w.member * work_stride + w.row0 * PANEL;
   const float *from = x->projected != 0 ? F32(base, x->projected) : w.gates;
   const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : w.gates_stride;
+  const size_t pairs = pairs_of(w.units), own_units = w.unit1 - w.unit0;
+  float *inner_words = w.words + 2 * pairs * w.words_stride;
   if (w.steps == 0) return;
 
   if (w.begins) begin_states(base, x, w.row0, rows_at(&w, 0));
@@ -76,10 +78,11 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
         .k_panels = w.units,
         .start = START_GATHER,
         .is_near = rests_near(w.units, 3 * (w.unit1 - w.unit0)),
+        .is_paired = w.words != 0,
     };
     if (half % 2 == 0) {
-      p.a = previous;
-      p.a_stride = work_stride;
+      p.a = w.words ? w.words + t % 2 * pairs * w.words_stride : previous;
+      p.a_stride = w.words ? w.words_stride : work_stride;
       p.b = F32(base, x->s.weights);
       p.b_stride = (size_t)x->s.weights_stride;
       p.from_stride = from_stride;
@@ -90,14 +93,17 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
         p.from = from + u * from_stride;
         p.c_panel = OUTER_PANELS * u;
         p.next = p.b + OUTER_PANELS * next * p.b_stride;
-        KERNEL(multiply)(&p, 0, rows, OUTER_PANELS * u, OUTER_PANELS * (u + 1));
+        multiply_either(&p, rows, OUTER_PANELS * u, OUTER_PANELS * (u + 1));
         reset(w.gates + PANELS * u * w.gates_stride, w.gates + (PANELS * u + 1) * w.gates_stride, sums, sums + work_stride,
               previous + u * work_stride, inner + u * inner_stride, work_inner + u * work_stride, w.token, rows);
       }
+      if (w.words)
+        round_panels(work_inner + w.unit0 * work_stride, work_stride, own_units, rows,
+                     inner_words + w.unit0 / 2 * w.words_stride, w.words_stride);
       continue;
     }
-    p.a = work_inner;
-    p.a_stride = work_stride;
+    p.a = w.words ? inner_words : work_inner;
+    p.a_stride = w.words ? w.words_stride : work_stride;
     p.b = F32(base, x->s.inner_weights);
     p.b_stride = (size_t)x->s.inner_weights_stride;
     /* Of what comes from below every third panel. */
@@ -108,7 +114,7 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
       const size_t first = w.unit0 + UNITS * turn(t, n, groups), last = min_size(w.unit1, first + UNITS);
       p.c_panel = first;
       p.next = p.b + (n + 1 == groups ? first : w.unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
-      KERNEL(multiply)(&p, 0, rows, first, last);
+      multiply_either(&p, rows, first, last);
       for (size_t u = first; u < last; u++) {
         expose_unit(w.gates + (PANELS * u + 1) * w.gates_stride, w.gates + (PANELS * u + 2) * w.gates_stride,
                     sums + (u - first) * work_stride, previous + u * work_stride, w.hidden + u * w.state_stride,
@@ -117,6 +123,9 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
           copy_row(F32(base, x->state_out) + u * carried + (size_t)w.ranked[r] * PANEL, current + u * work_stride + r * PANEL);
       }
     }
+    if (w.words)
+      round_panels(current + w.unit0 * work_stride, work_stride, own_units, next_rows,
+                   w.words + ((t + 1) % 2 * pairs + w.unit0 / 2) * w.words_stride, w.words_stride);
   }
 }
 
@@ -167,6 +176,8 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
   float *work_n = work_gates + 2 * OUTER_PANELS * w.units * work_stride;
   float *results = F32(base, x->work_hidden) + UNITS * w.member * work_stride + w.row0 * PANEL;
   float *work_carried = F32(base, x->work_carried) + w.row0 * PANEL;
+  const size_t pairs = pairs_of(OUTER_PANELS * w.units), own_units = w.unit1 - w.unit0;
+  float *words_n = w.words + 2 * pairs * w.words_stride;
 
   for (size_t half = w.step1; half-- > w.step0;) {
     const size_t t = half / 2, rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);
@@ -174,9 +185,11 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
     float *current = work_gates + t % 2 * OUTER_PANELS * w.units * work_stride;
     locate_tokens(base, &x->s, w.row0, rows, t, w.token);
     locate_former(base, &x->s, w.row0, rows, t, before);
+    const float *gates_after = work_gates + (t + 1) % 2 * OUTER_PANELS * w.units * work_stride;
+    const float *words_after = w.words + (t + 1) % 2 * pairs * w.words_stride;
     product p = {
-        .a = is_reset ? work_n : work_gates + (t + 1) % 2 * OUTER_PANELS * w.units * work_stride,
-        .a_stride = work_stride,
+        .a = w.words ? is_reset ? words_n : words_after : is_reset ? work_n : gates_after,
+        .a_stride = w.words ? w.words_stride : work_stride,
         .b = F32(base, is_reset ? x->s.inner_weights : x->s.weights),
         .b_stride = (size_t)(is_reset ? x->s.inner_weights_stride : x->s.weights_stride),
         .c = results,
@@ -187,6 +200,7 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
         .k_panels = is_reset ? w.units : OUTER_PANELS * w.units,
         .start = is_reset || x->d_hidden == 0 ? START_ZERO : START_GATHER,
         .is_near = rests_near(w.units, 3 * (w.unit1 - w.unit0)),
+        .is_paired = w.words != 0,
     };
     const size_t multiplied = is_reset ? rows : next_rows;
     const size_t groups = (w.unit1 - w.unit0 + UNITS - 1) / UNITS;
@@ -195,7 +209,7 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
       p.c_panel = first;
       p.next = p.b + (n + 1 == groups ? first : w.unit0 + UNITS * turn(t, n + 1, groups)) * p.b_stride;
       for (size_t u = first; !is_reset && u < last; u++) fetch_ahead(base, x, u, w.token, before, 0, rows);
-      if (multiplied > 0) KERNEL(multiply)(&p, 0, multiplied, first, last);
+      if (multiplied > 0) multiply_either(&p, multiplied, first, last);
       for (size_t u = first; u < last; u++) {
         float *d = results + (u - first) * work_stride, *carried = work_carried + u * work_stride;
         if (!is_reset) begin_gradients(base, x, w.row0, u, w.token, next_rows, rows, d, carried);
@@ -217,6 +231,12 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
         }
       }
     }
+    if (w.words && is_reset)
+      round_panels(current + OUTER_PANELS * w.unit0 * work_stride, work_stride, OUTER_PANELS * own_units, rows,
+                   w.words + (t % 2 * pairs + OUTER_PANELS * w.unit0 / 2) * w.words_stride, w.words_stride);
+    else if (w.words)
+      round_panels(work_n + w.unit0 * work_stride, work_stride, own_units, rows, words_n + w.unit0 / 2 * w.words_stride,
+                   w.words_stride);
   }
   if (w.begins) leave_gradients(base, x, OUTER_PANELS);
 }

@@ -10,15 +10,9 @@ typedef struct {
 
 void KERNEL(round_pairs)(char *base, const double *args) {
   const round_args *x = (const round_args *)args;
-  const size_t panels = (size_t)x->panels, stride = (size_t)x->in_stride;
-  const size_t first = (size_t)x->row0 * PANEL, count = (size_t)x->row1 * PANEL - first;
-  for (size_t panel = 0; panel < panels; panel += 2) {
-    const float *in = F32(base, x->in) + panel * stride + first;
-    float *out = F32(base, x->out) + panel / 2 * (size_t)x->out_stride + first;
-    const int is_alone = panel + 1 == panels;
-    for (size_t i = 0; i < count; i += VL)
-      vstore(out + i, pair_words(vload(in + i), is_alone ? vzero() : vload(in + stride + i)));
-  }
+  const size_t row0 = (size_t)x->row0, rows = (size_t)x->row1 - row0;
+  round_panels(F32(base, x->in) + row0 * PANEL, (size_t)x->in_stride, (size_t)x->panels, rows,
+               F32(base, x->out) + row0 * PANEL, (size_t)x->out_stride);
 }
 
 typedef struct {

@@ -79,7 +79,8 @@ typedef struct {
   const scattered_lines *later; /* what is fetched meanwhile, one of these with each panel of k of each column of tiles */
   size_t later_count;
   enum product_start start;
-  int is_near; /* whether B is in the second-level cache: see rests_near */
+  int is_near;   /* whether B is in the second-level cache: see rests_near */
+  int is_paired; /* whether A and B are in bfloat16, for those who multiply either: see bfloat16.h */
 } product;
 
 /*

@@ -32,98 +32,120 @@ AMX static void configure(size_t upper, size_t lower) {
   _tile_loadconfig(&config);
 }
 
-/* Adds what sums have begun with, and puts them where they belong. */
-AMX static void finish(const pair_product *p, const float *sums, size_t rows, float *c, const float *bias) {
-  for (size_t i = 0; i < rows; i++) vstore(c + i * PANEL, started(p, c + i * PANEL, bias, vload(sums + i * PANEL)));
+/* Rows and panels of some tiles, and the first of the lines that they fetch for later. */
+typedef struct {
+  size_t row, upper, lower, panel, panels;
+  size_t kept; /* rows before this one have been computed: they are not to be added to once more */
+  size_t later;
+} tiles;
+
+/* Puts what sums have begun with, and them, where they belong. */
+AMX static void finish(const product *p, const float *sums, size_t row, size_t rows, size_t kept, size_t panel) {
+  float *c = p->c + (panel - p->c_panel) * p->c_stride;
+  for (size_t r = row < kept ? kept : row; r < row + rows; r++)
+    vstore(c + r * PANEL, started(p, r, panel, 0, c + r * PANEL, vload(sums + (r - row) * PANEL)));
 }
 
-#define FINISH(tile, rows, row, panel)                                                                        \
+#define FINISH(tile, first, rows, column)                                                                     \
   do {                                                                                                        \
-    float *to = p->c + (panel) * p->c_stride + (row) * PANEL;                                                 \
     if (p->start == START_ZERO) {                                                                             \
-      _tile_stored(tile, to, LINE_BYTES);                                                                     \
+      _tile_stored(tile, p->c + ((column) - p->c_panel) * p->c_stride + (first) * PANEL, LINE_BYTES);         \
     } else {                                                                                                  \
       _tile_stored(tile, sums, LINE_BYTES);                                                                   \
-      finish(p, sums, rows, to, p->start == START_BIAS ? p->bias + (panel) * PANEL : 0);                      \
+      finish(p, sums, first, rows, t.kept, column);                                                           \
     }                                                                                                         \
   } while (0)
 
+/* What is fetched beside a pair of panels of k: two lines for each row. */
+#define LINES_BESIDE 2
+
+INLINE void fetch_lines(const product *p, const tiles *t, size_t k) {
+  const size_t first = t->later + LINES_BESIDE * k, end = min_size(p->later_count, first + LINES_BESIDE);
+  for (size_t n = first; n < end; n++)
+    for (size_t r = t->row; r < t->row + t->upper + t->lower; r++)
+      PREFETCH(p->later[n].panel + (size_t)p->later[n].rows[r] * PANEL);
+}
+
 /* Two tiles of rows by one or two panels. */
-AMX static void square(const pair_product *p, size_t row, size_t upper, size_t lower, size_t panel, size_t panels) {
+AMX static void square(const product *p, tiles t) {
   float sums[TILE_HEIGHT * PANEL] __attribute__((aligned(64)));
-  const float *a = p->a + row * PANEL, *b = p->b + panel * p->b_stride;
-  const size_t a_stride = p->a_stride, b_stride = p->b_stride, below = upper * PANEL;
+  const float *a = p->a + t.row * PANEL, *b = p->b + t.panel * p->b_stride;
+  const size_t a_stride = p->a_stride, b_stride = p->b_stride, below = t.upper * PANEL, k_pairs = pairs_of(p->k_panels);
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (size_t k = 0; k < p->k_pairs; k++, a += a_stride, b += PANEL * PANEL) {
+  for (size_t k = 0; k < k_pairs; k++, a += a_stride, b += PANEL * PANEL) {
+    fetch_lines(p, &t, k);
     _tile_loadd(4, a, LINE_BYTES);
     _tile_loadd(6, b, LINE_BYTES);
     _tile_dpbf16ps(0, 4, 6);
     _tile_loadd(5, a + below, LINE_BYTES);
     _tile_dpbf16ps(2, 5, 6);
-    if (panels > 1) {
+    if (t.panels > 1) {
       _tile_loadd(7, b + b_stride, LINE_BYTES);
       _tile_dpbf16ps(1, 4, 7);
       _tile_dpbf16ps(3, 5, 7);
     }
   }
-  FINISH(0, upper, row, panel);
-  FINISH(2, lower, row + upper, panel);
-  if (panels > 1) {
-    FINISH(1, upper, row, panel + 1);
-    FINISH(3, lower, row + upper, panel + 1);
+  FINISH(0, t.row, t.upper, t.panel);
+  FINISH(2, t.row + t.upper, t.lower, t.panel);
+  if (t.panels > 1) {
+    FINISH(1, t.row, t.upper, t.panel + 1);
+    FINISH(3, t.row + t.upper, t.lower, t.panel + 1);
   }
 }
 
 /* One tile of rows by up to four panels. */
-AMX static void strip(const pair_product *p, size_t row, size_t rows, size_t panel, size_t panels) {
+AMX static void strip(const product *p, tiles t) {
   float sums[TILE_HEIGHT * PANEL] __attribute__((aligned(64)));
-  const float *a = p->a + row * PANEL, *b = p->b + panel * p->b_stride;
-  const size_t a_stride = p->a_stride, b_stride = p->b_stride;
+  const float *a = p->a + t.row * PANEL, *b = p->b + t.panel * p->b_stride;
+  const size_t a_stride = p->a_stride, b_stride = p->b_stride, k_pairs = pairs_of(p->k_panels);
   _tile_zero(0);
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  for (size_t k = 0; k < p->k_pairs; k++, a += a_stride, b += PANEL * PANEL) {
+  for (size_t k = 0; k < k_pairs; k++, a += a_stride, b += PANEL * PANEL) {
+    fetch_lines(p, &t, k);
     _tile_loadd(4, a, LINE_BYTES);
     _tile_loadd(6, b, LINE_BYTES);
     _tile_dpbf16ps(0, 4, 6);
-    if (panels < 2) continue;
+    if (t.panels < 2) continue;
     _tile_loadd(7, b + b_stride, LINE_BYTES);
     _tile_dpbf16ps(1, 4, 7);
-    if (panels < 3) continue;
+    if (t.panels < 3) continue;
     _tile_loadd(6, b + 2 * b_stride, LINE_BYTES);
     _tile_dpbf16ps(2, 4, 6);
-    if (panels < 4) continue;
+    if (t.panels < 4) continue;
     _tile_loadd(7, b + 3 * b_stride, LINE_BYTES);
     _tile_dpbf16ps(3, 4, 7);
   }
-  FINISH(0, rows, row, panel);
-  if (panels > 1) FINISH(1, rows, row, panel + 1);
-  if (panels > 2) FINISH(2, rows, row, panel + 2);
-  if (panels > 3) FINISH(3, rows, row, panel + 3);
+  FINISH(0, t.row, t.upper, t.panel);
+  if (t.panels > 1) FINISH(1, t.row, t.upper, t.panel + 1);
+  if (t.panels > 2) FINISH(2, t.row, t.upper, t.panel + 2);
+  if (t.panels > 3) FINISH(3, t.row, t.upper, t.panel + 3);
 }
 
-AMX void KERNEL(multiply_pairs_amx)(const pair_product *p, size_t row0, size_t row1, size_t panel0, size_t panel1) {
-  const size_t pair_rows = 2 * TILE_HEIGHT;
+/* Squares of a block have the same height, so that columns of B are read once for all: the last one begins with rows of the one before. */
+AMX void KERNEL(multiply_pairs_amx)(const product *p, size_t row0, size_t row1, size_t panel0, size_t panel1) {
   MEMORY_IS_READ();
   for (size_t block = row0; block < row1; block += AMX_BLOCK_ROWS) {
-    const size_t end = min_size(row1, block + AMX_BLOCK_ROWS), whole = (end - block) / pair_rows * pair_rows;
-    if (whole > 0) configure(TILE_HEIGHT, TILE_HEIGHT);
-    for (size_t panel = panel0; whole > 0 && panel < panel1; panel += 2)
-      for (size_t row = block; row < block + whole; row += pair_rows)
-        square(p, row, TILE_HEIGHT, TILE_HEIGHT, panel, min_size(2, panel1 - panel));
-    const size_t row = block + whole, rest = end - row;
-    if (rest == 0) continue;
-    if (rest > TILE_HEIGHT) {
-      configure(TILE_HEIGHT, rest - TILE_HEIGHT);
-      for (size_t panel = panel0; panel < panel1; panel += 2)
-        square(p, row, TILE_HEIGHT, rest - TILE_HEIGHT, panel, min_size(2, panel1 - panel));
-    } else {
-      configure(rest, 0);
-      for (size_t panel = panel0; panel < panel1; panel += 4) strip(p, row, rest, panel, min_size(4, panel1 - panel));
+    const size_t rows = min_size(row1 - block, AMX_BLOCK_ROWS), squares = (rows + 2 * TILE_HEIGHT - 1) / (2 * TILE_HEIGHT);
+    const size_t height = (rows + squares - 1) / squares, is_low = height <= TILE_HEIGHT, width = is_low ? 4 : 2;
+    tiles t = {.upper = is_low ? height : (height + 1) / 2, .lower = is_low ? 0 : height / 2};
+    configure(t.upper, t.lower);
+    for (t.panel = panel0; t.panel < panel1; t.panel += width, t.later += LINES_BESIDE * pairs_of(p->k_panels)) {
+      t.panels = min_size(width, panel1 - t.panel);
+      if (is_low) {
+        t.row = t.kept = block;
+        strip(p, t);
+        continue;
+      }
+      for (size_t n = 0; n < squares; n++) {
+        t.kept = block + n * height;
+        t.row = min_size(t.kept, block + rows - height);
+        square(p, t);
+      }
     }
   }
   _tile_release();

@@ -12,46 +12,57 @@ INLINE void activate(const cell_forward *x, size_t place, size_t rank);
 INLINE void expose(const cell_forward *x, size_t place, size_t rank);
 INLINE void differentiate(const cell_backward *x);
 
-/* Forwards, units whose product fills a tile; backwards one panel a unit. */
+/* Forwards, units whose product fills a tile, or which are rounded together; backwards one panel a unit. */
 #define FORWARD_UNITS (PANELS == 1 ? 2 : 1)
+#define PAIRED_UNITS 2
 #define BACKWARD_UNITS 2
+
+/*
+ * Sums of a unit whose panels do not all have a product: panels of the weights count PRODUCT_PANELS for each unit, those of sums and of
+ * what comes from below PANELS.
+ */
+INLINE void multiply_unit(const product *p, size_t rows, size_t unit, float *sums, size_t next) {
+  product part = *p;
+  const size_t panel = PRODUCT_PANELS * unit, end = panel + PRODUCT_PANELS, split = panel + PRODUCT_SPLIT;
+  const size_t skipped = PANELS - PRODUCT_PANELS;
+  part.from = p->from + skipped * unit * p->from_stride;
+  part.c = sums;
+  part.c_panel = panel;
+  part.next = p->b + split * p->b_stride;
+  multiply_either(&part, rows, panel, split);
+  const size_t fetched = min_size(p->later_count, p->k_panels * (PRODUCT_SPLIT * PV / TILE_VECTORS));
+  part.later += fetched;
+  part.later_count -= fetched;
+  part.from += skipped * p->from_stride;
+  part.c += skipped * p->c_stride;
+  part.next = p->b + PRODUCT_PANELS * next * p->b_stride;
+  multiply_either(&part, rows, split, end);
+  for (size_t s = PRODUCT_SPLIT; s < PRODUCT_SPLIT + skipped; s++)
+    for (size_t r = 0; r < rows; r++)
+      copy_row(sums + s * p->c_stride + r * PANEL,
+               p->from + (PANELS * unit + s) * p->from_stride + (size_t)p->gather[r] * PANEL);
+}
 
 /*
  * Sums of the panels of units [first, last): what came from below, and the product with the former hidden state where there is
  * one. Then fetches the weights of the units that come next.
  */
 INLINE void multiply_units(product *p, size_t rows, size_t first, size_t last, size_t next) {
-  const float *next_weights = p->b + PRODUCT_PANELS * next * p->b_stride;
   if (PRODUCT_PANELS == PANELS) {
     p->c_panel = PANELS * first;
-    p->next = next_weights;
-    KERNEL(multiply)(p, 0, rows, PANELS * first, PANELS * last);
+    p->next = p->b + PRODUCT_PANELS * next * p->b_stride;
+    multiply_either(p, rows, PANELS * first, PANELS * last);
     return;
   }
-  /* Panels of the weights count PRODUCT_PANELS for each unit, those of sums and of what comes from below PANELS. */
-  product part = *p;
-  const size_t panel = PRODUCT_PANELS * first, end = panel + PRODUCT_PANELS, split = panel + PRODUCT_SPLIT;
-  const size_t skipped = PANELS - PRODUCT_PANELS;
-  part.from = p->from + (PANELS - PRODUCT_PANELS) * first * p->from_stride;
-  part.c_panel = panel;
-  part.next = p->b + split * p->b_stride;
-  KERNEL(multiply)(&part, 0, rows, panel, split);
-  const size_t fetched = min_size(p->later_count, p->k_panels * (PRODUCT_SPLIT * PV / TILE_VECTORS));
-  part.later += fetched;
-  part.later_count -= fetched;
-  part.from += skipped * p->from_stride;
-  part.c += skipped * p->c_stride;
-  part.next = next_weights;
-  KERNEL(multiply)(&part, 0, rows, split, end);
-  for (size_t s = PRODUCT_SPLIT; s < PRODUCT_SPLIT + skipped; s++)
-    for (size_t r = 0; r < rows; r++)
-      copy_row(p->c + s * p->c_stride + r * PANEL,
-               p->from + (PANELS * first + s) * p->from_stride + (size_t)p->gather[r] * PANEL);
+  for (size_t u = first; u < last; u++) {
+    multiply_unit(p, rows, u, p->c + PANELS * (u - first) * p->c_stride, u + 1 < last ? u + 1 : next);
+    p->later_count = 0;
+  }
 }
 
 /* What the next group of units reads of each row, and the places that it writes to. */
-INLINE size_t list_forward(const share *w, const product *p, size_t next, scattered_lines *lines) {
-  const size_t last = min_size(w->unit1, next + FORWARD_UNITS);
+INLINE size_t list_forward(const share *w, const product *p, size_t next, size_t width, scattered_lines *lines) {
+  const size_t last = min_size(w->unit1, next + width);
   size_t count = 0;
   for (size_t u = next; u < last; u++) {
     for (size_t panel = PANELS * u; p->from != w->gates && panel < PANELS * (u + 1); panel++)
@@ -92,7 +103,9 @@ INLINE void run_forward(char *base, const double *args) {
   const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
   float *work_hidden = F32(base, x->work_hidden) + w.row0 * PANEL;
   float *work_cell = F32(base, x->work_cell) + w.row0 * PANEL;
-  float *work_gates = F32(base, x->work_gates) + FORWARD_UNITS * PANELS * w.member * work_stride + w.row0 * PANEL;
+  /* Units of a group, and pairs of panels of all. */
+  const size_t width = w.words ? PAIRED_UNITS : FORWARD_UNITS, pairs = pairs_of(w.units);
+  float *work_gates = F32(base, x->work_gates) + width * PANELS * w.member * work_stride + w.row0 * PANEL;
   if (w.steps == 0) return;
 
   if (w.begins) begin_states(base, x, w.row0, rows_at(&w, 0));
@@ -104,8 +117,8 @@ INLINE void run_forward(char *base, const double *args) {
     if (x->projected != 0)
       for (size_t r = 0; r < rows; r++) from_row[r] = I32(base, x->gather)[w.token[r]];
     product p = {
-        .a = previous,
-        .a_stride = work_stride,
+        .a = w.words ? w.words + t % 2 * pairs * w.words_stride : previous,
+        .a_stride = w.words ? w.words_stride : work_stride,
         .b = F32(base, x->s.weights),
         .b_stride = (size_t)x->s.weights_stride,
         .c = work_gates,
@@ -116,15 +129,16 @@ INLINE void run_forward(char *base, const double *args) {
         .k_panels = w.units,
         .start = START_GATHER,
         .is_near = rests_near(w.units, PRODUCT_PANELS * (w.unit1 - w.unit0)),
+        .is_paired = w.words != 0,
     };
-    const size_t groups = (w.unit1 - w.unit0 + FORWARD_UNITS - 1) / FORWARD_UNITS;
+    const size_t groups = (w.unit1 - w.unit0 + width - 1) / width;
     for (size_t n = 0; n < groups; n++) {
-      const size_t first = w.unit0 + FORWARD_UNITS * turn(t, n, groups);
-      const size_t last = min_size(w.unit1, first + FORWARD_UNITS);
-      const size_t next = n + 1 == groups ? first : t % 2 == 0 ? first + FORWARD_UNITS : first - FORWARD_UNITS;
-      scattered_lines lines[FORWARD_UNITS * (2 * PANELS + 2)];
+      const size_t first = w.unit0 + width * turn(t, n, groups);
+      const size_t last = min_size(w.unit1, first + width);
+      const size_t next = n + 1 == groups ? first : t % 2 == 0 ? first + width : first - width;
+      scattered_lines lines[PAIRED_UNITS * (2 * PANELS + 2)];
       p.later = lines;
-      p.later_count = n + 1 == groups ? 0 : list_forward(&w, &p, next, lines);
+      p.later_count = n + 1 == groups ? 0 : list_forward(&w, &p, next, width, lines);
       multiply_units(&p, rows, first, last, next);
       for (size_t u = first; u < last; u++) {
         const cell_forward panel = {
@@ -146,6 +160,9 @@ INLINE void run_forward(char *base, const double *args) {
           if (STATES > 1) copy_row(final + w.units * carried, work_cell + u * work_stride + r * PANEL);
         }
       }
+      if (w.words)
+        round_panels(current + first * work_stride, work_stride, last - first, next_rows,
+                     w.words + ((t + 1) % 2 * pairs + first / 2) * w.words_stride, w.words_stride);
     }
   }
 }
@@ -158,6 +175,7 @@ INLINE void run_backward(char *base, const double *args) {
   float *work_gates = F32(base, x->work_gates) + w.row0 * PANEL;
   float *work_hidden = F32(base, x->work_hidden) + BACKWARD_UNITS * w.member * work_stride + w.row0 * PANEL;
   float *work_carried = F32(base, x->work_carried) + w.row0 * PANEL;
+  const size_t pairs = pairs_of(PRODUCT_PANELS * w.units);
 
   for (size_t t = w.step1; t-- > w.step0;) {
     const size_t rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);
@@ -165,8 +183,9 @@ INLINE void run_backward(char *base, const double *args) {
     locate_tokens(base, &x->s, w.row0, rows, t, w.token);
     locate_former(base, &x->s, w.row0, rows, t, before);
     product p = {
-        .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * w.units * work_stride,
-        .a_stride = work_stride,
+        .a = w.words ? w.words + (t + 1) % 2 * pairs * w.words_stride
+                     : work_gates + (t + 1) % 2 * PRODUCT_PANELS * w.units * work_stride,
+        .a_stride = w.words ? w.words_stride : work_stride,
         .b = F32(base, x->s.weights),
         .b_stride = (size_t)x->s.weights_stride,
         .c = work_hidden,
@@ -177,6 +196,7 @@ INLINE void run_backward(char *base, const double *args) {
         .k_panels = PRODUCT_PANELS * w.units,
         .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
         .is_near = rests_near(w.units, PRODUCT_PANELS * (w.unit1 - w.unit0)),
+        .is_paired = w.words != 0,
     };
     /* As wide as a tile. */
     const size_t groups = (w.unit1 - w.unit0 + BACKWARD_UNITS - 1) / BACKWARD_UNITS;
@@ -191,7 +211,10 @@ INLINE void run_backward(char *base, const double *args) {
       p.later = lines;
       p.later_count = turns && t == 0 ? 0 : list_backward(base, x, &w, next, before, turns, lines);
       for (size_t u = first; u < last; u++) fetch_ahead(base, x, u, w.token, before, next_rows, rows);
-      if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
+      if (next_rows > 0) multiply_either(&p, next_rows, first, last);
+      /* What is rounded right away is kept for a group alone. */
+      float *gradients = w.words ? work_gates + BACKWARD_UNITS * PRODUCT_PANELS * w.member * work_stride
+                                 : current + PRODUCT_PANELS * first * work_stride;
       for (size_t u = first; u < last; u++) {
         float *d_hidden = work_hidden + (u - first) * work_stride;
         begin_gradients(base, x, w.row0, u, w.token, next_rows, rows, d_hidden, work_carried + u * work_stride);
@@ -206,11 +229,14 @@ INLINE void run_backward(char *base, const double *args) {
               .previous_hidden = w.hidden + u * w.state_stride + place_before,
               .d_hidden = d_hidden + r * PANEL,
               .carried = work_carried + u * work_stride + r * PANEL,
-              .work_gate = current + PRODUCT_PANELS * u * work_stride + r * PANEL,
+              .work_gate = gradients + PRODUCT_PANELS * (u - first) * work_stride + r * PANEL,
               .work_stride = work_stride,
           });
         }
       }
+      if (w.words)
+        round_panels(gradients, work_stride, PRODUCT_PANELS * (last - first), rows,
+                     w.words + (t % 2 * pairs + PRODUCT_PANELS * first / 2) * w.words_stride, w.words_stride);
     }
   }
   if (w.begins) leave_gradients(base, x, PRODUCT_PANELS);

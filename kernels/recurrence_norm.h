@@ -55,6 +55,7 @@ INLINE void run_norm_forward(char *base, const double *args) {
   const float *gain = F32(base, n->gain);
   const float *from = x->projected != 0 ? F32(base, x->projected) : w.gates;
   const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : w.gates_stride;
+  const size_t pairs = pairs_of(w.units);
   const int keeps = w.unit0 == 0 && w.unit1 > 0;
   if (w.steps == 0) return;
 
@@ -67,8 +68,8 @@ INLINE void run_norm_forward(char *base, const double *args) {
     locate_tokens(base, &x->s, w.row0, rows, t, w.token);
     if (part == 0) {
       product p = {
-          .a = previous,
-          .a_stride = work_stride,
+          .a = w.words ? w.words + t % 2 * pairs * w.words_stride : previous,
+          .a_stride = w.words ? w.words_stride : work_stride,
           .b = F32(base, x->s.weights),
           .b_stride = (size_t)x->s.weights_stride,
           .c = work_gates,
@@ -76,11 +77,12 @@ INLINE void run_norm_forward(char *base, const double *args) {
           .k_panels = w.units,
           .start = START_ZERO,
           .is_near = rests_near(w.units, PRODUCT_PANELS * (w.unit1 - w.unit0)),
+          .is_paired = w.words != 0,
       };
       for (size_t first = w.unit0; first < w.unit1; first += NORM_UNITS) {
         const size_t last = min_size(w.unit1, first + NORM_UNITS);
         p.c_panel = PRODUCT_PANELS * first;
-        KERNEL(multiply)(&p, 0, rows, PRODUCT_PANELS * first, PRODUCT_PANELS * last);
+        multiply_either(&p, rows, PRODUCT_PANELS * first, PRODUCT_PANELS * last);
         for (size_t u = first; u < last; u++)
           for (size_t k = 0; k < PRODUCT_PANELS; k++) {
             const size_t panel = PANELS * u + panel_of_product(k);
@@ -141,6 +143,9 @@ INLINE void run_norm_forward(char *base, const double *args) {
       }
     }
     if (part + 1 < NORM_PARTS) continue;
+    if (w.words)
+      round_panels(current + w.unit0 * work_stride, work_stride, w.unit1 - w.unit0, next_rows,
+                   w.words + ((t + 1) % 2 * pairs + w.unit0 / 2) * w.words_stride, w.words_stride);
     for (size_t u = w.unit0; u < w.unit1; u++)
       for (size_t r = next_rows; r < rows; r++) {
         float *final = F32(base, x->state_out) + u * carried + (size_t)w.ranked[r] * PANEL;
@@ -163,6 +168,7 @@ INLINE void run_norm_backward(char *base, const double *args) {
   float *work_gates = F32(base, x->work_gates) + w.row0 * PANEL;
   float *work_hidden = F32(base, x->work_hidden) + 2 * w.member * work_stride + w.row0 * PANEL;
   float *work_carried = F32(base, x->work_carried) + w.row0 * PANEL;
+  const size_t pairs = pairs_of(PRODUCT_PANELS * w.units);
 
   for (size_t number = w.step1; number-- > w.step0;) {
     const size_t t = number / NORM_PARTS, part = number % NORM_PARTS;
@@ -172,8 +178,9 @@ INLINE void run_norm_backward(char *base, const double *args) {
     locate_former(base, &x->s, w.row0, rows, t, before);
     if (part + 1 == NORM_PARTS) {
       product p = {
-          .a = work_gates + (t + 1) % 2 * PRODUCT_PANELS * w.units * work_stride,
-          .a_stride = work_stride,
+          .a = w.words ? w.words + (t + 1) % 2 * pairs * w.words_stride
+                       : work_gates + (t + 1) % 2 * PRODUCT_PANELS * w.units * work_stride,
+          .a_stride = w.words ? w.words_stride : work_stride,
           .b = F32(base, x->s.weights),
           .b_stride = (size_t)x->s.weights_stride,
           .c = work_hidden,
@@ -184,11 +191,12 @@ INLINE void run_norm_backward(char *base, const double *args) {
           .k_panels = PRODUCT_PANELS * w.units,
           .start = x->d_hidden != 0 ? START_GATHER : START_ZERO,
           .is_near = rests_near(w.units, PRODUCT_PANELS * (w.unit1 - w.unit0)),
+          .is_paired = w.words != 0,
       };
       for (size_t first = w.unit0; first < w.unit1; first += 2) {
         const size_t last = min_size(w.unit1, first + 2);
         p.c_panel = first;
-        if (next_rows > 0) KERNEL(multiply)(&p, 0, next_rows, first, last);
+        if (next_rows > 0) multiply_either(&p, next_rows, first, last);
         for (size_t u = first; u < last; u++) {
           float *d_hidden = work_hidden + (u - first) * work_stride;
           begin_gradients(base, x, w.row0, u, w.token, next_rows, rows, d_hidden, work_carried + u * work_stride);
@@ -267,6 +275,9 @@ INLINE void run_norm_backward(char *base, const double *args) {
           }
         }
     }
+    if (part == 0 && w.words)
+      round_panels(current + PRODUCT_PANELS * w.unit0 * work_stride, work_stride, PRODUCT_PANELS * (w.unit1 - w.unit0), rows,
+                   w.words + (t % 2 * pairs + PRODUCT_PANELS * w.unit0 / 2) * w.words_stride, w.words_stride);
   }
   if (w.begins) leave_gradients(base, x, PRODUCT_PANELS);
 }

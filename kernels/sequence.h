@@ -25,8 +25,8 @@
 #ifndef LOCKSTEP_SEQUENCE_H
 #define LOCKSTEP_SEQUENCE_H
 
+#include "bfloat16.h"
 #include "math.h"
-#include "panel.h"
 
 /* What forward and backward have in common; work buffers are by rank. P and W are PANELS and PRODUCT_PANELS. */
 typedef struct {
@@ -40,6 +40,12 @@ typedef struct {
   double places_stride;
   double inner, inner_stride;        /* with two halves: what the second one multiplies in place of h_{t-1}, [U][tokens][16] */
   double inner_weights, inner_weights_stride; /* and the packed weights of that, as those above */
+  /*
+   * Where products are of bfloat16 the weights are packed as pairs, and this is what they are multiplied with, rounded by the member whose
+   * units these are: forwards h_{t-1} and h_t, [2 pairs of U][rows][16], backwards gradients of two steps, [2 pairs of W U][rows][16]; behind
+   * them those of the second half, with two. 0: products are of float32. Members' units then begin with even ones.
+   */
+  double words, words_stride;
 } sequence_args;
 
 /*
@@ -59,7 +65,7 @@ typedef struct {
   double state_in, state_out;         /* [STATES U][rows][16]: hidden (and cell) state before (0: zeros) and after */
   double carried_stride;
   double work_hidden, work_cell;      /* [2U][rows][16], [U][rows][16] */
-  double work_gates, work_stride;     /* [P members][rows][16] */
+  double work_gates, work_stride;     /* [P members][rows][16], twice as many where P is 1 or there are words */
   share_args share;
 } forward_args;
 
@@ -67,7 +73,7 @@ typedef struct {
   sequence_args s;                  /* gates: in: what forward kept, out: gradient of the sums */
   double d_hidden, d_hidden_stride; /* [U][tokens][16]: gradient from the layer above, or 0 */
   double d_last, d_last_stride;     /* [U][rows][16]: what is added to that of the last hidden state of each row, or 0 */
-  double work_gates;                /* [2 W U][rows][16]: gradients of two steps */
+  double work_gates;                /* [2 W U][rows][16]: gradients of two steps, and with words of two units of each member */
   double work_hidden, work_carried; /* [2 members][rows][16], [U][rows][16] */
   double work_stride;
   double d_initial, d_initial_stride; /* [STATES U][rows][16]: of the state before the first step, where step0 is -1 */
@@ -103,8 +109,8 @@ typedef struct {
   size_t units, steps, row0, unit0, unit1, member;
   int begins;          /* whether the state before the first step is asked for, too */
   size_t step0, step1; /* of the others */
-  size_t gates_stride, state_stride;
-  float *gates, *hidden, *cell;
+  size_t gates_stride, state_stride, words_stride;
+  float *gates, *hidden, *cell, *words; /* the last one from the first rank on; 0: there are none */
   const int32_t *counts, *ranked;
   int32_t *token, *other; /* by rank: the place of its token, and what else a pass has to know of it */
 } share;
@@ -125,6 +131,8 @@ INLINE share begin_share(char *base, const sequence_args *x, const share_args *a
       .gates_stride = (size_t)x->gates_stride,
       .state_stride = (size_t)x->state_stride,
       .gates = F32(base, x->gates),
+      .words_stride = (size_t)x->words_stride,
+      .words = x->words == 0 ? 0 : F32(base, x->words) + row0 * PANEL,
       .hidden = F32(base, x->hidden),
       .cell = F32(base, x->cell),
       .counts = I32(base, x->counts) + (size_t)a->counts_start,
@@ -136,6 +144,12 @@ INLINE share begin_share(char *base, const sequence_args *x, const share_args *a
 
 /* Groups of units to and fro: what was read last in one step is read first in the next, while it is in the cache. */
 INLINE size_t turn(size_t t, size_t group, size_t groups) { return t % 2 == 0 ? group : groups - 1 - group; }
+
+/* One of the step's products. */
+INLINE void multiply_either(const product *p, size_t rows, size_t panel0, size_t panel1) {
+  if (p->is_paired) KERNEL(multiply_pairs)(p, 0, rows, panel0, panel1);
+  else KERNEL(multiply)(p, 0, rows, panel0, panel1);
+}
 
 /* Rows that are running at step t: none behind the last one. */
 INLINE size_t rows_at(const share *w, size_t t) { return t < w->steps ? (size_t)w->counts[t] : 0; }
@@ -160,6 +174,10 @@ static __attribute__((noinline)) void begin_states(char *base, const forward_arg
       }
     }
   }
+  if (x->s.words == 0) return;
+  const size_t unit0 = (size_t)x->share.unit0, words_stride = (size_t)x->s.words_stride;
+  round_panels(F32(base, x->work_hidden) + unit0 * work_stride + row0 * PANEL, work_stride, (size_t)x->share.unit1 - unit0, rows,
+               F32(base, x->s.words) + unit0 / 2 * words_stride + row0 * PANEL, words_stride);
 }
 
 /* Fetches what the way back will read of a panel for ranks [first, rows). */
@@ -204,22 +222,24 @@ static __attribute__((noinline)) void leave_gradients(char *base, const backward
   const size_t units = (size_t)x->s.units, row0 = (size_t)x->share.row0, work_stride = (size_t)x->work_stride;
   const size_t rows = x->share.steps > 0 ? (size_t)I32(base, x->s.counts)[(size_t)x->share.counts_start] : 0;
   const size_t d_stride = (size_t)x->d_initial_stride;
+  const int is_paired = x->s.words != 0;
   float *result = F32(base, x->work_hidden) + 2 * (size_t)x->share.member * work_stride + row0 * PANEL;
   product p = {
-      .a = F32(base, x->work_gates) + row0 * PANEL,
-      .a_stride = work_stride,
+      .a = F32(base, is_paired ? x->s.words : x->work_gates) + row0 * PANEL,
+      .a_stride = is_paired ? (size_t)x->s.words_stride : work_stride,
       .b = F32(base, x->s.weights),
       .b_stride = (size_t)x->s.weights_stride,
       .c = result,
       .c_stride = work_stride,
       .k_panels = product_panels * units,
       .start = START_ZERO,
+      .is_paired = is_paired,
   };
   if (rows == 0) return;
   for (size_t u = (size_t)x->share.unit0; u < (size_t)x->share.unit1; u++) {
     const float *carried = F32(base, x->work_carried) + u * work_stride + row0 * PANEL;
     p.c_panel = u;
-    KERNEL(multiply)(&p, 0, rows, u, u + 1);
+    multiply_either(&p, rows, u, u + 1);
     for (size_t r = 0; r < rows; r++) {
       const size_t row = (size_t)I32(base, x->s.ranked)[row0 + r];
       float *to = F32(base, x->d_initial) + u * d_stride + row * PANEL;

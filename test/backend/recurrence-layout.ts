@@ -4,7 +4,7 @@ import type {
   SequenceOperands,
   SequenceShare,
 } from '../../src/backend/kernels/sequence.js';
-import { PANEL, panelsOf, type Tensor } from '../../src/tensor/heap.js';
+import { PANEL, panelsOf, type IndexTensor, type Tensor } from '../../src/tensor/heap.js';
 import type { Fill, Workbench } from './workbench.js';
 
 /** How a recurrent layer's buffers lie on the bench, whatever its cell. */
@@ -31,6 +31,8 @@ export interface Batch {
   shares: [from: number, to: number][];
   /** How many divide the hidden units of each share among them, step by step; 1 unless told otherwise. */
   members?: number;
+  /** Whether products are of bfloat16: then they divide pairs of panels of these. */
+  paired?: object;
 }
 
 /** What work buffers have room for. */
@@ -50,8 +52,14 @@ export function layOut(
   bench: Workbench,
   kind: Kind,
   hidden: number,
-  { lengths, shares, members = 1 }: Batch,
-  fills: { gates?: Fill; hidden?: Fill; cell?: Fill; weights: Tensor; inner: Tensor },
+  { lengths, shares, members = 1, paired }: Batch,
+  fills: {
+    gates?: Fill;
+    hidden?: Fill;
+    cell?: Fill;
+    weights: Tensor | IndexTensor;
+    inner: Tensor | IndexTensor;
+  },
 ): {
   sequence: SequenceOperands;
   forwards: (call: SequenceCall) => () => void;
@@ -103,9 +111,11 @@ export function layOut(
   const halves = kind.norm?.parts ?? (kind.halves ? 2 : 1);
   /** Step t of all units, or a half of one. */
   const step = (call: SequenceCall, share: SequenceShare, t: number): void => {
+    const width = paired ? 2 : 1;
+    const firstOf = (member: number): number =>
+      Math.min(units, width * Math.floor((member * Math.ceil(units / width)) / members));
     for (let member = 0; member < members; member++) {
-      const unit0 = Math.floor((member * units) / members);
-      const unit1 = Math.floor(((member + 1) * units) / members);
+      const [unit0, unit1] = [firstOf(member), firstOf(member + 1)];
       call({ ...share, unit0, unit1, member }, t, t + 1);
     }
   };
@@ -143,4 +153,19 @@ export function workOf(
     cell: work('work cell', panels.cell),
     gates: work('work gates', panels.gates),
   };
+}
+
+/** A packed weight: what lays it out on the bench. */
+export function packedWeight(
+  bench: Workbench,
+  paired: object | undefined,
+): (name: string, inputs: number, columns: number, fill: Fill) => Tensor | IndexTensor {
+  return (...about) => (paired ? bench.pairedPanels(...about) : bench.panels(...about));
+}
+
+/** What weights in bfloat16 are multiplied with. */
+export function wordsOf(bench: Workbench, rows: number, pairs: number): { words: IndexTensor } {
+  const words = bench.pairs('words', rows, 2 * PANEL * pairs);
+  bench.allow('words', Infinity);
+  return { words };
 }

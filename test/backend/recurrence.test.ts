@@ -1,206 +1,23 @@
 import { describe } from 'vitest';
-import { gruOriginalBackward, gruOriginalForward } from '../../src/backend/kernels/gru-original.js';
-import { gruBackward, gruForward, gruNorm } from '../../src/backend/kernels/gru.js';
-import { lstmBackward, lstmForward, lstmNorm } from '../../src/backend/kernels/lstm.js';
+import { describeContract, itHasEqualBits } from './contract.js';
 import {
-  rnnBackward,
-  rnnForward,
-  rnnNorm,
-  rnnReluBackward,
-  rnnReluForward,
-  rnnReluNorm,
-} from '../../src/backend/kernels/rnn.js';
-import { PANEL, panelsOf } from '../../src/tensor/heap.js';
-import { describeContract, itHasEqualBits, type KernelCase } from './contract.js';
-import { normOf } from './norm-layout.js';
-import {
-  gateFill,
-  isUnit,
-  layOut,
-  MOST_MEMBERS,
-  workOf,
-  type Batch,
-  type Kind,
-} from './recurrence-layout.js';
-import { EPSILON, uniform, type Fill } from './workbench.js';
-
-const lstm: Kind = {
-  name: 'lstm',
-  forward: lstmForward,
-  backward: lstmBackward,
-  panels: 4,
-  products: 4,
-  states: 2,
-  signed: [2],
-};
-const gru: Kind = {
-  ...{ name: 'gru', forward: gruForward, backward: gruBackward },
-  ...{ panels: 4, products: 3, states: 1, signed: [2, 3] },
-};
-const gruOriginal: Kind = {
-  ...{ name: 'original gru', forward: gruOriginalForward, backward: gruOriginalBackward },
-  ...{ panels: 3, products: 2, states: 1, signed: [2], halves: true },
-};
-const rnn: Kind = {
-  ...{ name: 'rnn', forward: rnnForward, backward: rnnBackward },
-  ...{ panels: 1, products: 1, states: 1, signed: [0] },
-};
-const rnnRelu: Kind = {
-  ...rnn,
-  ...{ name: 'rnn with relu', forward: rnnReluForward, backward: rnnReluBackward },
-};
-
-const lstmNormed: Kind = {
-  ...{ ...lstm, name: 'normalised lstm', ...lstmNorm },
-  norm: { parts: 3, productPanels: [0, 1, 2, 3] },
-};
-const gruNormed: Kind = {
-  ...{ ...gru, name: 'normalised gru', ...gruNorm },
-  norm: { parts: 2, productPanels: [0, 1, 3] },
-};
-const rnnNormed: Kind = {
-  ...{ ...rnn, name: 'normalised rnn', ...rnnNorm },
-  norm: { parts: 2, productPanels: [0] },
-};
-const rnnReluNormed: Kind = { ...rnnNormed, name: 'normalised rnn with relu', ...rnnReluNorm };
-
-/** Two shares, with rows before, between and behind that belong to neither. */
-const ragged: Batch = {
-  lengths: [2, 1, 4, 5, 3, 1, 3, 3, 2, 3, 4, 1, 3, 3, 4, 2, 1, 2, 3],
-  shares: [
-    [1, 14],
-    [15, 18],
-  ],
-};
-const single: Batch = { lengths: [4], shares: [[0, 1]] };
-/** Of four panels of units one member has two. */
-const team: Batch = { ...ragged, members: MOST_MEMBERS };
-const idle: Batch = {
-  lengths: [1, 1, 1],
-  shares: [
-    [0, 0],
-    [0, 3],
-  ],
-};
-
-function forwardCase(
-  kind: Kind,
-  name: string,
-  hidden: number,
-  batch: Batch,
-  { carried = false, projected = false },
-): KernelCase {
-  return {
-    name: `${kind.name} forward, ${name}, ${hidden} units${carried ? ', carried state' : ''}${projected ? ', projected' : ''}`,
-    prepare(bench) {
-      const rows = batch.lengths.length;
-      const units = panelsOf(hidden);
-      const columns = kind.panels * units * PANEL;
-      const distinct = 7;
-      const input = gateFill(uniform(2, 1), hidden, kind.panels);
-      const bound = 2 / Math.sqrt(hidden);
-      const inside: Fill = (row, column) => (row < hidden ? uniform(bound, 2)(row, column) : 0);
-      const { sequence, forwards, tokens } = layOut(bench, kind, hidden, batch, {
-        ...(!projected && { gates: input }),
-        weights: bench.panels(
-          'weights',
-          units * PANEL,
-          kind.products * units * PANEL,
-          gateFill(inside, hidden, kind.products),
-        ),
-        inner: bench.panels(
-          'inner weights',
-          units * PANEL,
-          units * PANEL,
-          gateFill(inside, hidden, 1),
-        ),
-      });
-      const product = bench.panels('projected', distinct, columns, input);
-      const places = Array.from({ length: tokens }, (_, i) => (i * 5 + 2) % distinct);
-      const rowsOfTokens = bench.indices('rows of tokens', places);
-      const state: Fill = (row, column) =>
-        column % (units * PANEL) < hidden ? uniform(1, 3)(row, column) : 0;
-      const stateIn = bench.panels('state in', rows, kind.states * units * PANEL, state);
-      // Every step adds H roundings of sums below 8 to what the steps before it left; σ and tanh shrink errors.
-      const tolerance = Math.max(...batch.lengths) * (hidden + 8) * 8 * EPSILON;
-      const stateOut = bench.panels('state out', rows, kind.states * units * PANEL);
-      for (const buffer of ['gates', 'hidden', 'state out', ...(kind.halves ? ['inner'] : [])])
-        bench.allow(buffer, tolerance);
-      if (kind.states > 1) bench.allow('cell', tolerance);
-      const norm = normOf(bench, kind, hidden, tokens, 'forwards');
-      if (kind.norm) for (const name of ['raw', 'statistics']) bench.allow(name, 20 * tolerance);
-      const call = bench.backend.bind(kind.forward, {
-        ...{ ...sequence, ...norm },
-        ...(projected && { projected: { product, rows: rowsOfTokens } }),
-        ...(carried && { stateIn }),
-        stateOut,
-        work: workOf(bench, rows, {
-          hidden: 2 * units,
-          cell: units,
-          gates: Math.max(2, kind.panels) * MOST_MEMBERS,
-        }),
-      });
-      return forwards(call);
-    },
-  };
-}
-
-function backwardCase(
-  kind: Kind,
-  name: string,
-  hidden: number,
-  batch: Batch,
-  from: 'above' | 'last' | 'both',
-  { toInitial = false } = {},
-): KernelCase {
-  return {
-    name: `${kind.name} backward, ${name}, ${hidden} units, gradient from ${from}${toInitial ? ' to the state before' : ''}`,
-    prepare(bench) {
-      const rows = batch.lengths.length;
-      const units = panelsOf(hidden);
-      const activated: Fill = (row, column) => {
-        const value = uniform(1, 1)(row, column);
-        return kind.signed.includes(Math.floor(column / PANEL) % kind.panels)
-          ? value
-          : (value + 1) / 2;
-      };
-      const bound = 2 / Math.sqrt(hidden);
-      const inside: Fill = (row, column) =>
-        isUnit(row, hidden, kind.products) ? uniform(bound, 3)(row, column) : 0;
-      const { sequence, backwards, tokens } = layOut(bench, kind, hidden, batch, {
-        gates: gateFill(activated, hidden, kind.panels),
-        hidden: uniform(1, 6),
-        cell: uniform(1.5, 2),
-        weights: bench.panels('weights', kind.products * units * PANEL, hidden, inside),
-        inner: bench.panels('inner weights', units * PANEL, hidden, uniform(bound, 7)),
-      });
-      const dHidden = bench.panels('d hidden', tokens, hidden, uniform(1, 4));
-      const dLast = bench.panels('d last', rows, hidden, uniform(1, 5));
-      // As forwards, with 4H terms in a sum.
-      const tolerance = Math.max(...batch.lengths) * (4 * hidden + 8) * 8 * EPSILON;
-      bench.allow('gates', tolerance);
-      const dInitial = bench.panels('d initial', rows, kind.states * units * PANEL);
-      bench.allow('d initial', tolerance);
-      const norm = normOf(bench, kind, hidden, tokens, 'backwards');
-      if (kind.norm) {
-        bench.allow('d raw', tolerance);
-        if (kind.norm.parts === 3) bench.allow('d state', tolerance);
-      }
-      const call = bench.backend.bind(kind.backward, {
-        ...{ ...sequence, ...norm },
-        ...(from !== 'last' && { dHidden }),
-        ...(from !== 'above' && { dLast }),
-        ...(toInitial && { dInitial }),
-        work: workOf(bench, rows, {
-          hidden: 2 * MOST_MEMBERS,
-          cell: units,
-          gates: (2 * kind.products + (kind.halves ? 1 : 0)) * units,
-        }),
-      });
-      return backwards(call, toInitial ? -1 : 0);
-    },
-  };
-}
+  backwardCase,
+  forwardCase,
+  gru,
+  gruNormed,
+  gruOriginal,
+  idle,
+  lstm,
+  lstmNormed,
+  ragged,
+  rnn,
+  rnnNormed,
+  rnnRelu,
+  rnnReluNormed,
+  single,
+  team,
+} from './recurrence-cases.js';
+import type { Batch } from './recurrence-layout.js';
 
 const widths = [7, 16, 20, 33, 64];
 const normed = [lstmNormed, gruNormed, rnnNormed, rnnReluNormed];

@@ -1,5 +1,6 @@
 import { PANEL } from '../../tensor/heap.js';
-import { dot, element, setElement, sigmoid } from './operands.js';
+import { element, setElement, sigmoid } from './operands.js';
+import { multiplied } from './pairs.js';
 import { defineBackward, defineForward } from './recurrence.js';
 import type { RowMap } from './rows.js';
 import {
@@ -49,7 +50,7 @@ function referenceForward(o: ForwardOperands): SequenceCall {
           if (half % 2 === 0) {
             const [r, z] = [R, Z].map((gate) => {
               const sum = fromBelow(o, token, gates[gate]);
-              return sigmoid(dot(sum, o.hidden, previous, o.weights, columnOf(u, gate, 2)));
+              return sigmoid(multiplied(sum, o.hidden, previous, o.weights, columnOf(u, gate, 2)));
             }) as [number, number];
             setElement(o.gates, token, gates[R], r);
             setElement(o.gates, token, gates[Z], z);
@@ -57,7 +58,7 @@ function referenceForward(o: ForwardOperands): SequenceCall {
             continue;
           }
           const sum = fromBelow(o, token, gates[N]);
-          const n = Math.tanh(dot(sum, inner.values, token, inner.weights, u));
+          const n = Math.tanh(multiplied(sum, inner.values, token, inner.weights, u));
           const hidden = n + element(o.gates, token, gates[Z]) * (h - n);
           setElement(o.gates, token, gates[N], n);
           setElement(o.hidden, token, u, hidden);

@@ -1,5 +1,6 @@
 import { PANEL } from '../../tensor/heap.js';
-import { at, dot, element, maybe, setElement } from './operands.js';
+import { at, element, maybe, setElement } from './operands.js';
+import { multiplied } from './pairs.js';
 import { defineBackward, defineForward } from './recurrence.js';
 import { statisticsOf, meansOf } from './row-norm.js';
 import {
@@ -115,7 +116,7 @@ function referenceForward(cell: NormedCell, parts: number, o: ForwardOperands): 
           if (!found) {
             productPanels.forEach((panel, k) => {
               const product = columnOf(u, k, productPanels.length);
-              const sum = dot(0, o.hidden, previous, o.weights, product);
+              const sum = multiplied(0, o.hidden, previous, o.weights, product);
               setElement(norm.raw, token, column(panel), sum);
             });
             continue;

@@ -1,7 +1,7 @@
 import { PANEL, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows } from './kernel.js';
 import { at, columnsOf, setElement } from './operands.js';
-import { leftPlace, readHalf, rightPlace } from './pairs.js';
+import { leftPlace, readHalf, sumOfPairs } from './pairs.js';
 import { startArguments, startOf, type ProductStart } from './product.js';
 
 export interface ProductBfloat16Operands {
@@ -34,7 +34,7 @@ export const productBfloat16: Kernel<ProductBfloat16Operands, Rows> = {
     (row0, row1) => {
       for (let row = row0; row < row1; row++) {
         for (let n = 0; n < columnsOf(c); n++) {
-          const sum = sumOfPairs(a, row, b, n);
+          const sum = sumOfPairs((k) => readHalf(a, leftPlace(a, row, k)), b, n);
           setElement(c, row, n, start === 'zero' ? sum : startOf(start, c, row, n) + sum);
         }
       }
@@ -55,28 +55,3 @@ export const productBfloat16: Kernel<ProductBfloat16Operands, Rows> = {
     },
   }),
 };
-
-/** An element's sum, without what it starts from. */
-function sumOfPairs(a: IndexTensor, row: number, b: IndexTensor, column: number): number {
-  let sum = 0;
-  for (let pair = 0; pair < a.shape[0]!; pair++) {
-    const [first, second] = [2 * pair, 2 * pair + 1].map((panel) =>
-      chain(a, row, b, column, panel),
-    );
-    sum = Math.fround(sum + Math.fround(first! + second!));
-  }
-  return sum;
-}
-
-/** Rounding a float64 sum of an exact product and a float32 to float32 gives what a fused multiply-add gives: 53 ≥ 2 · 24 + 2 bits. */
-function chain(a: IndexTensor, row: number, b: IndexTensor, column: number, panel: number): number {
-  let sum = 0;
-  for (let k = panel * PANEL; k < (panel + 1) * PANEL; k++) {
-    const [left, right] = [
-      readHalf(a, leftPlace(a, row, k)),
-      readHalf(b, rightPlace(b, k, column)),
-    ];
-    sum = Math.fround(sum + left * right);
-  }
-  return sum;
-}

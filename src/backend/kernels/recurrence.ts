@@ -110,7 +110,8 @@ export function defineBackward(
 }
 
 /** The numbers that both directions begin with, as kernels/sequence.h takes them. */
-function sequenceArguments(o: SequenceOperands): number[] {
+function sequenceArguments(o: ForwardOperands | BackwardOperands): number[] {
+  const { words } = o.work;
   const tokens = o.gates.shape[1]!;
   return [
     ...[at(o.gates), o.gates.stride[0]!, at(o.hidden), maybe(o.cell), o.hidden.stride[0]!],
@@ -119,6 +120,7 @@ function sequenceArguments(o: SequenceOperands): number[] {
     ...[at(o.places), o.places.stride[0]!],
     ...[maybe(o.inner?.values), o.inner?.values.stride[0] ?? 0],
     ...[maybe(o.inner?.weights), o.inner?.weights.stride[0] ?? 0],
+    ...[maybe(words), words?.stride[0] ?? 0],
   ];
 }
 

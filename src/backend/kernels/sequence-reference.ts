@@ -1,5 +1,6 @@
-import { PANEL, type Tensor } from '../../tensor/heap.js';
-import { dot, element, setElement } from './operands.js';
+import { PANEL, type IndexTensor, type Tensor } from '../../tensor/heap.js';
+import { element, setElement } from './operands.js';
+import { isPaired, multiplied, roundToBfloat16, sumOfPairs } from './pairs.js';
 import type {
   BackwardOperands,
   Cell,
@@ -17,7 +18,13 @@ export function referenceForward(cell: Cell, o: ForwardOperands): SequenceCall {
     const sum = fromBelow(o, token, columnOf(u, panel, cell.panels));
     const product = cell.productPanels.indexOf(panel);
     if (product < 0) return sum;
-    return dot(sum, o.hidden, previous, o.weights, columnOf(u, product, cell.productPanels.length));
+    return multiplied(
+      sum,
+      o.hidden,
+      previous,
+      o.weights,
+      columnOf(u, product, cell.productPanels.length),
+    );
   };
   return (share, step0, step1) => {
     const { unit0, unit1 } = share;
@@ -122,12 +129,23 @@ export function beginStates(
  */
 export function throughSums(
   gates: Tensor,
-  weights: Tensor,
+  weights: Tensor | IndexTensor,
   of: { panels: number; products: readonly number[] },
   place: number,
   u: number,
 ): number {
   const units = gates.shape[0]! / of.panels;
+  if (isPaired(weights)) {
+    const { length } = of.products;
+    const left = (k: number): number => {
+      const panel = Math.floor(k / PANEL);
+      const unit = Math.floor(panel / length);
+      if (unit >= units) return 0;
+      const column = (unit * of.panels + of.products[panel % length]!) * PANEL + (k % PANEL);
+      return roundToBfloat16(element(gates, place, column));
+    };
+    return sumOfPairs(left, weights, u);
+  }
   let sum = 0;
   for (let v = 0; v < units; v++) {
     for (const [product, panel] of of.products.entries()) {

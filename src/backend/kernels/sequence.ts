@@ -36,8 +36,8 @@ export interface SequenceOperands {
   hidden: Tensor;
   /** The same for cell states, of a layer that has them. */
   cell?: Tensor;
-  /** Packed W_hh: forwards [W U, 16 U, 16], backwards [U, 16 W U, 16] */
-  weights: Tensor;
+  /** Packed W_hh: forwards [W U, 16 U, 16], backwards [U, 16 W U, 16]; in bfloat16 as `packPairs` packs it, where there are words for the work */
+  weights: Tensor | IndexTensor;
   /** [rows + 1] and [tokens]: where each row begins in the list of its tokens' places, row after row. */
   rowStart: IndexTensor;
   tokenPlaces: IndexTensor;
@@ -50,7 +50,7 @@ export interface SequenceOperands {
    * Where a step has two halves: what the second one multiplies in place of h_{t−1}, [U, places, 16], and the weights of that, packed
    * as the others.
    */
-  inner?: { values: Tensor; weights: Tensor };
+  inner?: { values: Tensor; weights: Tensor | IndexTensor };
   /** Of cells with layer normalization. */
   norm?: CellNormOperands;
 }
@@ -80,8 +80,8 @@ export interface ForwardOperands extends SequenceOperands {
   stateIn?: Tensor;
   /** [states · U, rows, 16]: the same after the last step of every row */
   stateOut: Tensor;
-  /** [2U, rows, 16], [U, rows, 16] and [P members, rows, 16], or twice as many where P is 1 */
-  work: { hidden: Tensor; cell: Tensor; gates: Tensor };
+  /** [2U, rows, 16], [U, rows, 16] and [P members, rows, 16], or twice as many where P is 1 or there are words */
+  work: SequenceWork;
 }
 
 export interface BackwardOperands extends SequenceOperands {
@@ -92,7 +92,18 @@ export interface BackwardOperands extends SequenceOperands {
   /** [states · U, rows, 16]: where step −1 leaves the gradient of the state before the first step */
   dInitial?: Tensor;
   /** [2 W U, rows, 16], [2 members, rows, 16] and [U, rows, 16] */
-  work: { gates: Tensor; hidden: Tensor; cell: Tensor };
+  work: SequenceWork;
+}
+
+export interface SequenceWork {
+  gates: Tensor;
+  hidden: Tensor;
+  cell: Tensor;
+  /**
+   * Where products are of bfloat16: what weights are multiplied with, two numbers in a word: forwards [2 ⌈U/2⌉, rows, 16], or 3 where there
+   * are inner weights; backwards [2 ⌈W U/2⌉, rows, 16], W without inner weights, and with these ⌈U/2⌉ more. Each member's units begin with an even one.
+   */
+  words?: IndexTensor;
 }
 
 /** What of a kind of recurrent layer is to be known of its kernels. */

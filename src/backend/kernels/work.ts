@@ -18,7 +18,7 @@ export interface KernelWork<Arguments extends readonly unknown[]> {
   /** What to call it. */
   kernel: string;
   /** The operand that tells it from others of its kind: weights, a parameter. */
-  about: Tensor;
+  about: Tensor | IndexTensor;
   /** Operands that a call reads and changes: another call would not do the same. */
   changes: readonly (Tensor | IndexTensor)[];
   of(...args: Arguments): Work;
