@@ -5,6 +5,7 @@
 #ifndef LOCKSTEP_GRADIENT_SEGMENT_H
 #define LOCKSTEP_GRADIENT_SEGMENT_H
 
+#include "gradient_rows.h"
 #include "windows.h"
 
 #if VL == 16 || defined(__aarch64__)
@@ -19,8 +20,6 @@
 #endif
 /* Rows of dY that are fetched into the first-level cache before they are needed. */
 #define ROWS_AHEAD 16
-/* Levels of the tree and one for its result: at most 1024 segments. One more holds a segment's sum so far. */
-#define MAX_LEVELS 12
 
 /* One tile's operands: a panel of dY from its first row on, vectors of X, and what to fetch for later. */
 typedef struct {

@@ -37,6 +37,8 @@
   T(token_sum)                 \
   T(row_squares)               \
   T(weight_gradient)           \
+  T(weight_gradient_bfloat16)  \
+  T(pair_tokens)               \
   X(activate)                  \
   T(multiply_slope)            \
   X(pool)                      \
@@ -52,6 +54,7 @@
   X(neighbours)                \
   X(carry_inputs)              \
   X(convolve)                  \
+  X(convolve_bfloat16)         \
   X(part_taps)                 \
   X(join_taps)                 \
   X(softmax)                   \

@@ -11,7 +11,6 @@
  * token adds nothing.
  */
 #include "gradient_segment.h"
-#include "rows.h"
 
 /* Units, each a panel of dY, handled together: they share a chunk of X while it is in the first-level cache. */
 #define BLOCK_UNITS 2
@@ -24,19 +23,12 @@
 #define FEW_TOKENS 1024
 
 typedef struct {
-  double d_output, d_output_stride; /* [panels][tokens][16] */
-  double input, input_stride;       /* [ceil(columns / 16)][tokens][16] */
-  double order_output, order_input; /* int32 [k]: row of the k-th token in each; 0: the k-th row */
-  double runs;                      /* int32 [k]: how many tokens from the k-th on lie one behind the other in both */
-  double segments, segment_count;   /* int32 [segment_count + 1]: first k of each segment; a power of two of them */
-  row_map rows;                     /* which panels of dY the rows of dW belong to */
-  double columns;                   /* of dW, padded to a multiple of 16 */
-  double out;                       /* [rows][columns], row-major, rows on cache lines */
-  double bias_out;                  /* [rows] sum of dY, or 0 */
-  double bias_copies;               /* how many bias vectors have this gradient (for the norm) */
-  double squares;                   /* double [units]: sum of squares of each unit's rows */
-  double scratch;                   /* float [12][32][48], double [32][16] */
-  windows windows;                  /* of `input`, by the places of order_input; no sources: X is `input` itself */
+  gradient_rows r;
+  double input, input_stride; /* [ceil(columns / 16)][tokens][16] */
+  double order_input;         /* int32 [k]: row of the k-th token; 0: the k-th row */
+  double runs;                /* int32 [k]: how many tokens from the k-th on lie one behind the other in both orders */
+  double scratch;             /* float [12][32][48], double [32][16] */
+  windows windows;            /* of `input`, by the places of order_input; no sources: X is `input` itself */
   double unit0, unit1;
 } gradient_args;
 
@@ -58,20 +50,16 @@ typedef struct {
   const float *output[BLOCK_UNITS], *next[BLOCK_TILES];
 } unit_block;
 
-INLINE const float *output_panel(char *base, const gradient_args *x, size_t unit) {
-  return F32(base, x->d_output) + rows_of_unit(&x->rows, unit).panel * (size_t)x->d_output_stride;
-}
-
 INLINE unit_block block_of(char *base, const gradient_args *x, size_t first) {
   const size_t end = (size_t)x->unit1;
   unit_block block = {.units = min_size(BLOCK_UNITS, end - first)};
   for (size_t u = 0; u < block.units; u++) {
-    block.rows[u] = rows_of_unit(&x->rows, first + u);
-    block.output[u] = output_panel(base, x, first + u);
+    block.rows[u] = rows_of_unit(&x->r.rows, first + u);
+    block.output[u] = output_panel(base, &x->r, first + u);
   }
   for (size_t t = 0; t < BLOCK_TILES; t++) {
     const size_t unit = first + BLOCK_UNITS + t;
-    block.next[t] = unit < end ? output_panel(base, x, unit) : block.output[0];
+    block.next[t] = unit < end ? output_panel(base, &x->r, unit) : block.output[0];
   }
   return block;
 }
@@ -82,8 +70,8 @@ INLINE unit_block block_of(char *base, const gradient_args *x, size_t first) {
  */
 INLINE void finish_tile(const int vectors, char *base, const gradient_args *x, unit_rows rows, size_t sub,
                         size_t vector, const float *tile, double lanes[][PANEL]) {
-  const size_t columns = (size_t)x->columns;
-  float *out = F32(base, x->out) + (rows.row + sub) * columns + vector * VL;
+  const size_t columns = (size_t)x->r.columns;
+  float *out = F32(base, x->r.out) + (rows.row + sub) * columns + vector * VL;
   /* A convolution's are put in another order right behind. */
   const int streams = WHOLE_LINES && x->windows.sources == 0;
   for (size_t i = 0; i < GRADIENT_ROWS && sub + i < rows.count; i++) {
@@ -124,7 +112,7 @@ INLINE const float *data_ahead(char *base, const gradient_args *x, const unit_bl
     *order = x->order_input == 0 ? 0 : I32(base, x->order_input);
     return input_vector(base, x, wanted + tile < vectors ? wanted + tile : 0);
   }
-  *order = x->order_output == 0 ? 0 : I32(base, x->order_output);
+  *order = x->r.order == 0 ? 0 : I32(base, x->r.order);
   return is_last ? block->next[tile - GRADIENT_VECTORS] : block->output[0];
 }
 
@@ -136,10 +124,10 @@ INLINE const float *data_ahead(char *base, const gradient_args *x, const unit_bl
  */
 INLINE void gradient_block(const int width, char *base, const gradient_args *x, const unit_block *block,
                            column_group group, size_t vectors, double lanes[][PANEL]) {
-  const int32_t *segments = I32(base, x->segments);
-  const int32_t *order_a = x->order_output == 0 ? 0 : I32(base, x->order_output);
+  const int32_t *segments = I32(base, x->r.segments);
+  const int32_t *order_a = x->r.order == 0 ? 0 : I32(base, x->r.order);
   const int32_t *order_b = x->order_input == 0 ? 0 : I32(base, x->order_input);
-  const size_t count = (size_t)x->segment_count;
+  const size_t count = (size_t)x->r.segment_count;
   const size_t tiles = block->units * (PANEL / GRADIENT_ROWS);
   const int sees = x->windows.sources != 0;
   const enum lookup lookup = sees ? SEEN : order_a != 0 || order_b != 0 ? ORDERED : PLAIN;
@@ -191,55 +179,9 @@ INLINE void gradient_block(const int width, char *base, const gradient_args *x, 
   }
 }
 
-/* Sums of a block's panels of dY over the tokens, in the same tree: several at once, since each is one chain. */
-INLINE void sum_panels(const int panels, char *base, const gradient_args *x, const unit_block *block) {
-  const int32_t *segments = I32(base, x->segments);
-  const int32_t *order = x->order_output == 0 ? 0 : I32(base, x->order_output);
-  const size_t count = (size_t)x->segment_count;
-  vf acc[BLOCK_UNITS][PV];
-  for (size_t s = 0; s < count; s++) {
-    UNROLL for (int p = 0; p < panels; p++) UNROLL for (int v = 0; v < PV; v++) acc[p][v] = vzero();
-    for (int32_t k = segments[s]; k < segments[s + 1]; k++) {
-      const size_t at = (size_t)(order ? order[k] : k) * PANEL;
-      UNROLL for (int p = 0; p < panels; p++)
-        UNROLL for (int v = 0; v < PV; v++)
-          acc[p][v] = vadd(acc[p][v], vload(block->output[p] + at + v * VL));
-    }
-    float *pending = F32(base, x->scratch);
-    for (size_t carry = s; carry & 1; carry >>= 1) {
-      UNROLL for (int p = 0; p < panels; p++)
-        UNROLL for (int v = 0; v < PV; v++)
-          acc[p][v] = vadd(vload(pending + p * PANEL + v * VL), acc[p][v]);
-      pending += BLOCK_UNITS * PANEL;
-    }
-    if (s + 1 == count) break;
-    UNROLL for (int p = 0; p < panels; p++)
-      UNROLL for (int v = 0; v < PV; v++) vstore(pending + p * PANEL + v * VL, acc[p][v]);
-  }
-  UNROLL for (int p = 0; p < panels; p++) {
-    float edge[PANEL];
-    UNROLL for (int v = 0; v < PV; v++) vstore(edge + v * VL, acc[p][v]);
-    const unit_rows rows = block->rows[p];
-    for (size_t i = 0; i < rows.count; i++) F32(base, x->bias_out)[rows.row + i] = edge[i];
-  }
-}
-
-INLINE void bias_gradient(char *base, const gradient_args *x, const unit_block *block) {
-  if (block->units == BLOCK_UNITS) sum_panels(BLOCK_UNITS, base, x, block);
-  else sum_panels(1, base, x, block);
-}
-
-INLINE double sum_rows(double rows[PANEL][PANEL]) {
-  double sum = 0;
-  for (int i = 1; i < PANEL; i++)
-    for (int l = 0; l < PANEL; l++) rows[0][l] += rows[i][l];
-  for (int l = 0; l < PANEL; l++) sum += rows[0][l];
-  return sum;
-}
-
 void KERNEL(weight_gradient)(char *base, const double *args) {
   const gradient_args *x = (const gradient_args *)args;
-  const size_t end = (size_t)x->unit1, taps = taps_of(x), vectors = (size_t)x->columns / VL / taps;
+  const size_t end = (size_t)x->unit1, taps = taps_of(x), vectors = (size_t)x->r.columns / VL / taps;
   double(*lanes)[PANEL] = (double(*)[PANEL])(F32(base, x->scratch) + SQUARES_PLACE);
   for (size_t first = (size_t)x->unit0; first < end; first += BLOCK_UNITS) {
     const unit_block block = block_of(base, x, first);
@@ -264,19 +206,7 @@ void KERNEL(weight_gradient)(char *base, const double *args) {
         }
       }
     }
-    if (x->bias_out != 0) bias_gradient(base, x, &block);
-    for (size_t u = 0; u < block.units; u++) {
-      double squares = sum_rows(lanes + u * PANEL);
-      if (x->bias_out != 0) {
-        double bias[PANEL][PANEL] = {{0}};
-        for (size_t i = 0; i < block.rows[u].count; i++) {
-          const double gradient = F32(base, x->bias_out)[block.rows[u].row + i];
-          bias[0][i] = gradient * gradient;
-        }
-        squares += x->bias_copies * sum_rows(bias);
-      }
-      F64(base, x->squares)[first + u] = squares;
-    }
+    finish_units(base, &x->r, first, block.units, lanes, F32(base, x->scratch));
   }
   STREAM_END();
 }

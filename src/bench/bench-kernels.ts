@@ -183,7 +183,10 @@ function endOf(tensor: Tensor | IndexTensor): number {
 }
 
 /** Finds the name of the buffer that a tensor is, or is a part of, in the plan of the heap that it lies on. */
-function nameTensors(kind: BackendKind, sizes: NetworkSizes): (tensor: Tensor) => string {
+function nameTensors(
+  kind: BackendKind,
+  sizes: NetworkSizes,
+): (tensor: Tensor | IndexTensor) => string {
   const { buffers } = planEngine(kind, sizes).buffers;
   const ordered = buffers.toSorted((a, b) => a.offset - b.offset);
   return (tensor) => {

@@ -5,7 +5,7 @@ import type { IndexTensor, Tensor } from '../tensor/heap.js';
 /** A kernel with its operands, as it is told of: the same object for every call. */
 export interface BoundKernel {
   kernel: string;
-  about: Tensor;
+  about: Tensor | IndexTensor;
   changes: readonly (Tensor | IndexTensor)[];
 }
 

@@ -1,5 +1,5 @@
 import ndarray from 'ndarray';
-import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
+import { PANEL, panelsOf, type IndexTensor, type Tensor } from '../../tensor/heap.js';
 import { plainNumbers, type Kernel, type Rows, type Units } from './kernel.js';
 import { at, columnsOf, dot, setElement } from './operands.js';
 import { startArguments, startOf, type ProductStart } from './product.js';
@@ -23,14 +23,18 @@ export interface ConvolveOperands {
  *
  * @param together what of a tap lies together: its inputs, of [out panels, taps · k, 16], or its outputs, of [taps · out panels, k, 16]
  */
-export function byTap(packed: Tensor, taps: number, together: 'inputs' | 'outputs'): Tensor {
+export function byTap<T extends Tensor | IndexTensor>(
+  packed: T,
+  taps: number,
+  together: 'inputs' | 'outputs',
+): T {
   const [panels, k] = packed.shape as [number, number];
   const [panelStep, step, lane] = packed.stride as [number, number, number];
   const [shape, tapStep]: [number[], number] =
     together === 'inputs'
       ? [[taps, panels, k / taps, PANEL], (k / taps) * step]
       : [[taps, panels / taps, k, PANEL], (panels / taps) * panelStep];
-  return ndarray(packed.data, shape, [tapStep, panelStep, step, lane], packed.offset);
+  return ndarray(packed.data, shape, [tapStep, panelStep, step, lane], packed.offset) as T;
 }
 
 /** Sums over taps, and over the inputs of each, for places [place0, place1): out = start + Σ seen(tap) · weight(tap). */

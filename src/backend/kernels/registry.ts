@@ -6,6 +6,7 @@ import { adam } from './adam.js';
 import { adagrad } from './adagrad.js';
 import { copyColumns } from './columns.js';
 import { convolve, joinTaps, partTaps } from './convolution.js';
+import { convolveBfloat16 } from './convolution-bfloat16.js';
 import { dropRows, dropWeights } from './drop-weights.js';
 import {
   additiveBackward,
@@ -45,6 +46,7 @@ import {
 } from './rnn.js';
 import { sgd } from './sgd.js';
 import { weightGradient } from './weight-gradient.js';
+import { pairTokens, weightGradientBfloat16 } from './weight-gradient-bfloat16.js';
 import { carryInputs, neighbours } from './windows.js';
 
 /** Every kernel, in the order of kernels/table.h: its place is the number that the compiled kernels know it by. */
@@ -80,6 +82,8 @@ export const KERNELS: readonly { readonly name: string }[] = [
   tokenSum,
   rowSquares,
   weightGradient,
+  weightGradientBfloat16,
+  pairTokens,
   activate,
   multiplySlope,
   pool,
@@ -95,6 +99,7 @@ export const KERNELS: readonly { readonly name: string }[] = [
   neighbours,
   carryInputs,
   convolve,
+  convolveBfloat16,
   partTaps,
   joinTaps,
   softmax,

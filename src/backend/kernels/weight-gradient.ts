@@ -43,12 +43,12 @@ const NO_WINDOWS: readonly number[] = new Array<number>(WINDOWS_ARGUMENTS).fill(
 export const weightGradient: Kernel<WeightGradientOperands, Units> = {
   name: 'weight_gradient',
   arguments: (o) => [
-    ...[at(o.dOutput), o.dOutput.stride[0]!, at(o.input), o.input.stride[0]!],
-    ...[maybe(o.orderOutput), maybe(o.orderInput), maybe(o.runs)],
+    ...[at(o.dOutput), o.dOutput.stride[0]!, maybe(o.orderOutput)],
     ...[at(o.segments), o.segments.shape[0]! - 1],
     ...rowArguments(o.out.shape[0]!, o.rows),
     ...[o.out.shape[1]!, at(o.out)],
-    ...[maybe(o.bias?.out), o.bias?.copies ?? 0, at(o.squares), at(o.scratch)],
+    ...[maybe(o.bias?.out), o.bias?.copies ?? 0, at(o.squares)],
+    ...[at(o.input), o.input.stride[0]!, maybe(o.orderInput), maybe(o.runs), at(o.scratch)],
     ...(o.windows ? windowsArguments(o.input, o.windows) : NO_WINDOWS),
   ],
   call: plainNumbers,
