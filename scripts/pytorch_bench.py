@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Times PyTorch on the cases of `npm run bench`: the peer that Lockstep is measured against.
+"""PyTorch's side of `lockstep bench --peer`: trains one of the benchmark's cases when it is its turn.
 
-    python3 scripts/pytorch_bench.py [case …]      (every case when none is named)
+    python3 scripts/pytorch_bench.py CASE --way WAY --cores N [--precision bfloat16]
 
-A step is forward, loss, backward, clipping by the global norm and Adam on all parameters. Each case
-is timed in three ways, each in fresh processes: one thread; one process with every core; and one
-single-threaded process a core (DistributedDataParallel with gloo), each on its share of the batch.
-Prints one JSON object a line: case, stepMs (median of each way), bestTokensPerSecond.
+A step is forward, loss, backward, clipping by the global norm and Adam on all parameters. Ways: oneThread;
+allThreads, one process with every core; processes, one single-threaded process a core
+(DistributedDataParallel with gloo), each on its share of the batch. With bfloat16 the forward pass and the loss run
+under torch.autocast. Says {"tokens": of a step} when it is ready; then each line of its input is a turn's length in seconds,
+after which it says {"seconds": the median of the turn's steps}. It ends with its input.
 """
+import argparse
 import json
 import os
 import statistics
@@ -32,8 +34,7 @@ CASES = {
 }
 SPREAD = 6
 WARM_UP_STEPS = 3
-MEASURED_SECONDS = 3
-FEWEST_STEPS, MOST_STEPS = 7, 200
+FEWEST_STEPS = 3
 
 
 def build(case, outputs):
@@ -122,13 +123,12 @@ def build_translator(case, rows):
     return Translator()
 
 
-def time_steps(name, processes, rank, meeting_place):
-    """Median seconds of a step. `meeting_place` is a file where the processes find one another."""
+def prepare_step(case, processes, rank, meeting_place, precision):
+    """A function that trains one step. `meeting_place` is a file where the processes find one another."""
     import torch
     from torch import distributed, nn
 
     torch.manual_seed(0)
-    case = CASES[name]
     outputs = case["classes"] or case["vocabulary"]
     rows = case["batch"] // processes
     translates = "encoder" in case
@@ -148,7 +148,7 @@ def time_steps(name, processes, rank, meeting_place):
             if translates:
                 return model()
             logits = model(ids)
-            return nn.functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
+            return nn.functional.cross_entropy(logits.flatten(0, -2).float(), targets.flatten())
 
     loss = Loss()
     if processes > 1:
@@ -159,65 +159,88 @@ def time_steps(name, processes, rank, meeting_place):
 
     def step():
         adam.zero_grad(set_to_none=True)
-        loss().backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            value = loss()
+        value.backward()
         nn.utils.clip_grad_norm_(parameters, 5.0)
         adam.step()
 
-    for _ in range(WARM_UP_STEPS):
-        step()
-    seconds, begin = [], time.perf_counter()
-    while True:
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
-        late = time.perf_counter() - begin > MEASURED_SECONDS
-        done = len(seconds) >= (FEWEST_STEPS if late else MOST_STEPS)
+    return step
+
+
+def say(answer):
+    print(json.dumps(answer), flush=True)
+
+
+def take_turns(step, processes, rank, tokens):
+    """Rank 0 hears how long a turn is to be and has every process train as many steps."""
+    import torch
+    from torch import distributed
+
+    def agree(steps):
+        count = torch.tensor(steps)
         if processes > 1:
-            # All stop after the same step, or the last ones would wait for ever: rank 0 decides.
-            flag = torch.tensor(int(done))
-            distributed.broadcast(flag, 0)
-            done = bool(flag)
-        if done:
-            return statistics.median(seconds)
+            distributed.broadcast(count, 0)
+        return int(count)
+
+    def train(steps):
+        seconds = []
+        for _ in range(steps):
+            start = time.perf_counter()
+            step()
+            seconds.append(time.perf_counter() - start)
+        return statistics.median(seconds)
+
+    median = train(WARM_UP_STEPS)
+    if rank > 0:
+        while steps := agree(0):
+            train(steps)
+        return
+    say({"tokens": tokens})
+    for line in sys.stdin:
+        median = train(agree(max(FEWEST_STEPS, round(float(line) / median))))
+        say({"seconds": median})
+    agree(0)
 
 
-def measure(name, threads, processes):
-    """Seconds of a step in fresh processes; None when PyTorch fails."""
-    environment = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
-                       MKL_NUM_THREADS=str(threads), GLOO_SOCKET_IFNAME="lo")
-    with tempfile.TemporaryDirectory() as folder:
-        running = [
-            subprocess.Popen([sys.executable, __file__, "--process", name, str(processes), str(rank),
-                              os.path.join(folder, "meeting")],
-                             env=environment, stdout=subprocess.PIPE, text=True)
-            for rank in range(processes)]
-        said = [process.communicate()[0] for process in running]
-    return float(said[0]) if all(process.returncode == 0 for process in running) else None
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("case", choices=CASES)
+    parser.add_argument("--way", choices=["oneThread", "allThreads", "processes"], required=True)
+    parser.add_argument("--cores", type=int, required=True)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32")
+    parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
+    parser.add_argument("--place", help=argparse.SUPPRESS)
+    told = parser.parse_args()
+    case = CASES[told.case]
+    processes = min(told.cores, case["batch"]) if told.way == "processes" else 1
+    threads = str(told.cores if told.way == "allThreads" else 1)
+    # Read when PyTorch is loaded, which is not yet.
+    os.environ.update(OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads, MKL_NUM_THREADS=threads,
+                      GLOO_SOCKET_IFNAME="lo")
 
-
-def main(names):
-    unknown = [name for name in names if name not in CASES]
-    if unknown:
-        sys.exit(f"there is no case {unknown[0]}; the cases are {', '.join(CASES)}")
-    cores = os.cpu_count()
-    for name in names or CASES:
-        case = CASES[name]
-        ways = {"oneThread": (1, 1), "allThreads": (cores, 1), "processes": (1, min(cores, case["batch"]))}
-        seconds = {way: measure(name, *how) for way, how in ways.items()}
+    def run(place):
+        step = prepare_step(case, processes, told.rank, place, told.precision)
         # Processes have equal shares, so that a batch which they do not divide is a little smaller.
-        tokens = lambda rows: sum(lengths_of(case, 5)[:rows]) if "encoder" in case else case["time"] * rows
-        rates = [tokens(case["batch"] // ways[way][1] * ways[way][1]) / s
-                 for way, s in seconds.items() if s]
-        if not rates:
-            sys.exit(f"{name}: PyTorch failed in every way")
-        print(json.dumps({"case": name,
-                          "stepMs": {way: s and round(s * 1000, 2) for way, s in seconds.items()},
-                          "bestTokensPerSecond": round(max(rates))}), flush=True)
+        rows = case["batch"] // processes * processes
+        tokens = sum(lengths_of(case, 5)[:rows]) if "encoder" in case else case["time"] * rows
+        take_turns(step, processes, told.rank, tokens)
+
+    if told.rank > 0:
+        run(told.place)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        place = os.path.join(folder, "meeting")
+        others = [subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--rank", str(rank), "--place", place],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                  for rank in range(1, processes)]
+        try:
+            run(place)
+        finally:
+            for other in others:
+                other.terminate()
+                other.wait()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--process"]:
-        _, _, name, processes, rank, place = sys.argv
-        print(time_steps(name, int(processes), int(rank), place))
-    else:
-        main(sys.argv[1:])
+    main()

@@ -42,6 +42,14 @@ export interface KernelResult extends Work {
   rooflineGflops: number;
   /** Least time that peak and bandwidth allow, over the time taken; above 1 where operands stay in caches. */
   rooflineShare: number;
+  /** Of all calls in a step, by all workers. */
+  step: {
+    calls: number;
+    /** What they would take alone, each at the speed of the largest. */
+    aloneMs: number;
+    /** What peak and bandwidth allow, but no more than alone: operands that stay in caches are not held up by memory. */
+    roofMs: number;
+  };
 }
 
 /** The cases themselves drop nothing; without some, dropout would not be measured. */
@@ -73,6 +81,7 @@ export async function benchKernels(
   const survey = new Survey(kernelMs);
   const engine = createWatchedEngine(handle, (...call) => survey.observe(...call));
   await engine.initialize(1);
+  survey.begin();
   const batch = createHostBatch(sizes);
   await randomBatches(benchCase).read(0, batch);
   engine.load(SLOT.training, batch);
@@ -82,8 +91,11 @@ export async function benchKernels(
   await engine.trainStep(SLOT.training, 2, settings);
   const peak = Math.max(peakBefore, measurePeak(kind));
   const nameOf = nameTensors(kind, sizes);
-  return survey.measured.map(({ bound, work, ms }) => {
-    const ideal = Math.max(work.flops / peak, work.bytes / bandwidth) / 1e6;
+  const idealOf = ({ flops, bytes }: Pick<Work, 'flops' | 'bytes'>): number =>
+    Math.max(flops / peak, bytes / bandwidth) / 1e6;
+  return survey.measured.map(({ bound, work, ms, all }) => {
+    const ideal = idealOf(work);
+    const aloneMs = ms * (work.flops > 0 ? all.flops / work.flops : all.bytes / work.bytes);
     const gflops = work.flops / ms / 1e6;
     const intensity = work.flops / work.bytes;
     return {
@@ -102,6 +114,7 @@ export async function benchKernels(
       intensity,
       rooflineGflops: Math.min(peak, intensity * bandwidth),
       rooflineShare: ideal / ms,
+      step: { calls: all.calls, aloneMs, roofMs: Math.min(aloneMs, idealOf(all)) },
     };
   });
 }
@@ -121,28 +134,48 @@ export function createWatchedEngine(handle: EngineHandle, observe: ObserveCall):
   });
 }
 
-/** Notes the largest call of each kernel in one step, and measures it in the next. */
+/** What all calls of a kernel with the same operands come to. */
+interface Calls {
+  calls: number;
+  flops: number;
+  bytes: number;
+  /** Bytes of the largest. */
+  largest: number;
+}
+
+/** Notes the calls of each kernel in one step, and measures the largest in the next. */
 class Survey {
   measures = false;
-  readonly measured: { bound: BoundKernel; work: Work; ms: number }[] = [];
-  readonly #largest = new Map<BoundKernel, number>();
+  readonly measured: { bound: BoundKernel; work: Work; ms: number; all: Calls }[] = [];
+  readonly #calls = new Map<BoundKernel, Calls>();
 
   constructor(private readonly kernelMs: number) {}
 
+  /** What has been called before belongs to no step. */
+  begin(): void {
+    this.#calls.clear();
+  }
+
   observe(bound: BoundKernel, work: Work, run: () => void): void {
-    const largest = this.#largest.get(bound) ?? 0;
+    const all = this.#calls.get(bound);
     if (!this.measures) {
-      this.#largest.set(bound, Math.max(largest, work.bytes));
+      const { calls, flops, bytes, largest } = all ?? NO_CALLS;
+      this.#calls.set(bound, {
+        ...{ calls: calls + 1, flops: flops + work.flops, bytes: bytes + work.bytes },
+        largest: Math.max(largest, work.bytes),
+      });
       run();
-    } else if (work.bytes === largest) {
-      this.#largest.delete(bound);
+    } else if (all && work.bytes === all.largest) {
+      this.#calls.delete(bound);
       const ms = measureCall(run, bound.changes, this.kernelMs);
-      this.measured.push({ bound, work, ms });
+      this.measured.push({ bound, work, ms, all });
     } else {
       run();
     }
   }
 }
+
+const NO_CALLS: Calls = { calls: 0, flops: 0, bytes: 0, largest: 0 };
 
 /**
  * Milliseconds of one call, the median of many; leaves everything as after one call.

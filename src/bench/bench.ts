@@ -36,72 +36,107 @@ export interface BenchResult {
   phases: Record<string, number>;
 }
 
+export interface BenchOptions {
+  workers: number;
+  teams?: number;
+  backend: 'auto' | BackendKind;
+  shards: number;
+}
+
+/** A case in training, which goes on and pauses. */
+export interface BenchTraining {
+  /** Trains for some seconds, but at least a few steps. @returns what the steps were like */
+  train(seconds: number): Promise<StepEvent[]>;
+  /** What the steps of all stretches came to. */
+  result(): Promise<BenchResult>;
+  close(): Promise<void>;
+}
+
 const WARM_UP_STEPS = 5;
-const FEWEST_STEPS = 9;
+const FEWEST_STEPS = 3;
+/** Of a case that is measured alone. */
+const FEWEST_ALONE = 9;
+
+/** Sets training steps of a case up, through the real coordinator and pool: forward, loss, backward, clipping by the global norm, Adam on every parameter. */
+export async function openBench(
+  benchCase: BenchCase,
+  options: BenchOptions,
+): Promise<BenchTraining> {
+  const { workers } = options;
+  const backend = chooseBackend(options.backend).kind;
+  const sizes = sizesOf(benchCase, { ...options, dropout: 0 });
+  const peakBefore = await measurePeaks(backend, workers);
+  const handle = allocateEngine(backend, sizes);
+  const pool = createWorkerPool(handle, () => undefined);
+  const engine = new Engine(handle, pool.runStage);
+  const events: StepEvent[] = [];
+  const feed = new BatchFeed(engine, randomBatches(benchCase), SLOT.training);
+  const loop = new StepLoop(
+    engine,
+    { epochs: 1, optimizer: BENCH_OPTIMIZER, clipNorm: BENCH_CLIP_NORM },
+    (event) => event.type === 'step' && events.push(event),
+  );
+  const updates = new Updates(Infinity, 1);
+  let step = 0;
+  const train = async (seconds: number, fewest: number): Promise<StepEvent[]> => {
+    const [first, start] = [events.length, performance.now()];
+    while (events.length < first + fewest || performance.now() - start < seconds * 1000) {
+      await loop.step(feed, step++, Infinity, updates);
+    }
+    return events.slice(first);
+  };
+  try {
+    await engine.initialize(1);
+    await train(0, WARM_UP_STEPS);
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
+  events.length = 0;
+  return {
+    train: (seconds) => train(seconds, FEWEST_STEPS),
+    async result() {
+      const peakGflops = Math.max(peakBefore, await measurePeaks(backend, workers));
+      const median = medianOf(events);
+      const { own: tokens, source } = tokensOf(benchCase);
+      const flops = flopsPerStep(sizes.shape, tokens, benchCase.batch, source);
+      const gflops = flops / median.duration / 1e9;
+      return {
+        ...{ case: benchCase.name, backend, workers, teams: sizes.teams },
+        stepMs: 1000 * median.duration,
+        tokensPerSecond: tokens / median.duration,
+        ...{ gflops, peakGflops, peakShare: gflops / peakGflops },
+        idleShare: 1 - median.busy,
+        phases: Object.fromEntries(
+          Object.entries(median.phases).map(([name, value]) => [name, 1000 * value]),
+        ),
+      };
+    },
+    close: () => pool.close(),
+  };
+}
+
+/** The step that took neither long nor short. */
+export function medianOf(events: readonly StepEvent[]): StepEvent {
+  return events.toSorted((a, b) => a.duration - b.duration)[events.length >> 1]!;
+}
 
 /**
- * Times training steps of a case through the real coordinator and pool: forward, loss, backward, clipping by
- * the global norm, Adam on every parameter.
+ * Times training steps of a case.
  *
  * @param seconds least time to measure for
  */
 export async function runBenchCase(
   benchCase: BenchCase,
-  options: {
-    workers: number;
-    teams?: number;
-    backend: 'auto' | BackendKind;
-    seconds: number;
-    shards: number;
-  },
+  { seconds, ...options }: BenchOptions & { seconds: number },
 ): Promise<BenchResult> {
-  const { workers, seconds } = options;
-  const backend = chooseBackend(options.backend).kind;
-  const { batch } = benchCase;
-  const sizes = sizesOf(benchCase, { ...options, dropout: 0 });
-  const peakBefore = await measurePeaks(backend, workers);
-  const handle = allocateEngine(backend, sizes);
-  const pool = createWorkerPool(handle, () => undefined);
-  const events: StepEvent[] = [];
+  const training = await openBench(benchCase, options);
   try {
-    const engine = new Engine(handle, pool.runStage);
-    await engine.initialize(1);
-    const feed = new BatchFeed(engine, randomBatches(benchCase), SLOT.training);
-    const loop = new StepLoop(
-      engine,
-      { epochs: 1, optimizer: BENCH_OPTIMIZER, clipNorm: BENCH_CLIP_NORM },
-      (event) => event.type === 'step' && events.push(event),
-    );
-    const updates = new Updates(Infinity, 1);
-    const start = performance.now();
-    for (let step = 0; ; step++) {
-      const enough = step >= WARM_UP_STEPS + FEWEST_STEPS;
-      if (enough && performance.now() - start > seconds * 1000) break;
-      await loop.step(feed, step, Infinity, updates);
+    for (let steps = 0; steps < FEWEST_ALONE; seconds = 0) {
+      steps += (await training.train(seconds)).length;
     }
+    return await training.result();
   } finally {
-    await pool.close();
+    await training.close();
   }
-  const peakGflops = Math.max(peakBefore, await measurePeaks(backend, workers));
-  const measured = events.slice(WARM_UP_STEPS).sort((a, b) => a.duration - b.duration);
-  const median = measured[measured.length >> 1]!;
-  const { own: tokens, source } = tokensOf(benchCase);
-  const flops = flopsPerStep(sizes.shape, tokens, batch, source);
-  const gflops = flops / median.duration / 1e9;
-  const phases = Object.fromEntries(
-    Object.entries(median.phases).map(([name, value]) => [name, 1000 * value]),
-  );
-  return {
-    case: benchCase.name,
-    backend,
-    workers,
-    teams: sizes.teams,
-    stepMs: 1000 * median.duration,
-    tokensPerSecond: tokens / median.duration,
-    gflops,
-    peakGflops,
-    peakShare: gflops / peakGflops,
-    idleShare: 1 - median.busy,
-    phases,
-  };
 }

@@ -1,20 +1,22 @@
-import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
-import { createInterface } from 'node:readline';
 import { findNearest } from '../config/nearest.js';
 import { UserError } from '../errors.js';
-import { packageFile } from '../package-root.js';
 import { BENCH_CASES, type BenchCase } from '../bench/bench-cases.js';
-import { benchKernels, type KernelResult } from '../bench/bench-kernels.js';
-import { runBenchCase, type BenchResult } from '../bench/bench.js';
+import { benchKernels } from '../bench/bench-kernels.js';
+import { benchBesidePeer } from '../bench/bench-peer.js';
+import { runBenchCase } from '../bench/bench.js';
+import { findPeer } from '../bench/peer.js';
+import { sumRoofs } from '../bench/roofs.js';
+import { describeBench, describeKernels, describeMatch, describeRoofs } from './bench-output.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { wholeNumber } from './options.js';
-import { formatTable, printLines } from './table.js';
-import { counted } from '../system/counted.js';
+import { printLines } from './table.js';
 
 /** As in training, by default. */
 const SHARDS = 16;
+const SECONDS = 3;
+const SECONDS_OF_A_TURN = 1;
 
 export const benchCommand = (context: Context) =>
   defineCommand({
@@ -50,18 +52,22 @@ export const benchCommand = (context: Context) =>
         type: 'string',
         coerce: wholeNumber('seconds', 1),
         requiresArg: true,
-        describe: 'Seconds to measure each case for, at least; 3 by default',
+        describe: `Seconds to measure each case for, at least; ${SECONDS} by default; with --peer those of a turn, ${SECONDS_OF_A_TURN} by default`,
       },
       kernels: {
         type: 'boolean',
         default: false,
         describe:
-          'Times every kernel of a step alone on one core, at the sizes it has with that many workers (1 by default)',
+          'Times every kernel of a step alone on one core, at the sizes it has with that many workers (1 by default), and a step beside them',
       },
       peer: {
-        choices: ['python'] as const,
+        type: 'string',
+        array: true,
+        // What follows is a case.
+        nargs: 1,
         requiresArg: true,
-        describe: 'Runs the same cases in PyTorch too (if it is installed) and prints the ratio',
+        describe:
+          'Trains in turns with PyTorch, until the ratio is steady: a Python that has PyTorch 2, or the folder of a virtual environment; of several the newest PyTorch',
       },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object a line' },
     },
@@ -78,34 +84,36 @@ export const benchCommand = (context: Context) =>
       if (kernels) {
         for (const benchCase of chosen) {
           for (const count of counts) {
-            const results = await benchKernels(benchCase, {
-              workers: count,
-              backend,
-              shards: SHARDS,
-            });
+            const options = { workers: count, backend, shards: SHARDS };
+            const results = await benchKernels(benchCase, options);
+            const step = await runBenchCase(benchCase, { ...options, seconds: SECONDS });
+            const roofs = sumRoofs(results, count);
             const lines = json
-              ? results.map((result) => JSON.stringify(result))
-              : describeKernels(results);
+              ? [...results, { ...step, roofs }].map((each) => JSON.stringify(each))
+              : [...describeKernels(results), ...describeRoofs(step, roofs)];
             printLines(context.stdout, lines);
           }
         }
         return;
       }
+      const found = peer && (await findPeer(peer));
       for (const benchCase of chosen) {
-        const peerResult = peer === undefined ? undefined : await runPeer(benchCase.name);
-        for (const count of counts) {
-          const result = await runBenchCase(benchCase, {
-            workers: count,
-            ...(teams !== undefined && { teams }),
-            backend,
-            seconds: seconds ?? 3,
-            shards: SHARDS,
-          });
-          const ratio = peerResult && result.tokensPerSecond / peerResult.bestTokensPerSecond;
+        const each = counts.map((count) => ({
+          ...{ workers: count, backend, shards: SHARDS },
+          ...(teams !== undefined && { teams }),
+        }));
+        if (found) {
+          const turn = seconds ?? SECONDS_OF_A_TURN;
+          const outcome = await benchBesidePeer(benchCase, each, found, turn);
           const lines = json
-            ? [JSON.stringify({ ...result, ...(peerResult && { peer: peerResult, ratio }) })]
-            : describe(result, peerResult);
+            ? outcome.results.map((result) => JSON.stringify(result))
+            : [...outcome.results.flatMap(describeBench), ...describeMatch(outcome)];
           printLines(context.stdout, lines);
+          continue;
+        }
+        for (const options of each) {
+          const result = await runBenchCase(benchCase, { ...options, seconds: seconds ?? SECONDS });
+          printLines(context.stdout, json ? [JSON.stringify(result)] : describeBench(result));
         }
       }
     },
@@ -120,96 +128,4 @@ function chooseCases(names: readonly string[]): BenchCase[] {
     const nearest = findNearest(name, known) ?? known.join(', ');
     throw new UserError(`bench: there is no case "${name}"; did you mean ${nearest}?`);
   });
-}
-
-function describeWorkers({ workers, teams }: BenchResult): string {
-  return `${counted(workers, 'worker')}${teams < workers ? ` in ${counted(teams, 'team')}` : ''}`;
-}
-
-function describe(result: BenchResult, peer: PeerResult | undefined): string[] {
-  const { stepMs, tokensPerSecond, gflops, peakGflops, peakShare, idleShare } = result;
-  const count = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-  const ratio =
-    peer === undefined
-      ? []
-      : [
-          `  PyTorch's best: ${count.format(peer.bestTokensPerSecond)} tokens/s; ratio ${(tokensPerSecond / peer.bestTokensPerSecond).toFixed(2)}`,
-        ];
-  return [
-    `${result.case}, ${describeWorkers(result)}, ${result.backend}: ` +
-      `${count.format(tokensPerSecond)} tokens/s, ${stepMs.toFixed(2)} ms a step`,
-    `  ${gflops.toFixed(1)} GFLOP/s, ${(100 * peakShare).toFixed(1)} % of the peak of ${peakGflops.toFixed(1)}; ` +
-      `${(100 * idleShare).toFixed(1)} % of the step outside of tasks`,
-    ...ratio,
-    ...formatTable(
-      Object.entries(result.phases)
-        .filter(([, ms]) => ms > 0)
-        .map(([name, ms]) => [
-          `  ${name}`,
-          `${ms.toFixed(2)} ms`,
-          `${((100 * ms) / stepMs).toFixed(1)} %`,
-        ]),
-    ),
-    '',
-  ];
-}
-
-/** A table with a line for each kernel. */
-function describeKernels(results: readonly KernelResult[]): string[] {
-  const first = results[0]!;
-  const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
-  return [
-    `${first.case}, cut for ${counted(first.workers, 'worker')}, ${first.backend}, ` +
-      `one core: peak ${first.peakGflops.toFixed(1)} GFLOP/s, memory ${first.bandwidth.toFixed(1)} GB/s`,
-    ...formatTable([
-      ['  kernel', 'size', 'ms', 'GFLOP/s', 'of peak', 'MB', 'GB/s', 'flop/B', 'roof', 'of roof'],
-      ...results.map((result) => [
-        `  ${result.kernel}: ${result.operand}`,
-        result.size,
-        result.ms.toFixed(3),
-        ...(result.flops > 0 ? [result.gflops.toFixed(1), percent(result.peakShare)] : ['', '']),
-        (result.bytes / 1e6).toFixed(2),
-        result.gigabytesPerSecond.toFixed(1),
-        ...(result.flops > 0
-          ? [result.intensity.toFixed(1), result.rooflineGflops.toFixed(1)]
-          : ['', '']),
-        percent(result.rooflineShare),
-      ]),
-    ]),
-    '',
-  ];
-}
-
-interface PeerResult {
-  case: string;
-  bestTokensPerSecond: number;
-  stepMs: Record<string, number>;
-}
-
-/** The same case in PyTorch (scripts/pytorch_bench.py), with the python3 that a shell would start: that of an active virtual environment, too. */
-export async function runPeer(name: string): Promise<PeerResult> {
-  const script = packageFile('scripts/pytorch_bench.py');
-  const child = spawn('python3', [script, name], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const failed = new Promise<never>((_, reject) => {
-    child.once('error', (error) =>
-      reject(new UserError(`bench --peer python: python3 cannot be started (${error.message})`)),
-    );
-    child.once('close', () =>
-      reject(
-        new UserError(
-          'bench --peer python: PyTorch gave no result: expected it in the python3 that PATH finds; activate the virtual environment that has it, ' +
-            "or install it for that python3 (Debian's is /usr/bin/python3, with python3-torch)",
-        ),
-      ),
-    );
-  });
-  const first = (async () => {
-    for await (const line of createInterface({ input: child.stdout })) {
-      return JSON.parse(line) as PeerResult;
-    }
-    return failed;
-  })();
-  return Promise.race([first, failed]);
 }

@@ -5,6 +5,7 @@ import { SLOT } from '../../src/model/sizes.js';
 import { createHostBatch } from '../../src/compute/batch-feed.js';
 import { randomBatches, recurrent, sizesOf, type BenchCase } from '../../src/bench/bench-cases.js';
 import { benchKernels, createWatchedEngine, measureCall } from '../../src/bench/bench-kernels.js';
+import { sumRoofs } from '../../src/bench/roofs.js';
 import type { ObserveCall } from '../../src/bench/watch-kernels.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
@@ -132,4 +133,21 @@ it('shares of peak, bandwidth and roofline follow from work and time', async () 
   // Logits are formed for 176 rows at a time.
   expect(head).toMatchObject({ size: '176 × 32 × 80', flops: 2 * 176 * 32 * 80 });
   expect(head!.bytes).toBe(4 * (176 * 32 + 32 * 80 + 176 * 80));
+});
+
+it('the calls of a step come to its operations, and no roof is above what the kernels take alone', async () => {
+  const options = { workers: 2, backend, shards: 4, kernelMs: 0 };
+  const results = await benchKernels(languageModel, options);
+  const head = results.filter(
+    ({ kernel, operand }) => kernel === 'product' && /head/.test(operand),
+  );
+  // Both workers' rows.
+  for (const { step } of head) expect(step.calls).toBe(2);
+  const roofs = sumRoofs(results, 2);
+  const all = roofs.at(-1)!;
+  expect(all.kernel).toBe('all');
+  expect(all.roofMs).toBeLessThanOrEqual(all.aloneMs);
+  expect(roofs.map(({ kernel }) => kernel)).not.toContain('dropout');
+  const sum = roofs.slice(0, -1).reduce((ms, { aloneMs }) => ms + aloneMs, 0);
+  expect(all.aloneMs).toBeCloseTo(sum, 9);
 });

@@ -13,12 +13,21 @@ it('bench --kernels prints a table with a line for every kernel, and --json an o
     /^ {2}lstm forward: lstm 0 hidden weight forward +3200 × 128 × 512 /m,
   );
 
+  // Behind the kernels the step, beside their roofs.
+  const end = lines.indexOf('');
+  expect(lines[end + 1]).toMatch(
+    /^keras-seed, a step with 1 worker: [\d.]+ ms, [\d.]+ % of it outside of tasks; the roofs of a worker's kernels are [\d.]+ % of it, these kernels alone [\d.]+ %$/,
+  );
+  expect(lines[end + 2]).toMatch(/^ {2}kernel +calls +ms alone +ms at the roof/);
+  expect(lines.at(-1)).toMatch(/^ {2}all +\d+( +[\d.]+){2}( +[\d.]+ %){2}$/);
+
   const json = await runWith(['bench', 'keras-seed', '--kernels', '--json', '--workers', '2']);
   const results = json.stdout
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as Record<string, unknown>);
-  expect(results).toHaveLength(lines.length - 2);
+  expect(results).toHaveLength(end - 2 + 1);
+  expect(results.at(-1)).toMatchObject({ workers: 2, roofs: expect.any(Array) as unknown });
   expect(results).toContainEqual(
     expect.objectContaining({
       case: 'keras-seed',
