@@ -46,8 +46,11 @@ FOR_EACH_KERNEL(DECLARE)
 #define TABLE(set) static const kernel_function kernels_##set[] = {FOR_EACH_KERNEL(ENTRY_##set)};
 FOR_EACH_SET(TABLE)
 
-/* Whether products of bfloat16 go through tiles on this thread. */
-_Thread_local int lockstep_uses_amx;
+/* Whether products of bfloat16 go through tiles on this thread, and how these are configured, if they are: see product_amx.c. */
+_Thread_local int lockstep_uses_amx, lockstep_tiles;
+#if defined(__x86_64__)
+void lockstep_release_tiles_avx512(void);
+#endif
 
 typedef struct {
   const char *name;
@@ -188,6 +191,9 @@ static napi_value run(napi_env env, napi_callback_info info) {
       napi_get_value_double(env, argv[1], &args) != napi_ok || !(args >= 0 && args < (double)self->length))
     return fail(env, "run: expected the number of a kernel and the offset of its arguments");
   self->kernels[kernel](self->base, (const double *)(self->base + (size_t)args));
+#if defined(__x86_64__)
+  if (lockstep_tiles != 0) lockstep_release_tiles_avx512();
+#endif
   return NULL;
 }
 

@@ -77,6 +77,7 @@ void KERNEL(multiply_pairs)(const product *p, size_t row0, size_t row1, size_t p
 #if __has_include(<amxbf16intrin.h>)
 #define LOCKSTEP_AMX 1
 extern _Thread_local int lockstep_uses_amx;
+extern _Thread_local int lockstep_tiles; /* how they are configured, 0: not at all */
 void KERNEL(multiply_pairs_amx)(const product *p, size_t row0, size_t row1, size_t panel0, size_t panel1);
 #endif
 #endif

@@ -10,8 +10,8 @@
 /* Levels of the shards' tree and one for its result: at most 1024 segments. One more holds a sum so far. */
 #define MAX_LEVELS 12
 
-/* Panels of dY whose sums over tokens are formed at once, since each is one chain. */
-#define SUMMED_PANELS 2
+/* Panels of dY whose sums over tokens are formed at once at most, since each is one chain. */
+#define SUMMED_PANELS (VL == 4 ? 2 : 4)
 
 typedef struct {
   double d_output, d_output_stride; /* [panels][tokens][16] */
@@ -77,8 +77,10 @@ INLINE double sum_rows(double rows[PANEL][PANEL]) {
  * @param pending room for the tree
  */
 INLINE void finish_units(char *base, const gradient_rows *x, size_t first, size_t count, double lanes[][PANEL], float *pending) {
-  for (size_t u = 0; x->bias_out != 0 && u < count; u += SUMMED_PANELS) {
-    if (count - u >= SUMMED_PANELS) sum_panels(SUMMED_PANELS, base, x, first + u, pending);
+  for (size_t u = 0, panels; x->bias_out != 0 && u < count; u += panels) {
+    panels = count - u >= SUMMED_PANELS ? SUMMED_PANELS : count - u >= 2 ? 2 : 1;
+    if (panels == SUMMED_PANELS) sum_panels(SUMMED_PANELS, base, x, first + u, pending);
+    else if (panels == 2) sum_panels(2, base, x, first + u, pending);
     else sum_panels(1, base, x, first + u, pending);
   }
   for (size_t u = 0; u < count; u++) {

@@ -74,6 +74,7 @@ typedef struct {
   float *c;
   size_t a_stride, b_stride, c_stride, from_stride;
   size_t k_panels;
+  size_t k_last;  /* in bfloat16: of the last pair of panels so many of k are not all zeros; 0: any may be others */
   size_t c_panel; /* panel that c begins with */
   const float *next; /* panels of B that the next call begins with, or 0 */
   const scattered_lines *later; /* what is fetched meanwhile, one of these with each panel of k of each column of tiles */

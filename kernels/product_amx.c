@@ -1,6 +1,7 @@
 /*
- * Matrix products of bfloat16 through tiles of AMX, whose order of sums is the one that bfloat16.h tells. Tiles are configured and
- * released by each call: nobody else finds them in use, and where a thread has none the system has less of it to save.
+ * Matrix products of bfloat16 through tiles of AMX, whose order of sums is the one that bfloat16.h tells. Tiles stay configured from one
+ * product to the next of a kernel, and are released behind it: nobody else finds them in use, and where a thread has none the system has
+ * less of it to save.
  */
 #include "bfloat16.h"
 
@@ -22,6 +23,9 @@ typedef struct {
 
 /* Tiles 0 and 1 (2 and 3) are sums of the upper (lower) rows, or 0 to 3 of the only ones; 4 and 5 those rows of A; 6 and 7 panels of B. */
 AMX static void configure(size_t upper, size_t lower) {
+  const int wanted = (int)(upper << 8 | lower);
+  if (lockstep_tiles == wanted) return;
+  lockstep_tiles = wanted;
   tile_config config = {.palette = 1};
   for (int t = 0; t < 8; t++) {
     const int is_lower = lower > 0 && (t == 2 || t == 3 || t == 5);
@@ -148,7 +152,13 @@ AMX void KERNEL(multiply_pairs_amx)(const product *p, size_t row0, size_t row1, 
       }
     }
   }
+}
+
+AMX void KERNEL(release_tiles)(void) {
+  lockstep_tiles = 0;
   _tile_release();
 }
 
+#elif defined(__x86_64__) && VL == 16
+void KERNEL(release_tiles)(void) {}
 #endif

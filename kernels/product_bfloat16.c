@@ -11,11 +11,11 @@ typedef struct {
   size_t row, panel, lane;
 } pair_operands;
 
-/* A chain over the 16 of a panel for each element of a tile; `left` has the rows of A unpacked. */
+/* A chain over the first `count` of a panel for each element of a tile; `left` has the rows of A unpacked. */
 INLINE void chain(const int rows, const int vectors, const int is_second, const float left[TILE_ROWS][PANEL], const float *b,
-                  size_t b_stride, vf sum[TILE_ROWS][TILE_VECTORS]) {
+                  size_t b_stride, size_t count, vf sum[TILE_ROWS][TILE_VECTORS]) {
   UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) sum[i][j] = vzero();
-  UNROLL_TWICE for (int k = 0; k < PANEL; k++) {
+  UNROLL_TWICE for (size_t k = 0; k < count; k++) {
     vf column[TILE_VECTORS];
     if (!is_second) UNROLL for (int j = 0; j < vectors; j += PV) PREFETCH_NEAR(b + vector_offset(j, b_stride) + ROWS_AHEAD * PANEL);
     UNROLL for (int j = 0; j < vectors; j++) {
@@ -43,9 +43,11 @@ INLINE void run_tile(const int rows, const int vectors, const product *p, pair_o
         vstore(first[i] + v * VL, first_of_pair(line));
         vstore(second[i] + v * VL, second_of_pair(line));
       }
-    chain(rows, vectors, 0, first, x.b, p->b_stride, sum);
+    /* Zeros at the end of a chain would change no bit. */
+    const size_t last = pair + 1 == k_pairs && p->k_last > 0 ? p->k_last : 2 * PANEL;
+    chain(rows, vectors, 0, first, x.b, p->b_stride, min_size(last, PANEL), sum);
     UNROLL for (int i = 0; i < rows; i++) UNROLL for (int j = 0; j < vectors; j++) vstore(pending[i] + j * VL, sum[i][j]);
-    chain(rows, vectors, 1, second, x.b, p->b_stride, sum);
+    chain(rows, vectors, 1, second, x.b, p->b_stride, last - min_size(last, PANEL), sum);
     UNROLL for (int i = 0; i < rows; i++)
       UNROLL for (int j = 0; j < vectors; j++) {
         const vf both = vadd(vload(pending[i] + j * VL), sum[i][j]);

@@ -68,7 +68,7 @@ typedef struct {
 typedef struct {
   size_t first, units, rows;
   double (*lanes)[PANEL]; /* [rows][16] */
-  float *pending;         /* [levels][panels][rows][16], a sum so far last */
+  float *pending;         /* sums of subtrees: [levels][panels][rows][16] */
   float *left;            /* pairs of tokens: [groups][rows][16] */
 } pair_block;
 
@@ -79,38 +79,21 @@ INLINE void pack_left(char *base, const gradient_rows *x, const pair_block *bloc
   float *to = block->left + unit * PANEL * PANEL;
   for (size_t s = 0; s < (size_t)x->segment_count; s++)
     for (int32_t group = segments[s]; group < segments[s + 1]; group += 2 * PANEL, to += block->rows * PANEL) {
-      const float *row[2 * PANEL];
-      for (int32_t i = 0; i < 2 * PANEL; i++) {
-        const int32_t k = group + i;
-        row[i] = k < segments[s + 1] ? output + (size_t)(order ? order[k] : k) * PANEL : NOTHING;
+      float lines[PANEL][PANEL] __attribute__((aligned(64)));
+      for (int32_t i = 0; i < PANEL; i++) {
+        const int32_t k = group + i, later = k + PANEL;
+        const float *first = k < segments[s + 1] ? output + (size_t)(order ? order[k] : k) * PANEL : NOTHING;
+        const float *second = later < segments[s + 1] ? output + (size_t)(order ? order[later] : later) * PANEL : NOTHING;
+        UNROLL for (int v = 0; v < PV; v++) vstore(lines[i] + v * VL, pair_vectors(first + v * VL, second + v * VL));
       }
       for (int above = 0; above < PANEL; above += VL)
         UNROLL for (int lane = 0; lane < PANEL; lane += VL) {
           vf square[VL];
-          UNROLL for (int i = 0; i < VL; i++) square[i] = pair_vectors(row[above + i] + lane, row[above + i + PANEL] + lane);
+          UNROLL for (int i = 0; i < VL; i++) square[i] = vload(lines[above + i] + lane);
           vtranspose(square);
           UNROLL for (int i = 0; i < VL; i++) vstore(to + (lane + i) * PANEL + above, square[i]);
         }
     }
-}
-
-/*
- * Behind the s-th segment, as a binary counter carries: the sums of its left neighbours are added to its own.
- *
- * @param sums of the segment: an even one's lie on the lowest level already
- * @returns where they are now
- */
-INLINE float *join_neighbours(float *pending, float *sums, size_t count, size_t s, size_t segments) {
-  size_t levels = 0;
-  while (s >> levels & 1) levels++;
-  if (levels == 0) return pending;
-  float *to = s + 1 == segments ? sums : pending + levels * LEVEL_FLOATS;
-  for (size_t level = 0; level < levels; level++) {
-    const float *left = pending + level * LEVEL_FLOATS;
-    float *result = level + 1 == levels ? to : sums;
-    for (size_t i = 0; i < count; i += VL) vstore(result + i, vadd(vload(left + i), vload(sums + i)));
-  }
-  return to;
 }
 
 /* Puts sums into the rows of dW, and adds their squares to each row's lanes. */
@@ -134,7 +117,6 @@ INLINE void leave_sums(char *base, const pair_gradient_args *x, const pair_block
 INLINE void multiply_block(char *base, const pair_gradient_args *x, const pair_block *block) {
   const int32_t *segments = I32(base, x->r.segments);
   const size_t count = (size_t)x->r.segment_count, end = (size_t)x->r.columns / PANEL;
-  float *so_far = block->pending + (MAX_LEVELS - 1) * LEVEL_FLOATS;
   for (size_t panel = 0, panels; panel < end; panel += panels) {
     panels = min_size(BLOCK_PANELS, end - panel);
     product p = {
@@ -144,15 +126,27 @@ INLINE void multiply_block(char *base, const pair_gradient_args *x, const pair_b
         .b_stride = (size_t)x->input_stride,
         .c_stride = block->rows * PANEL,
         .c_panel = panel,
-        .start = START_ZERO,
     };
-    const float *sums = so_far;
+    /* Sums of subtrees, one of each size at most, and the places that are free. */
+    float *trees[MAX_LEVELS], *spare[MAX_LEVELS], *sums = 0;
+    size_t spares = MAX_LEVELS;
+    for (size_t i = 0; i < MAX_LEVELS; i++) spare[i] = block->pending + i * LEVEL_FLOATS;
     for (size_t s = 0; s < count; s++) {
-      const size_t lines = lines_of(segments, s);
+      const size_t lines = lines_of(segments, s), tokens = (size_t)(segments[s + 1] - segments[s]);
       p.k_panels = 2 * lines / PANEL;
-      p.c = s % 2 == 0 ? block->pending : so_far;
+      p.k_last = tokens % (2 * PANEL);
+      p.c = sums = s % 2 == 0 ? spare[--spares] : trees[0];
+      p.start = s % 2 == 0 ? START_ZERO : START_RESULT;
       KERNEL(multiply_pairs)(&p, 0, block->rows, panel, panel + panels);
-      sums = join_neighbours(block->pending, so_far, panels * p.c_stride, s, count);
+      /* As a binary counter carries: what is of the same size is to the left, and is added to. */
+      size_t size = s % 2;
+      for (; size > 0 && s >> size & 1; size++) {
+        float *left = trees[size];
+        for (size_t i = 0; i < panels * p.c_stride; i += VL) vstore(left + i, vadd(vload(left + i), vload(sums + i)));
+        spare[spares++] = sums;
+        sums = left;
+      }
+      trees[size] = sums;
       p.a += lines * block->rows;
       p.b += lines * PANEL;
     }
@@ -163,10 +157,12 @@ INLINE void multiply_block(char *base, const pair_gradient_args *x, const pair_b
 void KERNEL(weight_gradient_bfloat16)(char *base, const double *args) {
   const pair_gradient_args *x = (const pair_gradient_args *)args;
   const size_t end = (size_t)x->unit1;
-  for (size_t first = (size_t)x->unit0; first < end; first += BLOCK_UNITS) {
-    double *lanes = F64(base, x->scratch);
-    float *pending = (float *)(lanes + BLOCK_ROWS * PANEL);
-    const size_t units = min_size(BLOCK_UNITS, end - first);
+  double *lanes = F64(base, x->scratch);
+  float *pending = (float *)(lanes + BLOCK_ROWS * PANEL);
+  for (size_t first = (size_t)x->unit0, units; first < end; first += units) {
+    /* Blocks of about the same size: X is read for each of them. */
+    const size_t left = end - first, blocks = (left + BLOCK_UNITS - 1) / BLOCK_UNITS;
+    units = (left + blocks - 1) / blocks;
     const pair_block block = {
         .first = first,
         .units = units,
