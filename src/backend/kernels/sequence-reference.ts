@@ -177,12 +177,18 @@ export interface RunningRow {
   next: number | undefined;
 }
 
-/** The rows of a share that are running at step t. */
+/**
+ * The rows of a share that are running at step t.
+ *
+ * @throws where the kernel would round half of a pair
+ */
 export function runningRows(
   o: SequenceOperands,
-  { countsStart, steps, row0 }: SequenceShare,
+  { countsStart, steps, row0, unit0 }: SequenceShare,
   t: number,
 ): RunningRow[] {
+  if (isPaired(o.weights) && unit0 % 2 !== 0)
+    throw new Error('units that are rounded in pairs begin with an even one');
   const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
   return Array.from({ length: o.counts.get(countsStart + t) }, (_, r) => {
     const row = o.ranked.get(row0 + r);
