@@ -44,8 +44,16 @@ afterEach(() => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** Starts `lockstep ARGS` in a directory, in a process of its own. */
-export function start(cwd: string, args: readonly string[], input?: string): Started {
+/**
+ * Starts `lockstep ARGS` in a directory, in a process of its own.
+ *
+ * @param input what it reads; with `waits` none has come yet
+ */
+export function start(
+  cwd: string,
+  args: readonly string[],
+  input: string | { waits: true } = '',
+): Started {
   requireBuild();
   const child = spawn(process.execPath, [program, ...args], { cwd, env });
   running.add(child);
@@ -54,7 +62,8 @@ export function start(cwd: string, args: readonly string[], input?: string): Sta
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   // A program that ends early does not read its input.
-  child.stdin.on('error', () => undefined).end(input ?? '');
+  child.stdin.on('error', () => undefined);
+  if (typeof input === 'string') child.stdin.end(input);
   const ended = new Promise<Outcome>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (status, signal) => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageFile } from '../../src/package-root.js';
 
-/** A real Prometheus, with the rules of dashboards/, which scrapes every second. */
+/** A real Prometheus, with the rules of dashboards/, which scrapes every other second. */
 
 export const isPrometheusMissing = spawnSync('prometheus', ['--version']).error !== undefined;
 
@@ -26,18 +26,29 @@ interface Answer<T> {
 export class LivePrometheus {
   readonly #folder = mkdtempSync(join(tmpdir(), 'lockstep-prometheus-'));
   readonly #targets: string[] = [];
+  readonly #window: string | undefined;
   #child: ChildProcess | undefined;
   #url = '';
+
+  /** @param window what rules look back over instead of minutes or hours; as they say when absent */
+  constructor(window?: string) {
+    this.#window = window;
+  }
 
   async start(): Promise<void> {
     const port = await freePort();
     this.#url = `http://127.0.0.1:${port}`;
     const rules = readFileSync(packageFile('dashboards/alerts.yaml'), 'utf8');
     // What has to hold for minutes has to hold for a second here; what is looked at is the same.
-    writeFileSync(join(this.#folder, 'alerts.yaml'), rules.replaceAll(/for: \S+/g, 'for: 1s'));
+    const hasty = rules.replaceAll(/for: \S+/g, 'for: 1s');
+    const window = this.#window;
+    writeFileSync(
+      join(this.#folder, 'alerts.yaml'),
+      window === undefined ? hasty : hasty.replaceAll(/\[\d+[mh]\]/g, `[${window}]`),
+    );
     writeFileSync(
       join(this.#folder, 'prometheus.yaml'),
-      `global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
+      `global: { scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s }
 rule_files: [alerts.yaml]
 scrape_configs:
   - job_name: lockstep
@@ -80,6 +91,14 @@ scrape_configs:
       return up?.value === 1;
     });
     return instance;
+  }
+
+  /** Of a server that was too busy to answer in time nothing is known until it does. */
+  untilAllAnswer(): Promise<void> {
+    return this.until('all servers answer', async () => {
+      const found = await this.query('up');
+      return found.length === this.#targets.length && found.every(({ value }) => value === 1);
+    });
   }
 
   async query(expression: string): Promise<Sample[]> {

@@ -1,8 +1,7 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config/load.js';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type {
   CheckpointEvent,
   EvaluationEvent,
@@ -10,18 +9,15 @@ import type {
   StepEvent,
   TrainEvent,
 } from '../../src/events.js';
-import { trackHealth } from '../../src/observe/health.js';
-import { logMetrics } from '../../src/observe/metrics-log.js';
-import { collectMetrics } from '../../src/observe/metrics.js';
-import { serveMetrics, type MetricsServer } from '../../src/observe/server/serve.js';
-import { trackStatus } from '../../src/observe/status.js';
+import type { MetricsServer } from '../../src/observe/server/serve.js';
 import { packageFile } from '../../src/package-root.js';
-import { train, type TrainOptions } from '../../src/train/run.js';
+import type { TrainOptions } from '../../src/train/run.js';
 import { start, until } from '../e2e/cli.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { FailingDisk } from '../faults/failing-disk.js';
 import { bundleModule } from '../faults/thread-module.js';
 import { isPrometheusMissing, LivePrometheus } from './live-prometheus.js';
+import { readEvents, startScraped } from './scraped-run.js';
 
 /** Runs that a real Prometheus scrapes: what the board and the rules ask it for is there, and is what metrics.jsonl says. */
 
@@ -39,29 +35,12 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
 
 /** Trains as the command does, scraped from before the first step; the server stays open. */
 async function run(name: string, yaml: string, options: Partial<TrainOptions> = {}) {
-  const path = join(cwd, `${name}.yaml`);
-  writeFileSync(path, yaml);
-  const runDir = join(cwd, 'runs', name);
-  const [metrics, status, health] = [collectMetrics(() => 100), trackStatus(), trackHealth()];
-  const notify = (): void => undefined;
-  const log = logMetrics(notify);
-  const server = await serveMetrics({
-    ...{ host: '127.0.0.1', port: 0, hosts: [], token: null, notify },
-    ...{ registry: metrics.registry, readStatus: status.read, signs: health.signs },
-    run: { directory: runDir, name, since: Date.now(), config: { entries: [] } },
-  });
+  const pace = (): void => void Atomics.wait(pause, 0, 0, STEP_MS);
+  const scraped = await startScraped(prometheus, cwd, name, yaml, { ...options, pace });
+  const { instance, server } = scraped;
   servers.push(server);
-  const instance = await prometheus.watch(server.url);
-  const listener = (event: TrainEvent): void => {
-    for (const observer of [metrics, status, health, log]) observer.observe(event);
-    if (event.type === 'step') Atomics.wait(pause, 0, 0, STEP_MS);
-  };
-  const config = await loadConfig(path, []);
-  await train(config, { runDir, resume: false, listener, ...options }).catch(() => undefined);
-  log.close();
-  // As `null` what is no number.
-  const lines = readFileSync(join(runDir, 'metrics.jsonl'), 'utf8').trim().split('\n');
-  const events = lines.map((line) => JSON.parse(line) as TrainEvent);
+  await scraped.ended;
+  const events = readEvents(scraped);
   await prometheus.until(`all steps of ${name} are scraped`, async () => {
     const steps = events.filter(({ type }) => type === 'step').length;
     const [found] = await prometheus.query(`lockstep_steps_total{instance="${instance}"}`);
@@ -156,6 +135,8 @@ workers: 1\ntrain: { ${settings}, epochs: 1000, maxSteps: 150, bestBy: chrf }\n`
 train: { ${settings}, epochs: 1000, maxSteps: 150, maxBadSteps: 60, clipNorm: null, optimizer: { kind: sgd, learningRate: 10 } }\n`,
     );
   });
+
+  beforeEach(() => prometheus.untilAllAnswer());
 
   afterAll(async () => {
     for (const server of servers) await server.close();

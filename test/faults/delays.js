@@ -1,0 +1,27 @@
+/** Compute threads that are held up, as by other programs or a machine at fault: in plain JavaScript so that Node runs it. */
+import { existsSync } from 'node:fs';
+import { threadId, workerData } from 'node:worker_threads';
+import { openHeap } from '../../dist/src/compute/engine-memory.js';
+import { claimThreadPlace, joinEngine } from '../../dist/src/compute/runner.js';
+
+const never = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * The function that runs a compute thread's tasks, some of which take longer than they would.
+ *
+ * @param {Record<number, number>} delays how much longer in every step, in milliseconds, by part
+ * @param {{ step: number, file: string }} [stuck] nobody gets further than this step before the file is there
+ */
+export function joinDelayed(delays, stuck) {
+  const { heap, plan } = openHeap(workerData);
+  // The coordinator writes the step there, among the optimizer's settings, before the step begins.
+  const settings = heap.flatDoubles(plan.settings);
+  const place = claimThreadPlace(workerData, threadId);
+  return joinEngine(workerData, place, function* (phase, part, share) {
+    while (stuck && settings[0] > stuck.step && !existsSync(stuck.file)) {
+      Atomics.wait(never, 0, 0, 50);
+    }
+    if (phase === 'train') Atomics.wait(never, 0, 0, delays[part] ?? 0);
+    yield* share;
+  });
+}
