@@ -1,10 +1,12 @@
 import { pack, packBias as packBiases } from '../backend/kernels/pack.js';
+import { packPairs } from '../backend/kernels/pack-bfloat16.js';
 import type { RowMap } from '../backend/kernels/rows.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan, type Tensor } from '../tensor/heap.js';
 import { bindParameter, type Binding, type RowKernel } from './binding.js';
 import type { Pack } from './layer.js';
+import type { Precision } from './sizes.js';
 
-/** A weight in the panels that products read. */
+/** A weight in the panels that products read: numbers, or in bfloat16 words of two, as `packPairs` packs them. */
 export interface PackedWeight {
   /** [units, inputs, 16]: Wᵀ for x Wᵀ */
   forward: BufferSpec;
@@ -18,7 +20,14 @@ export function planPacked(
   name: string,
   outputs: number,
   inputs: number,
+  precision: Precision = 'float32',
 ): PackedWeight {
+  if (precision === 'bfloat16') {
+    return {
+      forward: heap.pairedPanels(`packed ${name} forward`, inputs, outputs),
+      backward: heap.pairedPanels(`packed ${name} backward`, outputs, inputs),
+    };
+  }
   return {
     forward: heap.panels(`packed ${name} forward`, panelsOf(inputs) * PANEL, outputs),
     backward: heap.panels(`packed ${name} backward`, outputs, inputs),
@@ -32,6 +41,13 @@ export function bindPack(
   rows: RowMap,
   { forward, backward }: PackedWeight,
 ): RowKernel {
+  if (forward.type === 'int32') {
+    return backend.bind(packPairs, {
+      ...{ weight, rows },
+      forward: heap.indices(forward),
+      backward: heap.indices(backward),
+    });
+  }
   return backend.bind(pack, {
     ...{ weight, rows },
     forward: heap.tensor(forward),

@@ -2,6 +2,9 @@ import type { OptimizerDescription } from '../optimizers/optimizer.js';
 import type { Signal } from './signal.js';
 import { streamsOf, type NetworkShape } from './shape.js';
 
+/** Numeric types of what products multiply. What they are summed up in, and all else, is float32. */
+export type Precision = 'float32' | 'bfloat16';
+
 /** A network and the batches that it is to hold: everything about its memory follows. */
 export interface NetworkSizes {
   shape: NetworkShape;
@@ -21,6 +24,8 @@ export interface NetworkSizes {
   /** Whether gradients and optimizer state are needed. */
   training: boolean;
   optimizer: OptimizerDescription;
+  /** What the products' operands are rounded to; float32 where nothing is said. */
+  precision?: Precision;
   /** Whether averages of the weights are kept, too, in training. */
   averages?: boolean;
   /** Whether an update may follow from several batches. */

@@ -1,12 +1,12 @@
 import { attend, attendBackward } from '../../backend/kernels/attention.js';
 import { copyColumns } from '../../backend/kernels/columns.js';
-import { product } from '../../backend/kernels/product.js';
 import { PANEL, panelsOf, type BufferSpec } from '../../tensor/heap.js';
 import { bindActivation } from '../activation.js';
 import { bindWeightGradient, countRows, meet, weightGradientGroup } from '../binding.js';
 import { defineLayer, type BoundLayer, type SequencePasses } from '../layer.js';
-import { packBias, packWeight, planPacked } from '../packed-weight.js';
+import { packBias, packWeight } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
+import { bindProduct, planProduct } from '../products.js';
 import { maxPlaces } from '../sizes.js';
 import type { Share } from '../work/teams.js';
 import type { Zod } from '../../zod.js';
@@ -90,10 +90,14 @@ export const attention = defineLayer<Options>({
           heap.panels(`${module} ${index} ${what}`, lines, columns);
         const packed = {
           ...(projection && {
-            projection: planPacked(heap, projection.W.name, panelsOf(compared) * PANEL, inputs),
+            projection: planProduct(heap, sizes, projection.W.name, {
+              ...{ outputs: panelsOf(compared) * PANEL, inputs, rows: places },
+            }),
             bias: heap.tensor(`packed ${projection.b.name}`, [panelsOf(compared) * PANEL]),
           }),
-          context: planPacked(heap, v.name, panelsOf(heads) * PANEL, compared),
+          context: planProduct(heap, sizes, v.name, {
+            ...{ outputs: panelsOf(heads) * PANEL, inputs: compared, rows: places },
+          }),
         };
         const values = panels('attended', sizes.maxRows, heads * inputs);
         // Where a head's columns begin in the midst of a panel: each in panels of its own.
@@ -126,13 +130,14 @@ export const attention = defineLayer<Options>({
             const dS = trained && bound.tensor(trained.scores);
             const project =
               u &&
-              backend.bind(product, {
-                ...{ a: value, b: bound.tensor(packed.projection!.forward), c: u },
+              bindProduct(binding, {
+                ...{ a: value, weight: packed.projection!, direction: 'forward', c: u },
                 start: { bias: bound.tensor(packed.bias!) },
               });
             const tanh = u && bindActivation(binding, 'tanh', u, dU);
-            const score = backend.bind(product, {
-              ...{ a: u ?? value, b: bound.tensor(packed.context.forward), c: s, start: 'zero' },
+            const score = bindProduct(binding, {
+              ...{ a: u ?? value, weight: packed.context, direction: 'forward' },
+              ...{ c: s, start: 'zero' },
             });
             const sums = headsOf(binding, out, parted.values, heads, inputs).map(
               ({ own, join }, head) => {
@@ -193,14 +198,14 @@ export const attention = defineLayer<Options>({
                   adds: false,
                 }),
               );
-            const unscore = backend.bind(product, {
-              ...{ a: dS, b: bound.tensor(packed.context.backward), c: dU ?? gradient! },
+            const unscore = bindProduct(binding, {
+              ...{ a: dS, weight: packed.context, direction: 'backward', c: dU ?? gradient! },
               start: dU ? 'zero' : 'result',
             });
             const unproject =
               dU &&
-              backend.bind(product, {
-                ...{ a: dU, b: bound.tensor(packed.projection!.backward), c: gradient! },
+              bindProduct(binding, {
+                ...{ a: dU, weight: packed.projection!, direction: 'backward', c: gradient! },
                 start: 'result',
               });
             return {

@@ -1,10 +1,10 @@
-import { product } from '../../backend/kernels/product.js';
 import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
 import { bindActivation } from '../activation.js';
 import { bindWeightGradient, countRows, weightGradientGroup } from '../binding.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
-import { packBias, packWeight, planPacked } from '../packed-weight.js';
+import { packBias, packWeight } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
+import { bindProduct, planProduct } from '../products.js';
 import type { Zod } from '../../zod.js';
 
 /** In the order in which cells carry them. */
@@ -42,20 +42,22 @@ export const bridge = defineLayer({
       multiplyAdds: (_, rows) => states * hiddenSize * inputs * rows,
       plan(heap, sizes) {
         const packed = own.map(({ W, b }) => ({
-          weight: planPacked(heap, W.name, units * PANEL, inputs),
+          weight: planProduct(heap, sizes, W.name, {
+            ...{ outputs: units * PANEL, inputs, rows: sizes.maxRows },
+          }),
           bias: heap.tensor(`packed ${b.name}`, [units * PANEL]),
         }));
         const values = heap.panels(`${module} ${index} states`, sizes.maxRows, width);
         return {
           values,
           bind(binding, { value, gradient, start }, { gradient: dOutput }): BoundLayer {
-            const { backend, heap: bound, clock } = binding;
+            const { heap: bound, clock } = binding;
             const out = bound.tensor(values);
             const ofState = (matrix: Tensor, state: number): Tensor =>
               matrix.lo(state * units, 0, 0).hi(units, matrix.shape[1]!, PANEL);
             const forward = packed.map(({ weight, bias: packedBias }, state) =>
-              backend.bind(product, {
-                ...{ a: value, b: bound.tensor(weight.forward), c: ofState(out, state) },
+              bindProduct(binding, {
+                ...{ a: value, weight, direction: 'forward', c: ofState(out, state) },
                 start: { bias: bound.tensor(packedBias) },
               }),
             );
@@ -63,8 +65,8 @@ export const bridge = defineLayer({
             const backward = packed.map(
               ({ weight }, state) =>
                 gradient &&
-                backend.bind(product, {
-                  ...{ a: ofState(dOutput!, state), b: bound.tensor(weight.backward), c: gradient },
+                bindProduct(binding, {
+                  ...{ a: ofState(dOutput!, state), weight, direction: 'backward', c: gradient },
                   start: state === 0 ? start : 'result',
                 }),
             );

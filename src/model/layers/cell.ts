@@ -7,6 +7,7 @@ import type {
 } from '../../backend/kernels/sequence.js';
 import type { BufferSpec } from '../../tensor/heap.js';
 import type { PackedWeight } from '../packed-weight.js';
+import type { PlannedProduct } from '../products.js';
 import type { Initial, Parameter } from '../parameters.js';
 import type { Signal } from '../signal.js';
 
@@ -88,7 +89,7 @@ export interface InitialBuffers {
 }
 
 export interface RecurrentBuffers {
-  inputWeight: PackedWeight;
+  inputWeight: PlannedProduct;
   hiddenWeight: PackedHiddenWeight;
   /** With dropped weights: what is left of W_hh in the step under way. */
   droppedWeight?: { value: BufferSpec; packed: PackedHiddenWeight };

@@ -1,11 +1,11 @@
 import { PLAIN_ROWS, unitsOf } from '../../backend/kernels/rows.js';
-import { product } from '../../backend/kernels/product.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { activationOption, bindActivation, type Activation } from '../activation.js';
 import { bindWeightGradient, countRows, weightGradientGroup } from '../binding.js';
 import { defineLayer, type BoundLayer, type Layer } from '../layer.js';
-import { packBias, packWeight, planPacked } from '../packed-weight.js';
+import { packBias, packWeight } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO, type Parameter } from '../parameters.js';
+import { bindProduct, planProduct } from '../products.js';
 import type { Signal } from '../signal.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
@@ -55,28 +55,24 @@ export function denseOf(
     multiplyAdds: (tokens, rows) => width * inputs * (per === 'row' ? rows : tokens),
     plan(heap, sizes) {
       const columns = panelsOf(width) * PANEL;
-      const packed = planPacked(heap, weight, columns, inputs);
+      const rows = mostRows(sizes, { per });
+      const packed = planProduct(heap, sizes, weight, { outputs: columns, inputs, rows });
       const packedBias = bias && heap.tensor(`packed ${bias.name}`, [columns]);
-      const values = heap.panels(`${module} output`, mostRows(sizes, { per }), width);
+      const values = heap.panels(`${module} output`, rows, width);
       return {
         values,
         bind(binding, { value, gradient, start }, { gradient: dOutput }): BoundLayer {
-          const { backend, clock } = binding;
+          const { clock } = binding;
           const out = binding.heap.tensor(values);
-          const forward = backend.bind(product, {
-            a: value,
-            b: binding.heap.tensor(packed.forward),
-            c: out,
+          const forward = bindProduct(binding, {
+            ...{ a: value, weight: packed, direction: 'forward', c: out },
             start: packedBias ? { bias: binding.heap.tensor(packedBias) } : 'zero',
           });
           const bent = bindActivation(binding, activation, out, dOutput);
           const backward =
             gradient &&
-            backend.bind(product, {
-              a: dOutput!,
-              b: binding.heap.tensor(packed.backward),
-              c: gradient,
-              start,
+            bindProduct(binding, {
+              ...{ a: dOutput!, weight: packed, direction: 'backward', c: gradient, start },
             });
           return {
             output: { value: out },

@@ -1,5 +1,5 @@
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
-import { planPacked } from '../packed-weight.js';
+import { planProduct } from '../products.js';
 import type { SharedBuffers } from '../shared-buffers.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
@@ -36,7 +36,9 @@ export function planRecurrence(
   const state = (what: string): BufferSpec =>
     heap.panels(`${name} ${what}`, places + maxRows, hidden);
   return {
-    inputWeight: planPacked(heap, `${name} input weight`, panels * units, input.width),
+    inputWeight: planProduct(heap, sizes, `${name} input weight`, {
+      ...{ outputs: panels * units, inputs: input.width, rows: mostRows(sizes, input) },
+    }),
     hiddenWeight: planHiddenWeight(heap, `${name} hidden weight`, cell, hidden),
     bias: heap.tensor(`packed ${name} bias`, [panels * units]),
     ...(input.per === 'distinct' && {

@@ -1,4 +1,3 @@
-import { product } from '../../backend/kernels/product.js';
 import type {
   SequenceCall,
   SequenceOperands,
@@ -15,6 +14,7 @@ import type {
   StepPasses,
 } from '../layer.js';
 import { packBias, packWeight } from '../packed-weight.js';
+import { bindProduct } from '../products.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
 import { firstPart, teamOf, type Share } from '../work/teams.js';
@@ -86,9 +86,8 @@ export class RecurrentLayer implements BoundLayer {
         ...{ sums: projected ?? gates, bias: packedBias, gates },
         ...(cellStates && { cell: cellStates }),
       });
-    const multiply = backend.bind(product, {
-      a: input.value,
-      b: heap.tensor(buffers.inputWeight.forward),
+    const multiply = bindProduct(binding, {
+      ...{ a: input.value, weight: buffers.inputWeight, direction: 'forward' },
       c: norm?.products ?? projected ?? gates,
       start: norm ? 'zero' : { bias: packedBias },
     });
@@ -159,11 +158,9 @@ export class RecurrentLayer implements BoundLayer {
     const dSums = norm?.gradients ?? { input: gates, hidden: gates };
     const dInput =
       input.gradient &&
-      backend.bind(product, {
-        a: projected ?? dSums.input,
-        b: heap.tensor(buffers.inputWeight.backward),
-        c: input.gradient,
-        start: input.start,
+      bindProduct(binding, {
+        ...{ a: projected ?? dSums.input, weight: buffers.inputWeight, direction: 'backward' },
+        ...{ c: input.gradient, start: input.start },
       });
     this.#training = {
       backward: backend.bind(kernels.backward, {
