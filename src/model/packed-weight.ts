@@ -1,7 +1,15 @@
 import { pack, packBias as packBiases } from '../backend/kernels/pack.js';
 import { packPairs } from '../backend/kernels/pack-bfloat16.js';
 import type { RowMap } from '../backend/kernels/rows.js';
-import { PANEL, panelsOf, type BufferSpec, type HeapPlan, type Tensor } from '../tensor/heap.js';
+import {
+  PANEL,
+  panelsOf,
+  type BufferSpec,
+  type Heap,
+  type HeapPlan,
+  type IndexTensor,
+  type Tensor,
+} from '../tensor/heap.js';
 import { bindParameter, type Binding, type RowKernel } from './binding.js';
 import type { Pack } from './layer.js';
 import type { Precision } from './sizes.js';
@@ -32,6 +40,11 @@ export function planPacked(
     forward: heap.panels(`packed ${name} forward`, panelsOf(inputs) * PANEL, outputs),
     backward: heap.panels(`packed ${name} backward`, outputs, inputs),
   };
+}
+
+/** What kernels read that take a weight of either precision. */
+export function viewPacked(heap: Heap, packed: BufferSpec): Tensor | IndexTensor {
+  return packed.type === 'int32' ? heap.indices(packed) : heap.tensor(packed);
 }
 
 /** Binds the packing of a weight's units. */

@@ -2,7 +2,10 @@ import type { OptimizerDescription } from '../optimizers/optimizer.js';
 import type { Signal } from './signal.js';
 import { streamsOf, type NetworkShape } from './shape.js';
 
-/** Numeric types of what products multiply. What they are summed up in, and all else, is float32. */
+/**
+ * Numeric types of what products multiply: those with weights, but for convolutions, while gradients of weights are formed of float32. What
+ * they are summed up in, and all else, is float32.
+ */
 export type Precision = 'float32' | 'bfloat16';
 
 /** A network and the batches that it is to hold: everything about its memory follows. */

@@ -32,7 +32,7 @@ export interface Running {
  * @param training whether it can train
  */
 export async function start(
-  { shape, batches, averaging, seed }: Case,
+  { shape, batches, averaging, seed, precision }: Case,
   backend: BackendKind,
   division: Division,
   createRunner: (handle: EngineHandle) => StageRunner = createLocalRunner,
@@ -42,6 +42,7 @@ export async function start(
   const sizes: NetworkSizes = {
     ...{ shape, optimizer, parts, teams, seed, shards: 4, training },
     averages: averaging !== undefined,
+    ...(precision && { precision }),
     maxRows: Math.max(...batches.map(({ rows }) => rows)),
     ...largestOf(batches),
     ...(shape.source && { source: largestOf(batches.map(({ source }) => source!)) }),

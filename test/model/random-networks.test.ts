@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import { loadModel, loadOptimizer, Snapshot } from '../../src/checkpoint/checkpoint.js';
 import { createDisturbedRunner } from './disturbed-runner.js';
 import { ALONE, differingBits, evaluate, farthest, start, trainSteps } from './network-runs.js';
-import { casesOf, isSmooth, sketch } from './random-networks.js';
+import { casesOf, isSmooth, sketch, type Case } from './random-networks.js';
 import { checkAll, isLong, NETWORKS } from './shares-of-networks.js';
 import { compareGradients } from './true-gradients.js';
 
@@ -22,8 +23,14 @@ const wasm = chooseBackend('wasm');
 const folder = mkdtempSync(path.join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+/** With products of float32, and of bfloat16: in these a number that is rounded may fall on either side where its last bits are others. */
+const inBoth = (cases: fc.Arbitrary<Case>): fc.Arbitrary<Case> =>
+  fc
+    .tuple(cases, fc.constantFrom('float32' as const, 'bfloat16' as const))
+    .map(([drawn, precision]) => ({ ...drawn, precision }));
+
 it('any network trains and predicts to the same bits however its work is divided, in WebAssembly, too', () =>
-  checkAll('same bits', casesOf(100_000), NETWORKS, async (drawn) => {
+  checkAll('same bits', inBoth(casesOf(100_000)), NETWORKS, async (drawn) => {
     const alone = await start(drawn, compiled.kind, ALONE);
     const expected = new Map([...(await trainSteps(alone)), ...(await evaluate(alone))]);
     const compare = async (kind: typeof compiled.kind, number: number): Promise<void> => {
@@ -35,7 +42,7 @@ it('any network trains and predicts to the same bits however its work is divided
       const where = `${kind}, ${division.parts} parts, ${division.teams} teams: ${sketch(drawn)}`;
       if (kind === compiled.kind || wasm.profile === compiled.profile) {
         expect(differingBits(outcome, expected), where).toBeUndefined();
-      } else if (isSmooth(drawn)) {
+      } else if (drawn.precision === 'float32' && isSmooth(drawn)) {
         expect(farthest(outcome, expected).distance, where).toBeLessThan(TOLERANCE);
       }
     };
@@ -56,7 +63,7 @@ it('any network has the values of float64, and its gradients are what finite dif
   }));
 
 it('any network goes on from a checkpoint to the same bits', () =>
-  checkAll('checkpoints', casesOf(50_000), NETWORKS / 16, async (drawn) => {
+  checkAll('checkpoints', inBoth(casesOf(50_000)), NETWORKS / 16, async (drawn) => {
     const [first, second] = drawn.divisions;
     const steps = drawn.batches.length;
     const stopped = await start(drawn, compiled.kind, first!);

@@ -8,6 +8,7 @@ import type {
   LossDescription,
   NetworkShape,
 } from '../../src/model/shape.js';
+import type { Precision } from '../../src/model/sizes.js';
 import type { AveragingConfig } from '../../src/optimizers/averaging.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { bitsOfFloat } from '../../src/tensor/float-bits.js';
@@ -30,6 +31,7 @@ export interface Case {
   /** Of the weights, where averages of them are kept. */
   averaging?: Averaging;
   seed: number;
+  precision?: Precision;
 }
 
 /** How averages are formed, and the updates before they begin where that is not with the first. */
@@ -324,7 +326,7 @@ function withInner(layer: LayerDescription): LayerDescription[] {
 }
 
 /** A network in one line, for messages. */
-export function sketch({ shape, batches, averaging }: Case): string {
+export function sketch({ shape, batches, averaging, precision = 'float32' }: Case): string {
   const layers = shape.layers.map(
     ({ kind, options, inputs = [] }, place) =>
       `${place}: ${kind} ${JSON.stringify(options)} on ${inputs.join(' and ')}`,
@@ -333,5 +335,5 @@ export function sketch({ shape, batches, averaging }: Case): string {
     Array.from(rowStart.slice(1), (end, row) => end - rowStart[row]!).join(' '),
   );
   const source = shape.source ? `, source ${JSON.stringify(shape.source)}` : '';
-  return `${shape.vocabulary} words${source}, ${JSON.stringify(shape.features ?? [])} ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}${averaging ? `, ${averaging.config.kind}` : ''}; rows ${rows.join(' | ')}`;
+  return `${precision}, ${shape.vocabulary} words${source}, ${JSON.stringify(shape.features ?? [])} ${layers.join(', ')}, ${JSON.stringify(shape.loss.options)}${shape.carries ? ', carries' : ''}${averaging ? `, ${averaging.config.kind}` : ''}; rows ${rows.join(' | ')}`;
 }

@@ -110,6 +110,8 @@ export interface RecurrentBuffers {
     cell: () => BufferSpec;
     gates: () => BufferSpec;
     places: () => BufferSpec;
+    /** Where products are of bfloat16. */
+    words?: () => BufferSpec;
   };
 }
 

@@ -3,6 +3,7 @@ import { withoutGaps } from '../../backend/kernels/rows.js';
 import { PANEL, panelsOf, type HeapPlan, type Tensor } from '../../tensor/heap.js';
 import type { Binding, RowKernel } from '../binding.js';
 import { bindPack, planPacked } from '../packed-weight.js';
+import type { Precision } from '../sizes.js';
 import type { CellKind, PackedHiddenWeight } from './cell.js';
 
 /*
@@ -17,12 +18,13 @@ export function planHiddenWeight(
   name: string,
   { hiddenRows: { blocks }, innerBlocks = 0 }: Blocks,
   hidden: number,
+  precision: Precision | undefined,
 ): PackedHiddenWeight {
   const outputs = panelsOf(hidden) * PANEL;
   return {
-    outer: planPacked(heap, name, (blocks - innerBlocks) * outputs, hidden),
+    outer: planPacked(heap, name, (blocks - innerBlocks) * outputs, hidden, precision),
     ...(innerBlocks > 0 && {
-      inner: planPacked(heap, `${name} inner`, innerBlocks * outputs, hidden),
+      inner: planPacked(heap, `${name} inner`, innerBlocks * outputs, hidden, precision),
     }),
   };
 }

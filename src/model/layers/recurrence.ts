@@ -229,7 +229,7 @@ function describe(
         const { name: weight, shape } = parameters.hiddenWeight;
         buffers.droppedWeight = {
           value: heap.tensor(`dropped ${weight}`, shape),
-          packed: planHiddenWeight(heap, `dropped ${weight}`, cell, hidden),
+          packed: planHiddenWeight(heap, `dropped ${weight}`, cell, hidden, sizes.precision),
         };
       }
       if (layerNorm) {

@@ -28,7 +28,8 @@ export function planRecurrence(
 ): RecurrentBuffers {
   const { carries, innerBlocks = 0 } = cell;
   const panels = cell.inputRows.of;
-  const { maxRows, training } = sizes;
+  const { maxRows, training, precision } = sizes;
+  const isPaired = precision === 'bfloat16';
   const units = panelsOf(hidden) * PANEL;
   const places = maxPlaces(sizes);
   const members = largestTeam(sizes);
@@ -39,7 +40,7 @@ export function planRecurrence(
     inputWeight: planProduct(heap, sizes, `${name} input weight`, {
       ...{ outputs: panels * units, inputs: input.width, rows: mostRows(sizes, input) },
     }),
-    hiddenWeight: planHiddenWeight(heap, `${name} hidden weight`, cell, hidden),
+    hiddenWeight: planHiddenWeight(heap, `${name} hidden weight`, cell, hidden, precision),
     bias: heap.tensor(`packed ${name} bias`, [panels * units]),
     ...(input.per === 'distinct' && {
       projected: heap.panels(`${name} projected`, mostRows(sizes, input), panels * units),
@@ -72,9 +73,29 @@ export function planRecurrence(
       gates: shared.panels(
         'work gates',
         maxRows,
-        Math.max(training ? 2 * panels * units : 0, Math.max(2, panels) * members * PANEL),
+        Math.max(
+          training ? 2 * panels * units : 0,
+          Math.max(2, isPaired ? 2 * panels : panels) * members * PANEL,
+        ),
       ),
       places: shared.indices('work places', 2 * members, maxRows),
+      ...(isPaired && {
+        words: shared.indices('work words', panelsOfWords(cell, hidden, training), maxRows, PANEL),
+      }),
     },
   };
+}
+
+/** Panels of words for what stands to the left of W_hh in a step, as `SequenceWork` tells. */
+function panelsOfWords(
+  { hiddenRows: { blocks }, innerBlocks = 0 }: CellKind,
+  hidden: number,
+  training: boolean,
+): number {
+  const pairs = (panels: number): number => Math.ceil(panels / 2);
+  const units = panelsOf(hidden);
+  const inner = innerBlocks > 0 ? pairs(units) : 0;
+  const forward = 2 * pairs(units) + inner;
+  if (!training) return forward;
+  return Math.max(forward, 2 * pairs((blocks - innerBlocks) * units) + inner);
 }

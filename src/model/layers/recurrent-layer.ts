@@ -13,7 +13,7 @@ import type {
   SequencePasses,
   StepPasses,
 } from '../layer.js';
-import { packBias, packWeight } from '../packed-weight.js';
+import { packBias, packWeight, viewPacked } from '../packed-weight.js';
 import { bindProduct } from '../products.js';
 import type { Signal } from '../signal.js';
 import type { WorkGroup } from '../work/shares.js';
@@ -77,7 +77,7 @@ export class RecurrentLayer implements BoundLayer {
     const packed = dropped?.packed ?? buffers.hiddenWeight;
     const inner = buffers.inner && heap.tensor(buffers.inner);
     const innerWith = (weights: BufferSpec | undefined): Pick<SequenceOperands, 'inner'> =>
-      inner && weights ? { inner: { values: inner, weights: heap.tensor(weights) } } : {};
+      inner && weights ? { inner: { values: inner, weights: viewPacked(heap, weights) } } : {};
     const cellStates = buffers.cell && heap.tensor(buffers.cell);
     const packedBias = heap.tensor(buffers.bias);
     const norm =
@@ -107,12 +107,13 @@ export class RecurrentLayer implements BoundLayer {
       hidden: heap.tensor(buffers.work.hidden()),
       cell: heap.tensor(buffers.work.cell()),
       gates: heap.tensor(buffers.work.gates()),
+      ...(buffers.work.words && { words: heap.indices(buffers.work.words()) }),
     };
     const kernels = norm ? cell.normed! : cell;
     this.#forward = backend.bind(kernels.forward, {
       ...sequence,
       work,
-      weights: heap.tensor(packed.outer.forward),
+      weights: viewPacked(heap, packed.outer.forward),
       ...innerWith(packed.inner?.forward),
       ...(projected && {
         projected: { product: projected, rows: heap.indices(slotPlan.distinctOf) },
@@ -166,7 +167,7 @@ export class RecurrentLayer implements BoundLayer {
       backward: backend.bind(kernels.backward, {
         ...sequence,
         work,
-        weights: heap.tensor(packed.outer.backward),
+        weights: viewPacked(heap, packed.outer.backward),
         ...innerWith(packed.inner?.backward),
         ...(dHidden && { dHidden }),
         ...(dLast && { dLast }),
@@ -268,13 +269,15 @@ export class RecurrentLayer implements BoundLayer {
     const { sizes, view } = this.binding;
     const team = teamOf(sizes, part);
     const part0 = firstPart(sizes, team);
-    const [unit0, unit1] = view.shareInTeam(this.#units, part);
+    // Panels of a pair are not divided.
+    const wide = sizes.precision === 'bfloat16' ? 2 : 1;
+    const [pair0, pair1] = view.shareInTeam(Math.ceil(this.#units / wide), part);
     return {
       countsStart: team * sizes.maxSteps,
       steps: view.team(team, 'steps'),
       row0: view.team(team, 'row0'),
-      unit0,
-      unit1,
+      unit0: Math.min(wide * pair0, this.#units),
+      unit1: Math.min(wide * pair1, this.#units),
       member: part - part0,
       isTeam: view.isInTeam(part),
     };
