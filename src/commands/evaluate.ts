@@ -60,8 +60,6 @@ export const evaluateCommand = (context: Context) =>
       }
       const library = await context.loadLibrary();
       const model = await openAny(library, run, args.ensemble, toOpenOptions(args, context));
-      // Of several models the loss is nobody's: they are measured by what they translate together.
-      const isEnsemble = args.ensemble.length > 0;
       const { gives, model: kind } = taskOf(model.config.task);
       const isOfTexts = gives === 'pairs' && target === undefined;
       const progress = showProgress(context.stderr);
@@ -71,9 +69,8 @@ export const evaluateCommand = (context: Context) =>
             `--lowercase: expected nothing for ${kind}, which translates nothing`,
           );
         }
-        const result = isEnsemble
-          ? undefined
-          : data === undefined
+        const result =
+          data === undefined
             ? await evaluateSplit(model, split ?? 'validation', library, progress.observe)
             : await refuseInTerms(isOfTexts ? translatorTerms : evaluateTerms, () =>
                 evaluateFiles(
@@ -97,11 +94,6 @@ export const evaluateCommand = (context: Context) =>
           compare,
           progress.observe,
         );
-        if (isEnsemble && translated === undefined) {
-          throw new UserError(
-            '--ensemble: expected --data, or a split of files of its own, to translate',
-          );
-        }
         const on = data?.join(' ') ?? split ?? 'validation';
         const { checkpoint, step, best, classes } = model;
         const report = {
@@ -111,16 +103,13 @@ export const evaluateCommand = (context: Context) =>
           data: on,
           ...result,
           ...translated,
-          ...((result?.confusion ?? result?.entities ?? result?.labels) && { classes }),
+          ...((result.confusion ?? result.entities ?? result.labels) && { classes }),
         };
         printLines(
           context.stdout,
           json
             ? [JSON.stringify(report)]
-            : [
-                ...(result ? describe(result, model, on) : [`${checkpoint} on ${on}`]),
-                ...describeTranslations(translated),
-              ],
+            : [...describe(result, model, on), ...describeTranslations(translated)],
         );
       } finally {
         progress.close();

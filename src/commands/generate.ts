@@ -55,14 +55,19 @@ export const generateCommand = (context: Context) =>
     },
     async run({ run, prompt, length, ...args }) {
       expectDrawn(args);
-      const { temperature = 0.8, topK = 0, seed = 1 } = args;
+      const { temperature, topK, seed } = args;
       const { openModel } = await context.loadLibrary();
       const model = await openModel(run, toOpenOptions(args, context));
       try {
         expectUse(model, run, 'generate', 'a language model');
         const unknown = describeUnknown(model, prompt);
         if (unknown !== undefined) printLines(context.stderr, [unknown]);
-        const pieces = model.generate({ prompt, length, temperature, topK, seed });
+        const pieces = model.generate({
+          ...{ prompt, length },
+          ...(temperature !== undefined && { temperature }),
+          ...(topK !== undefined && { topK }),
+          ...(seed !== undefined && { seed }),
+        });
         await pipeline(Readable.from(surround(prompt, pieces)), context.stdout, { end: false });
       } finally {
         await model.close();

@@ -147,11 +147,16 @@ export function wholeNumber(
   };
 }
 
-/** A check for `--name`: a finite number of at least `minimum`. */
+/**
+ * A check for `--name`: a finite number of at least `minimum`.
+ *
+ * @param instead begins what was expected, where something else may stand there, too
+ */
 export function numberFrom(
   name: string,
   minimum: number,
   maximum = Infinity,
+  instead = '',
 ): (given: unknown) => number {
   return (given) => {
     expectOnce(name, given);
@@ -159,7 +164,9 @@ export function numberFrom(
     if (!Number.isFinite(value) || value < minimum || value > maximum) {
       const range =
         maximum === Infinity ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
-      throw new UserError(`--${name}: expected a number ${range}, got ${JSON.stringify(given)}`);
+      throw new UserError(
+        `--${name}: expected ${instead}a number ${range}, got ${JSON.stringify(given)}`,
+      );
     }
     return value;
   };

@@ -244,5 +244,6 @@ function toTranslateOptions(args: {
 }
 
 function lengthOption(given: unknown): 'average' | number {
-  return given === 'average' ? given : numberFrom('length-normalisation', 0)(given);
+  if (given === 'average') return given;
+  return numberFrom('length-normalisation', 0, Infinity, '"average" or ')(given);
 }

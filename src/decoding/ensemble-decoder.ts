@@ -23,7 +23,11 @@ export class EnsembleDecoder implements Stepper {
   #meanOf(all: readonly ArrayLike<number>[]): Float64Array {
     const { length } = all[0]!;
     if (this.#mean.length !== length) this.#mean = new Float64Array(length);
-    return this.#mean.map((_, i) => all.reduce((sum, each) => sum + each[i]!, 0) / all.length);
+    const mean = this.#mean.fill(0);
+    // Plain loops: there are as many numbers as the vocabulary has tokens, for each text in each step.
+    for (const each of all) for (let i = 0; i < length; i++) mean[i]! += each[i]!;
+    for (let i = 0; i < length; i++) mean[i]! /= all.length;
+    return mean;
   }
 }
 

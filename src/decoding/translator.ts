@@ -35,6 +35,22 @@ export interface DecodingEngine {
   ): Promise<T>;
 }
 
+/**
+ * Runs a task with all engines, which are borrowed one after the other.
+ *
+ * @param sizes that each has to hold
+ */
+export function borrowAll(
+  engines: readonly DecodingEngine[],
+  sizes: BatchSizes,
+  task: (engines: readonly Engine[]) => Promise<void>,
+  taken: readonly Engine[] = [],
+): Promise<void> {
+  const next = engines[taken.length];
+  if (next === undefined) return task(taken);
+  return next.take((engine) => borrowAll(engines, sizes, task, [...taken, engine]), { sizes });
+}
+
 /** Texts that are computed together, and sentences of which they are. */
 const TEXTS_AT_ONCE = 640;
 const SENTENCES_AT_ONCE = 128;
@@ -142,7 +158,7 @@ export class Translator {
     const atOnce = Math.min(this.#sentences, Math.floor(sizes.maxRows / width));
     const lengths = sentences.map(({ tokens }) => tokens.length);
     for (const batch of cutIntoBatches(lengths, sizes)) {
-      await this.#take(sizes, async (engines) => {
+      await borrowAll(this.engines, sizes, async (engines) => {
         const searches = batch.map((i) => this.#search(sentences[i]!, options));
         const sources = batch.map((i) => sentences[i]!.tokens);
         const decoders = engines.map((engine) => new Decoder(engine, sources));
@@ -162,17 +178,6 @@ export class Translator {
       sourceTokens: [...sentence.words],
       unread: sentence.unread,
     }));
-  }
-
-  /** Borrows all engines, one after the other. */
-  #take(
-    sizes: BatchSizes,
-    task: (engines: readonly Engine[]) => Promise<void>,
-    taken: readonly Engine[] = [],
-  ): Promise<void> {
-    const next = this.engines[taken.length];
-    if (next === undefined) return task(taken);
-    return next.take((engine) => this.#take(sizes, task, [...taken, engine]), { sizes });
   }
 
   #read(text: string): Sentence {

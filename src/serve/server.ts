@@ -203,7 +203,9 @@ async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<Fast
     },
     frameworkErrors: (error, _request, reply) => {
       const anyReply = reply as FastifyReply;
-      void anyReply.code(error.statusCode ?? 400).send({ error: error.message });
+      void anyReply
+        .code(error.statusCode ?? 400)
+        .send({ error: error.code === 'FST_ERR_BAD_URL' ? BAD_PATH : error.message });
     },
     clientErrorHandler: (error, socket) => {
       if (!socket.writable) return;
@@ -234,6 +236,8 @@ async function createServer({ bodyBytes, timeoutMs }: ServeLimits): Promise<Fast
   );
   return server;
 }
+
+const BAD_PATH = 'expected every % of the path to begin a byte of UTF-8 in two hexadecimal digits';
 
 type Compilers = NonNullable<
   NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']

@@ -90,7 +90,7 @@ export interface PredictManyOptions {
 export interface Evaluation extends Measures {
   /**
    * Mean cross-entropy in nats per target, with the label smoothing and weights of training; of several labels a row the mean over them, too; of numbers the mean error as training has
-   * it, of which the squared one is 1 for who tells their mean.
+   * it, of which the squared one is 1 for who tells their mean; of an ensemble without label smoothing.
    */
   loss: number;
   /** Of classes and tokens; of multi-label classifiers the share of rows all of whose labels were told, and no other. */

@@ -93,12 +93,7 @@ const translateOptions: Options<TranslateOptions> = {
   unknown: oneOf('replace', 'keep', 'avoid'),
   sampling: {
     expected: 'an object with temperature, topK and seed',
-    fits: (value) =>
-      typeof value === 'object' &&
-      value !== null &&
-      (['temperature', 'topK', 'seed'] as const).every((key) =>
-        generateOptions[key].fits((value as Record<string, unknown>)[key]),
-      ),
+    fits: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
   },
   attention: flag,
 };
@@ -122,6 +117,13 @@ const generateOptions: Options<GenerateOptions> = {
   topK: wholeNumber(0, Number.MAX_SAFE_INTEGER),
   // Beyond that two seeds would draw the same text.
   seed: wholeNumber(0, 2 ** 32 - 1),
+};
+
+const { temperature, topK, seed } = generateOptions;
+const samplingOptions: Options<NonNullable<TranslateOptions['sampling']>> = {
+  temperature: { ...temperature, required: true },
+  topK: { ...topK, required: true },
+  seed: { ...seed, required: true },
 };
 
 /** @throws UserError naming the option of `train` that is missing, unknown or of another kind */
@@ -191,6 +193,7 @@ export function checkPredictMany(inputs: unknown, options: PredictManyOptions): 
 export function checkTranslateOptions(options: TranslateOptions): void {
   checkOptions('translate', options, translateOptions, 'options');
   const { beam = 5, best = 1, sampling } = options;
+  if (sampling) checkOptions('translate: sampling', sampling, samplingOptions, 'an object');
   if (sampling || best <= beam) return;
   throw new UserError(
     `translate: best: expected at most as many as the beam is wide (${beam}), got ${best}`,

@@ -1,13 +1,24 @@
 import type { NamedConfig } from '../config/load.js';
 import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 import { describeValue } from '../config/expectation.js';
+import type { TokenStore } from '../data/store/token-store.js';
+import { evaluateTogether } from '../decoding/evaluate-together.js';
 import type { TranslateOptions, Translated } from '../decoding/translation.js';
 import { Translator, type DecodingEngine } from '../decoding/translator.js';
 import { UserError } from '../errors.js';
+import { boundaryOf } from '../tasks/boundary.js';
 import { taskOf } from '../tasks/registry.js';
-import type { Likelihood, OpenOptions, Scorable, TrainedModel } from '../train/trained-model.js';
+import { evaluationBatches } from '../train/evaluation.js';
+import type {
+  Evaluation,
+  Likelihood,
+  OpenOptions,
+  Scorable,
+  TrainedModel,
+} from '../train/trained-model.js';
 import { Calls } from './calls.js';
 import { checkTranslateOptions } from './check-options.js';
+import { expectStore } from './expect-store.js';
 import { openModel } from './model-file.js';
 import { copyTexts } from './sentences.js';
 import { SharedTranslations } from './shared-translations.js';
@@ -147,8 +158,18 @@ class Ensemble implements TrainedModel {
     return this.#refuse('tag');
   }
 
-  evaluate(): Promise<never> {
-    return this.#refuse('evaluate a token store');
+  evaluate(store: TokenStore): Promise<Evaluation> {
+    return this.#calls.run(async () => {
+      expectStore(this, store);
+      const source = evaluationBatches(this.config, store, this.tokenizer);
+      const { crossEntropy, accuracy, targets } = await evaluateTogether(
+        this.members.map(({ decodingEngine }) => decodingEngine),
+        source,
+        boundaryOf(this.tokenizer),
+      );
+      // Smoothing is each member's own: what they tell together is compared as it is.
+      return { loss: crossEntropy, accuracy, targets, perplexity: Math.exp(crossEntropy) };
+    });
   }
 
   async *generate(): AsyncGenerator<never, void, undefined> {
@@ -156,7 +177,7 @@ class Ensemble implements TrainedModel {
   }
 
   #refuse(call: string): Promise<never> {
-    const does = 'an ensemble translates, and scores translations';
+    const does = 'an ensemble translates, and scores and evaluates translations';
     return Promise.reject(new UserError(`${this.checkpoint}: ${does}: it does not ${call}`));
   }
 

@@ -11,6 +11,7 @@ import { Calls } from './calls.js';
 import { checkGenerateOptions, checkPredictMany, checkTranslateOptions } from './check-options.js';
 import { undrawn } from '../decoding/undrawn.js';
 import { describeEmbeddings, Embeddings, expectEmbeddings } from './embeddings.js';
+import { expectStore } from './expect-store.js';
 import { generateText } from './generation.js';
 import type { TranslateOptions, Translated } from '../decoding/translation.js';
 import { decodingSizes, Translator } from '../decoding/translator.js';
@@ -47,7 +48,7 @@ import { SharedTranslations } from './shared-translations.js';
 import { expectAttention } from './translate-checks.js';
 import { freezeDeep } from '../system/freeze-deep.js';
 import { Turns } from './turns.js';
-import { formatVocabulary, type Vocabulary } from '../checkpoint/vocabulary-file.js';
+import type { Vocabulary } from '../checkpoint/vocabulary-file.js';
 
 /** What is read of a run to use its model. */
 export interface ReadModel {
@@ -285,11 +286,11 @@ export class SharedModel implements TrainedModel {
     });
   }
 
-  translate(texts: readonly string[], options?: TranslateOptions): Promise<Translated[]> {
+  translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {
     return this.#calls.run(() => {
-      checkTranslateOptions(options ?? {});
+      checkTranslateOptions(options);
       this.#expectUse('translate');
-      expectAttention(this, options ?? {});
+      expectAttention(this, options);
       return this.#translator.translate(copyTexts('translate', texts), { ...options });
     });
   }
@@ -302,7 +303,7 @@ export class SharedModel implements TrainedModel {
     return this.#calls.run(() =>
       // One after the other: each goes over its store in order and may need a larger engine than the one before.
       this.#evaluations.take(async () => {
-        this.#checkStore(store);
+        expectStore(this, store);
         const source = evaluationBatches(this.config, store, this.tokenizer);
         const engine = await this.#engine.fit(source);
         const measure = taskOf(this.config.task).measure(this.classes);
@@ -346,22 +347,6 @@ export class SharedModel implements TrainedModel {
     const { model, does, call: own } = taskOf(this.config.task);
     if (own === call) return;
     throw new UserError(`${this.checkpoint} is ${model}: it ${does}, it does not ${call}`);
-  }
-
-  /** @throws UserError when its token ids or its classes mean something else than this model's */
-  #checkStore(store: unknown): asserts store is TokenStore {
-    if (typeof store !== 'object' || store === null || !('readRows' in store)) {
-      throw new UserError(`evaluate: expected a token store, got ${describeValue(store)}`);
-    }
-    const { vocabulary } = store as TokenStore;
-    if (vocabulary === undefined) return;
-    if (formatVocabulary(vocabulary) === formatVocabulary(this)) return;
-    const { target, named } = taskOf(this.config.task);
-    const outputs = target === 'next token' ? '' : ` or other ${named.several}`;
-    throw new UserError(
-      `${this.checkpoint}: the token store was prepared with another vocabulary${outputs} than this model's: ` +
-        'prepare its files with prepareHeldOut(model, paths)',
-    );
   }
 
   close(): Promise<void> {

@@ -84,6 +84,11 @@ describe('a served classifier', () => {
           'there is no such path here; there are /predict, /score, /healthz, /readyz, /metrics, /model, /openapi.json',
       },
     ]);
+    const odd = await get('/predict%zz');
+    expect([odd.status, await odd.json()]).toEqual([
+      400,
+      { error: 'expected every % of the path to begin a byte of UTF-8 in two hexadecimal digits' },
+    ]);
     const wrong = await get('/predict');
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
     expect(await wrong.json()).toEqual({ error: '/predict takes POST, not GET' });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readBatches } from '../../src/data/formats/examples.js';
 import { UserError } from '../../src/errors.js';
-import { scoreTranslations } from '../../src/index.js';
+import { prepareCorpus, prepareHeldOut, scoreTranslations } from '../../src/index.js';
 import type { Likelihood, TrainedModel } from '../../src/train/trained-model.js';
 import { openEnsemble } from '../../src/use/ensemble.js';
 import { openModel } from '../../src/use/model-file.js';
@@ -83,6 +83,40 @@ test('several runs take what is likeliest on average, whatever workers, batch an
   }
 });
 
+const files = { source: [join(cwd, 'source')], target: [join(cwd, 'target')] };
+
+/** Of the pairs that the runs were trained on. */
+const evaluated = (runs: readonly string[], workers: number) =>
+  using(openEnsemble(runs, { workers }), async (model) => {
+    const heldOut = await prepareHeldOut(model, files);
+    return model.evaluate(heldOut.store).finally(() => heldOut.close());
+  });
+
+test('a run twice has the loss, the perplexity and the accuracy of the run', async () => {
+  const own = await using(openModel(one, { workers: 1 }), async (model) => {
+    const heldOut = await prepareHeldOut(model, files);
+    return model.evaluate(heldOut.store).finally(() => heldOut.close());
+  });
+  const twice = await evaluated([one, one], 1);
+  expect(twice.accuracy).toBe(own.accuracy);
+  expect(twice.targets).toBe(own.targets);
+  expect(twice.loss).toBeCloseTo(own.loss, 6);
+  expect(twice.perplexity).toBeCloseTo(own.perplexity!, 5);
+});
+
+test('the loss of several runs is that of the mean of their probabilities, as score tells it, whatever the workers', async () => {
+  const told = await evaluated([one, two], 1);
+  const scored = await using(openEnsemble([one, two], { workers: 1 }), (model) =>
+    model.score(pairs),
+  );
+  const targets = scored.reduce((sum, { tokens }) => sum + tokens!.length, 0);
+  const loss = scored.reduce((sum, each) => sum - each.logProbability, 0) / targets;
+  expect(told.targets).toBe(targets);
+  expect(told.loss).toBeCloseTo(loss, 6);
+  expect(told.perplexity).toBeCloseTo(Math.exp(loss), 5);
+  expect(await evaluated([one, two], 3)).toEqual(told);
+});
+
 test('an ensemble that is closed answers the calls under way before, and says to later ones that it is closed', async () => {
   const many = Array.from({ length: 300 }, (_, i) => sources[i % sources.length]!);
   const model = await openEnsemble([one, two], { workers: 1 });
@@ -101,7 +135,7 @@ test('an ensemble that is closed answers the calls under way before, and says to
 
 test('the commands translate, score and measure together', async () => {
   const library = {
-    ...{ openModel, readBatches, scoreTranslations },
+    ...{ openModel, readBatches, prepareCorpus, prepareHeldOut, scoreTranslations },
     openEnsemble: (runs: readonly string[]) => openEnsemble(runs, { workers: 1 }),
   };
   const file = join(cwd, 'in.txt');
@@ -115,13 +149,14 @@ test('the commands translate, score and measure together', async () => {
     model.translate(sources),
   );
   expect(stdout).toBe(expected.map(({ translations: [best] }) => `${best!.text}\n`).join(''));
-  const files = ['--data', join(cwd, 'source'), '--target', join(cwd, 'target'), '--json'];
-  const measured = await runWith(['evaluate', one, '--ensemble', two, ...files], library);
+  const given = ['--data', ...files.source, '--target', ...files.target, '--json'];
+  const measured = await runWith(['evaluate', one, '--ensemble', two, ...given], library);
   expect(measured.status, measured.stderr).toBe(0);
   const figures = await using(openEnsemble([one, two], { workers: 1 }), (model) =>
-    scoreTranslations(model, { source: [join(cwd, 'source')], target: [join(cwd, 'target')] }),
+    scoreTranslations(model, files),
   );
-  expect(JSON.parse(measured.stdout)).toMatchObject(figures);
+  const loss = await evaluated([one, two], 1);
+  expect(JSON.parse(measured.stdout)).toMatchObject({ ...figures, ...loss });
 });
 
 test('runs of different vocabularies are refused, naming both', async () => {

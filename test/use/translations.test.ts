@@ -200,11 +200,22 @@ describe('the command', () => {
     [['--seed', '3'], '--seed: expected --sample beside it'],
     [['--temperature', '1'], '--temperature: expected --sample beside it'],
     [['--top-k', '0'], '--top-k: expected --sample beside it'],
-    [['--length-normalisation', 'x'], '--length-normalisation: expected a number'],
+    [['--length-normalisation', 'x'], '--length-normalisation: expected "average" or a number'],
   ])('refuses %j', async (args, message) => {
     const { status, stderr } = await translate('eins\n', ...args);
     expect(status).toBe(1);
     expect(stderr).toContain(message);
+  });
+});
+
+test('options that are no such thing are refused, naming what is missing', async () => {
+  await withModel(1, async (model) => {
+    const call = (options: object | null) => model.translate(['eins'], options as never);
+    await expect(call({ sampling: { temperature: 1, seed: 1 } })).rejects.toThrow(
+      'translate: sampling: topK: expected a whole number',
+    );
+    await expect(call({ sampling: [] })).rejects.toThrow('translate: sampling: expected an object');
+    await expect(call(null)).rejects.toThrow('translate: expected options');
   });
 });
 
