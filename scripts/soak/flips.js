@@ -112,7 +112,7 @@ export async function flipCorpus(task, folder, stride, hear) {
     try {
       const plan = await planCorpus(config, () => undefined);
       const progress = new PrepareProgress(() => undefined, storeDir);
-      await buildStore(config, plan, place, progress, listener, sizes, startPool);
+      await buildStore(config, plan, place, progress, listener, { sizes, startPool });
       if (digestFiles(place.dir) !== whole) return 'different';
     } catch (error) {
       if (!(error instanceof Noticed)) throw error;

@@ -76,7 +76,7 @@ describe('an installed package', () => {
   test('holds every script that it names', () => {
     const names = new Set<string>();
     for (const file of installed.files) {
-      if (!/^(README|docs\/|dist\/src\/commands\/.*\.js$|bin\/)/.test(file)) continue;
+      if (!/^(README|docs\/|dist\/src\/(?:commands|bench)\/.*\.js$|bin\/)/.test(file)) continue;
       const text = readFileSync(join(installed.folder, 'node_modules/lockstep', file), 'utf8');
       for (const [name] of text.matchAll(/\bscripts\/[\w-]+\.(?:js|py)\b/g)) names.add(name);
     }
