@@ -6,7 +6,7 @@ import { UserError } from '../errors.js';
 import { describeNetwork } from '../model/describe.js';
 import { taskOf } from '../tasks/registry.js';
 import { undrawn } from '../decoding/undrawn.js';
-import type { ReadModel } from '../use/model-file.js';
+import type { ReadModel } from '../use/read-model.js';
 import { rowsAtOnce, sizesOfRows } from '../use/row-sizes.js';
 import { FORMAT, SENTENCES_AT_ONCE, type ModelDescription } from '../web/description.js';
 import type { WebTensor } from '../web/model-file.js';

@@ -3,7 +3,8 @@ import { prepareCorpus } from '../data/prepare/prepare.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import { UserError } from '../errors.js';
 import type { TrainListener } from '../events.js';
-import { SharedModel, type ReadModel } from '../use/model-file.js';
+import { SharedModel } from '../use/model-file.js';
+import type { ReadModel } from '../use/read-model.js';
 import type { WeightsCompared } from './web-export.js';
 
 /**

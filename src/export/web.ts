@@ -6,7 +6,7 @@ import { UserError } from '../errors.js';
 import type { TrainListener } from '../events.js';
 import { packageFile } from '../package-root.js';
 import { expectVacant, writeDirectory } from '../system/fresh-directory.js';
-import { readModel, type ReadModel } from '../use/model-file.js';
+import { readModel, type ReadModel } from '../use/read-model.js';
 import { dequantize, formatModelFile, quantize, type WebTensor } from '../web/model-file.js';
 import { describeModel } from './describe-model.js';
 import { measureBoth } from './measure.js';

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import { describeValue } from '../config/expectation.js';
 import type { NamedConfig } from '../config/load.js';
 import { RowEncoder } from '../data/batches/encode-row.js';
-import { columnsOf, countValues, type FeatureVocabulary } from '../data/features/features.js';
+import { columnsOf, type FeatureVocabulary } from '../data/features/features.js';
 import type { TokenStore } from '../data/store/token-store.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { UserError } from '../errors.js';
@@ -16,19 +15,16 @@ import { generateText } from './generation.js';
 import type { TranslateOptions, Translated } from '../decoding/translation.js';
 import { decodingSizes, Translator } from '../decoding/translator.js';
 import { evaluate, evaluationBatches } from '../train/evaluation.js';
-import { findCheckpoint } from '../run/find-checkpoint.js';
 import { Likelihoods } from './likelihoods.js';
 import { ModelEngine } from './model-engine.js';
 import { predictMany } from './predict-many.js';
 import { predictAll } from './predictions.js';
+import { readModel, type ReadModel } from './read-model.js';
 import { RowBatches } from './row-batches.js';
 import { copySentences, copyTexts } from './sentences.js';
-import { verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
-import { readWeights, type Weights } from '../checkpoint/weights.js';
-import { describeNetwork } from '../model/describe.js';
+import type { Weights } from '../checkpoint/weights.js';
 import type { NetworkShape } from '../model/shape.js';
-import { longestRow, networkShape } from '../compute/sizes.js';
-import { readTrainedConfig } from '../run/trained-config.js';
+import { longestRow } from '../compute/sizes.js';
 import type {
   Evaluation,
   GenerateOptions,
@@ -48,56 +44,6 @@ import { SharedTranslations } from './shared-translations.js';
 import { expectAttention } from './translate-checks.js';
 import { freezeDeep } from '../system/freeze-deep.js';
 import { Turns } from './turns.js';
-import type { Vocabulary } from '../checkpoint/vocabulary-file.js';
-
-/** What is read of a run to use its model. */
-export interface ReadModel {
-  readonly config: NamedConfig;
-  readonly vocabulary: Vocabulary;
-  readonly state: RunState;
-  readonly found: { readonly checkpoint: string; readonly best?: BestEvaluation };
-  readonly shape: NetworkShape;
-  readonly weights: Weights;
-}
-
-/**
- * Reads a trained model.
- *
- * @param run directory of a run, or of one of its checkpoints
- * @throws UserError when there is no whole checkpoint
- */
-export async function readModel(run: string, options: OpenOptions = {}): Promise<ReadModel> {
-  for (let tries = 1; ; tries++) {
-    const found = await findCheckpoint(run, options.checkpoint);
-    try {
-      return await readFound(found, options);
-    } catch (error) {
-      // A run that is being trained may have removed it meanwhile, and has another one then.
-      if (tries === MOST_TRIES || existsSync(found.checkpoint)) throw error;
-    }
-  }
-}
-
-/** Checkpoints that are looked for, one after the other, where they are removed while they are read. */
-const MOST_TRIES = 5;
-
-async function readFound(
-  found: Awaited<ReturnType<typeof findCheckpoint>>,
-  options: OpenOptions,
-): Promise<ReadModel> {
-  const state = await verifyCheckpoint(found.checkpoint);
-  const overrides = [
-    ...(options.workers === undefined ? [] : [`workers=${options.workers}`]),
-    ...(options.backend === undefined ? [] : [`backend=${options.backend}`]),
-  ];
-  const notify = options.notify ?? ((message) => process.emitWarning(message));
-  const config = await readTrainedConfig(found.run, found.checkpoint, state, notify, overrides);
-  const vocabulary = await found.run.readVocabulary(state);
-  const shape = shapeOf(config, vocabulary, state);
-  // Now: whoever has a model answers with what was opened, whatever becomes of the files.
-  const weights = await readWeights(found.checkpoint, state, describeNetwork(shape).parameters);
-  return { config, vocabulary, state, found, shape, weights };
-}
 
 /**
  * Opens a trained model.
@@ -116,21 +62,6 @@ export async function openModel(
     { ...(await readModel(run, options)), ...(onBatch && { onBatch }) },
     workerFile,
   );
-}
-
-/** The network of a trained model. */
-export function shapeOf(
-  config: NamedConfig,
-  { tokenizer, sourceTokenizer, classes, targetScale, features = [] }: Vocabulary,
-  { classWeights, tagsAreFree }: Pick<RunState, 'classWeights' | 'tagsAreFree'>,
-): NetworkShape {
-  return networkShape(config, tokenizer.vocabularySize, classes, {
-    classWeights,
-    tagsAreFree,
-    targetScale,
-    featureValues: features.map(countValues),
-    sourceVocabulary: (sourceTokenizer ?? tokenizer).vocabularySize,
-  });
 }
 
 /** A model that any number of callers may use at once. */

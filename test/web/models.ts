@@ -8,7 +8,7 @@ import type { Tokenizer } from '../../src/data/tokenizers/tokenizer.js';
 import { describeNetwork } from '../../src/model/describe.js';
 import { elementsOf } from '../../src/model/parameters.js';
 import { fillUniform, PURPOSE, streamOf } from '../../src/tensor/random.js';
-import { shapeOf, type ReadModel } from '../../src/use/model-file.js';
+import { shapeOf, type ReadModel } from '../../src/use/read-model.js';
 
 /** Models of all tasks, of many kinds of layers and of all tokenizers, with weights that nobody has trained. */
 
