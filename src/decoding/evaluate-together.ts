@@ -36,7 +36,7 @@ export async function evaluateTogether(
     const rows = Array.from({ length: batch.rows }, (_, row) => row);
     const { tokens, rowStart } = batch.source!;
     const sources = rows.map((row) =>
-      Array.from(tokens.subarray(rowStart[row]!, rowStart[row + 1]!)),
+      Array.from(tokens.subarray(rowStart[row], rowStart[row + 1])),
     );
     const texts = rows.map((row) => {
       const [start, end] = [batch.rowStart[row]!, batch.rowStart[row + 1]!];
