@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { threadId, workerData } from 'node:worker_threads';
 import { openHeap } from '../../dist/src/compute/engine-memory.js';
 import { claimThreadPlace, joinEngine } from '../../dist/src/compute/runner.js';
+import { PANEL } from '../../dist/src/tensor/heap.js';
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 
@@ -16,12 +17,18 @@ export function joinDelayed(delays, stuck) {
   const { heap, plan } = openHeap(workerData);
   // The coordinator writes the step there, among the optimizer's settings, before the step begins.
   const settings = heap.flatDoubles(plan.settings);
+  const clocks = heap.flatDoubles(plan.clocks);
   const place = claimThreadPlace(workerData, threadId);
   return joinEngine(workerData, place, function* (phase, part, share) {
     while (stuck && settings[0] > stuck.step && !existsSync(stuck.file)) {
       Atomics.wait(never, 0, 0, 50);
     }
-    if (phase === 'train') Atomics.wait(never, 0, 0, delays[part] ?? 0);
+    const delay = delays[part] ?? 0;
+    if (phase === 'train') {
+      Atomics.wait(never, 0, 0, delay);
+      // It counts as work, as what a slow core does.
+      clocks[part * PANEL] += delay / 1000;
+    }
     yield* share;
   });
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { packageFile } from '../../src/package-root.js';
 
-/** A real Prometheus, with the rules of dashboards/, which scrapes every other second. */
+/** A real Prometheus, with the rules of dashboards/, which scrapes every four seconds and waits as long: servers give way to all that computes. */
 
 export const isPrometheusMissing = spawnSync('prometheus', ['--version']).error !== undefined;
 
@@ -48,7 +48,7 @@ export class LivePrometheus {
     );
     writeFileSync(
       join(this.#folder, 'prometheus.yaml'),
-      `global: { scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s }
+      `global: { scrape_interval: 4s, scrape_timeout: 4s, evaluation_interval: 1s }
 rule_files: [alerts.yaml]
 scrape_configs:
   - job_name: lockstep

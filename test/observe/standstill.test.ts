@@ -15,7 +15,7 @@ const needed = isPrometheusMissing
   : '';
 
 const cwd = makeWorkplace();
-const prometheus = new LivePrometheus('12s');
+const prometheus = new LivePrometheus('20s');
 const runs = new Map<string, ScrapedRun>();
 const stop = new AbortController();
 
@@ -25,13 +25,13 @@ const release = join(cwd, 'release');
 interface Held {
   workers: number;
   everySteps?: number;
-  /** By part, in milliseconds a step: long enough that the rest is little. */
+  /** By part, in milliseconds a step: long enough that the rest is little, on busy cores too. */
   delays: Record<number, number>;
   stuck?: { step: number; file: string };
 }
 
 /** Begins a run whose threads are held up. */
-async function begin(name: string, { workers, everySteps = 5, delays, stuck }: Held) {
+async function begin(name: string, { workers, everySteps = 1, delays, stuck }: Held) {
   const { href } = pathToFileURL(bundleModule(cwd, 'delays.js'));
   const entry = join(cwd, `${name}.mjs`);
   writeFileSync(
@@ -64,8 +64,8 @@ describe.skipIf(isPrometheusMissing)(`what does not happen in runs${needed}`, ()
     await prometheus.start();
     await Promise.all([
       begin('stuck', { workers: 1, delays: { 0: 100 }, stuck: { step: 10, file: release } }),
-      begin('uneven', { workers: 3, delays: { 2: 400 } }),
-      begin('careless', { workers: 1, delays: { 0: 100 }, everySteps: 1_000_000 }),
+      begin('uneven', { workers: 3, delays: { 2: 1000 } }),
+      begin('careless', { workers: 1, delays: { 0: 1000 }, everySteps: 1_000_000 }),
     ]);
   });
 

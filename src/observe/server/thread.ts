@@ -48,7 +48,7 @@ export function serveSnapshots(
   listen({ access, port, routes }, () => budget.spend(), {
     onListening: ({ address, port: bound }) => {
       report({ type: 'listening', address, port: bound });
-      yieldCores(19);
+      yieldCores(10);
     },
     onRefused: (code) => report({ type: 'refused', code }),
     onAnswer: ({ isScrape }, { status }) => {
