@@ -137,7 +137,9 @@ async function evaluateSplit(
     if (store === undefined) {
       throw new UserError(`The run has no ${split} split; name files to measure on with --data`);
     }
-    tellTruncated(model, corpus.manifest.statistics[split]?.truncatedRows ?? 0, observe);
+    const { truncatedRows = 0, leftOut } = corpus.manifest.statistics[split] ?? {};
+    tellTruncated(model, truncatedRows, observe);
+    tellEmpty(leftOut?.empty ?? 0, observe);
     return await model.evaluate(store);
   } finally {
     await corpus.close();
@@ -163,6 +165,7 @@ async function evaluateFiles(
       observe({ type: 'notice', message });
     }
     tellTruncated(model, heldOut.truncatedRows, observe);
+    tellEmpty(heldOut.emptyPairs, observe);
     return await model.evaluate(heldOut.store);
   } finally {
     await heldOut.close();
@@ -195,6 +198,13 @@ function describeTranslations(scores: TranslationScores | undefined): string[] {
     `chrF ${chrf.toFixed(2)} (${chrfSignature})`,
     `exact match ${formatShare(exact)}${cut > 0 ? `; ${counted(cut, 'translation')} cut off at data.maxLength` : ''}`,
   ];
+}
+
+/** Pairs that no loss can be measured of; translated and compared they are like all others. */
+function tellEmpty(pairs: number, observe: TrainListener): void {
+  if (pairs === 0) return;
+  const message = `${counted(pairs, 'pair has', 'pairs have')} a side without a token of the vocabulary: loss, perplexity and token accuracy are measured without ${pairs === 1 ? 'it' : 'them'}`;
+  observe({ type: 'notice', message });
 }
 
 /** Tags of a long sentence are predicted in parts, and measured in the part that training would have seen. */

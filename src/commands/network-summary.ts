@@ -37,11 +37,16 @@ export function describeSummary(layers: readonly LayerSummary[]): string[] {
   const rows = layers.map(({ name, inputs = [], output, parameters, work }) => [
     name,
     ...(isGraph ? [inputs.join(', ')] : []),
-    `${formatCount(output.width)} a ${output.spells ? 'distinct letter' : PER[output.per]}`,
+    `${formatCount(columnsOf(output))} a ${output.spells ? 'distinct letter' : PER[output.per]}`,
     formatCount(parameters),
     formatShare(work),
   ]);
   const head = ['layer', ...(isGraph ? ['inputs'] : []), 'output', 'parameters', 'work'];
   const total = layers.reduce((sum, { parameters }) => sum + parameters, 0);
   return [...formatTable([head, ...rows]), counted(total, 'parameter')];
+}
+
+/** Without what fills whole panels up between states. */
+function columnsOf({ width, states }: LayerSummary['output']): number {
+  return states ? states.count * states.width : width;
 }

@@ -91,8 +91,13 @@ const poolingSchema = z
 const poolingsSchema = z
   .array(poolingSchema)
   .min(1)
-  .refine((list) => new Set(list.map(poolingKind)).size === list.length, {
-    error: 'expected every kind once at most',
+  .superRefine((list, context) => {
+    const again = list.findIndex(
+      (each, i) => list.findIndex((other) => poolingKind(other) === poolingKind(each)) < i,
+    );
+    if (again < 0) return;
+    const message = `expected every kind once at most, and ${poolingKind(list[again]!)} stands before it`;
+    context.addIssue({ code: 'custom', path: [again], message });
   });
 
 /** The name alone says as much as a group of a kind's usual options. */

@@ -1,4 +1,4 @@
-import type { NextTokens, Search } from './search.js';
+import type { NextTokens, Writing } from './search.js';
 
 /** A text that is to be continued by a token. */
 export interface StepRow {
@@ -27,9 +27,9 @@ export interface Stepper {
   ): Promise<NextTokens>;
 }
 
-/** A search and its rows in the last step in which it took part. */
+/** A sentence's texts and their rows in the last step in which it took part. */
 interface UnderWay {
-  readonly search: Search;
+  readonly search: Writing;
   readonly sentence: number;
   firstRow: number;
 }
@@ -42,7 +42,7 @@ interface UnderWay {
  * @param atOnce sentences that are computed at a time after the first step
  */
 export async function decode(
-  searches: readonly Search[],
+  searches: readonly Writing[],
   stepper: Stepper,
   boundary: number,
   atOnce = searches.length,

@@ -1,24 +1,24 @@
-import { extend, type Path } from './path.js';
-import type { Found, NextTokens, Search } from './search.js';
+import type { Path } from './path.js';
+import type { NextTokens, Writing } from './search.js';
 
 /** −ln p of what float32 has no number for: the least that it has, so that one token does not make a mean infinite. */
 const MOST_LOSS = 149 * Math.LN2;
 
 /** A text that is given instead of searched: tells how likely each of its tokens is behind those before it. */
-export class GivenText implements Search {
+export class GivenText implements Writing {
   readonly parents: readonly number[] = [0];
   /** Sum of −ln p over all tokens. */
   crossEntropy = 0;
   /** Tokens that were the likeliest. */
   correct = 0;
-  #path: Path | undefined;
   #length = 0;
 
   /** @param tokens ids, the end of the text among them; at least one */
   constructor(private readonly tokens: ArrayLike<number>) {}
 
-  get live(): readonly (Path | undefined)[] {
-    return this.#length < this.tokens.length ? [this.#path] : [];
+  get live(): readonly (Pick<Path, 'token'> | undefined)[] {
+    if (this.#length === this.tokens.length) return [];
+    return [this.#length === 0 ? undefined : { token: this.tokens[this.#length - 1]! }];
   }
 
   needsAll(): boolean {
@@ -28,15 +28,9 @@ export class GivenText implements Search {
   advance(next: NextTokens): void {
     const probabilities = next.probabilities!(0);
     const token = this.tokens[this.#length]!;
-    const probability = probabilities[token]!;
-    this.crossEntropy += Math.min(MOST_LOSS, -Math.log(probability));
+    this.crossEntropy += Math.min(MOST_LOSS, -Math.log(probabilities[token]!));
     if (indexOfMost(probabilities) === token) this.correct += 1;
-    this.#path = extend(this.#path, token, probability, undefined);
     this.#length += 1;
-  }
-
-  results(): Found[] {
-    return [];
   }
 }
 

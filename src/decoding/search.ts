@@ -1,13 +1,12 @@
 import type { Path } from './path.js';
 
 /**
- * The search for a sentence's best translations, as pure arithmetic over the probabilities of next tokens: whoever has a network
- * asks which texts are under way, computes what may follow each, and says so, until none is left. Searches know nothing of each
- * other, so that many can be computed in one batch and each finds what it would find alone.
+ * Texts of a sentence that are being written: whoever has a network asks which are under way, computes what may follow each, and says so, until
+ * none is left. Sentences know nothing of each other, so that many can be computed in one batch and each comes to what it would alone.
  */
-export interface Search {
-  /** Texts that go on; undefined is the text of no token, which all begin with. None when the search has ended. */
-  readonly live: readonly (Path | undefined)[];
+export interface Writing {
+  /** Those that go on, by the token that each has come to; undefined is the text of no token, which all begin with. None when all have ended. */
+  readonly live: readonly (Pick<Path, 'token'> | undefined)[];
   /** For each of them which of those of the step before it continues: whose states it starts from. */
   readonly parents: readonly number[];
   /**
@@ -18,6 +17,11 @@ export interface Search {
   needsAll(ranks: number): boolean;
   /** Takes what may follow. */
   advance(next: NextTokens): void;
+}
+
+/** The search for a sentence's best translations, as pure arithmetic over the probabilities of next tokens. */
+export interface Search extends Writing {
+  readonly live: readonly (Path | undefined)[];
   /** What was found, the best first. */
   results(): Found[];
 }

@@ -230,6 +230,11 @@ function refuseOthers(
   what: string,
 ): void {
   if (task === undefined || task === fits) return;
+  if (task === 'translate' && fits === 'language-model') {
+    throw new UserError(
+      `--task: expected ${fits} for ${path}, which is ${what}, got ${task}, which takes two such files: the second has the translations, line by line`,
+    );
+  }
   throw new UserError(
     `--task: expected ${fits} for ${path}, which is ${what}, got ${task}; --format says if it is another layout`,
   );

@@ -42,7 +42,7 @@ describe('evaluate', () => {
         expect([model.classes, paths, named]).toEqual([['ham', 'spam'], ['a.csv'], '--data']);
         const close = () => Promise.resolve(void (closed += 1));
         const store = 'the files' as unknown as TokenStore;
-        return Promise.resolve({ store, badRows, truncatedRows: 2, close });
+        return Promise.resolve({ store, badRows, truncatedRows: 2, emptyPairs: 0, close });
       },
     };
     return { library, closed: () => closed };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { describeSummary } from '../../src/commands/network-summary.js';
 import { parseConfig } from '../../src/config/load.js';
 import { networkShape } from '../../src/compute/sizes.js';
 import { describeNetwork } from '../../src/model/describe.js';
@@ -30,6 +31,9 @@ describe("a translator's config", () => {
     const summary = summarizeNetwork(shape, 5);
     expect([shape.vocabulary, summary.at(-1)!.output.width]).toEqual([10, 10]);
     expect(shape.source).toEqual({ vocabulary: 7 });
+    // What rows begin with is told without what fills panels up: two states of the LSTM, and one.
+    const told = describeSummary(summary).filter((line) => line.startsWith('bridge'));
+    expect(told.map((line) => /\d+ a row/.exec(line)?.[0])).toEqual(['16 a row', '6 a row']);
     expect(summary.map(({ name, inputs }) => [name, ...(inputs ?? [])])).toEqual([
       ['encoder.embedding 0', 'source'],
       ['encoder.lstm 0'],

@@ -191,10 +191,13 @@ describe('what is wrong with a stack is said with its key', () => {
     ['embedding: 0', 'embedding: expected a whole number above 0 or a group of keys'],
     ['embedding: { width: 0 }', 'embedding.width: expected a whole number above 0, got 0'],
     ['pooling: lasst', 'pooling: expected .*"last".*, got "lasst"'],
-    ['pooling: [last, last]', 'pooling: expected every kind once at most'],
+    [
+      'pooling: [max, last, last]',
+      'pooling.2: expected every kind once at most, and last stands before it, got "last"$',
+    ],
     [
       'pooling: [attention, { kind: attention, width: 3 }]',
-      'pooling: expected every kind once at most',
+      'pooling.1: expected every kind once at most, and attention stands before it',
     ],
     ['pooling: []', 'pooling: expected .*a list of one or more .*, got an empty list'],
     [

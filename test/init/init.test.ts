@@ -255,9 +255,13 @@ test('two texts of as many lines give a translator, with files to validate on by
   expect(uneven.stderr).toContain('expected as many lines, which belong together, found 60 and 61');
 });
 
-test('a plain text gives a language model', async () => {
-  const { config } = await init({ 'book.txt': 'It was a dark and stormy night.\n'.repeat(200) });
+test('a plain text gives a language model, and no translator without a second one', async () => {
+  const files = { 'book.txt': 'It was a dark and stormy night.\n'.repeat(200) };
+  const { config } = await init(files);
   expect(config.task).toBe('language-model');
+  expect((await init(files, '--task', 'translate')).stderr).toContain(
+    'got translate, which takes two such files: the second has the translations, line by line',
+  );
 });
 
 describe('what cannot be is refused in a sentence', () => {

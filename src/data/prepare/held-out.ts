@@ -25,6 +25,8 @@ export interface HeldOut {
   readonly badRows: number;
   /** Rows that lost tokens to `data.maxLength`. */
   readonly truncatedRows: number;
+  /** Pairs that are left out since of a side the vocabulary has no token. */
+  readonly emptyPairs: number;
   close(): Promise<void>;
 }
 
@@ -100,6 +102,7 @@ export async function prepareHeldOut(
       store: corpus.train,
       badRows: manifest.sources.reduce((rows, source) => rows + source.badRows, 0),
       truncatedRows: manifest.statistics.train.truncatedRows,
+      emptyPairs: manifest.statistics.train.leftOut?.empty ?? 0,
       close: () => (closed ??= corpus.close().then(() => workplace.close())),
     };
   } catch (error) {

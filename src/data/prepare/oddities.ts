@@ -108,21 +108,28 @@ function* describeUnknown({
   }
 }
 
-/** Pairs that limits leave out of training. */
-function* describeLeftOut({ splits, statistics: { train } }: Told): Generator<string> {
-  if (train.leftOut === undefined) return;
-  const { empty, long, uneven } = train.leftOut;
-  const count = empty + long + uneven;
-  const why = [
-    ...(empty > 0 ? [`${formatCount(empty)} with a side that has no token of the vocabulary`] : []),
-    ...(long > 0
-      ? [`${formatCount(long)} longer than data.maxLength or data.maxSourceLength`]
-      : []),
-    ...(uneven > 0
-      ? [`${formatCount(uneven)} of sides of too different lengths (data.maxRatio)`]
-      : []),
-  ];
-  yield `${formatCount(count)} of ${counted(count + splits.train.rows, 'pair')} to train on ${count === 1 ? 'is' : 'are'} left out: ${why.join(', ')}.`;
+/** Pairs that limits leave out of training, and those that are left out of any split since a side has no token. */
+function* describeLeftOut({ splits, statistics }: Told): Generator<string> {
+  for (const name of ['train', 'validation', 'test'] as const) {
+    const { leftOut } = statistics[name] ?? {};
+    const rows = splits[name]?.rows;
+    if (leftOut === undefined || rows === undefined) continue;
+    const { empty, long, uneven } = leftOut;
+    const count = empty + long + uneven;
+    const why = [
+      ...(empty > 0
+        ? [`${formatCount(empty)} with a side that has no token of the vocabulary`]
+        : []),
+      ...(long > 0
+        ? [`${formatCount(long)} longer than data.maxLength or data.maxSourceLength`]
+        : []),
+      ...(uneven > 0
+        ? [`${formatCount(uneven)} of sides of too different lengths (data.maxRatio)`]
+        : []),
+    ];
+    const use = name === 'train' ? 'to train on' : `of data.${name}`;
+    yield `${formatCount(count)} of ${counted(count + rows, 'pair')} ${use} ${count === 1 ? 'is' : 'are'} left out: ${why.join(', ')}.`;
+  }
 }
 
 /** Tags that have the names of a scheme and follow another one, or none. */

@@ -44,8 +44,8 @@ export async function writeStore(
   linesBefore: readonly number[],
   pool: PreparePool,
 ): Promise<{ splits: BySplit<SplitManifest>; statistics: BySplit<Statistics> }> {
-  const { splits, places } = await planSplits(job, path, pool);
-  requireText(plan, job, splits);
+  const { splits, places, emptied } = await planSplits(job, path, pool);
+  requireText(plan, job, splits, emptied);
   for (const [name, split] of splits) await allocate(job, name, split);
   await inOrder(
     job.pieces.map((_, index) => index),
@@ -64,12 +64,16 @@ export async function writeStore(
 
 type Places = EncodeInput['places'];
 
-/** Finds out where in the files each piece's share will be. */
+/** Finds out where in the files each piece's share will be, and which splits have rows, but nothing of them to write. */
 async function planSplits(
   job: EncodeJob,
   path: string,
   pool: PreparePool,
-): Promise<{ splits: Map<SplitName, SplitPlan>; places: Places[] }> {
+): Promise<{
+  splits: Map<SplitName, SplitPlan>;
+  places: Places[];
+  emptied: ReadonlySet<SplitName>;
+}> {
   const splits = new Map<SplitName, SplitPlan>();
   const places: Places[] = [];
   const take = (shares: BySplit<PieceShare>, index: number): void => {
@@ -97,12 +101,14 @@ async function planSplits(
   if (taskOf(job.task).rows === 'joined') {
     for (const split of splits.values()) countStreams(split);
   }
+  const emptied = new Set<SplitName>();
   for (const [name, split] of splits) {
     if (split.tokens > 0) continue;
     splits.delete(name);
+    emptied.add(name);
     for (const at of places) at.delete(name);
   }
-  return { splits, places };
+  return { splits, places, emptied };
 }
 
 function openSplit({ classes }: EncodeJob): SplitPlan {
@@ -135,17 +141,22 @@ function requireText(
   plan: CorpusPlan,
   { pairs }: EncodeJob,
   splits: ReadonlyMap<SplitName, SplitPlan>,
+  emptied: ReadonlySet<SplitName>,
 ): void {
   for (const name of splitNames) {
     if (splits.has(name)) continue;
-    // Else there would have been no vocabulary.
-    if (name === 'train' && pairs?.areHeld === true) {
+    // A split of its own files; a share of others may be small.
+    const isNamed = name === 'train' || plan.sources.some(({ from }) => from === name);
+    if (pairs && isNamed && emptied.has(name)) {
+      const doubt = pairs.areHeld
+        ? ': is minCount of a tokenizer too large for so little text?'
+        : '.';
       throw new UserError(
-        'data.train: expected pairs whose sides both have tokens of the vocabulary, found none: is minCount of a tokenizer too large for so little text?',
+        `${plan.named[name]}: expected pairs whose sides both have tokens of the vocabulary, found none${doubt}`,
       );
     }
     // A fraction of a small corpus may be nothing; files that hold nothing are a mistake.
-    if (name === 'train' || plan.sources.some(({ from }) => from === name)) {
+    if (isNamed) {
       throw new UserError(`${plan.named[name]} has no text: the files are empty.`);
     }
   }

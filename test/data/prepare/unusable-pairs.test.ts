@@ -86,15 +86,29 @@ describe('pairs that cannot be used', () => {
       );
     });
 
-    test('stay where they are measured alone', async () => {
+    test('are left out, and told, where they are measured alone; all of a file are refused', async () => {
       const place = await scratch({
         ...pairFiles('a', pairs),
-        ...pairFiles('b', [['neu', 'new']]),
-      });
+        ...pairFiles('b', [['eins neu', 'one'], ['neu', 'two'], ['zwei', 'two new']]),
+        ...pairFiles('c', [['neu', 'new']]),
+      }); // prettier-ignore
       const data = { ...trainOn(place), validation: pairOf(place, 'b') };
-      const { corpus } = await prepare(configureIn(place, 'translate', data));
-      expect(corpus.validation!.rows).toBe(1);
-      expect(corpus.manifest.statistics.validation!.emptyRows).toBe(1);
+      const { corpus, events } = await prepare(configureIn(place, 'translate', data));
+      expect(await readPairs(corpus, corpus.validation!)).toEqual([
+        ['eins', 'one'],
+        ['zwei', 'two'],
+      ]);
+      expect(corpus.manifest.statistics.validation!.leftOut!.empty).toBe(1);
+      const told = events.map((event) => (event.type === 'notice' ? event.message : ''));
+      expect(told).toContain(
+        '1 of 3 pairs of data.validation is left out: 1 with a side that has no token of the vocabulary.',
+      );
+      const none = prepare(
+        configureIn(place, 'translate', { ...data, validation: pairOf(place, 'c') }),
+      );
+      await expect(none).rejects.toThrow(
+        'data.validation: expected pairs whose sides both have tokens of the vocabulary, found none',
+      );
     });
   });
 

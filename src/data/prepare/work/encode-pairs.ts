@@ -9,10 +9,7 @@ import type { BySplit, PieceShare, SplitName } from './split.js';
 import type { SplitOutput } from './split-output.js';
 import { addLongest, countLength, emptySide, emptyStatistics } from './statistics.js';
 
-/** The third stage of pairs. What limits leave out of training is truncated in the other splits: what is measured stays whole. */
-
-/** How a row of so many tokens is stored: at least one, at most so many. */
-const storedLength = (kept: number, most: number): number => Math.min(Math.max(kept, 1), most);
+/** The third stage of pairs. What limits leave out of training is truncated in the other splits: of what is measured only what has no token is left out. */
 
 /** Tokens of a pair's sides, and how many of them the vocabulary keeps. */
 interface SideCounts {
@@ -24,9 +21,11 @@ interface SideCounts {
 
 function whyLeft(
   limits: PairLimits,
+  split: SplitName,
   { sources, targets, keptSource, kept }: SideCounts,
 ): LeftOut | undefined {
-  return leftOut(limits, sources, targets) ?? leftEmpty(limits, keptSource, kept);
+  const ofTraining = split === 'train' ? leftOut(limits, sources, targets) : undefined;
+  return ofTraining ?? leftEmpty(keptSource, kept);
 }
 
 /** See `measurePiece`. */
@@ -49,10 +48,10 @@ export async function measurePairs(
     // Also where all are left out: the split is there, and its statistics tell why it is so small.
     const share = (shares[split] ??= { rows: 0, tokens: 0, sourceTokens: 0 });
     const counts = { sources: sourceTokens!, targets: tokens, keptSource, kept };
-    if (split === 'train' && whyLeft(job.pairs!, counts) !== undefined) return;
+    if (whyLeft(job.pairs!, split, counts) !== undefined) return;
     share.rows += 1;
-    share.tokens += storedLength(kept, maxLength);
-    share.sourceTokens! += storedLength(keptSource, maxSourceLength);
+    share.tokens += Math.min(kept, maxLength);
+    share.sourceTokens! += Math.min(keptSource, maxSourceLength);
   });
   return shares;
 }
@@ -77,7 +76,7 @@ export async function encodePairs(
     const statistics = (told[split] ??= emptyStatistics(0));
     const ofSources = (statistics.source ??= emptySide());
     const sides = { sources: sourceTokens!, targets: tokens, keptSource, kept };
-    const why = split === 'train' ? whyLeft(job.pairs!, sides) : undefined;
+    const why = whyLeft(job.pairs!, split, sides);
     if (why !== undefined) {
       const counts = (statistics.leftOut ??= { empty: 0, long: 0, uneven: 0 });
       counts[why] += 1;
@@ -86,16 +85,13 @@ export async function encodePairs(
     const output = outputs.get(split)!;
     const place = { source: placed.source, row };
     output.beginPair(place);
-    writeSide(targets, kept, maxLength, (from, to) => output.addTokens(targets.reader, from, to));
-    writeSide(sources, keptSource, maxSourceLength, (from, to) =>
-      output.addSourceTokens(sources.reader.ids, from, to),
-    );
+    output.addTokens(targets.reader, ...partOf(kept, maxLength));
+    output.addSourceTokens(sources.reader.ids, ...partOf(keptSource, maxSourceLength));
     statistics.textTokens += tokens;
     statistics.unknownTokens += targets.reader.unknown;
     ofSources.textTokens += sourceTokens!;
     ofSources.unknownTokens += sources.reader.unknown;
     if (kept > maxLength || keptSource > maxSourceLength) statistics.truncatedRows += 1;
-    if (kept === 0 || keptSource === 0) statistics.emptyRows += 1;
     countLength(statistics.lengths, kept);
     countLength(ofSources.lengths, keptSource);
     ofSources.longestRow = Math.max(ofSources.longestRow, keptSource);
@@ -103,15 +99,10 @@ export async function encodePairs(
   });
   return told;
 
-  function writeSide(
-    { reader, tokenizer }: Side,
-    length: number,
-    most: number,
-    write: (start: number, end: number) => void,
-  ): void {
-    if (length === 0) reader.putEmpty(tokenizer.emptyToken);
+  /** Which tokens of a side are written. */
+  function partOf(length: number, most: number): [start: number, end: number] {
     const start = job.truncate === 'pre' && length > most ? length - most : 0;
-    write(start, start + storedLength(length, most));
+    return [start, start + Math.min(length, most)];
   }
 }
 

@@ -24,11 +24,10 @@ export function leftOut(limits: PairLimits, sources: number, targets: number): L
   return isEven ? undefined : 'uneven';
 }
 
-/** Why one is left out by the vocabulary: a tokenizer that drops words that it does not know may leave none of a side. */
-export function leftEmpty(
-  { areHeld }: PairLimits,
-  keptSources: number,
-  keptTargets: number,
-): LeftOut | undefined {
-  return areHeld && (keptSources === 0 || keptTargets === 0) ? 'empty' : undefined;
+/**
+ * Why one is left out by the vocabulary, of what is only measured, too: a tokenizer that drops words that it does not know may leave none of a
+ * side, and no network reads or writes that.
+ */
+export function leftEmpty(keptSources: number, keptTargets: number): LeftOut | undefined {
+  return keptSources === 0 || keptTargets === 0 ? 'empty' : undefined;
 }
