@@ -128,8 +128,8 @@ export function createWatchedEngine(handle: EngineHandle, observe: ObserveCall):
   const network = new Network(backend, heap, plan, 0, SLOT.training, 1);
   const claims = heap.flatIndices(plan.claims);
   return new Engine(handle, (stage) => {
-    const { shape, parts } = handle.sizes;
-    runInTurns(network, phasesOf(stage, shape), parts, claims);
+    const { sizes } = handle;
+    runInTurns(network, phasesOf(stage, sizes), sizes.parts, claims);
     return Promise.resolve();
   });
 }

@@ -46,8 +46,8 @@ export function runLocally(handle: EngineHandle, backend: Backend, thread: numbe
   const networkOf = bindNetworks(backend, heap, plan, thread);
   const claims = heap.flatIndices(plan.claims);
   return (stage, slot) => {
-    const { shape, parts } = handle.sizes;
-    runInTurns(networkOf(slot), phasesOf(stage, shape), parts, claims);
+    const { sizes } = handle;
+    runInTurns(networkOf(slot), phasesOf(stage, sizes), sizes.parts, claims);
     return Promise.resolve();
   };
 }

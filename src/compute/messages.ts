@@ -1,9 +1,9 @@
-import { isLetterPhase, type Phase } from '../model/phases.js';
-import { hasLetters, type NetworkShape } from '../model/shape.js';
+import { hasPhase, type Phase } from '../model/phases.js';
+import type { NetworkSizes } from '../model/sizes.js';
 
 const GRADIENTS = [
-  ...(['train', 'gradients', 'distinct-gradients'] as const),
-  ...(['spell-back', 'letter-gradients'] as const),
+  ...(['train', 'pair-tokens', 'gradients', 'distinct-gradients'] as const),
+  ...(['spell-back', 'pair-letters', 'letter-gradients'] as const),
 ] as const;
 
 /**
@@ -23,23 +23,17 @@ const STAGES = {
 
 export type Stage = keyof typeof STAGES;
 
-const without = (stage: Stage): readonly Phase[] =>
-  STAGES[stage].filter((phase) => !isLetterPhase(phase));
+/** By the sizes of a network: workers ask for them in every step. */
+const known = new WeakMap<object, Partial<Record<Stage, readonly Phase[]>>>();
 
-const WITHOUT_LETTERS: Record<Stage, readonly Phase[]> = {
-  pack: without('pack'),
-  train: without('train'),
-  accumulate: without('accumulate'),
-  'train-accumulated': without('train-accumulated'),
-  evaluate: without('evaluate'),
-  predict: without('predict'),
-  'predict-next': without('predict-next'),
-  'rank-next': without('rank-next'),
-};
-
-/** The phases of a stage, for a network: whoever reads no letters does not wait for what has to do with them. */
-export function phasesOf(stage: Stage, shape: Pick<NetworkShape, 'features'>): readonly Phase[] {
-  return (hasLetters(shape) ? STAGES : WITHOUT_LETTERS)[stage];
+/** The phases of a stage, for a network: nobody waits for those in which it has nothing to do. */
+export function phasesOf(
+  stage: Stage,
+  sizes: Pick<NetworkSizes, 'shape' | 'precision'>,
+): readonly Phase[] {
+  const ofSizes = known.get(sizes) ?? {};
+  known.set(sizes, ofSizes);
+  return (ofSizes[stage] ??= STAGES[stage].filter((phase) => hasPhase(sizes, phase)));
 }
 
 /** One worker's share of a stage: all that is ever posted to a worker. */

@@ -31,8 +31,9 @@ export class Moments {
 
   /** By part, of the update that was done last: where it follows from several batches, of the last one of these. */
   readUpdate(): PhaseMoments[][] {
-    const { parts, shape, accumulates } = this.plan.sizes;
-    const phases = phasesOf(accumulates ? 'train-accumulated' : 'train', shape);
+    const { sizes } = this.plan;
+    const { parts, accumulates } = sizes;
+    const phases = phasesOf(accumulates ? 'train-accumulated' : 'train', sizes);
     return Array.from({ length: parts }, (_, part) =>
       phases.map((phase, index) => {
         const place = part * this.#stride + 2 * index;

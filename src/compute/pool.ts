@@ -79,7 +79,7 @@ export function createWorkerPool(
   };
 
   const runTask = async (task: Task): Promise<void> => {
-    const phases = phasesOf(task.stage, handle.sizes.shape);
+    const phases = phasesOf(task.stage, handle.sizes);
     const withMeetings = teams < parts ? phases.findIndex(isTeamPhase) : -1;
     let reached = 0;
     for (let deaths = 0; ;) {

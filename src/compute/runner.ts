@@ -35,7 +35,7 @@ export function joinEngine(
 
   /** @returns false when the work is abandoned */
   const goThrough = ({ stage, slot, part }: Task, index: number): boolean => {
-    const phases = phasesOf(stage, handle.sizes.shape);
+    const phases = phasesOf(stage, handle.sizes);
     const phase = phases[index]!;
     const meets = teams < parts && isTeamPhase(phase);
     for (;;) {
@@ -59,7 +59,7 @@ export function joinEngine(
   };
 
   return (task) => {
-    const { length } = phasesOf(task.stage, handle.sizes.shape);
+    const { length } = phasesOf(task.stage, handle.sizes);
     for (let index = 0; index < length; index++) {
       if (!goThrough(task, index)) return;
     }

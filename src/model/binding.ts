@@ -3,8 +3,7 @@ import { copyColumns } from '../backend/kernels/columns.js';
 import type { RowMap } from '../backend/kernels/rows.js';
 import { average as averageKernel, unitSquares } from '../backend/kernels/average.js';
 import type { UpdateOperands } from '../backend/kernels/update.js';
-import { weightGradient, type WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
-import type { Windows } from '../backend/kernels/windows.js';
+import type { WeightGradientOperands } from '../backend/kernels/weight-gradient.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js';
 import type { SlotPlan } from './batch/slot-plan.js';
@@ -13,7 +12,6 @@ import type { Clock } from './clock.js';
 import type { ParameterPlan } from './parameters.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
-import type { WorkGroup } from './work/shares.js';
 import type { Share } from './work/teams.js';
 
 /** Rows [row0, row1) or units of a kernel. */
@@ -157,52 +155,6 @@ export function sumOrder(
   };
 }
 
-/**
- * Binds the gradient of a weight, and of the biases of the same rows: sums over all rows of a signal in the order that all
- * sums have.
- *
- * @param operands.per what the rows of both matrices are
- * @param operands.orderInput of rows `per` token: where the input of each lies, if not at its own place
- * @param columns of the weight: what a unit costs, for each row
- */
-export function bindWeightGradient(
-  binding: Binding,
-  operands: {
-    weight: string;
-    biases?: readonly string[];
-    dOutput: Tensor;
-    input: Tensor;
-    per: Signal['per'];
-    orderInput?: IndexTensor;
-    /** How far tokens lie one behind the other in both orders. */
-    runs?: IndexTensor;
-    /** Of a convolution: what its taps see of the input. */
-    windows?: Windows;
-    /** Where it is formed, if not where the parameter's lies. */
-    out?: Tensor;
-  },
-): RowKernel {
-  const { backend, scratch } = binding;
-  const { dOutput, input, per, biases = [] } = operands;
-  const weight = bindParameter(binding, operands.weight);
-  return backend.bind(weightGradient, {
-    dOutput,
-    input,
-    ...sumOrder(binding, per),
-    ...(operands.orderInput && { orderInput: operands.orderInput }),
-    ...(operands.runs && { runs: operands.runs }),
-    ...(operands.windows && { windows: operands.windows }),
-    out: operands.out ?? weight.gradient!,
-    rows: weight.rows,
-    // Biases of the same rows have the same gradient, which lies in one place.
-    ...(biases.length > 0 && {
-      bias: { out: bindParameter(binding, biases[0]!).gradient!, copies: biases.length },
-    }),
-    squares: weight.squares!,
-    scratch,
-  });
-}
-
 /** Whether two views begin at the same place of the heap. */
 export function isSamePlace(one: Tensor, other: Tensor): boolean {
   return one.offset === other.offset;
@@ -234,23 +186,4 @@ export function* meet({ view, clock }: Binding, part: number): Share {
 /** Rows of a signal in a batch. */
 export function countRows({ view }: Binding, per: Signal['per']): number {
   return per === 'row' ? view.rows : per === 'token' ? view.tokens : view.distinct();
-}
-
-/** The gradient of a weight as work that is shared out: its cost follows the batch. */
-export function weightGradientGroup(
-  binding: Binding,
-  units: number,
-  cost: () => number,
-  run: WorkGroup['run'],
-): WorkGroup {
-  return {
-    units,
-    get cost() {
-      return cost();
-    },
-    run(from, to) {
-      run(from, to);
-      binding.clock.lap('weight gradients');
-    },
-  };
 }

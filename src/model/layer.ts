@@ -7,6 +7,7 @@ import type { LayerDescription, LayerName } from './shape.js';
 import type { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
+import type { WeightGradientGroup } from './weight-gradients.js';
 import type { WorkGroup } from './work/shares.js';
 import type { Recurrence, Share } from './work/teams.js';
 
@@ -269,7 +270,7 @@ export interface BoundLayer {
   /** A layer without passes hands on what others have computed. */
   passes?: RowPasses | SequencePasses;
   /** Gradients of weights over all rows, by panels of their rows; or over all letters, when distinct spellings have theirs. */
-  weightGradients?: WorkGroup[];
+  weightGradients?: WeightGradientGroup[];
   /** For an input by distinct token: its gradient in rows [row0, row1), when all weights have theirs. */
   distinctGradient?: RowKernel;
   /** For an output by distinct token: what is left to do with the gradient of blocks [block0, block1) of 16 rows. */

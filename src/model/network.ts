@@ -142,8 +142,10 @@ export class Network {
     if (!training) return;
     const work = weightWork(this.#binding, plan, layers, this.#chain);
     this.#work = {
+      'pair-tokens': share('pair-tokens', work['pair-tokens']),
       gradients: share('gradients', work.gradients),
       'distinct-gradients': share('distinct-gradients', work['distinct-gradients'], FEW_PIECES),
+      'pair-letters': share('pair-letters', work['pair-letters']),
       'letter-gradients': share('letter-gradients', work['letter-gradients']),
       accumulate: share('accumulate', work.accumulate),
       update: share('update', work.update),
@@ -183,7 +185,9 @@ export class Network {
       case 'gradients':
         this.#runGradients(part);
         break;
+      case 'pair-tokens':
       case 'distinct-gradients':
+      case 'pair-letters':
       case 'letter-gradients':
         this.#work![phase].run(part);
         break;

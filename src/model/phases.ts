@@ -1,4 +1,6 @@
 import type { LossMode } from './loss.js';
+import { hasLetters } from './shape.js';
+import type { NetworkSizes } from './sizes.js';
 import type { ClaimedPhase } from './work/shares.js';
 
 /**
@@ -12,9 +14,11 @@ import type { ClaimedPhase } from './work/shares.js';
  *   prepare-next | predict-next | rank-next
  *                         the same for tokens whose source has been read: of the layers that do not read it; before,
  *                         rows are given what those that they go on from have ended with; `rank-next` tells the likeliest alone
+ *   pair-tokens           where weight gradients are formed of bfloat16: what they read of the tokens, rounded once for all
  *   gradients             weight gradients: every part some stretches of the weights, over all rows
  *   distinct-gradients    gradients of what there is once for each distinct token
  *   spell-back            where tokens are spelled: from the gradients of spellings to those of their letters
+ *   pair-letters          what `pair-tokens` is, of letters
  *   letter-gradients      where tokens are spelled: of weights over all letters, and of each distinct letter
  *   accumulate            where an update follows from several batches: their mean gradient
  *   update                clip, optimizer, packing: every part some stretches of the weights
@@ -32,7 +36,21 @@ export function isTeamPhase(phase: Phase): boolean {
   return ['train', 'evaluate', 'predict', 'predict-next', 'rank-next'].includes(phase);
 }
 
-/** Whether only networks that read letters have something to do in a phase. */
-export function isLetterPhase(phase: Phase): boolean {
-  return phase === 'spell' || phase === 'spell-back' || phase === 'letter-gradients';
+/** Whether a network has something to do in a phase: some are of those alone that read letters, or multiply in bfloat16. */
+export function hasPhase(
+  { shape, precision }: Pick<NetworkSizes, 'shape' | 'precision'>,
+  phase: Phase,
+): boolean {
+  switch (phase) {
+    case 'pair-tokens':
+      return precision === 'bfloat16';
+    case 'pair-letters':
+      return precision === 'bfloat16' && hasLetters(shape);
+    case 'spell':
+    case 'spell-back':
+    case 'letter-gradients':
+      return hasLetters(shape);
+    default:
+      return true;
+  }
 }

@@ -1,5 +1,4 @@
 import { MOST_SETTINGS, updateScratch } from '../backend/kernels/update.js';
-import { GRADIENT_SCRATCH } from '../backend/kernels/weight-gradient.js';
 import type { Optimizer } from '../optimizers/optimizer.js';
 import { createOptimizer } from '../optimizers/registry.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
@@ -15,6 +14,7 @@ import { planGradients, type NetworkGradients } from './signal-gradients.js';
 import { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
 import { maxDistinct, sizesOf, SLOTS, threadPlaces, type NetworkSizes } from './sizes.js';
+import { gradientScratch } from './weight-gradients.js';
 import { CLAIMED_PHASES, MOST_PIECES } from './work/shares.js';
 
 export interface NetworkPlan {
@@ -127,7 +127,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       }),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [
-        training ? Math.max(GRADIENT_SCRATCH, updateScratch(widest)) : PANEL,
+        training ? Math.max(gradientScratch(sizes), updateScratch(widest)) : PANEL,
       ]),
     ),
     clocks: heap.doubles('clocks', sizes.parts, PANEL),

@@ -5,6 +5,7 @@ import { PANEL, type BufferSpec, type HeapPlan, type Tensor } from '../tensor/he
 import type { Binding, RowKernel } from './binding.js';
 import { planPacked, type PackedWeight } from './packed-weight.js';
 import type { NetworkSizes } from './sizes.js';
+import { planGradientInput } from './weight-gradients.js';
 
 /** A weight as the products with it read it. */
 export interface PlannedProduct extends PackedWeight {
@@ -13,6 +14,8 @@ export interface PlannedProduct extends PackedWeight {
    * weight's own: parts that go on to other layers at different times have other rows there.
    */
   words?: BufferSpec;
+  /** What the weight's gradient reads of what has stood there. */
+  gradientInput?: BufferSpec;
 }
 
 /**
@@ -21,14 +24,20 @@ export interface PlannedProduct extends PackedWeight {
  */
 export function planProduct(
   heap: HeapPlan,
-  { precision, training }: NetworkSizes,
+  sizes: NetworkSizes,
   name: string,
   { outputs, inputs, rows }: { outputs: number; inputs: number; rows: number },
 ): PlannedProduct {
+  const { precision, training } = sizes;
   const packed = planPacked(heap, name, outputs, inputs, precision);
   if (precision !== 'bfloat16') return packed;
   const widest = training ? Math.max(outputs, inputs) : inputs;
-  return { ...packed, words: heap.pairs(`words for ${name}`, rows, widest) };
+  const gradientInput = planGradientInput(heap, sizes, name, { rows, columns: inputs });
+  return {
+    ...packed,
+    words: heap.pairs(`words for ${name}`, rows, widest),
+    ...(gradientInput && { gradientInput }),
+  };
 }
 
 /**

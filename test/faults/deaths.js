@@ -80,7 +80,7 @@ export function joinMortal(strike) {
  * @param {boolean} inTeams whether some are to happen between two meetings of a team
  */
 export function planDeaths(count, steps, dice, inTeams = false) {
-  const phases = phasesOf('train', {});
+  const phases = phasesOf('train', { shape: {} });
   return Array.from({ length: count }, (_, i) => {
     const first = Math.floor((i * steps) / count);
     const next = Math.floor(((i + 1) * steps) / count);

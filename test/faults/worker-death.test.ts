@@ -136,7 +136,7 @@ const anywhere: [string, Death[]][] = [
   ['both threads at once', [0, 1].map((part) => ({ ...death, phase: 'gradients', part }))],
   [
     'one phase after the other, more often than there are threads',
-    phasesOf('train', sizes.shape).map((phase, i) => ({ ...death, phase, part: i % 2 })),
+    phasesOf('train', sizes).map((phase, i) => ({ ...death, phase, part: i % 2 })),
   ],
 ];
 

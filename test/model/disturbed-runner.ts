@@ -8,7 +8,7 @@ import { isTeamPhase, type Phase } from '../../src/model/phases.js';
 import { carryingLayers } from '../../src/model/plan.js';
 import { SLOTS, type NetworkSizes } from '../../src/model/sizes.js';
 import { firstPart, teamOf, type Share } from '../../src/model/work/teams.js';
-import type { FloatArray, Heap } from '../../src/tensor/heap.js';
+import type { BufferSpec, FloatArray, Heap } from '../../src/tensor/heap.js';
 import { diceOf } from './random-networks.js';
 
 /** What threads could do at worst, on one: the same every time. */
@@ -47,8 +47,7 @@ export function createDisturbedRunner(
     claims.fill(0);
     if (stage !== 'pack') computed.forEach(spoil);
     fate.begin();
-    const { shape } = handle.sizes;
-    for (const phase of phasesOf(stage, shape)) {
+    for (const phase of phasesOf(stage, handle.sizes)) {
       const networkOf = (part: number): Network => networks[threadOf(part)]![slot]!();
       runPhase(networkOf, phase, handle.sizes, dice, fate);
     }
@@ -57,7 +56,7 @@ export function createDisturbedRunner(
 }
 
 /** All values that a stage has to compute: neither what is kept from step to step, nor what packing leaves as it was. */
-function listComputed(handle: EngineHandle, heap: Heap): FloatArray[] {
+function listComputed(handle: EngineHandle, heap: Heap): (FloatArray | Int32Array)[] {
   const { buffers, plan } = planEngine(handle.backend, handle.sizes);
   const kept = new Set<string>();
   for (const { value, states, average, accumulated } of plan.parameters) {
@@ -69,16 +68,22 @@ function listComputed(handle: EngineHandle, heap: Heap): FloatArray[] {
   for (const { states = [] } of carryingLayers(plan.layers)) {
     for (const { name } of states) kept.add(name);
   }
+  const isComputed = ({ type, name }: BufferSpec): boolean =>
+    type === 'float' ? !/^packed /.test(name) : /^(words|pairs) for |work words$/.test(name);
   return buffers.buffers
-    .filter(({ type, name }) => type === 'float' && !/^packed /.test(name))
+    .filter(isComputed)
     .filter(({ name }) => !kept.has(name))
     .filter(({ name }) => !/^scratch/.test(name) || THREADS.some((i) => name === `scratch ${i}`))
-    .map((spec) => heap.flat(spec));
+    .map((spec) => (spec.type === 'float' ? heap.flat(spec) : heap.flatIndices(spec)));
 }
 
+/** Two of bfloat16. */
+const NAN_PAIR = 0x7fc07fc0;
+
 /** What nobody has ever written stays zero: columns that fill up a panel must be. */
-function spoil(values: FloatArray): void {
-  for (let i = 0; i < values.length; i++) if (values[i] !== 0) values[i] = NaN;
+function spoil(values: FloatArray | Int32Array): void {
+  const nothing = values instanceof Int32Array ? NAN_PAIR : NaN;
+  for (let i = 0; i < values.length; i++) if (values[i] !== 0) values[i] = nothing;
 }
 
 /** One phase of a stage, by all parts. */

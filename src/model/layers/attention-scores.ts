@@ -6,19 +6,17 @@ import {
   dotScores,
 } from '../../backend/kernels/cross-attention.js';
 import { PANEL, type BufferSpec, type HeapPlan, type Tensor } from '../../tensor/heap.js';
-import {
-  bindWeightGradient,
-  countRows,
-  weightGradientGroup,
-  type Binding,
-  type RowKernel,
-} from '../binding.js';
+import { countRows, type Binding, type RowKernel } from '../binding.js';
 import { UnfitInput, type Pack } from '../layer.js';
 import { packWeight, planPacked, type PackedWeight } from '../packed-weight.js';
 import { matrix, uniform, type Parameter } from '../parameters.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, type NetworkSizes } from '../sizes.js';
-import type { WorkGroup } from '../work/shares.js';
+import {
+  bindWeightGradient,
+  weightGradientGroup,
+  type WeightGradientGroup,
+} from '../weight-gradients.js';
 import type { Zod } from '../../zod.js';
 
 /*
@@ -112,7 +110,7 @@ interface BoundScores {
   /** In training. */
   bindGradients: (to: ComparedGradients) => RowKernel;
   packs: Pack[];
-  weightGradients: WorkGroup[];
+  weightGradients: WeightGradientGroup[];
 }
 
 /** @param compared which tokens meet, and their vectors */
@@ -150,6 +148,8 @@ export function bindScores(
               () => countRows(binding, 'token') * v.shape[1]!,
               bindWeightGradient(binding, {
                 ...{ weight: v.name, dOutput: ones!, input: dVector!, per: 'token' },
+                // A sum, in which each counts once: there are no products with v.
+                paired: undefined,
               }),
             ),
           ]

@@ -2,12 +2,13 @@ import { attend, attendBackward } from '../../backend/kernels/attention.js';
 import { copyColumns } from '../../backend/kernels/columns.js';
 import { PANEL, panelsOf, type BufferSpec } from '../../tensor/heap.js';
 import { bindActivation } from '../activation.js';
-import { bindWeightGradient, countRows, meet, weightGradientGroup } from '../binding.js';
+import { countRows, meet } from '../binding.js';
 import { defineLayer, type BoundLayer, type SequencePasses } from '../layer.js';
 import { packBias, packWeight } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import { bindProduct, planProduct } from '../products.js';
 import { maxPlaces } from '../sizes.js';
+import { bindWeightGradient, weightGradientGroup } from '../weight-gradients.js';
 import type { Share } from '../work/teams.js';
 import type { Zod } from '../../zod.js';
 import { columnOf, headsOf } from './pooled-heads.js';
@@ -239,6 +240,7 @@ export const attention = defineLayer<Options>({
                         bindWeightGradient(binding, {
                           ...{ weight: projection.W.name, biases: [projection.b.name] },
                           ...{ dOutput: dU!, input: value, per: 'token' },
+                          paired: packed.projection!.gradientInput,
                         }),
                       ),
                     ]
@@ -249,6 +251,7 @@ export const attention = defineLayer<Options>({
                   () => countRows(binding, 'token') * compared,
                   bindWeightGradient(binding, {
                     ...{ weight: v.name, dOutput: dS, input: u ?? value, per: 'token' },
+                    paired: packed.context.gradientInput,
                   }),
                 ),
               ],

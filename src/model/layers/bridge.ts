@@ -1,11 +1,12 @@
 import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
 import { bindActivation } from '../activation.js';
-import { bindWeightGradient, countRows, weightGradientGroup } from '../binding.js';
+import { countRows } from '../binding.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
 import { packBias, packWeight } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import { bindProduct, planProduct } from '../products.js';
 import type { Zod } from '../../zod.js';
+import { bindWeightGradient, weightGradientGroup } from '../weight-gradients.js';
 
 /** In the order in which cells carry them. */
 const STATES = ['hidden', 'cell'] as const;
@@ -94,6 +95,7 @@ export const bridge = defineLayer({
                     bindWeightGradient(binding, {
                       ...{ weight: W.name, biases: [b.name], dOutput: ofState(dOutput!, state) },
                       ...{ input: value, per: 'row' },
+                      paired: packed[state]!.weight.gradientInput,
                     }),
                   ),
                 ),

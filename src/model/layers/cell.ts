@@ -101,6 +101,8 @@ export interface RecurrentBuffers {
   cell?: BufferSpec;
   /** What inner blocks are multiplied with, by token. */
   inner?: BufferSpec;
+  /** What the gradient of W_hh reads of the hidden states, and of that, where it is formed of bfloat16. */
+  gradientInputs?: { hidden: BufferSpec; inner?: BufferSpec | undefined };
   initial?: InitialBuffers;
   norm?: NormBuffers;
   /** By slot: what is carried; where rows do not begin with zeros, a last panel says of which rows. */

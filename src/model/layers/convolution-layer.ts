@@ -4,20 +4,16 @@ import { pack } from '../../backend/kernels/pack.js';
 import { carryInputs, neighbours, type Windows } from '../../backend/kernels/windows.js';
 import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap.js';
 import { bindActivation, type Activation } from '../activation.js';
-import {
-  bindParameter,
-  bindWeightGradient,
-  countRows,
-  meet,
-  weightGradientGroup,
-  type Binding,
-  type RowKernel,
-} from '../binding.js';
+import { bindParameter, countRows, meet, type Binding, type RowKernel } from '../binding.js';
 import type { BoundLayer, BoundSignal, Pack, SequencePasses } from '../layer.js';
 import { packBias, type PackedWeight } from '../packed-weight.js';
 import type { Parameter } from '../parameters.js';
 import { maxPlaces } from '../sizes.js';
-import type { WorkGroup } from '../work/shares.js';
+import {
+  bindWeightGradient,
+  weightGradientGroup,
+  type WeightGradientGroup,
+} from '../weight-gradients.js';
 import type { Share } from '../work/teams.js';
 
 /** The convolution of one width, planned. */
@@ -34,6 +30,7 @@ export interface Branch {
   /** [channels, taps · inputs in whole panels]: the weight tap by tap, and its gradient */
   tapped: BufferSpec;
   tappedGradient?: BufferSpec;
+  gradientInput?: BufferSpec;
   /** [channel panels, places, 16]: its outputs, later their gradients, where they do not begin with a panel of the whole */
   apart?: BufferSpec;
 }
@@ -155,7 +152,7 @@ interface BoundBranch {
   part?: RowKernel;
   /** From the gradient of its outputs to that of the inputs. */
   bindBackward: (dInput: Tensor, start: 'zero' | 'result') => RowKernel;
-  weightGradient?: WorkGroup;
+  weightGradient?: WeightGradientGroup;
   packs: Pack[];
 }
 
@@ -239,13 +236,13 @@ function panelsFrom(matrix: Tensor, first: number, panels: number): Tensor {
 function bindGradient(
   binding: Binding,
   inputs: number,
-  { weight, bias, taps, tappedGradient }: Branch,
+  { weight, bias, taps, tappedGradient, gradientInput }: Branch,
   operands: { dOutput: Tensor; input: Tensor; windows: Windows },
-): WorkGroup {
+): WeightGradientGroup {
   const tapped = binding.heap.tensor(tappedGradient!);
-  const sum = bindWeightGradient(binding, {
+  const { run: sum, ...pairs } = bindWeightGradient(binding, {
     ...{ weight: weight.name, biases: [bias.name], out: tapped },
-    ...{ ...operands, per: 'token' },
+    ...{ ...operands, per: 'token', paired: gradientInput },
   });
   const { gradient } = bindParameter(binding, weight.name);
   const join = binding.backend.bind(joinTaps, { weight: gradient!, tapped, inputs, taps });
@@ -253,9 +250,12 @@ function bindGradient(
     binding,
     weight.units,
     () => countRows(binding, 'token') * inputs * taps,
-    (from, to) => {
-      sum(from, to);
-      join(from, to);
+    {
+      ...pairs,
+      run(from, to) {
+        sum(from, to);
+        join(from, to);
+      },
     },
   );
 }

@@ -6,6 +6,7 @@ import { planPacked } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO } from '../parameters.js';
 import { maxPlaces, SLOTS } from '../sizes.js';
 import type { Zod } from '../../zod.js';
+import { planGradientInput } from '../weight-gradients.js';
 import { bindConvolution, type Branch } from './convolution-layer.js';
 
 const taps = (z: Zod) => z.int().positive().max(MOST_TAPS);
@@ -77,6 +78,9 @@ export const convolution = defineLayer({
         const branches = described.map((each): Branch => {
           const { taps: tapCount, weight, bias: b } = each;
           const columns = tapCount * panels * PANEL;
+          const gradientInput = planGradientInput(heap, sizes, weight.name, {
+            ...{ rows: places, columns },
+          });
           const ordered = (what: string) =>
             heap.tensor(`${weight.name} ${what}`, [channels, columns]);
           return {
@@ -85,6 +89,7 @@ export const convolution = defineLayer({
             packedBias: heap.tensor(`packed ${b.name}`, [panelsOf(channels) * PANEL]),
             tapped: ordered('by tap'),
             ...(training && { tappedGradient: ordered('gradient by tap') }),
+            ...(gradientInput && { gradientInput }),
             ...(apart && {
               apart: heap.panels(`${module} ${index} branch ${each.column}`, places, channels),
             }),

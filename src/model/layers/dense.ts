@@ -1,7 +1,7 @@
 import { PLAIN_ROWS, unitsOf } from '../../backend/kernels/rows.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { activationOption, bindActivation, type Activation } from '../activation.js';
-import { bindWeightGradient, countRows, weightGradientGroup } from '../binding.js';
+import { countRows } from '../binding.js';
 import { defineLayer, type BoundLayer, type Layer } from '../layer.js';
 import { packBias, packWeight } from '../packed-weight.js';
 import { bias, matrix, uniform, ZERO, type Parameter } from '../parameters.js';
@@ -9,6 +9,7 @@ import { bindProduct, planProduct } from '../products.js';
 import type { Signal } from '../signal.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
+import { bindWeightGradient, weightGradientGroup } from '../weight-gradients.js';
 
 const options = (z: Zod) =>
   z.strictObject({
@@ -97,7 +98,7 @@ export function denseOf(
                   () => countRows(binding, per) * inputs,
                   bindWeightGradient(binding, {
                     ...{ weight, biases: bias ? [bias.name] : [] },
-                    ...{ dOutput: dOutput!, input: value, per },
+                    ...{ dOutput: dOutput!, input: value, per, paired: packed.gradientInput },
                   }),
                 ),
               ],

@@ -1,9 +1,10 @@
 import { beginGradient, beginRows, givenGradient } from '../../backend/kernels/initial-state.js';
 import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
-import { bindParameter, weightGradientGroup, type Binding } from '../binding.js';
+import { bindParameter, type Binding } from '../binding.js';
 import type { BoundSignal, Pack } from '../layer.js';
 import { packBias } from '../packed-weight.js';
 import type { Parameter } from '../parameters.js';
+import { weightGradientGroup } from '../weight-gradients.js';
 import type { WorkGroup } from '../work/shares.js';
 import type { InitialBuffers } from './cell.js';
 

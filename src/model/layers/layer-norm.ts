@@ -4,12 +4,13 @@ import {
   layerNormGradient,
 } from '../../backend/kernels/layer-norm.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
-import { bindParameter, countRows, sumOrder, weightGradientGroup } from '../binding.js';
+import { bindParameter, countRows, sumOrder } from '../binding.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
 import { packBias } from '../packed-weight.js';
 import { bias as vector, ZERO } from '../parameters.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
+import { weightGradientGroup } from '../weight-gradients.js';
 
 const options = (z: Zod) =>
   z.strictObject({

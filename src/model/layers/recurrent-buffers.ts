@@ -3,6 +3,7 @@ import { planProduct } from '../products.js';
 import type { SharedBuffers } from '../shared-buffers.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
+import { planGradientInput } from '../weight-gradients.js';
 import { largestTeam } from '../work/teams.js';
 import type { CellKind, RecurrentBuffers } from './cell.js';
 import { planHiddenWeight } from './hidden-weight.js';
@@ -36,6 +37,9 @@ export function planRecurrence(
   // Behind the tokens' places: one a row for the state at the start of the batch.
   const state = (what: string): BufferSpec =>
     heap.panels(`${name} ${what}`, places + maxRows, hidden);
+  const gradientInput = (what: string): BufferSpec | undefined =>
+    planGradientInput(heap, sizes, `${name} ${what}`, { rows: places, columns: hidden });
+  const ofHidden = gradientInput('hidden weight');
   return {
     inputWeight: planProduct(heap, sizes, `${name} input weight`, {
       ...{ outputs: panels * units, inputs: input.width, rows: mostRows(sizes, input) },
@@ -49,6 +53,12 @@ export function planRecurrence(
     hidden: state('hidden'),
     ...(carries.length > 1 && { cell: state('cell') }),
     ...(innerBlocks > 0 && { inner: heap.panels(`${name} inner`, places, hidden) }),
+    ...(ofHidden && {
+      gradientInputs: {
+        hidden: ofHidden,
+        ...(innerBlocks > 0 && { inner: gradientInput('inner hidden weight') }),
+      },
+    }),
     states: Array.from({ length: SLOTS }, (_, slot) =>
       heap.panels(
         `${name} state ${slot}`,

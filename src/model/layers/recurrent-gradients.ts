@@ -1,9 +1,13 @@
 import { tokenSum } from '../../backend/kernels/embedding.js';
 import { panelOfUnit } from '../../backend/kernels/rows.js';
 import type { Tensor } from '../../tensor/heap.js';
-import { bindWeightGradient, countRows, weightGradientGroup, type Binding } from '../binding.js';
+import { countRows, type Binding } from '../binding.js';
 import { bindDropped } from '../dropped-weight.js';
-import type { WorkGroup } from '../work/shares.js';
+import {
+  bindWeightGradient,
+  weightGradientGroup,
+  type WeightGradientGroup,
+} from '../weight-gradients.js';
 import type { PlannedRecurrence } from './cell.js';
 import { bindHiddenPack, inBlocks } from './hidden-weight.js';
 
@@ -27,9 +31,10 @@ export function bindRecurrentGradients(
   binding: Binding,
   { cell, parameters, buffers, direction, weightDropout, inputPer }: PlannedRecurrence,
   { input, hidden, inner, projected, dSums }: GradientOperands,
-): { weightGradients: WorkGroup[]; draw?: (part: number) => void } {
+): { weightGradients: WeightGradientGroup[]; draw?: (part: number) => void } {
   const { backend, heap, slotPlan, view, clock } = binding;
   const { inputWeight, hiddenWeight, inputBias, hiddenBias, norm } = parameters;
+  const { droppedWeight: dropped, gradientInputs } = buffers;
   const isReversed = direction === 'backwards';
   const isShared = hiddenBias.gradientKind.kind === 'same';
   const biases = isShared ? [inputBias.name, hiddenBias.name] : [hiddenBias.name];
@@ -38,14 +43,18 @@ export function bindRecurrentGradients(
     ...{ dOutput: dSums.hidden, per: 'token' as const },
   };
   const dOuterWeight = bindWeightGradient(binding, {
-    ...{ ...ofHiddenWeight, input: hidden },
+    ...{ ...ofHiddenWeight, input: hidden, paired: gradientInputs?.hidden },
     orderInput: heap.indices(isReversed ? slotPlan.following : slotPlan.previous),
     runs: heap.indices(isReversed ? slotPlan.reversedRuns : slotPlan.runs),
   });
-  const dHiddenWeight = inner
-    ? inBlocks(cell, dOuterWeight, bindWeightGradient(binding, { ...ofHiddenWeight, input: inner }))
-    : dOuterWeight;
-  const { droppedWeight: dropped } = buffers;
+  const dInnerWeight =
+    inner &&
+    bindWeightGradient(binding, {
+      ...{ ...ofHiddenWeight, input: inner, paired: gradientInputs?.inner },
+    });
+  const dHiddenWeight = dInnerWeight
+    ? inBlocks(cell, dOuterWeight.run, dInnerWeight.run)
+    : dOuterWeight.run;
   const drawn =
     dropped &&
     bindDropped(binding, {
@@ -57,6 +66,7 @@ export function bindRecurrentGradients(
     weight: inputWeight.name,
     biases: isShared || norm ? [] : [inputBias.name],
     ...{ dOutput: projected ?? dSums.input, input, per: inputPer },
+    paired: buffers.inputWeight.gradientInput,
   });
   const sum =
     projected &&
@@ -69,28 +79,29 @@ export function bindRecurrentGradients(
   const [hiddenSize, inputs] = [hiddenWeight.shape[1]!, inputWeight.shape[1]!];
   return {
     weightGradients: [
-      weightGradientGroup(
-        binding,
-        hiddenWeight.units,
-        () => view.tokens * hiddenSize,
-        (from, to) => {
+      weightGradientGroup(binding, hiddenWeight.units, () => view.tokens * hiddenSize, {
+        pairs: [dOuterWeight, dInnerWeight].flatMap((each) => each?.pairs ?? []),
+        run(from, to) {
           dHiddenWeight(from, to);
           drawn?.mask(from, to);
         },
-      ),
+      }),
       weightGradientGroup(
         binding,
         inputWeight.units,
         () => countRows(binding, inputPer) * inputs + (sum ? view.tokens : 0),
-        (from, to) => {
-          if (sum) {
-            for (let unit = from; unit < to; unit++) {
-              const panel = panelOfUnit(unit, inputWeight.rows);
-              sum(0, view.distinct(), panel, panel + 1);
+        {
+          ...dInputWeight,
+          run(from, to) {
+            if (sum) {
+              for (let unit = from; unit < to; unit++) {
+                const panel = panelOfUnit(unit, inputWeight.rows);
+                sum(0, view.distinct(), panel, panel + 1);
+              }
+              clock.lap('embedding gradients');
             }
-            clock.lap('embedding gradients');
-          }
-          dInputWeight(from, to);
+            dInputWeight.run(from, to);
+          },
         },
       ),
     ],

@@ -16,7 +16,7 @@ import type {
 import { packBias, packWeight, viewPacked } from '../packed-weight.js';
 import { bindProduct } from '../products.js';
 import type { Signal } from '../signal.js';
-import type { WorkGroup } from '../work/shares.js';
+import type { WeightGradientGroup } from '../weight-gradients.js';
 import { firstPart, teamOf, type Share } from '../work/teams.js';
 import { partsOf, type PlannedRecurrence } from './cell.js';
 import { bindNorm } from './cell-norm.js';
@@ -30,7 +30,7 @@ export class RecurrentLayer implements BoundLayer {
   readonly output: { value: Tensor; final: Tensor };
   readonly passes: SequencePasses;
   readonly packs: Pack[];
-  readonly weightGradients?: WorkGroup[];
+  readonly weightGradients?: WeightGradientGroup[];
   readonly prepare: (part: number) => void;
   readonly distinctGradient?: RowKernel;
 

@@ -19,9 +19,11 @@ const GRAIN = 2;
 /** The phases whose work is claimed piece by piece. */
 export const CLAIMED_PHASES = [
   'pack',
+  'pair-tokens',
   'gradients',
   'distinct-gradients',
   'spell-back',
+  'pair-letters',
   'letter-gradients',
   'accumulate',
   'update',

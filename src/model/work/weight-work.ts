@@ -12,6 +12,7 @@ import { asMatrix } from '../parameters.js';
 import type { NetworkPlan } from '../plan.js';
 import { streamsOf } from '../shape.js';
 import type { Signal } from '../signal.js';
+import type { WeightGradientGroup } from '../weight-gradients.js';
 import type { ClaimedPhase, WorkGroup } from './shares.js';
 
 /** The phases behind the passes that go over weights, or over what there is once for each distinct token. */
@@ -28,7 +29,7 @@ export function weightWork(
   const streams = streamsOf(shape);
   const below = (place: number) => plan.layers[plan.inputs[place]![0]!]?.output;
   /** Of the layers that stand on distinct letters, or of the others. */
-  const gradientsOf = (letters: boolean): WorkGroup[][] =>
+  const gradientsOf = (letters: boolean): WeightGradientGroup[][] =>
     layers.flatMap(({ weightGradients = [] }, place) =>
       (below(place)?.spells !== undefined) === letters ? [weightGradients] : [],
     );
@@ -36,7 +37,9 @@ export function weightWork(
     streams.flatMap(({ spells }, stream) =>
       (spells !== undefined) === letters ? [distinctGradients(binding, plan, layers, stream)] : [],
     );
+  const ofLetters = gradientsOf(true).flat();
   return {
+    'pair-tokens': pairsOf(gradientsOf(false).flat()),
     gradients: [...gradientsOf(false), chain?.weightGradients ?? []].toReversed().flat(),
     'distinct-gradients': [
       ...distinctOf(false),
@@ -44,11 +47,15 @@ export function weightWork(
         ? [distinctGradients(binding.source, plan, layers, 0, 'source')]
         : []),
     ],
-    'letter-gradients': [...gradientsOf(true).flat(), ...distinctOf(true)],
+    'pair-letters': pairsOf(ofLetters),
+    'letter-gradients': [...ofLetters, ...distinctOf(true)],
     accumulate: plan.accumulationSettings ? accumulations(binding, plan, layers) : [],
     update: updates(binding, plan, layers, chain),
   };
 }
+
+const pairsOf = (groups: readonly WeightGradientGroup[]): WorkGroup[] =>
+  groups.flatMap(({ pairs = [] }) => pairs);
 
 /**
  * Of the words of a batch, stream 0, with those of its source where they are numbered together, or of the values of a feature, or of letters.
