@@ -227,6 +227,8 @@ export interface PlannedLayer<Inputs = BoundSignal> {
   attention?: { weights: BufferSpec; heads: number };
   /** By slot: [panels of all that is carried, rows, 16] before the slot's batch; the other slot's holds them after it. */
   states?: readonly BufferSpec[];
+  /** Floats that its passes take of a thread's scratch. */
+  scratch?: number;
   /** Layers that it is made of, which carry what they do. */
   inner?: readonly PlannedNetworkLayer[];
   /**

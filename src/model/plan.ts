@@ -127,7 +127,10 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       }),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [
-        training ? Math.max(gradientScratch(sizes), updateScratch(widest)) : PANEL,
+        Math.max(
+          training ? Math.max(gradientScratch(sizes), updateScratch(widest)) : PANEL,
+          ...plannedLayers.map(({ scratch = 0 }) => scratch),
+        ),
       ]),
     ),
     clocks: heap.doubles('clocks', sizes.parts, PANEL),

@@ -3,8 +3,8 @@ import type { Signal } from './signal.js';
 import { streamsOf, type NetworkShape } from './shape.js';
 
 /**
- * Numeric types of what products multiply: those with weights, but for convolutions, and gradients of weights. What they are summed up in,
- * and all else, is float32.
+ * Numeric types of what products multiply: those with weights, and gradients of weights. What they are summed up in, and all else, is
+ * float32.
  */
 export type Precision = 'float32' | 'bfloat16';
 

@@ -70,7 +70,7 @@ function convolveCase({
           ...tapsOf(windows, sight, isReversed),
           ...(carries && { carried: carriedInputs(bench, before, inputs) }),
         },
-        scratch: bench.scratch('scratch', convolutionScratch(panelsOf(inputs), taps)),
+        scratch: bench.scratch('scratch', convolutionScratch(taps * panelsOf(inputs))),
       });
       return () => {
         look();

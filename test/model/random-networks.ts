@@ -320,7 +320,7 @@ export function isSmooth({ shape }: Case): boolean {
 }
 
 /** A layer and those that it is made of. */
-function withInner(layer: LayerDescription): LayerDescription[] {
+export function withInner(layer: LayerDescription): LayerDescription[] {
   const { layers = [] } = layer.options as { layers?: LayerDescription[] };
   return [layer, ...layers];
 }

@@ -12,6 +12,27 @@ const STEP = 2e-5;
 const GRADIENT_TOLERANCE = 1e-6;
 const DIRECTIONS = 2;
 
+/** The gradients of a network's first batch, by parameter. */
+export async function firstGradients({ engine, batches }: Running): Promise<Float64Array[]> {
+  engine.load(0, batches[0]!);
+  await engine.trainStep(0, 1, { ...SETTINGS, learningRate: 0 });
+  return engine.plan.parameters.map(({ name }) => gradientOf(engine, name, 0));
+}
+
+/** How far the farthest parameter's gradients are from what is expected, in units of these; where they are next to nothing, of a hundredth of all. */
+export function gradientDistance(
+  actual: readonly Float64Array[],
+  expected: readonly Float64Array[],
+): number {
+  const all = Math.hypot(...expected.map((own) => Math.hypot(...own)));
+  const distances = actual.map((own, p) => {
+    const wanted = expected[p]!;
+    const difference = Math.hypot(...own.map((value, k) => value - wanted[k]!));
+    return difference / (Math.hypot(...wanted) + all / 100);
+  });
+  return Math.max(...distances);
+}
+
 /** Compares gradients on a float64 heap with finite differences. All parameters move at once, along random signs, so that an error anywhere shows. */
 export async function compareGradients({ engine, batches }: Running, drawn: Case): Promise<void> {
   // On the batch that follows, with the state that the last one has left.

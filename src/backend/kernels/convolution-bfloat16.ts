@@ -22,10 +22,14 @@ export interface ConvolveBfloat16Operands {
   scratch: Tensor;
 }
 
-/** Floats of scratch that `convolveBfloat16` needs at most. */
-export function convolutionScratch(panels: number, taps: number): number {
+/**
+ * Floats of scratch that `convolveBfloat16` needs.
+ *
+ * @param panels that are multiplied at once: of all taps, or tap by tap of one
+ */
+export function convolutionScratch(panels: number): number {
   const rows = 64;
-  return Math.ceil((taps * panels) / 2) * rows * PANEL;
+  return Math.ceil(panels / 2) * rows * PANEL;
 }
 
 /**

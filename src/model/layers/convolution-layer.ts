@@ -1,12 +1,18 @@
 import { copyColumns } from '../../backend/kernels/columns.js';
-import { byTap, convolve, joinTaps, partTaps } from '../../backend/kernels/convolution.js';
-import { pack } from '../../backend/kernels/pack.js';
+import {
+  byTap,
+  convolve,
+  joinTaps,
+  partTaps,
+  type ConvolveOperands,
+} from '../../backend/kernels/convolution.js';
+import { convolveBfloat16 } from '../../backend/kernels/convolution-bfloat16.js';
 import { carryInputs, neighbours, type Windows } from '../../backend/kernels/windows.js';
 import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap.js';
 import { bindActivation, type Activation } from '../activation.js';
 import { bindParameter, countRows, meet, type Binding, type RowKernel } from '../binding.js';
 import type { BoundLayer, BoundSignal, Pack, SequencePasses } from '../layer.js';
-import { packBias, type PackedWeight } from '../packed-weight.js';
+import { bindPack, packBias, type PackedWeight } from '../packed-weight.js';
 import type { Parameter } from '../parameters.js';
 import { maxPlaces } from '../sizes.js';
 import {
@@ -163,15 +169,14 @@ function bindBranch(
   signals: { around: Windows; input: Tensor; out: Tensor; gradient: Tensor | undefined },
 ): BoundBranch {
   const { backend, heap } = binding;
-  const { taps, packed, column } = branch;
+  const { packed, column } = branch;
   const { around, input, out, gradient } = signals;
   const ownOutputs = (all: Tensor): Tensor => panelsFrom(all, column / PANEL, panelsOf(channels));
   const apart = branch.apart && heap.tensor(branch.apart);
   const own = apart ?? ownOutputs(out);
   const windows = windowsOf(around, branch);
-  const project = backend.bind(convolve, {
-    ...{ input, windows, weight: byTap(heap.tensor(packed.forward), taps, 'inputs') },
-    ...{ out: own, start: { bias: heap.tensor(branch.packedBias) } },
+  const project = bindTaps(binding, packed.forward, 'inputs', {
+    ...{ input, windows, out: own, start: { bias: heap.tensor(branch.packedBias) } },
   });
   const bend = bindActivation(binding, activation, own).forward;
   const join =
@@ -198,9 +203,8 @@ function bindBranch(
     },
     ...(part && { part }),
     bindBackward: (dInput, start) =>
-      backend.bind(convolve, {
+      bindTaps(binding, packed.backward, 'outputs', {
         ...{ input: dOutput!, windows: seenFrom(around, branch), out: dInput, start },
-        weight: byTap(heap.tensor(packed.backward), taps, 'outputs'),
       }),
     ...(binding.training && {
       weightGradient: bindGradient(binding, inputs, branch, { dOutput: dOutput!, input, windows }),
@@ -210,6 +214,23 @@ function bindBranch(
       packBias(binding, [branch.bias.name], heap.tensor(branch.packedBias)),
     ],
   };
+}
+
+/** @param together what of a tap lies together in the packed weight */
+function bindTaps(
+  { backend, heap, scratch }: Binding,
+  packed: BufferSpec,
+  together: 'inputs' | 'outputs',
+  operands: Omit<ConvolveOperands, 'weight'>,
+): RowKernel {
+  const taps = operands.windows.sources.shape[0]!;
+  if (packed.type !== 'int32') {
+    const weight = byTap(heap.tensor(packed), taps, together);
+    return backend.bind(convolve, { ...operands, weight });
+  }
+  const words = heap.indices(packed);
+  const weight = together === 'inputs' ? words : byTap(words, taps, together);
+  return backend.bind(convolveBfloat16, { ...operands, weight, scratch });
 }
 
 /** What a branch's taps see, out of what stands around each place. */
@@ -266,10 +287,7 @@ function packTaps(binding: Binding, inputs: number, branch: Branch): Pack {
   const { value, rows, units } = bindParameter(binding, weight.name);
   const tapped = heap.tensor(branch.tapped);
   const part = backend.bind(partTaps, { weight: value, tapped, inputs, taps });
-  const packTapped = backend.bind(pack, {
-    ...{ weight: tapped, rows },
-    ...{ forward: heap.tensor(packed.forward), backward: heap.tensor(packed.backward) },
-  });
+  const packTapped = bindPack(binding, tapped, rows, packed);
   return {
     parameters: [weight.name],
     group: {

@@ -1,3 +1,4 @@
+import { convolutionScratch } from '../../backend/kernels/convolution-bfloat16.js';
 import { MOST_TAPS } from '../../backend/kernels/windows.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { activationOption } from '../activation.js';
@@ -72,7 +73,7 @@ export const convolution = defineLayer({
         tokens * channels * inputs * widths.reduce((sum, tapCount) => sum + tapCount, 0),
       plan(heap, sizes) {
         const places = maxPlaces(sizes);
-        const { training } = sizes;
+        const { training, precision } = sizes;
         // Products write whole panels.
         const apart = channels % PANEL !== 0 && widths.length > 1;
         const branches = described.map((each): Branch => {
@@ -85,7 +86,7 @@ export const convolution = defineLayer({
             heap.tensor(`${weight.name} ${what}`, [channels, columns]);
           return {
             ...each,
-            packed: planPacked(heap, weight.name, panelsOf(channels) * PANEL, columns),
+            packed: planPacked(heap, weight.name, panelsOf(channels) * PANEL, columns, precision),
             packedBias: heap.tensor(`packed ${b.name}`, [panelsOf(channels) * PANEL]),
             tapped: ordered('by tap'),
             ...(training && { tappedGradient: ordered('gradient by tap') }),
@@ -110,6 +111,9 @@ export const convolution = defineLayer({
         return {
           values,
           ...(states && { states }),
+          ...(precision === 'bfloat16' && {
+            scratch: convolutionScratch(Math.max(widest * panels, panelsOf(channels))),
+          }),
           bind: (binding, input, { gradient }) =>
             bindConvolution(
               binding,

@@ -134,6 +134,7 @@ export const letters = defineLayer({
         };
         return {
           values: layers.at(-1)!.values!,
+          scratch: Math.max(...layers.map(({ scratch = 0 }) => scratch)),
           bind: (outer, vectors) =>
             bindReaders(outer, planned, spellingOf(sizes.shape, stream), own, vectors),
         };
