@@ -32,7 +32,11 @@ export interface Copying {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Copies standard input into a file, because a corpus is read more than once. */
+/**
+ * Copies standard input into a file, because a corpus is read more than once.
+ *
+ * @throws UserError where the disk takes no copy; the reason of a signal that aborts
+ */
 export async function keepStandardInput(storeDir: string, copying?: Copying): Promise<KeptInput> {
   copying?.begin();
   let workplace: Workplace | undefined;
@@ -59,6 +63,8 @@ export async function keepStandardInput(storeDir: string, copying?: Copying): Pr
     await rename(partial, path);
     return { path, stamp: await stampOf(path), isNew, made };
   } catch (error) {
+    // Streams that are aborted fail with an error of their own.
+    copying?.signal?.throwIfAborted();
     const message = explainDiskError(error, storeDir);
     throw message === undefined ? error : new UserError(message, { cause: error });
   } finally {

@@ -1,11 +1,13 @@
 import { readdir } from 'node:fs/promises';
-import { expect, test } from 'vitest';
+import { PassThrough } from 'node:stream';
+import { afterEach, expect, test, vi } from 'vitest';
 import { prepareCorpus } from '../../../src/data/prepare/prepare.js';
 import type { PrepareEvent } from '../../../src/events.js';
 import { useScratch } from '../scratch.js';
 import { configureIn } from './corpora.js';
 
 const scratch = useScratch();
+afterEach(() => void vi.restoreAllMocks());
 
 async function setUp() {
   const lines = Array.from({ length: 3000 }, (_, i) => `some words ${i % 97},${i % 2 ? 'a' : 'b'}`);
@@ -49,5 +51,24 @@ test('a preparation that is aborted before it begins makes nothing', async () =>
   const { place, config } = await setUp();
   const aborted = prepareCorpus(config, () => undefined, { signal: AbortSignal.abort('no') });
   await expect(aborted).rejects.toBe('no');
+  expect(await readdir(place.dir)).toEqual(['a.csv']);
+});
+
+test('a preparation that is aborted while standard input is copied is refused with the reason, too, and leaves nothing', async () => {
+  const { place } = await setUp();
+  const input = new PassThrough();
+  input.write('text,label\nsome');
+  vi.spyOn(process, 'stdin', 'get').mockReturnValue(input as never);
+  const config = configureIn(place, 'classify', { train: '-', format: 'csv', validation: 0 });
+  const abort = new AbortController();
+  const aborted = prepareCorpus(
+    config,
+    (event) => {
+      if (event.type === 'prepare' && event.phase === 'copy' && event.bytesDone > 0)
+        abort.abort('enough');
+    },
+    { signal: abort.signal },
+  );
+  await expect(aborted).rejects.toBe('enough');
   expect(await readdir(place.dir)).toEqual(['a.csv']);
 });
