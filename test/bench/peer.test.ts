@@ -1,5 +1,5 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { BenchCase } from '../../src/bench/bench-cases.js';
@@ -71,7 +71,9 @@ it('an older PyTorch, none, and no Python at all are refused by what each lacks'
 });
 
 it('PyTorch trains a case in a way and a precision, turn by turn, and ends when it is closed', async () => {
-  const python = fakePython('python', '2.15.0');
+  const told = `char-rnn --way processes --cores ${availableParallelism()} --precision bfloat16`;
+  const turn = `case "$*" in *${JSON.stringify(told)}) echo '{"seconds": 0.5}';; *) echo "$*";; esac`;
+  const python = fakePython('python', '2.15.0', turn);
   const peer = await openPeer({ python, version: '2.15.0' }, 'char-rnn', 'processes', 'bfloat16');
   expect(await peer.turn(2)).toBe(200);
   expect(await peer.turn(2)).toBe(200);
