@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { gradientOf } from '../parity/fixture.js';
-import { bindLoss } from '../parity/loss.js';
+import { bindLoss } from './loss.js';
 import { SETTINGS, type Running } from './network-runs.js';
 import { diceOf, sketch, type Case } from './random-networks.js';
 

@@ -6,7 +6,7 @@ import { describeStack, type Stack } from '../../src/model/stack.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
 import { tries } from '../effort.js';
-import { createEngine, gradientOf, rawBatch } from './fixture.js';
+import { createEngine, gradientOf, rawBatch } from '../parity/fixture.js';
 import { bindLoss } from './loss.js';
 
 /*
