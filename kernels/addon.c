@@ -62,8 +62,8 @@ typedef struct {
 
 static const instruction_set sets[] = {
 #if defined(__x86_64__)
+    {"amx", kernels_avx512, 1, 16, 1},
     {"avx512", kernels_avx512, 1, 16, 0},
-    {"amx", kernels_avx512, 1, 16, 1}, /* behind the other as long as no model computes in bfloat16 */
     {"avx2", kernels_avx2, 1, 8, 0},
     {"fma128", kernels_fma128, 1, 4, 0},
     {"baseline", kernels_baseline, 0, 4, 0},
@@ -107,7 +107,7 @@ static unsigned supported_extensions(void) {
 
 static int is_supported(size_t set) {
   static const unsigned needed[SET_COUNT] = {
-      HAS_AVX512 | HAS_FMA, HAS_AMX | HAS_AVX512 | HAS_FMA, HAS_AVX2 | HAS_FMA, HAS_FMA, 0,
+      HAS_AMX | HAS_AVX512 | HAS_FMA, HAS_AVX512 | HAS_FMA, HAS_AVX2 | HAS_FMA, HAS_FMA, 0,
   };
   return (needed[set] & ~supported_extensions()) == 0;
 }

@@ -25,7 +25,8 @@ export interface StartEvent {
   runDir: string;
   /** As the config names it. */
   task: string;
-  backend: { name: string; reason: string; profile: string };
+  /** What computes, how it rounds, and what its products multiply. */
+  backend: { name: string; reason: string; profile: string; precision: 'float32' | 'bfloat16' };
   workers: number;
   parameters: number;
   heapBytes: number;

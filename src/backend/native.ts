@@ -39,11 +39,12 @@ function chosenInstructionSet(addon: Addon): string {
   );
 }
 
-/** Whether the instruction set that computes rounds multiply-adds once. */
-export function isNativeFused(): boolean {
+/** Of the instruction set that computes: whether it rounds multiply-adds once, and multiplies bfloat16 in the tiles of AMX. */
+export function nativeTraits(): { fused: boolean; hasTiles: boolean } {
   const addon = loadAddon(nativeFile().path);
   const chosen = chosenInstructionSet(addon);
-  return addon.instructionSets.find(({ name }) => name === chosen)!.fused;
+  const { fused } = addon.instructionSets.find(({ name }) => name === chosen)!;
+  return { fused, hasTiles: chosen === 'amx' };
 }
 
 /** Why the native backend can or cannot be used here. */

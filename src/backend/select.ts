@@ -1,9 +1,9 @@
 import { totalmem } from 'node:os';
 import { UserError } from '../errors.js';
 import type { DoubleTensor } from '../tensor/heap.js';
-import type { Backend, NumericProfile } from './backend.js';
+import { profileOf, type Backend, type NumericProfile, type Precision } from './backend.js';
 import { requireOwnKernels } from './kernel-sources.js';
-import { createNativeBackend, createNativeBlock, describeNative, isNativeFused } from './native.js';
+import { createNativeBackend, createNativeBlock, describeNative, nativeTraits } from './native.js';
 import { createReferenceBackend } from './reference.js';
 import type { BackendKind, SharedBlock } from './block.js';
 import { WASM_HEAP_LIMIT } from './wasm.js';
@@ -39,27 +39,37 @@ export function describeBackends(): { name: BackendKind; available: boolean; rea
 /**
  * Chooses the backend of a run: the one asked for, else native, else WebAssembly.
  *
+ * @param precision of its products
  * @throws UserError when the one asked for cannot be used here
  */
-export function chooseBackend(requested: 'auto' | BackendKind): BackendChoice {
+export function chooseBackend(
+  requested: 'auto' | BackendKind,
+  precision: Precision = 'float32',
+): BackendChoice {
   if (requested === 'auto') {
     requireOwnKernels();
     // WebAssembly is not looked at where nobody needs it: to find out what it can do here takes a while.
     const native = describeNative();
-    if (native.available) return choice('native', native.reason);
-    return choice('wasm', `native kernels are not available: ${native.reason}`);
+    if (native.available) return choice('native', native.reason, precision);
+    return choice('wasm', `native kernels are not available: ${native.reason}`, precision);
   }
   const chosen = describeBackends().find((backend) => backend.name === requested)!;
   if (!chosen.available) {
     throw new UserError(`the ${requested} backend cannot be used here: ${chosen.reason}`);
   }
-  return choice(requested, `asked for; ${chosen.reason}`);
+  return choice(requested, `asked for; ${chosen.reason}`, precision);
 }
 
-function choice(kind: BackendKind, reason: string): BackendChoice {
-  if (kind === 'reference') return { kind, reason, profile: 'float64' };
-  const fused = kind === 'native' ? isNativeFused() : hasRelaxedSimd();
-  return { kind, reason, profile: fused ? 'fma-float32' : 'muladd-float32' };
+function choice(kind: BackendKind, reason: string, precision: Precision): BackendChoice {
+  if (kind === 'reference') return { kind, reason, profile: profileOf('float64', precision) };
+  const fused = kind === 'native' ? nativeTraits().fused : hasRelaxedSimd();
+  return { kind, reason, profile: profileOf(fused ? 'fma' : 'muladd', precision) };
+}
+
+/** What products multiply where nobody says so: bfloat16 where there are tiles, which multiply it several times as fast as anything multiplies float32. */
+export function choosePrecision(requested: 'auto' | BackendKind): Precision {
+  const { kind } = chooseBackend(requested);
+  return kind === 'native' && nativeTraits().hasTiles ? 'bfloat16' : 'float32';
 }
 
 /**

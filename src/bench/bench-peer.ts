@@ -1,10 +1,8 @@
+import type { Precision } from '../backend/backend.js';
 import type { BenchCase } from './bench-cases.js';
 import { medianOf, openBench, type BenchOptions, type BenchResult } from './bench.js';
 import { openPeer, PEER_WAYS, type Peer, type PeerWay } from './peer.js';
 import { takeTurns, type Contender, type Quartiles } from './turns.js';
-
-/** What the precisions of products are called here and there. */
-type Precision = 'float32' | 'bfloat16';
 
 /** Of PyTorch beside which a case was timed. */
 export interface PeerResult extends Peer {

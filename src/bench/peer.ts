@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Precision } from '../backend/backend.js';
 import { UserError } from '../errors.js';
 import { packageFile } from '../package-root.js';
 import type { Contender } from './turns.js';
@@ -84,7 +85,7 @@ export async function openPeer(
   { python }: Peer,
   name: string,
   way: PeerWay,
-  precision: 'float32' | 'bfloat16',
+  precision: Precision,
 ): Promise<Contender> {
   const child = spawn(
     python,

@@ -35,7 +35,7 @@ export const doctorCommand = (context: Context) =>
   });
 
 /** Those that speed up the kernels, by Linux's names. */
-const KNOWN_FEATURES = ['sse4_1', 'avx', 'avx2', 'fma', 'avx512f', 'asimd', 'sve'];
+const KNOWN_FEATURES = ['sse4_1', 'avx', 'avx2', 'fma', 'avx512f', 'amx_bf16', 'asimd', 'sve'];
 
 async function readCpuFeatures(): Promise<string[] | undefined> {
   if (platform() !== 'linux') return undefined;

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import type { Precision } from '../backend/backend.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import { stackFeature } from '../data/features/features.js';
@@ -158,7 +159,14 @@ export function networkSizes(
     optimizer: describeOptimizer(config.train.optimizer),
     averages: training && config.train.averaging !== null,
     accumulates: training && config.train.accumulate > 1,
+    precision: precisionOf(config),
   };
+}
+
+/** What a config's products multiply, once that is settled: see run/settle-precision.ts. */
+export function precisionOf({ train: { precision } }: Config): Precision {
+  if (precision !== 'auto') return precision;
+  throw new Error('train.precision is still open');
 }
 
 /** Tokens of a batch of the longest rows. */

@@ -103,6 +103,13 @@ const trainSchema = z.strictObject({
       'Groups of rows whose gradients are summed in one fixed tree; a power of two. ' +
         'Fewer if those of the longest rows in a batch had less than 128 tokens.',
     ),
+  precision: z
+    .enum(['float32', 'bfloat16', 'auto'])
+    .default('float32')
+    .describe(
+      'What the products with weights multiply. Weights, states and sums are float32 in any case. `bfloat16` rounds what is multiplied, and is several times as fast on processors with AMX; ' +
+        '`auto` takes it where a run begins on one of these.',
+    ),
   seed: z
     .int()
     .min(0)

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Precision } from '../backend/backend.js';
 import { requireOwnKernels } from '../backend/kernel-sources.js';
 import { UserError } from '../errors.js';
 import type { TrainListener } from '../events.js';
@@ -47,11 +48,17 @@ export async function exportForWeb(
   await expectVacant(out, isOwn).catch((error: unknown) => advise(error, out, overwrite));
   requireOwnKernels();
   const notify = (message: string): void => listener?.({ type: 'notice', message });
-  const read = await readModel(run, { ...(checkpoint !== undefined && { checkpoint }), notify });
+  const trained = await readModel(run, { ...(checkpoint !== undefined && { checkpoint }), notify });
+  const read = computedIn(trained, 'float32');
+  if (read !== trained) {
+    notify(
+      `${trained.found.checkpoint} was trained with products in bfloat16; what is exported multiplies float32, so that its figures differ a little from those here.`,
+    );
+  }
   const { description, tensors } = describeModel(read);
   const written = weights === 'int8' ? tensors.flatMap(quantize) : tensors;
   const measured =
-    weights === 'int8' ? await measureLoss(read, written, data, listener) : undefined;
+    weights === 'int8' ? await measureLoss(trained, read, written, data, listener) : undefined;
   const model = formatModelFile(description, written);
   const common = await Promise.all(
     COMMON.map(async ([name, file]) => ({ name, bytes: await readFile(packageFile(file)) })),
@@ -71,8 +78,16 @@ export async function exportForWeb(
   };
 }
 
+/** The same model with products of another precision: browsers have no instructions for bfloat16. */
+function computedIn(read: ReadModel, precision: Precision): ReadModel {
+  const { config } = read;
+  if (config.train.precision === precision) return read;
+  return { ...read, config: { ...config, train: { ...config.train, precision } } };
+}
+
 /** What evaluations say of the weights as they were, and as they will be computed with. */
 async function measureLoss(
+  trained: ReadModel,
   read: ReadModel,
   written: readonly WebTensor[],
   data: readonly string[] | undefined,
@@ -86,7 +101,7 @@ async function measureLoss(
       return [[name, dequantize(values, scales.get(`${name}.scale`) as Float32Array)]];
     }),
   );
-  return measureBoth(read, { ...read, weights }, data, listener);
+  return measureBoth(trained, { ...read, weights }, data, listener);
 }
 
 /** Whether a directory holds what an export has written, and nothing else. */

@@ -1,3 +1,4 @@
+import type { Precision } from '../backend/backend.js';
 import { pack, packBias as packBiases } from '../backend/kernels/pack.js';
 import { packPairs } from '../backend/kernels/pack-bfloat16.js';
 import type { RowMap } from '../backend/kernels/rows.js';
@@ -12,7 +13,6 @@ import {
 } from '../tensor/heap.js';
 import { bindParameter, type Binding, type RowKernel } from './binding.js';
 import type { Pack } from './layer.js';
-import type { Precision } from './sizes.js';
 
 /** A weight in the panels that products read: numbers, or in bfloat16 words of two, as `packPairs` packs them. */
 export interface PackedWeight {

@@ -1,12 +1,7 @@
+import type { Precision } from '../backend/backend.js';
 import type { OptimizerDescription } from '../optimizers/optimizer.js';
 import type { Signal } from './signal.js';
 import { streamsOf, type NetworkShape } from './shape.js';
-
-/**
- * Numeric types of what products multiply: those with weights, and gradients of weights. What they are summed up in, and all else, is
- * float32.
- */
-export type Precision = 'float32' | 'bfloat16';
 
 /** A network and the batches that it is to hold: everything about its memory follows. */
 export interface NetworkSizes {

@@ -17,6 +17,7 @@ import { taskOf } from '../tasks/registry.js';
 import type { Task } from '../tasks/task.js';
 import { expectFollowed } from './overriding.js';
 import { CONFIG_FILE, HISTORY_FILE, OWN_FILES, type RunDirectory } from './run-directory.js';
+import { settlePrecision } from './settle-precision.js';
 import { STATE_FILE, verifyCheckpoint, type RunState } from '../checkpoint/run-state.js';
 import { restoreConfig } from './signed-config.js';
 
@@ -31,6 +32,8 @@ export interface Resumption {
   found: FoundCheckpoint | undefined;
   /** What it was trained with so far. */
   former: NamedConfig;
+  /** What it goes on with, with nothing left open. */
+  config: NamedConfig;
   /** Changes that make other weights, allowed because the user said so. */
   weighty: ConfigChange[];
   harmless: ConfigChange[];
@@ -93,6 +96,7 @@ export async function expectRun(directory: RunDirectory): Promise<void> {
 /**
  * Finds the newest whole checkpoint to go on from, and compares the config with the one that it was trained with.
  *
+ * @param asked config to go on with
  * @param override takes changes of the config that make other weights
  * @param notice hears what was changed, and why a newer checkpoint was passed over
  * @throws UserError when the directory holds no run, a run of another config, or damaged checkpoints only, or when changes
@@ -100,13 +104,14 @@ export async function expectRun(directory: RunDirectory): Promise<void> {
  */
 export async function admitResume(
   directory: RunDirectory,
-  config: NamedConfig,
+  asked: NamedConfig,
   override: boolean,
   notice: (message: string) => void,
 ): Promise<Resumption> {
   await expectRun(directory);
   const found = await findWhole(directory, notice);
-  const former = await readFormer(directory, found, config, notice);
+  const former = await readFormer(directory, found, asked, notice);
+  const config = settlePrecision(asked, former);
   const { harmless, weighty } = compareConfigs(former, config);
   const name = directory.directory;
   const training = trainingKeys(config);
@@ -149,7 +154,7 @@ export async function admitResume(
   }
   if (harmless.length > 0) notice(`Changed since the last start: ${describeChanges(harmless)}.`);
   await expectWritable(directory);
-  return { found, former, weighty, harmless };
+  return { found, former, config, weighty, harmless };
 }
 
 /** Shapes of a config's weights, for some vocabulary and classes. */

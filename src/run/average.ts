@@ -141,6 +141,12 @@ function expectAlike(first: Member, other: Member): void {
       `${other.checkpoint} has another network than ${first.checkpoint} (${describeChanges(foreign)}): their weights have no mean`,
     );
   }
+  const precision = weighty.find(({ key }) => key === 'train.precision');
+  if (precision !== undefined) {
+    throw new UserError(
+      `${other.checkpoint} was trained with other products than ${first.checkpoint} (${describeChanges([precision])}): average checkpoints of one precision`,
+    );
+  }
   if (first.state.vocabulary !== other.state.vocabulary) {
     throw new UserError(
       `${other.checkpoint} has another vocabulary, or other classes, than ${first.checkpoint}: their weights have no mean`,

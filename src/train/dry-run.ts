@@ -14,6 +14,7 @@ import { SLOT } from '../model/sizes.js';
 import { flopsPerStep } from '../model/describe.js';
 import { summarizeNetwork, type LayerSummary } from '../model/summary.js';
 import { longestRow } from '../compute/sizes.js';
+import { describeSettled, settlePrecision } from '../run/settle-precision.js';
 import { restOf } from './course.js';
 import { expectFeasible, expectMeasured } from './feasible.js';
 import { createSetting } from './setting.js';
@@ -59,12 +60,14 @@ const FORWARD_SHARE = 1 / 3;
  *   aborts
  */
 export async function dryRun(
-  config: NamedConfig,
+  asked: NamedConfig,
   runDir: string,
   listener: TrainListener,
   signal?: AbortSignal,
 ): Promise<DryRun> {
   const notify = (message: string): void => listener({ type: 'notice', message });
+  const config = settlePrecision(asked);
+  if (config !== asked) notify(describeSettled(config, false));
   expectFeasible(config, notify);
   const prepared = await openOrPrepare(config, listener, signal);
   try {

@@ -25,6 +25,7 @@ import type { EndEvent, TrainListener } from '../events.js';
 import type { RunStart } from '../run/history.js';
 import { RunDirectory } from '../run/run-directory.js';
 import { describeOverriding, expectFollowed, type Overriding } from '../run/overriding.js';
+import { describeSettled, settlePrecision } from '../run/settle-precision.js';
 import { RunHold } from '../run/run-hold.js';
 import { lockRun } from '../run/run-lock.js';
 import { digestText } from '../checkpoint/run-state.js';
@@ -81,24 +82,26 @@ class TrainingRun {
   #writer: CheckpointWriter | undefined;
 
   constructor(
-    private readonly config: NamedConfig,
+    private config: NamedConfig,
     private readonly options: TrainOptions,
   ) {
     this.#directory = new RunDirectory(options.runDir, options.fs);
   }
 
   async execute(): Promise<EndEvent> {
-    const { config, options } = this;
+    const { config: asked, options } = this;
     const { runDir, resume, override = false, listener, signal } = options;
     const start = performance.now();
-    expectFeasible(config, this.#notice);
+    expectFeasible(settlePrecision(asked), this.#notice);
     // Not even a lock file goes where a run was expected and is none.
     if (resume) await expectRun(this.#directory);
     this.#hold = new RunHold(runDir, await lockRun(runDir, this.#notice));
     const resumed = resume
-      ? await admitResume(this.#directory, config, override, this.#notice)
+      ? await admitResume(this.#directory, asked, override, this.#notice)
       : undefined;
     if (!resume) await admitNew(this.#directory);
+    const config = (this.config = resumed?.config ?? settlePrecision(asked));
+    if (config !== asked) this.#notice(describeSettled(config, resume));
     const settled = await this.#settle(resumed);
     const { corpus, sample, remainder, course, evaluations } = settled;
     const vocabulary = formatVocabulary(corpus);

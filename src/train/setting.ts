@@ -3,7 +3,7 @@ import type { RunState } from '../checkpoint/run-state.js';
 import { Engine } from '../compute/engine.js';
 import { allocateEngine } from '../compute/allocate-engine.js';
 import { createWorkerPool, type WorkerPool } from '../compute/pool.js';
-import { networkShape, networkSizes } from '../compute/sizes.js';
+import { networkShape, networkSizes, precisionOf } from '../compute/sizes.js';
 import type { Config } from '../config/schema.js';
 import type { BatchSource } from '../data/batches/batches.js';
 import { countValues } from '../data/features/features.js';
@@ -52,7 +52,7 @@ export async function createSetting(
   { sample, learned = {} }: Brought,
   { listener, workerFile }: { listener: TrainListener; workerFile?: string },
 ): Promise<Setting> {
-  const choice = chooseBackend(config.backend);
+  const choice = chooseBackend(config.backend, precisionOf(config));
   const source = trainingBatches(config, corpus);
   const sources = [source];
   if (corpus.validation) {

@@ -1,6 +1,6 @@
 import { digestText } from '../checkpoint/run-state.js';
 import { memoryByKind } from '../compute/memory-kinds.js';
-import { longestRow } from '../compute/sizes.js';
+import { longestRow, precisionOf } from '../compute/sizes.js';
 import type { Config } from '../config/schema.js';
 import type { Corpus } from '../data/store/corpus.js';
 import type { BestEvaluation, StartEvent } from '../events.js';
@@ -26,7 +26,10 @@ export function describeStart(
     type: 'start',
     runDir,
     task,
-    backend: { name: choice.kind, reason: choice.reason, profile: choice.profile },
+    backend: {
+      ...{ name: choice.kind, reason: choice.reason, profile: choice.profile },
+      precision: precisionOf(config),
+    },
     workers: sizes.parts,
     parameters: countParameters(sizes.shape),
     heapBytes: engine.heap.bytes.byteLength + (translations?.heapBytes ?? 0),

@@ -35,8 +35,8 @@ describe.skipIf(!available)(`native kernels${available ? '' : ` (skipped: ${reas
     if (process.platform !== 'linux' || process.arch !== 'x64') skip('not told by this system');
     const flags = /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))![1]!.split(' ');
     const needs = {
-      avx512: ['avx512f', 'fma'],
       amx: ['amx_bf16', 'amx_tile', 'avx512f', 'fma'],
+      avx512: ['avx512f', 'fma'],
       avx2: ['avx2', 'fma'],
       fma128: ['fma'],
       baseline: [],

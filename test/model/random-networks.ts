@@ -8,7 +8,7 @@ import type {
   LossDescription,
   NetworkShape,
 } from '../../src/model/shape.js';
-import type { Precision } from '../../src/model/sizes.js';
+import type { Precision } from '../../src/backend/backend.js';
 import type { AveragingConfig } from '../../src/optimizers/averaging.js';
 import type { Teams } from '../../src/model/work/teams.js';
 import { bitsOfFloat } from '../../src/tensor/float-bits.js';

@@ -7,7 +7,7 @@ export function startEvent(changes: Partial<StartEvent> = {}): StartEvent {
     type: 'start',
     runDir: 'runs/tiny',
     task: 'classify',
-    backend: { name: 'wasm', reason: 'no compiler', profile: 'fma' },
+    backend: { name: 'wasm', reason: 'no compiler', profile: 'fma', precision: 'float32' },
     workers: 2,
     parameters: 1_234_567,
     heapBytes: 3 * 1024 * 1024,
