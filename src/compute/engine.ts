@@ -10,7 +10,6 @@ import type { Signal } from '../model/signal.js';
 import { maxPlaces, sourceSizes } from '../model/sizes.js';
 import { firstPart } from '../model/work/teams.js';
 import type { ComparedBatch } from '../tasks/task.js';
-import { RANKS } from '../backend/kernels/ranking.js';
 import { PANEL, type BufferSpec, type FloatArray, type Heap } from '../tensor/heap.js';
 import { fillUniform, PURPOSE, streamOf } from '../tensor/random.js';
 import { Balance } from './balance.js';
@@ -35,11 +34,15 @@ export interface StepResult extends BatchResult {
 export class Engine {
   readonly heap: Heap;
   readonly plan: NetworkPlan;
+  /**
+   * [places, RANKS] each: the likeliest classes of each row or token that `predict` or `predictNext` has left, the likeliest first, of equals the one with the lower id; where
+   * there are fewer, ids of −1 stand behind them. Absent where none are ranked.
+   */
+  readonly ranked: { readonly ids: Int32Array; readonly probabilities: FloatArray } | undefined;
   readonly #slots: BatchLayout[];
   readonly #layouter: BatchLayouter;
   readonly #predicted: Int32Array;
   readonly #outputs: FloatArray;
-  readonly #ranked: { ids: Int32Array; probabilities: FloatArray } | undefined;
   readonly #attends: { weights: BufferSpec; heads: number; values: FloatArray } | undefined;
   readonly #settings: SettingsOnHeap;
   readonly #clocks: Float64Array;
@@ -68,7 +71,7 @@ export class Engine {
     const attends = plan.layers.flatMap((layer) => layer.attention ?? []).at(-1);
     this.#attends = attends && { ...attends, values: heap.flat(attends.weights) };
     const { ranked } = plan.loss;
-    this.#ranked = ranked && {
+    this.ranked = ranked && {
       ids: heap.flatIndices(ranked.ids),
       probabilities: heap.flat(ranked.probabilities),
     };
@@ -210,7 +213,7 @@ export class Engine {
    * @param ranksAlone whether nobody will ask but for what is ranked
    */
   async predictNext(slot: number, ranksAlone = false): Promise<void> {
-    await this.runStage(ranksAlone && this.#ranked ? 'rank-next' : 'predict-next', slot);
+    await this.runStage(ranksAlone && this.ranked ? 'rank-next' : 'predict-next', slot);
   }
 
   /**
@@ -220,19 +223,6 @@ export class Engine {
    */
   probabilities(k: number, out: Float32Array): void {
     copyRow(this.#outputs, this.plan.loss.outputs, k, out);
-  }
-
-  /** How many of the likeliest classes `predict` ranks; 0 where it ranks none. */
-  get ranks(): number {
-    return this.#ranked ? RANKS : 0;
-  }
-
-  /** The class of a rank of a row or token, from 0, the likeliest, on, of equals the one with the lower id first; undefined behind those that are ranked. */
-  ranked(k: number, rank: number): { id: number; probability: number } | undefined {
-    const { ids, probabilities } = this.#ranked!;
-    const at = k * RANKS + rank;
-    const id = rank < RANKS ? ids[at]! : -1;
-    return id < 0 ? undefined : { id, probability: probabilities[at]! };
   }
 
   /** Heads of the attention that is told: of several layers that attend to a source that of the last; 0 where none does. */

@@ -1,18 +1,13 @@
-import { extend, logProbabilityOf, type Look, type Path } from './path.js';
+import { follow, logProbabilityOf, type Look, type Path } from './path.js';
 import { bestScoreOf, scoreOf, type Ranking } from './ranking.js';
 import { forbiddenAfter, likeliest, LikeliestNext, lookOf } from './rules.js';
-import type { Found, Likely, NextTokens, Search, TextRules } from './search.js';
+import type { Found, NextTokens, Search, TextRules } from './search.js';
 
 export interface BeamOptions extends TextRules, Ranking {
   /** Texts that are followed at a time; 1 takes the likeliest token each time. */
   readonly width: number;
   /** How many are wanted, at most as many as the beam is wide. */
   readonly wanted: number;
-}
-
-/** A token that one of the texts under way goes on with. */
-interface Way extends Likely {
-  readonly parent: number;
 }
 
 /**
@@ -25,6 +20,9 @@ export class BeamSearch implements Search {
   parents: readonly number[] = [0];
   readonly #finished: Found[] = [];
   #length = 0;
+  /** By place of a text: what it goes on with next, and how likely both together are; NaN where it goes on no more. */
+  readonly #ways: LikeliestNext[] = [];
+  readonly #logs: number[] = [];
 
   constructor(private readonly options: BeamOptions) {}
 
@@ -33,67 +31,72 @@ export class BeamSearch implements Search {
     return noRepeat > 0 || width + 1 + left.size > ranks || this.#length === maxLength;
   }
 
-  advance(next: NextTokens): void {
+  advance(next: NextTokens, first = 0): void {
     const { maxLength } = this.options;
     if (this.#length === maxLength) {
-      this.live.forEach((path, parent) => this.#cut(path, parent, next));
+      this.live.forEach((path, parent) => this.#cut(path, first + parent, next));
       this.live = [];
       return;
     }
-    const { going, ending } = this.#choose(next);
-    const looks = new Map<number, Look | undefined>();
-    const goOn = ({ parent, id, probability }: Way): Path => {
-      if (!looks.has(parent)) looks.set(parent, lookOf(next, parent, this.options));
-      return extend(this.live[parent], id, probability, looks.get(parent));
-    };
-    for (const way of ending) this.#finish(goOn(way), false);
-    this.live = going.map(goOn);
-    this.parents = going.map(({ parent }) => parent);
+    this.#goOn(next, first);
     this.#length += 1;
     if (this.#hasEnded()) this.live = [];
   }
 
-  /** Of all ways the likeliest that go on, as many as the beam is wide, and among the first so many those that end. */
-  #choose(next: NextTokens): { going: Way[]; ending: Way[] } {
+  /** Of all ways the likeliest go on, as many as the beam is wide; those that end are finished, if they are among the first so many. */
+  #goOn(next: NextTokens, first: number): void {
+    const { live } = this;
     const { width, end } = this.options;
-    // Of each text in their order, so that the likeliest of all is always the first one of some text. One more than can go on, since one may be the end.
-    const ways = this.live.map(
-      (path, parent) =>
-        new LikeliestNext(next, parent, width + 1, forbiddenAfter(path, this.options)),
-    );
-    const firsts = ways.map((each) => each.take());
-    const logs = firsts.map((first, parent) => this.#logOf(parent, first));
-    const [going, ending]: [Way[], Way[]] = [[], []];
-    for (let rank = 0; going.length < width; rank++) {
-      let parent = -1;
-      for (let other = 0; other < logs.length; other++) {
-        const log = logs[other]!;
-        // Of those as likely the text that ranks higher comes first.
-        if (!Number.isNaN(log) && (parent < 0 || log > logs[parent]!)) parent = other;
-      }
-      if (parent < 0) break;
-      const { id, probability } = firsts[parent]!;
-      if (id !== end) going.push({ parent, id, probability });
-      else if (rank < width) ending.push({ parent, id, probability });
-      const first = ways[parent]!.take();
-      firsts[parent] = first;
-      logs[parent] = this.#logOf(parent, first);
+    // Of each text in their order, so that the likeliest of all is always the first one of some text.
+    for (let parent = 0; parent < live.length; parent++) {
+      const way = (this.#ways[parent] ??= new LikeliestNext());
+      // One more than can go on, since one may be the end.
+      way.begin(next, first + parent, width + 1, forbiddenAfter(live[parent], this.options));
+      this.#take(parent);
     }
-    return { going, ending };
+    const going: Path[] = [];
+    const parents: number[] = [];
+    const looks: (Look | undefined)[] = [];
+    for (let rank = 0; going.length < width; rank++) {
+      const parent = this.#likeliest(live.length);
+      if (parent < 0) break;
+      const { id } = this.#ways[parent]!;
+      const ends = id === end;
+      if (!ends || rank < width) {
+        const look = (looks[parent] ??= lookOf(next, first + parent, this.options));
+        const path = follow(live[parent], id, this.#logs[parent]!, look);
+        if (ends) this.#finish(path, false);
+        else parents[going.push(path) - 1] = parent;
+      }
+      this.#take(parent);
+    }
+    this.live = going;
+    this.parents = parents;
   }
 
-  /** Of a text and what it may go on with; NaN for nothing. */
-  #logOf(parent: number, first: Likely | undefined): number {
-    return first ? logProbabilityOf(this.live[parent], first.probability) : NaN;
+  /** The place of the text whose next way is the likeliest, of those as likely the one that ranks higher; −1 where there is none. */
+  #likeliest(texts: number): number {
+    const logs = this.#logs;
+    let likeliest = -1;
+    for (let other = 0; other < texts; other++) {
+      const log = logs[other]!;
+      if (!Number.isNaN(log) && (likeliest < 0 || log > logs[likeliest]!)) likeliest = other;
+    }
+    return likeliest;
+  }
+
+  #take(parent: number): void {
+    const way = this.#ways[parent]!;
+    this.#logs[parent] = way.take() ? logProbabilityOf(this.live[parent], way.probability) : NaN;
   }
 
   /** A text that may be no longer ends, however unlikely that is. */
-  #cut(path: Path | undefined, parent: number, next: NextTokens): void {
+  #cut(path: Path | undefined, place: number, next: NextTokens): void {
     const { end } = this.options;
-    const probabilities = next.probabilities!(parent);
+    const probabilities = next.probabilities!(place);
     const [first] = likeliest(probabilities, 1, forbiddenAfter(path, this.options));
-    const look = lookOf(next, parent, this.options);
-    this.#finish(extend(path, end, probabilities[end]!, look), first !== end);
+    const log = logProbabilityOf(path, probabilities[end]!);
+    this.#finish(follow(path, end, log, lookOf(next, place, this.options)), first !== end);
   }
 
   #finish(path: Path, isCut: boolean): void {
@@ -103,14 +106,11 @@ export class BeamSearch implements Search {
   #hasEnded(): boolean {
     const { width, wanted, maxLength } = this.options;
     if (this.#finished.length >= width) return true;
-    const last = this.results()[wanted - 1];
+    if (this.#finished.length < wanted) return false;
+    const last = this.results()[wanted - 1]!;
     // The first of those under way is the likeliest, and all are as long.
     const [first] = this.live;
-    return (
-      last !== undefined &&
-      first !== undefined &&
-      bestScoreOf(first, maxLength + 1, this.options) <= last.score
-    );
+    return first !== undefined && bestScoreOf(first, maxLength + 1, this.options) <= last.score;
   }
 
   results(): Found[] {

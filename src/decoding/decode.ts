@@ -83,15 +83,5 @@ async function advance(
   }
   const needsAll = some.some(({ search }) => search.needsAll(stepper.ranks));
   const next = await stepper.step(rows, waiting, needsAll);
-  for (const { search, firstRow } of some) {
-    search.advance({
-      ...(next.probabilities && {
-        probabilities: (place: number) => next.probabilities!(firstRow + place),
-      }),
-      ...(next.ranked && {
-        ranked: (place: number, rank: number) => next.ranked!(firstRow + place, rank),
-      }),
-      ...(next.attention && { attention: (place) => next.attention!(firstRow + place) }),
-    });
-  }
+  for (const { search, firstRow } of some) search.advance(next, firstRow);
 }

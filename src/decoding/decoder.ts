@@ -1,3 +1,4 @@
+import { RANKS } from '../backend/kernels/ranking.js';
 import type { HostBatch } from '../data/batches/batches.js';
 import { createHostBatch } from '../compute/batch-feed.js';
 import { putState, takeState, type CarriedState } from '../compute/carried-state.js';
@@ -40,7 +41,7 @@ export class Decoder implements Stepper {
   }
 
   get ranks(): number {
-    return this.engine.ranks;
+    return this.engine.ranked ? RANKS : 0;
   }
 
   async step(
@@ -57,7 +58,7 @@ export class Decoder implements Stepper {
       batch.rowStart[row + 1] = row + 1;
       this.#sourceRow[row] = sentence;
     });
-    const tellsAll = needsAll || this.#steps === 0 || engine.ranks === 0;
+    const tellsAll = needsAll || this.#steps === 0 || !engine.ranked;
     if (this.#steps === 0) {
       engine.load(slot, { ...batch, source: source! });
       engine.clearState(slot);
@@ -79,8 +80,8 @@ export class Decoder implements Stepper {
           return this.#probabilities;
         },
       }),
-      ...(engine.ranks > 0 && {
-        ranked: (row: number, rank: number) => engine.ranked(placeOf(row), rank),
+      ...(engine.ranked && {
+        ranked: { ...engine.ranked, ranks: RANKS, startOf: (row) => RANKS * placeOf(row) },
       }),
       ...(heads > 0 && {
         attention: (row: number) => {

@@ -25,8 +25,8 @@ export class GivenText implements Writing {
     return true;
   }
 
-  advance(next: NextTokens): void {
-    const probabilities = next.probabilities!(0);
+  advance(next: NextTokens, first = 0): void {
+    const probabilities = next.probabilities!(first);
     const token = this.tokens[this.#length]!;
     this.crossEntropy += Math.min(MOST_LOSS, -Math.log(probabilities[token]!));
     if (indexOfMost(probabilities) === token) this.correct += 1;

@@ -37,13 +37,12 @@ export function logProbabilityOf(path: Path | undefined, probability: number): n
   return (path?.logProbability ?? 0) + Math.log(probability);
 }
 
-/** @param probability of the token, behind all tokens of the path */
-export function extend(
+/** @param logProbability of the path with the token behind it */
+export function follow(
   path: Path | undefined,
   token: number,
-  probability: number,
+  logProbability: number,
   look: Look | undefined,
 ): Path {
-  const logProbability = logProbabilityOf(path, probability);
   return { token, previous: path, length: (path?.length ?? 0) + 1, logProbability, look };
 }

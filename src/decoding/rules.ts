@@ -1,5 +1,5 @@
 import { tokensOf, type Look, type Path } from './path.js';
-import type { Likely, NextTokens, TextRules } from './search.js';
+import type { NextTokens, TextRules } from './search.js';
 
 /** Ids that may not follow a text; the end always may. */
 export function forbiddenAfter(
@@ -36,38 +36,69 @@ export function lookOf(
 
 /**
  * The likeliest tokens that may follow a text, one after the other, in the order of `likeliest`: of those that are ranked beforehand, and where these do not suffice of all.
- * Where all are not told those ranked suffice, or there are no others.
+ * Where all are not told those ranked suffice, or there are no others. One serves many texts, one after the other.
  */
 export class LikeliestNext {
-  #rank = 0;
+  /** What was taken last. */
+  id = -1;
+  probability = 0;
+  #next: NextTokens = {};
+  #place = 0;
+  #most = 0;
+  #forbidden: ReadonlySet<number> = new Set();
+  /** Of those ranked the next one, and the place behind the last. */
+  #at = 0;
+  #end = 0;
   #taken = 0;
-  #all: readonly Likely[] | undefined;
+  #all: readonly { id: number; probability: number }[] | undefined;
 
   /** @param most that are asked for */
-  constructor(
-    private readonly next: NextTokens,
-    private readonly place: number,
-    private readonly most: number,
-    private readonly forbidden: ReadonlySet<number>,
-  ) {}
-
-  /** The next one, if there is any. */
-  take(): Likely | undefined {
-    while (!this.#all) {
-      const likely = this.next.ranked?.(this.place, this.#rank++);
-      if (!likely && !this.next.probabilities) return undefined;
-      if (!likely) this.#all = this.#rankAll();
-      else if (!this.forbidden.has(likely.id)) {
-        this.#taken++;
-        return likely;
-      }
-    }
-    return this.#all[this.#taken++];
+  begin(next: NextTokens, place: number, most: number, forbidden: ReadonlySet<number>): void {
+    this.#next = next;
+    this.#place = place;
+    this.#most = most;
+    this.#forbidden = forbidden;
+    this.#at = next.ranked?.startOf(place) ?? 0;
+    this.#end = this.#at + (next.ranked?.ranks ?? 0);
+    this.#taken = 0;
+    this.#all = undefined;
   }
 
-  #rankAll(): Likely[] {
-    const probabilities = this.next.probabilities!(this.place);
-    const ids = likeliest(probabilities, this.most, this.forbidden);
+  /** @returns whether there is another one */
+  take(): boolean {
+    return this.#takeRanked() || this.#takeOfAll();
+  }
+
+  #takeRanked(): boolean {
+    if (this.#at >= this.#end) return false;
+    const { ids, probabilities } = this.#next.ranked!;
+    while (this.#at < this.#end) {
+      const at = this.#at++;
+      const id = ids[at]!;
+      if (id < 0) break;
+      if (this.#forbidden.has(id)) continue;
+      this.id = id;
+      this.probability = probabilities[at]!;
+      this.#taken++;
+      return true;
+    }
+    this.#at = this.#end;
+    return false;
+  }
+
+  #takeOfAll(): boolean {
+    if (!this.#next.probabilities) return false;
+    this.#all ??= this.#rankAll(this.#next.probabilities(this.#place));
+    // Those taken of the ranked ones are the first of all.
+    const likely = this.#all[this.#taken++];
+    if (!likely) return false;
+    this.id = likely.id;
+    this.probability = likely.probability;
+    return true;
+  }
+
+  #rankAll(probabilities: Float32Array | Float64Array): { id: number; probability: number }[] {
+    const ids = likeliest(probabilities, this.#most, this.#forbidden);
     return ids.map((id) => ({ id, probability: probabilities[id]! }));
   }
 }

@@ -1,5 +1,5 @@
 import { draw } from './draw.js';
-import { extend, type Path } from './path.js';
+import { follow, logProbabilityOf, type Path } from './path.js';
 import { scoreOf, type Ranking } from './ranking.js';
 import { forbiddenAfter, likeliest, lookOf } from './rules.js';
 import type { Found, NextTokens, Search, TextRules } from './search.js';
@@ -31,17 +31,18 @@ export class Sampling implements Search {
     return true;
   }
 
-  advance(next: NextTokens): void {
+  advance(next: NextTokens, first = 0): void {
     const { end, maxLength, stream } = this.options;
     const isLast = this.#length === maxLength;
     const going: { sample: number; parent: number; path: Path }[] = [];
     for (const { sample, place } of this.#samples) {
       const path = this.live[place];
-      const probabilities = next.probabilities!(place);
+      const probabilities = next.probabilities!(first + place);
       const forbidden = forbiddenAfter(path, this.options);
       const own = (stream + sample) >>> 0;
       const token = isLast ? end : draw(probabilities, forbidden, this.options, this.#length, own);
-      const longer = extend(path, token, probabilities[token]!, lookOf(next, place, this.options));
+      const log = logProbabilityOf(path, probabilities[token]!);
+      const longer = follow(path, token, log, lookOf(next, first + place, this.options));
       if (token !== end) going.push({ sample, parent: place, path: longer });
       else {
         const isCut = isLast && likeliest(probabilities, 1, forbidden)[0] !== end;

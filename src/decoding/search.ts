@@ -15,8 +15,12 @@ export interface Writing {
    * @param ranks how many of the likeliest are told anyway
    */
   needsAll(ranks: number): boolean;
-  /** Takes what may follow. */
-  advance(next: NextTokens): void;
+  /**
+   * Takes what may follow.
+   *
+   * @param first where those that are live begin among all that are told of; 0 where absent
+   */
+  advance(next: NextTokens, first?: number): void;
 }
 
 /** The search for a sentence's best translations, as pure arithmetic over the probabilities of next tokens. */
@@ -26,20 +30,23 @@ export interface Search extends Writing {
   results(): Found[];
 }
 
-/** What may follow each text that is under way. */
+/** What may follow each text of a step, by its place. */
 export interface NextTokens {
-  /** [vocabulary] of the text in that place of `live`; looked at before the next one is asked for. Absent where nobody needs all. */
+  /** [vocabulary] of the text in that place; looked at before the next one is asked for. Absent where nobody needs all. */
   probabilities?(place: number): Float32Array | Float64Array;
-  /** The token of a rank, the likeliest being the first, 0, and of equals the one with the lower id; undefined behind those that have been ranked, behind which all others come. */
-  ranked?(place: number, rank: number): Likely | undefined;
+  ranked?: RankedTokens;
   /** [source positions]: where the network looks meanwhile; looked at before the next one is asked for. */
   attention?(place: number): Float32Array;
 }
 
-/** A token that may follow. */
-export interface Likely {
-  readonly id: number;
-  readonly probability: number;
+/** The likeliest tokens of each text, of equals the one with the lower id first; behind them come all others. */
+export interface RankedTokens {
+  /** How many of each; where there are fewer tokens, ids of −1 stand behind them. */
+  readonly ranks: number;
+  readonly ids: Int32Array;
+  readonly probabilities: ArrayLike<number>;
+  /** Where those of a text begin. */
+  readonly startOf: (place: number) => number;
 }
 
 export interface Found {

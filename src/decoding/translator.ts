@@ -12,7 +12,7 @@ import { stepsOf } from './path.js';
 import { Sampling } from './sampling.js';
 import type { Found, Search } from './search.js';
 import type { TranslateOptions, Translated, Translation } from './translation.js';
-import { isUnknown, WrittenTokens } from './written-tokens.js';
+import { isUnknown, TokenTexts, WrittenTokens } from './written-tokens.js';
 
 /** How long texts may be, as a config says. */
 export interface TextLimits {
@@ -136,6 +136,7 @@ export class Translator {
   /** Begins what the decoder reads, and ends what it writes: behind all tokens of the tokenizer. */
   readonly #boundary: number;
   readonly #written: WrittenTokens;
+  readonly #texts: TokenTexts;
   readonly #sentences: number;
 
   /** @param engines of several what they tell is averaged */
@@ -147,6 +148,7 @@ export class Translator {
     this.#sentences = options.sentences ?? SENTENCES_AT_ONCE;
     this.#boundary = model.tokenizer.vocabularySize;
     this.#written = new WrittenTokens(model.sourceTokenizer ?? model.tokenizer);
+    this.#texts = new TokenTexts(model.tokenizer);
   }
 
   async translate(texts: readonly string[], options: TranslateOptions = {}): Promise<Translated[]> {
@@ -222,7 +224,7 @@ export class Translator {
     return {
       text: join(tokenizer, ids, replacements),
       ...{ logProbability: path.logProbability, score, isCut },
-      tokens: ids.map((id, i) => replacements[i] ?? tokenizer.decode([id])),
+      tokens: ids.map((id, i) => replacements[i] ?? this.#texts.of(id)),
       ...(isAligned && { alignment: alignment.slice(0, -1) }),
       ...(options.attention === true &&
         isAligned && { attention: steps.map(({ look }) => Array.from(look!.attention!)) }),

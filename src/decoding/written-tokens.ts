@@ -7,12 +7,25 @@ export function isUnknown({ kind, emptyToken }: Tokenizer, id: number): boolean 
   return (kind === 'word' || kind === 'char') && id === emptyToken && id !== 0;
 }
 
+/** What single tokens are written as, each found out once: there are as many in any text as it is long. */
+export class TokenTexts {
+  readonly #texts: string[] = [];
+
+  constructor(private readonly tokenizer: Tokenizer) {}
+
+  of(id: number): string {
+    return (this.#texts[id] ??= this.tokenizer.decode([id]));
+  }
+}
+
 /** Tokens of texts, those that the vocabulary has not as they are written: with their capital letters and digits. */
 export class WrittenTokens {
   /** A token for each id. */
   readonly #list: (text: string) => string[];
+  readonly #texts: TokenTexts;
 
   constructor(private readonly tokenizer: Tokenizer) {
+    this.#texts = new TokenTexts(tokenizer);
     const json = tokenizer.toJSON();
     if (json.kind === 'word') this.#list = listsWords(json);
     else if (json.kind === 'char')
@@ -24,9 +37,7 @@ export class WrittenTokens {
   of(text: string, ids: readonly number[]): string[] {
     const isAny = ids.some((id) => isUnknown(this.tokenizer, id));
     const written = isAny ? this.#list(text) : [];
-    return ids.map((id, i) =>
-      isUnknown(this.tokenizer, id) ? written[i]! : this.tokenizer.decode([id]),
-    );
+    return ids.map((id, i) => (isUnknown(this.tokenizer, id) ? written[i]! : this.#texts.of(id)));
   }
 }
 

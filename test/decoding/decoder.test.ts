@@ -7,7 +7,7 @@ import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { checkOptimizer } from '../../src/optimizers/check.js';
 import { Decoder } from '../../src/decoding/decoder.js';
-import type { Likely } from '../../src/decoding/search.js';
+import type { RankedTokens } from '../../src/decoding/search.js';
 import { onEachBackend, rawBatch } from '../parity/fixture.js';
 
 const vocabulary = 21;
@@ -83,8 +83,15 @@ const divisions = [
 
 interface Read {
   probabilities: number[] | undefined;
-  ranked: readonly Likely[];
+  ranked: readonly { id: number; probability: number }[];
   attention: number[] | undefined;
+}
+
+function firstRanked({ ids, probabilities, startOf }: RankedTokens, row: number, count: number) {
+  const start = startOf(row);
+  return Array.from({ length: count }, (_, rank) => ({
+    ...{ id: ids[start + rank]!, probability: probabilities[start + rank]! },
+  }));
 }
 
 /** What is told of every row in every step. */
@@ -103,7 +110,7 @@ async function goThrough(decoder: Decoder, walk: typeof steps, needsAll = true):
     found.push(
       rows.map((_, row) => ({
         probabilities: next.probabilities && [...next.probabilities(row)],
-        ranked: Array.from({ length: 6 }, (_, rank) => next.ranked!(row, rank)!),
+        ranked: firstRanked(next.ranked!, row, 6),
         attention: next.attention && [...next.attention(row)],
       })),
     );

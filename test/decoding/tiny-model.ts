@@ -2,7 +2,7 @@ import { PURPOSE, uniform, streamOf } from '../../src/tensor/random.js';
 import { BeamSearch, type BeamOptions } from '../../src/decoding/beam.js';
 import { tokensOf, type Path } from '../../src/decoding/path.js';
 import { likeliest } from '../../src/decoding/rules.js';
-import type { NextTokens, Search } from '../../src/decoding/search.js';
+import type { NextTokens, RankedTokens, Search } from '../../src/decoding/search.js';
 
 /** A model of a few tokens, the last of which ends a text: what follows depends on all that was written, and on nothing else. */
 export class TinyModel {
@@ -79,12 +79,27 @@ export function tell(
 ): NextTokens {
   return {
     ...((needsAll || ranks === 0) && { probabilities }),
-    ...(ranks > 0 && {
-      ranked(place, rank) {
-        const id = likeliest(probabilities(place), ranks, new Set())[rank];
-        return id === undefined ? undefined : { id, probability: probabilities(place)[id]! };
-      },
-    }),
+    ...(ranks > 0 && { ranked: rankedOf(probabilities, ranks) }),
+  };
+}
+
+/** Texts of a step, at most. */
+const PLACES = 1024;
+
+/** Each text's are ranked when somebody asks where they are. */
+function rankedOf(probabilities: (place: number) => Float32Array, ranks: number): RankedTokens {
+  const ids = new Int32Array(PLACES * ranks).fill(-1);
+  const likely = new Float32Array(PLACES * ranks);
+  return {
+    ...{ ranks, ids, probabilities: likely },
+    startOf(place) {
+      const all = probabilities(place);
+      likeliest(all, ranks, new Set()).forEach((id, rank) => {
+        ids[place * ranks + rank] = id;
+        likely[place * ranks + rank] = all[id]!;
+      });
+      return place * ranks;
+    },
   };
 }
 
