@@ -89,6 +89,8 @@ export interface BackendDescription {
   readonly name: 'native' | 'wasm' | 'reference';
   readonly available: boolean;
   readonly reason: string;
+  /** What multiplies bfloat16 there (`train.precision`): the tiles of AMX several times as fast as anything multiplies float32, multiply-adds about as fast. */
+  readonly bfloat16: 'AMX' | 'multiply-adds';
 }
 
 /** Every backend there is, the one that is preferred first. */

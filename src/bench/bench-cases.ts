@@ -1,3 +1,4 @@
+import type { Precision } from '../backend/backend.js';
 import { checkOptimizer } from '../optimizers/check.js';
 import type { BatchSource, HostBatch } from '../data/batches/batches.js';
 import { recurrencesOf } from '../model/describe.js';
@@ -123,7 +124,13 @@ export function shapeOf(benchCase: BenchCase, dropout: number): NetworkShape {
 /** Memory for training a case. */
 export function sizesOf(
   benchCase: BenchCase,
-  options: { workers: number; teams?: number; shards: number; dropout: number },
+  options: {
+    workers: number;
+    teams?: number;
+    shards: number;
+    dropout: number;
+    precision?: Precision;
+  },
 ): NetworkSizes {
   const { batch } = benchCase;
   const shape = shapeOf(benchCase, options.dropout);
@@ -140,6 +147,7 @@ export function sizesOf(
     seed: 1,
     training: true,
     optimizer: checkOptimizer('adam'),
+    precision: options.precision ?? 'float32',
   };
 }
 

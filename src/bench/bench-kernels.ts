@@ -12,6 +12,7 @@ import {
   type BenchCase,
 } from './bench-cases.js';
 import type { Work } from '../backend/kernels/work.js';
+import type { BenchOptions } from './bench.js';
 import { watchKernels, type BoundKernel, type ObserveCall } from './watch-kernels.js';
 import { Engine } from '../compute/engine.js';
 import { allocateEngine } from '../compute/allocate-engine.js';
@@ -67,12 +68,12 @@ const SAMPLE_MS = 0.5;
  */
 export async function benchKernels(
   benchCase: BenchCase,
-  options: { workers: number; backend: 'auto' | BackendKind; shards: number; kernelMs?: number },
+  options: BenchOptions & { kernelMs?: number },
 ): Promise<KernelResult[]> {
-  const { workers, shards, kernelMs = 100 } = options;
+  const { workers, kernelMs = 100 } = options;
   const kind = chooseBackend(options.backend).kind;
   // Every worker with rows of its own: the short calls of a team cannot be measured alone.
-  const sizes = { ...sizesOf(benchCase, { workers, shards, dropout: DROPOUT }), teams: workers };
+  const sizes = { ...sizesOf(benchCase, { ...options, dropout: DROPOUT }), teams: workers };
   const bandwidth = measureBandwidth();
   const peakBefore = measurePeak(kind);
   const handle = allocateEngine(kind, sizes);

@@ -29,9 +29,8 @@ export interface PeerOutcome {
 /**
  * Times a case in turns with PyTorch.
  *
- * @param each numbers of workers to train with, and how
+ * @param each numbers of workers to train with, and how: PyTorch multiplies what the first one does
  * @param seconds of a turn
- * @param precision of PyTorch's products
  * @throws UserError when PyTorch fails
  */
 export async function benchBesidePeer(
@@ -39,8 +38,8 @@ export async function benchBesidePeer(
   each: readonly BenchOptions[],
   peer: Peer,
   seconds: number,
-  precision: Precision = 'float32',
 ): Promise<PeerOutcome> {
+  const { precision = 'float32' } = each[0]!;
   const opened: { close(): Promise<void> }[] = [];
   const open = async <T extends { close(): Promise<void> }>(opening: Promise<T>): Promise<T> => {
     const one = await opening;

@@ -1,3 +1,4 @@
+import type { Precision } from '../backend/backend.js';
 import type { BackendKind } from '../backend/block.js';
 import { chooseBackend } from '../backend/select.js';
 import { flopsPerStep } from '../model/describe.js';
@@ -22,6 +23,7 @@ import { Updates } from '../train/updates.js';
 export interface BenchResult {
   case: string;
   backend: string;
+  precision: Precision;
   workers: number;
   teams: number;
   stepMs: number;
@@ -41,6 +43,8 @@ export interface BenchOptions {
   teams?: number;
   backend: 'auto' | BackendKind;
   shards: number;
+  /** Of products; float32 where absent. */
+  precision?: Precision;
 }
 
 /** A case in training, which goes on and pauses. */
@@ -62,7 +66,7 @@ export async function openBench(
   benchCase: BenchCase,
   options: BenchOptions,
 ): Promise<BenchTraining> {
-  const { workers } = options;
+  const { workers, precision = 'float32' } = options;
   const backend = chooseBackend(options.backend).kind;
   const sizes = sizesOf(benchCase, { ...options, dropout: 0 });
   const peakBefore = await measurePeaks(backend, workers);
@@ -102,7 +106,7 @@ export async function openBench(
       const flops = flopsPerStep(sizes.shape, tokens, benchCase.batch, source);
       const gflops = flops / median.duration / 1e9;
       return {
-        ...{ case: benchCase.name, backend, workers, teams: sizes.teams },
+        ...{ case: benchCase.name, backend, precision, workers, teams: sizes.teams },
         stepMs: 1000 * median.duration,
         tokensPerSecond: tokens / median.duration,
         ...{ gflops, peakGflops, peakShare: gflops / peakGflops },

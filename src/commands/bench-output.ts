@@ -18,10 +18,11 @@ function describeWorkers({ workers, teams }: BenchResult): string {
 /** One case with one number of workers. */
 export function describeBench(result: BenchResult): string[] {
   const { stepMs, tokensPerSecond, gflops, peakGflops, peakShare, idleShare } = result;
+  const isFloat32 = result.precision === 'float32';
   return [
-    `${result.case}, ${describeWorkers(result)}, ${result.backend}: ` +
+    `${result.case}, ${describeWorkers(result)}, ${result.backend}${isFloat32 ? '' : `, ${result.precision}`}: ` +
       `${whole.format(tokensPerSecond)} tokens/s, ${stepMs.toFixed(2)} ms a step`,
-    `  ${gflops.toFixed(1)} GFLOP/s, ${(100 * peakShare).toFixed(1)} % of the peak of ${peakGflops.toFixed(1)}; ` +
+    `  ${gflops.toFixed(1)} GFLOP/s, ${(100 * peakShare).toFixed(1)} % of the peak of ${peakGflops.toFixed(1)}${isFloat32 ? '' : ' that float32 has'}; ` +
       `${(100 * idleShare).toFixed(1)} % of the step outside of tasks`,
     ...formatTable(
       Object.entries(result.phases)

@@ -48,6 +48,16 @@ export const benchCommand = (context: Context) =>
         requiresArg: true,
         describe: 'Kernels that compute',
       },
+      precision: {
+        type: 'string',
+        array: true,
+        // What follows is a case.
+        nargs: 1,
+        choices: ['float32', 'bfloat16'] as const,
+        default: ['float32'] as ('float32' | 'bfloat16')[],
+        requiresArg: true,
+        describe: 'What products multiply; given twice, in both, as --peer then does, too',
+      },
       seconds: {
         type: 'string',
         coerce: wholeNumber('seconds', 1),
@@ -71,20 +81,23 @@ export const benchCommand = (context: Context) =>
       },
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object a line' },
     },
-    async run({ cases, workers, teams, backend, seconds, kernels, peer, json }) {
+    async run({ cases, workers, teams, backend, precision, seconds, kernels, peer, json }) {
       if (kernels && (peer ?? seconds ?? teams) !== undefined) {
         throw new UserError(
           'bench --kernels: --seconds, --teams and --peer are for whole steps only',
         );
       }
-      const chosen = chooseCases(cases ?? []);
+      const precisions = [...new Set(precision)];
+      const chosen = chooseCases(cases ?? []).flatMap((benchCase) =>
+        precisions.map((each) => [benchCase, each] as const),
+      );
       const counts = (
         workers ?? (kernels ? ['1'] : [...new Set(['1', String(availableParallelism())])])
       ).map(wholeNumber('workers', 1));
       if (kernels) {
-        for (const benchCase of chosen) {
+        for (const [benchCase, each] of chosen) {
           for (const count of counts) {
-            const options = { workers: count, backend, shards: SHARDS };
+            const options = { workers: count, backend, shards: SHARDS, precision: each };
             const results = await benchKernels(benchCase, options);
             const step = await runBenchCase(benchCase, { ...options, seconds: SECONDS });
             const roofs = sumRoofs(results, count);
@@ -97,9 +110,9 @@ export const benchCommand = (context: Context) =>
         return;
       }
       const found = peer && (await findPeer(peer));
-      for (const benchCase of chosen) {
+      for (const [benchCase, products] of chosen) {
         const each = counts.map((count) => ({
-          ...{ workers: count, backend, shards: SHARDS },
+          ...{ workers: count, backend, shards: SHARDS, precision: products },
           ...(teams !== undefined && { teams }),
         }));
         if (found) {

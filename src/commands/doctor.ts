@@ -29,10 +29,18 @@ export const doctorCommand = (context: Context) =>
         used === undefined
           ? 'No backend can compute here.'
           : `Training would use the ${used.name} backend: ${used.reason}.`,
+        ...(used === undefined ? [] : [describeProducts(used)]),
       ];
       printLines(context.stdout, lines);
     },
   });
+
+/** What `train.precision` comes to. */
+function describeProducts({ bfloat16 }: { bfloat16: 'AMX' | 'multiply-adds' }): string {
+  return bfloat16 === 'AMX'
+    ? 'Its products of bfloat16 go through the tiles of AMX, several times as fast as float32: train.precision auto takes bfloat16.'
+    : 'Its products of bfloat16 go through multiply-adds, no faster than float32: train.precision auto takes float32.';
+}
 
 /** Those that speed up the kernels, by Linux's names. */
 const KNOWN_FEATURES = ['sse4_1', 'avx', 'avx2', 'fma', 'avx512f', 'amx_bf16', 'asimd', 'sve'];

@@ -1,3 +1,4 @@
+import type { BackendDescription } from '../backend/select.js';
 import type { Config } from '../config/schema.js';
 import type { Corpus } from '../data/store/corpus.js';
 import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
@@ -68,7 +69,7 @@ export interface Library {
     options: AverageOptions,
   ) => Promise<Averaged>;
   exportForWeb: (run: string, out: string, options: WebExportOptions) => Promise<WebExport>;
-  describeBackends: () => readonly { name: string; available: boolean; reason: string }[];
+  describeBackends: () => readonly BackendDescription[];
 }
 
 export type {

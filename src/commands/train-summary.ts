@@ -10,11 +10,12 @@ import { taskOf } from '../tasks/registry.js';
 /**
  * What came out of a training, where it lies, and what to type next.
  *
+ * @param run how it ended, and its numeric profile where it has got so far as to have one
  * @param file the config to go on with
  * @param program what starts the program where the user stands
  */
 export function summarizeTraining(
-  end: EndEvent,
+  { end, profile = '' }: { end: EndEvent; profile?: string | undefined },
   config: NamedConfig,
   runDir: string,
   file: string,
@@ -28,6 +29,11 @@ export function summarizeTraining(
     lines.push(`Best ${describeBest(end.best)} after step ${formatCount(step)}: ${place}`);
   }
   lines.push(`Checkpoint: ${end.checkpoint}`);
+  if (profile.startsWith('bfloat16')) {
+    lines.push(
+      `Its products are of bfloat16 (profile ${profile}), wherever the model is used but for exports to the web.`,
+    );
+  }
   if (end.reason === 'stopped') {
     const isUsual = runDir === join('runs', config.name);
     const option = isUsual ? [] : ['--run-dir', runDir];

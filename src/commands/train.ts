@@ -11,7 +11,7 @@ import { showFailures, showProgress } from '../observe/progress.js';
 import type { MetricsServer } from '../observe/server/serve.js';
 import { readToken } from '../observe/server/token.js';
 import { trackStatus } from '../observe/status.js';
-import type { EndEvent } from '../events.js';
+import type { EndEvent, StartEvent } from '../events.js';
 import { CONFIG_FILE } from '../run/run-directory.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
@@ -101,9 +101,12 @@ export const trainCommand = (context: Context) =>
         { runDir: directory, resume, override },
         context,
         progress,
-        (end) => {
+        (end, start) => {
           if (as.json) return;
-          const lines = summarizeTraining(end, config, directory, resumable, context.program);
+          const lines = summarizeTraining(
+            { end, profile: start?.backend.profile },
+            ...([config, directory, resumable, context.program] as const),
+          );
           printLines(context.stdout, lines);
         },
       );
@@ -167,22 +170,24 @@ async function trainObserved(
   options: { runDir: string; resume: boolean; override: boolean },
   context: Context,
   progress: Observer,
-  report: (end: EndEvent) => void,
+  report: (end: EndEvent, start: StartEvent | undefined) => void,
 ): Promise<void> {
   const notify = (message: string) => progress.observe({ type: 'notice', message });
   const observers: Observer[] = [progress, logMetrics(notify), memoryKeeper];
-  let hasBegun = false;
+  let start: StartEvent | undefined;
   observers.push({
-    observe: ({ type }) => (hasBegun ||= type === 'start'),
+    observe: (event) => {
+      if (event.type === 'start') start = event;
+    },
     close: () => undefined,
   });
   const signals = context.catchSignals(() => {
     notify(
-      hasBegun
+      start !== undefined
         ? 'Stopping: this step is finished and a checkpoint written; once more ends at once.'
         : 'Stopped before the first step.',
     );
-    return hasBegun;
+    return start !== undefined;
   });
   let server: MetricsServer | undefined;
   let end: EndEvent | undefined;
@@ -231,7 +236,7 @@ async function trainObserved(
   } finally {
     signals.release();
     observers.forEach((observer) => observer.close());
-    if (end !== undefined) report(end);
+    if (end !== undefined) report(end, start);
     await server?.close();
   }
 }

@@ -22,6 +22,7 @@ const usualName = { one: 'class', several: 'classes' };
 export function describeStart(event: StartEvent): string[] {
   const { backend, classes, classNamed: named = usualName } = event;
   const output = classes.length > 0 ? `${counted(classes.length, named.one, named.several)}, ` : '';
+  const products = backend.precision === 'bfloat16' ? ', products in bfloat16' : '';
   const resumed =
     event.fromStep === 0 ? '' : `, continued after step ${formatCount(event.fromStep)}`;
   return [
@@ -29,7 +30,7 @@ export function describeStart(event: StartEvent): string[] {
     `Data: ${counted(event.trainRows, 'row')} with ${counted(event.trainTokens, 'token')} to train on, ${counted(event.validationRows, 'row')} to validate on`,
     ...(classes.length === 0 ? [] : [describeClasses(event)]),
     ...(event.targetScale ? [describeScale(event.targetScale)] : []),
-    `Computing with ${counted(event.workers, 'worker')} on the ${backend.name} backend (${backend.reason}), ${formatBytes(event.heapBytes)} of shared memory and about ${formatBytes(event.workers * THREAD_BYTES)} for the threads`,
+    `Computing with ${counted(event.workers, 'worker')} on the ${backend.name} backend (${backend.reason})${products}, ${formatBytes(event.heapBytes)} of shared memory and about ${formatBytes(event.workers * THREAD_BYTES)} for the threads`,
     `${counted(event.totalSteps, 'step')}, ${formatCount(event.stepsPerEpoch)} an epoch${resumed}`,
   ];
 }

@@ -15,6 +15,8 @@ export interface Status {
     'runDir' | 'task' | 'workers' | 'parameters' | 'heapBytes' | 'totalSteps'
   > & {
     backend: string;
+    /** Its numeric profile. */
+    profile: string;
   };
   figures?: Figures;
   evaluation?: Pick<EvaluationEvent, 'step' | 'split' | 'loss' | 'accuracy' | 'mse'>;
@@ -54,6 +56,7 @@ export function trackStatus(): StatusObserver {
         heapBytes,
         totalSteps,
         backend: backend.name,
+        profile: backend.profile,
       };
       pace = new Pace(event, 1000);
     },

@@ -39,6 +39,7 @@ function about(start: Record<string, unknown>): HTMLElement {
     ['steps of an epoch', count('stepsPerEpoch')],
     ['workers', count('workers')],
     ['backend', [textIn(backend, 'name'), textIn(backend, 'reason')].filter(Boolean).join(': ')],
+    ['numeric profile', textIn(backend, 'profile')],
   ];
   const rows = facts.flatMap(([name, value]) => (value === undefined ? [] : row(name, value)));
   return table('What is trained', ['what', 'value'], rows);

@@ -93,9 +93,9 @@ it('a case is timed in turns with PyTorch: medians and quartiles of both, the be
   const turn =
     'if [ "$way" = allThreads ]; then echo \'{"seconds": 0.25}\'; else echo \'{"seconds": 0.5}\'; fi';
   const python = fakePython('python', '2.15.0', turn);
-  const options = { workers: 1, backend: 'native', shards: 16 } as const;
+  const options = { workers: 1, backend: 'native', shards: 16, precision: 'bfloat16' } as const;
   const peer = { python, version: '2.15.0' };
-  const outcome = await benchBesidePeer(SMALL, [options], peer, 0.001, 'bfloat16');
+  const outcome = await benchBesidePeer(SMALL, [options], peer, 0.001);
   expect(outcome.peer).toMatchObject({
     precision: 'bfloat16',
     ways: { oneThread: { median: 200 } },

@@ -223,13 +223,27 @@ describe('an error', () => {
 test('doctor says which backend computes, and why the others do not', async () => {
   const { stdout } = await runWith(['doctor'], {
     describeBackends: () => [
-      { name: 'native', available: false, reason: 'no C compiler was found' },
-      { name: 'wasm', available: true, reason: 'runs everywhere' },
+      { name: 'native', available: false, reason: 'no C compiler was found', bfloat16: 'AMX' },
+      { name: 'wasm', available: true, reason: 'runs everywhere', bfloat16: 'multiply-adds' },
     ],
   });
   expect(stdout).toContain('native  not available  no C compiler was found\n');
   expect(stdout).toContain('Training would use the wasm backend: runs everywhere.\n');
+  expect(stdout).toContain(
+    'Its products of bfloat16 go through multiply-adds, no faster than float32: train.precision auto takes float32.\n',
+  );
   expect(stdout).toContain(`Node ${process.versions.node}`);
+});
+
+test('doctor says where bfloat16 goes through tiles', async () => {
+  const { stdout } = await runWith(['doctor'], {
+    describeBackends: () => [
+      { name: 'native', available: true, reason: 'amx kernels', bfloat16: 'AMX' },
+    ],
+  });
+  expect(stdout).toContain(
+    'Its products of bfloat16 go through the tiles of AMX, several times as fast as float32: train.precision auto takes bfloat16.\n',
+  );
 });
 
 describe('every option that has a value takes it from the argument behind it', async () => {

@@ -29,7 +29,7 @@ test('follows a run from preparing to its end', () => {
   });
   expect(status.read()).toMatchObject({
     state: 'training',
-    run: { runDir: 'runs/tiny', backend: 'wasm', totalSteps: 100 },
+    run: { runDir: 'runs/tiny', backend: 'wasm', profile: 'fma', totalSteps: 100 },
     figures: { loss: 2, accuracy: 0.75, tokensPerSecond: 3200 },
     evaluation: { loss: 1.5 },
     phases: { gradient: 0.015 },
