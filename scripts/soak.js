@@ -48,12 +48,17 @@ const counts = [
 
 const options = await yargs(process.argv.slice(2))
   .scriptName('npm run soak --')
-  .usage('$0 [--seed N] [one mode]')
+  .usage('$0 [--seed N] [--precision bfloat16] [one mode]')
   .locale('en')
   .options(modes)
   .number([...counts, 'seed'])
   .boolean(Object.keys(modes).filter((mode) => !counts.includes(mode) && mode !== 'flips'))
   .default('seed', Date.now() % 1_000_000, 'by the clock')
+  .option('precision', {
+    describe: 'train.precision of the runs that are disturbed',
+    choices: ['float32', 'bfloat16'],
+    default: 'float32',
+  })
   .conflicts(
     Object.fromEntries(
       Object.keys(modes).map((mode) => [mode, Object.keys(modes).filter((m) => m !== mode)]),
@@ -74,7 +79,7 @@ const options = await yargs(process.argv.slice(2))
     process.exit(1);
   })
   .parseAsync();
-const { seed } = options;
+const { seed, precision } = options;
 
 if (options.networks) {
   const { tryNetworks } = await import('./soak/networks.js');
@@ -113,8 +118,8 @@ if (options.networks) {
 } else {
   const { disturbAtRandom, strikeProcesses, strikeThreads } =
     await import('./soak/disturbances.js');
-  if (options.deaths) await strikeThreads(options.deaths, seed);
-  else if (options.kills) await strikeProcesses('SIGKILL', options.kills, seed);
-  else if (options.stops) await strikeProcesses('SIGTERM', options.stops, seed);
-  else await disturbAtRandom({ minutes: options.minutes ?? 1, seed });
+  if (options.deaths) await strikeThreads(options.deaths, seed, precision);
+  else if (options.kills) await strikeProcesses('SIGKILL', options.kills, seed, precision);
+  else if (options.stops) await strikeProcesses('SIGTERM', options.stops, seed, precision);
+  else await disturbAtRandom({ minutes: options.minutes ?? 1, seed, precision });
 }

@@ -21,10 +21,10 @@ import {
 } from './workplace.js';
 
 /** Trains both models over and over, each process with a fate drawn by lot, until the time is over. */
-export async function disturbAtRandom({ minutes, seed }) {
+export async function disturbAtRandom({ minutes, seed, precision }) {
   const dice = createDice(seed);
   const until = performance.now() + minutes * 60_000;
-  writeCorpora();
+  writeCorpora(precision);
   say(`Seed ${seed}, runs in ${folder}`);
   const expected = new Map();
   for (const name of models) expected.set(name, await trainUndisturbed(name));
@@ -69,9 +69,9 @@ async function trainThroughSignals(name, runDir, dice, counts) {
 }
 
 /** Trains each model once; the process gets `signal` at `count` random steps and goes on with other workers. */
-export async function strikeProcesses(signal, count, seed) {
+export async function strikeProcesses(signal, count, seed, precision) {
   const dice = createDice(seed);
-  writeCorpora();
+  writeCorpora(precision);
   say(`Seed ${seed}, runs in ${folder}`);
   for (const name of models) {
     const expected = await trainUndisturbed(name);
@@ -95,9 +95,9 @@ export async function strikeProcesses(signal, count, seed) {
 }
 
 /** Trains each model once, on threads that die `count` times at random places of the run, in every way there is. */
-export async function strikeThreads(count, seed) {
+export async function strikeThreads(count, seed, precision) {
   const dice = createDice(seed);
-  writeCorpora();
+  writeCorpora(precision);
   say(`Seed ${seed}, runs in ${folder}`);
   for (const name of models) {
     const expected = await trainUndisturbed(name);

@@ -67,7 +67,8 @@ export function configOf(name) {
   return path.join(folder, `${name}.yaml`);
 }
 
-export function writeCorpora() {
+/** @param precision of the runs' products */
+export function writeCorpora(precision = 'float32') {
   const dice = createDice(1);
   const words = ['red', 'ruby', 'fire', 'blue', 'sky', 'sea', 'the', 'of', 'and', 'a', 'was'];
   const draw = (n) => Array.from({ length: n }, () => words[dice(words.length)]);
@@ -78,7 +79,9 @@ export function writeCorpora() {
   });
   writeFileSync(path.join(folder, 'rows.csv'), `text,label\n${rows.join('\n')}\n`);
   writeFileSync(path.join(folder, 'text.txt'), `${draw(1500).join(' ')}\n`);
-  for (const [name, config] of Object.entries(configs)) writeFileSync(configOf(name), config);
+  for (const [name, config] of Object.entries(configs)) {
+    writeFileSync(configOf(name), `${config}  precision: ${precision}\n`);
+  }
 }
 
 /**

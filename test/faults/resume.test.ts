@@ -49,13 +49,28 @@ async function end(run: Started, signal: NodeJS.Signals) {
   return run.ended;
 }
 
-describe.each(['classifier', 'language-model'])('a %s', (config) => {
+describe.each([
+  ['classifier', 'float32'],
+  ['language-model', 'float32'],
+  ['language-model', 'bfloat16'],
+])('a %s in %s', (config, precision) => {
+  const name = `${config}-${precision}`;
+  const inPrecision = ['--set', `train.precision=${precision}`];
+
   /** Goes on for some steps more, and compares with a run of as many that nobody disturbed. */
   async function finish(runDir: string): Promise<void> {
     const steps = newestStep(runDir) + 15;
-    const outcome = await trainOut(config, runDir, steps, '--resume', '--workers', '2');
+    const outcome = await trainOut(
+      config,
+      runDir,
+      steps,
+      '--resume',
+      '--workers',
+      '2',
+      ...inPrecision,
+    );
     expect(outcome.stderr).toContain(`Going on from ${join(runDir, 'checkpoints', 'step-')}`);
-    await trainOut(config, `${runDir}-undisturbed`, steps, '--workers', '2');
+    await trainOut(config, `${runDir}-undisturbed`, steps, '--workers', '2', ...inPrecision);
     const undisturbed = readTensors(`${runDir}-undisturbed`);
     const tensors = readTensors(runDir);
     expect(tensors.name).toBe(undisturbed.name);
@@ -69,14 +84,14 @@ describe.each(['classifier', 'language-model'])('a %s', (config) => {
   }
 
   it('stopped by SIGTERM and SIGINT goes on to the same bytes with other numbers of workers', async () => {
-    const runDir = join(cwd, 'runs', `${config}-stopped`);
+    const runDir = join(cwd, 'runs', `${name}-stopped`);
     let last = 0;
     const stops = [
       { signal: 'SIGTERM', status: 143, options: ['--workers', '1'] },
       { signal: 'SIGINT', status: 130, options: ['--workers', '3', '--resume'] },
     ] as const;
     for (const { signal, status, options } of stops) {
-      const run = train(config, runDir, ...options);
+      const run = train(config, runDir, ...options, ...inPrecision);
       await untilStep(run, runDir, last + 13);
       const outcome = await end(run, signal);
       expect(outcome.status).toBe(status);
@@ -93,7 +108,7 @@ describe.each(['classifier', 'language-model'])('a %s', (config) => {
   });
 
   it('killed again and again goes on to the same bytes', async () => {
-    const runDir = join(cwd, 'runs', `${config}-killed`);
+    const runDir = join(cwd, 'runs', `${name}-killed`);
     const newest = () => newestStep(runDir);
     let last = 0;
     const kills = [
@@ -111,7 +126,14 @@ describe.each(['classifier', 'language-model'])('a %s', (config) => {
     ];
     for (const [index, { moment }] of kills.entries()) {
       const resume = index === 0 ? [] : ['--resume'];
-      const run = train(config, runDir, '--workers', String(1 + (index % 2)), ...resume);
+      const run = train(
+        config,
+        runDir,
+        '--workers',
+        String(1 + (index % 2)),
+        ...resume,
+        ...inPrecision,
+      );
       await moment(run);
       expect((await end(run, 'SIGKILL')).signal).toBe('SIGKILL');
       last = newest();

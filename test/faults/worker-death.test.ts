@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
+import type { Precision } from '../../src/backend/backend.js';
 import { UserError } from '../../src/errors.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { Phase } from '../../src/model/phases.js';
@@ -93,7 +94,12 @@ afterEach(() => pool?.close());
 /** An engine on threads that die as planned, and what is heard of it. */
 function createDoomed(
   plan: Death[],
-  { file = entry, parts = 2, teams = 2 } = {},
+  {
+    file = entry,
+    parts = 2,
+    teams = 2,
+    precision = 'float32',
+  }: { file?: string; parts?: number; teams?: number; precision?: Precision } = {},
 ): { engine: Engine; heard: string[]; deaths: Int32Array } {
   const heard: string[] = [];
   const deaths = new Int32Array(new SharedArrayBuffer(4 * plan.length));
@@ -101,6 +107,7 @@ function createDoomed(
     ...sizes,
     parts,
     teams,
+    precision,
   });
   const doomed: EngineHandle & object = Object.assign(handle, { deaths, plan });
   pool = createWorkerPool(doomed, ({ reason }) => heard.push(reason), file);
@@ -108,10 +115,13 @@ function createDoomed(
 }
 
 /** What three steps give that nobody disturbs. */
-let undisturbed: Buffer;
+const undisturbed = new Map<Precision, Buffer>();
 beforeAll(async () => {
-  const handle = allocateEngine(chooseBackend('auto').kind, sizes);
-  undisturbed = await trainSteps(new Engine(handle, createLocalRunner(handle)));
+  for (const precision of ['float32', 'bfloat16'] as const) {
+    const handle = allocateEngine(chooseBackend('auto').kind, { ...sizes, precision });
+    const steps = await trainSteps(new Engine(handle, createLocalRunner(handle)));
+    undisturbed.set(precision, steps);
+  }
 });
 
 const death = { part: 1, when: 'after', way: 'exit', times: 1 } as const;
@@ -167,21 +177,35 @@ const inTeams = (other: number): typeof anywhere => [
   ],
 ];
 
+/** What is done where products are of bfloat16 alone, or otherwise then. */
+const inBfloat16: typeof anywhere = [
+  ...inTeams(2),
+  ['after tokens have been paired', [{ ...death, phase: 'pair-tokens' }]],
+  ['after letters have been paired', [{ ...death, phase: 'pair-letters' }]],
+  [
+    'one phase after the other',
+    phasesOf('train', { ...sizes, precision: 'bfloat16' }).map((phase, i) => ({
+      ...{ ...death, phase, part: i % 2 },
+    })),
+  ],
+];
+
 describe.each([
-  ['two on their own', 2, 2, [...anywhere, ...anyhow]],
-  ['two in a team', 2, 1, inTeams(0)],
-  ['one on its own and two in a team', 3, 2, [...anywhere, ...inTeams(2)]],
+  ['two on their own', 2, 2, 'float32', [...anywhere, ...anyhow]],
+  ['two in a team', 2, 1, 'float32', inTeams(0)],
+  ['one on its own and two in a team', 3, 2, 'float32', [...anywhere, ...inTeams(2)]],
+  ['one on its own and two in a team', 3, 2, 'bfloat16', inBfloat16],
 ] as const)(
-  'the work of a thread that dies is done again, with the same result, %s:',
-  (_, parts, teams, plans) => {
+  'the work of a thread that dies is done again, with the same result, %s (%i in %i teams, %s):',
+  (_, parts, teams, precision, plans) => {
     it.each([...plans])('%s', async (_, plan) => {
-      const { engine, heard, deaths } = createDoomed(plan, { parts, teams });
+      const { engine, heard, deaths } = createDoomed(plan, { parts, teams, precision });
       const survived = await trainSteps(engine);
       expect([...deaths]).toEqual(plan.map(({ times }) => times));
       // Between two tasks a thread may die unheard.
       const during = plan.filter(({ way }) => way !== 'error between tasks');
       expect(heard).toHaveLength(during.reduce((sum, { times }) => sum + times, 0));
-      expect(survived.equals(undisturbed)).toBe(true);
+      expect(survived.equals(undisturbed.get(precision)!)).toBe(true);
     });
   },
 );
