@@ -7,7 +7,7 @@
  * both from zero; their sum is added to the sums of the pairs before. What a product starts from is added last.
  *
  * That is what AMX does to a tile. But it takes numbers below the normal ones, 2^-126, for zeros. Inputs that are not zero are at least 2^-50
- * and have 8 bits: all products and sums of them are multiples of 2^-114 and never so small. And they are below 2^63 or infinite:
+ * and have 8 bits: all products and sums of them are multiples of 2^-114 and never so small. And they are at most 2^63 or infinite:
  * a product of two has 16 bits and does not overflow, it is exact, so that multiplying and adding apart rounds as together.
  */
 #ifndef LOCKSTEP_BFLOAT16_H

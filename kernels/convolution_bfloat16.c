@@ -6,7 +6,7 @@
 #include "bfloat16.h"
 #include "windows.h"
 
-/* Places of a block: what their taps see is to stay in the second-level cache. */
+/* Places of a block: what their taps see is to stay in the second-level cache. The scratch that it lies in has room for them (convolution-bfloat16.ts). */
 #define SEEN_ROWS 64
 
 typedef struct {

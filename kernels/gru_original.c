@@ -60,7 +60,7 @@ void KERNEL(gru_original_forward)(char *base, const double *args) {
   const float *from = x->projected != 0 ? F32(base, x->projected) : w.gates;
   const size_t from_stride = x->projected != 0 ? (size_t)x->projected_stride : w.gates_stride;
   const size_t pairs = pairs_of(w.units), own_units = w.unit1 - w.unit0;
-  float *inner_words = w.words + 2 * pairs * w.words_stride;
+  float *inner_words = w.words ? w.words + 2 * pairs * w.words_stride : 0;
   if (w.steps == 0) return;
 
   if (w.begins) begin_states(base, x, w.row0, rows_at(&w, 0));
@@ -177,7 +177,7 @@ void KERNEL(gru_original_backward)(char *base, const double *args) {
   float *results = F32(base, x->work_hidden) + UNITS * w.member * work_stride + w.row0 * PANEL;
   float *work_carried = F32(base, x->work_carried) + w.row0 * PANEL;
   const size_t pairs = pairs_of(OUTER_PANELS * w.units), own_units = w.unit1 - w.unit0;
-  float *words_n = w.words + 2 * pairs * w.words_stride;
+  float *words_n = w.words ? w.words + 2 * pairs * w.words_stride : 0;
 
   for (size_t half = w.step1; half-- > w.step0;) {
     const size_t t = half / 2, rows = rows_at(&w, t), next_rows = rows_at(&w, t + 1);

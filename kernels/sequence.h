@@ -73,7 +73,7 @@ typedef struct {
   sequence_args s;                  /* gates: in: what forward kept, out: gradient of the sums */
   double d_hidden, d_hidden_stride; /* [U][tokens][16]: gradient from the layer above, or 0 */
   double d_last, d_last_stride;     /* [U][rows][16]: what is added to that of the last hidden state of each row, or 0 */
-  double work_gates;                /* [2 W U][rows][16]: gradients of two steps, and with words of two units of each member */
+  double work_gates;                /* [2 W U][rows][16]: gradients of two steps; with words instead of two units of each member */
   double work_hidden, work_carried; /* [2 members][rows][16], [U][rows][16] */
   double work_stride;
   double d_initial, d_initial_stride; /* [STATES U][rows][16]: of the state before the first step, where step0 is -1 */

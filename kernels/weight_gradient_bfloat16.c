@@ -10,10 +10,15 @@
 #include "gradient_rows.h"
 #include "windows.h"
 
-/* Units, each a panel of dY, that share what is read of X; and panels of X whose sums stay in the first-level cache for them. */
+/*
+ * Units, each a panel of dY, that share what is read of X; and panels of X whose sums stay in the first-level cache for them. The scratch has
+ * room for so many (weight-gradient-bfloat16.ts).
+ */
 #define BLOCK_UNITS 8
 #define BLOCK_PANELS 2
 #define BLOCK_ROWS (BLOCK_UNITS * PANEL)
+/* Rows of dY that are fetched before they are rounded: those of the next group, where they lie behind these. */
+#define ROWS_AHEAD (2 * PANEL)
 #define LEVEL_FLOATS (BLOCK_PANELS * BLOCK_ROWS * PANEL)
 
 /* Lines of words for the tokens of a segment. */
@@ -84,6 +89,8 @@ INLINE void pack_left(char *base, const gradient_rows *x, const pair_block *bloc
         const int32_t k = group + i, later = k + PANEL;
         const float *first = k < segments[s + 1] ? output + (size_t)(order ? order[k] : k) * PANEL : NOTHING;
         const float *second = later < segments[s + 1] ? output + (size_t)(order ? order[later] : later) * PANEL : NOTHING;
+        PREFETCH_NEAR(first + ROWS_AHEAD * PANEL);
+        PREFETCH_NEAR(second + ROWS_AHEAD * PANEL);
         UNROLL for (int v = 0; v < PV; v++) vstore(lines[i] + v * VL, pair_vectors(first + v * VL, second + v * VL));
       }
       for (int above = 0; above < PANEL; above += VL)

@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { describeContract, itHasEqualBits } from './contract.js';
 import { amx, compiled } from './implementations.js';
 import {
@@ -19,6 +19,7 @@ import {
   team,
 } from './recurrence-cases.js';
 import type { Batch } from './recurrence-layout.js';
+import { Workbench } from './workbench.js';
 
 const implementations = [amx, ...compiled];
 
@@ -93,3 +94,19 @@ describe.each(kinds)('$name', (kind) => {
     implementations,
   );
 });
+
+it('weights in bfloat16 are refused without words for the work', () => {
+  const bench = new Workbench(implementations.find(({ missing }) => missing === undefined)!);
+  const { backend } = bench;
+  const bind = backend.bind.bind(backend);
+  vi.spyOn(backend, 'bind').mockImplementation((kernel, operands) =>
+    bind(kernel, withoutWords(operands)),
+  );
+  const step = forwardCase(lstm, 'one step', 20, oneStep, close);
+  expect(() => step.prepare(bench)).toThrow('go with words for the work');
+});
+
+function withoutWords<O>(operands: O): O {
+  const { work } = operands as { work: object };
+  return { ...operands, work: { ...work, words: undefined } };
+}

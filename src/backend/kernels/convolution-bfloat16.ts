@@ -28,6 +28,7 @@ export interface ConvolveBfloat16Operands {
  * @param panels that are multiplied at once: of all taps, or tap by tap of one
  */
 export function convolutionScratch(panels: number): number {
+  // SEEN_ROWS of the kernel.
   const rows = 64;
   return Math.ceil(panels / 2) * rows * PANEL;
 }

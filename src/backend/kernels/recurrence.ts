@@ -1,6 +1,7 @@
 import { PANEL } from '../../tensor/heap.js';
 import type { CallSite, Kernel } from './kernel.js';
 import { at, columnsOf, maybe } from './operands.js';
+import { isPaired } from './pairs.js';
 import { referenceBackward, referenceForward } from './sequence-reference.js';
 import type {
   BackwardOperands,
@@ -109,9 +110,18 @@ export function defineBackward(
   };
 }
 
-/** The numbers that both directions begin with, as kernels/sequence.h takes them. */
+/**
+ * The numbers that both directions begin with, as kernels/sequence.h takes them.
+ *
+ * @throws Error where weights are pairs without words for the work, or the other way round: kernels would take the ones for the others
+ */
 function sequenceArguments(o: ForwardOperands | BackwardOperands): number[] {
   const { words } = o.work;
+  for (const weights of [o.weights, ...(o.inner ? [o.inner.weights] : [])]) {
+    if (isPaired(weights) !== (words !== undefined)) {
+      throw new Error('weights in bfloat16 go with words for the work, and no others do');
+    }
+  }
   const tokens = o.gates.shape[1]!;
   return [
     ...[at(o.gates), o.gates.stride[0]!, at(o.hidden), maybe(o.cell), o.hidden.stride[0]!],

@@ -16,6 +16,7 @@ export function pairedTokens(tokens: number, segments: number): number {
 
 /** Floats of scratch that `weightGradientBfloat16` needs. */
 export function pairedGradientScratch(tokens: number, segments: number): number {
+  // BLOCK_ROWS, BLOCK_PANELS and MAX_LEVELS of the kernel.
   const [rows, panels, levels] = [128, 2, 12];
   const sums = levels * panels * rows * PANEL;
   return 2 * rows * PANEL + sums + (pairedTokens(tokens, segments) / 2) * rows;
