@@ -156,7 +156,7 @@ async function openCurrent(plan: CorpusPlan, dir: string): Promise<Corpus | unde
     if (each.bytes !== source.stamp.bytes) return undefined;
   }
   if (lacksScheme(manifest) || lacksMixed(manifest, plan)) return undefined;
-  if (lacksSourceTokens(manifest, plan) || trainsEmptyPairs(manifest)) return undefined;
+  if (lacksSourceTokens(manifest, plan) || holdsEmptyPairs(manifest)) return undefined;
   let touched = false;
   for (const { source, known: each } of known) {
     if (sameStamp(each, source.stamp)) continue;
@@ -195,9 +195,10 @@ function lacksSourceTokens({ splits }: Manifest, { sources }: CorpusPlan): boole
   return counts.some(({ sourceTokens }) => sourceTokens === undefined);
 }
 
-/** Whether a store is from before pairs were left out of which the vocabulary knows no token of a side. */
-function trainsEmptyPairs({ splits, statistics }: Manifest): boolean {
-  return splits.train.source !== undefined && statistics.train.emptyRows > 0;
+/** Whether a store is from before pairs were left out, of any split, of which the vocabulary knows no token of a side. */
+function holdsEmptyPairs({ splits, statistics }: Manifest): boolean {
+  const all = Object.values(statistics);
+  return splits.train.source !== undefined && all.some(({ emptyRows }) => emptyRows > 0);
 }
 
 function ignoreDiskError(error: unknown): void {

@@ -112,6 +112,27 @@ describe('the token store', () => {
     expect((await prepare(place, data, 'translate')).phase).toBe('reused');
   });
 
+  it('is made anew where it is of a time before pairs without a token were left out of validation, for the same runs', async () => {
+    const place = await scratch({
+      ...{ 'a.de': 'eins zwei\neins\n', 'a.en': 'one two\none\n' },
+      ...{ 'b.de': 'eins\nneu\n', 'b.en': 'one\nnew\n' },
+    });
+    const pair = (name: string) => ({
+      ...{ source: place.path(`${name}.de`), target: place.path(`${name}.en`) },
+    });
+    const tokenizer = { kind: 'word', outOfVocabulary: null };
+    const data = { train: pair('a'), validation: pair('b'), tokenizer };
+    const { corpus } = await prepare(place, data, 'translate');
+    const { train, validation } = corpus.manifest.statistics;
+    expect(validation!.leftOut).toEqual({ empty: 1, long: 0, uneven: 0 });
+    const former = { train, validation: { ...validation, emptyRows: 1 } };
+    const path = join(corpus.storeDir, 'manifest.json');
+    await writeSealed(path, { ...corpus.manifest, statistics: former });
+    const again = await prepare(place, data, 'translate');
+    expect([again.phase, again.corpus.fingerprint]).toEqual(['done', corpus.fingerprint]);
+    expect(again.corpus.manifest).toEqual(corpus.manifest);
+  });
+
   it('is made anew when it is damaged, and says so', async () => {
     const place = await scratch({ 'a.csv': mails });
     const data = { train: place.path('a.csv') };
