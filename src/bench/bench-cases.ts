@@ -174,9 +174,9 @@ export function randomBatches(benchCase: BenchCase): BatchSource {
     maxRows: batch,
     ...most(starts.own),
     ...(starts.source && { source: most(starts.source) }),
-    read(_step, into: HostBatch) {
+    read(step, into: HostBatch) {
       into.rows = batch;
-      into.startsFresh = true;
+      into.startsFresh = step === 0;
       into.tokens.set(tokens);
       into.targets.set(targets);
       into.labels.set(labels);

@@ -72,7 +72,7 @@ export async function openBench(
   const peakBefore = await measurePeaks(backend, workers);
   const handle = allocateEngine(backend, sizes);
   const pool = createWorkerPool(handle, () => undefined);
-  const engine = new Engine(handle, pool.runStage);
+  const engine = new Engine(handle, pool.runStage, pool.following);
   const events: StepEvent[] = [];
   const feed = new BatchFeed(engine, randomBatches(benchCase), SLOT.training);
   const loop = new StepLoop(
@@ -84,8 +84,10 @@ export async function openBench(
   let step = 0;
   const train = async (seconds: number, fewest: number): Promise<StepEvent[]> => {
     const [first, start] = [events.length, performance.now()];
-    while (events.length < first + fewest || performance.now() - start < seconds * 1000) {
-      await loop.step(feed, step++, Infinity, updates);
+    const isOver = (): boolean => performance.now() - start >= seconds * 1000;
+    const mayFollow = (): boolean => events.length + 1 < first + fewest || !isOver();
+    while (engine.isAhead || events.length < first + fewest || !isOver()) {
+      await loop.step(feed, step++, Infinity, updates, {}, { mayFollow });
     }
     return events.slice(first);
   };

@@ -68,15 +68,24 @@ export class BatchFeed {
     this.#next = undefined;
     const startsFresh = await ready.catch(refuse);
     const slot = this.slotOf(step);
-    if (startsFresh) this.engine.clearState(slot);
+    // Workers that are ahead compute it already: a batch that starts afresh is begun only where nothing is carried.
+    if (startsFresh && !this.engine.isAhead) this.engine.clearState(slot);
     return slot;
   }
 
-  /** Begins to read the batch of `step`, to be taken next. */
-  prefetch(step: number): void {
+  /**
+   * Begins to read the batch of `step`, to be taken next.
+   *
+   * @param laidOut hears when it lies in its slot, and whether the state that it starts from is what the batch before leaves
+   */
+  prefetch(step: number, laidOut?: (goesOn: boolean) => void): void {
     const ready = this.#load(step);
+    const { carries } = this.engine.handle.sizes.shape;
     // An error waits until its batch is asked for.
-    ready.catch(() => undefined);
+    void ready.then(
+      (startsFresh) => laidOut?.(!carries || !startsFresh),
+      () => undefined,
+    );
     this.#next = { step, ready };
   }
 

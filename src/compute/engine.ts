@@ -1,30 +1,42 @@
 import { HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
-import { BatchLayouter, type LayoutOptions } from '../model/batch/batch-layouter.js';
+import { BatchLayouter } from '../model/batch/batch-layouter.js';
 import type { RawBatch } from '../model/batch/raw-batch.js';
 import { everyDistinct, viewSlot } from '../model/batch/slot-plan.js';
-import { BatchSums, type BatchResult } from '../model/batch/batch-sums.js';
+import { BatchSums } from '../model/batch/batch-sums.js';
+import { type BatchResult, StepResults, type StepResult } from '../model/batch/step-results.js';
 import { CLOCKS } from '../model/clock.js';
 import type { Initial } from '../model/parameters.js';
 import { carryingLayers, type NetworkPlan } from '../model/plan.js';
-import type { Signal } from '../model/signal.js';
-import { maxPlaces, sourceSizes } from '../model/sizes.js';
 import { firstPart } from '../model/work/teams.js';
 import type { ComparedBatch } from '../tasks/task.js';
 import { PANEL, type BufferSpec, type FloatArray, type Heap } from '../tensor/heap.js';
 import { fillUniform, PURPOSE, streamOf } from '../tensor/random.js';
 import { Balance } from './balance.js';
 import { openHeap, type EngineHandle } from './engine-memory.js';
-import type { Stage } from './messages.js';
+import { layoutOptions } from './layout-options.js';
+import { phasesOf, type Stage } from './messages.js';
+import { Moments } from './moments.js';
 import { SettingsOnHeap, type StepSettings } from './step-settings.js';
 
-/** Runs every part of a stage on the batch of a slot; resolves when all are done. */
-export type StageRunner = (stage: Stage, slot: number) => Promise<void>;
+/**
+ * Runs every part of a stage on the batch of a slot; resolves when all are done.
+ *
+ * @param isFollowed whether the same stage in the other slot of the pair may be released meanwhile, where there is `Following`
+ */
+export type StageRunner = (stage: Stage, slot: number, isFollowed?: boolean) => Promise<void>;
 
-export interface StepResult extends BatchResult {
-  /** Global norm of the gradient before clipping. */
-  gradNorm: number;
-  /** False when loss or gradient were not finite: the weights are as before. */
-  applied: boolean;
+/** Has workers go on with a stage that follows the one under way without asking the coordinator. */
+export interface Following {
+  /** Whether they have begun a stage that has not been asked for yet: it must be, next. */
+  readonly isAhead: boolean;
+  /**
+   * Everything that the stage in the other slot needs lies there.
+   *
+   * @returns whether they will go on with it: not where they have come to the end before, or none is to follow
+   */
+  release(slot: number): boolean;
+  /** None is to follow after all. */
+  close(): void;
 }
 
 /**
@@ -44,8 +56,10 @@ export class Engine {
   readonly #predicted: Int32Array;
   readonly #outputs: FloatArray;
   readonly #attends: { weights: BufferSpec; heads: number; values: FloatArray } | undefined;
-  readonly #settings: SettingsOnHeap;
-  readonly #clocks: Float64Array;
+  readonly #settings: SettingsOnHeap[];
+  readonly #clocks: Float64Array[];
+  readonly #moments: Moments;
+  readonly #results: StepResults[];
   readonly #gradientSeconds: Float64Array;
   readonly #sums: BatchSums[];
   readonly #balance: Balance;
@@ -55,6 +69,7 @@ export class Engine {
   constructor(
     readonly handle: EngineHandle,
     private readonly runStage: StageRunner,
+    private readonly following?: Following,
   ) {
     const { heap, plan } = openHeap(handle);
     this.heap = heap;
@@ -75,8 +90,10 @@ export class Engine {
       ids: heap.flatIndices(ranked.ids),
       probabilities: heap.flat(ranked.probabilities),
     };
-    this.#settings = new SettingsOnHeap(heap, plan);
-    this.#clocks = heap.flatDoubles(plan.clocks);
+    this.#settings = plan.slots.map((_, slot) => new SettingsOnHeap(heap, plan, slot));
+    this.#clocks = plan.clocks.map((spec) => heap.flatDoubles(spec));
+    this.#moments = new Moments(heap, plan);
+    this.#results = plan.results.map((spec) => new StepResults(heap, spec));
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
     this.#sums = plan.slots.map((_, slot) => new BatchSums(heap, plan, slot));
     this.#balance = new Balance(sizes.parts);
@@ -167,26 +184,61 @@ export class Engine {
    *
    * @param step number of the update, from 1
    * @param meanwhile called while the workers are busy: the time for the coordinator's own work
+   * @param isFollowed whether the next step may be released meanwhile
    */
   async trainStep(
     slot: number,
     step: number,
     settings: StepSettings,
     meanwhile?: () => void,
+    isFollowed = false,
   ): Promise<StepResult> {
-    this.#settings.write(step, settings);
     const { accumulation } = settings;
-    // The evaluations since the last step have left their time there.
-    if (!accumulation || accumulation.share === 1) this.#clocks.fill(0);
+    if (!this.isAhead) this.#layReady(slot, step, settings);
     const alone = accumulation ? 'accumulate' : 'train';
-    const training = this.runStage(accumulation?.ends ? 'train-accumulated' : alone, slot);
+    const stage = accumulation?.ends ? 'train-accumulated' : alone;
+    const training = this.runStage(stage, slot, isFollowed);
     meanwhile?.();
     await training;
     this.#balance.observe(this.#gradientSeconds);
+    if (stage !== 'accumulate') return this.#results[slot]!.read();
     const result = this.#sums[slot]!.result();
     const gradNorm = this.#sums[slot]!.updateNorm();
     const applied = Number.isFinite(result.lossSum) && Number.isFinite(gradNorm);
     return { ...result, gradNorm, applied };
+  }
+
+  /** Whether workers have gone on with a step that has been released: it must be the next one. */
+  get isAhead(): boolean {
+    return this.following?.isAhead ?? false;
+  }
+
+  /**
+   * Has workers go on with a step, whose batch lies in its slot, as soon as the one under way has been applied. The state that it starts from is
+   * what that one leaves.
+   *
+   * @param step number of its update, from 1
+   */
+  release(slot: number, step: number, settings: StepSettings): void {
+    this.#layReady(slot, step, settings);
+    this.following?.release(slot);
+  }
+
+  /** Has workers come to rest behind the step under way, if they have not gone on already. */
+  rest(): void {
+    this.following?.close();
+  }
+
+  /** When the last part had finished the step of a slot, in milliseconds of the clock that threads have in common. */
+  endOf(slot: number): number {
+    return this.#moments.endOf(slot, phasesOf('train', this.handle.sizes).length);
+  }
+
+  #layReady(slot: number, step: number, settings: StepSettings): void {
+    this.#settings[slot]!.write(step, settings);
+    const { accumulation } = settings;
+    // The evaluations since the last step have left their time there.
+    if (!accumulation || accumulation.share === 1) this.#clocks[slot]!.fill(0);
   }
 
   /** What the sum of the losses of a slot's batch is divided by. */
@@ -263,13 +315,14 @@ export class Engine {
     return this.#slots[slot]!;
   }
 
-  /** Seconds that the parts spent on each kind of work in the last training step, summed over parts. */
-  readClocks(): Record<string, number> {
+  /** Seconds that the parts spent on each kind of work in the training step whose last batch lies in a slot, summed over parts. */
+  readClocks(slot: number): Record<string, number> {
+    const clocks = this.#clocks[slot]!;
     const sums: Record<string, number> = {};
     CLOCKS.forEach((name, kind) => {
       let sum = 0;
       for (let part = 0; part < this.handle.sizes.parts; part++) {
-        sum += this.#clocks[part * PANEL + kind]!;
+        sum += clocks[part * PANEL + kind]!;
       }
       sums[name] = sum;
     });
@@ -292,36 +345,6 @@ function copyRow(
     for (let i = 0; i < end; i++) out[column + i] = values[start + i]!;
     start += panelStride;
   }
-}
-
-function layoutOptions(plan: NetworkPlan): LayoutOptions {
-  const { sizes, reverses, top, loss, targetWords } = plan;
-  const { shards, teams, parts, maxSteps, source, shape } = sizes;
-  return {
-    ...{ shards, teams, parts, maxSteps, targetWords },
-    initialRow: maxPlaces(sizes),
-    keepRows: shape.carries,
-    reverses: reverses.own,
-    target: top.per === 'row' ? 'row' : 'token',
-    vocabulary: shape.vocabulary,
-    features: shape.features ?? [],
-    ...(source && {
-      source: {
-        ...{ ...source, ...shape.source!, cost: sourceCost(plan) },
-        initialRow: maxPlaces(sourceSizes(sizes)),
-        reverses: reverses.source,
-      },
-    }),
-    outputs: top.width,
-    compares: loss.compares,
-  };
-}
-
-/** The work that a token of the source is in a step, beside one of the batch's own. */
-function sourceCost({ layers }: NetworkPlan): number {
-  const costOf = (of: Signal['of']): number =>
-    layers.reduce((sum, layer) => sum + (layer.of === of ? layer.multiplyAdds(1, 0) : 0), 0);
-  return costOf('source') / costOf(undefined);
 }
 
 function fillInitial(values: FloatArray, initial: Initial, seed: number, stream: number): void {

@@ -11,7 +11,7 @@ const LOOKS = 32;
 
 /** What `attempt` says when a part will never be finished: everybody goes home. */
 export const ABANDONED = 0x7fff_ffff;
-/** More than the attempts at a phase. */
+/** More than the attempts at a phase. The phases of all steps that follow each other, MOST_STEPS of MOST_PHASES, are fewer than 2^11: counts stay below 2^31. */
 const ATTEMPTS = 2 ** 20;
 
 /**
@@ -19,7 +19,8 @@ const ATTEMPTS = 2 ** 20;
  * it. When a member dies the others cannot go on without it: all parts begin the phase anew, as its next attempt.
  *
  * Counts lie on the heap, one for each part: how far it has come through the stage's phases, and how often it has come
- * to a meeting of its team. Both rise from attempt to attempt, so that nobody takes a former one for the present one.
+ * to a meeting of its team. Both rise from attempt to attempt, so that nobody takes a former one for the present one, and through all steps that
+ * follow each other (see succession.ts), whose phases are numbered one behind the other.
  */
 export class Meeting {
   readonly #progress: Int32Array;
@@ -95,10 +96,12 @@ export class Meeting {
    * Goes through one part's share of a phase together with the other members of its team.
    *
    * @param share yields where the members meet
+   * @param step of those that follow each other
    * @returns false when another attempt has begun
    */
-  attend(share: Share, part: number, attempt: number): boolean {
-    let count = attempt * this.#stride;
+  attend(share: Share, part: number, attempt: number, step = 0): boolean {
+    // No step follows one that has been begun anew.
+    let count = (step + attempt) * this.#stride;
     // Nobody of the team may still be at work on the former attempt.
     if (attempt > 0 && !this.#meet(part, ++count, attempt)) return false;
     while (share.next().done !== true) {

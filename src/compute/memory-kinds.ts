@@ -50,7 +50,7 @@ function kindsOf(plan: NetworkPlan): Map<BufferSpec, MemoryKind> {
     note('gradients', [gradient, squares, accumulated]);
   }
   note('gradients', plan.gradients?.outputs);
-  note('batches', [plan.slots, plan.bounds, plan.divisors]);
+  note('batches', [plan.slots, plan.bounds, plan.divisors, plan.results]);
   note('threads', [plan.scratch, plan.argumentSpaces, plan.threadOwners, plan.clocks]);
   note('threads', [
     plan.gradientSeconds,
@@ -58,6 +58,7 @@ function kindsOf(plan: NetworkPlan): Map<BufferSpec, MemoryKind> {
     plan.progress,
     plan.arrivals,
     plan.attempt,
+    plan.succession,
     plan.moments,
   ]);
   note('threads', [plan.settings, plan.averageSettings, plan.accumulationSettings]);

@@ -1,13 +1,15 @@
 import { Piscina } from 'piscina';
 import { isTeamPhase } from '../model/phases.js';
+import { claimsOfSlot } from '../model/work/shares.js';
 import { packageFile } from '../package-root.js';
 import { asStaleBuild } from '../system/stale-build.js';
 import { heapLimits, watchHeaps, type HeapAllowance } from '../system/thread-heap.js';
-import type { StageRunner } from './engine.js';
+import type { Following, StageRunner } from './engine.js';
 import { openHeap, type EngineHandle } from './engine-memory.js';
 import type { WorkerEvent } from '../events.js';
-import { phasesOf, type Task } from './messages.js';
+import { phasesOf, type Stage, type Task } from './messages.js';
 import { Meeting } from './meeting.js';
+import { Succession } from './succession.js';
 import { TaskFailure } from './task-failure.js';
 
 /** A task that has taken this many workers down with it is not given to another. */
@@ -21,11 +23,12 @@ const WORKER_HEAP: HeapAllowance = { young: 2, total: 64 };
 
 export interface WorkerPool {
   runStage: StageRunner;
+  following: Following;
   close(): Promise<void>;
 }
 
 /**
- * A pool of one thread for each part. A stage resolves when every part is done. Workers that die are replaced
+ * A pool of one thread for each part. A stage resolves when every part is done, or has gone on with the one that follows it directly. Workers that die are replaced
  * by the pool, and their tasks run again from the phase that was not finished (in a phase with meetings, all do). A stage rejects with a
  * TaskFailure when a task fails on one worker after the other.
  *
@@ -68,7 +71,14 @@ export function createWorkerPool(
   const owners = heap.flatIndices(plan.threadOwners);
   const claims = heap.flatIndices(plan.claims);
   const meeting = new Meeting(heap, plan, handle.sizes);
+  const succession = new Succession(heap, plan);
   let failure: TaskFailure | undefined;
+  /** All tasks, while they are under way; and of the stages that follow each other in them the one that is or was waited for. */
+  let tasks: Promise<void> | undefined;
+  let awaited = 0;
+  /** Hears of every part that a stage of several may have been followed by the next, and looks. */
+  let look: () => void = () => undefined;
+  pool.on('message', () => look());
 
   /** Gives the places of dead threads free. */
   const buryDead = (): void => {
@@ -91,11 +101,15 @@ export function createWorkerPool(
         const reason = error instanceof Error ? error.message : String(error);
         buryDead();
         closeIfEmpty(error);
+        // It may have died just before it could tell.
+        look();
         // Whoever tried next and got further has shown that the task itself is not to blame.
         const done = meeting.phasesDone(task.part);
         if (done > reached) deaths = 0;
         reached = done;
-        const phase = phases[Math.min(done, phases.length - 1)]!;
+        // Those that follow each other are counted on; the others may have begun with another one already.
+        const before = succession.begun * phases.length;
+        const phase = phases[Math.max(0, Math.min(done - before, phases.length - 1))]!;
         deaths++;
         // A thread that lacks a file is not one that died, and the next would lack it, too.
         const stale = asStaleBuild(error);
@@ -115,26 +129,63 @@ export function createWorkerPool(
           throw failure;
         }
         // The others wait for it, or have to before they can go on.
-        const isMissed = !meeting.hasFinished(task.part, withMeetings, meeting.attempt);
+        const isMissed = !meeting.hasFinished(task.part, before + withMeetings, meeting.attempt);
         if (withMeetings >= 0 && isMissed) meeting.beginAnew();
       }
     }
   };
 
+  const runTasks = async (stage: Stage, slot: number): Promise<void> => {
+    keepAlive.ref();
+    const running: Promise<void>[] = [];
+    for (let part = 0; part < parts; part++) running.push(runTask({ stage, slot, part }));
+    // All are waited for, also when one fails: nothing may write to the heap behind our back.
+    const results = await Promise.allSettled(running);
+    keepAlive.unref();
+    tasks = undefined;
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  };
+  const isAhead = (): boolean => succession.begun > awaited;
+
   return {
-    async runStage(stage, slot) {
-      if (failure) throw failure;
-      meeting.reset();
-      claims.fill(0);
-      const tasks: Promise<void>[] = [];
-      keepAlive.ref();
-      for (let part = 0; part < parts; part++) tasks.push(runTask({ stage, slot, part }));
-      // All are waited for, also when one fails: nothing may write to the heap behind our back.
-      const results = await Promise.allSettled(tasks);
-      keepAlive.unref();
-      for (const result of results) if (result.status === 'rejected') throw result.reason;
+    async runStage(stage, slot, isFollowed = false) {
+      if (isAhead()) {
+        awaited++;
+        if (!isFollowed) succession.close();
+      } else {
+        if (failure) throw failure;
+        meeting.reset();
+        claims.fill(0);
+        awaited = 0;
+        succession.begin(isFollowed);
+        tasks = runTasks(stage, slot);
+        // Told to whoever waits for the stage in which it failed.
+        tasks.catch(() => undefined);
+      }
+      if (tasks && !isAhead()) {
+        const goneOn = new Promise<void>((resolve) => {
+          look = () => {
+            if (isAhead()) resolve();
+          };
+        });
+        await Promise.race([tasks, goneOn]);
+      }
+      if (failure && !isAhead()) throw failure;
+    },
+    following: {
+      get isAhead() {
+        return isAhead();
+      },
+      release: (slot) => {
+        claimsOfSlot(heap, plan.claims, slot).fill(0);
+        return succession.release();
+      },
+      close: () => succession.close(),
     },
     async close() {
+      // What nobody waits for ends first: threads that are ended at work would count as dead.
+      succession.close();
+      await tasks?.catch(() => undefined);
       clearInterval(keepAlive);
       stopWatching();
       await pool.destroy();

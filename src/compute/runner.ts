@@ -1,6 +1,8 @@
+import { parentPort } from 'node:worker_threads';
 import type { Backend } from '../backend/backend.js';
 import { createBackend } from '../backend/select.js';
 import { isTeamPhase, type Phase } from '../model/phases.js';
+import { StepResults } from '../model/batch/step-results.js';
 import type { Share } from '../model/work/teams.js';
 import { sharedClock } from '../system/monotonic.js';
 import type { StageRunner } from './engine.js';
@@ -9,6 +11,7 @@ import { bindNetworks, runLocally } from './local-runner.js';
 import { ABANDONED, Meeting } from './meeting.js';
 import { phasesOf, type Task } from './messages.js';
 import { Moments } from './moments.js';
+import { Succession } from './succession.js';
 
 /**
  * Takes part in a network's work on the calling thread: binds the kernels to the heap and returns the function
@@ -17,7 +20,7 @@ import { Moments } from './moments.js';
  * Between two phases a worker waits until every part has finished the first one; counts of finished phases, by part,
  * lie on the heap. When a worker dies its task is given to another, which goes on with the first phase that the part
  * has not finished: that one may be repeated from its start. If the members of teams meet within the phase, all parts
- * repeat it.
+ * repeat it. At the end of a step the parts go on with the next where the coordinator has released it (see succession.ts).
  *
  * @param thread a place that no other thread holds: it decides whose scratch, stack and arguments are used
  * @param around may wrap each share of a phase; tests bring one that does harm
@@ -25,45 +28,63 @@ import { Moments } from './moments.js';
 export function joinEngine(
   handle: EngineHandle,
   thread: number,
-  around: (phase: Phase, part: number, share: Share) => Share = (_phase, _part, share) => share,
+  around: (phase: Phase, part: number, share: Share, slot: number) => Share = (
+    _phase,
+    _part,
+    share,
+  ) => share,
 ): (task: Task) => void {
   const { heap, plan } = openHeap(handle);
   const { parts, teams } = handle.sizes;
   const networkOf = bindNetworks(openBackend(handle, thread), heap, plan, thread);
   const meeting = new Meeting(heap, plan, handle.sizes);
+  const succession = new Succession(heap, plan);
+  const results = plan.results.map((spec) => new StepResults(heap, spec));
   const [moments, clock] = [new Moments(heap, plan), sharedClock()];
 
-  /** @returns false when the work is abandoned */
-  const goThrough = ({ stage, slot, part }: Task, index: number): boolean => {
+  /**
+   * @param count of the phase, of all that follow each other
+   * @returns whether another follows it
+   */
+  const goThrough = ({ stage, slot: first, part }: Task, count: number): boolean => {
     const phases = phasesOf(stage, handle.sizes);
+    const [step, index] = [Math.floor(count / phases.length), count % phases.length];
+    // Steps that follow each other take turns with the slots of a pair.
+    const slot = step % 2 === 0 ? first : first ^ 1;
     const phase = phases[index]!;
+    const isLast = index + 1 === phases.length;
     const meets = teams < parts && isTeamPhase(phase);
     for (;;) {
       const present = meeting.attempt;
       if (present === ABANDONED) return false;
       const attempt = meets ? present : 0;
-      if (!meeting.hasFinished(part, index, attempt)) {
+      if (!meeting.hasFinished(part, count, attempt)) {
         const begin = clock();
-        const share = around(phase, part, networkOf(slot).run(phase, part));
+        const share = around(phase, part, networkOf(slot).run(phase, part), slot);
         if (!meets) share.next();
-        else if (!meeting.attend(share, part, attempt)) continue;
-        moments.note(part, index, begin, clock());
-        meeting.finish(part, index, attempt);
+        else if (!meeting.attend(share, part, attempt, step)) continue;
+        moments.note(slot, part, index, begin, clock());
+        meeting.finish(part, count, attempt);
       }
       // Whoever has finished a phase with meetings may be needed again.
-      if (index + 1 === phases.length && !meets) return true;
+      if (isLast && !meets && succession.endsWith(step)) return false;
       const goesOn = (): boolean =>
         meets ? meeting.attempt === attempt : meeting.attempt !== ABANDONED;
-      if (meeting.awaitAll(index, attempt, goesOn)) return true;
+      if (!meeting.awaitAll(count, attempt, goesOn)) continue;
+      // Behind an update that was not applied, or a death, everybody rests.
+      const isWhole = (): boolean => meeting.attempt === 0 && results[slot]!.applied;
+      return !isLast || succession.goesOn(step, isWhole, tellNext);
     }
   };
 
   return (task) => {
-    const { length } = phasesOf(task.stage, handle.sizes);
-    for (let index = 0; index < length; index++) {
-      if (!goThrough(task, index)) return;
-    }
+    for (let count = 0; goThrough(task, count); count++);
   };
+}
+
+/** Tells the coordinator, while the task goes on, that a step has been followed by the next. */
+function tellNext(): void {
+  parentPort!.postMessage(undefined);
 }
 
 /** Holds a place for the thread that has made the engine, and computes beside its workers, though never at the same time. */

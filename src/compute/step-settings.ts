@@ -28,7 +28,7 @@ export interface Accumulation {
 
 const AVERAGE_SETTINGS = [...UPDATE_SETTINGS, ...averageKernel.settings];
 
-/** Where the settings of a step lie on the heap: those of the update, and of each running average that there is. */
+/** Where the settings of a slot's step lie on the heap: those of the update, and of each running average that there is. */
 export class SettingsOnHeap {
   readonly #optimizer: NetworkPlan['optimizer'];
   readonly #names: readonly string[];
@@ -36,12 +36,13 @@ export class SettingsOnHeap {
   readonly #average: Float64Array | undefined;
   readonly #accumulation: Float64Array | undefined;
 
-  constructor(heap: Heap, plan: NetworkPlan) {
+  constructor(heap: Heap, plan: NetworkPlan, slot: number) {
     this.#optimizer = plan.optimizer;
     this.#names = [...UPDATE_SETTINGS, ...plan.optimizer.kernel.settings];
-    this.#update = heap.flatDoubles(plan.settings);
-    this.#average = plan.averageSettings && heap.flatDoubles(plan.averageSettings);
-    this.#accumulation = plan.accumulationSettings && heap.flatDoubles(plan.accumulationSettings);
+    this.#update = heap.flatDoubles(plan.settings[slot]!);
+    this.#average = plan.averageSettings && heap.flatDoubles(plan.averageSettings[slot]!);
+    this.#accumulation =
+      plan.accumulationSettings && heap.flatDoubles(plan.accumulationSettings[slot]!);
   }
 
   /** @param step number of the update, from 1 */

@@ -5,6 +5,7 @@ import { PANEL, type Heap } from '../tensor/heap.js';
 import { bindLayers } from './bind-layers.js';
 import { BatchSums } from './batch/batch-sums.js';
 import { SlotView } from './batch/slot-view.js';
+import { StepResults } from './batch/step-results.js';
 import { meet, type Binding, type RowKernel } from './binding.js';
 import { Clock } from './clock.js';
 import type { BoundLayer, RowPasses, SequencePasses } from './layer.js';
@@ -58,6 +59,7 @@ export class Network {
   /** [parts]: whose share of the spellings has been begun on the way back */
   readonly #spelled: Int32Array;
   readonly #sums: BatchSums;
+  readonly #results: StepResults;
   readonly #gradientSeconds: Float64Array;
 
   /**
@@ -87,12 +89,14 @@ export class Network {
       parameters: plan.parameters,
       view: this.#view,
       scratch: heap.tensor(plan.scratch[thread]!),
-      settings: heap.doubles(plan.settings),
-      ...(plan.averageSettings && { averageSettings: heap.doubles(plan.averageSettings) }),
-      ...(plan.accumulationSettings && {
-        accumulationSettings: heap.doubles(plan.accumulationSettings),
+      settings: heap.doubles(plan.settings[slot]!),
+      ...(plan.averageSettings && {
+        averageSettings: heap.doubles(plan.averageSettings[slot]!),
       }),
-      clock: new Clock(heap.doubles(plan.clocks)),
+      ...(plan.accumulationSettings && {
+        accumulationSettings: heap.doubles(plan.accumulationSettings[slot]!),
+      }),
+      clock: new Clock(heap.doubles(plan.clocks[slot]!)),
     };
     this.#binding = binding;
     if (slotPlan.source) {
@@ -100,6 +104,7 @@ export class Network {
       binding.source = { ...binding, ...own, view: this.#view.source! };
     }
     this.#sums = new BatchSums(heap, plan, slot);
+    this.#results = new StepResults(heap, plan.results[slot]!);
     this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
     const { layers, top } = bindLayers(this.#binding, plan, () => ({
       // The tokens have no values: whoever stands on them reads their ids.
@@ -129,7 +134,7 @@ export class Network {
     const share = (phase: ClaimedPhase, groups: WorkGroup[], most = MOST_PIECES): SharedWork =>
       new SharedWork(
         groups,
-        claimsOf(heap, plan.claims, phase),
+        claimsOf(heap, plan.claims, slot, phase),
         this.#view.bounds,
         Math.min(most, mostPieces),
       );
@@ -138,7 +143,7 @@ export class Network {
       'pack',
       owners.flatMap(({ packs }) => packs.map(({ group }) => group)),
     );
-    this.#spelled = claimsOf(heap, plan.claims, 'spell-back');
+    this.#spelled = claimsOf(heap, plan.claims, slot, 'spell-back');
     if (!training) return;
     const work = weightWork(this.#binding, plan, layers, this.#chain);
     this.#work = {
@@ -252,16 +257,17 @@ export class Network {
   }
 
   /**
-   * Writes the factor that clips the gradient; every part forms and writes the same one.
+   * Writes the factor that clips the gradient, and what the step came to; every part forms and writes the same.
    *
    * @returns false when loss or gradient are not finite: the weights are to stay as they are
    */
   #scaleGradient(): boolean {
     const { settings } = this.#binding;
-    const norm = this.#sums.updateNorm();
+    const gradNorm = this.#sums.updateNorm();
     const clipNorm = settings.get(UPDATE_SETTINGS.indexOf('clipNorm'));
-    settings.set(UPDATE_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / norm));
-    return Number.isFinite(this.#sums.result().lossSum) && Number.isFinite(norm);
+    settings.set(UPDATE_SETTINGS.indexOf('scale'), Math.min(1, clipNorm / gradNorm));
+    this.#results.write(this.#sums.result(), gradNorm);
+    return this.#results.applied;
   }
 }
 

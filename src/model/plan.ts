@@ -3,6 +3,7 @@ import type { Optimizer } from '../optimizers/optimizer.js';
 import { createOptimizer } from '../optimizers/registry.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import { planSlot, type Reverses, type SlotPlan } from './batch/slot-plan.js';
+import { RESULTS } from './batch/step-results.js';
 import { computingShape } from './computing-shape.js';
 import { describeNetwork } from './describe.js';
 import type { Carried, PlannedNetworkLayer } from './layer.js';
@@ -42,18 +43,21 @@ export interface NetworkPlan {
   divisors: BufferSpec[];
   /** [parts, 16]: seconds that each part would have taken for all weight gradients of the latest step. */
   gradientSeconds: BufferSpec;
-  /** [phases, parts · pieces]: which part does which piece of the work; zeros before a stage (see work/shares.ts). */
+  /** By slot: what the sums of its step came to (see batch/step-results.ts). */
+  results: BufferSpec[];
+  /** [slots · phases, parts · pieces]: which part does which piece of the work; zeros before a stage (see work/shares.ts). */
   claims: BufferSpec;
-  settings: BufferSpec;
-  /** Those of the kernel that forms averages, where there are any. */
-  averageSettings?: BufferSpec;
+  /** By slot: those of its step. */
+  settings: BufferSpec[];
+  /** By slot: those of the kernel that forms averages, where there are any. */
+  averageSettings?: BufferSpec[];
   /** The same of the one that adds gradients up, where updates follow from several batches. */
-  accumulationSettings?: BufferSpec;
+  accumulationSettings?: BufferSpec[];
   /** By thread: scratch of the gradient and update kernels. */
   scratch: BufferSpec[];
-  /** [parts, clocks]: seconds spent, by part and kind of work. */
-  clocks: BufferSpec;
-  /** [parts, phases · 2]: when each part began and ended the phases that it went through last. */
+  /** By slot, or for all together where an update follows from several batches: seconds spent, by part and kind of work. [parts, clocks] */
+  clocks: BufferSpec[];
+  /** [slots · parts, phases · 2]: when each part began and ended the phases that it went through last. */
   moments: BufferSpec;
   /** By thread: arguments of bound kernels; and which threads are taken. */
   argumentSpaces: BufferSpec[];
@@ -63,6 +67,8 @@ export interface NetworkPlan {
   /** [parts, 16]: how often each part has come to a meeting of its team; and how often a stage had to begin anew. */
   arrivals: BufferSpec;
   attempt: BufferSpec;
+  /** [16]: whether another step follows the one under way (see compute/succession.ts). */
+  succession: BufferSpec;
 }
 
 /** Kernels that a layer binds at most, and more for each parameter; doubles that the arguments of one take at most. */
@@ -92,6 +98,10 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
       (layer) => layer.of === of && (layer.reverses === true || layer.looksBehind === true),
     );
   const reverses = { own: reversesOf(undefined), source: reversesOf('source') };
+  const settings = (name: string): BufferSpec[] =>
+    bySlot((slot) => heap.doubles(`slot ${slot} ${name} settings`, MOST_SETTINGS));
+  const planClocks = (name: string): BufferSpec => heap.doubles(name, sizes.parts, PANEL);
+  const together = sizes.accumulates ? planClocks('clocks') : undefined;
   const threads = threadPlaces(sizes.parts);
   const widest = Math.max(...parameters.map(({ shape }) => asMatrix(shape)[1] ?? 1));
   const ofLayers = layers.map((layer) => layer.kernels ?? KERNELS_OF_LAYER);
@@ -109,22 +119,17 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     ...(training && { gradients: planGradients(heap, plannedLayers, inputs, sizes) }),
     carried: shape.carries ? listCarried(plannedLayers) : [],
     loss: lossKind(shape.loss.kind).plan(shape.loss.options, heap, sizes, top, values),
-    slots: Array.from({ length: SLOTS }, (_, slot) =>
+    slots: bySlot((slot) =>
       planSlot(heap, `slot ${slot}`, sizes, { per: top.per, words: targetWords }, reverses),
     ),
-    bounds: Array.from({ length: SLOTS }, (_, slot) =>
-      heap.doubles(`slot ${slot} bounds`, sizes.parts + 1),
-    ),
-    divisors: Array.from({ length: SLOTS }, (_, slot) => heap.doubles(`slot ${slot} divisor`, 1)),
+    bounds: bySlot((slot) => heap.doubles(`slot ${slot} bounds`, sizes.parts + 1)),
+    divisors: bySlot((slot) => heap.doubles(`slot ${slot} divisor`, 1)),
+    results: bySlot((slot) => heap.doubles(`slot ${slot} results`, RESULTS)),
     gradientSeconds: heap.doubles('gradient seconds', sizes.parts, PANEL),
-    claims: heap.indices('claims', CLAIMED_PHASES.length, sizes.parts * MOST_PIECES),
-    settings: heap.doubles('optimizer settings', MOST_SETTINGS),
-    ...(training &&
-      sizes.averages && { averageSettings: heap.doubles('average settings', MOST_SETTINGS) }),
-    ...(training &&
-      sizes.accumulates && {
-        accumulationSettings: heap.doubles('accumulation settings', MOST_SETTINGS),
-      }),
+    claims: heap.indices('claims', SLOTS * CLAIMED_PHASES.length, sizes.parts * MOST_PIECES),
+    settings: settings('optimizer'),
+    ...(training && sizes.averages && { averageSettings: settings('average') }),
+    ...(training && sizes.accumulates && { accumulationSettings: settings('accumulation') }),
     scratch: Array.from({ length: threads }, (_, thread) =>
       heap.tensor(`scratch ${thread}`, [
         Math.max(
@@ -133,8 +138,8 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
         ),
       ]),
     ),
-    clocks: heap.doubles('clocks', sizes.parts, PANEL),
-    moments: heap.doubles('moments', sizes.parts, 2 * MOST_PHASES),
+    clocks: bySlot((slot) => together ?? planClocks(`slot ${slot} clocks`)),
+    moments: heap.doubles('moments', SLOTS * sizes.parts, 2 * MOST_PHASES),
     argumentSpaces: Array.from({ length: threads }, (_, thread) =>
       heap.doubles(`kernel arguments ${thread}`, SLOTS * kernels * KERNEL_ARGUMENTS),
     ),
@@ -142,7 +147,12 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     progress: heap.indices('progress', sizes.parts, PANEL),
     arrivals: heap.indices('arrivals', sizes.parts, PANEL),
     attempt: heap.indices('attempt', PANEL),
+    succession: heap.indices('succession', PANEL),
   };
+}
+
+function bySlot<T>(plan: (slot: number) => T): T[] {
+  return Array.from({ length: SLOTS }, (_, slot) => plan(slot));
 }
 
 /** Most meetings of a team in a phase. */

@@ -5,8 +5,9 @@ import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
 import { HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
 import { countSquares } from '../model/parameters.js';
+import type { StepResult } from '../model/batch/step-results.js';
 import type { Signal } from '../model/signal.js';
-import type { Engine, StepResult } from '../compute/engine.js';
+import type { Engine } from '../compute/engine.js';
 import { trainingOptions } from './evaluation.js';
 import type { TrainListener } from '../events.js';
 

@@ -1,6 +1,7 @@
 import type { Moments } from '../compute/moments.js';
 import type { TrainListener } from '../events.js';
 import { sharedClock } from '../system/monotonic.js';
+import type { StepTime } from './step-loop.js';
 
 /** Least time between two signs of life, and before the first one: reading what the process takes is worth some steps of a small model. */
 const INTERVAL_MS = 5000;
@@ -14,25 +15,18 @@ const DIGITS = 5;
 export class Pulse {
   readonly #clock = sharedClock();
   #due = this.#clock() + FIRST_MS;
-  #begun = 0;
 
   constructor(
     private readonly moments: Pick<Moments, 'readUpdate'>,
     private readonly listener: TrainListener,
   ) {}
 
-  /** A step begins. */
-  begin(): void {
-    this.#begun = this.#clock();
-  }
-
-  /** @param step number of the step that has ended */
-  end(step: number): void {
+  /** @param step number of the step that has ended, and when it was under way */
+  end(step: number, { slot, begin: begun }: StepTime): void {
     if (this.#clock() < this.#due) return;
-    const begun = this.#begun;
     const seconds = (moment: number): number => Number(((moment - begun) / 1000).toFixed(DIGITS));
     const workers = this.moments
-      .readUpdate()
+      .readUpdate(slot)
       .slice(0, WORKERS_TOLD)
       .map((phases) =>
         phases.map(({ phase, begin, end }) => ({

@@ -82,7 +82,7 @@ export async function createSetting(
     const handle = allocateEngine(choice.kind, each);
     const pool = createWorkerPool(handle, listener, workerFile);
     pools.push(pool);
-    return new Engine(handle, pool.runStage);
+    return new Engine(handle, pool.runStage, pool.following);
   };
   try {
     const engine = open(sizes);

@@ -62,30 +62,38 @@ export async function runSteps(
   const loop = new StepLoop(engine, config.train, listener);
   const pulse = new Pulse(new Moments(engine.heap, engine.plan), listener);
   const badSteps = new BadSteps(engine, corpus, config, listener);
+  const watching = {
+    watch: (...batch: Parameters<BadSteps['watch']>) => badSteps.watch(...batch),
+    mayFollow: () => mayFollow(),
+  };
   const slotOf = (step: number): number => feed.slotOf(updates.batchesOf(step).first);
   let step = run.fromStep;
   /** Whether an evaluation has given way to a stop. */
-  let isCut: boolean;
+  let isCut: boolean | undefined;
   let isUnderWay = false;
   const hasEnded = describeEnd(run);
+  const isCheckpointDue = (at: number): boolean => at % run.checkpointEvery === 0;
+  /** Whether the next step has nothing to wait for when the present one has been computed. */
+  const mayFollow = (): boolean =>
+    !(validation.isDue(step + 1) || isCheckpointDue(step + 1) || run.isStopped());
   try {
     for (;;) {
       writer.expectUsable();
-      const improved = validation.isDue(step) && (await validation.evaluate(step));
-      isCut = improved === undefined;
-      if (isCut || step >= totalSteps || validation.isHopeless || run.isStopped()) break;
-      if (improved || (step > run.fromStep && step % run.checkpointEvery === 0)) {
-        await writer.write(slotOf(step), describeProgress(run, step));
+      // A step that has followed directly is finished first.
+      if (!engine.isAhead) {
+        const improved = validation.isDue(step) && (await validation.evaluate(step));
+        isCut = improved === undefined;
+        if (isCut || step >= totalSteps || validation.isHopeless || run.isStopped()) break;
+        if (improved || (step > run.fromStep && isCheckpointDue(step))) {
+          await writer.write(slotOf(step), describeProgress(run, step));
+        }
       }
       isUnderWay = true;
-      pulse.begin();
-      await loop.step(feed, step, totalSteps, updates, validation.advice, (...batch) =>
-        badSteps.watch(...batch),
-      );
+      await loop.step(feed, step, totalSteps, updates, validation.advice, watching);
       isUnderWay = false;
       badSteps.check(step);
       step++;
-      pulse.end(step);
+      pulse.end(step, loop.time);
     }
   } catch (error) {
     if (!(error instanceof TaskFailure || error instanceof ReadFailure)) throw error;

@@ -65,7 +65,7 @@ async function withLoop(
   const handle = allocateEngine(chooseBackend('auto').kind, sizes);
   const pool = where === 'pool' ? createWorkerPool(handle, () => undefined) : undefined;
   try {
-    const engine = new Engine(handle, pool?.runStage ?? createLocalRunner(handle));
+    const engine = new Engine(handle, pool?.runStage ?? createLocalRunner(handle), pool?.following);
     await engine.initialize(1);
     const feed = new BatchFeed(engine, randomBatches(benchCase), SLOT.training);
     const config = { epochs: 1, optimizer: BENCH_OPTIMIZER, clipNorm: BENCH_CLIP_NORM };
@@ -74,7 +74,8 @@ async function withLoop(
     let step = 0;
     const run = async (steps: number): Promise<void> => {
       for (const end = step + steps; step < end; step++) {
-        await loop.step(feed, step, Infinity, updates);
+        const mayFollow = (): boolean => step + 1 < end;
+        await loop.step(feed, step, Infinity, updates, {}, { mayFollow });
       }
     };
     await measure(run);

@@ -6,6 +6,7 @@ import { threadId, workerData } from 'node:worker_threads';
 import { CLAIMED_PHASES } from '../../dist/src/model/work/shares.js';
 import { openHeap } from '../../dist/src/compute/engine-memory.js';
 import { phasesOf } from '../../dist/src/compute/messages.js';
+import { SLOT } from '../../dist/src/model/sizes.js';
 import { claimThreadPlace, joinEngine } from '../../dist/src/compute/runner.js';
 
 function fail() {
@@ -32,7 +33,7 @@ export const WAYS_TO_DIE = [...Object.keys(suddenly), ...Object.keys(afterwards)
 /**
  * The function that runs a compute thread's tasks.
  *
- * @param {(when: 'before' | 'between' | 'amid' | 'after', phase: string, part: number) => string | undefined} strike is
+ * @param {(when: 'before' | 'between' | 'amid' | 'after', phase: string, part: number, step: number) => string | undefined} strike is
  *   asked around each phase, between the meetings of a team within it, and when a piece of work has been claimed but not
  *   done, for one of WAYS_TO_DIE, or 'error' for an error that the thread survives
  */
@@ -45,32 +46,50 @@ export function joinMortal(strike) {
     afterwards[way]();
     dying = true;
   };
+  const stepOf = stepsOfSlots(workerData);
   const runTask = joinEngine(
     workerData,
     claimThreadPlace(workerData, threadId),
-    function* (phase, part, share) {
-      die(strike('before', phase, part));
+    function* (phase, part, share, slot) {
+      const consider = (when) => die(strike(when, phase, part, stepOf(slot)));
+      // Steps may follow each other for long until the thread gets to its event loop by itself.
+      if (dying) throw new Error('on the way to its death');
+      consider('before');
       const claim = Atomics.compareExchange;
       Atomics.compareExchange = (...place) => {
         const former = claim(...place);
-        if (former === 0) die(strike('amid', phase, part));
+        if (former === 0) consider('amid');
         return former;
       };
       try {
         for (const meeting of share) {
-          die(strike('between', phase, part));
+          consider('between');
           yield meeting;
         }
       } finally {
         Atomics.compareExchange = claim;
       }
-      die(strike('after', phase, part));
+      consider('after');
     },
   );
   return (task) => {
-    runTask(task);
+    try {
+      runTask(task);
+    } catch (error) {
+      if (!dying) throw error;
+    }
     return dying ? new Promise(() => undefined) : undefined;
   };
+}
+
+/** Tells the step of a slot: the coordinator writes it there, among the optimizer's settings, before the step begins. */
+export function stepsOfSlots(handle) {
+  const { heap, plan } = openHeap(handle);
+  const settings = plan.settings.map((spec) => heap.flatDoubles(spec));
+  const inTraining = settings.slice(SLOT.training, SLOT.evaluation);
+  // An evaluation follows the latest one.
+  return (slot) =>
+    slot < SLOT.evaluation ? settings[slot][0] : Math.max(...inTraining.map(([step]) => step));
 }
 
 /**
@@ -104,12 +123,9 @@ export function planDeaths(count, steps, dice, inTeams = false) {
  * @param folder where deaths that have been met leave an empty file with their number
  */
 export function joinPlanned(folder, deaths) {
-  const { heap, plan } = openHeap(workerData);
-  // The coordinator writes the step there, among the optimizer's settings, before the step begins.
-  const settings = heap.flatDoubles(plan.settings);
-  return joinMortal((when, phase) => {
+  return joinMortal((when, phase, part, step) => {
     const index = deaths.findIndex(
-      (death) => death.step === settings[0] && death.phase === phase && death.when === when,
+      (death) => death.step === step && death.phase === phase && death.when === when,
     );
     return index !== -1 && isFirst(path.join(folder, String(index)))
       ? deaths[index].way

@@ -5,12 +5,13 @@ import { joinMortal } from './deaths.js';
 const { deaths, plan } = workerData;
 
 // Every death happens once in all threads together.
-export default joinMortal((when, phase, part) => {
+export default joinMortal((when, phase, part, step) => {
   const death = plan.find(
     (planned, i) =>
       planned.when === when &&
       planned.phase === phase &&
       (planned.part ?? part) === part &&
+      (planned.step ?? step) === step &&
       isDue(i),
   );
   if (death === undefined) return undefined;

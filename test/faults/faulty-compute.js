@@ -10,10 +10,8 @@ import { joinMortal } from './deaths.js';
  */
 export function computeFaultily({ fault, phase, step }) {
   const { heap, plan } = openHeap(workerData);
-  // The coordinator writes the step there, among the optimizer's settings, before the step begins.
-  const settings = heap.flatDoubles(plan.settings);
-  return joinMortal((when, name) => {
-    if (when !== 'before' || name !== phase || settings[0] < step) return undefined;
+  return joinMortal((when, name, part, present) => {
+    if (when !== 'before' || name !== phase || present < step) return undefined;
     if (fault !== 'poison') return fault;
     const { value } = plan.parameters.find((parameter) => parameter.name === 'lstm.weight_hh_l0');
     heap.flat(value)[5] = NaN;

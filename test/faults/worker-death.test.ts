@@ -8,6 +8,7 @@ import { chooseBackend } from '../../src/backend/select.js';
 import type { Precision } from '../../src/backend/backend.js';
 import { UserError } from '../../src/errors.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
+import type { StepResult } from '../../src/model/batch/step-results.js';
 import type { Phase } from '../../src/model/phases.js';
 import type { NetworkSizes } from '../../src/model/sizes.js';
 import { describeStack } from '../../src/model/stack.js';
@@ -40,6 +41,8 @@ interface Death {
     | 'error between tasks'
     | 'error';
   times: number;
+  /** Number of the update, from 1; absent: the first that comes. */
+  step?: number;
 }
 
 const sizes: NetworkSizes = {
@@ -73,14 +76,46 @@ const batch: RawBatch = {
   features: [Int32Array.from({ length: 3 * 48 }, (_, i) => (5 * i) % 10)],
 };
 
-/** Bytes of weights and moments after three steps. */
-async function trainSteps(engine: Engine): Promise<Buffer> {
+/** Bytes of weights and moments after some steps. */
+async function trainSteps(engine: Engine, steps = 3): Promise<Buffer> {
   await engine.initialize(1);
-  for (let step = 0; step < 3; step++) {
+  for (let step = 0; step < steps; step++) {
     engine.load(step % 2, batch);
     engine.clearState(step % 2);
     await engine.trainStep(step % 2, step + 1, optimizer);
   }
+  return stateOf(engine);
+}
+
+const FOLLOWING = 6;
+
+/**
+ * The same of steps that follow each other directly.
+ *
+ * @returns how many of them did, too, and what each came to
+ */
+async function trainFollowing(engine: Engine) {
+  await engine.initialize(1);
+  for (const slot of [0, 1]) engine.clearState(slot);
+  let followed = 0;
+  const results: StepResult[] = [];
+  engine.load(0, batch);
+  for (let step = 0; step < FOLLOWING; step++) {
+    if (engine.isAhead) followed++;
+    const next = step + 1;
+    const release = (): void => {
+      engine.load(next % 2, batch);
+      engine.release(next % 2, next + 1, optimizer);
+    };
+    const isFollowed = next < FOLLOWING;
+    const meanwhile = isFollowed ? release : undefined;
+    results.push(await engine.trainStep(step % 2, step + 1, optimizer, meanwhile, isFollowed));
+  }
+  expect(engine.isAhead).toBe(false);
+  return { state: stateOf(engine), followed, results };
+}
+
+function stateOf(engine: Engine): Buffer {
   return Buffer.concat(
     engine.plan.parameters
       .flatMap(({ value, states }) => [value, ...states])
@@ -111,17 +146,30 @@ function createDoomed(
   });
   const doomed: EngineHandle & object = Object.assign(handle, { deaths, plan });
   pool = createWorkerPool(doomed, ({ reason }) => heard.push(reason), file);
-  return { engine: new Engine(handle, pool.runStage), heard, deaths };
+  return { engine: new Engine(handle, pool.runStage, pool.following), heard, deaths };
 }
 
 /** What three steps give that nobody disturbs. */
 const undisturbed = new Map<Precision, Buffer>();
+/** And as many as are to follow each other. */
+let longer: Awaited<ReturnType<typeof trainFollowing>>;
 beforeAll(async () => {
-  for (const precision of ['float32', 'bfloat16'] as const) {
+  const trainAlone = <T>(
+    train: (engine: Engine) => Promise<T>,
+    precision: Precision = 'float32',
+  ): Promise<T> => {
     const handle = allocateEngine(chooseBackend('auto').kind, { ...sizes, precision });
-    const steps = await trainSteps(new Engine(handle, createLocalRunner(handle)));
-    undisturbed.set(precision, steps);
+    return train(new Engine(handle, createLocalRunner(handle)));
+  };
+  for (const precision of ['float32', 'bfloat16'] as const) {
+    undisturbed.set(precision, await trainAlone(trainSteps, precision));
   }
+  longer = await trainAlone(trainFollowing);
+  // Steps that follow nobody are the same.
+  expect(longer.followed).toBe(0);
+  expect(longer.state.equals(await trainAlone((engine) => trainSteps(engine, FOLLOWING)))).toBe(
+    true,
+  );
 });
 
 const death = { part: 1, when: 'after', way: 'exit', times: 1 } as const;
@@ -209,6 +257,66 @@ describe.each([
     });
   },
 );
+
+describe.each([
+  ['two on their own', 2, 2],
+  ['two in a team', 2, 1],
+  ['one on its own and two in a team', 3, 2],
+] as const)('steps that follow each other directly, %s', (_, parts, teams) => {
+  it('are the same as one by one', async () => {
+    const { engine } = createDoomed([], { parts, teams });
+    const { followed, ...others } = await trainFollowing(engine);
+    expect(others.state.equals(longer.state)).toBe(true);
+    expect(others.results).toEqual(longer.results);
+    expect(followed).toBeGreaterThan(0);
+  });
+
+  const phases = phasesOf('train', sizes);
+  const instants = ['before', 'after', ...(teams < parts ? (['between'] as const) : [])] as const;
+  it.each(
+    instants.flatMap((when) =>
+      (when === 'between' ? ['train' as const] : phases).map((phase) => ({ when, phase })),
+    ),
+  )('come through a death $when $phase of each of them', async ({ when, phase }) => {
+    const plan = Array.from({ length: FOLLOWING }, (_, step): Death => ({
+      ...{ phase, when, way: 'exit', times: 1, step: step + 1 },
+      // The first part may have a team of its own, which meets nobody.
+      part: when === 'between' ? parts - 1 : step % 2,
+    }));
+    const { engine, deaths, heard } = createDoomed(plan, { parts, teams });
+    const { state, results } = await trainFollowing(engine);
+    expect([...deaths]).toEqual(plan.map(() => 1));
+    expect(heard).toHaveLength(FOLLOWING);
+    expect(heard.every((reason) => reason.endsWith(`(during ${phase})`))).toBe(true);
+    expect(state.equals(longer.state)).toBe(true);
+    expect(results).toEqual(longer.results);
+  });
+});
+
+it('a step that is not applied is followed by none before the coordinator says so', async () => {
+  const { engine } = createDoomed([]);
+  await engine.initialize(1);
+  engine.load(0, batch);
+  engine.load(1, batch);
+  const { value } = engine.plan.parameters.at(-1)!;
+  const release = (): void => engine.release(1, 2, optimizer);
+  engine.heap.flat(value)[0] = NaN;
+  await engine.packWeights();
+  const spoilt = stateOf(engine);
+  const { applied } = await engine.trainStep(0, 1, optimizer, release, true);
+  expect(applied).toBe(false);
+  expect(engine.isAhead).toBe(false);
+  expect(stateOf(engine).equals(spoilt)).toBe(true);
+});
+
+it('a step that kills every thread that takes it ends the run, also where it has followed another directly', async () => {
+  const { engine, heard } = createDoomed([{ ...death, phase: 'train', step: 3, times: 1000 }]);
+  const failure = await trainFollowing(engine).catch((error: unknown) => error);
+  expect((failure as UserError).message).toMatch(
+    /^3 workers in a row failed .*\(train, part 2 of 2\): /,
+  );
+  expect(heard).toHaveLength(3);
+});
 
 it.each([2, 1])(
   'a task that kills every thread that takes it ends the run with one sentence, in %i teams',

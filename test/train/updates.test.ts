@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { BatchFeed } from '../../src/compute/batch-feed.js';
-import type { Engine, StepResult } from '../../src/compute/engine.js';
+import type { Engine } from '../../src/compute/engine.js';
+import type { StepResult } from '../../src/model/batch/step-results.js';
 import type { StepSettings } from '../../src/compute/step-settings.js';
 import type { StepEvent } from '../../src/events.js';
 import { StepLoop } from '../../src/train/step-loop.js';
@@ -62,7 +63,7 @@ it('a step of several batches tells of all of them together, and one bad batch s
       watched.push([result.applied, batch]);
       return Promise.resolve();
     };
-    const { applied } = await loop.step(feed, 1, 2, new Updates(6, 3), {}, watch);
+    const { applied } = await loop.step(feed, 1, 2, new Updates(6, 3), {}, { watch });
     expect(applied).toBe(bad < 0);
     expect(events).toMatchObject([{ step: 2, loss: 66 / 42, accuracy: 0.5, rows: 6, tokens: 21 }]);
     // Schedules count updates, whatever an update has of batches.

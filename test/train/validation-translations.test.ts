@@ -123,16 +123,16 @@ test('a stop is heeded within an evaluation and its translations, which a resume
       },
     };
     const hear = (event: TrainEvent): void => {
-      if (event.type === 'step') step = event.step;
+      if (event.type === 'step') [asked, step] = [0, event.step];
     };
     const part = await run('stopped', [], starts++ > 0, hear, signal);
     found.push(...measuredBy(part));
     return part.end;
   };
   const stopped = { reason: 'stopped', step: 10 };
-  // Before each of ten steps it is asked, before the second of two batches, before the second token of translations.
-  expect(await stop((asked) => asked === 12)).toMatchObject(stopped);
-  expect(await stop((asked) => asked === 4)).toMatchObject(stopped);
+  // Behind ten steps it is asked before the second of two batches, and before the second token of translations.
+  expect(await stop((asked, step) => step === 10 && asked === 2)).toMatchObject(stopped);
+  expect(await stop((asked, step) => step === 0 && asked === 4)).toMatchObject(stopped);
   expect(found).toEqual([]);
   expect(await stop((_, step) => step === 50)).toMatchObject({ reason: 'stopped', step: 50 });
   expect(found.length).toBe(4);

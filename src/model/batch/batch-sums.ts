@@ -4,22 +4,7 @@ import { HEADER } from './batch-layout.js';
 import { countSquares, type Parameter } from '../parameters.js';
 import type { NetworkPlan } from '../plan.js';
 import { batchOf, distinctOf } from './slot-plan.js';
-
-/** Sums over one batch. */
-export interface BatchResult {
-  /** Sum of the losses, and what it is divided by: the number of targets, or the sum of their weights. */
-  lossSum: number;
-  divisor: number;
-  /** Sum of −ln p(target) in nats; divide it, as the others, by `targets`. */
-  crossEntropySum: number;
-  /** Targets that were predicted as they are; of numbers 0. */
-  correct: number;
-  /** Of numbers, in the unit of the targets; else 0. */
-  squaredErrorSum: number;
-  targets: number;
-  rows: number;
-  tokens: number;
-}
+import type { BatchResult } from './step-results.js';
 
 /**
  * The sums that a whole batch has in common, formed from what its parts left on the heap: in float64 and in an order

@@ -30,9 +30,21 @@ export const CLAIMED_PHASES = [
 ] as const;
 export type ClaimedPhase = (typeof CLAIMED_PHASES)[number];
 
-/** The claims of a phase, a row of those of all. */
-export function claimsOf(heap: Heap, claims: BufferSpec, phase: ClaimedPhase): Int32Array {
+/** The claims of a slot: by phase. */
+export function claimsOfSlot(heap: Heap, claims: BufferSpec, slot: number): Int32Array {
   const all = heap.flatIndices(claims);
+  const length = CLAIMED_PHASES.length * claims.stride[0]!;
+  return all.subarray(slot * length, (slot + 1) * length);
+}
+
+/** The claims of a phase, a row of those of a slot. */
+export function claimsOf(
+  heap: Heap,
+  claims: BufferSpec,
+  slot: number,
+  phase: ClaimedPhase,
+): Int32Array {
+  const all = claimsOfSlot(heap, claims, slot);
   const length = all.length / CLAIMED_PHASES.length;
   const begin = CLAIMED_PHASES.indexOf(phase) * length;
   return all.subarray(begin, begin + length);
