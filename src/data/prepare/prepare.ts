@@ -198,7 +198,7 @@ function lacksSourceTokens({ splits }: Manifest, { sources }: CorpusPlan): boole
 /** Whether a store is from before pairs were left out, of any split, of which the vocabulary knows no token of a side. */
 function holdsEmptyPairs({ splits, statistics }: Manifest): boolean {
   const all = Object.values(statistics);
-  return splits.train.source !== undefined && all.some(({ emptyRows }) => emptyRows > 0);
+  return splits.train.source !== undefined && all.some((each) => (each?.emptyRows ?? 0) > 0);
 }
 
 function ignoreDiskError(error: unknown): void {
