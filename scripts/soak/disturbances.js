@@ -105,7 +105,7 @@ export async function strikeThreads(count, seed, precision) {
     mkdirSync(met);
     const { href } = new URL('../../test/faults/deaths.js', import.meta.url);
     const workerFile = path.join(folder, `${name}-worker.mjs`);
-    const deaths = planDeaths(count, STEPS, dice, inTeams.has(name));
+    const deaths = planDeaths(count, STEPS, dice, { inTeams: inTeams.has(name), precision });
     writeFileSync(
       workerFile,
       `import { joinPlanned } from ${JSON.stringify(href)};\n` +

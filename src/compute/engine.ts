@@ -237,7 +237,7 @@ export class Engine {
   #layReady(slot: number, step: number, settings: StepSettings): void {
     this.#settings[slot]!.write(step, settings);
     const { accumulation } = settings;
-    // The evaluations since the last step have left their time there.
+    // There is the time of the slot's step before, and where all slots have the same clocks that of evaluations since.
     if (!accumulation || accumulation.share === 1) this.#clocks[slot]!.fill(0);
   }
 

@@ -11,5 +11,5 @@ export function planDeaths(
   count: number,
   steps: number,
   dice: (n: number) => number,
-  inTeams?: boolean,
+  run?: { inTeams?: boolean; precision?: 'float32' | 'bfloat16' },
 ): PlannedDeath[];

@@ -96,10 +96,12 @@ export function stepsOfSlots(handle) {
  * Lays `count` deaths of all ways out over a run's steps, at most one a step.
  *
  * @param {(n: number) => number} dice draws a whole number below n
- * @param {boolean} inTeams whether some are to happen between two meetings of a team
+ * @param {object} run
+ * @param {boolean} [run.inTeams] whether some are to happen between two meetings of a team
+ * @param {'float32' | 'bfloat16'} [run.precision] of its products, which have phases of their own
  */
-export function planDeaths(count, steps, dice, inTeams = false) {
-  const phases = phasesOf('train', { shape: {} });
+export function planDeaths(count, steps, dice, { inTeams = false, precision } = {}) {
+  const phases = phasesOf('train', { shape: {}, precision });
   return Array.from({ length: count }, (_, i) => {
     const first = Math.floor((i * steps) / count);
     const next = Math.floor(((i + 1) * steps) / count);
