@@ -107,7 +107,7 @@ const trainSchema = z.strictObject({
     .enum(['float32', 'bfloat16', 'auto'])
     .default('float32')
     .describe(
-      'What the products with weights multiply. Weights, states and sums are float32 in any case. `bfloat16` rounds what is multiplied, and processors with AMX multiply that several times as fast; ' +
+      'What products with weights and the gradients of weights multiply. Weights, states and sums are float32 in any case. `bfloat16` rounds what is multiplied, and processors with AMX multiply that several times as fast; ' +
         '`auto` takes it where a run begins on one of these.',
     ),
   seed: z
