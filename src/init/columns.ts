@@ -6,10 +6,16 @@ import type { SampledColumn } from './reading.js';
 
 /**
  * `text`: words that differ from row to row; `class`: few different values; `number`; `list`: lists of texts; `id`: tells rows apart and
- * nothing else; `date`; `written number`: for people, with commas; `constant`: the same in every row; `empty`.
+ * nothing else; `date`; `written number`: for people, with commas or points between thousands; `constant`: the same in every row; `empty`.
  */
 export type ColumnKind =
   'text' | 'class' | 'number' | 'list' | 'id' | 'date' | 'written number' | 'constant' | 'empty';
+
+/**
+ * How all the numbers of a column are written where people are meant to read them: with `commas` (12,34 or 1,234.5), which are read as texts; with points between
+ * `thousands` (1.234 and 999), which would be read as other numbers; or all with three digits behind a point, which are more likely `decimals`.
+ */
+export type Marks = 'commas' | 'thousands' | 'decimals';
 
 export interface ColumnFacts {
   readonly column: SampledColumn;
@@ -21,8 +27,7 @@ export interface ColumnFacts {
   readonly counts: ReadonlyMap<string, number>;
   /** Of the values that are there: whether all are numbers, and whole ones. */
   readonly isNumeric: boolean;
-  /** Whether all are numbers as they are written for people, with commas (12,34 or 1,234.5), which are read as texts. */
-  readonly hasCommas: boolean;
+  readonly marks: Marks | undefined;
   readonly isWhole: boolean;
   /** Words of each value that is there, in rising order. */
   readonly words: readonly number[];
@@ -38,6 +43,10 @@ const date =
 const code =
   /^[0-9a-f]{8,}$|^[0-9a-f-]{32,}$|^https?:\/\/\S+$|^[\w.+-]+@[\w-]+\.[\w.]+$|^\S*\d\S*$/i;
 const grouped = /^[-+]?\d{1,3}(?:[.,'’ ]?\d{3})*(?:[.,]\d+)?$/;
+const thousands = /^[-+]?[1-9]\d{0,2}(?:\.\d{3})+$/;
+const belowThousand = /^[-+]?\d{1,3}$/;
+/** Fewer numbers with three digits behind a point may be decimals by chance. */
+const FEWEST_THOUSANDS = 5;
 const idName = /(^|[_. ])(id|uuid|guid|index|idx|key|nr|no|number|row)$|^unnamed|Id$/i;
 
 export function describeColumn(column: SampledColumn): ColumnFacts {
@@ -47,20 +56,33 @@ export function describeColumn(column: SampledColumn): ColumnFacts {
   const words = values.map((value) => value.trim().split(/\s+/).length).sort((a, b) => a - b);
   const characters = values.reduce((sum, value) => sum + value.length, 0);
   const numbers = values.filter((value) => readNumber(value) !== undefined).length;
+  const marks = marksOf(values);
   const facts = {
-    ...{ column, counts, words, rows: column.values.length, filled: values.length },
-    hasCommas:
-      values.some((value) => value.includes(',')) &&
-      values.every((value) => grouped.test(value.trim()) || readNumber(value) !== undefined),
-    isNumeric: values.length > 0 && numbers >= 0.98 * values.length,
+    ...{ column, counts, words, marks, rows: column.values.length, filled: values.length },
+    isNumeric: values.length > 0 && numbers >= 0.98 * values.length && marks !== 'thousands',
     isWhole: values.every((value) => /^[-+]?\d+$/.test(value.trim())),
     meanCharacters: characters / Math.max(1, values.length),
   };
   return { ...facts, kind: kindOf(facts) };
 }
 
+function marksOf(values: readonly string[]): Marks | undefined {
+  if (values.some((value) => value.includes(','))) {
+    const isNumber = (value: string): boolean =>
+      grouped.test(value.trim()) || readNumber(value) !== undefined;
+    return values.every(isNumber) ? 'commas' : undefined;
+  }
+  const pointed = values.filter((value) => value.includes('.'));
+  if (pointed.length < FEWEST_THOUSANDS) return undefined;
+  if (!pointed.every((value) => thousands.test(value.trim()))) return undefined;
+  const isCertain = pointed.some((value) => /\..*\./.test(value));
+  if (pointed.length === values.length) return isCertain ? 'thousands' : 'decimals';
+  const others = values.filter((value) => !value.includes('.'));
+  return others.every((value) => belowThousand.test(value.trim())) ? 'thousands' : undefined;
+}
+
 function kindOf(facts: Omit<ColumnFacts, 'kind'>): ColumnKind {
-  const { column, counts, filled, isNumeric, isWhole, words, meanCharacters } = facts;
+  const { column, counts, filled, isNumeric, isWhole, marks, words, meanCharacters } = facts;
   if (filled === 0) return 'empty';
   if (column.lists !== undefined) return 'list';
   if (counts.size === 1) return 'constant';
@@ -76,7 +98,7 @@ function kindOf(facts: Omit<ColumnFacts, 'kind'>): ColumnKind {
   }
   const meanWords = words.reduce((sum, count) => sum + count, 0) / filled;
   // Spread out as amounts are.
-  if (facts.hasCommas && counts.size > 10) return 'written number';
+  if ((marks === 'commas' || marks === 'thousands') && counts.size > 10) return 'written number';
   const isFew = filled / counts.size >= ROWS_OF_CLASS && meanCharacters <= LONGEST_CLASS;
   if (isFew) return 'class';
   if (meanWords < 1.2 && counts.size > 0.5 * filled && shareOf(code) > 0.8) return 'id';
@@ -88,6 +110,22 @@ function isCounting(values: readonly string[]): boolean {
   if (values.length < 3) return false;
   const first = Number(values[0]);
   return values.every((value, i) => Number(value) === first + i);
+}
+
+/** With what a column's numbers are written. */
+export function describeMarks({ marks }: Pick<ColumnFacts, 'marks'>): string {
+  return marks === 'thousands' ? 'with points between thousands' : 'with commas';
+}
+
+/** What its numbers should look like. */
+export function example({ marks }: Pick<ColumnFacts, 'marks'>): string {
+  return marks === 'thousands' ? '1234' : '12.34';
+}
+
+/** One of its numbers that is written so. */
+export function markedNumber({ marks, counts }: Pick<ColumnFacts, 'marks' | 'counts'>): string {
+  const mark = marks === 'thousands' ? '.' : ',';
+  return Array.from(counts.keys()).find((value) => value.includes(mark)) ?? '';
 }
 
 /** The value below which a share of sorted ones lies. */

@@ -1,7 +1,14 @@
 import { UserError } from '../errors.js';
 import { formatCount } from '../observe/figures.js';
 import type { TaskKind } from '../tasks/registry.js';
-import { byFrequency, type ColumnFacts, describeColumn } from './columns.js';
+import {
+  byFrequency,
+  type ColumnFacts,
+  describeColumn,
+  describeMarks,
+  example,
+  markedNumber,
+} from './columns.js';
 import { isAmountName, isTextName, labelHint, pairNames, showColumn } from './names.js';
 import type { TableSample } from './reading.js';
 
@@ -50,7 +57,7 @@ export function guessTable(path: string, table: TableSample, wishes: Wishes): Ta
     const written = facts.find(({ kind }) => kind === 'written number');
     if (written !== undefined) {
       throw new UserError(
-        `${path}: expected numbers as 12.34 to be learned, found them written with commas in ${showColumn(written.column.name)}, such as ${JSON.stringify(written.counts.keys().next().value)}: write them without, or add --task language-model or --label for something else`,
+        `${path}: expected numbers as ${example(written)} to be learned, found them written ${describeMarks(written)} in ${showColumn(written.column.name)}, such as ${JSON.stringify(markedNumber(written))}: write them without, or add --task language-model or --label for something else`,
       );
     }
     reasons.push(
@@ -161,8 +168,17 @@ function chooseLabel(
     second !== undefined &&
     labelHint(second.column.name) === labelHint(first.column.name) &&
     second.kind !== 'number';
+  const written = others.find(
+    ({ kind, column }) =>
+      kind === 'written number' && labelHint(column.name) >= labelHint(first.column.name),
+  );
+  const other = close
+    ? `; ${showColumn(second.column.name)} could be meant, too`
+    : written
+      ? `; ${showColumn(written.column.name)} could be meant, too, were its numbers written as ${example(written)}`
+      : '';
   reasons.push(
-    `Label: ${showColumn(first.column.name)}, with ${formatCount(first.counts.size)} different values${close ? `; ${showColumn(second.column.name)} could be meant, too` : ''} (--label names another).`,
+    `Label: ${showColumn(first.column.name)}, with ${formatCount(first.counts.size)} different values${other} (--label names another).`,
   );
   return first;
 }
@@ -226,7 +242,7 @@ function learn(
   }
   if (label.kind === 'written number' && told) {
     throw new UserError(
-      `${path}: expected numbers as 12.34 in ${name}, found them written with commas, such as ${JSON.stringify(byFrequency(label.counts)[0]![0])}: write them without, or add --task classify`,
+      `${path}: expected numbers as ${example(label)} in ${name}, found them written ${describeMarks(label)}, such as ${JSON.stringify(markedNumber(label))}: write them without, or add --task classify`,
     );
   }
   const isMany = !label.isWhole || label.counts.size > FEW_NUMBERS;
@@ -236,7 +252,7 @@ function learn(
   if (task === 'regress' || (task === undefined && asNumber)) {
     if (!label.isNumeric)
       throw new UserError(
-        `${path}: expected numbers ${label.hasCommas ? 'as 12.34 ' : ''}in ${name} for the task regress, found texts such as ${JSON.stringify(byFrequency(label.counts)[0]![0].slice(0, 40))}`,
+        `${path}: expected numbers ${label.marks === undefined ? '' : `as ${example(label)} `}in ${name} for the task regress, found texts such as ${JSON.stringify(byFrequency(label.counts)[0]![0].slice(0, 40))}`,
       );
     if (told)
       reasons.push(

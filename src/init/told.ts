@@ -1,7 +1,7 @@
 import { formatCount, formatShare } from '../observe/figures.js';
 import { counted } from '../system/counted.js';
 import { printableName } from '../system/printable.js';
-import { byFrequency, type ColumnFacts, percentile } from './columns.js';
+import { byFrequency, type ColumnFacts, describeMarks, example, percentile } from './columns.js';
 import type { TableGuess } from './guess.js';
 import { showColumn } from './names.js';
 import type { Sample } from './sample.js';
@@ -37,8 +37,6 @@ const kinds = {
   list: 'lists',
   id: 'numbers or names of rows',
   date: 'dates',
-  'written number':
-    'numbers written with commas, which are read as texts (12.34 is read as a number)',
   constant: 'always the same',
   empty: 'empty',
 } as const;
@@ -62,13 +60,19 @@ export function describeColumns({ facts, text, label, task }: TableGuess): strin
   });
 }
 
-function describeValues({ kind, words, counts }: ColumnFacts): string {
+function describeValues(facts: ColumnFacts): string {
+  const { kind, words, counts, marks } = facts;
+  if (kind === 'written number') {
+    const fate = marks === 'thousands' ? 'would be read as decimals' : 'are read as texts';
+    return `numbers written ${describeMarks(facts)}, which ${fate} (${example(facts)} is read as a number)`;
+  }
   if (kind === 'text') {
     return `${counted(percentile(words, 0.5), 'word')} in the middle, at most ${formatCount(percentile(words, 0.95))} in 95 of 100 rows`;
   }
-  return kind === 'class' || kind === 'number'
-    ? `${kinds[kind]}: ${formatCount(counts.size)} different`
-    : kinds[kind];
+  if (kind !== 'class' && kind !== 'number') return kinds[kind];
+  const read =
+    kind === 'number' && marks === 'decimals' ? ', their points taken for those of decimals' : '';
+  return `${kinds[kind]}: ${formatCount(counts.size)} different${read}`;
 }
 
 /** Classes that are named. */

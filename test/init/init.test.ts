@@ -297,6 +297,20 @@ describe('what cannot be is refused in a sentence', () => {
       [],
       'expected numbers as 12.34 to be learned, found them written with commas in "price", such as "0,10"',
     ],
+    [
+      'amounts with points between thousands',
+      {
+        'data.csv': csv([
+          ['text', 'price'],
+          ...questions.map(({ text }, i) => [
+            text,
+            i % 3 === 0 ? `${100 + i}` : `${1 + i}.${100 + i}`,
+          ]),
+        ]),
+      },
+      [],
+      'expected numbers as 1234 to be learned, found them written with points between thousands in "price", such as "2.101"',
+    ],
     ['a list in JSON', { 'data.json': '[]' }, [], 'expected JSON Lines'],
     ['a short text', { 'data.txt': 'once upon\n' }, [], 'expected at least 1,000 characters'],
     [
