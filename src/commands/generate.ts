@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FeatureVocabulary } from '../data/features/features.js';
 import { listNames } from '../data/input/names.js';
+import { fillDrawing, USUAL_DRAWING } from '../decoding/draw-options.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import type { Context } from './context.js';
 import { expectUse } from './expect-use.js';
@@ -37,8 +38,7 @@ export const generateCommand = (context: Context) =>
         type: 'string',
         coerce: numberFrom('temperature', 0),
         requiresArg: true,
-        describe:
-          'Below 1 keeps to the likely, above 1 dares more; 0 takes the likeliest; 0.8 by default',
+        describe: `Below 1 keeps to the likely, above 1 dares more; 0 takes the likeliest; ${USUAL_DRAWING.temperature} by default`,
       },
       'top-k': {
         type: 'string',
@@ -50,24 +50,18 @@ export const generateCommand = (context: Context) =>
         type: 'string',
         coerce: wholeNumber('seed', 0, 2 ** 32 - 1),
         requiresArg: true,
-        describe: 'The same seed writes the same text; 1 by default',
+        describe: `The same seed writes the same text; ${USUAL_DRAWING.seed} by default`,
       },
     },
     async run({ run, prompt, length, ...args }) {
       expectDrawn(args);
-      const { temperature, topK, seed } = args;
       const { openModel } = await context.loadLibrary();
       const model = await openModel(run, toOpenOptions(args, context));
       try {
         expectUse(model, run, 'generate', 'a language model');
         const unknown = describeUnknown(model, prompt);
         if (unknown !== undefined) printLines(context.stderr, [unknown]);
-        const pieces = model.generate({
-          ...{ prompt, length },
-          ...(temperature !== undefined && { temperature }),
-          ...(topK !== undefined && { topK }),
-          ...(seed !== undefined && { seed }),
-        });
+        const pieces = model.generate({ prompt, length, ...fillDrawing(args) });
         await pipeline(Readable.from(surround(prompt, pieces)), context.stdout, { end: false });
       } finally {
         await model.close();

@@ -2,12 +2,6 @@ import { PURPOSE, uniform } from '../tensor/random.js';
 import type { DrawOptions } from './draw-options.js';
 import { likeliest } from './rules.js';
 
-/** With what is meant where nothing is said. */
-export function fillDrawing(given: Partial<DrawOptions>): DrawOptions {
-  const { temperature = 0.8, topK = 0, seed = 1 } = given;
-  return { temperature, topK, seed };
-}
-
 /**
  * Draws a token id.
  *

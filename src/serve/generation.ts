@@ -1,4 +1,4 @@
-import { fillDrawing } from '../decoding/draw.js';
+import { fillDrawing, USUAL_DRAWING } from '../decoding/draw-options.js';
 import type { TrainedModel } from '../train/trained-model.js';
 import { USUAL_LENGTH } from '../use/generation.js';
 import { MOST_CHARACTERS_READ, type RequestLimits } from './routes.js';
@@ -26,12 +26,16 @@ export function generateSchema({ length }: RequestLimits): JsonSchema {
         MOST_CHARACTERS_READ,
       ),
       length: whole(`Tokens to write; ${Math.min(length, USUAL_LENGTH)} where absent.`, 1, length),
-      temperature: number('Below 1 keeps to the likely, 0 takes the likeliest; 0.8 where absent.', {
-        minimum: 0,
-        maximum: 100,
-      }),
+      temperature: number(
+        `Below 1 keeps to the likely, 0 takes the likeliest; ${USUAL_DRAWING.temperature} where absent.`,
+        { minimum: 0, maximum: 100 },
+      ),
       topK: whole('Draws among that many likeliest tokens; among all where 0 or absent.', 0, 1e9),
-      seed: whole('The same seed writes the same text; 1 where absent.', 0, 2 ** 32 - 1),
+      seed: whole(
+        `The same seed writes the same text; ${USUAL_DRAWING.seed} where absent.`,
+        0,
+        2 ** 32 - 1,
+      ),
     },
     [],
   );
