@@ -18,6 +18,11 @@ interface Cases {
   tests: { alert_rule_test: { alertname: string; exp_alerts: unknown[] }[] }[];
 }
 
+function readAlerts(): string[] {
+  const rules = parse(readFileSync(join(dashboards, 'alerts.yaml'), 'utf8')) as Rules;
+  return rules.groups.flatMap((group) => group.rules).map(({ alert }) => alert);
+}
+
 const isMissing = spawnSync('promtool', ['--version']).error !== undefined;
 // The name tells why, where it is skipped.
 const needed = isMissing
@@ -43,11 +48,20 @@ describe(`the alert rules${needed}`, () => {
     execFileSync('promtool', ['check', 'config', file], { stdio: 'pipe' });
   });
 
+  test('are each raised by a run, too, in the tests that have Prometheus watch some', () => {
+    const watching = ['prometheus.test.ts', 'standstill.test.ts'].map((name) =>
+      readFileSync(fileURLToPath(new URL(name, import.meta.url)), 'utf8'),
+    );
+    const missing = readAlerts().filter(
+      (alert) => !watching.some((source) => new RegExp(`['\`]${alert}\\b`).test(source)),
+    );
+    expect(missing).toEqual([]);
+  });
+
   test('each have a case that raises it and one that does not', () => {
-    const rules = parse(readFileSync(join(dashboards, 'alerts.yaml'), 'utf8')) as Rules;
     const { tests } = parse(readFileSync(cases, 'utf8')) as Cases;
     const checks = tests.flatMap(({ alert_rule_test: all }) => all);
-    for (const { alert } of rules.groups.flatMap((group) => group.rules)) {
+    for (const alert of readAlerts()) {
       const of = checks.filter(({ alertname }) => alertname === alert);
       expect(
         of.some(({ exp_alerts: raised }) => raised.length > 0),
