@@ -38,20 +38,17 @@ export class Admission {
    *
    * @throws Refusal where there is no room, or the time is over
    */
-  async run<T>(demand: Demand, work: () => Promise<T>): Promise<T> {
-    const leave = this.enter(demand);
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(this.tooLate()), this.timeoutMs);
+  run<T>(demand: Demand, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const leave = this.enter(demand);
+      const timer = setTimeout(() => reject(this.tooLate()), this.timeoutMs);
+      const working = work().finally(() => {
+        clearTimeout(timer);
+        leave();
+      });
+      // What comes of it when nobody waits any more is nobody's.
+      working.then(resolve, reject);
     });
-    const working = work().finally(leave);
-    try {
-      return await Promise.race([working, late]);
-    } finally {
-      clearTimeout(timer);
-      // What fails when nobody waits any more is nobody's.
-      working.catch(() => undefined);
-    }
   }
 
   /**
