@@ -11,6 +11,16 @@ export interface EncodedTokens {
   readonly features: readonly (readonly number[])[];
 }
 
+/** Tokens of a text and, where there are features, the form of each. */
+interface SplitText {
+  readonly tokens: readonly number[];
+  readonly forms?: readonly string[];
+}
+
+/** Of a token, with what stands behind it, about: of a long text so many times as many characters are looked at as tokens are read. */
+const USUAL_CHARACTERS = 8;
+const whiteSpace = /\s/;
+
 /** Makes of texts what batches hold of them: in prediction as in training, where `src/data/prepare` does the same. */
 export class RowEncoder {
   readonly #encoder: FeatureEncoder;
@@ -37,11 +47,11 @@ export class RowEncoder {
     text: string,
     { maxLength, truncate }: Pick<Config['data'], 'maxLength' | 'truncate'>,
   ): EncodedTokens {
-    const { tokens, forms } = this.#split(text);
+    const { tokens, forms } = this.#splitEnd(text, maxLength, truncate);
     if (tokens.length === 0) return this.encodeToken(this.tokenizer.emptyToken);
     const start = truncate === 'post' ? 0 : Math.max(0, tokens.length - maxLength);
     const end = start + maxLength;
-    // Cut first: a text may be much longer than what is read of it.
+    // Cut first: there may be many more.
     return {
       tokens: tokens.slice(start, end),
       features: forms ? this.#encoder.encode(forms.slice(start, end), []) : [],
@@ -54,8 +64,22 @@ export class RowEncoder {
     return { tokens, features: forms ? this.#encoder.encode(forms, []) : [] };
   }
 
-  /** The tokens of a text and, where there are features, the form of each. */
-  #split(text: string): { tokens: readonly number[]; forms?: readonly string[] } {
+  /**
+   * At least so many tokens of the end of a text that is not cut away, or all: a text may be much longer than what is read of it.
+   */
+  #splitEnd(text: string, least: number, truncate: Config['data']['truncate']): SplitText {
+    for (let length = USUAL_CHARACTERS * least; 2 * length < text.length; length *= 4) {
+      const first = truncate === 'post' ? length : text.length - length;
+      const at = this.tokenizer.cut(text.slice(0, first));
+      // Across anything else a letter may be lowered otherwise than alone.
+      if (!whiteSpace.test(text.charAt(at - 1))) continue;
+      const found = this.#split(truncate === 'post' ? text.slice(0, at) : text.slice(at));
+      if (found.tokens.length >= least) return found;
+    }
+    return this.#split(text);
+  }
+
+  #split(text: string): SplitText {
     if (this.#words === undefined) return { tokens: this.tokenizer.encode(text) };
     const { tokenizer, forms } = this.#words;
     const ids = tokenizer.encodeWords(text);
