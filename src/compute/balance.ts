@@ -1,7 +1,7 @@
 import { PANEL } from '../tensor/heap.js';
 
-/** How much the latest step counts: cores of a shared machine change their speed within seconds. */
-const WEIGHT = 0.25;
+/** How much the latest step counts: cores of a shared machine change their speed within seconds, but one step held up by chance is to move no row. */
+const WEIGHT = 0.1;
 /** No part is taken for more than this many times faster or slower than the average. */
 const LARGEST_RATIO = 4;
 

@@ -60,7 +60,7 @@ export class Engine {
   readonly #clocks: Float64Array[];
   readonly #moments: Moments;
   readonly #results: StepResults[];
-  readonly #gradientSeconds: Float64Array;
+  readonly #wholeSeconds: Float64Array;
   readonly #sums: BatchSums[];
   readonly #balance: Balance;
   readonly #bounds: Float64Array[];
@@ -94,7 +94,7 @@ export class Engine {
     this.#clocks = plan.clocks.map((spec) => heap.flatDoubles(spec));
     this.#moments = new Moments(heap, plan);
     this.#results = plan.results.map((spec) => new StepResults(heap, spec));
-    this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
+    this.#wholeSeconds = heap.flatDoubles(plan.wholeSeconds);
     this.#sums = plan.slots.map((_, slot) => new BatchSums(heap, plan, slot));
     this.#balance = new Balance(sizes.parts);
     this.#teamBounds = new Float64Array(sizes.teams + 1);
@@ -200,7 +200,7 @@ export class Engine {
     const training = this.runStage(stage, slot, isFollowed);
     meanwhile?.();
     await training;
-    this.#balance.observe(this.#gradientSeconds);
+    this.#balance.observe(this.#wholeSeconds);
     if (stage !== 'accumulate') return this.#results[slot]!.read();
     const result = this.#sums[slot]!.result();
     const gradNorm = this.#sums[slot]!.updateNorm();

@@ -53,7 +53,7 @@ function kindsOf(plan: NetworkPlan): Map<BufferSpec, MemoryKind> {
   note('batches', [plan.slots, plan.bounds, plan.divisors, plan.results]);
   note('threads', [plan.scratch, plan.argumentSpaces, plan.threadOwners, plan.clocks]);
   note('threads', [
-    plan.gradientSeconds,
+    plan.wholeSeconds,
     plan.claims,
     plan.progress,
     plan.arrivals,

@@ -3,6 +3,7 @@ import type { Backend } from '../backend/backend.js';
 import { createBackend } from '../backend/select.js';
 import { isTeamPhase, type Phase } from '../model/phases.js';
 import { StepResults } from '../model/batch/step-results.js';
+import { isClaimedPhase } from '../model/work/shares.js';
 import type { Share } from '../model/work/teams.js';
 import { sharedClock } from '../system/monotonic.js';
 import type { StageRunner } from './engine.js';
@@ -41,6 +42,8 @@ export function joinEngine(
   const succession = new Succession(heap, plan);
   const results = plan.results.map((spec) => new StepResults(heap, spec));
   const [moments, clock] = [new Moments(heap, plan), sharedClock()];
+  /** Whether the coordinator is still to hear that a step has been followed, and whether it needs to hear that at once. */
+  let [isUntold, isLate] = [false, false];
 
   /**
    * @param count of the phase, of all that follow each other
@@ -59,6 +62,10 @@ export function joinEngine(
       if (present === ABANDONED) return false;
       const attempt = meets ? present : 0;
       if (!meeting.hasFinished(part, count, attempt)) {
+        if (isUntold && (isLate || isClaimedPhase(phase))) {
+          tellNext();
+          isUntold = false;
+        }
         const begin = clock();
         const share = around(phase, part, networkOf(slot).run(phase, part), slot);
         if (!meets) share.next();
@@ -73,11 +80,16 @@ export function joinEngine(
       if (!meeting.awaitAll(count, attempt, goesOn)) continue;
       // Behind an update that was not applied, or a death, everybody rests.
       const isWhole = (): boolean => meeting.attempt === 0 && results[slot]!.applied;
-      return !isLast || succession.goesOn(step, isWhole, tellNext);
+      return !isLast || succession.goesOn(step, isWhole, begun);
     }
   };
 
+  const begun = (waited: boolean): void => {
+    [isUntold, isLate] = [true, isLate || waited];
+  };
+
   return (task) => {
+    [isUntold, isLate] = [false, false];
     for (let count = 0; goThrough(task, count); count++);
   };
 }

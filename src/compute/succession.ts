@@ -64,9 +64,9 @@ export class Succession {
    * For a part, when all have finished a step: whether they go on with the next, all of them alike.
    *
    * @param isWhole asked of the first to come: whether another may follow what came of it
-   * @param tell called by the one part that has had the next step begin
+   * @param begun called by the one part that has had the next step begin; hears whether it had to wait until that was released
    */
-  goesOn(step: number, isWhole: () => boolean, tell: () => void): boolean {
+  goesOn(step: number, isWhole: () => boolean, begun: (waited: boolean) => void): boolean {
     const present = STATES * step;
     const next = present + STATES;
     const start = performance.now();
@@ -76,7 +76,7 @@ export class Succession {
       if (word === present + CLOSED) return false;
       if (!isWhole()) this.#say(word, present + CLOSED);
       else if (word === present + RELEASED) {
-        if (this.#say(word, next)) tell();
+        if (this.#say(word, next)) begun(look > LOOKS);
       } else if (look % LOOKS === 0 && performance.now() - start > SPIN_MS) {
         const woken = Atomics.wait(this.#word, 0, word, NAP_MS);
         if (woken === 'timed-out') this.#say(word, present + CLOSED);

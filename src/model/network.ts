@@ -60,7 +60,7 @@ export class Network {
   readonly #spelled: Int32Array;
   readonly #sums: BatchSums;
   readonly #results: StepResults;
-  readonly #gradientSeconds: Float64Array;
+  readonly #wholeSeconds: Float64Array;
 
   /**
    * @param thread this thread's place: which scratch is its own
@@ -105,7 +105,7 @@ export class Network {
     }
     this.#sums = new BatchSums(heap, plan, slot);
     this.#results = new StepResults(heap, plan.results[slot]!);
-    this.#gradientSeconds = heap.flatDoubles(plan.gradientSeconds);
+    this.#wholeSeconds = heap.flatDoubles(plan.wholeSeconds);
     const { layers, top } = bindLayers(this.#binding, plan, () => ({
       // The tokens have no values: whoever stands on them reads their ids.
       value: this.#binding.scratch,
@@ -178,7 +178,12 @@ export class Network {
       case 'spell':
         for (const layer of this.#layers) layer.spell?.(part);
         break;
-      case 'train':
+      case 'train': {
+        const start = performance.now();
+        yield* this.#pass(phase, part, this.#sequences);
+        if (!this.#view.isInTeam(part)) this.#noteTime(part, start, this.#view.shareOfPlaces(part));
+        break;
+      }
       case 'evaluate':
       case 'predict':
         yield* this.#pass(phase, part, this.#sequences);
@@ -187,9 +192,12 @@ export class Network {
       case 'rank-next':
         yield* this.#pass(phase === 'rank-next' ? 'rank' : 'predict', part, this.#ownSequences);
         break;
-      case 'gradients':
-        this.#runGradients(part);
+      case 'gradients': {
+        const start = performance.now();
+        const done = this.#work!.gradients.run(part);
+        if (this.#view.isInTeam(part)) this.#noteTime(part, start, done);
         break;
+      }
       case 'pair-tokens':
       case 'distinct-gradients':
       case 'pair-letters':
@@ -249,11 +257,15 @@ export class Network {
     if (mode === 'train') yield* meet(this.#binding, part);
   }
 
-  #runGradients(part: number): void {
-    const start = performance.now();
-    const done = this.#work!.gradients.run(part);
+  /**
+   * Notes how long a part would have taken for the whole of a phase: of the passes, whose rows are dealt by it, or where these would have
+   * it wait for others in its team, of the weight gradients.
+   *
+   * @param done how much of the whole it has done, from 0 to 1
+   */
+  #noteTime(part: number, start: number, done: number): void {
     const seconds = (performance.now() - start) / 1000;
-    this.#gradientSeconds[part * PANEL] = done > 0 ? seconds / done : 0;
+    this.#wholeSeconds[part * PANEL] = done > 0 ? seconds / done : 0;
   }
 
   /**

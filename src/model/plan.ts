@@ -41,8 +41,8 @@ export interface NetworkPlan {
   bounds: BufferSpec[];
   /** By slot: what the sum of the batch's losses is divided by. [1] */
   divisors: BufferSpec[];
-  /** [parts, 16]: seconds that each part would have taken for all weight gradients of the latest step. */
-  gradientSeconds: BufferSpec;
+  /** [parts, 16]: seconds that each part would have taken for the whole of a phase of the latest step, from which its speed follows (see network.ts). */
+  wholeSeconds: BufferSpec;
   /** By slot: what the sums of its step came to (see batch/step-results.ts). */
   results: BufferSpec[];
   /** [slots · phases, parts · pieces]: which part does which piece of the work; zeros before a stage (see work/shares.ts). */
@@ -125,7 +125,7 @@ export function planNetwork(heap: HeapPlan, sizes: NetworkSizes): NetworkPlan {
     bounds: bySlot((slot) => heap.doubles(`slot ${slot} bounds`, sizes.parts + 1)),
     divisors: bySlot((slot) => heap.doubles(`slot ${slot} divisor`, 1)),
     results: bySlot((slot) => heap.doubles(`slot ${slot} results`, RESULTS)),
-    gradientSeconds: heap.doubles('gradient seconds', sizes.parts, PANEL),
+    wholeSeconds: heap.doubles('whole seconds', sizes.parts, PANEL),
     claims: heap.indices('claims', SLOTS * CLAIMED_PHASES.length, sizes.parts * MOST_PIECES),
     settings: settings('optimizer'),
     ...(training && sizes.averages && { averageSettings: settings('average') }),

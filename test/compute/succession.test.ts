@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkOptimizer } from '../../src/optimizers/check.js';
 import { describeStack } from '../../src/model/stack.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
@@ -39,6 +39,23 @@ describe('parts that have finished a step', () => {
     expect(ask(0)).toEqual({ goesOn: true, tells: 1 });
     expect(succession.begun).toBe(1);
     expect(ask(0)).toEqual({ goesOn: true, tells: 0 });
+  });
+
+  it('say whether it had to be waited for', () => {
+    // Nobody sleeps where no time goes by.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(0);
+    const waits = (looks: number): boolean => {
+      const waited: boolean[] = [];
+      const isWhole = (): boolean => {
+        if (looks-- === 0) succession.release();
+        return true;
+      };
+      expect(succession.goesOn(succession.begun, isWhole, (late) => waited.push(late))).toBe(true);
+      return waited[0]!;
+    };
+    expect(waits(0)).toBe(false);
+    expect(waits(100)).toBe(true);
+    clock.mockRestore();
   });
 
   it('go on also when they look after the one behind has been released', () => {

@@ -3,6 +3,8 @@ import { firstPart, teamOf, type Teams } from '../work/teams.js';
 import { HEADER, TEAM, TEAM_FIELDS } from './batch-layout.js';
 import type { SlotPlan } from './slot-plan.js';
 
+const NONE = [0, 0] as const;
+
 /** The numbers of a laid-out batch, read from the heap without making objects. */
 export class SlotView {
   readonly header: Int32Array;
@@ -73,6 +75,19 @@ export class SlotView {
   places(part: number): [begin: number, end: number] {
     const team = teamOf(this.#sizes, part);
     return this.shareInTeam(this.team(team, 'places'), part, this.team(team, 'place0'));
+  }
+
+  /** How much of all places a part has, those of the source included: from 0 to 1. */
+  shareOfPlaces(part: number): number {
+    const [begin, end] = this.places(part);
+    const source = this.source?.places(part) ?? NONE;
+    const all = this.allPlaces + (this.source?.allPlaces ?? 0);
+    return (end - begin + source[1] - source[0]) / all;
+  }
+
+  get allPlaces(): number {
+    const last = this.#sizes.teams - 1;
+    return this.team(last, 'place0') + this.team(last, 'places');
   }
 
   /** The rows [begin, end) of a part: its share of the team's. */

@@ -30,6 +30,11 @@ export const CLAIMED_PHASES = [
 ] as const;
 export type ClaimedPhase = (typeof CLAIMED_PHASES)[number];
 
+/** Whether whoever is done early in a phase takes over what others have left of it: what holds one up there costs all of them the least. */
+export function isClaimedPhase(phase: string): phase is ClaimedPhase {
+  return (CLAIMED_PHASES as readonly string[]).includes(phase);
+}
+
 /** The claims of a slot: by phase. */
 export function claimsOfSlot(heap: Heap, claims: BufferSpec, slot: number): Int32Array {
   const all = heap.flatIndices(claims);
