@@ -62,7 +62,7 @@ export const benchCommand = (context: Context) =>
         type: 'string',
         coerce: wholeNumber('seconds', 1),
         requiresArg: true,
-        describe: `Seconds to measure each case for, at least; ${SECONDS} by default; with --peer those of a turn, ${SECONDS_OF_A_TURN} by default`,
+        describe: `Seconds to measure each case's steps for, at least; ${SECONDS} by default; with --peer those of a turn, ${SECONDS_OF_A_TURN} by default`,
       },
       kernels: {
         type: 'boolean',
@@ -82,10 +82,8 @@ export const benchCommand = (context: Context) =>
       json: { type: 'boolean', default: false, describe: 'Prints one JSON object a line' },
     },
     async run({ cases, workers, teams, backend, precision, seconds, kernels, peer, json }) {
-      if (kernels && (peer ?? seconds ?? teams) !== undefined) {
-        throw new UserError(
-          'bench --kernels: --seconds, --teams and --peer are for whole steps only',
-        );
+      if (kernels && (peer ?? teams) !== undefined) {
+        throw new UserError('bench --kernels: --teams and --peer are for whole steps only');
       }
       const precisions = [...new Set(precision)];
       const chosen = chooseCases(cases ?? []).flatMap((benchCase) =>
@@ -99,7 +97,7 @@ export const benchCommand = (context: Context) =>
           for (const count of counts) {
             const options = { workers: count, backend, shards: SHARDS, precision: each };
             const results = await benchKernels(benchCase, options);
-            const step = await runBenchCase(benchCase, { ...options, seconds: SECONDS });
+            const step = await runBenchCase(benchCase, { ...options, seconds: seconds ?? SECONDS });
             const roofs = sumRoofs(results, count);
             const lines = json
               ? [...results, { ...step, roofs }].map((each) => JSON.stringify(each))

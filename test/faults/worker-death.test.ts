@@ -174,16 +174,16 @@ beforeAll(async () => {
 
 const death = { part: 1, when: 'after', way: 'exit', times: 1 } as const;
 
+/** Deaths at one phase of a step after the other, in turns of both parts: more of them than there are threads. */
+const ofEveryPhase = (when: 'before' | 'after', precision: Precision = 'float32'): Death[] =>
+  phasesOf('train', { ...sizes, precision }).map((phase, i) => ({
+    ...{ ...death, phase, when, part: i % 2 },
+  }));
+
 /** Deaths around the work of every phase. */
 const anywhere: [string, Death[]][] = [
-  ['before the forward and backward pass', [{ ...death, phase: 'train', when: 'before' }]],
-  ['after the forward and backward pass', [{ ...death, phase: 'train' }]],
-  ['after the gradients of the weights', [{ ...death, phase: 'gradients' }]],
-  ['after the gradients by distinct token', [{ ...death, phase: 'distinct-gradients' }]],
-  ['after the letters have been read', [{ ...death, phase: 'spell' }]],
-  ['after the gradients of letters', [{ ...death, phase: 'spell-back' }]],
-  ['after the gradients over all letters', [{ ...death, phase: 'letter-gradients' }]],
-  ['after the update', [{ ...death, phase: 'update' }]],
+  ['before one phase after the other', ofEveryPhase('before')],
+  ['after one phase after the other', ofEveryPhase('after')],
   [
     'with a piece of work that it has claimed',
     (['gradients', 'distinct-gradients', 'letter-gradients', 'update'] as const).map(
@@ -192,10 +192,6 @@ const anywhere: [string, Death[]][] = [
   ],
   ['while weights are packed', [{ ...death, phase: 'pack', times: 2 }]],
   ['both threads at once', [0, 1].map((part) => ({ ...death, phase: 'gradients', part }))],
-  [
-    'one phase after the other, more often than there are threads',
-    phasesOf('train', sizes).map((phase, i) => ({ ...death, phase, part: i % 2 })),
-  ],
 ];
 
 /** Whatever a thread dies of, the pool sees no more of it than that; so one division of the work is enough. */
@@ -225,17 +221,10 @@ const inTeams = (other: number): typeof anywhere => [
   ],
 ];
 
-/** What is done where products are of bfloat16 alone, or otherwise then. */
+/** There tokens are paired, too. */
 const inBfloat16: typeof anywhere = [
   ...inTeams(2),
-  ['after tokens have been paired', [{ ...death, phase: 'pair-tokens' }]],
-  ['after letters have been paired', [{ ...death, phase: 'pair-letters' }]],
-  [
-    'one phase after the other',
-    phasesOf('train', { ...sizes, precision: 'bfloat16' }).map((phase, i) => ({
-      ...{ ...death, phase, part: i % 2 },
-    })),
-  ],
+  ['after one phase after the other', ofEveryPhase('after', 'bfloat16')],
 ];
 
 describe.each([
@@ -271,26 +260,39 @@ describe.each([
     expect(followed).toBeGreaterThan(0);
   });
 
-  const phases = phasesOf('train', sizes);
-  const instants = ['before', 'after', ...(teams < parts ? (['between'] as const) : [])] as const;
-  it.each(
-    instants.flatMap((when) =>
-      (when === 'between' ? ['train' as const] : phases).map((phase) => ({ when, phase })),
-    ),
-  )('come through a death $when $phase of each of them', async ({ when, phase }) => {
-    const plan = Array.from({ length: FOLLOWING }, (_, step): Death => ({
-      ...{ phase, when, way: 'exit', times: 1, step: step + 1 },
-      // The first part may have a team of its own, which meets nobody.
-      part: when === 'between' ? parts - 1 : step % 2,
+  /** One in each step. */
+  const deathsAt = (
+    phases: readonly Phase[],
+    when: Death['when'],
+    partOf: (step: number) => number,
+  ) =>
+    Array.from({ length: FOLLOWING }, (_, step): Death => ({
+      ...{ phase: phases[step % phases.length]!, when, way: 'exit', times: 1 },
+      ...{ step: step + 1, part: partOf(step) },
     }));
-    const { engine, deaths, heard } = createDoomed(plan, { parts, teams });
-    const { state, results } = await trainFollowing(engine);
-    expect([...deaths]).toEqual(plan.map(() => 1));
-    expect(heard).toHaveLength(FOLLOWING);
-    expect(heard.every((reason) => reason.endsWith(`(during ${phase})`))).toBe(true);
-    expect(state.equals(longer.state)).toBe(true);
-    expect(results).toEqual(longer.results);
-  });
+  const phases = phasesOf('train', sizes);
+  // Each phase in a step that may have followed another.
+  const turns = [phases, [...phases.slice(4), ...phases.slice(0, 4)]];
+  const plans = (['before', 'after'] as const).flatMap((when) =>
+    turns.map((turn) => deathsAt(turn, when, (step) => step % 2)),
+  );
+  // The first part may have a team of its own, which meets nobody.
+  if (teams < parts) plans.push(deathsAt(['train'], 'between', () => parts - 1));
+
+  const titleOf = (plan: Death[]): string =>
+    `${plan[0]!.when} ${plan.map(({ phase }) => phase).join(', ')}`;
+  it.each(plans.map((plan) => ({ title: titleOf(plan), plan })))(
+    'come through a death in each: $title',
+    async ({ plan }) => {
+      const { engine, deaths, heard } = createDoomed(plan, { parts, teams });
+      const { state, results } = await trainFollowing(engine);
+      expect([...deaths]).toEqual(plan.map(() => 1));
+      const during = heard.map((reason) => /\(during (.*)\)$/.exec(reason)?.[1]);
+      expect(during).toEqual(plan.map(({ phase }) => phase));
+      expect(state.equals(longer.state)).toBe(true);
+      expect(results).toEqual(longer.results);
+    },
+  );
 });
 
 it('a step that is not applied is followed by none before the coordinator says so', async () => {

@@ -28,11 +28,11 @@ async function readEnd(runDir: string) {
 }
 
 it.each([
-  ['epochs, stops between evaluations', 0, [5, 30], null, 50, []],
-  ['evaluations every 7 steps', 7, [9, 20], null, 30, []],
-  ['early stopping, which ends both', 4, [6, 11, 17], 3, 60, []],
-  ['by another measure', 4, [6, 11, 17], 3, 60, ['train.bestBy=accuracy']],
-  ['a rate and averages that follow evaluations', 3, [5, 11, 16, 19], null, 30, followers],
+  ['epochs, stops between evaluations', 0, [5, 30], null, 46, []],
+  ['evaluations every 7 steps', 7, [9, 16], null, 22, []],
+  ['early stopping, which ends both', 4, [6, 14], 3, 60, []],
+  ['by another measure', 4, [11], 3, 60, ['train.bestBy=accuracy']],
+  ['a rate and averages that follow evaluations', 3, [5, 11, 16], null, 22, followers],
 ])(
   'a run that train.maxSteps stopped again and again goes on as one that it did not: %s',
   async (name, every, stops, patience, last, more) => {
