@@ -5,9 +5,10 @@
  */
 import '../bin/node-version.js';
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isOutdated } from './outdated.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -23,44 +24,6 @@ function needsInstall() {
       place !== '' && !(place in have ? have[place].version === version : optional),
   );
 }
-
-/** Time of the last change to a file, or to anything in a folder, in milliseconds; 0 where there is none. */
-function changedAt(place) {
-  const status = statSync(place, { throwIfNoEntry: false });
-  if (!status) return 0;
-  const inside = status.isDirectory() ? readdirSync(place) : [];
-  return Math.max(status.mtimeMs, ...inside.map((name) => changedAt(path.join(place, name))));
-}
-
-function isOutdated(target, sources) {
-  const file = path.join(root, target);
-  if (!existsSync(file)) return true;
-  const built = statSync(file).mtimeMs;
-  return sources.some((source) => changedAt(path.join(root, source)) > built);
-}
-
-const sourcesOfNative = [
-  'kernels',
-  'scripts/build-native.js',
-  'scripts/compile-addon.js',
-  'scripts/kernel-sources.js',
-];
-
-const sourcesOfDist = [
-  'src',
-  'workers',
-  // It carries their digest, and refuses to run beside others.
-  'kernels',
-  'tsconfig.json',
-  'LICENSE',
-  // Bundles have packages in them. Not every package manager leaves this file.
-  'node_modules/.package-lock.json',
-  'scripts/build.js',
-  'scripts/build-web.js',
-  'scripts/kernel-sources.js',
-  'scripts/licences.js',
-  'scripts/text-width.cjs',
-];
 
 /** Runs a program. @returns whether it succeeded; what it failed of has been said */
 async function run(what, command, ...args) {
@@ -97,10 +60,10 @@ if (isClone && !isInstalling && needsInstall()) {
   if (!(await run('Installing packages …', 'npm', 'ci', ...options))) process.exit(1);
 }
 const builds = [];
-if (isOutdated('build/native.json', sourcesOfNative)) {
+if (isOutdated(root, 'build/native.json')) {
   builds.push(run('Building the native kernels …', process.execPath, 'scripts/build-native.js'));
 }
-if (compiles && isOutdated('dist', sourcesOfDist)) {
+if (compiles && isOutdated(root, 'dist')) {
   builds.push(run('Compiling …', process.execPath, 'scripts/build.js'));
 }
 // Whichever fails, the others come to their end: none is to write on behind whoever has called.

@@ -39,7 +39,7 @@ const classifier = loadFixture('classifier');
 const tolerance = { native: 1e-4, wasm: 1e-4, reference: 1e-7 };
 
 /** The reference is slow; its losses of so few steps, to 1e-7, tell every rule from a wrong one. */
-const REFERENCE_STEPS = 8;
+const REFERENCE_STEPS = 4;
 
 /** Evaluations tell after as many steps that averaging begins. */
 function shareAt({ averaging, averagesFrom = Infinity }: Run, step: number): number {

@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { isOutdated } from '../../scripts/outdated.js';
 import { packageFile } from '../../src/package-root.js';
 
 const clone = mkdtempSync(join(tmpdir(), 'lockstep-clone-'));
@@ -45,7 +46,12 @@ const sourcesOfDist = [
 
 // A clone of whose builds each does no more than to leave what it is asked for, as old as the sources were.
 beforeAll(() => {
-  for (const file of ['scripts/setup.js', 'bin/node-version.js', 'package.json'])
+  for (const file of [
+    'scripts/setup.js',
+    'scripts/outdated.js',
+    'bin/node-version.js',
+    'package.json',
+  ])
     cpSync(packageFile(file), join(clone, file));
   for (const source of [...sourcesOfNative, ...sourcesOfDist]) write(source, '');
   for (const lock of ['package-lock.json', 'node_modules/.package-lock.json'])
@@ -54,35 +60,39 @@ beforeAll(() => {
   write('build/native.json', '', built);
 });
 
-/** Runs setup where all is older than what was built, but for `changed`. @returns what it says that it does */
-function setUpAfter(changed: string): string[] {
+/** What is outdated where all is older than what was built, but for `changed`. */
+function outdatedAfter(changed?: string): string[] {
   for (const source of [...sourcesOfNative, ...sourcesOfDist]) {
     for (let part = source; part !== '.'; part = dirname(part))
       utimesSync(join(clone, part), old, old);
   }
-  for (const target of ['dist', 'build/native.json']) utimesSync(join(clone, target), built, built);
-  if (changed !== '') utimesSync(join(clone, changed), new Date(), new Date());
+  for (const target of targets) utimesSync(join(clone, target), built, built);
+  if (changed !== undefined) utimesSync(join(clone, changed), new Date(), new Date());
+  return targets.filter((target) => isOutdated(clone, target));
+}
+
+const targets = ['build/native.json', 'dist'] as const;
+
+test('what is newer than all that it is made of is not built again', () => {
+  expect(outdatedAfter()).toEqual([]);
+});
+
+test.each([...new Set([...sourcesOfNative, ...sourcesOfDist])])(
+  'what is made of %s is outdated when that has changed',
+  (source) => {
+    expect(outdatedAfter(source)).toEqual([
+      ...(sourcesOfNative.includes(source) ? ['build/native.json'] : []),
+      ...(sourcesOfDist.includes(source) ? ['dist'] : []),
+    ]);
+  },
+);
+
+test('setup builds what is outdated', () => {
+  expect(outdatedAfter('kernels/lstm.c')).toEqual(targets);
   const { status, stderr } = spawnSync(process.execPath, ['scripts/setup.js'], {
     cwd: clone,
     encoding: 'utf8',
   });
-  expect(status, stderr).toBe(0);
-  return stderr.split('\n').filter(Boolean);
-}
-
-const native = 'Building the native kernels …';
-const compiling = 'Compiling …';
-
-test('what is newer than all that it is made of is not built again', () => {
-  expect(setUpAfter('')).toEqual([]);
+  const said = ['Building the native kernels …', 'Compiling …'];
+  expect({ status, said: stderr.trimEnd().split('\n') }).toEqual({ status: 0, said });
 });
-
-test.each([...new Set([...sourcesOfNative, ...sourcesOfDist])])(
-  'what is made of %s is built anew when that has changed',
-  (source) => {
-    expect(setUpAfter(source)).toEqual([
-      ...(sourcesOfNative.includes(source) ? [native] : []),
-      ...(sourcesOfDist.includes(source) ? [compiling] : []),
-    ]);
-  },
-);
