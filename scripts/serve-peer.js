@@ -33,8 +33,18 @@ async function drain() {
   isBusy = false;
 }
 
+/** Of a long text no more is split than what is read of it, as `lockstep serve` does. */
+function encodeEnd(text) {
+  for (let length = 8 * maxLength; 2 * length < text.length; length *= 4) {
+    const at = tokenizer.cut(text.slice(0, truncate === 'post' ? length : -length));
+    const found = tokenizer.encode(truncate === 'post' ? text.slice(0, at) : text.slice(at));
+    if (found.length >= maxLength) return found;
+  }
+  return tokenizer.encode(text);
+}
+
 function classify(text) {
-  const all = tokenizer.encode(text);
+  const all = encodeEnd(text);
   const tokens = truncate === 'post' ? all.slice(0, maxLength) : all.slice(-maxLength);
   return new Promise((resolve) => {
     waiting.push({ tokens: tokens.length > 0 ? tokens : [tokenizer.emptyToken], resolve });
