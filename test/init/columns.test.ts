@@ -17,7 +17,11 @@ test.each([
     ['1.5', '2', '3.125', '4.25', '5', '6.375'],
     undefined,
   ],
-  ['a thousand without a point', ['1.000', '1.250', '2.000', '3.000', '4.000', '1500'], undefined],
+  [
+    'a thousand without a point',
+    ['1.000', '1.250', '2.000', '3.000', '4.000', '1500', '7'],
+    undefined,
+  ],
   ['few numbers with points', ['1.125', '2', '3.375', '4'], undefined],
   ['decimal commas', ['1,5', '2', '3,25'], 'commas'],
   ['words among them', ['1,5', 'two'], undefined],
