@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { UserError } from '../errors.js';
+import { foldAttention } from '../model/folded-attention.js';
 import { elementsOf, type Parameter } from '../model/parameters.js';
+import type { NetworkShape } from '../model/shape.js';
 import type { Engine } from '../compute/engine.js';
 import { MODEL_FILE, type RunState } from './run-state.js';
 import { readSafetensors } from './safetensors.js';
@@ -32,6 +34,16 @@ export async function readWeights(
   const missing = parameters.find(({ name }) => !weights.has(name));
   if (missing) throw new UserError(`${file}: expected a tensor named "${missing.name}"`);
   return weights;
+}
+
+/** A network as decoders go on with it, and its weights: those of the checkpoint, and what is made of them. */
+export function foldWeights(
+  shape: NetworkShape,
+  weights: Weights,
+): { shape: NetworkShape; weights: Weights } {
+  const { shape: folded, makeWeights } = foldAttention(shape);
+  const made = makeWeights((name) => weights.get(name)!);
+  return { shape: folded, weights: new Map([...weights, ...made]) };
 }
 
 /** Gives an engine its weights; `packWeights` must follow. */

@@ -1,4 +1,5 @@
 import { WASM_HEAP_LIMIT } from '../backend/wasm.js';
+import { foldWeights } from '../checkpoint/weights.js';
 import { plannedBytes } from '../compute/engine-memory.js';
 import { networkSizes } from '../compute/sizes.js';
 import { decodingSizes } from '../decoding/translator.js';
@@ -24,15 +25,18 @@ export function describeModel(read: ReadModel): {
   description: ModelDescription;
   tensors: WebTensor[];
 } {
-  const description = describe(read);
+  const { config } = read;
+  const isOfPairs = taskOf(config.task).gives === 'pairs';
+  const { shape, weights } = isOfPairs ? foldWeights(read.shape, read.weights) : read;
+  const description = describe({ ...read, shape });
   const bytes = plannedBytes('wasm', description.sizes);
   if (bytes > WASM_HEAP_LIMIT) {
     throw new UserError(
       `${read.found.checkpoint}: with its batches the model takes ${(bytes / 2 ** 30).toFixed(1)} GiB, and browsers' WebAssembly can address 4: export one with smaller sizes under model`,
     );
   }
-  const tensors = describeNetwork(read.shape).parameters.map(({ name, shape }) => ({
-    ...{ name, shape, data: read.weights.get(name)! },
+  const tensors = describeNetwork(shape).parameters.map(({ name, shape }) => ({
+    ...{ name, shape, data: weights.get(name)! },
   }));
   return { description, tensors };
 }

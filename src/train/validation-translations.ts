@@ -5,6 +5,7 @@ import { readStoredPairs, type Pair } from '../data/prepare/read-pairs.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { scoreTranslations, type TranslationScores } from '../decoding/translation-scores.js';
 import { decodingSizes, Translator } from '../decoding/translator.js';
+import { foldAttention } from '../model/folded-attention.js';
 import type { NetworkShape } from '../model/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import type { SampleRow } from '../events.js';
@@ -25,7 +26,8 @@ export function translationSizes(
   shape: NetworkShape,
   { beam }: TranslatedSample,
 ): NetworkSizes {
-  return networkSizes(config, { ...shape, carries: true }, [decodingSizes(config, beam)], false);
+  const folded = { ...foldAttention(shape).shape, carries: true };
+  return networkSizes(config, folded, [decodingSizes(config, beam)], false);
 }
 
 /**
@@ -95,8 +97,10 @@ export class ValidationTranslations {
   ): Promise<{ measures: TranslationMeasures; samples: SampleRow[] }> {
     const { config, corpus } = this;
     const engine = this.#engine;
+    const { makeWeights } = foldAttention(weights.plan.sizes.shape);
+    const made = makeWeights((name) => weights.parameter(name));
     for (const { name } of engine.plan.parameters) {
-      engine.parameter(name).set(weights.parameter(name));
+      engine.parameter(name).set(made.get(name) ?? weights.parameter(name));
     }
     await engine.packWeights();
     const translator = new Translator(

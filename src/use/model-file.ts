@@ -22,7 +22,7 @@ import { predictAll } from './predictions.js';
 import { readModel, type ReadModel } from './read-model.js';
 import { RowBatches } from './row-batches.js';
 import { copySentences, copyTexts } from './sentences.js';
-import type { Weights } from '../checkpoint/weights.js';
+import { foldWeights, type Weights } from '../checkpoint/weights.js';
 import type { NetworkShape } from '../model/shape.js';
 import { longestRow } from '../compute/sizes.js';
 import type {
@@ -130,9 +130,10 @@ export class SharedModel implements TrainedModel {
       state.lineEnd ?? '\n',
       onBatch,
     );
-    const decoding = { ...shape, carries: true };
+    const folded = foldWeights(shape, weights);
+    const decoding = { ...folded.shape, carries: true };
     const sizes = decodingSizes(config);
-    this.decodingEngine = new ModelEngine(config, decoding, weights, workerFile, sizes);
+    this.decodingEngine = new ModelEngine(config, decoding, folded.weights, workerFile, sizes);
     this.#translator = new SharedTranslations(
       new Translator(this, [this.decodingEngine], { onBatch }),
     );

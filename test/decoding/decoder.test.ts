@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
 import type { NetworkShape } from '../../src/model/shape.js';
+import { foldAttention } from '../../src/model/folded-attention.js';
 import { describeStack, type Stack } from '../../src/model/stack.js';
 import { Engine } from '../../src/compute/engine.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
@@ -61,8 +62,9 @@ const stacks: Record<string, Partial<Stack>> = {
   },
 };
 
+/** As decoders have it. */
 function shapeOf(stack: Partial<Stack>, carries: boolean): NetworkShape {
-  return describeStack({
+  const shape = describeStack({
     ...{ vocabulary, outputs: vocabulary, dropout: 0, predicts: 'token', carries },
     embedding: { width: 10 },
     encoder: {
@@ -73,6 +75,7 @@ function shapeOf(stack: Partial<Stack>, carries: boolean): NetworkShape {
     layers: [{ kind: 'lstm', hiddenSize: 20 }],
     ...stack,
   });
+  return foldAttention(shape).shape;
 }
 
 const divisions = [

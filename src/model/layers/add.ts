@@ -1,18 +1,19 @@
 import { copyColumns } from '../../backend/kernels/columns.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
+import { activationOption, bindActivation } from '../activation.js';
 import { bindHandOver } from '../binding.js';
 import { defineJoin, UnfitInput, type BoundLayer } from '../layer.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
 
-const options = (z: Zod) => z.strictObject({});
+const options = (z: Zod) => z.strictObject({ activation: activationOption(z) });
 
-/** The sum of signals of the same width; of a block's input and output it is the residual connection of He et al. (2015). */
+/** f of the sum of signals of the same width; of a block's input and output it is the residual connection of He et al. (2015). */
 export const add = defineJoin({
   kind: 'add',
   options,
   accepts: ['row', 'token'],
-  describe(_options, inputs, { module, index }) {
+  describe({ activation }, inputs, { module, index }) {
     const { per, width } = inputs[0]!;
     const others = inputs.filter((input) => input.width !== width);
     if (others.length > 0) {
@@ -34,6 +35,7 @@ export const add = defineJoin({
           bind(binding, bound, { gradient }): BoundLayer {
             const { backend, clock, heap: own, training } = binding;
             const sum = own.tensor(values);
+            const bent = bindActivation(binding, activation, sum, gradient);
             const columns = panelsOf(width) * PANEL;
             const whole = (matrix: typeof sum) => ({ matrix, column: 0 });
             const terms = bound.map(({ value }, number) =>
@@ -54,9 +56,11 @@ export const add = defineJoin({
                 by: 'rows',
                 forward(row0, row1) {
                   for (const each of terms) each(row0, row1);
+                  bent.forward?.(row0, row1);
                   clock.lap('joins');
                 },
                 backward(row0, row1) {
+                  bent.backward?.(row0, row1);
                   for (const each of gradients) if (each) each(row0, row1);
                   clock.lap('joins');
                 },
