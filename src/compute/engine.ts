@@ -266,6 +266,7 @@ export class Engine {
    */
   async predictNext(slot: number, ranksAlone = false): Promise<void> {
     await this.runStage(ranksAlone && this.ranked ? 'rank-next' : 'predict-next', slot);
+    this.#balance.observe(this.#wholeSeconds);
   }
 
   /**

@@ -17,8 +17,8 @@ const STAGES = {
   'train-accumulated': ['prepare', 'spell', ...GRADIENTS, 'accumulate', 'update'],
   evaluate: ['prepare', 'spell', 'evaluate'],
   predict: ['prepare', 'spell', 'predict'],
-  'predict-next': ['prepare-next', 'predict-next'],
-  'rank-next': ['prepare-next', 'rank-next'],
+  'predict-next': ['prepare-next', 'go-on', 'predict-next'],
+  'rank-next': ['prepare-next', 'go-on', 'rank-next'],
 } as const satisfies Record<string, readonly Phase[]>;
 
 export type Stage = keyof typeof STAGES;

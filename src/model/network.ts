@@ -19,6 +19,7 @@ import {
   MOST_PIECES,
   SharedWork,
   type ClaimedPhase,
+  type NextPhase,
   type WorkGroup,
 } from './work/shares.js';
 import type { Share } from './work/teams.js';
@@ -54,6 +55,8 @@ export class Network {
   readonly #loss: RowLoss | undefined;
   readonly #chain: ChainLoss | undefined;
   readonly #packs: SharedWork;
+  /** The layers on top and the loss, of rows that go on. */
+  readonly #next: Record<NextPhase, SharedWork>;
   /** What is shared out by weights, in training. */
   readonly #work?: Record<WeightPhase, SharedWork>;
   /** [parts]: whose share of the spellings has been begun on the way back */
@@ -143,6 +146,19 @@ export class Network {
       'pack',
       owners.flatMap(({ packs }) => packs.map(({ group }) => group)),
     );
+    const [view, { per }] = [this.#view, plan.top];
+    const next = (phase: NextPhase): SharedWork => {
+      const mode = phase === 'rank-next' ? 'rank' : 'predict';
+      const run = (begin: number, end: number): void => this.#runTop(mode, begin, end);
+      const work: WorkGroup = {
+        get units() {
+          return endOf(view, per);
+        },
+        ...{ cost: 1, run },
+      };
+      return share(phase, [work], FEW_PIECES);
+    };
+    this.#next = { 'predict-next': next('predict-next'), 'rank-next': next('rank-next') };
     this.#spelled = claimsOf(heap, plan.claims, slot, 'spell-back');
     if (!training) return;
     const work = weightWork(this.#binding, plan, layers, this.#chain);
@@ -188,9 +204,12 @@ export class Network {
       case 'predict':
         yield* this.#pass(phase, part, this.#sequences);
         break;
+      case 'go-on':
+        yield* this.#passBelow(part, this.#ownSequences);
+        break;
       case 'predict-next':
       case 'rank-next':
-        yield* this.#pass(phase === 'rank-next' ? 'rank' : 'predict', part, this.#ownSequences);
+        this.#runNext(this.#next[phase], part);
         break;
       case 'gradients': {
         const start = performance.now();
@@ -227,25 +246,34 @@ export class Network {
     for (const layer of this.#layers) layer.spellBack?.(part, again);
   }
 
-  *#pass(mode: LossMode | 'rank', part: number, sequences: readonly Pass[]): Share {
-    // Layers of rows below one that mixes them go over a part's rows as a whole.
-    for (const { layer, per, view } of sequences) {
-      if (layer.by === 'rows') layer.forward(...rangeOf(view, per, part));
-      else yield* layer.forward(part);
-    }
+  *#pass(mode: LossMode, part: number, sequences: readonly Pass[]): Share {
+    yield* this.#passBelow(part, sequences);
     const [begin, end] = rangeOf(this.#view, this.plan.top.per, part);
-    for (let row = begin; row < end; row += CHUNK_ROWS) {
-      const last = Math.min(end, row + CHUNK_ROWS);
-      for (const layer of this.#top) layer.forward(row, last);
-      this.#loss?.(mode, row, last);
-    }
-    if (this.#chain && mode !== 'rank') yield* this.#runChain(this.#chain, mode, part);
+    this.#runTop(mode, begin, end);
+    if (this.#chain) yield* this.#runChain(this.#chain, mode, part);
     if (mode !== 'train') return;
     for (let l = this.#top.length - 1; l >= 0; l--) this.#top[l]!.backward!(begin, end);
     for (let l = sequences.length - 1; l >= 0; l--) {
       const { layer, per, view } = sequences[l]!;
       if (layer.by === 'rows') layer.backward!(...rangeOf(view, per, part));
       else yield* layer.backward!(part);
+    }
+  }
+
+  /** Layers of rows below one that mixes them go over a part's rows as a whole. */
+  *#passBelow(part: number, sequences: readonly Pass[]): Share {
+    for (const { layer, per, view } of sequences) {
+      if (layer.by === 'rows') layer.forward(...rangeOf(view, per, part));
+      else yield* layer.forward(part);
+    }
+  }
+
+  /** The layers on top, and the loss, of rows of the top signal. */
+  #runTop(mode: LossMode | 'rank', begin: number, end: number): void {
+    for (let row = begin; row < end; row += CHUNK_ROWS) {
+      const last = Math.min(end, row + CHUNK_ROWS);
+      for (const layer of this.#top) layer.forward(row, last);
+      this.#loss?.(mode, row, last);
     }
   }
 
@@ -257,9 +285,14 @@ export class Network {
     if (mode === 'train') yield* meet(this.#binding, part);
   }
 
+  #runNext(next: SharedWork, part: number): void {
+    const start = performance.now();
+    this.#noteTime(part, start, next.run(part));
+  }
+
   /**
    * Notes how long a part would have taken for the whole of a phase: of the passes, whose rows are dealt by it, or where these would have
-   * it wait for others in its team, of the weight gradients.
+   * it wait for others in its team, of the weight gradients; of what stands on top of rows that go on.
    *
    * @param done how much of the whole it has done, from 0 to 1
    */
@@ -296,6 +329,11 @@ function bindGoingOn({ backend, heap, slot, slotPlan }: Binding, plan: NetworkPl
           }),
         ],
   );
+}
+
+/** Behind the rows or places of all parts. */
+function endOf(view: SlotView, per: Signal['per']): number {
+  return rangeOf(view, per, view.bounds.length - 2)[1];
 }
 
 /** A part's rows or places. */

@@ -11,9 +11,9 @@ import type { ClaimedPhase } from './work/shares.js';
  *   spell                 where tokens are spelled: what is made of the letters of each distinct spelling
  *   train | evaluate | predict
  *                         forward and loss, for `train` also backward, on the rows of the part's team
- *   prepare-next | predict-next | rank-next
- *                         the same for tokens whose source has been read: of the layers that do not read it; before,
- *                         rows are given what those that they go on from have ended with; `rank-next` tells the likeliest alone
+ *   prepare-next, go-on, predict-next | rank-next
+ *                         the same for tokens whose source has been read: of the layers that do not read it; before, rows are given what those that they
+ *                         go on from have ended with. Layers on top and the loss are computed piece by piece; `rank-next` tells the likeliest alone
  *   pair-tokens           where weight gradients are formed of bfloat16: what they read of the tokens, rounded once for all
  *   gradients             weight gradients: every part some stretches of the weights, over all rows
  *   distinct-gradients    gradients of what there is once for each distinct token
@@ -25,15 +25,14 @@ import type { ClaimedPhase } from './work/shares.js';
  *
  * `pack` alone follows new weights (initial ones, or a checkpoint's).
  */
-export type Phase =
-  ('prepare' | 'spell' | LossMode | ClaimedPhase) | ('prepare-next' | 'predict-next' | 'rank-next');
+export type Phase = 'prepare' | 'spell' | LossMode | ClaimedPhase | 'prepare-next' | 'go-on';
 
 /** Phases that follow each other without asking the coordinator, at most. */
 export const MOST_PHASES = 16;
 
 /** Whether the members of a team meet within a phase. */
 export function isTeamPhase(phase: Phase): boolean {
-  return ['train', 'evaluate', 'predict', 'predict-next', 'rank-next'].includes(phase);
+  return ['train', 'evaluate', 'predict', 'go-on'].includes(phase);
 }
 
 /** Whether a network has something to do in a phase: some are of those alone that read letters, or multiply in bfloat16. */

@@ -29,7 +29,7 @@ export class StageWork {
     return this.#layers.reduce((sum, layer) => {
       if (layer.of !== 'source') return sum + microsecondsOfLayer(layer, batch);
       // It has been read by then.
-      if (stage === 'predict-next') return sum;
+      if (stage === 'predict-next' || stage === 'rank-next') return sum;
       return sum + microsecondsOfLayer(layer, batch.source!);
     }, 0);
   }

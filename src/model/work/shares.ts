@@ -27,8 +27,12 @@ export const CLAIMED_PHASES = [
   'letter-gradients',
   'accumulate',
   'update',
+  'predict-next',
+  'rank-next',
 ] as const;
 export type ClaimedPhase = (typeof CLAIMED_PHASES)[number];
+/** Those in which what stands on top of rows that go on is computed. */
+export type NextPhase = Extract<ClaimedPhase, 'predict-next' | 'rank-next'>;
 
 /** Whether whoever is done early in a phase takes over what others have left of it: what holds one up there costs all of them the least. */
 export function isClaimedPhase(phase: string): phase is ClaimedPhase {

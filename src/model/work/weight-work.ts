@@ -13,10 +13,10 @@ import type { NetworkPlan } from '../plan.js';
 import { streamsOf } from '../shape.js';
 import type { Signal } from '../signal.js';
 import type { WeightGradientGroup } from '../weight-gradients.js';
-import type { ClaimedPhase, WorkGroup } from './shares.js';
+import type { ClaimedPhase, NextPhase, WorkGroup } from './shares.js';
 
 /** The phases behind the passes that go over weights, or over what there is once for each distinct token. */
-export type WeightPhase = Exclude<ClaimedPhase, 'pack' | 'spell-back'>;
+export type WeightPhase = Exclude<ClaimedPhase, 'pack' | 'spell-back' | NextPhase>;
 
 /** What there is to do in these phases of training, by phase: of a network that is bound to a slot's batch. */
 export function weightWork(
