@@ -1,11 +1,11 @@
 /**
  * Times the translation of a file by a trained translator, with the same beam search in PyTorch beside it (scripts/pytorch_beam.py), from
- * the same checkpoint and the same tokens:
+ * the same checkpoint and the same tokens, and in the precision that the run was trained in, PyTorch by its autocast:
  *
  *   node scripts/bench-decoding.js RUN FILE [--beam 5] [--workers 2] [--alone]
  *
  * Prints sentences a second of both, PyTorch's best of three ways, their ratio, and of how many sentences the best translations have the same mean
- * ln p within 1e-4. The environment variable PYTHON names the interpreter that has PyTorch (python3 unless set); --alone leaves it out.
+ * ln p within 1e-4, or 0.02 where products are of bfloat16. The environment variable PYTHON names the interpreter that has PyTorch (python3 unless set); --alone leaves it out.
  */
 import '../bin/node-version.js';
 import { spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { openModel } from '../dist/src/index.js';
 
 const REPETITIONS = 3;
-const TOLERANCE = 1e-4;
+const TOLERANCE = { float32: 1e-4, bfloat16: 0.02 };
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,7 +37,8 @@ if (run === undefined || file === undefined) {
 const model = await openModel(run, {
   ...(options.workers !== undefined && { workers: Number(options.workers) }),
 });
-const { data } = model.config;
+const { data, train } = model.config;
+const { precision } = train;
 const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
 const tokenizer = model.sourceTokenizer ?? model.tokenizer;
 const rows = lines.map((line) => tokenizer.encode(line).slice(0, data.maxSourceLength));
@@ -55,12 +56,19 @@ for (let i = 0; i < REPETITIONS; i++) {
 await model.close();
 const own = lines.length / Math.min(...seconds);
 console.log(
-  `Lockstep: ${own.toFixed(1)} sentences/s (${seconds.map((s) => s.toFixed(2)).join(', ')} s)`,
+  `Lockstep, ${precision}: ${own.toFixed(1)} sentences/s (${seconds.map((s) => s.toFixed(2)).join(', ')} s)`,
 );
 
 if (!options.alone) {
   const script = fileURLToPath(new URL('pytorch_beam.py', import.meta.url));
-  const flags = ['--beam', options.beam, '--most', String(data.maxLength)];
+  const flags = [
+    '--beam',
+    options.beam,
+    '--most',
+    String(data.maxLength),
+    '--precision',
+    precision,
+  ];
   const { status, stdout } = spawnSync(
     process.env['PYTHON'] ?? 'python3',
     [script, model.checkpoint, ...flags],
@@ -77,7 +85,9 @@ if (!options.alone) {
   const ways = Object.entries(peer.seconds).map(([way, s]) => `${way} ${s.toFixed(2)} s`);
   const same = translated.filter(({ translations: [first] }, i) => {
     const [score] = peer.found[i] ?? [];
-    return first === undefined ? score === undefined : Math.abs(first.score - score) < TOLERANCE;
+    return first === undefined
+      ? score === undefined
+      : Math.abs(first.score - score) < TOLERANCE[precision];
   });
   console.log(`PyTorch: ${(lines.length / best).toFixed(1)} sentences/s (${ways.join(', ')})`);
   console.log(

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Beam search in PyTorch with the weights of a Lockstep translator: what `node scripts/bench-decoding.js` measures it against.
 
-    echo '[[5, 17, 3], [8]]' | python3 scripts/pytorch_beam.py runs/NAME/checkpoints/step-00000500 [--beam 5] [--most 100]
+    echo '[[5, 17, 3], [8]]' | python3 scripts/pytorch_beam.py runs/NAME/checkpoints/step-00000500 [--beam 5] [--most 100] [--precision bfloat16]
 
 Reads token ids of sources as JSON, rows of any lengths, and prints one JSON object: seconds of each of three ways (one thread; all threads; a
 process for each core, each with every so-manieth batch), and for each row ids, the mean ln p of a token and the end. The network is that of
@@ -9,7 +9,8 @@ configs/translate.yaml, or of the same kind in other widths: an encoder of one L
 general attention with one head.
 
 Sentences are sorted by length; those of a batch are encoded once, by a packed sequence, and searched together, all hypotheses of all of them in one step.
-Sentences that have ended leave the batch. Ways to go on are ranked by one topk over beam and vocabulary.
+Sentences that have ended leave the batch. Ways to go on are ranked by one topk over beam and vocabulary. With bfloat16 all that
+runs under torch.autocast.
 """
 import argparse
 import json
@@ -151,12 +152,13 @@ if __name__ == "__main__":
     parser.add_argument("--beam", type=int, default=5)
     parser.add_argument("--most", type=int, default=100, help="tokens of a translation, at most")
     parser.add_argument("--sentences", type=int, default=SENTENCES_AT_ONCE, help="that are searched together")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of products")
     parser.add_argument("--part", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     rows = json.load(sys.stdin)
     if options.part:
         model = Translator(read_safetensors(os.path.join(options.checkpoint, "model.safetensors")))
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=options.precision == "bfloat16"):
             # What is made once is made before.
             search(model, [row for row in rows if row][:options.sentences], options.beam, 3)
             start = time.perf_counter()
