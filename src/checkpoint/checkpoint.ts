@@ -78,7 +78,7 @@ export class Snapshot {
       if (!areFinite(data)) {
         throw new UserError(
           `${name} holds values that are not finite, so that no checkpoint is written: ` +
-            'lower train.optimizer.learningRate or set train.clipNorm; the last checkpoint is kept',
+            'lower train.optimizer.learningRate or set train.clipNorm; checkpoints written before are kept',
         );
       }
     }

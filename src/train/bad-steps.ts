@@ -62,7 +62,7 @@ export class BadSteps {
     }
     throw new UserError(
       `${maxBadSteps === 1 ? 'A step was' : `${maxBadSteps} steps in a row were`} not applied, last step ${step + 1}: ${fault}; ` +
-        'lower train.optimizer.learningRate or set train.clipNorm; the last checkpoint is kept',
+        'lower train.optimizer.learningRate or set train.clipNorm; checkpoints written before are kept',
     );
   }
 

@@ -66,9 +66,11 @@ export function streamBatches(store: TokenStore, options: StreamBatchOptions): B
   const { batchSize } = options;
   const streams = new BatchStreams(store.tokens, options);
   if (streams.streamLength < 1) {
+    const has = counted(streams.tokensPerEpoch, 'token');
     throw new UserError(
-      `The corpus has ${counted(streams.tokensPerEpoch, 'token')}, too few for train.batchSize ${batchSize}: ` +
-        `expected at least ${batchSize + 1}.`,
+      options.whole
+        ? `The text to evaluate (data.validation, or what --data names) has ${has}: expected at least 2, the second to be predicted.`
+        : `The corpus has ${has}, too few for train.batchSize ${batchSize}: expected at least ${batchSize + 1}.`,
     );
   }
   const maxSteps = Math.ceil(streams.streamLength / streams.stepsPerEpoch);

@@ -152,5 +152,10 @@ describe('batches of a stream', () => {
     expect(make).toThrow(UserError);
     expect(make).toThrow('has 18 tokens, too few for train.batchSize 18: expected at least 19.');
     expect(streamBatches(store, { batchSize: 17, sequenceLength: 9 }).stepsPerEpoch).toBe(1);
+    const evaluated = storeOf([[0]]);
+    const evaluate = { batchSize: 1, sequenceLength: 9, whole: true };
+    expect(() => streamBatches(evaluated, evaluate)).toThrow(
+      'The text to evaluate (data.validation, or what --data names) has 1 token: expected at least 2',
+    );
   });
 });
