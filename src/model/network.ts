@@ -27,6 +27,8 @@ import { weightWork, type WeightPhase } from './work/weight-work.js';
 
 /** Pieces of a share of a product over rows: each reads all weights anew. */
 const FEW_PIECES = 4;
+/** Rows of a piece, on the average, for which a product with all words of a vocabulary is to read its weights. */
+const ROWS_OF_PIECE = 64;
 
 /** Rows that the layers on top go through at a time: enough that fetching the weights takes little of the time. */
 const CHUNK_ROWS = 176;
@@ -134,12 +136,18 @@ export class Network {
     this.#loss = typeof loss === 'function' ? loss : undefined;
     this.#chain = typeof loss === 'function' ? undefined : loss;
 
-    const share = (phase: ClaimedPhase, groups: WorkGroup[], most = MOST_PIECES): SharedWork =>
+    const share = (
+      phase: ClaimedPhase,
+      groups: WorkGroup[],
+      most = MOST_PIECES,
+      leastUnits?: number,
+    ): SharedWork =>
       new SharedWork(
         groups,
         claimsOf(heap, plan.claims, slot, phase),
         this.#view.bounds,
         Math.min(most, mostPieces),
+        leastUnits,
       );
     const owners = [...layers, ...(this.#chain ? [this.#chain] : [])];
     this.#packs = share(
@@ -156,7 +164,7 @@ export class Network {
         },
         ...{ cost: 1, run },
       };
-      return share(phase, [work], FEW_PIECES);
+      return share(phase, [work], FEW_PIECES, ROWS_OF_PIECE);
     };
     this.#next = { 'predict-next': next('predict-next'), 'rank-next': next('rank-next') };
     this.#spelled = claimsOf(heap, plan.claims, slot, 'spell-back');

@@ -73,12 +73,14 @@ export class SharedWork {
    * @param claims of one phase, zeros before it begins. [at least parts · MOST_PIECES]
    * @param bounds where each part's share begins and ends, rising from 0 to 1. [parts + 1]
    * @param mostPieces of a share
+   * @param leastUnits that a piece is worth, of the largest
    */
   constructor(
     private readonly groups: readonly WorkGroup[],
     private readonly claims: Int32Array,
     private readonly bounds: Readonly<Float64Array>,
     private readonly mostPieces: number,
+    private readonly leastUnits = UNITS_PER_PIECE,
   ) {}
 
   /** @returns how much of the whole this part has done, from 0 to 1 */
@@ -91,7 +93,7 @@ export class SharedWork {
       if (units > 0) largest = Math.max(largest, cost);
     }
     if (total === 0) return 0;
-    const worth = parts === 1 ? 1 : Math.floor(total / (parts * UNITS_PER_PIECE * largest));
+    const worth = parts === 1 ? 1 : Math.floor(total / (parts * this.leastUnits * largest));
     const pieces = Math.max(1, Math.min(this.mostPieces, worth));
     let done = 0;
     for (let piece = 0; piece < parts * pieces; piece++) {

@@ -44,6 +44,20 @@ const even = (parts: number): Float64Array =>
   Float64Array.from({ length: parts + 1 }, (_, part) => part / parts);
 
 describe('shared work', () => {
+  it.each([
+    [40, 1],
+    [127, 1],
+    [320, 2],
+    [640, 4],
+  ])('of %i units of which a piece is to have 64 has %i pieces a share', (units, pieces) => {
+    const runs: [number, number][] = [];
+    const group = { units, cost: 1, run: (...range: [number, number]) => runs.push(range) };
+    const claims = new Int32Array(2 * MOST_PIECES);
+    new SharedWork([group], claims, even(2), 4, 64).run(0);
+    expect(runs).toHaveLength(2 * pieces);
+    expect(runs.reduce((sum, [from, to]) => sum + to - from, 0)).toBe(units);
+  });
+
   it('runs every unit exactly once, whichever part comes first', () => {
     fc.assert(
       fc.property(loads, shareBounds, fc.nat(), (groups, bounds, first) => {
