@@ -51,6 +51,7 @@ async function end(run: Started, signal: NodeJS.Signals) {
 
 describe.each([
   ['classifier', 'float32'],
+  ['language-model', 'float32'],
   ['language-model', 'bfloat16'],
 ])('a %s in %s', (config, precision) => {
   const name = `${config}-${precision}`;

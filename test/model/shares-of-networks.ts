@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 /** How many networks are tried; some checks take a share of them. `npm run soak -- --networks N` tries more. */
-export const NETWORKS = Number(process.env['NETWORKS'] ?? 320);
+export const NETWORKS = Number(process.env['NETWORKS'] ?? 500);
 export const isLong = process.env['NETWORKS'] !== undefined;
 
 /** Checks drawn values one by one; in a long run it says how far it has come. */
