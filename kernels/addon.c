@@ -49,6 +49,7 @@ FOR_EACH_SET(TABLE)
 /* Whether products of bfloat16 go through tiles on this thread, and how these are configured, if they are: see product_amx.c. */
 _Thread_local int lockstep_uses_amx, lockstep_tiles;
 #if defined(__x86_64__)
+extern const int lockstep_has_tiles_avx512;
 void lockstep_release_tiles_avx512(void);
 #endif
 
@@ -101,7 +102,7 @@ static unsigned supported_extensions(void) {
   saved |= SAVED_AVX512; /* enabled when a thread first uses it */
 #endif
   if ((b & bit_AVX512F) && (saved & SAVED_AVX512) == SAVED_AVX512) has |= HAS_AVX512;
-  if ((d & AMX) == AMX && (saved & SAVED_AMX) == SAVED_AMX && may_use_tiles()) has |= HAS_AMX;
+  if (lockstep_has_tiles_avx512 && (d & AMX) == AMX && (saved & SAVED_AMX) == SAVED_AMX && may_use_tiles()) has |= HAS_AMX;
   return has;
 }
 

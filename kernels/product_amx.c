@@ -7,6 +7,9 @@
 
 #ifdef LOCKSTEP_AMX
 
+/* Whether the compiler knew the instructions: the set of instructions is offered only then. */
+const int KERNEL(has_tiles) = 1;
+
 #define AMX __attribute__((target("amx-tile,amx-bf16,avx512f")))
 #define TILE_HEIGHT 16 /* rows of a tile at most */
 #define AMX_BLOCK_ROWS 256
@@ -160,5 +163,6 @@ AMX void KERNEL(release_tiles)(void) {
 }
 
 #elif defined(__x86_64__) && VL == 16
+const int KERNEL(has_tiles) = 0;
 void KERNEL(release_tiles)(void) {}
 #endif

@@ -78,7 +78,7 @@ export function describeKernels(results: readonly KernelResult[]): string[] {
       ['  kernel', 'size', 'ms', 'GFLOP/s', 'of peak', 'MB', 'GB/s', 'flop/B', 'roof', 'of roof'],
       ...results.map((result) => [
         `  ${result.kernel}: ${result.operand}`,
-        result.size,
+        `${result.size}${result.precision ? ` in ${result.precision}` : ''}`,
         result.ms.toFixed(3),
         ...(result.flops > 0 ? [result.gflops.toFixed(1), percent(result.peakShare)] : ['', '']),
         (result.bytes / 1e6).toFixed(2),

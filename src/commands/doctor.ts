@@ -12,7 +12,10 @@ export const doctorCommand = (context: Context) =>
     positionals: {},
     options: {},
     async run() {
-      const { describeBackends } = await context.loadLibrary();
+      const [{ describeBackends }, { measurePeak }] = await Promise.all([
+        context.loadLibrary(),
+        import('../bench/peak.js'),
+      ]);
       const backends = describeBackends();
       const used = backends.find(({ available }) => available);
       const features = await readCpuFeatures();
@@ -29,7 +32,12 @@ export const doctorCommand = (context: Context) =>
         used === undefined
           ? 'No backend can compute here.'
           : `Training would use the ${used.name} backend: ${used.reason}.`,
-        ...(used === undefined ? [] : [describeProducts(used)]),
+        ...(used === undefined
+          ? []
+          : [
+              describeProducts(used),
+              `One core comes to ${measurePeak(used.name).toFixed(0)} GFLOP/s of multiply-adds in float32 at most, as it is now.`,
+            ]),
       ];
       printLines(context.stdout, lines);
     },

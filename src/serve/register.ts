@@ -203,9 +203,10 @@ export function registerOwnRoutes(
     },
     () => {
       const { model } = served;
-      const { name, task } = model.config;
+      const { name, task, train } = model.config;
       const { classes, step } = model;
-      return { run: name, task, checkpoint: checkpointNameOf(model), step, classes };
+      const { precision } = train;
+      return { run: name, task, checkpoint: checkpointNameOf(model), step, precision, classes };
     },
   );
   get(
@@ -234,5 +235,6 @@ const modelSchema = object({
   task: text('What it was trained for.'),
   checkpoint: text('Name of the checkpoint that answers.'),
   step: whole('Training steps of it.', 0, 2 ** 53),
+  precision: text('What its products multiply: float32 or bfloat16.'),
   classes: { type: 'array', items: { type: 'string' } },
 });

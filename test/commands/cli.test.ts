@@ -232,6 +232,9 @@ test('doctor says which backend computes, and why the others do not', async () =
   expect(stdout).toContain(
     'Its products of bfloat16 go through multiply-adds, no faster than float32: train.precision auto takes float32.\n',
   );
+  expect(stdout).toMatch(
+    /^One core comes to [1-9]\d* GFLOP\/s of multiply-adds in float32 at most, as it is now\.$/m,
+  );
   expect(stdout).toContain(`Node ${process.versions.node}`);
 });
 

@@ -11,7 +11,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { exportForWeb, openModel, train, type ConfigInput } from '../../src/index.js';
+import {
+  exportForWeb,
+  openModel,
+  train,
+  type ConfigInput,
+  type TrainListener,
+} from '../../src/index.js';
 import { portableTokenizer } from '../../src/export/portable-tokenizer.js';
 import { alphabet } from '../../src/data/tokenizers/bpe-alphabet.js';
 import { BpeTokenizer } from '../../src/data/tokenizers/bpe.js';
@@ -19,6 +25,8 @@ import type { CheckedTokenizer } from '../../src/data/tokenizers/bpe-json.js';
 import type { SerializedBpe } from '../../src/data/tokenizers/serialized.js';
 import { bpeFromJson } from '../../src/data/tokenizers/bpe-file.js';
 import { packageFile } from '../../src/package-root.js';
+import { SharedModel } from '../../src/use/model-file.js';
+import { readModel } from '../../src/use/read-model.js';
 import type * as face from '../../src/web/public.js';
 
 const names = [
@@ -31,14 +39,16 @@ const names = [
 ];
 const dir = mkdtempSync(path.join(tmpdir(), 'lockstep-test-'));
 const at = (name: string): string => path.join(dir, name);
+let config: ConfigInput;
 let run: string;
+const texts = ['the ruby', 'a sea', ''];
 
 beforeAll(async () => {
   const rows = Array.from({ length: 90 }, (_, i) => {
     return i % 2 === 0 ? `the ruby is ${i},red\n` : `a sea of ${i},blue\n`;
   });
   writeFileSync(at('rows.csv'), `text,label\n${rows.join('')}`);
-  const config: ConfigInput = {
+  config = {
     task: 'classify',
     data: { train: [at('rows.csv')], validation: 0.3, storeDir: at('stores') },
     model: { embedding: 8, layers: [{ kind: 'lstm', hiddenSize: 8 }] },
@@ -60,7 +70,6 @@ describe('an export', () => {
       model: new Uint8Array(readFileSync(at('out/model.safetensors'))),
       kernels: new Uint8Array(readFileSync(at('out/lockstep.wasm'))),
     });
-    const texts = ['the ruby', 'a sea', ''];
     const own = await openModel(run, { workers: 1 });
     const [found, expected] = [await model.classify(texts), await own.classify(texts)];
     await own.close();
@@ -73,6 +82,47 @@ describe('an export', () => {
     await expect(exportForWeb(run, at('out'))).rejects.toThrow(/out is there: .* overwrite: true/);
     await exportForWeb(run, at('out'), { overwrite: true });
     expect(readdirSync(dir).filter((name) => name.startsWith('out'))).toEqual(['out']);
+  });
+
+  test('of a model that was trained in bfloat16 says that it multiplies float32, and does', async () => {
+    const rounded = at('rounded');
+    await train(
+      { ...config, train: { ...config.train, precision: 'bfloat16' } },
+      { runDir: rounded },
+    );
+    const notices: string[] = [];
+    const listener: TrainListener = (event) => {
+      if (event.type === 'notice') notices.push(event.message);
+    };
+    await exportForWeb(rounded, at('unrounded'), { listener });
+    expect(notices).toEqual([
+      expect.stringMatching(
+        /was trained with products in bfloat16; what is exported multiplies float32, /,
+      ),
+    ]);
+    const { loadModel } = (await import(packageFile('dist/web/lockstep.js'))) as typeof face;
+    const model = await loadModel({
+      model: new Uint8Array(readFileSync(at('unrounded/model.safetensors'))),
+      kernels: new Uint8Array(readFileSync(at('unrounded/lockstep.wasm'))),
+    });
+    const read = await readModel(rounded, { notify: () => undefined });
+    const { train: trained } = read.config;
+    const inFloat32 = {
+      ...read,
+      config: { ...read.config, train: { ...trained, precision: 'float32' as const } },
+    };
+    const [found, same, own] = await Promise.all(
+      [model, new SharedModel(inFloat32), new SharedModel(read)].map(async (each) => {
+        const probabilities = await each.classify(texts);
+        if ('close' in each) await each.close();
+        return probabilities.flatMap((row) => Array.from(row));
+      }),
+    );
+    const apart = (other: number[]): number =>
+      Math.max(...found!.map((p, i) => Math.abs(p - other[i]!)));
+    expect(apart(same!)).toBeLessThan(1e-5);
+    expect(apart(own!)).toBeGreaterThan(0);
+    expect(apart(own!)).toBeLessThan(0.01);
   });
 
   test('as int8 says what the validation split, or other files, lose by it', async () => {

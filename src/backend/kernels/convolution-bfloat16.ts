@@ -89,7 +89,8 @@ export const convolveBfloat16: Kernel<ConvolveBfloat16Operands, Rows> = {
       const k = windows.sources.shape[0]! * inputs;
       const results = (start === 'result' ? 2 : 1) * rows * n;
       return {
-        size: `${rows} × ${k} × ${n} in bfloat16`,
+        size: `${rows} × ${k} × ${n}`,
+        precision: 'bfloat16',
         flops: 2 * rows * k * n,
         bytes: 2 * k * n + 4 * (rows * inputs + results),
       };

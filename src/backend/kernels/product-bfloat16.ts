@@ -48,7 +48,8 @@ export const productBfloat16: Kernel<ProductBfloat16Operands, Rows> = {
       const [k, n] = [2 * a.shape[0]! * PANEL, c.shape[0]! * PANEL];
       const results = (start === 'result' ? 2 : 1) * rows * n;
       return {
-        size: `${rows} × ${k} × ${n} in bfloat16`,
+        size: `${rows} × ${k} × ${n}`,
+        precision: 'bfloat16',
         flops: 2 * rows * k * n,
         bytes: 2 * (rows * k + k * n) + 4 * results,
       };

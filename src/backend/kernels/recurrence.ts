@@ -13,7 +13,7 @@ import type {
   SequenceOperands,
   SequenceShare,
 } from './sequence.js';
-import { bytesOf } from './work.js';
+import { bytesOf, type Work } from './work.js';
 
 /** Some or all time steps of one layer of a kind, forwards, for some rows and hidden units. */
 export function forwardKernel(cell: Cell): Kernel<ForwardOperands, SequenceArguments> {
@@ -57,12 +57,13 @@ export function defineForward(
         const hidden = columnsOf(o.hidden);
         const distinct = o.projected ? Math.min(tokens, o.projected.product.shape[1]!) : tokens;
         const units = (share.unit1 - share.unit0) * PANEL;
-        // Weights; sums of input products; what is kept, and the states.
-        const elements = products * hidden + cell.panels * distinct;
+        // Sums of input products; what is kept, and the states.
+        const elements = cell.panels * distinct + (cell.panels + cell.states) * tokens;
         return {
           size: `${tokens} × ${hidden} × ${products * units}`,
+          ...precisionOf(o),
           flops: 2 * products * tokens * hidden * units,
-          bytes: bytesOf(o.gates, units * (elements + (cell.panels + cell.states) * tokens)),
+          bytes: weightBytes(o, units * products * hidden) + bytesOf(o.gates, units * elements),
         };
       },
     }),
@@ -98,16 +99,29 @@ export function defineBackward(
         // Nothing comes back to the rows' last steps; to what is before the first ones, where that is asked for.
         const last = (step0 < 0 ? 0 : rows) - rowsAfter;
         const units = (share.unit1 - share.unit0) * PANEL;
-        // Weights; what was kept is read and gradients are written; states; gradients from above.
-        const elements = products * hidden + (2 * cell.panels + 1) * tokens + rows;
+        // What was kept is read and gradients are written; states; gradients from above.
+        const above = o.dHidden ? tokens : Math.max(0, last);
+        const elements = (2 * cell.panels + 1) * tokens + rows + above;
         return {
           size: `${tokens} × ${products * hidden} × ${units}`,
+          ...precisionOf(o),
           flops: 2 * products * (tokens - last) * hidden * units,
-          bytes: bytesOf(o.gates, units * (elements + (o.dHidden ? tokens : Math.max(0, last)))),
+          bytes: weightBytes(o, units * products * hidden) + bytesOf(o.gates, units * elements),
         };
       },
     }),
   };
+}
+
+type Weighted = Pick<ForwardOperands, 'weights' | 'gates'>;
+
+function precisionOf({ weights }: Weighted): Pick<Work, 'precision'> {
+  return isPaired(weights) ? { precision: 'bfloat16' } : {};
+}
+
+/** Of so many weights. */
+function weightBytes({ weights, gates }: Weighted, count: number): number {
+  return isPaired(weights) ? 2 * count : bytesOf(gates, count);
 }
 
 /**

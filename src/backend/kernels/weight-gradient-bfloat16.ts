@@ -182,7 +182,8 @@ export const weightGradientBfloat16: Kernel<WeightGradientBfloat16Operands, Unit
       const rows = Math.min(out.shape[0]!, (unit1 - unit0) * PANEL);
       const columns = out.shape[1]!;
       return {
-        size: `${rows} × ${tokens} × ${columns} in bfloat16`,
+        size: `${rows} × ${tokens} × ${columns}`,
+        precision: 'bfloat16',
         flops: 2 * rows * tokens * columns,
         bytes: dOutput.data.BYTES_PER_ELEMENT * rows * (tokens + columns) + 2 * tokens * columns,
       };

@@ -1,9 +1,12 @@
+import type { Precision } from '../backend.js';
 import type { IndexTensor, Tensor } from '../../tensor/heap.js';
 
 /** What one call of a kernel does. */
 export interface Work {
   /** Rows × summed × columns of a product, else rows × columns. */
   size: string;
+  /** Of what products multiply; float32 where absent. */
+  precision?: Precision;
   /**
    * Floating-point operations, a multiply-add being two. Of kernels that form products these alone count: gates and
    * the like come on top, in the time.
