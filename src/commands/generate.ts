@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { FeatureVocabulary } from '../data/features/features.js';
 import { listNames } from '../data/input/names.js';
-import { fillDrawing, USUAL_DRAWING } from '../decoding/draw-options.js';
+import { fillDrawing, USUAL_DRAWING } from '../decoding/usual-drawing.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import type { Context } from './context.js';
 import { expectUse } from './expect-use.js';

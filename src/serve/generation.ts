@@ -1,4 +1,4 @@
-import { fillDrawing, USUAL_DRAWING } from '../decoding/draw-options.js';
+import { fillDrawing, USUAL_DRAWING } from '../decoding/usual-drawing.js';
 import type { TrainedModel } from '../train/trained-model.js';
 import { USUAL_LENGTH } from '../use/generation.js';
 import { MOST_CHARACTERS_READ, type RequestLimits } from './routes.js';

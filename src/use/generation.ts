@@ -3,7 +3,7 @@ import { type EncodedTokens, type RowEncoder, sliceTokens } from '../data/batche
 import { streamText } from '../data/tokenizers/text-stream.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import { draw } from '../decoding/draw.js';
-import { fillDrawing } from '../decoding/draw-options.js';
+import { fillDrawing } from '../decoding/usual-drawing.js';
 import { UserError } from '../errors.js';
 import type { GenerateOptions } from '../train/trained-model.js';
 import type { RowBatches } from './row-batches.js';

@@ -1,4 +1,3 @@
-import type { Precision } from '../backend.js';
 import type { IndexTensor, Tensor } from '../../tensor/heap.js';
 
 /** What one call of a kernel does. */
@@ -6,7 +5,7 @@ export interface Work {
   /** Rows × summed × columns of a product, else rows × columns. */
   size: string;
   /** Of what products multiply; float32 where absent. */
-  precision?: Precision;
+  precision?: 'bfloat16';
   /**
    * Floating-point operations, a multiply-add being two. Of kernels that form products these alone count: gates and
    * the like come on top, in the time.
