@@ -43,7 +43,9 @@ test('what it says of its options is said by their names', async () => {
   ]);
   child.kill('SIGINT');
   const unread = await runWith(['board', folder, '--token-file', join(folder, 'none')]);
-  expect(unread.stderr).toMatch(/^--token-file: .* cannot be read: no such file or directory \(ENOENT\)\n$/);
+  expect(unread.stderr).toMatch(
+    /^--token-file: .* cannot be read: no such file or directory \(ENOENT\)\n$/,
+  );
 });
 
 test('who listens on this machine alone is not warned of others, whatever it is called', async () => {
