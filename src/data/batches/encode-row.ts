@@ -19,7 +19,8 @@ interface SplitText {
 
 /** Of a token, with what stands behind it, about: of a long text so many times as many characters are looked at as tokens are read. */
 const USUAL_CHARACTERS = 8;
-const whiteSpace = /\s/;
+/** That of ASCII alone: regular expressions also count the mark of the byte order, which is passed over where letters are lowered. */
+const whiteSpace = /[ \t\r\n]/;
 
 /** Makes of texts what batches hold of them: in prediction as in training, where `src/data/prepare` does the same. */
 export class RowEncoder {

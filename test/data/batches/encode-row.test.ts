@@ -60,6 +60,14 @@ describe('of a text that is much longer than what is read of it', () => {
     expect(used.decode(tokens)).toBe('ασ');
   });
 
+  test('a mark of the byte order, which is passed over where letters are lowered, is no place to cut', () => {
+    const used = new WordTokenizer({ ...words, filters: '\uFEFF', split: ' ' });
+    const text = `xxxx ΑΣ\uFEFFΑ${' x'.repeat(20)}`;
+    const { tokens } = new RowEncoder(used).encodeRow(text, { maxLength: 1, truncate: 'post' });
+    expect(tokens).toEqual(used.encode(text).slice(0, 1));
+    expect(used.decode(tokens)).toBe('ασ');
+  });
+
   test.each(['pre', 'post'] as const)('%s: the rest is not looked at', (truncate) => {
     const used = tokenizers[0]![1];
     const encode = vi.spyOn(used, 'encode');
