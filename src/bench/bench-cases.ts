@@ -1,11 +1,11 @@
 import type { Precision } from '../backend/backend.js';
 import { checkOptimizer } from '../optimizers/check.js';
 import type { BatchSource, HostBatch } from '../data/batches/batches.js';
-import { recurrencesOf } from '../model/describe.js';
-import type { NetworkShape } from '../model/shape.js';
+import { recurrencesOf } from '../model/graph/describe.js';
+import type { NetworkShape } from '../model/graph/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
-import { describeStack, type Stack } from '../model/stack.js';
-import type { StackEncoder, StackLayer } from '../model/stack-layers.js';
+import { describeStack, type Stack } from '../model/graph/stack.js';
+import type { StackEncoder, StackLayer } from '../model/graph/stack-layers.js';
 import { chooseTeams } from '../model/work/teams.js';
 import { philox } from '../tensor/random.js';
 import { shardCount } from '../compute/sizes.js';

@@ -1,7 +1,7 @@
 import type { Precision } from '../backend/backend.js';
 import type { BackendKind } from '../backend/block.js';
 import { chooseBackend } from '../backend/select.js';
-import { flopsPerStep } from '../model/describe.js';
+import { flopsPerStep } from '../model/graph/describe.js';
 import { SLOT } from '../model/sizes.js';
 import { BatchFeed } from '../compute/batch-feed.js';
 import {

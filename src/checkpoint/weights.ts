@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { UserError } from '../errors.js';
-import { foldAttention } from '../model/folded-attention.js';
-import { elementsOf, type Parameter } from '../model/parameters.js';
-import type { NetworkShape } from '../model/shape.js';
+import { foldAttention } from '../model/graph/folded-attention.js';
+import { elementsOf, type Parameter } from '../model/weights/parameters.js';
+import type { NetworkShape } from '../model/graph/shape.js';
 import type { Engine } from '../compute/engine.js';
 import { MODEL_FILE, type RunState } from './run-state.js';
 import { readSafetensors } from './safetensors.js';

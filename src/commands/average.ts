@@ -1,7 +1,7 @@
 import { counted } from '../system/counted.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { wholeNumber } from './options.js';
+import { wholeNumber } from './options/options.js';
 import { printLines } from './table.js';
 
 export const averageCommand = (context: Context) =>

@@ -7,10 +7,15 @@ import { benchBesidePeer } from '../bench/bench-peer.js';
 import { runBenchCase } from '../bench/bench.js';
 import { findPeer } from '../bench/peer.js';
 import { sumRoofs } from '../bench/roofs.js';
-import { describeBench, describeKernels, describeMatch, describeRoofs } from './bench-output.js';
+import {
+  describeBench,
+  describeKernels,
+  describeMatch,
+  describeRoofs,
+} from './summaries/bench-output.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { wholeNumber } from './options.js';
+import { wholeNumber } from './options/options.js';
 import { printLines } from './table.js';
 
 /** As in training, by default. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { UserError } from '../errors.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { aborted, readAccess, serverOptions } from './server-options.js';
+import { aborted, readAccess, serverOptions } from './options/server-options.js';
 import { printLines } from './table.js';
 
 const DEFAULT_PORT = 9465;

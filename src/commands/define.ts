@@ -6,7 +6,7 @@ import type {
   PositionalOptions,
 } from 'yargs';
 import { UserError } from '../errors.js';
-import { expectOnce } from './options.js';
+import { expectOnce } from './options/options.js';
 
 /** A command as yargs takes it, together with the names of its options for spelling hints. */
 export interface Command extends CommandModule {

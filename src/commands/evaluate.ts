@@ -12,9 +12,9 @@ import { defineCommand } from './define.js';
 import type { Evaluation, Library, TrainedModel } from './library.js';
 import type { CompareOptions, TranslationScores } from '../decoding/translation-scores.js';
 import type { TrainListener } from '../events.js';
-import { openAny } from './answer-output.js';
-import { ensembleOptions, modelOptions, runPositional, toOpenOptions } from './options.js';
-import { evaluateTerms, inTerms, refuseInTerms, translatorTerms } from './reading-terms.js';
+import { openAny } from './answers/answer-output.js';
+import { ensembleOptions, modelOptions, runPositional, toOpenOptions } from './options/options.js';
+import { evaluateTerms, inTerms, refuseInTerms, translatorTerms } from './reading/reading-terms.js';
 import { formatTable, printLines } from './table.js';
 import { counted } from '../system/counted.js';
 

@@ -5,7 +5,7 @@ import { describeMeasure } from '../observe/sentences.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { WebExport } from './library.js';
-import { modelOptions, runPositional } from './options.js';
+import { modelOptions, runPositional } from './options/options.js';
 import { formatTable, printLines } from './table.js';
 
 export const exportCommand = (context: Context) =>

@@ -5,13 +5,19 @@ import { listNames } from '../data/input/names.js';
 import { fillDrawing, USUAL_DRAWING } from '../decoding/usual-drawing.js';
 import type { Tokenizer } from '../data/tokenizers/tokenizer.js';
 import type { Context } from './context.js';
-import { expectUse } from './expect-use.js';
+import { expectUse } from './options/expect-use.js';
 import { hintServe } from './hint-serve.js';
 import { defineCommand } from './define.js';
-import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
+import {
+  modelOptions,
+  numberFrom,
+  runPositional,
+  toOpenOptions,
+  wholeNumber,
+} from './options/options.js';
 import { printLines } from './table.js';
 import { counted } from '../system/counted.js';
-import { expectDrawn } from './vain-options.js';
+import { expectDrawn } from './options/vain-options.js';
 
 export const generateCommand = (context: Context) =>
   defineCommand({

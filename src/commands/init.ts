@@ -6,7 +6,7 @@ import { nextCommand } from '../observe/next-command.js';
 import { TASKS } from '../tasks/registry.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { readingOptions } from './options.js';
+import { readingOptions } from './options/options.js';
 import { printLines } from './table.js';
 
 export const initCommand = (context: Context) =>

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { formatConfig, loadConfig, type NamedConfig } from '../config/load.js';
-import type { LayerSummary } from '../model/summary.js';
+import type { LayerSummary } from '../model/graph/summary.js';
 import { formatBytes, formatCount } from '../observe/figures.js';
 import { describeBest } from '../observe/sentences.js';
 import { UserError } from '../errors.js';
@@ -21,8 +21,8 @@ import { readTrainedConfig } from '../run/trained-config.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import { taskOf } from '../tasks/registry.js';
-import { modelOptions, runPositional } from './options.js';
-import { describeSummary, summarizeConfig } from './network-summary.js';
+import { modelOptions, runPositional } from './options/options.js';
+import { describeSummary, summarizeConfig } from './summaries/network-summary.js';
 import { formatTable, printLines } from './table.js';
 import { counted } from '../system/counted.js';
 

@@ -8,21 +8,21 @@ import {
   layoutByName,
   openAnswerWriter,
   writeRows,
-} from './answer-layouts.js';
-import { answerInput, answerOptions, filesPositional } from './answer-output.js';
-import { type Prediction, predictRows } from './answers.js';
+} from './answers/answer-layouts.js';
+import { answerInput, answerOptions, filesPositional } from './answers/answer-output.js';
+import { type Prediction, predictRows } from './answers/answers.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { expectUse } from './expect-use.js';
+import { expectUse } from './options/expect-use.js';
 import { hintServe } from './hint-serve.js';
-import { KnownLabelSets } from './known-label-sets.js';
-import { KnownLabels } from './known-labels.js';
-import { KnownNumbers } from './known-numbers.js';
+import { KnownLabelSets } from './answers/known-label-sets.js';
+import { KnownLabels } from './answers/known-labels.js';
+import { KnownNumbers } from './answers/known-numbers.js';
 import type { TrainedModel } from './library.js';
-import { predictWriter } from './own-files.js';
-import { modelOptions, readingOptions, runPositional } from './options.js';
-import { planReading } from './reading-plan.js';
-import { answerSentences, KnownTags } from './tag-answers.js';
+import { predictWriter } from './reading/own-files.js';
+import { modelOptions, readingOptions, runPositional } from './options/options.js';
+import { planReading } from './reading/reading-plan.js';
+import { answerSentences, KnownTags } from './answers/tag-answers.js';
 
 export const predictCommand = (context: Context) =>
   defineCommand({

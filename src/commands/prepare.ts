@@ -3,8 +3,8 @@ import { showFailures, showProgress } from '../observe/progress.js';
 import { nextCommand } from '../observe/next-command.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { configOptions, quietOption } from './options.js';
-import { describeStore } from './prepare-summary.js';
+import { configOptions, quietOption } from './options/options.js';
+import { describeStore } from './summaries/prepare-summary.js';
 import { printLines } from './table.js';
 
 export const prepareCommand = (context: Context) =>

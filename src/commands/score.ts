@@ -2,16 +2,22 @@ import type { ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import type { FilePair } from '../data/input/file-pairs.js';
 import { UserError } from '../errors.js';
 import { taskOf } from '../tasks/registry.js';
-import { layoutByName, openAnswerWriter, writeRows } from './answer-layouts.js';
-import { answerInput, answerOptions, filesPositional } from './answer-output.js';
+import { layoutByName, openAnswerWriter, writeRows } from './answers/answer-layouts.js';
+import { answerInput, answerOptions, filesPositional } from './answers/answer-output.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { TrainedModel } from './library.js';
-import { scoreWriter } from './own-files.js';
-import { ensembleOptions, modelOptions, readingOptions, runPositional } from './options.js';
-import { planPairs } from './pair-reading.js';
-import { planReading, type ReadingArguments } from './reading-plan.js';
-import { addScores, scoreRows, ScoreTotals, unknownFault, withoutFault } from './score-answers.js';
+import { scoreWriter } from './reading/own-files.js';
+import { ensembleOptions, modelOptions, readingOptions, runPositional } from './options/options.js';
+import { planPairs } from './reading/pair-reading.js';
+import { planReading, type ReadingArguments } from './reading/reading-plan.js';
+import {
+  addScores,
+  scoreRows,
+  ScoreTotals,
+  unknownFault,
+  withoutFault,
+} from './answers/score-answers.js';
 
 export const scoreCommand = (context: Context) =>
   defineCommand({

@@ -3,8 +3,14 @@ import { taskOf } from '../tasks/registry.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
 import type { TrainedModel } from './library.js';
-import { modelOptions, numberFrom, runPositional, toOpenOptions, wholeNumber } from './options.js';
-import { aborted, readAccess, serverOptions } from './server-options.js';
+import {
+  modelOptions,
+  numberFrom,
+  runPositional,
+  toOpenOptions,
+  wholeNumber,
+} from './options/options.js';
+import { aborted, readAccess, serverOptions } from './options/server-options.js';
 import { printLines } from './table.js';
 import { shellWord } from '../system/shell-word.js';
 import { UserError } from '../errors.js';

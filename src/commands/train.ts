@@ -15,10 +15,10 @@ import type { EndEvent, StartEvent } from '../events.js';
 import { CONFIG_FILE } from '../run/run-directory.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { expectHeard } from './vain-options.js';
-import { computeOptions, configOptions, quietOption, wholeNumber } from './options.js';
+import { expectHeard } from './options/vain-options.js';
+import { computeOptions, configOptions, quietOption, wholeNumber } from './options/options.js';
 import { printLines } from './table.js';
-import { summarizeTraining } from './train-summary.js';
+import { summarizeTraining } from './summaries/train-summary.js';
 
 export const trainCommand = (context: Context) =>
   defineCommand({
@@ -127,7 +127,7 @@ async function lookAt(
   const signals = context.catchSignals(() => true);
   try {
     const { dryRun } = await context.loadLibrary();
-    const { describeDryRun } = await import('./dry-run.js');
+    const { describeDryRun } = await import('./summaries/dry-run.js');
     const look = await dryRun(config, runDir, progress.observe, signals.signal);
     progress.close();
     printLines(

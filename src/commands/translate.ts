@@ -1,14 +1,14 @@
 import { formatOfTables } from '../data/input/file-pairs.js';
 import type { Example, ExampleOptions, RowBatch } from '../data/formats/examples.js';
 import { UserError } from '../errors.js';
-import { layoutByName, openAnswerWriter, writeRows } from './answer-layouts.js';
-import { answerInput, answerOptions, filesPositional } from './answer-output.js';
+import { layoutByName, openAnswerWriter, writeRows } from './answers/answer-layouts.js';
+import { answerInput, answerOptions, filesPositional } from './answers/answer-output.js';
 import type { Context } from './context.js';
 import { defineCommand } from './define.js';
-import { expectUse } from './expect-use.js';
+import { expectUse } from './options/expect-use.js';
 import { hintServe } from './hint-serve.js';
 import type { TrainedModel, TranslateOptions } from './library.js';
-import { translateWriter } from './own-files.js';
+import { translateWriter } from './reading/own-files.js';
 import {
   ensembleOptions,
   modelOptions,
@@ -16,15 +16,15 @@ import {
   readingOptions,
   runPositional,
   wholeNumber,
-} from './options.js';
-import { planReading, type ReadingArguments } from './reading-plan.js';
-import { expectDrawn } from './vain-options.js';
+} from './options/options.js';
+import { planReading, type ReadingArguments } from './reading/reading-plan.js';
+import { expectDrawn } from './options/vain-options.js';
 import {
   addTranslations,
   expectPlace,
   PlainTranslations,
   TranslationNotes,
-} from './translation-answers.js';
+} from './answers/translation-answers.js';
 
 const { format, encoding, delimiter, quote, text } = readingOptions;
 

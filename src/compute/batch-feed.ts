@@ -1,6 +1,6 @@
 import type { BatchSource, HostBatch } from '../data/batches/batches.js';
 import { UserError } from '../errors.js';
-import type { FeatureShape } from '../model/shape.js';
+import type { FeatureShape } from '../model/graph/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import type { Engine } from './engine.js';
 

@@ -5,7 +5,7 @@ import { everyDistinct, viewSlot } from '../model/batch/slot-plan.js';
 import { BatchSums } from '../model/batch/batch-sums.js';
 import { type BatchResult, StepResults, type StepResult } from '../model/batch/step-results.js';
 import { CLOCKS } from '../model/clock.js';
-import type { Initial } from '../model/parameters.js';
+import type { Initial } from '../model/weights/parameters.js';
 import { carryingLayers, type NetworkPlan } from '../model/plan.js';
 import { firstPart } from '../model/work/teams.js';
 import type { ComparedBatch } from '../tasks/task.js';

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { schemaOf, zod } from '../zod.js';
 import { featureSchema } from '../data/features/options.js';
 import { CELLS, layerKind, LAYERS } from '../model/layers/registry.js';
-import { poolingKind, RESIDUAL, type StackLayer } from '../model/stack-layers.js';
+import { poolingKind, RESIDUAL, type StackLayer } from '../model/graph/stack-layers.js';
 import { float32 } from '../tensor/float32.js';
 
 /** What a config says of its network, put together from what each kind of layer says of itself. */

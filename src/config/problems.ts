@@ -20,8 +20,8 @@ import { type BpeConfig, usualBpe } from '../data/tokenizers/options.js';
 import { splitWords, type WordConfig } from '../data/tokenizers/word.js';
 import { TASKS, taskOf } from '../tasks/registry.js';
 import type { Config } from './schema.js';
-import { poolingKind } from '../model/stack-layers.js';
-import { describeStack, StackProblem } from '../model/stack.js';
+import { poolingKind } from '../model/graph/stack-layers.js';
+import { describeStack, StackProblem } from '../model/graph/stack.js';
 
 /** Says what the schema found wrong with `value`, one problem a key. */
 export function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): Problem[] {

@@ -4,7 +4,7 @@ import { plannedBytes } from '../compute/engine-memory.js';
 import { networkSizes } from '../compute/sizes.js';
 import { decodingSizes } from '../decoding/translator.js';
 import { UserError } from '../errors.js';
-import { describeNetwork } from '../model/describe.js';
+import { describeNetwork } from '../model/graph/describe.js';
 import { taskOf } from '../tasks/registry.js';
 import { undrawn } from '../decoding/undrawn.js';
 import type { ReadModel } from '../use/read-model.js';

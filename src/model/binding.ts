@@ -9,7 +9,7 @@ import type { DoubleTensor, Heap, IndexTensor, Tensor } from '../tensor/heap.js'
 import type { SlotPlan } from './batch/slot-plan.js';
 import type { SlotView } from './batch/slot-view.js';
 import type { Clock } from './clock.js';
-import type { ParameterPlan } from './parameters.js';
+import type { ParameterPlan } from './weights/parameters.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
 import type { Share } from './work/teams.js';

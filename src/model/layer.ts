@@ -2,12 +2,12 @@ import type { z } from 'zod';
 import type { Zod } from '../zod.js';
 import type { BufferSpec, HeapPlan, IndexTensor, Tensor } from '../tensor/heap.js';
 import type { Binding, RowKernel } from './binding.js';
-import type { Parameter } from './parameters.js';
-import type { LayerDescription, LayerName } from './shape.js';
+import type { Parameter } from './weights/parameters.js';
+import type { LayerDescription, LayerName } from './graph/shape.js';
 import type { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
-import type { WeightGradientGroup } from './weight-gradients.js';
+import type { WeightGradientGroup } from './weights/weight-gradients.js';
 import type { WorkGroup } from './work/shares.js';
 import type { Recurrence, Share } from './work/teams.js';
 

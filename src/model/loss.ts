@@ -1,7 +1,7 @@
 import type { BufferSpec, HeapPlan } from '../tensor/heap.js';
 import type { Binding } from './binding.js';
 import type { BoundSignal, Pack } from './layer.js';
-import type { Parameter } from './parameters.js';
+import type { Parameter } from './weights/parameters.js';
 import type { Signal } from './signal.js';
 import type { NetworkSizes } from './sizes.js';
 import type { WorkGroup } from './work/shares.js';

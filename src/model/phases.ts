@@ -1,5 +1,5 @@
 import type { LossMode } from './loss.js';
-import { hasLetters } from './shape.js';
+import { hasLetters } from './graph/shape.js';
 import type { NetworkSizes } from './sizes.js';
 import type { ClaimedPhase } from './work/shares.js';
 

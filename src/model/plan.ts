@@ -4,18 +4,23 @@ import { createOptimizer } from '../optimizers/registry.js';
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../tensor/heap.js';
 import { planSlot, type Reverses, type SlotPlan } from './batch/slot-plan.js';
 import { RESULTS } from './batch/step-results.js';
-import { computingShape } from './computing-shape.js';
-import { describeNetwork } from './describe.js';
+import { computingShape } from './graph/computing-shape.js';
+import { describeNetwork } from './graph/describe.js';
 import type { Carried, PlannedNetworkLayer } from './layer.js';
 import type { PlannedLoss } from './loss.js';
 import { lossKind } from './losses/registry.js';
-import { asMatrix, countSquares, type Parameter, type ParameterPlan } from './parameters.js';
+import {
+  asMatrix,
+  countSquares,
+  type Parameter,
+  type ParameterPlan,
+} from './weights/parameters.js';
 import { MOST_PHASES } from './phases.js';
 import { planGradients, type NetworkGradients } from './signal-gradients.js';
 import { SharedBuffers } from './shared-buffers.js';
 import type { Signal } from './signal.js';
 import { maxDistinct, sizesOf, SLOTS, threadPlaces, type NetworkSizes } from './sizes.js';
-import { gradientScratch } from './weight-gradients.js';
+import { gradientScratch } from './weights/weight-gradients.js';
 import { CLAIMED_PHASES, MOST_PIECES } from './work/shares.js';
 
 export interface NetworkPlan {

@@ -1,7 +1,7 @@
 import type { Precision } from '../backend/backend.js';
 import type { OptimizerDescription } from '../optimizers/optimizer.js';
 import type { Signal } from './signal.js';
-import { streamsOf, type NetworkShape } from './shape.js';
+import { streamsOf, type NetworkShape } from './graph/shape.js';
 
 /** A network and the batches that it is to hold: everything about its memory follows. */
 export interface NetworkSizes {

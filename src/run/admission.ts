@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { NamedConfig } from '../config/load.js';
 import { networkShape } from '../compute/sizes.js';
 import { UserError } from '../errors.js';
-import { describeNetwork } from '../model/describe.js';
+import { describeNetwork } from '../model/graph/describe.js';
 import { keptOf } from '../optimizers/kept.js';
 import {
   compareConfigs,

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { formatPath, type KeyPath } from '../config/expectation.js';
 import type { Config } from '../config/schema.js';
 import { layerKind } from '../model/layers/registry.js';
-import { isBlock, walkLayers, type StackLayer } from '../model/stack-layers.js';
+import { isBlock, walkLayers, type StackLayer } from '../model/graph/stack-layers.js';
 import { advisedKeys } from '../optimizers/evaluations.js';
 import { scheduleKind } from '../optimizers/schedules.js';
 

@@ -2,8 +2,8 @@ import type { NamedConfig } from '../config/load.js';
 import { configSchema, type Config } from '../config/schema.js';
 import { networkShape } from '../compute/sizes.js';
 import { UserError } from '../errors.js';
-import { describeNetwork } from '../model/describe.js';
-import { OF_ROWS } from '../model/stack-graph.js';
+import { describeNetwork } from '../model/graph/describe.js';
+import { OF_ROWS } from '../model/graph/stack-graph.js';
 import {
   compareConfigs,
   EVALUATIONS,

@@ -1,4 +1,4 @@
-import { walkLayers } from '../model/stack-layers.js';
+import { walkLayers } from '../model/graph/stack-layers.js';
 import { nextToken } from './next-token.js';
 import type { Task, TaskConfig, TaskProblem } from './task.js';
 

@@ -1,5 +1,5 @@
 import type { MeasureName } from '../measures.js';
-import type { StackLayer } from '../model/stack-layers.js';
+import type { StackLayer } from '../model/graph/stack-layers.js';
 
 /**
  * The contract of tasks. What is learned comes down to four questions, and each is answered in one place, here: how rows are

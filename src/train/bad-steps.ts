@@ -4,7 +4,7 @@ import { BatchStreams } from '../data/batches/batch-streams.js';
 import type { Corpus } from '../data/store/corpus.js';
 import { UserError } from '../errors.js';
 import { HEADER, type BatchLayout } from '../model/batch/batch-layout.js';
-import { countSquares } from '../model/parameters.js';
+import { countSquares } from '../model/weights/parameters.js';
 import type { StepResult } from '../model/batch/step-results.js';
 import type { Signal } from '../model/signal.js';
 import type { Engine } from '../compute/engine.js';

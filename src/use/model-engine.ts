@@ -1,8 +1,8 @@
 import { chooseBackend } from '../backend/select.js';
 import type { Config } from '../config/schema.js';
 import { type BatchSizes, holdsAll } from '../data/batches/batch-source.js';
-import { recurrencesOf } from '../model/describe.js';
-import type { NetworkShape } from '../model/shape.js';
+import { recurrencesOf } from '../model/graph/describe.js';
+import type { NetworkShape } from '../model/graph/shape.js';
 import { chooseTeams } from '../model/work/teams.js';
 import { setWeights, type Weights } from '../checkpoint/weights.js';
 import { Engine } from '../compute/engine.js';

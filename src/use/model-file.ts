@@ -23,7 +23,7 @@ import { readModel, type ReadModel } from './read-model.js';
 import { RowBatches } from './row-batches.js';
 import { copySentences, copyTexts } from './sentences.js';
 import { foldWeights, type Weights } from '../checkpoint/weights.js';
-import type { NetworkShape } from '../model/shape.js';
+import type { NetworkShape } from '../model/graph/shape.js';
 import { longestRow } from '../compute/sizes.js';
 import type {
   Evaluation,

@@ -1,6 +1,6 @@
 import type { BatchSizes, HostBatch } from '../data/batches/batch-source.js';
 import type { EncodedTokens } from '../data/batches/encode-row.js';
-import { describeNetwork } from '../model/describe.js';
+import { describeNetwork } from '../model/graph/describe.js';
 import { SLOT } from '../model/sizes.js';
 import { createHostBatch } from '../compute/batch-feed.js';
 import { putState, takeState, type CarriedState } from '../compute/carried-state.js';

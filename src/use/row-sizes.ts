@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js';
 import type { BatchSizes } from '../data/batches/batch-source.js';
-import { describeNetwork } from '../model/describe.js';
-import type { NetworkShape } from '../model/shape.js';
+import { describeNetwork } from '../model/graph/describe.js';
+import type { NetworkShape } from '../model/graph/shape.js';
 import { longestRow } from '../compute/sizes.js';
 
 /** How large the batches of callers' own rows are. */

@@ -3,7 +3,7 @@ import type { Stage } from '../compute/messages.js';
 import { HEADER, TEAM, TEAM_FIELDS, type BatchLayout } from '../model/batch/batch-layout.js';
 import { viewSlot } from '../model/batch/slot-plan.js';
 import type { NetworkLayer } from '../model/layer.js';
-import { elementsOf } from '../model/parameters.js';
+import { elementsOf } from '../model/weights/parameters.js';
 import { microsecondsOf } from '../model/work/teams.js';
 
 /** Weights that a core packs in a microsecond, about. */

@@ -3,7 +3,7 @@ import { Engine } from '../compute/engine.js';
 import { openHeap, planEngine, type EngineHandle } from '../compute/engine-memory.js';
 import { runLocally } from '../compute/local-runner.js';
 import { type BatchSizes, holdsAll } from '../data/batches/batch-source.js';
-import type { NetworkShape } from '../model/shape.js';
+import type { NetworkShape } from '../model/graph/shape.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import { UserError } from '../errors.js';
 import { Turns } from '../use/turns.js';

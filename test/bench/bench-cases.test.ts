@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { BENCH_CASES, shapeOf, sizesOf } from '../../src/bench/bench-cases.js';
 import { planEngine } from '../../src/compute/engine-memory.js';
-import { describeNetwork } from '../../src/model/describe.js';
+import { describeNetwork } from '../../src/model/graph/describe.js';
 
 it.each(BENCH_CASES.map((each) => [each.name, each] as const))(
   '%s is a network that can be planned, with a class of every row or a word of every token on top',

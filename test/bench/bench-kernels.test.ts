@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
-import { flopsPerStep } from '../../src/model/describe.js';
+import { flopsPerStep } from '../../src/model/graph/describe.js';
 import { SLOT } from '../../src/model/sizes.js';
 import { createHostBatch } from '../../src/compute/batch-feed.js';
 import { randomBatches, recurrent, sizesOf, type BenchCase } from '../../src/bench/bench-cases.js';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { BenchCase } from '../../src/bench/bench-cases.js';
 import { benchBesidePeer, type PeerOutcome } from '../../src/bench/bench-peer.js';
 import { findPeer, openPeer } from '../../src/bench/peer.js';
-import { describeMatch } from '../../src/commands/bench-output.js';
+import { describeMatch } from '../../src/commands/summaries/bench-output.js';
 import { runWith } from '../commands/stub.js';
 
 const SMALL: BenchCase = {

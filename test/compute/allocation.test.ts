@@ -14,8 +14,8 @@ import {
 } from '../../src/bench/bench-cases.js';
 import { Engine } from '../../src/compute/engine.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
-import { describeStack, type Stack } from '../../src/model/stack.js';
-import type { NetworkShape } from '../../src/model/shape.js';
+import { describeStack, type Stack } from '../../src/model/graph/stack.js';
+import type { NetworkShape } from '../../src/model/graph/shape.js';
 import { createWorkerPool } from '../../src/compute/pool.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import { StepLoop } from '../../src/train/step-loop.js';

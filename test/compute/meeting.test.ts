@@ -1,7 +1,7 @@
 import { checkOptimizer } from '../../src/optimizers/check.js';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { NetworkSizes } from '../../src/model/sizes.js';
-import { describeStack } from '../../src/model/stack.js';
+import { describeStack } from '../../src/model/graph/stack.js';
 import type { Share } from '../../src/model/work/teams.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import { openHeap } from '../../src/compute/engine-memory.js';

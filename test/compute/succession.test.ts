@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { checkOptimizer } from '../../src/optimizers/check.js';
-import { describeStack } from '../../src/model/stack.js';
+import { describeStack } from '../../src/model/graph/stack.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import { openHeap } from '../../src/compute/engine-memory.js';
 import { MOST_STEPS, Succession } from '../../src/compute/succession.js';

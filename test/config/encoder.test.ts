@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { describeSummary } from '../../src/commands/network-summary.js';
+import { describeSummary } from '../../src/commands/summaries/network-summary.js';
 import { parseConfig } from '../../src/config/load.js';
 import { networkShape } from '../../src/compute/sizes.js';
-import { describeNetwork } from '../../src/model/describe.js';
-import { summarizeNetwork } from '../../src/model/summary.js';
+import { describeNetwork } from '../../src/model/graph/describe.js';
+import { summarizeNetwork } from '../../src/model/graph/summary.js';
 import { trainingKeys } from '../../src/run/config-changes.js';
 import { testRefusals } from './refusal.js';
 

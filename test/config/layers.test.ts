@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { formatConfig, parseConfig, type NamedConfig } from '../../src/config/load.js';
 import { networkShape } from '../../src/compute/sizes.js';
-import { countParameters } from '../../src/model/describe.js';
-import { summarizeNetwork } from '../../src/model/summary.js';
+import { countParameters } from '../../src/model/graph/describe.js';
+import { summarizeNetwork } from '../../src/model/graph/summary.js';
 import { restoreConfig, signConfig } from '../../src/run/signed-config.js';
 
 const parse = (model: string, task = 'classify'): NamedConfig =>

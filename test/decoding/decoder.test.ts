@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
-import type { NetworkShape } from '../../src/model/shape.js';
-import { foldAttention } from '../../src/model/folded-attention.js';
-import { describeStack, type Stack } from '../../src/model/stack.js';
+import type { NetworkShape } from '../../src/model/graph/shape.js';
+import { foldAttention } from '../../src/model/graph/folded-attention.js';
+import { describeStack, type Stack } from '../../src/model/graph/stack.js';
 import { Engine } from '../../src/compute/engine.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import { createLocalRunner } from '../../src/compute/runner.js';

@@ -10,7 +10,7 @@ import { Snapshot } from '../../src/checkpoint/checkpoint.js';
 import { CheckpointWriter } from '../../src/run/checkpoint-writer.js';
 import type { RunFileSystem } from '../../src/system/disk.js';
 import { admitResume } from '../../src/run/admission.js';
-import { describeStack } from '../../src/model/stack.js';
+import { describeStack } from '../../src/model/graph/stack.js';
 import { Engine } from '../../src/compute/engine.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import type { TrainEvent } from '../../src/events.js';

@@ -11,7 +11,7 @@ import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import type { StepResult } from '../../src/model/batch/step-results.js';
 import type { Phase } from '../../src/model/phases.js';
 import type { NetworkSizes } from '../../src/model/sizes.js';
-import { describeStack } from '../../src/model/stack.js';
+import { describeStack } from '../../src/model/graph/stack.js';
 import { Engine } from '../../src/compute/engine.js';
 import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import type { EngineHandle } from '../../src/compute/engine-memory.js';

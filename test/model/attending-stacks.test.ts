@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
-import { describeStack, type Stack } from '../../src/model/stack.js';
+import { describeStack, type Stack } from '../../src/model/graph/stack.js';
 import { tries } from '../effort.js';
 import { rawBatch } from '../parity/fixture.js';
 import { createDisturbedRunner } from './disturbed-runner.js';

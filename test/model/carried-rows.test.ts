@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { chooseBackend } from '../../src/backend/select.js';
 import type { Engine } from '../../src/compute/engine.js';
-import { describeStack } from '../../src/model/stack.js';
-import type { StackAttention, StackLayer } from '../../src/model/stack-layers.js';
+import { describeStack } from '../../src/model/graph/stack.js';
+import type { StackAttention, StackLayer } from '../../src/model/graph/stack-layers.js';
 import { createEngine, gradientOf, rawBatch } from '../parity/fixture.js';
 import { tries } from '../effort.js';
 

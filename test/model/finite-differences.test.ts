@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
 import { CELLS } from '../../src/model/layers/registry.js';
-import type { NetworkShape } from '../../src/model/shape.js';
-import { describeStack, type Stack } from '../../src/model/stack.js';
+import type { NetworkShape } from '../../src/model/graph/shape.js';
+import { describeStack, type Stack } from '../../src/model/graph/stack.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
 import { tries } from '../effort.js';

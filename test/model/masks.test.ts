@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { layerKind } from '../../src/model/layers/registry.js';
-import type { LayerDescription, NetworkShape } from '../../src/model/shape.js';
+import type { LayerDescription, NetworkShape } from '../../src/model/graph/shape.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { createEngine, gradientOf, rawBatch } from '../parity/fixture.js';
 

@@ -5,7 +5,7 @@ import { allocateEngine } from '../../src/compute/allocate-engine.js';
 import type { EngineHandle } from '../../src/compute/engine-memory.js';
 import { createLocalRunner } from '../../src/compute/runner.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
-import { asMatrix } from '../../src/model/parameters.js';
+import { asMatrix } from '../../src/model/weights/parameters.js';
 import { SLOT, type NetworkSizes } from '../../src/model/sizes.js';
 import { averageShare } from '../../src/optimizers/averaging.js';
 import { largestOf } from '../parity/fixture.js';

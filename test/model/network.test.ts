@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { describeBackends } from '../../src/backend/select.js';
 import type { RawBatch } from '../../src/model/batch/raw-batch.js';
-import type { NetworkShape } from '../../src/model/shape.js';
-import { describeStack } from '../../src/model/stack.js';
+import type { NetworkShape } from '../../src/model/graph/shape.js';
+import { describeStack } from '../../src/model/graph/stack.js';
 import { PURPOSE, uniform } from '../../src/tensor/random.js';
 import type { Engine } from '../../src/compute/engine.js';
 import { planEngine } from '../../src/compute/engine-memory.js';

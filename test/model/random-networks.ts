@@ -7,7 +7,7 @@ import type {
   LayerDescription,
   LossDescription,
   NetworkShape,
-} from '../../src/model/shape.js';
+} from '../../src/model/graph/shape.js';
 import type { Precision } from '../../src/backend/backend.js';
 import type { AveragingConfig } from '../../src/optimizers/averaging.js';
 import type { Teams } from '../../src/model/work/teams.js';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { chooseBackend } from '../../src/backend/select.js';
 import { layerKind } from '../../src/model/layers/registry.js';
-import type { LayerDescription } from '../../src/model/shape.js';
+import type { LayerDescription } from '../../src/model/graph/shape.js';
 import { rawBatch } from '../parity/fixture.js';
 import { ALONE, differingBits, evaluate, farthest, start, trainSteps } from './network-runs.js';
 import { diceOf, sketch, type Case, type Division } from './random-networks.js';

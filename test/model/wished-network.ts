@@ -1,7 +1,12 @@
-import { describeLayer, signalsOf } from '../../src/model/describe.js';
+import { describeLayer, signalsOf } from '../../src/model/graph/describe.js';
 import { UnfitInput, type NetworkLayer } from '../../src/model/layer.js';
 import { CELLS, layerKind } from '../../src/model/layers/registry.js';
-import { SOURCE, TOKENS, type LayerDescription, type NetworkShape } from '../../src/model/shape.js';
+import {
+  SOURCE,
+  TOKENS,
+  type LayerDescription,
+  type NetworkShape,
+} from '../../src/model/graph/shape.js';
 import type { Signal } from '../../src/model/signal.js';
 import { schemaOf } from '../../src/zod.js';
 

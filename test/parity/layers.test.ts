@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { layerKind } from '../../src/model/layers/registry.js';
-import type { LayerDescription } from '../../src/model/shape.js';
+import type { LayerDescription } from '../../src/model/graph/shape.js';
 import {
   createEngine,
   gradientOf,

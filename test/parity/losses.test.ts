@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import type { BatchResult } from '../../src/model/batch/step-results.js';
-import type { NetworkShape } from '../../src/model/shape.js';
+import type { NetworkShape } from '../../src/model/graph/shape.js';
 import { bitsOfFloat } from '../../src/tensor/float-bits.js';
 import { addLabel, wordsOf } from '../../src/tensor/label-sets.js';
 import {

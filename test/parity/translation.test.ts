@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { checkOptimizer } from '../../src/optimizers/check.js';
-import { describeStack, type Stack } from '../../src/model/stack.js';
+import { describeStack, type Stack } from '../../src/model/graph/stack.js';
 import {
   createEngine,
   gradientOf,

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseConfig } from '../../src/config/load.js';
 import type { TokenStore } from '../../src/data/store/token-store.js';
 import type { Tokenizer } from '../../src/data/tokenizers/tokenizer.js';
-import { describeStack } from '../../src/model/stack.js';
+import { describeStack } from '../../src/model/graph/stack.js';
 import { BadSteps } from '../../src/train/bad-steps.js';
 import { createEngine, rawBatch } from '../parity/fixture.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { readState } from '../../src/checkpoint/run-state.js';
 import { readWeights } from '../../src/checkpoint/weights.js';
-import { describeNetwork } from '../../src/model/describe.js';
+import { describeNetwork } from '../../src/model/graph/describe.js';
 import { networkShape } from '../../src/compute/sizes.js';
 import { loadConfig } from '../../src/config/load.js';
 import { RowEncoder } from '../../src/data/batches/encode-row.js';

@@ -1,8 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { describeNetwork } from '../../src/model/describe.js';
-import { describeStack } from '../../src/model/stack.js';
+import { describeNetwork } from '../../src/model/graph/describe.js';
+import { describeStack } from '../../src/model/graph/stack.js';
 import { describeEmbeddings } from '../../src/use/embeddings.js';
 import { openModel } from '../../src/use/model-file.js';
 import { predictMany } from '../../src/use/predict-many.js';

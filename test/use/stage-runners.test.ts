@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { networkShape } from '../../src/compute/sizes.js';
 import * as pool from '../../src/compute/pool.js';
 import { resolveConfig } from '../../src/config/load.js';
-import { describeNetwork } from '../../src/model/describe.js';
+import { describeNetwork } from '../../src/model/graph/describe.js';
 import { SLOT } from '../../src/model/sizes.js';
 import { fillUniform, PURPOSE } from '../../src/tensor/random.js';
 import { packageFile } from '../../src/package-root.js';

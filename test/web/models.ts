@@ -5,8 +5,8 @@ import { BpeCounter } from '../../src/data/tokenizers/bpe-training.js';
 import { splitWords } from '../../src/data/tokenizers/word.js';
 import type { TokenizerConfig } from '../../src/data/tokenizers/options.js';
 import type { Tokenizer } from '../../src/data/tokenizers/tokenizer.js';
-import { describeNetwork } from '../../src/model/describe.js';
-import { elementsOf } from '../../src/model/parameters.js';
+import { describeNetwork } from '../../src/model/graph/describe.js';
+import { elementsOf } from '../../src/model/weights/parameters.js';
 import { fillUniform, PURPOSE, streamOf } from '../../src/tensor/random.js';
 import { shapeOf, type ReadModel } from '../../src/use/read-model.js';
 

@@ -1,4 +1,4 @@
-import type { StackFeature } from '../../model/stack.js';
+import type { StackFeature } from '../../model/graph/stack.js';
 import { wellFormed } from '../../system/utf8.js';
 import type { Feature, FeatureVocabulary } from './feature-schema.js';
 import type { FeatureConfig } from './options.js';

@@ -1,7 +1,7 @@
 import { asFloats } from '../../tensor/float-bits.js';
 import type { FloatArray, Heap } from '../../tensor/heap.js';
 import { HEADER } from './batch-layout.js';
-import { countSquares, type Parameter } from '../parameters.js';
+import { countSquares, type Parameter } from '../weights/parameters.js';
 import type { NetworkPlan } from '../plan.js';
 import { batchOf, distinctOf } from './slot-plan.js';
 import type { BatchResult } from './step-results.js';

@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.js';
 import { WORD_BITS } from '../../tensor/label-sets.js';
-import type { FeatureShape } from '../shape.js';
+import type { FeatureShape } from '../graph/shape.js';
 
 /** A batch as it was read: the tokens of each row behind one another. */
 export interface RawBatch extends RawTokens {

@@ -1,5 +1,5 @@
 import { PANEL, type BufferSpec, type Heap, type HeapPlan } from '../../tensor/heap.js';
-import { streamsOf, type NetworkShape } from '../shape.js';
+import { streamsOf, type NetworkShape } from '../graph/shape.js';
 import type { Signal } from '../signal.js';
 import {
   maxDistinct,

@@ -8,15 +8,15 @@ import {
 import { PANEL, type BufferSpec, type HeapPlan, type Tensor } from '../../tensor/heap.js';
 import { countRows, type Binding, type RowKernel } from '../binding.js';
 import { UnfitInput, type Pack } from '../layer.js';
-import { packWeight, planPacked, type PackedWeight } from '../packed-weight.js';
-import { matrix, uniform, type Parameter } from '../parameters.js';
+import { packWeight, planPacked, type PackedWeight } from '../weights/packed-weight.js';
+import { matrix, uniform, type Parameter } from '../weights/parameters.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, type NetworkSizes } from '../sizes.js';
 import {
   bindWeightGradient,
   weightGradientGroup,
   type WeightGradientGroup,
-} from '../weight-gradients.js';
+} from '../weights/weight-gradients.js';
 import type { Zod } from '../../zod.js';
 
 /*

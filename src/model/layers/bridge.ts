@@ -2,11 +2,11 @@ import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
 import { bindActivation } from '../activation.js';
 import { countRows } from '../binding.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
-import { packBias, packWeight } from '../packed-weight.js';
-import { bias, matrix, uniform, ZERO } from '../parameters.js';
-import { bindProduct, planProduct } from '../products.js';
+import { packBias, packWeight } from '../weights/packed-weight.js';
+import { bias, matrix, uniform, ZERO } from '../weights/parameters.js';
+import { bindProduct, planProduct } from '../weights/products.js';
 import type { Zod } from '../../zod.js';
-import { bindWeightGradient, weightGradientGroup } from '../weight-gradients.js';
+import { bindWeightGradient, weightGradientGroup } from '../weights/weight-gradients.js';
 
 /** In the order in which cells carry them. */
 const STATES = ['hidden', 'cell'] as const;

@@ -8,11 +8,11 @@ import type { CellNormOperands } from '../../backend/kernels/sequence.js';
 import { PANEL, panelsOf, type HeapPlan, type Tensor } from '../../tensor/heap.js';
 import { bindParameter, countRows, sumOrder, type Binding, type RowKernel } from '../binding.js';
 import type { Pack } from '../layer.js';
-import { packBias } from '../packed-weight.js';
-import { bias, ZERO, type Initial } from '../parameters.js';
+import { packBias } from '../weights/packed-weight.js';
+import { bias, ZERO, type Initial } from '../weights/parameters.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, type NetworkSizes } from '../sizes.js';
-import { weightGradientGroup } from '../weight-gradients.js';
+import { weightGradientGroup } from '../weights/weight-gradients.js';
 import type { WorkGroup } from '../work/shares.js';
 import type { CellKind, NormBuffers, NormParameters, RecurrentParameters } from './cell.js';
 

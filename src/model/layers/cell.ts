@@ -6,9 +6,9 @@ import type {
   SequenceArguments,
 } from '../../backend/kernels/sequence.js';
 import type { BufferSpec } from '../../tensor/heap.js';
-import type { PackedWeight } from '../packed-weight.js';
-import type { PlannedProduct } from '../products.js';
-import type { Initial, Parameter } from '../parameters.js';
+import type { PackedWeight } from '../weights/packed-weight.js';
+import type { PlannedProduct } from '../weights/products.js';
+import type { Initial, Parameter } from '../weights/parameters.js';
 import type { Signal } from '../signal.js';
 
 /** A kind of cell: what tells one recurrent layer from another. */

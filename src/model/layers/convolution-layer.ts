@@ -12,14 +12,14 @@ import { PANEL, panelsOf, type BufferSpec, type Tensor } from '../../tensor/heap
 import { bindActivation, type Activation } from '../activation.js';
 import { bindParameter, countRows, meet, type Binding, type RowKernel } from '../binding.js';
 import type { BoundLayer, BoundSignal, Pack, SequencePasses } from '../layer.js';
-import { bindPack, packBias, type PackedWeight } from '../packed-weight.js';
-import type { Parameter } from '../parameters.js';
+import { bindPack, packBias, type PackedWeight } from '../weights/packed-weight.js';
+import type { Parameter } from '../weights/parameters.js';
 import { maxPlaces } from '../sizes.js';
 import {
   bindWeightGradient,
   weightGradientGroup,
   type WeightGradientGroup,
-} from '../weight-gradients.js';
+} from '../weights/weight-gradients.js';
 import type { Share } from '../work/teams.js';
 
 /** The convolution of one width, planned. */

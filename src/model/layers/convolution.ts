@@ -3,11 +3,11 @@ import { MOST_TAPS } from '../../backend/kernels/windows.js';
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { activationOption } from '../activation.js';
 import { defineLayer } from '../layer.js';
-import { planPacked } from '../packed-weight.js';
-import { bias, matrix, uniform, ZERO } from '../parameters.js';
+import { planPacked } from '../weights/packed-weight.js';
+import { bias, matrix, uniform, ZERO } from '../weights/parameters.js';
 import { maxPlaces, SLOTS } from '../sizes.js';
 import type { Zod } from '../../zod.js';
-import { planGradientInput } from '../weight-gradients.js';
+import { planGradientInput } from '../weights/weight-gradients.js';
 import { bindConvolution, type Branch } from './convolution-layer.js';
 
 const taps = (z: Zod) => z.int().positive().max(MOST_TAPS);

@@ -10,7 +10,7 @@ import {
   type BoundSignal,
   type LayerKind,
 } from '../layer.js';
-import type { Parameter } from '../parameters.js';
+import type { Parameter } from '../weights/parameters.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, type NetworkSizes } from '../sizes.js';
 import type { Share } from '../work/teams.js';

@@ -3,13 +3,13 @@ import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { activationOption, bindActivation, type Activation } from '../activation.js';
 import { countRows } from '../binding.js';
 import { defineLayer, type BoundLayer, type Layer } from '../layer.js';
-import { packBias, packWeight } from '../packed-weight.js';
-import { bias, matrix, uniform, ZERO, type Parameter } from '../parameters.js';
-import { bindProduct, planProduct } from '../products.js';
+import { packBias, packWeight } from '../weights/packed-weight.js';
+import { bias, matrix, uniform, ZERO, type Parameter } from '../weights/parameters.js';
+import { bindProduct, planProduct } from '../weights/products.js';
 import type { Signal } from '../signal.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
-import { bindWeightGradient, weightGradientGroup } from '../weight-gradients.js';
+import { bindWeightGradient, weightGradientGroup } from '../weights/weight-gradients.js';
 
 const options = (z: Zod) =>
   z.strictObject({

@@ -5,7 +5,7 @@ import { streamOf } from '../../tensor/random.js';
 import { distinctOf } from '../batch/slot-plan.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
 import { bindParameter } from '../binding.js';
-import { matrix } from '../parameters.js';
+import { matrix } from '../weights/parameters.js';
 import { maxDistinct } from '../sizes.js';
 import type { Zod } from '../../zod.js';
 

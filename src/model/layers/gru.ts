@@ -10,7 +10,7 @@ import {
   gruForward,
   gruNorm,
 } from '../../backend/kernels/gru.js';
-import { ZERO } from '../parameters.js';
+import { ZERO } from '../weights/parameters.js';
 import { recurrentLayer } from './recurrence.js';
 
 const cells = {

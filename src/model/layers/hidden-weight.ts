@@ -2,7 +2,7 @@ import type { RowMap } from '../../backend/kernels/rows.js';
 import { withoutGaps } from '../../backend/kernels/rows.js';
 import { PANEL, panelsOf, type HeapPlan, type Tensor } from '../../tensor/heap.js';
 import type { Binding, RowKernel } from '../binding.js';
-import { bindPack, planPacked } from '../packed-weight.js';
+import { bindPack, planPacked } from '../weights/packed-weight.js';
 import type { Precision } from '../../backend/backend.js';
 import type { CellKind, PackedHiddenWeight } from './cell.js';
 

@@ -2,9 +2,9 @@ import { beginGradient, beginRows, givenGradient } from '../../backend/kernels/i
 import { PANEL, panelsOf, type Tensor } from '../../tensor/heap.js';
 import { bindParameter, type Binding } from '../binding.js';
 import type { BoundSignal, Pack } from '../layer.js';
-import { packBias } from '../packed-weight.js';
-import type { Parameter } from '../parameters.js';
-import { weightGradientGroup } from '../weight-gradients.js';
+import { packBias } from '../weights/packed-weight.js';
+import type { Parameter } from '../weights/parameters.js';
+import { weightGradientGroup } from '../weights/weight-gradients.js';
 import type { WorkGroup } from '../work/shares.js';
 import type { InitialBuffers } from './cell.js';
 

@@ -6,11 +6,11 @@ import {
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { bindParameter, countRows, sumOrder } from '../binding.js';
 import { defineLayer, type BoundLayer } from '../layer.js';
-import { packBias } from '../packed-weight.js';
-import { bias as vector, ZERO } from '../parameters.js';
+import { packBias } from '../weights/packed-weight.js';
+import { bias as vector, ZERO } from '../weights/parameters.js';
 import { mostRows } from '../sizes.js';
 import type { Zod } from '../../zod.js';
-import { weightGradientGroup } from '../weight-gradients.js';
+import { weightGradientGroup } from '../weights/weight-gradients.js';
 
 const options = (z: Zod) =>
   z.strictObject({

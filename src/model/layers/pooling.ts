@@ -2,7 +2,7 @@ import { pool, unpool, type PoolKind, type RowPlaces } from '../../backend/kerne
 import { PANEL, panelsOf } from '../../tensor/heap.js';
 import { meet, type Binding } from '../binding.js';
 import { defineLayer, type BoundLayer, type Layer, type LayerKind } from '../layer.js';
-import type { LayerName } from '../shape.js';
+import type { LayerName } from '../graph/shape.js';
 import type { Signal } from '../signal.js';
 import type { Share } from '../work/teams.js';
 import type { Zod } from '../../zod.js';

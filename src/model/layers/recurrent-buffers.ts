@@ -1,9 +1,9 @@
 import { PANEL, panelsOf, type BufferSpec, type HeapPlan } from '../../tensor/heap.js';
-import { planProduct } from '../products.js';
+import { planProduct } from '../weights/products.js';
 import type { SharedBuffers } from '../shared-buffers.js';
 import type { Signal } from '../signal.js';
 import { maxPlaces, mostRows, SLOTS, type NetworkSizes } from '../sizes.js';
-import { planGradientInput } from '../weight-gradients.js';
+import { planGradientInput } from '../weights/weight-gradients.js';
 import { largestTeam } from '../work/teams.js';
 import type { CellKind, RecurrentBuffers } from './cell.js';
 import { planHiddenWeight } from './hidden-weight.js';

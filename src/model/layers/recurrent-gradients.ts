@@ -2,12 +2,12 @@ import { tokenSum } from '../../backend/kernels/embedding.js';
 import { panelOfUnit } from '../../backend/kernels/rows.js';
 import type { Tensor } from '../../tensor/heap.js';
 import { countRows, type Binding } from '../binding.js';
-import { bindDropped } from '../dropped-weight.js';
+import { bindDropped } from '../weights/dropped-weight.js';
 import {
   bindWeightGradient,
   weightGradientGroup,
   type WeightGradientGroup,
-} from '../weight-gradients.js';
+} from '../weights/weight-gradients.js';
 import type { PlannedRecurrence } from './cell.js';
 import { bindHiddenPack, inBlocks } from './hidden-weight.js';
 

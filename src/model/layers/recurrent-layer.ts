@@ -13,10 +13,10 @@ import type {
   SequencePasses,
   StepPasses,
 } from '../layer.js';
-import { packBias, packWeight, viewPacked } from '../packed-weight.js';
-import { bindProduct } from '../products.js';
+import { packBias, packWeight, viewPacked } from '../weights/packed-weight.js';
+import { bindProduct } from '../weights/products.js';
 import type { Signal } from '../signal.js';
-import type { WeightGradientGroup } from '../weight-gradients.js';
+import type { WeightGradientGroup } from '../weights/weight-gradients.js';
 import { firstPart, teamOf, type Share } from '../work/teams.js';
 import { partsOf, type PlannedRecurrence } from './cell.js';
 import { bindNorm } from './cell-norm.js';

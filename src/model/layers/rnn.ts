@@ -7,7 +7,7 @@ import {
   rnnReluNorm,
 } from '../../backend/kernels/rnn.js';
 import { PLAIN_ROWS } from '../../backend/kernels/rows.js';
-import { ZERO } from '../parameters.js';
+import { ZERO } from '../weights/parameters.js';
 import { recurrentLayer } from './recurrence.js';
 
 const activations = {

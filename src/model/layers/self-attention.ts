@@ -9,7 +9,7 @@ import {
   type BoundSignal,
   type SequencePasses,
 } from '../layer.js';
-import type { Parameter } from '../parameters.js';
+import type { Parameter } from '../weights/parameters.js';
 import { maxPlaces } from '../sizes.js';
 import type { Share } from '../work/teams.js';
 import type { Zod } from '../../zod.js';

@@ -1,5 +1,5 @@
 import { defineLayer, UnfitInput } from '../layer.js';
-import { bias, ZERO } from '../parameters.js';
+import { bias, ZERO } from '../weights/parameters.js';
 import type { Zod } from '../../zod.js';
 import { denseOf } from './dense.js';
 

@@ -12,9 +12,9 @@ import { weightGradient } from '../../backend/kernels/weight-gradient.js';
 import { PANEL, panelsOf, type Heap } from '../../tensor/heap.js';
 import { bindParameter, countRows, type Binding } from '../binding.js';
 import type { ChainLoss, LossKind } from '../loss.js';
-import { bias, matrix, ZERO } from '../parameters.js';
+import { bias, matrix, ZERO } from '../weights/parameters.js';
 import { maxPlaces } from '../sizes.js';
-import { weightGradientGroup } from '../weight-gradients.js';
+import { weightGradientGroup } from '../weights/weight-gradients.js';
 
 export interface CrfOptions {
   /**

@@ -8,11 +8,11 @@ import {
 } from '../binding.js';
 import type { BoundLayer, SparseGradient } from '../layer.js';
 import type { ChainLoss } from '../loss.js';
-import { asMatrix } from '../parameters.js';
+import { asMatrix } from '../weights/parameters.js';
 import type { NetworkPlan } from '../plan.js';
-import { streamsOf } from '../shape.js';
+import { streamsOf } from '../graph/shape.js';
 import type { Signal } from '../signal.js';
-import type { WeightGradientGroup } from '../weight-gradients.js';
+import type { WeightGradientGroup } from '../weights/weight-gradients.js';
 import type { ClaimedPhase, NextPhase, WorkGroup } from './shares.js';
 
 /** The phases behind the passes that go over weights, or over what there is once for each distinct token. */

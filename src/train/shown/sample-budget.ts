@@ -1,5 +1,5 @@
-import { describeNetwork } from '../../model/describe.js';
-import type { NetworkShape } from '../../model/shape.js';
+import { describeNetwork } from '../../model/graph/describe.js';
+import type { NetworkShape } from '../../model/graph/shape.js';
 
 /**
  * How often texts may be written to be looked at. It is told by work, not by time, so that it is the same on every machine and for any

@@ -3,7 +3,7 @@ import { TEAM, TEAM_FIELDS } from '../../../src/model/batch/batch-layout.js';
 import { SlotView } from '../../../src/model/batch/slot-view.js';
 import { allocateEngine } from '../../../src/compute/allocate-engine.js';
 import { openHeap } from '../../../src/compute/engine-memory.js';
-import { describeStack } from '../../../src/model/stack.js';
+import { describeStack } from '../../../src/model/graph/stack.js';
 import { checkOptimizer } from '../../../src/optimizers/check.js';
 
 it('a part has as much of all places as its team was dealt', () => {

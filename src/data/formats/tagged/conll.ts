@@ -13,7 +13,7 @@ const unsaid = { text: 'text', label: 'label' };
 /** Begins a document in some corpora; a line of no sentence. */
 const documentStart = '-DOCSTART-';
 
-/** How another format is told: see `Terms` in src/commands/reading-terms.ts. */
+/** How another format is told: see `Terms` in src/commands/reading/reading-terms.ts. */
 const orJson = '; if it holds JSON Lines, set data.format to jsonl';
 
 /** Characters of a sentence. */
