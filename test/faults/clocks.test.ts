@@ -1,17 +1,16 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { TrainEvent } from '../../src/events.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { planDeaths } from './deaths.js';
 import { trainSmall } from './small-run.js';
-import { bundleModule } from './thread-module.js';
+import { bundleModule, writeEntry } from './thread-module.js';
 import { tries } from '../effort.js';
 
 const cwd = makeWorkplace();
-const deathsModule = pathToFileURL(bundleModule(cwd, 'deaths.js')).href;
+const deathsModule = bundleModule(cwd, 'deaths.js');
 const STEPS = 16;
 
 const schedule = fc.record({
@@ -29,13 +28,8 @@ const schedule = fc.record({
 function writeMortalEntry(count: number, seed: number): string {
   const folder = mkdtempSync(join(cwd, 'deaths-'));
   const deaths = count === 0 ? [] : planDeaths(count, STEPS, (n) => seed % n);
-  const file = join(folder, 'worker.mjs');
-  writeFileSync(
-    file,
-    `import { joinPlanned } from ${JSON.stringify(deathsModule)};\n` +
-      `export default joinPlanned(${JSON.stringify(folder)}, ${JSON.stringify(deaths)});\n`,
-  );
-  return file;
+  const call = `joinPlanned(${JSON.stringify(folder)}, ${JSON.stringify(deaths)})`;
+  return writeEntry(join(folder, 'worker.mjs'), deathsModule, call);
 }
 
 it('the phases of every step add up to its duration through evaluations, checkpoints, deaths of workers and resumes', async () => {

@@ -135,6 +135,24 @@ export function joinPlanned(folder, deaths) {
   });
 }
 
+/**
+ * The same where nothing tells the steps: a death is met by the first thread that comes to its instant of its phase for the `nth` time.
+ *
+ * @param {{ phase: string, when: string, nth: number }[]} deaths by exit, each once in all threads together
+ */
+export function joinCounted(folder, deaths) {
+  const counts = new Map();
+  return joinMortal((when, phase) => {
+    const instant = `${when} ${phase}`;
+    const count = (counts.get(instant) ?? 0) + 1;
+    counts.set(instant, count);
+    const index = deaths.findIndex(
+      (death) => death.when === when && death.phase === phase && death.nth === count,
+    );
+    return index !== -1 && isFirst(path.join(folder, String(index))) ? 'exit' : undefined;
+  });
+}
+
 /** Whether no thread has asked for this file before. */
 function isFirst(file) {
   try {

@@ -1,6 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { UserError } from '../../src/errors.js';
 import type { TrainEvent } from '../../src/events.js';
@@ -10,7 +9,7 @@ import { makeWorkplace } from '../e2e/corpus.js';
 import { planDeaths } from './deaths.js';
 import { FailingDisk } from './failing-disk.js';
 import { noticesOf, readResult, trainSmall } from './small-run.js';
-import { bundleModule } from './thread-module.js';
+import { bundleModule, writeEntry } from './thread-module.js';
 
 const cwd = makeWorkplace();
 const dirOf = (name: string) => join(cwd, 'runs', name);
@@ -21,21 +20,11 @@ const modules = {
   'deaths.js': bundleModule(cwd, 'deaths.js'),
 };
 
-/** Entry of threads that run what a function of a module beside this file returns. */
-function writeEntry(name: string, module: keyof typeof modules, call: string): string {
-  const file = join(cwd, `${name}.mjs`);
-  const { href } = pathToFileURL(modules[module]);
-  writeFileSync(
-    file,
-    `import * as faults from ${JSON.stringify(href)};\nexport default faults.${call};\n`,
-  );
-  return file;
-}
-
 /** Entry of threads that do harm: see faulty-compute.js. */
 function faulty(fault: 'exit' | 'out of memory' | 'poison', phase: Phase, step: number): string {
   const harm = JSON.stringify({ fault, phase, step });
-  return writeEntry(`${fault}-${phase}-${step}`, 'faulty-compute.js', `computeFaultily(${harm})`);
+  const file = join(cwd, `${fault}-${phase}-${step}.mjs`);
+  return writeEntry(file, modules['faulty-compute.js'], `computeFaultily(${harm})`);
 }
 
 type Task = 'classifier' | 'language-model';
@@ -61,7 +50,7 @@ describe.each(['classifier', 'language-model'] as const)('a run of a %s', (name)
     const folder = mkdtempSync(join(cwd, 'deaths-'));
     const deaths = planDeaths(8, 40, (n) => n - 1);
     const call = `joinPlanned(${JSON.stringify(folder)}, ${JSON.stringify(deaths)})`;
-    const workerFile = writeEntry(`${name}-mortal`, 'deaths.js', call);
+    const workerFile = writeEntry(join(cwd, `${name}-mortal.mjs`), modules['deaths.js'], call);
     const runDir = dirOf(`${name}-mortal`);
     const { error, events } = await trainSmall(cwd, name, { runDir, workerFile });
     expect(error).toBeUndefined();

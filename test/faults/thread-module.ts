@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { buildSync } from 'esbuild';
@@ -24,4 +25,16 @@ export function bundleModule(folder: string, name: string): string {
     define: { 'import.meta': JSON.stringify({ url }) },
   });
   return outfile;
+}
+
+/**
+ * Writes an entry of threads that run what a function of a bundled module returns.
+ *
+ * @param call the function with its arguments, as `joinPlanned("folder", [])`
+ * @returns the entry's path, which is `file`
+ */
+export function writeEntry(file: string, bundle: string, call: string): string {
+  const module = JSON.stringify(pathToFileURL(bundle).href);
+  writeFileSync(file, `import * as faults from ${module};\nexport default faults.${call};\n`);
+  return file;
 }

@@ -1,6 +1,5 @@
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type {
   CheckpointEvent,
@@ -15,7 +14,7 @@ import type { TrainOptions } from '../../src/train/run.js';
 import { start, until } from '../e2e/cli.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { FailingDisk } from '../faults/failing-disk.js';
-import { bundleModule } from '../faults/thread-module.js';
+import { bundleModule, writeEntry } from '../faults/thread-module.js';
 import { isPrometheusMissing, LivePrometheus } from './live-prometheus.js';
 import { readEvents, startScraped } from './scraped-run.js';
 
@@ -91,15 +90,9 @@ function mortalWorkers(): string {
   const deaths = [40, 90, 140].map((step) => ({
     ...{ step, phase: 'train', when: 'before', way: 'exit' },
   }));
-  const { href } = pathToFileURL(bundleModule(cwd, 'deaths.js'));
   const folder = mkdtempSync(join(cwd, 'deaths-'));
-  const file = join(cwd, 'mortal.mjs');
   const call = `joinPlanned(${JSON.stringify(folder)}, ${JSON.stringify(deaths)})`;
-  writeFileSync(
-    file,
-    `import * as faults from ${JSON.stringify(href)};\nexport default faults.${call};\n`,
-  );
-  return file;
+  return writeEntry(join(cwd, 'mortal.mjs'), bundleModule(cwd, 'deaths.js'), call);
 }
 
 describe.skipIf(isPrometheusMissing)(`what Prometheus knows of runs${needed}`, () => {

@@ -1,10 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { start, until } from '../e2e/cli.js';
 import { makeWorkplace } from '../e2e/corpus.js';
-import { bundleModule } from '../faults/thread-module.js';
+import { bundleModule, writeEntry } from '../faults/thread-module.js';
 import { isPrometheusMissing, LivePrometheus } from './live-prometheus.js';
 import { startScraped, type ScrapedRun } from './scraped-run.js';
 
@@ -32,19 +31,14 @@ interface Held {
 
 /** Begins a run whose threads are held up. */
 async function begin(name: string, { workers, everySteps = 1, delays, stuck }: Held) {
-  const { href } = pathToFileURL(bundleModule(cwd, 'delays.js'));
-  const entry = join(cwd, `${name}.mjs`);
-  writeFileSync(
-    entry,
-    `import { joinDelayed } from ${JSON.stringify(href)};
-export default joinDelayed(...${JSON.stringify([delays, ...(stuck ? [stuck] : [])])});\n`,
-  );
+  const call = `joinDelayed(...${JSON.stringify([delays, ...(stuck ? [stuck] : [])])})`;
+  const workerFile = writeEntry(join(cwd, `${name}.mjs`), bundleModule(cwd, 'delays.js'), call);
   const yaml = `task: classify
 data: { train: ['${cwd}/colours.csv'], storeDir: ${cwd}/stores }
 model: { embedding: 8, layers: [{ hiddenSize: 12 }] }
 workers: ${workers}
 train: { batchSize: 8, epochs: 1000000, evaluateEverySteps: 1000000, checkpoint: { everySteps: ${everySteps} } }\n`;
-  const options = { workerFile: entry, signal: stop.signal };
+  const options = { workerFile, signal: stop.signal };
   runs.set(name, await startScraped(prometheus, cwd, name, yaml, options));
 }
 

@@ -16,6 +16,9 @@ export const pairs = numbers.map((digits) => ({
   target: digits.toReversed().join(' '),
 }));
 
+/** The config that `trainTranslators` leaves in a folder. */
+export const configFile = (folder: string): string => join(folder, 'a.yaml');
+
 /**
  * Trains a small translator of the pairs for each run directory, from files in a folder.
  *
@@ -28,7 +31,7 @@ export async function trainTranslators(
   for (const side of ['source', 'target'] as const) {
     writeFileSync(join(folder, side), pairs.map((pair) => `${pair[side]}\n`).join(''));
   }
-  const file = join(folder, 'a.yaml');
+  const file = configFile(folder);
   writeFileSync(
     file,
     `task: translate
