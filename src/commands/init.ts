@@ -45,6 +45,12 @@ export const initCommand = (context: Context) =>
         describe:
           'Column or field with the class, the labels, the number or the translation; guessed by default',
       },
+      'decimal-mark': {
+        choices: ['.', ','] as const,
+        requiresArg: true,
+        describe:
+          "What stands before the decimals of the numbers to learn; told from the table's numbers by default",
+      },
       header: {
         type: 'boolean',
         describe:
@@ -59,7 +65,8 @@ export const initCommand = (context: Context) =>
         describe: 'How characters are written; told from the content by default',
       },
     },
-    async run({ files: patterns, out, overwrite, task, text, label, header, format, encoding }) {
+    async run({ files: patterns, out, overwrite, ...given }) {
+      const { task, text, label, decimalMark, header, format, encoding } = given;
       const { assignRoles, findFiles, planConfig, takeSample } = await loadInit();
       const found = await Promise.all(patterns.map((pattern) => findFiles(pattern, 'files')));
       const roles = assignRoles(found.flat().map(({ path }) => path));
@@ -76,7 +83,7 @@ export const initCommand = (context: Context) =>
         if (samples[0]!.content.kind !== 'lines') break;
       }
       const plan = planConfig(roles.train.length === 2 ? samples : samples.slice(0, 1), roles, {
-        ...{ task, text, label },
+        ...{ task, text, label, decimalMark },
       });
       // What is written has to be what train takes.
       parseConfig(plan.text, file);

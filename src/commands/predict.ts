@@ -94,7 +94,8 @@ function openKnown({ config, classes }: TrainedModel): KnownTags | Known {
   const { gives, target } = taskOf(config.task);
   if (gives === 'tokens') return new KnownTags(classes);
   if (target === 'labels') return new KnownLabelSets(classes, config.data.labelSeparator!);
-  return target === 'number' ? new KnownNumbers() : new KnownLabels(classes);
+  if (target === 'number') return new KnownNumbers(config.data.decimalMark);
+  return new KnownLabels(classes);
 }
 
 function openWriter(

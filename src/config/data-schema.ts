@@ -105,6 +105,12 @@ export const dataSchema = z.strictObject({
     .describe(
       'What stands between the labels of a row (multi-label); `|` by default. A field of a JSONL, or a column of a Parquet file, may hold a list of them as well.',
     ),
+  decimalMark: z
+    .enum(['.', ','])
+    .optional()
+    .describe(
+      "What stands before the decimals of a row's number (regress) that is written for people, with blanks, apostrophes, or the other of point and comma, between thousands: with a comma `1.250` and `1.250,0` are 1250, with a point `1,250` and `1,250.0` are. By default thousands are not parted, and decimals stand behind a point: `1.250` is 1.25, and `1,250` no number.",
+    ),
   header: z
     .boolean()
     .default(true)

@@ -214,15 +214,22 @@ export function describeUnmeasured(
   return `expected ${expected} for ${taskOf(task).model}${which}, got ${JSON.stringify(bestBy)}`;
 }
 
-/** Nothing stands between the labels of rows that have one. */
-function* checkLabels({ task, data: { labelSeparator } }: Config): Generator<Problem> {
+/** Keys that say how labels of one kind are written. */
+const labelKeys = [
+  { key: 'labelSeparator', kind: 'labels', what: 'lists of labels' },
+  { key: 'decimalMark', kind: 'number', what: 'numbers to learn' },
+] as const;
+
+function* checkLabels({ task, data }: Config): Generator<Problem> {
   const { model, target } = taskOf(task);
-  if (labelSeparator === undefined || target === 'labels') return;
-  const several = TASKS.filter((each) => taskOf(each).target === 'labels');
-  yield {
-    path: ['data', 'labelSeparator'],
-    message: `expected nothing for ${model}, whose rows have no lists of labels, got ${JSON.stringify(labelSeparator)}; the task of such rows is ${several.join(' or ')}`,
-  };
+  for (const { key, kind, what } of labelKeys) {
+    if (data[key] === undefined || target === kind) continue;
+    const others = TASKS.filter((each) => taskOf(each).target === kind);
+    yield {
+      path: ['data', key],
+      message: `expected nothing for ${model}, whose rows have no ${what}, got ${JSON.stringify(data[key])}; the task of such rows is ${others.join(' or ')}`,
+    };
+  }
 }
 
 /** A loss has to do with what a target is, and some leave no place for what others can be told. */

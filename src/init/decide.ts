@@ -1,3 +1,4 @@
+import { readNumber } from '../data/formats/numbers.js';
 import { UserError } from '../errors.js';
 import { formatCount } from '../observe/figures.js';
 import { counted } from '../system/counted.js';
@@ -7,11 +8,18 @@ import type { ColumnFacts } from './columns.js';
 import { guessTable, type TableGuess, type Wishes } from './guess.js';
 import { measureTexts } from './measure.js';
 import { columnName, showColumn } from './names.js';
+import type { NumberMarks } from './number-marks.js';
 import type { LinesSample, TableSample, TaggedSample } from './reading.js';
 import { type Recipe, recipeOfRows, recipeOfTags } from './recipe.js';
 import { recipeOfPairs, recipeOfText } from './recipe-next-token.js';
 import type { Sample } from './sample.js';
-import { describeClasses, describeColumns, describeEdges, describeFile } from './told.js';
+import {
+  describeClasses,
+  describeColumns,
+  describeEdges,
+  describeFile,
+  describeMark,
+} from './told.js';
 import { type Entry, quote } from './written.js';
 
 /** What is to be learned of a sample, and how. */
@@ -77,6 +85,7 @@ export function decideTable(sample: Sample, table: TableSample, wishes: Wishes):
     ...(labelSeparator === undefined
       ? []
       : ([['labelSeparator', JSON.stringify(labelSeparator)]] as const)),
+    ...(task === 'regress' ? writeMark(label!.numbers!) : []),
     ...(odd > 0
       ? ([
           ['onBadRow', 'skip', `${counted(odd, 'row')} of those looked at cannot be used`],
@@ -87,6 +96,13 @@ export function decideTable(sample: Sample, table: TableSample, wishes: Wishes):
   const classesByRow = isWhole ? listClasses(guess) : undefined;
   const decided = { task, seen, reasons: guess.reasons, data, recipe, rows };
   return { ...decided, ...(classesByRow && { classesByRow }) };
+}
+
+function writeMark(numbers: NumberMarks): Entry[] {
+  if (numbers.mark === undefined) return [];
+  const why = describeMark(numbers);
+  const value = quote(numbers.mark);
+  return [why === undefined ? ['decimalMark', value] : ['decimalMark', value, why]];
 }
 
 /** Of each row; undefined where rows have none. */
@@ -108,7 +124,7 @@ function countOdd({ task, text, label }: TableGuess): number {
   const isOdd = (value: string, i: number): boolean =>
     value.trim() === '' ||
     (task === 'translate' && text.column.values[i]!.trim() === '') ||
-    (task === 'regress' && !Number.isFinite(Number(value)));
+    (task === 'regress' && readNumber(value, label!.numbers?.mark) === undefined);
   return label!.column.values.filter(isOdd).length;
 }
 

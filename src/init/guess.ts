@@ -1,15 +1,11 @@
 import { UserError } from '../errors.js';
 import { formatCount } from '../observe/figures.js';
+import type { DecimalMark } from '../data/formats/numbers.js';
 import type { TaskKind } from '../tasks/registry.js';
-import {
-  byFrequency,
-  type ColumnFacts,
-  describeColumn,
-  describeMarks,
-  example,
-  markedNumber,
-} from './columns.js';
+import { type ColumnFacts, describeColumn } from './columns.js';
 import { isAmountName, isTextName, labelHint, pairNames, showColumn } from './names.js';
+import { expectNumbers } from './expect-numbers.js';
+import { findNumberMarks } from './number-marks.js';
 import type { TableSample } from './reading.js';
 
 /** What can be learned from a table, and from which columns. */
@@ -32,6 +28,8 @@ export interface Wishes {
   readonly task?: TaskKind | undefined;
   readonly text?: string | number | undefined;
   readonly label?: string | number | undefined;
+  /** What stands before the decimals of numbers. */
+  readonly decimalMark?: DecimalMark | undefined;
 }
 
 /** Numbers of at most so many different whole values are taken for classes. */
@@ -39,7 +37,8 @@ const FEW_NUMBERS = 10;
 
 /** @throws UserError where nothing can be learned, or the wishes do not fit the table */
 export function guessTable(path: string, table: TableSample, wishes: Wishes): TableGuess {
-  const facts = table.columns.map(describeColumn);
+  const marks = findNumberMarks(table.columns, wishes.decimalMark);
+  const facts = table.columns.map((column, i) => describeColumn(column, marks[i]));
   const reasons: string[] = [];
   const lists = guessTagged(facts, wishes);
   if (lists) return lists;
@@ -54,18 +53,18 @@ export function guessTable(path: string, table: TableSample, wishes: Wishes): Ta
         `${path}: expected a column with ${wishes.task === 'regress' ? 'numbers' : 'few different values'} beside ${showColumn(text.column.name)} for the task ${wishes.task}, found none; --label names one`,
       );
     }
-    const written = facts.find(({ kind }) => kind === 'written number');
-    if (written !== undefined) {
-      throw new UserError(
-        `${path}: expected numbers as ${example(written)} to be learned, found them written ${describeMarks(written)} in ${showColumn(written.column.name)}, such as ${JSON.stringify(markedNumber(written))}: write them without, or add --task language-model or --label for something else`,
-      );
-    }
     reasons.push(
       `Task: language-model, because no column beside ${showColumn(text.column.name)} has few different values or numbers (--label names one that is to be learned).`,
     );
     return { task: 'language-model', text, facts, reasons };
   }
-  return { ...learn(path, text, label, wishes, reasons), facts };
+  const learned = learn(path, text, label, wishes, reasons);
+  if (wishes.decimalMark !== undefined && learned.task !== 'regress') {
+    throw new UserError(
+      `--decimal-mark: expected a column of numbers to learn, got ${showColumn(label.column.name)}, of which the task ${learned.task} is made; --task regress and --label say otherwise`,
+    );
+  }
+  return { ...learned, facts };
 }
 
 /** Lists of tokens, and of as many tags. */
@@ -105,8 +104,7 @@ function chooseText(
 ): ColumnFacts {
   if (text !== undefined) return findColumn(path, facts, text, '--text');
   const isFree = ({ column, kind }: ColumnFacts): boolean =>
-    column.name !== label &&
-    !['id', 'date', 'number', 'written number', 'constant', 'empty', 'list'].includes(kind);
+    column.name !== label && !['id', 'date', 'number', 'constant', 'empty', 'list'].includes(kind);
   // The longest and most varied; a column that is called a text counts twice.
   const weigh = ({ column, meanCharacters, counts, filled }: ColumnFacts): number =>
     meanCharacters * (counts.size / filled) * (isTextName(column.name) ? 2 : 1);
@@ -146,8 +144,10 @@ function chooseLabel(
     return found;
   }
   const others = facts.filter((each) => each !== text && each.counts.size > 1);
-  const candidates = others.filter(({ kind, isNumeric }) =>
-    task === 'regress' ? isNumeric && kind !== 'id' : ['class', 'number', 'list'].includes(kind),
+  const candidates = others.filter(({ kind, numbers }) =>
+    task === 'regress'
+      ? numbers !== undefined && kind !== 'id'
+      : ['class', 'number', 'list'].includes(kind),
   );
   // Small tables have classes of few rows.
   const named = others.filter(
@@ -168,15 +168,7 @@ function chooseLabel(
     second !== undefined &&
     labelHint(second.column.name) === labelHint(first.column.name) &&
     second.kind !== 'number';
-  const written = others.find(
-    ({ kind, column }) =>
-      kind === 'written number' && labelHint(column.name) >= labelHint(first.column.name),
-  );
-  const other = close
-    ? `; ${showColumn(second.column.name)} could be meant, too`
-    : written
-      ? `; ${showColumn(written.column.name)} could be meant, too, were its numbers written as ${example(written)}`
-      : '';
+  const other = close ? `; ${showColumn(second.column.name)} could be meant, too` : '';
   reasons.push(
     `Label: ${showColumn(first.column.name)}, with ${formatCount(first.counts.size)} different values${other} (--label names another).`,
   );
@@ -205,12 +197,13 @@ function learn(
   path: string,
   text: ColumnFacts,
   label: ColumnFacts,
-  { task }: Wishes,
+  wishes: Wishes,
   reasons: string[],
 ): Omit<TableGuess, 'facts'> {
+  const { task } = wishes;
   const name = showColumn(label.column.name);
   const told = task === undefined;
-  const separator = label.column.lists === undefined ? findSeparator(label) : undefined;
+  const separator = label.column.lists === undefined ? findSeparator(label, task) : undefined;
   if (
     (task ?? 'multi-label') === 'multi-label' &&
     (label.kind === 'list' || separator !== undefined || task !== undefined)
@@ -240,23 +233,16 @@ function learn(
       `${path}: expected one value a row in ${name} for the task ${task!}, found lists; --label names another column`,
     );
   }
-  if (label.kind === 'written number' && told) {
-    throw new UserError(
-      `${path}: expected numbers as ${example(label)} in ${name}, found them written ${describeMarks(label)}, such as ${JSON.stringify(markedNumber(label))}: write them without, or add --task classify`,
-    );
-  }
   const isMany = !label.isWhole || label.counts.size > FEW_NUMBERS;
   const asNumber =
-    label.isNumeric &&
+    label.numbers !== undefined &&
     (isMany || (isAmountName(label.column.name) && label.counts.size > FEW_NUMBERS));
   if (task === 'regress' || (task === undefined && asNumber)) {
-    if (!label.isNumeric)
-      throw new UserError(
-        `${path}: expected numbers ${label.marks === undefined ? '' : `as ${example(label)} `}in ${name} for the task regress, found texts such as ${JSON.stringify(byFrequency(label.counts)[0]![0].slice(0, 40))}`,
-      );
+    expectNumbers(path, label, wishes);
+    const areLists = findSeparator(label, 'multi-label') !== undefined;
     if (told)
       reasons.push(
-        `Task: regress, because ${name} has ${formatCount(label.counts.size)} different numbers (--task classify takes each for a class).`,
+        `Task: regress, because ${name} has ${formatCount(label.counts.size)} different numbers (--task classify takes each for a class${areLists ? ', --task multi-label for several' : ''}).`,
       );
     return { task: 'regress', text, label, reasons };
   }
@@ -271,7 +257,7 @@ function learn(
     );
   }
   if (told) {
-    const other = label.isNumeric ? ' (--task regress takes them for amounts)' : '';
+    const other = label.numbers ? ' (--task regress takes them for amounts)' : '';
     reasons.push(
       `Task: classify, because ${name} has ${formatCount(label.counts.size)} different values in ${formatCount(label.filled)} rows${other}.`,
     );
@@ -290,8 +276,8 @@ function countSplit({ column }: ColumnFacts, separator: string): Map<string, num
 }
 
 /** What stands between several labels of a cell: where the parts are far fewer than the ways to put them together. */
-function findSeparator(label: ColumnFacts): string | undefined {
-  if (label.isNumeric) return undefined;
+function findSeparator(label: ColumnFacts, task: TaskKind | undefined): string | undefined {
+  if (label.numbers !== undefined && task !== 'multi-label') return undefined;
   return ['|', ';', ','].find((separator) => {
     const several = label.column.values.filter((value) => value.includes(separator)).length;
     if (several < 0.1 * label.filled) return false;

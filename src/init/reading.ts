@@ -12,6 +12,8 @@ export interface SampledColumn {
   readonly name: string | number;
   /** Row by row; empty where there is nothing. Of a list, its first parts with a blank in between. */
   readonly values: readonly string[];
+  /** Whether all values are numbers in the file, and not texts of them. */
+  readonly areNumbers?: boolean;
   /** Of columns that hold lists of texts. */
   readonly lists?: readonly (readonly string[])[];
 }

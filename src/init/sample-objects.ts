@@ -105,6 +105,7 @@ function listFields(objects: readonly Fields[]): SampledColumn[] {
     return {
       name,
       values: texts,
+      areNumbers: values.every((value) => value === undefined || typeof value === 'number'),
       ...(isList && { lists: values.map((v) => (v ?? []) as string[]) }),
     };
   });

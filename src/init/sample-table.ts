@@ -81,6 +81,10 @@ function expectRows(
   }
 }
 
+/** Whether a cell is a number in one or another way of writing. */
+const isNumber = (cell: string): boolean =>
+  readNumber(cell, '.') !== undefined || readNumber(cell, ',') !== undefined;
+
 /** Whether the first row names the columns, and what tells so. */
 function judgeHeader(
   rows: readonly string[][],
@@ -92,12 +96,12 @@ function judgeHeader(
     return { isHeader: false, reason: 'there is one row only' };
   }
   const numbersIn = (column: number): number =>
-    others.filter((cells) => readNumber(cells[column]!) !== undefined).length;
+    others.filter((cells) => isNumber(cells[column]!)).length;
   const hasTexts = first.some((_, column) => numbersIn(column) < 0.1 * others.length);
   if (hasTexts && countsColumns(first)) {
     return { isHeader: true, reason: 'the first row numbers the columns, unlike the rows below' };
   }
-  if (first.some((cell) => readNumber(cell) !== undefined)) {
+  if (first.some((cell) => isNumber(cell))) {
     return { isHeader: false, reason: 'a number stands in the first row' };
   }
   const again = first.findIndex(

@@ -1,9 +1,10 @@
 import { formatCount, formatShare } from '../observe/figures.js';
 import { counted } from '../system/counted.js';
 import { printableName } from '../system/printable.js';
-import { byFrequency, type ColumnFacts, describeMarks, example, percentile } from './columns.js';
+import { byFrequency, type ColumnFacts, percentile } from './columns.js';
 import type { TableGuess } from './guess.js';
 import { showColumn } from './names.js';
+import { type NumberMarks, showNumber } from './number-marks.js';
 import type { Sample } from './sample.js';
 
 /** What was seen of files, in words. */
@@ -61,18 +62,21 @@ export function describeColumns({ facts, text, label, task }: TableGuess): strin
 }
 
 function describeValues(facts: ColumnFacts): string {
-  const { kind, words, counts, marks } = facts;
-  if (kind === 'written number') {
-    const fate = marks === 'thousands' ? 'would be read as decimals' : 'are read as texts';
-    return `numbers written ${describeMarks(facts)}, which ${fate} (${example(facts)} is read as a number)`;
-  }
+  const { kind, words, counts, numbers } = facts;
   if (kind === 'text') {
     return `${counted(percentile(words, 0.5), 'word')} in the middle, at most ${formatCount(percentile(words, 0.95))} in 95 of 100 rows`;
   }
   if (kind !== 'class' && kind !== 'number') return kinds[kind];
-  const read =
-    kind === 'number' && marks === 'decimals' ? ', their points taken for those of decimals' : '';
-  return `${kinds[kind]}: ${formatCount(counts.size)} different${read}`;
+  const read = kind === 'number' && numbers ? describeMark(numbers) : undefined;
+  return `${kinds[kind]}: ${formatCount(counts.size)} different${read === undefined ? '' : `, ${read}`}`;
+}
+
+/** How a number that could be taken for another is read; undefined where none has to be told. */
+export function describeMark({ mark, shown, unclear, asIn }: NumberMarks): string | undefined {
+  if (unclear !== undefined) return `${JSON.stringify(unclear)} may be one of two`;
+  if (shown === undefined) return undefined;
+  const reason = asIn === undefined ? '' : `, as those of ${showColumn(asIn)} are written`;
+  return `${JSON.stringify(shown)} is read as ${showNumber(shown, mark)}${reason}`;
 }
 
 /** Classes that are named. */

@@ -24,6 +24,7 @@ const readingOptions: Options<ExampleOptions> = {
     expected: 'the text that stands between labels',
     fits: (value) => typeof value === 'string' && value !== '',
   },
+  decimalMark: oneOf('.', ','),
   columns: {
     expected: 'a list of names or numbers of columns',
     fits: (value) => Array.isArray(value) && value.every(columnName.fits),

@@ -54,6 +54,11 @@ describe('a config is refused that has what its task or its loss does not take',
       'configs/x.yaml:2:23: data.labelSeparator: expected nothing for a classifier, whose rows have no lists of labels, got ";"; the task of such rows is multi-label',
     ],
     [
+      'decimals of a class',
+      `task: classify\ndata: { train: a.csv, decimalMark: ',' }\n`,
+      'configs/x.yaml:2:23: data.decimalMark: expected nothing for a classifier, whose rows have no numbers to learn, got ","; the task of such rows is regress',
+    ],
+    [
       'nothing between labels',
       'task: multi-label\ndata: { train: a.csv, labelSeparator: "" }\n',
       'configs/x.yaml:2:23: data.labelSeparator: expected non-empty text, got ""',

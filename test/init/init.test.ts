@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/load.js';
+import { prepareCorpus } from '../../src/data/prepare/prepare.js';
 import { takeSample } from '../../src/init/sample.js';
 import { runWith } from '../commands/stub.js';
 import { useScratch } from '../data/scratch.js';
@@ -45,7 +46,44 @@ test.each([300, 3_000, 30_000])(
   },
 );
 
+/** Amounts with three digits behind a point, and some below without. */
+const unclear = csv([
+  ['text', 'price'],
+  ...questions.map(({ text }, i) => [text, i % 3 === 0 ? `${100 + i}` : `${1 + i}.${100 + i}`]),
+]);
+
 describe('a table', () => {
+  test.each([
+    ['.', 2.101],
+    [',', 2101],
+  ])('has the numbers that --decimal-mark %s makes of them', async (mark, number) => {
+    const { status, stdout, config, path } = await init(
+      { 'data.csv': unclear },
+      ...['--decimal-mark', mark],
+    );
+    expect(status).toBe(0);
+    expect(stdout).toContain(`"2.101" is read as ${number}`);
+    expect(config.data.decimalMark).toBe(mark);
+    const data = { ...config.data, storeDir: path('stores'), validation: 0 };
+    const corpus = await prepareCorpus({ ...config, data }, () => undefined);
+    const { range } = corpus.manifest.statistics.train;
+    expect(range![1]).toBeCloseTo(mark === ',' ? 60_159 : 157, 3);
+    await corpus.close();
+  });
+
+  test('of which some numbers have decimals behind a comma has points between thousands', async () => {
+    const table = csv(
+      [
+        ['text', 'price', 'weight'],
+        ...questions.map(({ text }, i) => [text, `${1 + i}.${100 + i}`, `${i},5`]),
+      ],
+      ';',
+    );
+    const { config, stdout } = await init({ 'data.csv': table }, '--label', 'price');
+    expect(config).toMatchObject({ task: 'regress', data: { label: 'price', decimalMark: ',' } });
+    expect(stdout).toContain('"1.100" is read as 1100, as those of "weight" are written');
+  });
+
   test('gives a classifier by its text and its few classes, and the next command', async () => {
     const { stdout, stderr, out, config, path } = await init({ 'mails.csv': labelled });
     expect(stderr).toBe('');
@@ -86,7 +124,7 @@ describe('a table', () => {
       const rate = (i: number) => ['1,5', '2,0', '3,5'][i % 3]!;
       const rows = questions.map(({ text }, i) => `${text.replaceAll(',', '')};${rate(i)}`);
       const { config } = await init({ 'data.csv': `${header}${rows.join('\n')}\n` });
-      expect(config).toMatchObject({ task: 'classify', data: { delimiter: ';' } });
+      expect(config).toMatchObject({ task: 'regress', data: { delimiter: ';', decimalMark: ',' } });
       expect(config.data.text).toBe(header === '' ? 1 : 'text');
     },
   );
@@ -287,29 +325,28 @@ describe('what cannot be is refused in a sentence', () => {
       'found others in 12 of 61: cells with "," in them have to be quoted',
     ],
     [
-      'amounts with commas',
-      {
-        'data.csv': csv([
-          ['text', 'price'],
-          ...questions.map(({ text }, i) => [text, `${i},${10 + i}`]),
-        ]),
-      },
+      'amounts of which nobody could know whether points stand between thousands',
+      { 'data.csv': unclear },
       [],
-      'expected numbers as 12.34 to be learned, found them written with commas in "price", such as "0,10"',
+      'expected numbers in "price" that can be read in one way, found "2.101", which may be 2.101 or 2101: --decimal-mark . or --decimal-mark , decides, --task classify takes each for a class',
     ],
     [
-      'amounts with points between thousands',
-      {
-        'data.csv': csv([
-          ['text', 'price'],
-          ...questions.map(({ text }, i) => [
-            text,
-            i % 3 === 0 ? `${100 + i}` : `${1 + i}.${100 + i}`,
-          ]),
-        ]),
-      },
-      [],
-      'expected numbers as 1234 to be learned, found them written with points between thousands in "price", such as "2.101"',
+      'the same where numbers are asked for',
+      { 'data.csv': unclear },
+      ['--task', 'regress'],
+      '--decimal-mark . or --decimal-mark , decides\n',
+    ],
+    [
+      'decimals behind another mark than the user says',
+      { 'data.csv': unclear.replaceAll(/,1\d\d\n/g, ',0.5\n') },
+      ['--decimal-mark', ','],
+      '--decimal-mark: expected the one that the numbers of "price" have, got "," for numbers such as "0.5"',
+    ],
+    [
+      'decimals of classes',
+      { 'data.csv': labelled },
+      ['--decimal-mark', ','],
+      '--decimal-mark: expected a column of numbers to learn, got "label"',
     ],
     ['a list in JSON', { 'data.json': '[]' }, [], 'expected JSON Lines'],
     ['a short text', { 'data.txt': 'once upon\n' }, [], 'expected at least 1,000 characters'],

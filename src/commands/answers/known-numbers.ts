@@ -1,4 +1,4 @@
-import { readNumber } from '../../data/formats/numbers.js';
+import { type DecimalMark, readNumber } from '../../data/formats/numbers.js';
 import { formatNumber } from '../../observe/figures.js';
 import { NumberScores } from '../../tasks/number-scores.js';
 import type { Answer } from './answers.js';
@@ -10,11 +10,13 @@ export class KnownNumbers {
   readonly #scores = new NumberScores();
   readonly #bad = new BadRows();
 
+  constructor(private readonly mark: DecimalMark | undefined) {}
+
   add(answers: readonly Answer[]): void {
     for (const { row, prediction } of answers) {
       if ('reason' in row) this.#bad.add(row);
       else if (row.label !== undefined) {
-        const known = readNumber(row.label);
+        const known = readNumber(row.label, this.mark);
         if (known !== undefined) this.#scores.add(known, Number(prediction!.predicted));
       }
     }

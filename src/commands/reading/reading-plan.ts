@@ -52,7 +52,7 @@ export function planReading(
       textUnit: isPiped ? 'line' : data.textUnit,
       text: text ?? data.text,
       label: label ?? (knowsLabel ? data.label : undefined),
-      ...(target === 'number' && { labels: 'number' as const }),
+      ...(target === 'number' && { labels: 'number' as const, decimalMark: data.decimalMark }),
       ...(target === 'labels' && { labelSeparator: data.labelSeparator }),
       mayLackLabel: label === undefined,
       onBadRow: onBadRow ?? data.onBadRow,

@@ -34,12 +34,13 @@ export async function checkHeaders(
     const rows = await readStart(source, reading);
     const header = rows[0];
     if (header === undefined) continue;
-    const { label, labels } = reading;
+    const { label, labels, decimalMark } = reading;
     // What a column of translations is called may well be one of them.
     const isTold = typeof label === 'number' && labels !== 'text';
     const name = isTold ? header[label - 1] : undefined;
     // A header that comes again, in a file put together of several, is one all the same.
-    if (name !== undefined && reading.labels === 'number' && readNumber(name) !== undefined) {
+    const isNumber = name !== undefined && readNumber(name, decimalMark) !== undefined;
+    if (labels === 'number' && isNumber) {
       throw new UserError(
         `${named(index)}: the first row of ${nameSource(source.path)} is data, not the names of columns: ` +
           `its column ${Number(label)} is ${name}, a number as in rows below; set data.header to false.`,

@@ -1,7 +1,7 @@
 import type { ColumnKey } from './columns.js';
 import { explainNoSet } from './label-sets.js';
 import { isBlank } from './lines.js';
-import { readNumber } from './numbers.js';
+import { type DecimalMark, readNumber } from './numbers.js';
 import type { Encoding } from '../input/encodings.js';
 
 /** What all formats' readers give. */
@@ -16,6 +16,8 @@ export interface RowOptions {
   readonly labels?: 'class' | 'number' | 'text' | undefined;
   /** Where rows may have any number of labels, none too: what stands between them. Then a list may hold them as well. */
   readonly labelSeparator?: string | undefined;
+  /** Of labels that are numbers: what stands before their decimals, where commas, points or blanks may part thousands. */
+  readonly decimalMark?: DecimalMark | undefined;
   /** Of rows that are tokens: further columns or fields with a value for each token. */
   readonly columns?: readonly (string | number)[] | undefined;
   /** Whether rows are tokens with a tag each: `text` and `label` name them, and the row's text is a token a line. */
@@ -118,7 +120,12 @@ const shown = 40;
 /** Why a cell holds no label, or no set of them; undefined where it holds one. */
 export function explainNoLabel(
   cell: string,
-  { label, labels, labelSeparator }: Pick<RowOptions, 'label' | 'labels' | 'labelSeparator'>,
+  {
+    label,
+    labels,
+    labelSeparator,
+    decimalMark,
+  }: Pick<RowOptions, 'label' | 'labels' | 'labelSeparator' | 'decimalMark'>,
 ): string | undefined {
   // Of a pair both sides are looked at together: see `refuseBlank`.
   if (labels === 'text') return undefined;
@@ -131,8 +138,10 @@ export function explainNoLabel(
   if (isBlank(cell)) {
     return `expected ${isNumber ? 'a number' : 'the name of a class'} in ${where}, found nothing.`;
   }
-  if (!isNumber || readNumber(cell) !== undefined) return undefined;
-  return `expected a number that float32 can hold in ${where}, found ${JSON.stringify(cell.slice(0, shown))}.`;
+  if (!isNumber || readNumber(cell, decimalMark) !== undefined) return undefined;
+  const other = (['.', ','] as const).find((mark) => readNumber(cell, mark) !== undefined);
+  const advice = other && ` (which would be one with data.decimalMark: '${other}')`;
+  return `expected a number that float32 can hold in ${where}, found ${JSON.stringify(cell.slice(0, shown))}${advice ?? ''}.`;
 }
 
 /** A pair as a row, unless one side of it is blank. */

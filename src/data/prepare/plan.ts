@@ -171,7 +171,7 @@ function readingOf({ task, data }: Config, features: readonly Feature[]): Exampl
     text,
     ...layout,
     ...(target !== 'next token' && { label }),
-    ...(target === 'number' && { labels: 'number' as const }),
+    ...(target === 'number' && { labels: 'number' as const, decimalMark: data.decimalMark }),
     ...(target === 'labels' && { labelSeparator: data.labelSeparator }),
     ...(gives === 'tokens' && { tagged: true }),
     ...(columns.length > 0 && { columns }),

@@ -89,7 +89,7 @@ describe('rows with a number each', () => {
     [
       'a.csv',
       'text,label\na,1\nb,"1,5"\n',
-      'line 3: expected a number that float32 can hold in "label", found "1,5".',
+      `line 3: expected a number that float32 can hold in "label", found "1,5" (which would be one with data.decimalMark: ',').`,
     ],
     ['a.tsv', 'text\tlabel\na\t1e39\n', 'line 2: expected a number that float32 can hold'],
     ['a.csv', 'text,label\na,1\nb,1e-46\n', 'line 3: expected a number that float32 can hold'],
@@ -113,6 +113,36 @@ describe('rows with a number each', () => {
     const place = await scratch({ [name]: content });
     const data = { train: place.path(name), validation: 0 };
     await expect(prepare(configureIn(place, 'regress', data))).rejects.toThrow(message);
+  });
+
+  const people = { text: ['a', 'b', 'c', 'd'], amounts: [1250, 1234567.5, -0.25, 7] };
+  test.each([
+    [',', ['1.250', '1 234 567,5', '-0,25', '7']],
+    ['.', ['1,250', "1'234'567.5", '-0.25', '7.0']],
+  ] as const)('are read as people write them with %j before decimals', async (mark, cells) => {
+    const strings = inFormats(
+      people.text,
+      { cells: cells.map((cell) => `"${cell}"`), json: cells },
+      { type: 'STRING', data: [...cells] },
+    );
+    // What is a number in the file has no such marks.
+    const plain = { cells: cells.map((cell) => `"${cell}"`), json: people.amounts };
+    const numbers = inFormats(people.text, plain, { type: 'DOUBLE', data: people.amounts });
+    for (const [format, content] of [...Object.entries(strings), ...Object.entries(numbers)]) {
+      const place = await scratch({ [`a.${format}`]: content });
+      const data = { train: place.path(`a.${format}`), validation: 0, decimalMark: mark };
+      const { corpus } = await prepare(configureIn(place, 'regress', { ...data, quote: '"' }));
+      const { labels } = await readRows(corpus.train);
+      expect([...asFloats(labels)], format).toEqual(people.amounts);
+    }
+  });
+
+  test('are none where the other mark stands before decimals', async () => {
+    const place = await scratch({ 'a.csv': 'text,label\na,1.250\nb,1.25\n' });
+    const data = { train: place.path('a.csv'), validation: 0, decimalMark: ',' };
+    await expect(prepare(configureIn(place, 'regress', data))).rejects.toThrow(
+      `line 3: expected a number that float32 can hold in "label", found "1.25" (which would be one with data.decimalMark: '.').`,
+    );
   });
 
   test('are left out where they hold none, as other bad rows', async () => {

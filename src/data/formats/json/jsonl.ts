@@ -2,6 +2,7 @@ import type { ColumnKey } from '../columns.js';
 import { findSource, isTwice, itemSources } from './json-source.js';
 import { joinLabels } from '../label-sets.js';
 import { isBlank, type Line, splitLines } from '../lines.js';
+import { markNumber } from '../numbers.js';
 import {
   columnKeys,
   explainNoLabel,
@@ -23,9 +24,9 @@ export async function* readJsonRows(
   source: Source,
   options: RowOptions,
 ): AsyncGenerator<ParsedBatch, void, undefined> {
-  const { keep = false, labels, labelSeparator } = options;
+  const { keep = false, labels, labelSeparator, decimalMark } = options;
   const fields = {
-    ...{ text: String(options.text), labels, labelSeparator },
+    ...{ text: String(options.text), labels, labelSeparator, decimalMark },
     label: options.label === undefined ? undefined : String(options.label),
   };
   for await (const { lines, linesDone } of splitLines(pieces, source)) {
@@ -38,7 +39,7 @@ export async function* readJsonRows(
 }
 
 /** The fields that are read. */
-interface Fields extends Pick<RowOptions, 'labels' | 'labelSeparator'> {
+interface Fields extends Pick<RowOptions, 'labels' | 'labelSeparator' | 'decimalMark'> {
   readonly text: string;
   readonly label: string | undefined;
 }
@@ -133,7 +134,8 @@ function readRow(
     return `expected ${expected} in the field ${JSON.stringify(labelField)}, found ${describe(label)}.`;
   }
   // As it is written: a number may have more digits than it keeps.
-  const name = (typeof label === 'number' && findSource(raw, labelField)) || String(label);
+  const source = (typeof label === 'number' && findSource(raw, labelField)) || String(label);
+  const name = typeof label === 'number' ? markNumber(source, asked.decimalMark) : source;
   const isClass = labels !== 'number' && typeof label !== 'string';
   const found = isClass ? { text, label: name, literals: [name] } : { text, label: name };
   return explainNoLabel(name, asked) ?? found;

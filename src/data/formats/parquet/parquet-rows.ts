@@ -2,6 +2,7 @@ import { UserError } from '../../../errors.js';
 import type { ColumnKey } from '../columns.js';
 import { joinLabels } from '../label-sets.js';
 import { isBlank } from '../lines.js';
+import { markNumber } from '../numbers.js';
 import { ColumnReader } from './column-reader.js';
 import { ParquetFile } from './parquet.js';
 import { findStringLists, formatObject, type KeptColumn, listKept } from './parquet-kept.js';
@@ -43,7 +44,8 @@ export async function* readParquetRows(
     const label = lists ? undefined : findLabel(file, options);
     const [types, isWanted] =
       options.labels === 'text' ? (['strings', isText] as const) : ([labelTypes, isAny] as const);
-    const toLabel = label && requireText(label, file.path, types, isWanted, decoding);
+    const toPlain = label && requireText(label, file.path, types, isWanted, decoding);
+    const toLabel = label && toPlain && markNumbers(label, toPlain, options);
     const others = options.keep === true ? listKept(file, decoding) : [];
     const { start, end } = extent ?? { start: 0, end: file.groups };
     let done = 0;
@@ -130,6 +132,16 @@ function requireText(
   throw new UserError(
     `${file}: expected ${wanted} in the column ${JSON.stringify(path.join('.'))}, which is of type ${kind}.`,
   );
+}
+
+/** Numbers that are such in the file, as texts with the mark would write them. */
+function markNumbers(
+  { element }: ParquetColumn,
+  toText: ToText,
+  { decimalMark }: RowOptions,
+): ToText {
+  if (decimalMark === undefined || isText(element)) return toText;
+  return (value) => markNumber(toText(value), decimalMark);
 }
 
 function parseRow(

@@ -8,7 +8,7 @@ import {
 } from '../../formats/examples.js';
 import { bitsOfFloat } from '../../../tensor/float-bits.js';
 import { splitLabels } from '../../formats/label-sets.js';
-import { readNumber } from '../../formats/numbers.js';
+import { type DecimalMark, readNumber } from '../../formats/numbers.js';
 import { splitTokens } from '../../formats/tagged/tokens.js';
 import { RowError } from '../../formats/row-error.js';
 import { type BytesObserver, countFeeds, readContent, readText } from '../../input/source-text.js';
@@ -138,7 +138,7 @@ class ExtentCutting {
   async #cutRows(): Promise<void> {
     const { cutting, source, extent, refusesBadRows } = this.input;
     const { rows, target, gives } = taskOf(cutting.task);
-    const { labelSeparator } = cutting.reading;
+    const { labelSeparator, decimalMark } = cutting.reading;
     // Rows that are joined end as lines do.
     const end = rows === 'joined' ? '\n' : '';
     // Or they are collected: pieces do not depend on what becomes of bad rows.
@@ -165,7 +165,7 @@ class ExtentCutting {
           const labels = splitLabels(row.label!, labelSeparator!);
           this.#piece.addRow(row, labels, counts[i]!, literals);
         } else if (target === 'number') {
-          this.#piece.addRow(row, bitsOfLabel(row.label!), counts[i]!);
+          this.#piece.addRow(row, bitsOfLabel(row.label!, decimalMark), counts[i]!);
         }
         this.#addFeatures(texts[i]!, counts[i]!);
         this.#piece.addHash(this.#hasher.hash(row.text), row.row);
@@ -286,7 +286,8 @@ async function* withLines(pieces: AsyncIterable<string>): AsyncGenerator<StreamP
 }
 
 /** The reader has made sure that it is a number. */
-const bitsOfLabel = (cell: string): number => bitsOfFloat(readNumber(cell)!) >>> 0;
+const bitsOfLabel = (cell: string, mark: DecimalMark | undefined): number =>
+  bitsOfFloat(readNumber(cell, mark)!) >>> 0;
 
 function lastRow(rows: readonly Pick<PlacedRow, 'row'>[]): number {
   return rows.at(-1)?.row ?? 0;
