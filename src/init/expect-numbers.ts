@@ -1,7 +1,7 @@
-import { readNumber } from '../data/formats/numbers.js';
+import { type DecimalMark, readNumber } from '../data/formats/numbers.js';
 import { UserError } from '../errors.js';
+import type { TaskKind } from '../tasks/registry.js';
 import { byFrequency, type ColumnFacts } from './columns.js';
-import type { Wishes } from './guess.js';
 import { showColumn } from './names.js';
 import { showNumber } from './number-marks.js';
 
@@ -9,7 +9,7 @@ import { showNumber } from './number-marks.js';
 export function expectNumbers(
   path: string,
   label: ColumnFacts,
-  { task, decimalMark }: Wishes,
+  { task, decimalMark }: { task?: TaskKind | undefined; decimalMark?: DecimalMark | undefined },
 ): void {
   const { column, numbers, counts } = label;
   const name = showColumn(column.name);

@@ -42,7 +42,9 @@ export class Admission {
     return new Promise((resolve, reject) => {
       const leave = this.enter(demand);
       const timer = setTimeout(() => reject(this.tooLate()), this.timeoutMs);
-      const working = work().finally(() => {
+      // What throws before there is a promise leaves its place, too.
+      const begin = async (): Promise<T> => work();
+      const working = begin().finally(() => {
         clearTimeout(timer);
         leave();
       });

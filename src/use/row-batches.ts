@@ -116,44 +116,51 @@ export class RowBatches {
 
   /** Fills the batch with rows that wait, while there is room. */
   #fill(engine: Engine): TakenRow[] {
-    const { maxRows, maxTokens, source: ofSource } = this.sizes;
-    const batch = this.#batch;
     const taken: TakenRow[] = [];
-    while (taken.length < maxRows) {
+    while (taken.length < this.sizes.maxRows) {
       const call = this.#waiting.shift();
       if (call === undefined) break;
-      const { rows, next } = call;
       try {
-        call.encoded ??= rows.encode(next);
+        if (!this.#place(engine, call, taken.length)) {
+          this.#waiting.unshift(call);
+          break;
+        }
       } catch (error) {
+        // Nobody else's row lies where this one was to lie.
         this.#fail(call, error);
         continue;
       }
-      const start = batch.rowStart[taken.length]!;
-      const { tokens, features, source = [] } = call.encoded;
-      const end = start + tokens.length;
-      const sourceStart = batch.source?.rowStart[taken.length] ?? 0;
-      const sourceEnd = sourceStart + source.length;
-      if (end > maxTokens || sourceEnd > (ofSource?.maxTokens ?? 0)) {
-        this.#waiting.unshift(call);
-        break;
-      }
-      batch.tokens.set(tokens, start);
-      features.forEach((numbers, feature) => {
-        batch.features![feature]!.set(numbers, start * (numbers.length / tokens.length));
-      });
-      batch.rowStart[taken.length + 1] = end;
-      batch.source?.tokens.set(source, sourceStart);
-      if (batch.source) batch.source.rowStart[taken.length + 1] = sourceEnd;
-      this.#setTargets(rows.targets?.(next), taken.length, start);
-      if (rows.state) putState(engine, SLOT.prediction, taken.length, rows.state);
-      taken.push({ call, row: next });
+      taken.push({ call, row: call.next });
       call.encoded = undefined;
       call.next++;
-      if (call.next < rows.count) this.#waiting.push(call);
+      if (call.next < call.rows.count) this.#waiting.push(call);
     }
-    batch.rows = taken.length;
+    this.#batch.rows = taken.length;
     return taken;
+  }
+
+  /** Puts a call's next row into the batch, as its row `place`. @returns false where there is no room */
+  #place(engine: Engine, call: WaitingCall, place: number): boolean {
+    const { maxTokens, source: ofSource } = this.sizes;
+    const batch = this.#batch;
+    const { rows, next } = call;
+    call.encoded ??= rows.encode(next);
+    const start = batch.rowStart[place]!;
+    const { tokens, features, source = [] } = call.encoded;
+    const end = start + tokens.length;
+    const sourceStart = batch.source?.rowStart[place] ?? 0;
+    const sourceEnd = sourceStart + source.length;
+    if (end > maxTokens || sourceEnd > (ofSource?.maxTokens ?? 0)) return false;
+    batch.tokens.set(tokens, start);
+    features.forEach((numbers, feature) => {
+      batch.features![feature]!.set(numbers, start * (numbers.length / tokens.length));
+    });
+    batch.rowStart[place + 1] = end;
+    batch.source?.tokens.set(source, sourceStart);
+    if (batch.source) batch.source.rowStart[place + 1] = sourceEnd;
+    this.#setTargets(rows.targets?.(next), place, start);
+    if (rows.state) putState(engine, SLOT.prediction, place, rows.state);
+    return true;
   }
 
   /** @param start of the row's tokens */

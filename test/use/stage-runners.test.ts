@@ -96,3 +96,18 @@ test('who computes one small stage after the other keeps nobody else out', async
   clearTimeout(timer);
   expect(isOver).toBe(true);
 });
+
+test('a call whose row cannot be laid out is refused, and nobody else waits for ever', async () => {
+  const rows = new RowBatches(open());
+  const [alone] = await classify(rows, [texts[0]!]);
+  const odd = rows.compute({
+    count: 1,
+    encode: () => ({ tokens: texts[1]!, features: [] }),
+    targets: () => {
+      throw new Error('no targets');
+    },
+  });
+  const good = classify(rows, [texts[0]!]);
+  await expect(odd).rejects.toThrow('no targets');
+  expect(await good).toEqual([alone]);
+});
