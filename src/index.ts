@@ -29,6 +29,7 @@ import * as averages from './run/average.js';
 import type { Averaged, AverageOptions } from './run/average.js';
 import { streamEvents } from './train/event-stream.js';
 import * as runs from './train/run.js';
+import { anyOf } from './train/stop-signal.js';
 import type { PrepareOptions, TrainOptions } from './train/train-options.js';
 import type { OpenOptions, TrainedModel } from './train/trained-model.js';
 import {
@@ -188,7 +189,8 @@ async function* read(
  *
  * @param config what `loadConfig` gives, or an object with what a config file says: keys that are left out have their
  *   defaults
- * @throws UserError when config, data or run directory cannot be used, or the run cannot go on; what the listener throws
+ * @throws UserError when config, data or run directory cannot be used, or the run cannot go on; what the listener throws; the reason of a signal
+ *   that aborts while the data is being prepared
  */
 export async function train(config: ConfigInput, options: TrainOptions): Promise<EndEvent> {
   checkTrainOptions(options);
@@ -208,10 +210,10 @@ export async function train(config: ConfigInput, options: TrainOptions): Promise
 
 /**
  * Trains as `train` does, and gives the events as they come. Who leaves the loop before the end, or aborts `signal`, has the step under way be finished, a checkpoint
- * written and the run ended, which `resume` goes on with. The training waits for no reader: of more than a thousand
+ * written and the run ended, which `resume` goes on with; or, while the data is being prepared, that ended alone. The training waits for no reader: of more than a thousand
  * events that wait, the oldest steps are left out.
  *
- * @throws UserError as `train` does; what the listener throws
+ * @throws UserError as `train` does; what the listener throws; the reason of a signal that aborts while the data is being prepared
  */
 export async function* trainEvents(
   config: ConfigInput,
@@ -224,11 +226,7 @@ export async function* trainEvents(
   yield* streamEvents((hear, left) =>
     train(config, {
       ...others,
-      signal: {
-        get aborted() {
-          return left.aborted || (given?.aborted ?? false);
-        },
-      },
+      signal: anyOf(left, given),
       listener: (event) => {
         hear(event);
         return listen(event);

@@ -53,17 +53,21 @@ export class EventBuffer {
  * @throws what it rejects with
  */
 export async function* streamEvents(
-  train: (listener: TrainListener, signal: { readonly aborted: boolean }) => Promise<unknown>,
+  train: (listener: TrainListener, left: AbortSignal) => Promise<unknown>,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   const events = new EventBuffer();
-  const signal = { aborted: false };
-  const training = train((event) => events.add(event), signal).finally(() => events.end());
+  const leaving = new AbortController();
+  const left = leaving.signal;
+  const training = train((event) => events.add(event), left).finally(() => events.end());
   // Told to the reader when its turn comes.
   training.catch(() => undefined);
   try {
     for (let event = await events.next(); event; event = await events.next()) yield event;
   } finally {
-    signal.aborted = true;
-    await training;
+    leaving.abort();
+    // Who has left needs not hear that preparing has ended for it.
+    await training.catch((error: unknown) => {
+      if (error !== left.reason) throw error;
+    });
   }
 }

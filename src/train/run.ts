@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { NamedConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 import type { Corpus } from '../data/store/corpus.js';
-import { prepareCorpus } from '../data/prepare/prepare.js';
 import type { Pair } from '../data/prepare/read-pairs.js';
 import { UserError } from '../errors.js';
 import { SLOT } from '../model/sizes.js';
@@ -35,6 +34,7 @@ import { createSetting, type Setting } from './setting.js';
 import { describeStart } from './start-event.js';
 import { runSteps } from './steps.js';
 import { Validation, validationOptions } from './validation.js';
+import { prepareUnlessStopped, type StopSignal } from './stop-signal.js';
 import { readSample } from './validation-translations.js';
 import { formatVocabulary } from '../checkpoint/vocabulary-file.js';
 
@@ -46,8 +46,11 @@ export interface TrainOptions {
   /** Whether to go on also with a config or corpus that makes other weights of the run. */
   override?: boolean;
   listener: TrainListener;
-  /** When it aborts, the step under way is finished or the evaluation left to a resume, a checkpoint written and the run ended. */
-  signal?: { readonly aborted: boolean };
+  /**
+   * When it aborts, the step under way is finished or the evaluation left to a resume, a checkpoint written and the run ended. Where the data is
+   * still being prepared that ends, and training is refused with the signal's reason: nothing of the run has been written then.
+   */
+  signal?: StopSignal;
   /** Writes and reads the run's directory, and runs its threads; tests bring ones that fail. */
   fs?: RunFileSystem;
   workerFile?: string;
@@ -186,9 +189,9 @@ class TrainingRun {
   /** Nothing of the run's directory has been written before this is done. */
   async #settle(resumed: Resumption | undefined): Promise<Settled> {
     const { config } = this;
-    const { listener, override = false } = this.options;
+    const { listener, override = false, signal } = this.options;
     const found = resumed?.found;
-    const corpus = (this.#corpus = await prepareCorpus(config, listener));
+    const corpus = (this.#corpus = await prepareUnlessStopped(config, listener, signal));
     expectMeasured(config, corpus);
     const vocabulary = digestText(formatVocabulary(corpus));
     const fingerprints = { corpus: corpus.fingerprint, vocabulary };

@@ -1,4 +1,5 @@
 import type { TrainListener } from '../events.js';
+import type { StopSignal } from './stop-signal.js';
 
 /** How a run goes, beside what its config says. */
 export interface TrainOptions {
@@ -10,8 +11,11 @@ export interface TrainOptions {
   override?: boolean;
   /** Hears everything that happens. */
   listener?: TrainListener;
-  /** An AbortSignal: when it aborts, the step under way is finished or the evaluation left to a resume, a checkpoint written and the run ended. */
-  signal?: { readonly aborted: boolean };
+  /**
+   * An AbortSignal: when it aborts, the step under way is finished or the evaluation left to a resume, a checkpoint written and the run ended. Where the data is
+   * still being prepared that ends, and training is refused with the signal's reason: nothing of the run has been written then.
+   */
+  signal?: StopSignal;
 }
 
 /** How a corpus is prepared, beside what its config says. */

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
@@ -80,6 +81,72 @@ describe('trainEvents', () => {
     await events.next();
     while (!heard.includes('end')) await sleep(5);
     expect((await collect(events)).at(-1)!.type).toBe('end');
+  });
+});
+
+describe('a run that is stopped while its data is prepared', () => {
+  const rows = Array.from({ length: 3000 }, (_, i) => `some words ${i % 97},${i % 2 ? 'a' : 'b'}`);
+  const csv = join(cwd, 'many.csv');
+  writeFileSync(csv, `text,label\n${rows.join('\n')}\n`);
+  const preparing = (name: string): ConfigInput => ({
+    ...config,
+    data: { train: csv, storeDir: join(cwd, `stores of ${name}`) },
+  });
+  /** Stops when preparing has come to a phase. */
+  const at = (phase: string, stop: () => void) => (event: TrainEvent) =>
+    event.type === 'prepare' && event.phase === phase ? stop() : undefined;
+  const weights = (end: { checkpoint: string }) =>
+    readFileSync(join(end.checkpoint, 'model.safetensors'));
+
+  it.each(['tokenize', 'write'])(
+    'ends at once in the phase "%s", has written nothing, and goes on when it is called again',
+    async (phase) => {
+      const runDir = join(cwd, `stopped at ${phase}`);
+      const abort = new AbortController();
+      const reason = new Error('enough');
+      const heard: TrainEvent[] = [];
+      const stop = at(phase, () => abort.abort(reason));
+      const listener = (event: TrainEvent): void => {
+        heard.push(event);
+        stop(event);
+      };
+      const stopped = train(preparing(phase), { runDir, signal: abort.signal, listener });
+      await expect(stopped).rejects.toBe(reason);
+      expect(new Set(typesOf(heard))).toEqual(new Set(['prepare']));
+      expect(heard.at(-1)).toMatchObject({ phase });
+      expect(existsSync(runDir)).toBe(false);
+      const end = await train(preparing(phase), { runDir });
+      expect(end).toMatchObject({ reason: 'finished', step: 30 });
+      const undisturbed = await train(preparing('none'), { runDir: `${runDir}, not` });
+      expect(weights(end)).toEqual(weights(undisturbed));
+    },
+  );
+
+  it('may be stopped by whatever has aborted, which need not be an AbortSignal', async () => {
+    const signal = { aborted: false };
+    const listener = at('tokenize', () => (signal.aborted = true));
+    const runDir = join(cwd, 'stopped by an object');
+    const stopped = train(preparing('object'), { runDir, signal, listener });
+    await expect(stopped).rejects.toMatchObject({ name: 'AbortError' });
+    expect(existsSync(runDir)).toBe(false);
+    const read = collect(trainEvents(preparing('object'), { runDir, signal }));
+    await expect(read).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
+  it('has its reader be refused where a signal has stopped it, not where the reader has left', async () => {
+    const runDir = join(cwd, 'stopped reading');
+    for await (const event of trainEvents(preparing('left'), { runDir })) {
+      if (event.type === 'prepare' && event.phase === 'tokenize') break;
+      expect(event.type).toBe('prepare');
+    }
+    expect(existsSync(runDir)).toBe(false);
+    const abort = new AbortController();
+    const stop = at('tokenize', () => abort.abort('enough'));
+    const reading = async (): Promise<void> => {
+      const options = { runDir, signal: abort.signal };
+      for await (const event of trainEvents(preparing('read'), options)) stop(event);
+    };
+    await expect(reading()).rejects.toBe('enough');
   });
 });
 

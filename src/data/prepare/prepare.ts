@@ -71,7 +71,10 @@ export async function openPrepared(
   config: Config,
   notify: (message: string) => void,
 ): Promise<Corpus | undefined> {
-  return (await findStore(config, await planCorpus(config, notify))).corpus;
+  const plan = await planCorpus(config, notify);
+  const { corpus } = await findStore(config, plan);
+  if (corpus === undefined) await discardInput(plan.sources);
+  return corpus;
 }
 
 async function preparePlanned(
