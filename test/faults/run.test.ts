@@ -8,7 +8,13 @@ import { readSafetensors } from '../../src/checkpoint/safetensors.js';
 import { makeWorkplace } from '../e2e/corpus.js';
 import { planDeaths } from './deaths.js';
 import { FailingDisk } from './failing-disk.js';
-import { noticesOf, readResult, trainSmall } from './small-run.js';
+import {
+  noticesOf,
+  readResult,
+  trainSmall,
+  type SmallRun,
+  type SmallRunOptions,
+} from './small-run.js';
 import { bundleModule, writeEntry } from './thread-module.js';
 
 const cwd = makeWorkplace();
@@ -28,18 +34,24 @@ function faulty(fault: 'exit' | 'out of memory' | 'poison', phase: Phase, step: 
 }
 
 type Task = 'classifier' | 'language-model';
+
+/** By two workers, if nothing else is said. */
+function trainDisturbed(name: Task, { set = [], ...options }: SmallRunOptions): Promise<SmallRun> {
+  return trainSmall(cwd, name, { ...options, set: ['workers=2', ...set] });
+}
+
 const undisturbed = new Map<Task, ReturnType<typeof readResult>>();
 beforeAll(async () => {
   for (const name of ['classifier', 'language-model'] as const) {
     const runDir = dirOf(`${name}-undisturbed`);
-    expect((await trainSmall(cwd, name, { runDir })).error).toBeUndefined();
+    expect((await trainDisturbed(name, { runDir })).error).toBeUndefined();
     undisturbed.set(name, readResult(runDir));
   }
 });
 
 /** Resumes without faults and compares with the run that nobody disturbed. */
 async function finish(name: Task, runDir: string, from: string): Promise<void> {
-  const resumed = await trainSmall(cwd, name, { runDir, resume: true });
+  const resumed = await trainDisturbed(name, { runDir, resume: true });
   expect(resumed.error).toBeUndefined();
   expect(noticesOf(resumed)).toContain(`Going on from ${join(runDir, 'checkpoints', from)}.`);
   expect(readResult(runDir)).toEqual(undisturbed.get(name));
@@ -52,7 +64,7 @@ describe.each(['classifier', 'language-model'] as const)('a run of a %s', (name)
     const call = `joinPlanned(${JSON.stringify(folder)}, ${JSON.stringify(deaths)})`;
     const workerFile = writeEntry(join(cwd, `${name}-mortal.mjs`), modules['deaths.js'], call);
     const runDir = dirOf(`${name}-mortal`);
-    const { error, events } = await trainSmall(cwd, name, { runDir, workerFile });
+    const { error, events } = await trainDisturbed(name, { runDir, workerFile });
     expect(error).toBeUndefined();
     expect(readdirSync(folder)).toHaveLength(8);
     const reasons = events.flatMap((event) => (event.type === 'worker' ? [event.reason] : []));
@@ -67,7 +79,7 @@ describe.each(['classifier', 'language-model'] as const)('a run of a %s', (name)
     const runDir = dirOf(`${name}-poisoned`);
     const workerFile = faulty('poison', 'train', 12);
     const set = ['train.maxBadSteps=3'];
-    const spoilt = await trainSmall(cwd, name, { runDir, workerFile, set });
+    const spoilt = await trainDisturbed(name, { runDir, workerFile, set });
     expect(spoilt.error).toBeInstanceOf(UserError);
     const source =
       name === 'classifier'
@@ -100,7 +112,7 @@ it.each([
     const runDir = dirOf(`${name}-deadly-${way}`);
     const workerFile = faulty(way, 'gradients', 17);
     const set = [`workers=${workers}`];
-    const { error, events } = await trainSmall(cwd, name, { runDir, workerFile, set });
+    const { error, events } = await trainDisturbed(name, { runDir, workerFile, set });
     expect(error).toBeInstanceOf(UserError);
     expect((error as UserError).message).toMatch(
       /^3 workers in a row failed on the same task \(gradients, part \d of \d\): .*; a checkpoint of the last finished step is written: go on with --resume$/,
@@ -115,7 +127,7 @@ describe('a run', () => {
   it('keeps the former checkpoint when workers die of updating the weights', async () => {
     const runDir = dirOf('updating');
     const workerFile = faulty('exit', 'update', 17);
-    const { error } = await trainSmall(cwd, 'classifier', { runDir, workerFile });
+    const { error } = await trainDisturbed('classifier', { runDir, workerFile });
     expect((error as UserError).message).toContain('the weights were being updated');
     await finish('classifier', runDir, 'step-00000010');
   });
@@ -124,9 +136,9 @@ describe('a run', () => {
     const runDir = dirOf('evaluating');
     const workerFile = faulty('exit', 'evaluate', 1);
     const set = ['train.evaluateEverySteps=8'];
-    const { error } = await trainSmall(cwd, 'language-model', { runDir, workerFile, set });
+    const { error } = await trainDisturbed('language-model', { runDir, workerFile, set });
     expect((error as UserError).message).toContain('(evaluate, ');
-    const { events } = await trainSmall(cwd, 'language-model', { runDir, set, resume: true });
+    const { events } = await trainDisturbed('language-model', { runDir, set, resume: true });
     const evaluated = events.flatMap((e) => (e.type === 'evaluation' ? [e.step] : []));
     expect(evaluated).toEqual([8, 16, 24, 32, 40]);
     expect(readResult(runDir)).toEqual(undisturbed.get('language-model'));
@@ -148,12 +160,12 @@ describe('a run', () => {
       whole = readFileSync(path);
       writeFileSync(path, Buffer.alloc(whole.length, 1));
     };
-    const { error } = await trainSmall(cwd, 'language-model', { runDir, set, listener });
+    const { error } = await trainDisturbed('language-model', { runDir, set, listener });
     expect((error as UserError).message).toMatch(
       /^The run ends with a checkpoint of the last finished step, to go on from with --resume: .*validation\.tokens is damaged: .*: rm -r \S+$/,
     );
     writeFileSync(path, whole);
-    const resumed = await trainSmall(cwd, 'language-model', { runDir, set, resume: true });
+    const resumed = await trainDisturbed('language-model', { runDir, set, resume: true });
     expect(noticesOf(resumed)).toContain(
       `Going on from ${join(runDir, 'checkpoints', 'step-00000017')}.`,
     );
@@ -163,7 +175,7 @@ describe('a run', () => {
   it('goes on when the disk refuses a checkpoint, and writes the next one', async () => {
     const runDir = dirOf('full');
     const fs = new FailingDisk(({ path }) => (path.includes('00000020') ? 'ENOSPC' : undefined));
-    const run = await trainSmall(cwd, 'language-model', { runDir, fs });
+    const run = await trainDisturbed('language-model', { runDir, fs });
     expect(run.error).toBeUndefined();
     const checkpoints = run.events.filter(({ type }) => type.startsWith('checkpoint'));
     expect(checkpoints.map((event) => [event.type, 'step' in event && event.step])).toContainEqual([
@@ -177,7 +189,7 @@ describe('a run', () => {
     const runDir = dirOf('last');
     const fs = new FailingDisk(({ path }) => (path.includes('00000040') ? 'EIO' : undefined));
     const set = ['train.evaluateEverySteps=40'];
-    const { error } = await trainSmall(cwd, 'classifier', { runDir, fs, set });
+    const { error } = await trainDisturbed('classifier', { runDir, fs, set });
     expect((error as Error).message).toBe(
       `${join(runDir, 'checkpoints')}: the checkpoint after step 40 could not be written ` +
         '(i/o error (EIO)); the one after step 30 is kept: go on from there with --resume',
@@ -190,7 +202,7 @@ it('never writes a checkpoint of weights that are not finite', async () => {
   const runDir = dirOf('never');
   const workerFile = faulty('poison', 'train', 3);
   const set = ['train.checkpoint.everySteps=1', 'train.maxBadSteps=1000'];
-  const { error } = await trainSmall(cwd, 'classifier', { runDir, workerFile, set });
+  const { error } = await trainDisturbed('classifier', { runDir, workerFile, set });
   expect((error as Error).message).toContain(
     'lstm.weight_hh_l0 holds values that are not finite, so that no checkpoint is written',
   );
@@ -204,7 +216,7 @@ it('never writes a checkpoint of weights that are not finite', async () => {
 it('a learning rate that explodes ends the run, or leaves finite weights', async () => {
   const runDir = dirOf('explosion');
   const set = ['train.optimizer.learningRate=10', 'train.clipNorm=null'];
-  const { end, error } = await trainSmall(cwd, 'language-model', { runDir, set });
+  const { end, error } = await trainDisturbed('language-model', { runDir, set });
   if (end === undefined) expect(error).toBeInstanceOf(UserError);
   const { name } = readResult(runDir);
   const tensors: Float32Array[] = [];

@@ -36,7 +36,7 @@ it('averages change nothing of the weights, are the same by any workers and resu
     return done;
   };
   await run(plain, []);
-  const { events } = await run(calm, [averaging]);
+  const { events } = await run(calm, [averaging, 'workers=2']);
   await run(broken, [averaging, 'workers=3', 'train.maxSteps=7']);
   await run(broken, [averaging, 'workers=1'], true);
   expect(readResult(broken)).toEqual(readResult(calm));

@@ -92,7 +92,7 @@ describe('a run with smoothing and balanced weights', () => {
     const stopped = dirOf('stopped');
     const shorter = [...balanced, 'train.maxSteps=5', 'workers=3'];
     await trainSmall(cwd, 'classifier', { runDir: stopped, set: shorter });
-    const set = [...balanced, short];
+    const set = [...balanced, short, 'workers=2'];
     await trainSmall(cwd, 'classifier', { runDir: stopped, set, resume: true });
     expect(readResult(stopped)).toEqual(readResult(whole));
     const plain = dirOf('plain');

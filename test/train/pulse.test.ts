@@ -20,7 +20,10 @@ it('a run tells now and then what its workers did in a step, phase after phase w
   };
   await trainSmall(cwd, 'classifier', {
     ...{ runDir: join(cwd, 'run'), signal: stop.signal, listener },
-    set: ['train.maxSteps=1000000', 'train.epochs=1000000', 'train.checkpoint.everySteps=100000'],
+    set: [
+      ...['workers=2', 'train.maxSteps=1000000', 'train.epochs=1000000'],
+      'train.checkpoint.everySteps=100000',
+    ],
   });
   const { timeline, step: last } = told!;
   expect(timeline.step).toBe(last.step);

@@ -12,7 +12,7 @@ const dirOf = (name: string) => join(cwd, 'runs', name);
 
 it('a resume takes harmless changes of the config, says so, and keeps them in the history', async () => {
   const runDir = dirOf('harmless');
-  await trainSmall(cwd, 'classifier', { runDir });
+  await trainSmall(cwd, 'classifier', { runDir, set: ['workers=2'] });
   const set = ['workers=1', 'train.maxSteps=50', 'train.checkpoint.everySteps=7'];
   const resumed = await trainSmall(cwd, 'classifier', { runDir, set, resume: true });
   expect(resumed.end).toMatchObject({ reason: 'finished', step: 50 });

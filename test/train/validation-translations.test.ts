@@ -6,7 +6,11 @@ import { loadConfig } from '../../src/config/load.js';
 import { scoreTranslations } from '../../src/decoding/translation-scores.js';
 import type { EndEvent, EvaluationEvent, TrainEvent } from '../../src/events.js';
 import { train } from '../../src/train/run.js';
+import { prepareCorpus, scoreTranslations as scoreFiles } from '../../src/index.js';
+import { Bleu } from '../../src/scoring/bleu.js';
+import type { OpenOptions } from '../../src/train/trained-model.js';
 import { openModel } from '../../src/use/model-file.js';
+import { runWith } from '../commands/stub.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
@@ -110,6 +114,33 @@ test('evaluations tell what translate would come to, to the same bits on any num
   expect(measuredBy(resumed)).toEqual(measuredBy(alone).slice(2));
   expect(stateOf(resumed.runDir)).toEqual(stateOf(alone.runDir));
 });
+
+test.each(['float32', 'bfloat16'])(
+  'in %s the last evaluation, evaluate, and what is counted of what translate writes are one BLEU',
+  async (precision) => {
+    const sample = 'train.evaluateTranslations={ pairs: 1000, beam: 5 }';
+    const name = `one BLEU, ${precision}`;
+    const { runDir, evaluations } = await run(name, [sample, `train.precision=${precision}`]);
+    const library = {
+      openModel: (path: string, options?: OpenOptions) =>
+        openModel(path, { ...options, workers: 3 }),
+      ...{ prepareCorpus, scoreTranslations: scoreFiles },
+    };
+    const latest = [runDir, '--checkpoint', 'latest'];
+    const evaluated = await runWith(['evaluate', ...latest, '--json'], library);
+    const { bleu, chrf, exact } = JSON.parse(evaluated.stdout) as Record<string, number>;
+    expect(evaluations.at(-1)).toMatchObject({ bleu, chrf, exact });
+    const source = join(cwd, 'valid.source');
+    const { stdout } = await runWith(['translate', ...latest, source], library);
+    const counted = new Bleu({ lowercase: true });
+    stdout
+      .trimEnd()
+      .split('\n')
+      .forEach((text, i) => counted.add(text, [held[i]!.target]));
+    expect(counted.result().score).toBe(bleu);
+    expect(bleu).toBeGreaterThan(1);
+  },
+);
 
 test('a stop is heeded within an evaluation and its translations, which a resume begins anew, to the same bits', async () => {
   const whole = await run('whole', []);
