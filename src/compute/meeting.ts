@@ -2,12 +2,7 @@ import { mostMeetings, type NetworkPlan } from '../model/plan.js';
 import type { NetworkSizes } from '../model/sizes.js';
 import { firstPart, teamOf, type Share } from '../model/work/teams.js';
 import { PANEL, type Heap } from '../tensor/heap.js';
-
-/** How long a thread looks for another before it goes to sleep, and how long it sleeps at most, in milliseconds. */
-const SPIN_MS = 0.1;
-const NAP_MS = 5;
-/** How often it looks before it looks at the clock, too. */
-const LOOKS = 32;
+import { LookOut } from './look-out.js';
 
 /** What `attempt` says when a part will never be finished: everybody goes home. */
 export const ABANDONED = 0x7fff_ffff;
@@ -141,13 +136,11 @@ function awaitCount(
   goal: number,
   goesOn: () => boolean,
 ): boolean {
-  const start = performance.now();
-  for (let look = 1; ; look++) {
+  const lookOut = new LookOut();
+  for (;;) {
     const count = Atomics.load(counts, place);
     if (count >= goal) return true;
     if (!goesOn()) return false;
-    if (look % LOOKS === 0 && performance.now() - start > SPIN_MS) {
-      Atomics.wait(counts, place, count, NAP_MS);
-    }
+    lookOut.rest(counts, place, count);
   }
 }

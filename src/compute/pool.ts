@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
 import { isTeamPhase } from '../model/phases.js';
+import { SLOTS } from '../model/sizes.js';
 import { claimsOfSlot } from '../model/work/shares.js';
 import { packageFile } from '../package-root.js';
 import { asStaleBuild } from '../system/stale-build.js';
@@ -70,6 +71,9 @@ export function createWorkerPool(
   const { heap, plan } = openHeap(handle);
   const owners = heap.flatIndices(plan.threadOwners);
   const claims = heap.flatIndices(plan.claims);
+  const claimsBySlot = Array.from({ length: SLOTS }, (_, slot) =>
+    claimsOfSlot(heap, plan.claims, slot),
+  );
   const meeting = new Meeting(heap, plan, handle.sizes);
   const succession = new Succession(heap, plan);
   let failure: TaskFailure | undefined;
@@ -177,7 +181,7 @@ export function createWorkerPool(
         return isAhead();
       },
       release: (slot) => {
-        claimsOfSlot(heap, plan.claims, slot).fill(0);
+        claimsBySlot[slot]!.fill(0);
         return succession.release();
       },
       close: () => succession.close(),

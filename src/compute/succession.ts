@@ -1,14 +1,9 @@
 import type { NetworkPlan } from '../model/plan.js';
 import type { Heap } from '../tensor/heap.js';
+import { LookOut } from './look-out.js';
 
 /** Steps that follow each other at most before the coordinator begins one anew: progress is counted on through all of them. */
 export const MOST_STEPS = 100;
-
-/** How long workers look out for a next step before they go to sleep, and how long they then sleep at most, in milliseconds. */
-const SPIN_MS = 0.1;
-const NAP_MS = 5;
-/** How often they look before they look at the clock, too. */
-const LOOKS = 32;
 
 /** What is said of the step behind one that has begun; behind these numbers its own beginning. */
 const RELEASED = 1;
@@ -69,18 +64,15 @@ export class Succession {
   goesOn(step: number, isWhole: () => boolean, begun: (waited: boolean) => void): boolean {
     const present = STATES * step;
     const next = present + STATES;
-    const start = performance.now();
-    for (let look = 1; ; look++) {
+    const lookOut = new LookOut();
+    for (;;) {
       const word = Atomics.load(this.#word, 0);
       if (word >= next) return true;
       if (word === present + CLOSED) return false;
       if (!isWhole()) this.#say(word, present + CLOSED);
       else if (word === present + RELEASED) {
-        if (this.#say(word, next)) begun(look > LOOKS);
-      } else if (look % LOOKS === 0 && performance.now() - start > SPIN_MS) {
-        const woken = Atomics.wait(this.#word, 0, word, NAP_MS);
-        if (woken === 'timed-out') this.#say(word, present + CLOSED);
-      }
+        if (this.#say(word, next)) begun(lookOut.isLong);
+      } else if (lookOut.rest(this.#word, 0, word)) this.#say(word, present + CLOSED);
     }
   }
 
