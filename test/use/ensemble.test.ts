@@ -13,9 +13,9 @@ import { pairs, trainTranslators } from './digit-pairs.js';
 
 const cwd = mkdtempSync(join(tmpdir(), 'lockstep-test-'));
 afterAll(() => rmSync(cwd, { recursive: true }));
-const [one, two, other, longer] = ['one', 'two', 'other', 'longer'].map((name) =>
-  join(cwd, name),
-) as [string, string, string, string];
+const [one, two, rounded, other, longer] = ['one', 'two', 'rounded', 'other', 'longer'].map(
+  (name) => join(cwd, name),
+) as [string, string, string, string, string];
 
 const sources = pairs.slice(0, 30).map(({ source }) => source);
 
@@ -24,6 +24,7 @@ const wide = ['train.seed=2', 'model.layers=[{ cell: gru, hiddenSize: 20 }]'];
 const runs = new Map([
   [one, []],
   [two, wide],
+  [rounded, ['train.seed=3', 'train.precision=bfloat16']],
   [other, ['data.tokenizer.minCount=30', 'train.maxSteps=1']],
   [longer, ['data.maxSourceLength=20', 'train.maxSteps=1']],
 ]);
@@ -81,6 +82,35 @@ test('several runs take what is likeliest on average, whatever workers, batch an
       expect(reversed.toReversed()).toEqual(found);
     });
   }
+});
+
+test('runs of unlike precision are each computed by their own, whatever comes first and whatever the workers', async () => {
+  const scores = (runs: readonly string[], workers = 1) =>
+    using(openEnsemble(runs, { workers }), (model) => model.score(pairs));
+  const members: Likelihood[][] = [];
+  for (const run of [one, rounded]) {
+    members.push(await using(openModel(run, { workers: 1 }), (each) => each.score(pairs)));
+  }
+  const together = await scores([one, rounded]);
+  let apart = 0;
+  together.forEach(({ tokens }, row) =>
+    tokens!.forEach(({ logProbability }, i) => {
+      const [a, b] = members.map((each) => Math.exp(each[row]!.tokens![i]!.logProbability));
+      expect(logProbability).toBeCloseTo(Math.log((a! + b!) / 2), 10);
+      apart = Math.max(apart, Math.abs(a! - b!));
+    }),
+  );
+  expect(apart).toBeGreaterThan(0.01);
+  expect(await scores([one, rounded], 3)).toEqual(together);
+  const turned = await scores([rounded, one]);
+  turned.forEach(({ logProbability }, row) =>
+    expect(logProbability).toBeCloseTo(together[row]!.logProbability, 10),
+  );
+  const translate = (runs: readonly string[], workers: number) =>
+    using(openEnsemble(runs, { workers }), (model) => model.translate(sources));
+  const translated = await translate([one, rounded], 1);
+  expect(await translate([one, rounded], 2)).toEqual(translated);
+  expect(await translate([one, one], 1)).not.toEqual(translated);
 });
 
 const files = { source: [join(cwd, 'source')], target: [join(cwd, 'target')] };

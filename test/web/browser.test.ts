@@ -1,17 +1,22 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { chromium as program } from '../page/chromium.js';
 import { describeModel } from '../../src/export/describe-model.js';
+import { type ConfigInput, exportForWeb, openModel, train } from '../../src/index.js';
 import { packageFile } from '../../src/package-root.js';
 import { SharedModel } from '../../src/use/model-file.js';
 import { formatModelFile } from '../../src/web/model-file.js';
+import { colourRows, makeWorkplace } from '../e2e/corpus.js';
 import { answer } from './answers.js';
 import { makeModel, modelNames, sentences, texts } from './models.js';
 
 const axe = readFileSync(packageFile('node_modules/axe-core/axe.min.js'), 'utf8');
+
+const cwd = makeWorkplace();
 
 /** Files by their paths, served without any header that a page would need for threads. */
 const files = new Map<string, string | Uint8Array>();
@@ -103,6 +108,41 @@ describe.skipIf(program === undefined)(
         const apart = found.numbers.map((number, i) => Math.abs(number - expected.numbers[i]!));
         expect(Math.max(0, ...apart)).toBeLessThan(1e-5);
       }
+    });
+
+    test('of a run in bfloat16 answer nearly as it does in Node, since they multiply float32', async () => {
+      const runDir = join(cwd, 'rounded');
+      const config: ConfigInput = {
+        task: 'classify',
+        data: { train: join(cwd, 'colours.csv'), storeDir: join(cwd, 'stores') },
+        model: { embedding: 16, layers: [{ hiddenSize: 32, direction: 'both' }] },
+        train: { precision: 'bfloat16', epochs: 12, optimizer: { learningRate: 0.01 } },
+        workers: 1,
+      };
+      await train(config, { runDir });
+      await exportForWeb(runDir, join(cwd, 'exported'));
+      for (const name of readdirSync(join(cwd, 'exported'))) {
+        files.set(`/rounded/${name}`, readFileSync(join(cwd, 'exported', name)));
+      }
+      const rows = colourRows().map(({ text }) => text);
+      const model = await openModel(runDir);
+      const expected = (await model.classify(rows)).flatMap((each) => Array.from(each));
+      await model.close();
+      await page.goto(`${address}/rounded/index.html`);
+      const found: number[] =
+        await page.evaluate(`import('./lockstep.js').then(async ({ loadModel }) => {
+        const model = await loadModel();
+        return (await model.classify(${JSON.stringify(rows)})).flatMap((each) => Array.from(each));
+      })`);
+      const apart = found.map((probability, i) => Math.abs(probability - expected[i]!));
+      expect(apart).toHaveLength(3 * rows.length);
+      // Operands keep 8 bits: a logit of some units moves in its third digit.
+      expect(Math.max(...apart)).toBeLessThan(0.01);
+      expect(Math.max(...apart)).toBeGreaterThan(1e-5);
+      // Whatever nears certainty is told alike.
+      expected.forEach((probability, i) => {
+        if (probability > 0.6) expect(found[i]).toBeGreaterThan(0.5);
+      });
     });
 
     test('are used by their page, whose policy allows nothing from elsewhere', async () => {
