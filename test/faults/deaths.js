@@ -33,8 +33,8 @@ export const WAYS_TO_DIE = [...Object.keys(suddenly), ...Object.keys(afterwards)
 /**
  * The function that runs a compute thread's tasks.
  *
- * @param {(when: 'before' | 'between' | 'amid' | 'after', phase: string, part: number, step: number) => string | undefined} strike is
- *   asked around each phase, between the meetings of a team within it, and when a piece of work has been claimed but not
+ * @param {(when: 'before' | 'between' | 'amid' | 'after', phase: string, part: number, step: number, met: number) => string | undefined} strike
+ *   is asked around each phase, between the meetings of a team within it, of which it hears how many there have been, and when a piece of work has been claimed but not
  *   done, for one of WAYS_TO_DIE, or 'error' for an error that the thread survives
  */
 export function joinMortal(strike) {
@@ -51,7 +51,8 @@ export function joinMortal(strike) {
     workerData,
     claimThreadPlace(workerData, threadId),
     function* (phase, part, share, slot) {
-      const consider = (when) => die(strike(when, phase, part, stepOf(slot)));
+      let met = 0;
+      const consider = (when) => die(strike(when, phase, part, stepOf(slot), met));
       // Steps may follow each other for long until the thread gets to its event loop by itself.
       if (dying) throw new Error('on the way to its death');
       consider('before');
@@ -63,6 +64,7 @@ export function joinMortal(strike) {
       };
       try {
         for (const meeting of share) {
+          met++;
           consider('between');
           yield meeting;
         }

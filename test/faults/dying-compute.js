@@ -5,13 +5,14 @@ import { joinMortal } from './deaths.js';
 const { deaths, plan } = workerData;
 
 // Every death happens once in all threads together.
-export default joinMortal((when, phase, part, step) => {
+export default joinMortal((when, phase, part, step, met) => {
   const death = plan.find(
     (planned, i) =>
       planned.when === when &&
       planned.phase === phase &&
       (planned.part ?? part) === part &&
       (planned.step ?? step) === step &&
+      (planned.met ?? met) === met &&
       isDue(i),
   );
   if (death === undefined) return undefined;

@@ -43,6 +43,8 @@ interface Death {
   times: number;
   /** Number of the update, from 1; absent: the first that comes. */
   step?: number;
+  /** Number of the meeting between which and the one before it dies, from 1; absent: the first that comes. */
+  met?: number;
 }
 
 const sizes: NetworkSizes = {
@@ -205,6 +207,14 @@ const anyhow: typeof anywhere = [
 
 const inTeams = (other: number): typeof anywhere => [
   ['between two meetings', [{ ...death, phase: 'train', when: 'between' }]],
+  // By then others have overwritten what they had before the first of them.
+  [
+    'between two later meetings',
+    [8, 15, 22].map((met, i): Death => ({
+      ...{ ...death, phase: 'train', when: 'between' },
+      ...{ step: i + 1, met },
+    })),
+  ],
   [
     'by an error between two meetings',
     [{ ...death, phase: 'train', when: 'between', way: 'error' }],
@@ -269,6 +279,7 @@ describe.each([
     Array.from({ length: FOLLOWING }, (_, step): Death => ({
       ...{ phase: phases[step % phases.length]!, when, way: 'exit', times: 1 },
       ...{ step: step + 1, part: partOf(step) },
+      ...(when === 'between' && { met: 8 + 2 * step }),
     }));
   const phases = phasesOf('train', sizes);
   // Each phase in a step that may have followed another.
