@@ -7,9 +7,12 @@ import { makeWorkplace } from '../e2e/corpus.js';
 
 const cwd = makeWorkplace();
 
+const isWindows = process.platform === 'win32';
+const why = isWindows ? ' (skipped: Windows has no limit on the size of files)' : '';
+
 // A limit on the size of files refuses the log as a full disk does, and leaves the smaller checkpoints room.
-it.skipIf(process.platform === 'win32')(
-  'a log that the disk takes no more of costs one notice, and neither steps nor checkpoints',
+it.skipIf(isWindows)(
+  `a log that the disk takes no more of costs one notice, and neither steps nor checkpoints${why}`,
   async () => {
     const args = (name: string) => [
       ...['train', '--config', 'classifier.yaml', '--workers', '2'],

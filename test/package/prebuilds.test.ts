@@ -113,7 +113,9 @@ describe.skipIf(!isHere)(`the kernels that the package carries${why}`, () => {
     expect(train(['node'], 'runs/ready').output).toContain('native');
   });
 
-  test.skipIf(!describeNative().available)('give the bits of those that are compiled here', () => {
+  const { available, reason: fault } = describeNative();
+  const missing = available ? '' : ` (skipped: there are none: ${fault})`;
+  test.skipIf(!available)(`give the bits of those that are compiled here${missing}`, () => {
     const ready = train(['node'], 'runs/carried');
     const build = join(project, 'node_modules/lockstep/build');
     cpSync(packageFile('build/lockstep.node'), join(build, 'lockstep.node'));

@@ -68,10 +68,10 @@ async function findBarriers(): Promise<string[]> {
   });
 }
 
-if (chromium === undefined)
-  console.warn('No Chromium was found here: the page is not tried in one.');
+const needed =
+  chromium === undefined ? ' (skipped: there is no Chromium here: apt-get install chromium)' : '';
 
-describe.skipIf(chromium === undefined)('the page in a browser', () => {
+describe.skipIf(chromium === undefined)(`the page in a browser${needed}`, () => {
   beforeAll(async () => {
     writeRun(join(folder, 'runs/first'), 200, (step) => 1 / step);
     writeRun(join(folder, 'runs/second'), 400, (step) => 2 / step);

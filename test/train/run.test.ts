@@ -156,15 +156,15 @@ it('keeps the newest, the best and every n-th checkpoint', async () => {
   expect(names.map((name) => Number(name.slice(5)))).toEqual([12, 24, 36, 39, 40]);
 });
 
-it('a stop before the first step leaves a checkpoint to go on from', async () => {
+it('a stop before the first step, of a corpus that is prepared, leaves a checkpoint to go on from', async () => {
+  const whole = dirOf('not-stopped');
+  await trainSmall(cwd, 'language-model', { runDir: whole });
   const runDir = dirOf('stopped');
   const signal = AbortSignal.abort();
   const { end } = await trainSmall(cwd, 'language-model', { runDir, signal });
   expect(end).toMatchObject({ reason: 'stopped', step: 0 });
   expect((await verifyCheckpoint(end!.checkpoint)).step).toBe(0);
   const resumed = await trainSmall(cwd, 'language-model', { runDir, resume: true });
-  const whole = dirOf('not-stopped');
-  await trainSmall(cwd, 'language-model', { runDir: whole });
   expect(resumed.end?.step).toBe(40);
   expect(readResult(runDir)).toEqual(readResult(whole));
 });
