@@ -73,6 +73,7 @@ export type {
 export type { MeasureName, MeasureValues } from './measures.js';
 export type { Measures, NumberMeasures, Score } from './tasks/task.js';
 export type { TargetScale } from './tasks/target-scale.js';
+export type { DecimalMark } from './data/formats/numbers.js';
 export type { Format, Notify } from './data/input/sources.js';
 export type { RowArrays, StoreVocabulary, TokenStore } from './data/store/token-store.js';
 export type { SerializedTokenizer } from './data/tokenizers/serialized.js';
@@ -82,6 +83,7 @@ export type * from './events.js';
 export type * from './export/web-export.js';
 export type { Averaged, AverageOptions } from './run/average.js';
 export type { CompareOptions, TranslationScores } from './decoding/translation-scores.js';
+export type { StopSignal } from './train/stop-signal.js';
 export type { PrepareOptions, TrainOptions } from './train/train-options.js';
 export type * from './train/trained-model.js';
 
