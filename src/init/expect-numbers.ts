@@ -27,8 +27,10 @@ export function expectNumbers(
     );
   }
   if (numbers.unclear === undefined) return;
+  // Of which each would have several rows.
+  const mayBeClass = task === undefined && counts.size <= 0.5 * label.filled;
   const both = (['.', ','] as const).map((mark) => showNumber(numbers.unclear!, mark));
   throw new UserError(
-    `${path}: expected numbers in ${name} that can be read in one way, found ${JSON.stringify(numbers.unclear)}, which may be ${both.join(' or ')}: --decimal-mark . or --decimal-mark , decides${task === undefined ? ', --task classify takes each for a class' : ''}`,
+    `${path}: expected numbers in ${name} that can be read in one way, found ${JSON.stringify(numbers.unclear)}, which may be ${both.join(' or ')}: --decimal-mark . or --decimal-mark , decides${mayBeClass ? ', --task classify takes each for a class' : ''}`,
   );
 }

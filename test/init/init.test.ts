@@ -328,7 +328,18 @@ describe('what cannot be is refused in a sentence', () => {
       'amounts of which nobody could know whether points stand between thousands',
       { 'data.csv': unclear },
       [],
-      'expected numbers in "price" that can be read in one way, found "2.101", which may be 2.101 or 2101: --decimal-mark . or --decimal-mark , decides, --task classify takes each for a class',
+      'expected numbers in "price" that can be read in one way, found "2.101", which may be 2.101 or 2101: --decimal-mark . or --decimal-mark , decides\n',
+    ],
+    [
+      'the same of few, which may be classes',
+      {
+        'data.csv': csv([
+          ['text', 'price'],
+          ...questions.map(({ text }, i) => [text, ['1.250', '2.500', '3'][i % 3]!]),
+        ]),
+      },
+      [],
+      '--decimal-mark . or --decimal-mark , decides, --task classify takes each for a class',
     ],
     [
       'the same where numbers are asked for',
