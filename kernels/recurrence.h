@@ -60,6 +60,30 @@ INLINE void multiply_units(product *p, size_t rows, size_t first, size_t last, s
   }
 }
 
+/*
+ * The same of rows whose product with the state before the first step lies there, once for each distinct state: what came from below, and
+ * that.
+ */
+INLINE void add_products(char *base, const forward_args *x, const share *w, const product *p, size_t rows, size_t first,
+                         size_t last) {
+  const size_t stride = (size_t)x->products_stride, skipped = PANELS - PRODUCT_PANELS;
+  const int32_t *parents = I32(base, x->parents);
+  for (size_t u = first; u < last; u++)
+    for (size_t s = 0; s < PANELS; s++) {
+      const float *from = p->from + (PANELS * u + s) * p->from_stride;
+      float *to = p->c + (PANELS * (u - first) + s) * p->c_stride;
+      const int has_product = s < PRODUCT_SPLIT || s >= PRODUCT_SPLIT + skipped;
+      const size_t panel = PRODUCT_PANELS * u + (s < PRODUCT_SPLIT ? s : s - skipped);
+      const float *products = F32(base, x->products) + (has_product ? panel * stride : 0);
+      for (size_t r = 0; r < rows; r++) {
+        const float *below = from + (size_t)p->gather[r] * PANEL;
+        const float *own = products + (size_t)parents[w->ranked[r]] * PANEL;
+        if (!has_product) copy_row(to + r * PANEL, below);
+        else UNROLL for (int v = 0; v < PV; v++) vstore(to + r * PANEL + v * VL, vadd(vload(below + v * VL), vload(own + v * VL)));
+      }
+    }
+}
+
 /* What the next group of units reads of each row, and the places that it writes to. */
 INLINE size_t list_forward(const share *w, const product *p, size_t next, size_t width, scattered_lines *lines) {
   const size_t last = min_size(w->unit1, next + width);
@@ -139,7 +163,8 @@ INLINE void run_forward(char *base, const double *args) {
       scattered_lines lines[PAIRED_UNITS * (2 * PANELS + 2)];
       p.later = lines;
       p.later_count = n + 1 == groups ? 0 : list_forward(&w, &p, next, width, lines);
-      multiply_units(&p, rows, first, last, next);
+      if (t == 0 && x->products != 0) add_products(base, x, &w, &p, rows, first, last);
+      else multiply_units(&p, rows, first, last, next);
       for (size_t u = first; u < last; u++) {
         const cell_forward panel = {
             .gate = w.gates + PANELS * u * w.gates_stride,

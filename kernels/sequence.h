@@ -66,6 +66,8 @@ typedef struct {
   double carried_stride;
   double work_hidden, work_cell;      /* [2U][rows][16], [U][rows][16] */
   double work_gates, work_stride;     /* [P members][rows][16], twice as many where P is 1 or there are words */
+  double parents;                     /* int32 [rows]: which row of state_in each begins with, or 0: its own */
+  double products, products_stride;   /* beside them [W U][rows of state_in][16]: the product of W_hh with these, which step 0 then does not form */
   share_args share;
 } forward_args;
 
@@ -162,6 +164,7 @@ static __attribute__((noinline)) void begin_states(char *base, const forward_arg
   const size_t units = (size_t)x->s.units, stride = (size_t)x->s.state_stride;
   const size_t work_stride = (size_t)x->work_stride, carried = (size_t)x->carried_stride;
   const double work[2] = {x->work_hidden, x->work_cell}, kept[2] = {x->s.hidden, x->s.cell};
+  const int32_t *parents = x->parents == 0 ? 0 : I32(base, x->parents);
   for (size_t u = (size_t)x->share.unit0; u < (size_t)x->share.unit1; u++) {
     for (size_t r = 0; r < rows; r++) {
       const size_t row = (size_t)I32(base, x->s.ranked)[row0 + r];
@@ -169,7 +172,7 @@ static __attribute__((noinline)) void begin_states(char *base, const forward_arg
       UNROLL for (size_t state = 0; state < STATES; state++) {
         float *to = F32(base, work[state]) + u * work_stride + (row0 + r) * PANEL;
         if (x->state_in == 0) clear_row(to);
-        else copy_row(to, F32(base, x->state_in) + (state * units + u) * carried + row * PANEL);
+        else copy_row(to, F32(base, x->state_in) + (state * units + u) * carried + (parents ? (size_t)parents[row] : row) * PANEL);
         copy_row(F32(base, kept[state]) + place, to);
       }
     }

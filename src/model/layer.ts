@@ -261,6 +261,11 @@ export interface BoundLayer {
   readonly output: { value: Tensor; final?: Tensor };
   /** Before rows are dealt: one part's share of the distinct tokens. */
   prepare?: (part: number) => void;
+  /**
+   * In place of it where rows go on from others of the batch before, of which several may go on from one: one part's share of what is computed once for each of
+   * these, too, from the states that they have left. Of layers without it each row is given its own; see `next` of its passes.
+   */
+  prepareNext?: (part: number) => void;
   /** Behind that, when all distinct letters have their vectors: one part's share of the distinct spellings. */
   spell?: (part: number) => void;
   /**
@@ -302,6 +307,8 @@ export interface SequencePasses {
   by: 'sequence';
   forward(part: number): Share;
   backward?(part: number): Share;
+  /** Forwards, of rows that go on from others, behind `prepareNext`. */
+  next?(part: number): Share;
   /** The same in steps, between which others may come. */
   steps?: StepPasses;
 }

@@ -127,7 +127,7 @@ export class Network {
       layer.by === 'sequence' || per !== plan.top.per || of !== plan.top.of;
     const above = passes.findLastIndex(isBelow) + 1;
     this.#sequences = passes.slice(0, above);
-    this.#goOn = bindGoingOn(binding, plan);
+    this.#goOn = bindGoingOn(binding, plan, layers);
     this.#ownLayers = layers.filter((_, place) => plan.layers[place]!.of !== 'source');
     // What rows begin with is made of the source.
     this.#ownSequences = this.#sequences.filter(({ per, of }) => of !== 'source' && per !== 'row');
@@ -197,7 +197,7 @@ export class Network {
         // one. So do all that are gone on from: what is written there is what was there.
         for (const goOn of this.#goOn) goOn(...this.#view.share(this.#view.rows, part));
         clock.lap('gather');
-        for (const layer of this.#ownLayers) layer.prepare?.(part);
+        for (const layer of this.#ownLayers) (layer.prepareNext ?? layer.prepare)?.(part);
         break;
       case 'spell':
         for (const layer of this.#layers) layer.spell?.(part);
@@ -213,7 +213,7 @@ export class Network {
         yield* this.#pass(phase, part, this.#sequences);
         break;
       case 'go-on':
-        yield* this.#passBelow(part, this.#ownSequences);
+        yield* this.#passBelow(part, this.#ownSequences, true);
         break;
       case 'predict-next':
       case 'rank-next':
@@ -269,9 +269,10 @@ export class Network {
   }
 
   /** Layers of rows below one that mixes them go over a part's rows as a whole. */
-  *#passBelow(part: number, sequences: readonly Pass[]): Share {
+  *#passBelow(part: number, sequences: readonly Pass[], goesOn = false): Share {
     for (const { layer, per, view } of sequences) {
       if (layer.by === 'rows') layer.forward(...rangeOf(view, per, part));
+      else if (goesOn && layer.next) yield* layer.next(part);
       else yield* layer.forward(part);
     }
   }
@@ -324,10 +325,15 @@ export class Network {
   }
 }
 
-/** Of every layer that carries something: each row is given what its parent in the batch before has left. */
-function bindGoingOn({ backend, heap, slot, slotPlan }: Binding, plan: NetworkPlan): RowKernel[] {
+/** Of every layer that carries something, but for those that see to it themselves: each row is given what its parent in the batch before has left. */
+function bindGoingOn(
+  { backend, heap, slot, slotPlan }: Binding,
+  plan: NetworkPlan,
+  layers: readonly BoundLayer[],
+): RowKernel[] {
   if (!slotPlan.source || !plan.sizes.shape.carries) return [];
-  return carryingLayers(plan.layers).flatMap(({ of, states }) =>
+  const others = plan.layers.filter((_, place) => !layers[place]!.prepareNext);
+  return carryingLayers(others).flatMap(({ of, states }) =>
     of === 'source'
       ? []
       : [

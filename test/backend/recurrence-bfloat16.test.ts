@@ -49,6 +49,7 @@ describe('rnn with relu', () => {
         backwardCase(rnnRelu, 'ragged', hidden, ragged, 'above', exact),
         backwardCase(rnnRelu, 'ragged', hidden, ragged, 'both', { toInitial: true, ...exact }),
       ]),
+      forwardCase(rnnRelu, 'ragged', 33, ragged, { shared: true, ...exact }),
       forwardCase(rnnRelu, 'many rows', 80, many, { carried: true, ...exact }),
       backwardCase(rnnRelu, 'many rows', 80, many, 'both', exact),
       forwardCase(rnnRelu, 'a team', 80, members, { carried: true, ...exact }),

@@ -98,6 +98,8 @@ export interface Paired {
 interface ForwardOptions {
   carried?: boolean;
   projected?: boolean;
+  /** Whether several rows begin with the same state, whose product lies there. */
+  shared?: boolean;
   paired?: Paired;
 }
 
@@ -111,10 +113,12 @@ export function forwardCase(
   name: string,
   hidden: number,
   batch: Batch,
-  { carried = false, projected = false, paired }: ForwardOptions,
+  { carried = false, projected = false, shared = false, paired }: ForwardOptions,
 ): KernelCase {
+  const options = { 'carried state': carried, projected, 'shared products': shared };
+  const told = Object.entries(options).flatMap(([option, isSet]) => (isSet ? [option] : []));
   return {
-    name: `${kind.name} forward, ${name}, ${hidden} units${carried ? ', carried state' : ''}${projected ? ', projected' : ''}`,
+    name: [`${kind.name} forward`, name, `${hidden} units`, ...told].join(', '),
     prepare(bench) {
       const rows = batch.lengths.length;
       const units = panelsOf(hidden);
@@ -157,12 +161,23 @@ export function forwardCase(
       for (const buffer of ['gates', 'hidden', 'state out', ...(kind.halves ? ['inner'] : [])])
         bench.allow(buffer, tolerance);
       if (kind.states > 1) bench.allow('cell', tolerance);
+      const products = bench.panels(
+        'products',
+        rows,
+        kind.products * units * PANEL,
+        gateFill(uniform(1, 4), hidden, kind.products),
+      );
+      const parents = bench.indices(
+        'parents',
+        Array.from({ length: rows }, (_, row) => (row * row + 3) % rows),
+      );
       const norm = normOf(bench, kind, hidden, tokens, 'forwards');
       if (kind.norm) for (const name of ['raw', 'statistics']) bench.allow(name, 20 * tolerance);
       const call = bench.backend.bind(kind.forward, {
         ...{ ...sequence, ...norm },
         ...(projected && { projected: { product, rows: rowsOfTokens } }),
-        ...(carried && { stateIn }),
+        ...((carried || shared) && { stateIn }),
+        ...(shared && { shared: { rows: parents, products } }),
         stateOut,
         work: {
           ...workOf(bench, rows, {

@@ -20,6 +20,8 @@ import {
 import type { Batch } from './recurrence-layout.js';
 
 const widths = [7, 16, 20, 33, 64];
+/** Those that multiply W_hh with the hidden state as it is. */
+const plain = [lstm, gru, rnn];
 const normed = [lstmNormed, gruNormed, rnnNormed, rnnReluNormed];
 describe.each([lstm, gru, gruOriginal, rnn, rnnRelu, ...normed])('$name', (kind) => {
   describeContract('recurrence', [
@@ -43,6 +45,19 @@ describe.each([lstm, gru, gruOriginal, rnn, rnnRelu, ...normed])('$name', (kind)
     backwardCase(kind, 'a team', 64, team, 'above'),
     backwardCase(kind, 'a team', 64, team, 'last', { toInitial: true }),
   ]);
+
+  if (plain.includes(kind)) {
+    describeContract('of rows that begin with the same states', [
+      ...widths.map((hidden) => forwardCase(kind, 'ragged', hidden, ragged, { shared: true })),
+      forwardCase(kind, 'ragged', 33, ragged, { shared: true, projected: true }),
+      forwardCase(kind, 'a team', 64, team, { shared: true, projected: true }),
+    ]);
+    itHasEqualBits(
+      'units go on from shared products with the same bits whoever computes the others',
+      forwardCase(kind, 'ragged', 64, ragged, { shared: true }),
+      forwardCase(kind, 'a team', 64, team, { shared: true }),
+    );
+  }
 
   const together: Batch = { lengths: ragged.lengths, shares: [[0, 19]] };
   const apart: Batch = {

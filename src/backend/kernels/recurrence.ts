@@ -38,12 +38,16 @@ export function defineForward(
   return {
     name: `${cell.name}_forward`,
     arguments: (o) => {
-      const { work, stateOut, stateIn, projected } = o;
+      const { work, stateOut, stateIn, projected, shared } = o;
+      if (shared && cell.halves > 1) {
+        throw new Error(`${cell.name} has no product that rows could share`);
+      }
       return [
         ...sequenceArguments(o),
         ...[maybe(projected?.product), projected?.product.stride[0] ?? 0, maybe(projected?.rows)],
         ...[maybe(stateIn), at(stateOut), stateOut.stride[0]!],
         ...[at(work.hidden), at(work.cell), at(work.gates), work.gates.stride[0]!],
+        ...[maybe(shared?.rows), maybe(shared?.products), shared?.products.stride[0] ?? 0],
       ];
     },
     call: shareNumbers,
@@ -53,7 +57,8 @@ export function defineForward(
       about: o.weights,
       changes: o.projected ? [] : [o.gates],
       of(share, step0, step1) {
-        const { tokens } = countTokens(cell, o, share, step0, step1);
+        const { tokens, rows } = countTokens(cell, o, share, step0, step1);
+        const multiplied = o.shared && step0 <= 0 ? tokens - rows : tokens;
         const hidden = columnsOf(o.hidden);
         const distinct = o.projected ? Math.min(tokens, o.projected.product.shape[1]!) : tokens;
         const units = (share.unit1 - share.unit0) * PANEL;
@@ -62,7 +67,7 @@ export function defineForward(
         return {
           size: `${tokens} × ${hidden} × ${products * units}`,
           ...precisionOf(o),
-          flops: 2 * products * tokens * hidden * units,
+          flops: 2 * products * multiplied * hidden * units,
           bytes: weightBytes(o, units * products * hidden) + bytesOf(o.gates, units * elements),
         };
       },

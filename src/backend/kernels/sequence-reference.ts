@@ -14,26 +14,29 @@ import type {
 export function referenceForward(cell: Cell, o: ForwardOperands): SequenceCall {
   const panels = o.hidden.shape[0]!;
   const states = [o.hidden, o.cell].slice(0, cell.states);
-  const sumOf = (token: number, previous: number, u: number, panel: number): number => {
+  const { shared } = o;
+  const sumOf = (
+    { row, token, previous }: RunningRow,
+    t: number,
+    u: number,
+    panel: number,
+  ): number => {
     const sum = fromBelow(o, token, columnOf(u, panel, cell.panels));
     const product = cell.productPanels.indexOf(panel);
     if (product < 0) return sum;
-    return multiplied(
-      sum,
-      o.hidden,
-      previous,
-      o.weights,
-      columnOf(u, product, cell.productPanels.length),
-    );
+    const column = columnOf(u, product, cell.productPanels.length);
+    if (shared && t === 0) return sum + element(shared.products, shared.rows.get(row), column);
+    return multiplied(sum, o.hidden, previous, o.weights, column);
   };
   return (share, step0, step1) => {
     const { unit0, unit1 } = share;
     if (step0 < 0) beginStates(o, cell.states, share);
     for (let t = Math.max(step0, 0); t < step1; t++) {
-      for (const { row, token, previous } of runningRows(o, share, t)) {
+      for (const running of runningRows(o, share, t)) {
+        const { row, token, previous } = running;
         for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
           const sums = Array.from({ length: cell.panels }, (_, panel) =>
-            sumOf(token, previous, u, panel),
+            sumOf(running, t, u, panel),
           );
           const result = cell.forward({ sums, ...before(o, previous, u) });
           result.kept.forEach((value, panel) => {
@@ -112,10 +115,11 @@ export function beginStates(
   const rows = steps > 0 ? o.counts.get(countsStart) : 0;
   for (let r = 0; r < rows; r++) {
     const row = o.ranked.get(row0 + r);
+    const from = o.shared ? o.shared.rows.get(row) : row;
     for (let u = unit0 * PANEL; u < unit1 * PANEL; u++) {
       [o.hidden, o.cell].slice(0, count).forEach((state, i) => {
         const panel = i * panels + Math.floor(u / PANEL);
-        setElement(state!, initialPlace(o, row), u, o.stateIn?.get(panel, row, u % PANEL) ?? 0);
+        setElement(state!, initialPlace(o, row), u, o.stateIn?.get(panel, from, u % PANEL) ?? 0);
       });
     }
   }
@@ -184,10 +188,10 @@ export interface RunningRow {
  */
 export function runningRows(
   o: SequenceOperands,
-  { countsStart, steps, row0, unit0 }: SequenceShare,
+  { countsStart, steps, row0, unit0, unit1 }: SequenceShare,
   t: number,
 ): RunningRow[] {
-  if (isPaired(o.weights) && unit0 % 2 !== 0)
+  if (isPaired(o.weights) && unit0 % 2 !== 0 && unit1 > unit0)
     throw new Error('units that are rounded in pairs begin with an even one');
   const nextRows = t + 1 < steps ? o.counts.get(countsStart + t + 1) : 0;
   return Array.from({ length: o.counts.get(countsStart + t) }, (_, r) => {

@@ -78,6 +78,11 @@ export interface ForwardOperands extends SequenceOperands {
   projected?: { product: Tensor; rows: IndexTensor };
   /** [states · U, rows, 16]: carried hidden state, then cell state; zeros when absent */
   stateIn?: Tensor;
+  /**
+   * Where several rows may begin with the same state, which row of `stateIn` each does, and what W_hh makes of these, [W U, rows, 16]: in the first
+   * step it is added to what comes from below. Only of cells that multiply W_hh with h_{t−1} as it is, all in one.
+   */
+  shared?: { rows: IndexTensor; products: Tensor };
   /** [states · U, rows, 16]: the same after the last step of every row */
   stateOut: Tensor;
   /** [2U, rows, 16], [U, rows, 16] and [P members, rows, 16], or twice as many where P is 1 or there are words */

@@ -56,13 +56,18 @@ export interface BatchLayout extends DistinctLayout {
   source?: BatchLayout;
   /** [rows]: which row of the source each row has; empty where rows do not go on, so that each has that of its own number. */
   sourceRow: Int32Array;
-  /** [rows]: which row of the batch before each row goes on from, where that is told */
+  /**
+   * [rows]: which row of the batch before each row goes on from, where that is told; each of these once, in the order in which they first
+   * stand there; and which of them is each row's. Whatever many texts that go on from one have in common is computed once.
+   */
   parents: Int32Array;
+  distinctParents: Int32Array;
+  parentOf: Int32Array;
   /** [rows, words] class, number or set of labels of each row, or [places] next token of each token. */
   targets: Int32Array;
 }
 
-export const HEADER = { rows: 0, tokens: 1, targets: 2 } as const;
+export const HEADER = { rows: 0, tokens: 1, targets: 2, parents: 3 } as const;
 /** Fields of a team: its first place and row, their numbers, and its time steps. */
 export const TEAM = { place0: 0, places: 1, row0: 2, rows: 3, steps: 4 } as const;
 export const TEAM_FIELDS = 8;

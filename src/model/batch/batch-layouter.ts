@@ -3,7 +3,7 @@ import { listDistinct, numberDistinct } from './distinct-layout.js';
 import { checkBatch, expectRoom, type KnownIds, type RawBatch } from './raw-batch.js';
 import { copyTargets, placeFeature } from './place-values.js';
 import { RowDealer, type DealingOptions, type SourceCosts } from './row-dealer.js';
-import { countRuns, sortByLength } from './row-lists.js';
+import { countRuns, listOnce, sortByLength } from './row-lists.js';
 import { Speller } from './spelling.js';
 
 export interface LayoutOptions extends KnownIds, DealingOptions, StreamOptions {
@@ -29,6 +29,8 @@ const LARGE_BLOCK = 16;
 export class BatchLayouter {
   readonly #dealer: RowDealer;
   readonly #rank: Int32Array;
+  /** [rows]: see `listOnce`. */
+  readonly #listed: Int32Array;
   /** [longest row + 1]: see `sortByLength`. */
   readonly #ends: Int32Array;
   /** By feature: of those that spell tokens; and what lays their spellings out, some rows for each part. */
@@ -45,6 +47,7 @@ export class BatchLayouter {
     const { maxSteps, source } = options;
     this.#dealer = new RowDealer(options, maxRows, maxSteps, source);
     this.#rank = new Int32Array(maxRows);
+    this.#listed = new Int32Array(maxRows).fill(-1);
     this.#ends = new Int32Array(options.maxSteps + 1);
     this.#spelling = (options.features ?? []).map(({ values, letters }) =>
       letters === undefined
@@ -84,14 +87,22 @@ export class BatchLayouter {
     for (let r = 0; r < Math.min(batch.rows, out.sourceRow.length); r++) {
       // Rows that go on keep their order.
       out.sourceRow[r] = batch.sourceRow ? batch.sourceRow[r]! : r;
-      if (batch.parents) out.parents[r] = batch.parents[r]!;
     }
+    if (batch.parents) this.#listParents(batch.parents, batch.rows, out);
     if (!this.#source || batch.sourceRow) return;
     const { layouter, batch: source } = this.#source;
     source.rows = batch.rows;
     if (batch.source) ({ tokens: source.tokens, rowStart: source.rowStart } = batch.source);
     expectRoom(source, layouter.maxRows, layouter.maxTokens, layouter.options.maxSteps);
     layouter.#follow(source, out, out.source!, this.options.source!.isShared);
+  }
+
+  /** Rows that go on from others keep their order. */
+  #listParents(parents: Int32Array, rows: number, out: BatchLayout): void {
+    out.parents.set(parents.subarray(0, rows));
+    out.header[HEADER.parents] = listOnce(
+      ...([out.parents, rows, this.#listed, out.distinctParents, out.parentOf] as const),
+    );
   }
 
   /** Lays out the source of a batch, whose rows have been dealt. */

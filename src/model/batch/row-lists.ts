@@ -36,3 +36,30 @@ export function countRuns(
     runs[k] = goesOn ? runs[k + 1]! + 1 : 1;
   }
 }
+
+/**
+ * Lists each of some numbers once, in the order in which they first stand there.
+ *
+ * @param places room for marks, of numbers below its length: −1 everywhere before and after
+ * @param placeOf which of those listed stands at each place
+ * @returns how many are listed
+ */
+export function listOnce(
+  numbers: Int32Array,
+  count: number,
+  places: Int32Array,
+  into: Int32Array,
+  placeOf: Int32Array,
+): number {
+  let listed = 0;
+  for (let i = 0; i < count; i++) {
+    const number = numbers[i]!;
+    if (places[number]! < 0) {
+      places[number] = listed;
+      into[listed++] = number;
+    }
+    placeOf[i] = places[number]!;
+  }
+  for (let i = 0; i < listed; i++) places[into[i]!] = -1;
+  return listed;
+}

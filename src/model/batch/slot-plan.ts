@@ -98,6 +98,8 @@ export function planSlot(
         ]
       : [],
   );
+  // Rows that go on from others, whose source has been read.
+  const goingOn = sizes.source && shape.carries ? maxRows : 0;
   return {
     header: indices('header', PANEL),
     teams: indices('teams', teams, TEAM_FIELDS),
@@ -132,8 +134,10 @@ export function planSlot(
         shape.source?.isShared ? { distinctIds, distinctIndex } : undefined,
       ),
     }),
-    sourceRow: indices('source row', sizes.source && shape.carries ? maxRows : 0),
-    parents: indices('parents', sizes.source && shape.carries ? maxRows : 0),
+    sourceRow: indices('source row', goingOn),
+    parents: indices('parents', goingOn),
+    distinctParents: indices('distinct parents', goingOn),
+    parentOf: indices('parent of', goingOn),
     targets: indices('targets', mostRows(sizes, target) * target.words),
   };
 }

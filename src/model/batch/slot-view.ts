@@ -51,6 +51,10 @@ export class SlotView {
   get tokens(): number {
     return this.header[HEADER.tokens]!;
   }
+  /** Rows of the batch before that its rows go on from. */
+  get parents(): number {
+    return this.header[HEADER.parents]!;
+  }
   /** Distinct tokens of the batch, or distinct values of a feature of theirs, or letters. */
   distinct(stream = 0): number {
     return this.#distinctRanges[stream]![1]!;

@@ -105,6 +105,8 @@ export interface RecurrentBuffers {
   gradientInputs?: { hidden: BufferSpec; inner?: BufferSpec | undefined };
   initial?: InitialBuffers;
   norm?: NormBuffers;
+  /** Where rows may go on from others, of which several may go on from one: the products of W_hh with the states of these, [W U, rows, 16]. */
+  shared?: { products: BufferSpec; words?: BufferSpec };
   /** By slot: what is carried; where rows do not begin with zeros, a last panel says of which rows. */
   states: BufferSpec[];
   work: {

@@ -29,7 +29,7 @@ export function planRecurrence(
 ): RecurrentBuffers {
   const { carries, innerBlocks = 0 } = cell;
   const panels = cell.inputRows.of;
-  const { maxRows, training, precision } = sizes;
+  const { maxRows, training, precision, source, shape } = sizes;
   const isPaired = precision === 'bfloat16';
   const units = panelsOf(hidden) * PANEL;
   const places = maxPlaces(sizes);
@@ -40,6 +40,7 @@ export function planRecurrence(
   const gradientInput = (what: string): BufferSpec | undefined =>
     planGradientInput(heap, sizes, `${name} ${what}`, { rows: places, columns: hidden });
   const ofHidden = gradientInput('hidden weight');
+  const sharesProducts = shape.carries && source && !training && innerBlocks === 0;
   return {
     inputWeight: planProduct(heap, sizes, `${name} input weight`, {
       ...{ outputs: panels * units, inputs: input.width, rows: mostRows(sizes, input) },
@@ -57,6 +58,12 @@ export function planRecurrence(
       gradientInputs: {
         hidden: ofHidden,
         ...(innerBlocks > 0 && { inner: gradientInput('inner hidden weight') }),
+      },
+    }),
+    ...(sharesProducts && {
+      shared: {
+        products: heap.panels(`${name} products`, maxRows, cell.hiddenRows.blocks * units),
+        ...(isPaired && { words: heap.pairs(`${name} words`, maxRows, hidden) }),
       },
     }),
     states: Array.from({ length: SLOTS }, (_, slot) =>

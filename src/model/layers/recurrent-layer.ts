@@ -1,4 +1,5 @@
 import type {
+  ForwardOperands,
   SequenceCall,
   SequenceOperands,
   SequenceShare,
@@ -21,6 +22,7 @@ import { firstPart, teamOf, type Share } from '../work/teams.js';
 import { partsOf, type PlannedRecurrence } from './cell.js';
 import { bindNorm } from './cell-norm.js';
 import { bindHiddenPack } from './hidden-weight.js';
+import { bindSharedProducts } from './shared-products.js';
 import { bindGivenState, bindInitialState, type BoundInitialState } from './initial-state.js';
 import { bindRecurrentGradients } from './recurrent-gradients.js';
 import { recurrentSteps, type TrainedRecurrence } from './recurrent-steps.js';
@@ -32,6 +34,7 @@ export class RecurrentLayer implements BoundLayer {
   readonly packs: Pack[];
   readonly weightGradients?: WeightGradientGroup[];
   readonly prepare: (part: number) => void;
+  readonly prepareNext?: (part: number) => void;
   readonly distinctGradient?: RowKernel;
 
   readonly #inputPer: Signal['per'];
@@ -110,7 +113,7 @@ export class RecurrentLayer implements BoundLayer {
       ...(buffers.work.words && { words: heap.indices(buffers.work.words()) }),
     };
     const kernels = norm ? cell.normed! : cell;
-    this.#forward = backend.bind(kernels.forward, {
+    const forward: ForwardOperands = {
       ...sequence,
       work,
       weights: viewPacked(heap, packed.outer.forward),
@@ -120,20 +123,37 @@ export class RecurrentLayer implements BoundLayer {
       }),
       ...((initial?.rows ?? stateIn) && { stateIn: initial?.rows ?? stateIn! }),
       stateOut,
-    });
+    };
+    this.#forward = backend.bind(kernels.forward, forward);
+    const shared =
+      buffers.shared && !norm
+        ? bindSharedProducts(binding, buffers, buffers.shared, states, this.#units)
+        : undefined;
+    const next =
+      shared &&
+      backend.bind(kernels.forward, { ...forward, stateIn: stateIn!, shared: shared.products });
     this.passes = {
       by: 'sequence',
       forward: (part) => this.#runForward(part),
+      ...(next && { next: (part: number) => this.#goThrough(part, next) }),
       backward: (part) => this.#runBackward(part),
       steps: this.#steps(),
     };
-    this.prepare = (part) => {
-      learned?.begin(part);
+    const projectDistinct = (part: number): void => {
       if (!byDistinct) return;
-      const [begin, end] = view.share(view.distinct(), part);
-      this.#project(begin, end);
+      this.#project(...view.share(view.distinct(), part));
       clock.lap('input product');
     };
+    this.prepare = (part) => {
+      learned?.begin(part);
+      projectDistinct(part);
+    };
+    if (shared) {
+      this.prepareNext = (part) => {
+        shared.form(part);
+        projectDistinct(part);
+      };
+    }
     this.packs = [
       packWeight(binding, inputWeight.name, buffers.inputWeight),
       {
@@ -203,24 +223,29 @@ export class RecurrentLayer implements BoundLayer {
   }
 
   *#runForward(part: number): Share {
+    this.#given?.begin(part);
+    // Each member has begun other rows, of which every one reads its units.
+    if (this.#given) yield* meet(this.binding, part);
+    yield* this.#goThrough(part, this.#forward);
+  }
+
+  /** All tokens, from what rows begin with. */
+  *#goThrough(part: number, forward: SequenceCall): Share {
     const { clock, view } = this.binding;
     const share = this.#shareOf(part);
-    this.#given?.begin(part);
     if (this.#inputPer !== 'distinct') {
       this.#project(...view.places(part));
       clock.lap('input product');
     }
-    // Each member has begun other rows, of which every one reads its units.
-    if (this.#given) yield* meet(this.binding, part);
     // Each member multiplied other places than those of its units: what follows the first meeting reads them.
     if (share.isTeam) {
       for (let t = -1; t < this.#parts * share.steps; t++) {
-        this.#forward(share, t, t + 1);
+        forward(share, t, t + 1);
         clock.lap('recurrence');
         yield* meet(this.binding, part);
       }
     } else {
-      this.#forward(share, -1, this.#parts * share.steps);
+      forward(share, -1, this.#parts * share.steps);
       clock.lap('recurrence');
     }
   }

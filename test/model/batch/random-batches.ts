@@ -184,6 +184,8 @@ function emptySlot({ shards, teams, target, targetWords = 1, ...most }: SlotSize
     ...emptyDistinct(vocabulary, places, maxTokens),
     sourceRow: new Int32Array(0),
     parents: new Int32Array(0),
+    distinctParents: new Int32Array(0),
+    parentOf: new Int32Array(0),
     targets: ints(target === 'token' ? places : maxRows * targetWords),
   };
 }
