@@ -16,7 +16,10 @@ export interface RowOptions {
   readonly labels?: 'class' | 'number' | 'text' | undefined;
   /** Where rows may have any number of labels, none too: what stands between them. Then a list may hold them as well. */
   readonly labelSeparator?: string | undefined;
-  /** Of labels that are numbers: what stands before their decimals, where commas, points or blanks may part thousands. */
+  /**
+   * Of labels that are numbers: what stands before their decimals, where commas, points or blanks may part thousands. What is a number in the file
+   * is told as it would be written by that mark.
+   */
   readonly decimalMark?: DecimalMark | undefined;
   /** Of rows that are tokens: further columns or fields with a value for each token. */
   readonly columns?: readonly (string | number)[] | undefined;

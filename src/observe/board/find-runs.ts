@@ -49,7 +49,8 @@ class Search {
     }
     const isNew = !this.#looked.has(directory);
     this.#looked.set(directory, depth);
-    if (entries.some(({ name }) => name === LOG_FILE)) {
+    // A pipe by that name would keep whoever opens it waiting.
+    if (entries.some((entry) => entry.name === LOG_FILE && isFile(entry, directory))) {
       if (!isNew) return;
       if (this.found.length < MOST_RUNS) this.found.push(directory);
       else this.areMore = true;
@@ -65,10 +66,15 @@ class Search {
   }
 }
 
-function isDirectory(entry: Dirent, place: string): boolean {
-  if (!entry.isSymbolicLink()) return entry.isDirectory();
+const isFile = (entry: Dirent, directory: string): boolean =>
+  is('isFile', entry, path.join(directory, entry.name));
+const isDirectory = (entry: Dirent, place: string): boolean => is('isDirectory', entry, place);
+
+/** What an entry is, or what the link leads to that it is. */
+function is(kind: 'isFile' | 'isDirectory', entry: Dirent, place: string): boolean {
+  if (!entry.isSymbolicLink()) return entry[kind]();
   try {
-    return statSync(place).isDirectory();
+    return statSync(place)[kind]();
   } catch {
     // A link to nothing, to itself, or to what is not for us.
     return false;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +37,16 @@ test('folders without runs have none', () => {
   const none = { runs: [], areMore: false };
   expect(findRuns([join(folder, 'empty'), join(folder, 'lost')])).toEqual(none);
   expect(findRuns([])).toEqual(none);
+});
+
+test.runIf(process.platform === 'linux')('a pipe in the place of a log is none', () => {
+  mkdirSync(join(folder, 'empty/piped'));
+  execFileSync('mkfifo', [join(folder, 'empty/piped/metrics.jsonl')]);
+  mkdirSync(join(folder, 'empty/linked'));
+  symlinkSync('../piped/metrics.jsonl', join(folder, 'empty/linked/metrics.jsonl'));
+  expect(findRuns([join(folder, 'empty')]).runs).toEqual([]);
+  rmSync(join(folder, 'empty/piped'), { recursive: true });
+  rmSync(join(folder, 'empty/linked'), { recursive: true });
 });
 
 test('links that lead nowhere are passed over', () => {
